@@ -1,0 +1,89 @@
+//! What caused a transition, and which inputs a workflow has already seen.
+
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
+
+/// How many inputs an open workflow remembers, to drop their repeats.
+pub const IDENTITIES_MAX: usize = 1_024;
+
+/// The record that caused a transition; with an empty topic, the lane's own clock did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// `ce_source`, empty when there was none.
+    pub source: Arc<str>,
+    /// `ce_id`; without one `<topic>/<partition>/<offset>`.
+    pub id: Arc<str>,
+    /// Topic of the record.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+}
+
+impl Cause {
+    /// The lane itself: a deadline came.
+    #[must_use]
+    pub fn lane(partition: i32) -> Self {
+        Self { source: Arc::from("sagaline.lane"), id: Arc::from(""), topic: Arc::from(""), partition, offset: -1 }
+    }
+
+    /// Whether a record of a topic caused it, rather than the lane's clock.
+    #[must_use]
+    pub fn is_record(&self) -> bool {
+        self.offset >= 0
+    }
+
+    /// The identity for deduplication: a hash of source and id, each after its length.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let mut text = Vec::with_capacity(8 + self.source.len() + self.id.len());
+        text.extend_from_slice(&(self.source.len() as u64).to_be_bytes());
+        text.extend_from_slice(self.source.as_bytes());
+        text.extend_from_slice(self.id.as_bytes());
+        Identity::of(&text)
+    }
+}
+
+/// A 128-bit hash (XXH3) of an input's source and id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity(u128);
+
+impl Identity {
+    /// Hashes arbitrary bytes into an identity.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(XxHash3_128::oneshot(bytes))
+    }
+
+    /// The hash, big-endian.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+/// The last [`IDENTITIES_MAX`] inputs of a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdentityRing(VecDeque<Identity>);
+
+impl IdentityRing {
+    /// Whether this input was seen.
+    #[must_use]
+    pub fn contains(&self, identity: Identity) -> bool {
+        self.0.contains(&identity)
+    }
+
+    /// Remembers an input, once.
+    pub fn insert(&mut self, identity: Identity) {
+        if self.contains(identity) {
+            return;
+        }
+        if self.0.len() >= IDENTITIES_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(identity);
+    }
+}

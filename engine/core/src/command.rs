@@ -1,0 +1,188 @@
+//! What a lane can be asked: one command per input record, or a deadline that came.
+
+use alloc::{boxed::Box, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ActivityId, Attempt, Failure, Millis, Name, Payload, RunId, WorkflowId};
+
+/// One input, understood and authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Start a workflow, by the id rules.
+    Start(Start),
+    /// Ask a run to stop; it compensates what it has done.
+    Cancel(Cancel),
+    /// Stop a run at once.
+    Terminate(Terminate),
+    /// A worker's word on an attempt.
+    ReportAttempt(ReportAttempt),
+    /// The earliest deadline of an open run has come.
+    Fire {
+        /// The run's workflow id.
+        workflow_id: WorkflowId,
+    },
+    /// The program of a run may be here now: try again what waits for it.
+    ProgramAvailable {
+        /// The run's workflow id.
+        workflow_id: WorkflowId,
+    },
+    /// The run's activation stopped its owners repeatedly: park it, do not activate it.
+    Quarantine {
+        /// The run's workflow id.
+        workflow_id: WorkflowId,
+        /// The run.
+        run_id: RunId,
+    },
+    /// A record of a run could not be delivered, for good.
+    Undeliverable {
+        /// The run's workflow id.
+        workflow_id: WorkflowId,
+        /// The run.
+        run_id: RunId,
+        /// The activity whose task it was.
+        activity_id: ActivityId,
+        /// The attempt whose task it was.
+        attempt: Attempt,
+        /// What the broker said.
+        reason: Box<str>,
+    },
+}
+
+/// Start a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The id; at most one open run has it.
+    pub workflow_id: WorkflowId,
+    /// The registered workflow.
+    pub workflow: Name,
+    /// Its version; `None` is the highest registered one.
+    pub version: Option<Box<str>>,
+    /// The input, handed on untouched.
+    pub input: Payload,
+    /// When a run of this id is open.
+    pub id_conflict: IdConflict,
+    /// When a run of this id was open within the last `closed_retention`.
+    pub id_reuse: IdReuse,
+    /// Where to answer.
+    pub reply: Option<ReplyTo>,
+    /// The caller's trace, carried through.
+    pub trace: Option<Trace>,
+    /// Append time of the start record: part of the start's identity, so that a repeat after the window is another run.
+    pub appended_at: crate::Timestamp,
+}
+
+/// What a start does while a run of the same id is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdConflict {
+    /// Nothing: the caller is given the open run.
+    #[default]
+    UseExisting,
+    /// The start is refused.
+    Fail,
+    /// The open run is terminated and a new one started.
+    TerminateExisting,
+}
+
+/// What a start does when the last run of the same id is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdReuse {
+    /// It is refused.
+    #[default]
+    RejectDuplicate,
+    /// A new run starts.
+    AllowDuplicate,
+    /// A new run starts unless the last one completed.
+    AllowDuplicateFailedOnly,
+}
+
+/// Ask a run to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancel {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// Only this run of it.
+    pub run_id: Option<RunId>,
+    /// For people.
+    pub reason: Option<Box<str>>,
+    /// Whether completed steps are compensated.
+    pub compensate: bool,
+    /// Where to answer.
+    pub reply: Option<ReplyTo>,
+}
+
+/// Stop a run at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terminate {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// Only this run of it.
+    pub run_id: Option<RunId>,
+    /// For people.
+    pub reason: Option<Box<str>>,
+    /// Whether completed steps are compensated first.
+    pub compensate: bool,
+    /// Where to answer.
+    pub reply: Option<ReplyTo>,
+}
+
+/// A worker's word on one attempt, authenticated by the task's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportAttempt {
+    /// The workflow (the record's key).
+    pub workflow_id: WorkflowId,
+    /// The run (from the token, as the next two).
+    pub run_id: RunId,
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What happened to it.
+    pub report: Report,
+    /// `sl-worker`, shown to people.
+    pub worker: Option<Name>,
+}
+
+/// What happened to an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A worker began with it.
+    Started,
+    /// It succeeded.
+    Completed {
+        /// What it returned.
+        result: Payload,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// The worker's wish for the next attempt.
+        retry_after: Option<Millis>,
+    },
+    /// It stopped because it was asked to.
+    Canceled {
+        /// What the worker said.
+        details: Payload,
+    },
+}
+
+/// Where and how a caller wants its answer: `sl-reply-topic`, `sl-reply-partition`, `sl-correlation`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyTo {
+    /// A topic of the allow-list.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: i32,
+    /// The caller's own mark.
+    pub correlation: Arc<str>,
+}
+
+/// W3C trace context, carried through untouched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// `traceparent`.
+    pub parent: Arc<str>,
+    /// `tracestate`.
+    pub state: Option<Arc<str>>,
+}

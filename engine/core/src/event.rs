@@ -1,0 +1,518 @@
+//! Facts: what happened to a run, each written once to the journal and never changed.
+//!
+//! The name of a struct here is its name in Avro, in JSON and on every page. Fields may be added with a default, never
+//! removed or retyped. How an event changes state is in `apply/`, under the same name.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+
+use crate::{
+    ActivityId, Attempt, Cause, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq, Timestamp, Trace, WorkflowId,
+    show::{Show, Shown, shown_as_serialized},
+};
+
+/// One record of the journal: one input's events for one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// The run; none for events that belong to no history.
+    pub run_id: Option<RunId>,
+    /// The workflow; none when the input had no key that could be one.
+    pub workflow_id: Option<WorkflowId>,
+    /// Position of the first event in the run's history, from 1; 0 without a run.
+    pub first_seq: Seq,
+    /// The batch's time.
+    pub at: Timestamp,
+    /// The input.
+    pub cause: Cause,
+    /// The events, in order.
+    pub events: Vec<Event>,
+}
+
+/// Declares every event once: the struct, the variant of [`Event`], its name and its form for people.
+macro_rules! events {
+    ($( $(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* } )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            pub struct $name { $( $(#[$field_doc])* pub $field: $type, )* }
+
+            impl Show for $name {
+                fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    let mut map = serializer.serialize_map(None)?;
+                    $( map.serialize_entry(stringify!($field), &Shown(&self.$field))?; )*
+                    map.end()
+                }
+            }
+        )*
+
+        /// One fact. The variants are in the order in which they came to exist; new ones go last.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Event { $( $(#[$doc])* $name($name), )* }
+
+        impl Event {
+            /// The names of all events.
+            pub const NAMES: &[&str] = &[$( stringify!($name) ),*];
+
+            /// The event's name, the same everywhere.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $( Self::$name(_) => stringify!($name), )* }
+            }
+        }
+
+        /// An event's attributes, as `attributes` in the API's JSON.
+        impl Show for Event {
+            fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $( Self::$name(event) => event.show(serializer), )* }
+            }
+        }
+
+        $( impl From<$name> for Event { fn from(event: $name) -> Self { Self::$name(event) } } )*
+    };
+}
+
+events! {
+    /// A run began.
+    WorkflowStarted {
+        /// The registered workflow.
+        workflow: Name,
+        /// Its version, pinned for the run.
+        version: Box<str>,
+        /// The input.
+        input: Payload,
+        /// The caller's trace.
+        trace: Option<Trace>,
+    }
+    /// The run ended and returned.
+    WorkflowCompleted {
+        /// What it returned.
+        result: Payload,
+    }
+    /// The run ended with an error; what it had done is compensated.
+    WorkflowFailed {
+        /// Why.
+        failure: Failure,
+    }
+    /// The run ended because it was asked to; what it had done is compensated.
+    WorkflowCanceled {
+        /// For people.
+        reason: Option<Box<str>>,
+    }
+    /// The run was ended from outside.
+    WorkflowTerminated {
+        /// For people.
+        reason: Option<Box<str>>,
+    }
+    /// Somebody asked the run to stop.
+    WorkflowCancelRequested {
+        /// For people.
+        reason: Option<Box<str>>,
+        /// Whether completed steps shall be compensated.
+        compensate: bool,
+    }
+    /// The program asked for an activity.
+    ActivityScheduled {
+        /// Its number in the run.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Where workers take it from.
+        task_queue: Name,
+        /// Its input.
+        input: Payload,
+        /// How it is retried.
+        retry: RetryPolicy,
+        /// How long one attempt may run.
+        start_to_close_ms: u64,
+        /// The step is to be compensated once it is done.
+        compensable: bool,
+        /// The step that it undoes, if it is a compensation.
+        compensates: Option<ActivityId>,
+    }
+    /// An attempt's task goes to the queue.
+    ActivityAttemptScheduled {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Number of the attempt.
+        attempt: Attempt,
+    }
+    /// A worker said that it began with an attempt.
+    ActivityStarted {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Number of the attempt.
+        attempt: Attempt,
+        /// Who said so.
+        worker: Option<Name>,
+    }
+    /// The activity was asked to stop.
+    ActivityCancelRequested {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+    }
+    /// The activity succeeded.
+    ActivityCompleted {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// The attempt that did.
+        attempt: Attempt,
+        /// What it returned.
+        result: Payload,
+        /// Who did it.
+        worker: Option<Name>,
+    }
+    /// An attempt failed; whether another follows is in `next_attempt_at`.
+    ActivityAttemptFailed {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Number of the attempt.
+        attempt: Attempt,
+        /// Why.
+        failure: Failure,
+        /// When the next attempt is due; none: no attempt follows.
+        next_attempt_at: Option<Timestamp>,
+        /// It does not count against the maximum: no worker knew the activity.
+        uncounted: bool,
+        /// Who tried.
+        worker: Option<Name>,
+    }
+    /// The activity failed for good.
+    ActivityFailed {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// The failure of the last attempt.
+        failure: Failure,
+    }
+    /// The activity's last attempt ran out of time.
+    ActivityTimedOut {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Which time-out, by its error type.
+        failure: Failure,
+    }
+    /// The activity ended because it was asked to.
+    ActivityCanceled {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// What the worker said.
+        details: Option<Payload>,
+    }
+    /// A step can be undone by this activity.
+    CompensationRegistered {
+        /// Number that the compensating activity will have.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Where workers take it from.
+        task_queue: Name,
+        /// Its input.
+        input: Payload,
+        /// How it is retried.
+        retry: RetryPolicy,
+        /// How long one attempt may run.
+        start_to_close_ms: u64,
+        /// The step that it undoes.
+        compensates: ActivityId,
+        /// Neighbours of the same group run in parallel.
+        group: Option<u32>,
+    }
+    /// The run's end is fixed; what was done is undone first.
+    CompensationStarted {
+        /// How the run will end.
+        outcome: Outcome,
+        /// Why, when it failed.
+        failure: Option<Failure>,
+        /// Why, in the words of whoever asked.
+        reason: Option<Box<str>>,
+    }
+    /// A step was undone.
+    CompensationCompleted {
+        /// Number of the compensating activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// The step.
+        compensates: ActivityId,
+    }
+    /// A step could not be undone and nobody is asked: its policy says `fail`.
+    CompensationFailed {
+        /// Number of the compensating activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// The step.
+        compensates: ActivityId,
+        /// Why.
+        failure: Failure,
+    }
+    /// The program kept a value.
+    MarkerRecorded {
+        /// Kind of marker: `side-effect` …
+        kind: Name,
+        /// Its name in the code.
+        name: Name,
+        /// The value.
+        value: Payload,
+    }
+    /// The run waits for a person, or for what it lacks.
+    IncidentRaised {
+        /// What kind.
+        kind: IncidentKind,
+        /// The activity that it is about.
+        activity_id: Option<ActivityId>,
+        /// Its name.
+        activity: Option<Name>,
+        /// Why.
+        failure: Failure,
+    }
+    /// An incident is solved.
+    IncidentResolved {
+        /// Position of its first `IncidentRaised`.
+        incident_seq: Seq,
+        /// What solved it: `retry`, `skip`, `fail`, `recovered`.
+        act: Name,
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
+    }
+    /// Somebody wants an answer: at once, and when the run closes.
+    ReplyRequested {
+        /// Where to.
+        reply: ReplyTo,
+        /// The answer now.
+        answer: Answer,
+        /// Whether the run's outcome follows.
+        follow: bool,
+    }
+    /// A record of another partition's workflow was sent there.
+    InputForwarded {
+        /// The partition it belongs to.
+        target_partition: i32,
+    }
+    /// A record could not be understood, or not be taken. Its place is in the transition's cause.
+    InputRejected {
+        /// A word for code to match on.
+        reason: RejectReason,
+        /// For people: what is wrong and what would be right.
+        message: Box<str>,
+        /// The record's key.
+        key: Option<Payload>,
+        /// Its `ce_type`.
+        ce_type: Option<Box<str>>,
+        /// The first 64 KB of its value.
+        value: Payload,
+        /// Length of the whole value.
+        value_bytes: u64,
+        /// SHA-256 of the whole value, in hexadecimal.
+        sha256: Box<str>,
+    }
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It returned.
+    Completed,
+    /// It failed.
+    Failed,
+    /// It was cancelled.
+    Canceled,
+    /// It was terminated.
+    Terminated,
+}
+
+impl Outcome {
+    /// The status of a run that ended so, as the API writes it.
+    #[must_use]
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Completed => "Completed",
+            Self::Failed => "Failed",
+            Self::Canceled => "Canceled",
+            Self::Terminated => "Terminated",
+        }
+    }
+}
+
+/// Why a run waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IncidentKind {
+    /// An activity's attempts are used up and its policy says `park`.
+    AttemptsExhausted,
+    /// The program differs from history.
+    Nondeterminism,
+    /// The program panicked.
+    Panic,
+    /// No owner has the program.
+    DefinitionMissing,
+    /// A compensation is used up, or a completed step has none.
+    CompensationFailed,
+    /// Activating the run stopped its engine.
+    Quarantined,
+    /// The program asked for more than a limit allows.
+    Limit,
+    /// The program waits for nothing that could come.
+    Deadlock,
+}
+
+/// An answer to whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What became of it.
+    pub outcome: AnswerOutcome,
+    /// `sl-error-type`.
+    pub error_type: Option<Name>,
+    /// `sl-error-message`.
+    pub error_message: Option<Box<str>>,
+    /// The result.
+    pub result: Option<Payload>,
+}
+
+impl Show for Answer {
+    fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("outcome", self.outcome.as_str())?;
+        map.serialize_entry("error_type", &self.error_type)?;
+        map.serialize_entry("error_message", &self.error_message)?;
+        map.serialize_entry("result", &Shown(&self.result))?;
+        map.end()
+    }
+}
+
+/// Declares an enum whose variants are Avro symbols (as in the code) and have a word on the wire and for people.
+macro_rules! words {
+    ($name:ident { $($variant:ident = $word:literal,)* }) => {
+        impl $name {
+            /// All words, in order.
+            pub const WORDS: &[&str] = &[$($word),*];
+
+            /// The word on the wire and for people.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $word, )* }
+            }
+        }
+        impl Show for $name {
+            fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(IncidentKind {
+    AttemptsExhausted = "attempts-exhausted",
+    Nondeterminism = "nondeterminism",
+    Panic = "panic",
+    DefinitionMissing = "definition-missing",
+    CompensationFailed = "compensation-failed",
+    Quarantined = "quarantined",
+    Limit = "limit",
+    Deadlock = "deadlock",
+});
+
+words!(Outcome {
+    Completed = "completed",
+    Failed = "failed",
+    Canceled = "canceled",
+    Terminated = "terminated",
+});
+
+/// `sl-outcome` of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnswerOutcome {
+    /// Journaled.
+    Accepted,
+    /// The run completed.
+    Completed,
+    /// The run failed.
+    Failed,
+    /// The run was cancelled.
+    Canceled,
+    /// The run was terminated.
+    Terminated,
+    /// Refused.
+    Rejected,
+}
+
+words!(AnswerOutcome {
+    Accepted = "accepted",
+    Completed = "completed",
+    Failed = "failed",
+    Canceled = "canceled",
+    Terminated = "terminated",
+    Rejected = "rejected",
+});
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RejectReason {
+    /// It has no key.
+    NoKey,
+    /// Its key is no workflow id: empty, too long or not UTF-8.
+    BadKey,
+    /// Key and `ce_subject` are both there and differ.
+    KeyMismatch,
+    /// Its `ce_type` is missing or unknown.
+    UnknownType,
+    /// Its `ce_type` is known, but not accepted on this topic.
+    WrongTopic,
+    /// A required header is missing.
+    MissingHeader,
+    /// A header's value is none of those allowed.
+    BadHeader,
+    /// It asks for something that this version does not have.
+    Unsupported,
+    /// A structured CloudEvent could not be read.
+    BadEnvelope,
+    /// No owner has, or had, a workflow of that name.
+    UnknownWorkflow,
+    /// The workflow has no open run (or not that one).
+    NoOpenRun,
+    /// The token or the MAC is missing, forged, or signed by a key that is not known.
+    Forged,
+    /// It was forwarded once already and still lies in the wrong partition.
+    Misrouted,
+    /// Value or headers are over their limit.
+    TooLarge,
+    /// The reply topic is not on the allow-list.
+    BadReplyTopic,
+}
+
+words!(RejectReason {
+    NoKey = "no-key",
+    BadKey = "bad-key",
+    KeyMismatch = "key-mismatch",
+    UnknownType = "unknown-type",
+    WrongTopic = "wrong-topic",
+    MissingHeader = "missing-header",
+    BadHeader = "bad-header",
+    Unsupported = "unsupported",
+    BadEnvelope = "bad-envelope",
+    UnknownWorkflow = "unknown-workflow",
+    NoOpenRun = "no-open-run",
+    Forged = "forged",
+    Misrouted = "misrouted",
+    TooLarge = "too-large",
+    BadReplyTopic = "bad-reply-topic",
+});
+
+shown_as_serialized!(Cause);

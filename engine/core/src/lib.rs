@@ -1,0 +1,38 @@
+//! Sagaline's pure state machine.
+//!
+//! ```text
+//! Command ─▶ decide(&State, now) ─▶ Events | Rejection      Events ─▶ apply ─▶ state      Events ─▶ effects
+//! ```
+//! Deliberately absent: clocks, I/O, async, randomness, threads, hash order. Everything that this crate knows it was
+//! given; the same commands in the same order give the same events on every machine.
+//!
+//! Start reading at [`transact()`], which is one input from command to events.
+#![no_std]
+#![deny(clippy::wildcard_enum_match_arm, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![deny(clippy::cast_possible_truncation, clippy::disallowed_methods)]
+
+extern crate alloc;
+
+mod cause;
+mod command;
+pub mod event;
+mod failure;
+mod id;
+mod payload;
+pub mod program;
+mod retry;
+mod run;
+pub mod show;
+mod time;
+
+pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
+pub use command::{
+    Cancel, Command, IdConflict, IdReuse, ReplyTo, Report, ReportAttempt, Start, Terminate, Trace,
+};
+pub use event::{Event, Outcome, Transition};
+pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};
+pub use id::{ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX, WorkflowId};
+pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload};
+pub use retry::{OnExhausted, RETRY_AFTER_MAX, RetryPolicy, UNKNOWN_ACTIVITY_RETRY};
+pub use run::Run;
+pub use time::{Millis, Timestamp};

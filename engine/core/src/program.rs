@@ -1,0 +1,206 @@
+//! The seam between the engine and a run's own logic: jobs in, commands out, nothing else.
+//!
+//! A [`Program`] is what one run executes: a Rust `async fn`, a declarative definition. It has no clock, no I/O and no
+//! way to wait: what it knows are the jobs it was given, what it wants are the commands it returns.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use crate::{ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, Timestamp, WorkflowId};
+
+/// Most commands that one activation may return; more is an incident.
+pub const COMMANDS_MAX: usize = 10_000;
+
+/// One run's logic between its first job and its last command.
+pub trait Program: Send {
+    /// Takes what happened, in event order, and returns what the run wants now.
+    ///
+    /// Called once per activation, and with the same activations in the same order when it is rebuilt from history.
+    /// Must be deterministic: the same activations give the same commands.
+    fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand>;
+}
+
+/// What a program is given at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Activation<'a> {
+    /// The run.
+    pub run_id: RunId,
+    /// The run's workflow id.
+    pub workflow_id: &'a WorkflowId,
+    /// The transition's time: `cx.now()`.
+    pub at: Timestamp,
+    /// What happened, in event order.
+    pub jobs: &'a [Job],
+    /// When history is replayed: the commands that this activation gave then; markers take their values from them.
+    pub recorded: Option<&'a [Recorded]>,
+}
+
+/// What happened to a run, as its program sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// The run began.
+    Started {
+        /// The workflow's input.
+        input: Payload,
+    },
+    /// An activity succeeded.
+    ActivityCompleted {
+        /// Which.
+        activity_id: ActivityId,
+        /// What it returned.
+        result: Payload,
+    },
+    /// An activity failed, timed out or was refused, for good.
+    ActivityFailed {
+        /// Which.
+        activity_id: ActivityId,
+        /// Why.
+        failure: Failure,
+    },
+    /// An activity ended because it was asked to.
+    ActivityCanceled {
+        /// Which.
+        activity_id: ActivityId,
+    },
+    /// Somebody asks the run to stop.
+    CancelRequested {
+        /// For people.
+        reason: Option<Box<str>>,
+    },
+}
+
+/// What a program wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProgramCommand {
+    /// Run an activity.
+    ScheduleActivity(ScheduleActivity),
+    /// Ask an activity to stop.
+    CancelActivity {
+        /// Which.
+        activity_id: ActivityId,
+    },
+    /// Remember how to undo a step.
+    RegisterCompensation(RegisterCompensation),
+    /// Keep a value that replay shall see again.
+    RecordMarker {
+        /// What kind of marker: `side-effect` …
+        kind: Name,
+        /// Its name in the code.
+        name: Name,
+        /// The value.
+        value: Payload,
+    },
+    /// The workflow returned.
+    Complete {
+        /// What it returned.
+        result: Payload,
+    },
+    /// The workflow failed.
+    Fail {
+        /// Why.
+        failure: Failure,
+    },
+    /// The workflow ends as cancelled.
+    Cancel {
+        /// For people.
+        reason: Option<Box<str>>,
+    },
+}
+
+/// Run an activity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleActivity {
+    /// The next number of the run.
+    pub activity_id: ActivityId,
+    /// The activity's name.
+    pub activity: Name,
+    /// Where workers take it from.
+    pub task_queue: Name,
+    /// Its input.
+    pub input: Payload,
+    /// How it is retried.
+    pub retry: RetryPolicy,
+    /// How long one attempt may run.
+    pub start_to_close_ms: u64,
+    /// The step is to be compensated once it is done: a registration follows its completion or its scheduling.
+    pub compensable: bool,
+}
+
+/// Remember how to undo a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterCompensation {
+    /// The next number of the run: the compensating activity will have it.
+    pub activity_id: ActivityId,
+    /// The compensating activity's name.
+    pub activity: Name,
+    /// Where workers take it from.
+    pub task_queue: Name,
+    /// Its input.
+    pub input: Payload,
+    /// How it is retried.
+    pub retry: RetryPolicy,
+    /// How long one attempt may run.
+    pub start_to_close_ms: u64,
+    /// The step that it undoes.
+    pub compensates: ActivityId,
+    /// Neighbours of the same group run in parallel.
+    pub group: Option<u32>,
+}
+
+/// One command as history remembers it: what replay must find again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Position of its event.
+    pub seq: Seq,
+    /// Its kind.
+    pub kind: CommandKind,
+    /// Name of the activity or marker; none for the end of the run.
+    pub name: Option<Name>,
+    /// Number of the activity; for a compensation the compensating one.
+    pub id: Option<ActivityId>,
+    /// A marker's value.
+    pub value: Option<Payload>,
+}
+
+/// The kinds of command that replay compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandKind {
+    /// [`ProgramCommand::ScheduleActivity`].
+    ScheduleActivity,
+    /// [`ProgramCommand::CancelActivity`].
+    CancelActivity,
+    /// [`ProgramCommand::RegisterCompensation`].
+    RegisterCompensation,
+    /// [`ProgramCommand::RecordMarker`].
+    RecordMarker,
+    /// [`ProgramCommand::Complete`].
+    Complete,
+    /// [`ProgramCommand::Fail`].
+    Fail,
+    /// [`ProgramCommand::Cancel`].
+    Cancel,
+}
+
+/// What came of activating a run's program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activated {
+    /// What the run wants.
+    Commands(Vec<ProgramCommand>),
+    /// This owner does not have the program.
+    Missing,
+    /// The program panicked, with this message.
+    Panicked(String),
+    /// The program, rebuilt, wanted something else than history says; the text shows both sides.
+    Nondeterministic(String),
+}
+
+/// The programs of an owner. Runtime implements it over the app's workflows and a bounded cache.
+pub trait Programs {
+    /// Activates the program of `run` with the last activation of its replay log.
+    fn activate(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated;
+
+    /// The version that a start of `workflow` gets, `None` when this owner has no such program.
+    fn resolve(&self, workflow: &Name, version: Option<&str>) -> Option<Box<str>>;
+
+    /// The names of all workflows that this owner has, for the message of a rejection.
+    fn names(&self) -> Vec<Name>;
+}

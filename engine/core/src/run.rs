@@ -1,0 +1,2 @@
+//! One open run: everything that its decisions depend on.
+pub struct Run;

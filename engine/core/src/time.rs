@@ -1,0 +1,71 @@
+//! Instants and spans as the journal holds them: microseconds since 1970 and milliseconds.
+
+use alloc::string::{String, ToString};
+
+use serde::{Deserialize, Serialize};
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The instant that many microseconds after the epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// The instant that many milliseconds after the epoch, Kafka's unit.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000))
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole milliseconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// This instant plus a span; stays at the end of the range instead of wrapping.
+    #[must_use]
+    pub const fn plus(self, span: Millis) -> Self {
+        Self(self.0.saturating_add_unsigned(span.0.saturating_mul(1_000)))
+    }
+
+    /// From `earlier` to this instant; zero when `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Millis {
+        let micros = self.0.saturating_sub(earlier.0);
+        if micros <= 0 { Millis(0) } else { Millis(micros.unsigned_abs() / 1_000) }
+    }
+
+    /// RFC 3339 in UTC with milliseconds, as the API shows it.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(instant) => alloc::format!("{instant:.3}"),
+            Err(_) => self.0.to_string(),
+        }
+    }
+}
+
+/// A span in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// That many seconds.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000))
+    }
+}

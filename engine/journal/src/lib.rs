@@ -1,0 +1,9 @@
+//! The journal: the one record of everything that happened, and the port to the log that holds it.
+//!
+//! Deliberately absent: decisions, state, programs. What a valid journal is, is a pure function of the log.
+
+mod port;
+mod record;
+
+pub use port::{Delivery, LanePort, PortEvent, SendError, Tag};
+pub use record::{NewRecord, Record};
