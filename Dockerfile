@@ -1,0 +1,26 @@
+# syntax=docker/dockerfile:1
+# One binary of this workspace in a small image: `docker build --build-arg BINARY=order-saga -t order-saga .`
+
+FROM rust:1.95.0-bookworm AS build
+# The image's own compiler is the pinned one; without this, rustup would fetch clippy and rustfmt as well.
+ENV RUSTUP_TOOLCHAIN=1.95.0
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends cmake libssl-dev pkg-config zlib1g-dev \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+ARG BINARY=sagaline
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked --bin "$BINARY" \
+ && install -D "target/release/$BINARY" /out/app
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --no-create-home sagaline
+COPY --from=build /out/app /usr/local/bin/app
+USER sagaline
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/app"]
+CMD ["--help"]
