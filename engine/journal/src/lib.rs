@@ -4,6 +4,7 @@
 
 mod port;
 mod record;
+pub mod wire;
 
 pub use port::{Delivery, LanePort, PortEvent, SendError, Tag};
 pub use record::{NewRecord, Record};

@@ -1,0 +1,250 @@
+//! Every name that crosses a process border, in one place: topics, groups, `ce_type`s, headers and their values, and
+//! the hash that gives a workflow id its partition. `PROTOCOL.md` says what each means.
+//!
+//! Deliberately absent: parsing and building of records. Invariant: a name here never changes; a new meaning gets a new
+//! name.
+
+mod partition;
+
+pub use partition::partition_of;
+
+/// Names of topics and consumer groups in a namespace.
+pub mod topic {
+    /// Starts, cancellations and all other requests.
+    #[must_use]
+    pub fn inbox(namespace: &str) -> String {
+        format!("{namespace}.inbox")
+    }
+
+    /// Answers of workers.
+    #[must_use]
+    pub fn results(namespace: &str) -> String {
+        format!("{namespace}.results")
+    }
+
+    /// The source of truth.
+    #[must_use]
+    pub fn journal(namespace: &str) -> String {
+        format!("{namespace}.journal")
+    }
+
+    /// Activity tasks of one queue.
+    #[must_use]
+    pub fn tasks(namespace: &str, queue: &str) -> String {
+        format!("{namespace}.tasks.{queue}")
+    }
+
+    /// The retry topic of a tier: `soon`, `1m`, `5m`, `30m`, `2h`, `12h`.
+    #[must_use]
+    pub fn retry(namespace: &str, tier: &str) -> String {
+        format!("{namespace}.retry.{tier}")
+    }
+
+    /// Answers to callers.
+    #[must_use]
+    pub fn replies(namespace: &str) -> String {
+        format!("{namespace}.replies")
+    }
+
+    /// The group of engine processes: the lease.
+    #[must_use]
+    pub fn engine_group(namespace: &str) -> String {
+        format!("{namespace}.engine")
+    }
+
+    /// The group of delay services.
+    #[must_use]
+    pub fn delay_group(namespace: &str) -> String {
+        format!("{namespace}.delay")
+    }
+
+    /// The group of a queue's workers.
+    #[must_use]
+    pub fn worker_group(namespace: &str, queue: &str) -> String {
+        format!("{namespace}.worker.{queue}")
+    }
+}
+
+/// Values of the header [`header::CE_TYPE`].
+pub mod ce_type {
+    /// Start a workflow.
+    pub const WORKFLOW_START: &str = "sagaline.workflow.start.v1";
+    /// Ask a run to stop.
+    pub const WORKFLOW_CANCEL: &str = "sagaline.workflow.cancel.v1";
+    /// Stop a run at once.
+    pub const WORKFLOW_TERMINATE: &str = "sagaline.workflow.terminate.v1";
+    /// Ask how a run is doing.
+    pub const WORKFLOW_DESCRIBE: &str = "sagaline.workflow.describe.v1";
+    /// An operator's act.
+    pub const WORKFLOW_OPERATE: &str = "sagaline.workflow.operate.v1";
+    /// The answer to a request with reply headers.
+    pub const REPLY: &str = "sagaline.reply.v1";
+
+    /// An attempt to be made.
+    pub const ACTIVITY_TASK: &str = "sagaline.activity.task.v1";
+    /// The attempt succeeded.
+    pub const ACTIVITY_COMPLETED: &str = "sagaline.activity.completed.v1";
+    /// The attempt failed.
+    pub const ACTIVITY_FAILED: &str = "sagaline.activity.failed.v1";
+    /// The attempt stopped because it was asked to.
+    pub const ACTIVITY_CANCELED: &str = "sagaline.activity.canceled.v1";
+    /// A worker began with the attempt.
+    pub const ACTIVITY_STARTED: &str = "sagaline.activity.started.v1";
+    /// What results accept: every type that begins so.
+    pub const ACTIVITY_PREFIX: &str = "sagaline.activity.";
+
+    /// A delayed retry is due.
+    pub const RETRY_DUE: &str = "sagaline.retry.due.v1";
+    /// A misrouted input, sent to its own partition.
+    pub const FORWARD: &str = "sagaline.forward.v1";
+}
+
+/// Names of headers.
+pub mod header {
+    /// Version of CloudEvents: `1.0`.
+    pub const CE_SPECVERSION: &str = "ce_specversion";
+    /// Second half of a record's identity; of a task its task id.
+    pub const CE_ID: &str = "ce_id";
+    /// First half of a record's identity.
+    pub const CE_SOURCE: &str = "ce_source";
+    /// What the record is: one of [`super::ce_type`].
+    pub const CE_TYPE: &str = "ce_type";
+    /// When the sender made it.
+    pub const CE_TIME: &str = "ce_time";
+    /// The workflow id.
+    pub const CE_SUBJECT: &str = "ce_subject";
+    /// The value's content type; absent: `application/json`.
+    pub const CONTENT_TYPE: &str = "content-type";
+    /// W3C trace context.
+    pub const TRACEPARENT: &str = "traceparent";
+    /// W3C trace context.
+    pub const TRACESTATE: &str = "tracestate";
+
+    /// Name of the workflow.
+    pub const WORKFLOW: &str = "sl-workflow";
+    /// Version of the workflow.
+    pub const VERSION: &str = "sl-version";
+    /// What to do while a run of the id is open: one of [`super::id_conflict`].
+    pub const ID_CONFLICT: &str = "sl-id-conflict";
+    /// What to do when the last run of the id is closed: one of [`super::id_reuse`].
+    pub const ID_REUSE: &str = "sl-id-reuse";
+    /// The workflow id, in a task.
+    pub const WORKFLOW_ID: &str = "sl-workflow-id";
+    /// The run.
+    pub const RUN_ID: &str = "sl-run-id";
+    /// For people.
+    pub const REASON: &str = "sl-reason";
+    /// Whether what was done is compensated: `true` or `false`.
+    pub const COMPENSATE: &str = "sl-compensate";
+
+    /// Where the answer goes.
+    pub const REPLY_TOPIC: &str = "sl-reply-topic";
+    /// Its partition.
+    pub const REPLY_PARTITION: &str = "sl-reply-partition";
+    /// The caller's own mark, given back in the answer.
+    pub const CORRELATION: &str = "sl-correlation";
+    /// What became of a request: one of [`super::outcome`].
+    pub const OUTCOME: &str = "sl-outcome";
+    /// Type of an error.
+    pub const ERROR_TYPE: &str = "sl-error-type";
+    /// Message of an error.
+    pub const ERROR_MESSAGE: &str = "sl-error-message";
+
+    /// Name of the activity.
+    pub const ACTIVITY: &str = "sl-activity";
+    /// Number of the activity in its run.
+    pub const ACTIVITY_ID: &str = "sl-activity-id";
+    /// Number of the attempt.
+    pub const ATTEMPT: &str = "sl-attempt";
+    /// The same over all attempts of an activity.
+    pub const IDEMPOTENCY_KEY: &str = "sl-idempotency-key";
+    /// Proof that an answer belongs to a task.
+    pub const TOKEN: &str = "sl-token";
+    /// How long the attempt may run once started.
+    pub const START_TO_CLOSE_MS: &str = "sl-start-to-close-ms";
+    /// After this instant (RFC 3339) the task is void.
+    pub const EXPIRES_AT: &str = "sl-expires-at";
+    /// How often the worker must send a heartbeat.
+    pub const HEARTBEAT_TIMEOUT_MS: &str = "sl-heartbeat-timeout-ms";
+    /// Name of the worker, shown to people.
+    pub const WORKER: &str = "sl-worker";
+    /// `true`: no attempt shall follow.
+    pub const NON_RETRYABLE: &str = "sl-non-retryable";
+    /// When the next attempt shall follow at the earliest.
+    pub const RETRY_AFTER_MS: &str = "sl-retry-after-ms";
+
+    /// When a delayed record is due (RFC 3339).
+    pub const DELIVER_AT: &str = "sl-deliver-at";
+    /// Where it goes then.
+    pub const TARGET_TOPIC: &str = "sl-target-topic";
+    /// The partition there.
+    pub const TARGET_PARTITION: &str = "sl-target-partition";
+    /// The record was forwarded once already.
+    pub const FORWARDED: &str = "sl-forwarded";
+    /// Proof that a record comes from the engine or an operator.
+    pub const MAC: &str = "sl-mac";
+
+    /// What a journal record is: one of [`super::kind`].
+    pub const KIND: &str = "sl-kind";
+    /// `epoch/batch_no/index` of a journal record.
+    pub const BATCH: &str = "sl-batch";
+    /// The footer, on a batch's last record.
+    pub const FOOTER: &str = "sl-footer";
+}
+
+/// Values of [`header::OUTCOME`].
+pub mod outcome {
+    /// Journaled.
+    pub const ACCEPTED: &str = "accepted";
+    /// The run completed.
+    pub const COMPLETED: &str = "completed";
+    /// The run failed.
+    pub const FAILED: &str = "failed";
+    /// The run was cancelled.
+    pub const CANCELED: &str = "canceled";
+    /// The run was terminated.
+    pub const TERMINATED: &str = "terminated";
+    /// Refused.
+    pub const REJECTED: &str = "rejected";
+}
+
+/// Values of [`header::ID_CONFLICT`].
+pub mod id_conflict {
+    /// The caller is given the open run.
+    pub const USE_EXISTING: &str = "use-existing";
+    /// The start is refused.
+    pub const FAIL: &str = "fail";
+    /// The open run is terminated and a new one started.
+    pub const TERMINATE_EXISTING: &str = "terminate-existing";
+}
+
+/// Values of [`header::ID_REUSE`].
+pub mod id_reuse {
+    /// The start is refused.
+    pub const REJECT_DUPLICATE: &str = "reject-duplicate";
+    /// A new run starts.
+    pub const ALLOW_DUPLICATE: &str = "allow-duplicate";
+    /// A new run starts unless the last one completed.
+    pub const ALLOW_DUPLICATE_FAILED_ONLY: &str = "allow-duplicate-failed-only";
+}
+
+/// Values of [`header::KIND`].
+pub mod kind {
+    /// A new owner.
+    pub const CLAIM: &str = "claim";
+    /// One input's events for one run.
+    pub const TRANSITION: &str = "transition";
+    /// A batch without transitions.
+    pub const MARK: &str = "mark";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_begin_with_their_namespace() {
+        assert_eq!(topic::tasks("shop", "payments"), "shop.tasks.payments");
+        assert_eq!(topic::worker_group("shop", "payments"), "shop.worker.payments");
+    }
+}
