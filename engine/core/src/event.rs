@@ -241,6 +241,8 @@ events! {
         failure: Option<Failure>,
         /// Why, in the words of whoever asked.
         reason: Option<Box<str>>,
+        /// Decided without the program: the run was terminated, or its program is not to be had.
+        forced: bool,
     }
     /// A step was undone.
     CompensationCompleted {

@@ -13,26 +13,38 @@
 
 extern crate alloc;
 
+mod apply;
 mod cause;
 mod command;
 pub mod event;
+mod decide;
+mod effect;
 mod failure;
 mod id;
 mod payload;
 pub mod program;
+mod replay;
 mod retry;
-mod run;
+pub mod run;
 pub mod show;
+mod state;
 mod time;
+mod transact;
 
+pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
 pub use command::{
     Cancel, Command, IdConflict, IdReuse, ReplyTo, Report, ReportAttempt, Start, Terminate, Trace,
 };
 pub use event::{Event, Outcome, Transition};
+pub use decide::{Ignored, Rejection};
+pub use effect::{Effect, Reply, Task, effect_without_run, effects_of_run};
 pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};
 pub use id::{ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX, WorkflowId};
 pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload};
+pub use replay::{activate_last, replay, verify};
 pub use retry::{OnExhausted, RETRY_AFTER_MAX, RetryPolicy, UNKNOWN_ACTIVITY_RETRY};
-pub use run::Run;
+pub use run::{Activity, Run};
+pub use state::{Closed, Delta, Overlay, Position, State};
 pub use time::{Millis, Timestamp};
+pub use transact::{Env, Transacted, fold, settle, transact};

@@ -66,6 +66,9 @@ pub enum Job {
         /// For people.
         reason: Option<Box<str>>,
     },
+    /// The run's end was decided without the program: it commands nothing more but registrations of steps that still
+    /// complete.
+    Ended,
 }
 
 /// What a program wants.

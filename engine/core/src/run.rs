@@ -1,2 +1,315 @@
-//! One open run: everything that its decisions depend on.
-pub struct Run;
+//! One open run: everything that its decisions, its replay and its description depend on.
+//!
+//! Invariant: only `apply/` writes here. Ids are never reused, pending activities stand in the order of their ids.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use crate::{
+    ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo, RetryPolicy, RunId, Seq, Timestamp,
+    Trace,
+    event::IncidentKind,
+    program::{Job, Recorded},
+};
+
+/// Most callers that a run answers when it closes; of more, the oldest are forgotten.
+pub const REPLIES_MAX: usize = 64;
+
+/// Most earlier starts that a workflow id remembers.
+pub const STARTS_MAX: usize = 1_024;
+
+/// Most activation records; also bounds what replay needs.
+pub const ERROR_TYPES_MAX: usize = 16;
+
+/// One run between its start and its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The run.
+    pub run_id: RunId,
+    /// The registered workflow.
+    pub workflow: Name,
+    /// Its version.
+    pub version: Box<str>,
+    /// The input.
+    pub input: Payload,
+    /// The caller's trace.
+    pub trace: Option<Trace>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Position of the last event.
+    pub seq: Seq,
+    /// The number that the next activity or registration gets.
+    pub next_activity_id: ActivityId,
+    /// Activities without an outcome, by id.
+    pub activities: Vec<Activity>,
+    /// Completed steps that are to be compensated.
+    pub steps: Vec<Step>,
+    /// What can be undone, in order of registration.
+    pub registrations: Vec<Registration>,
+    /// Set once the end of the run is fixed and what was done is being undone.
+    pub undo: Option<Undo>,
+    /// Set once somebody asked the run to stop.
+    pub cancel: Option<CancelRequest>,
+    /// What waits for a person, oldest first.
+    pub incidents: Vec<Incident>,
+    /// What the program was given and what it wanted: all that replay needs.
+    pub activations: Vec<ActivationRecord>,
+    /// What the program was not given yet.
+    pub unseen: Vec<Job>,
+    /// Whom to tell when the run closes.
+    pub replies: Vec<ReplyTo>,
+    /// Inputs whose repeats are dropped.
+    pub seen: IdentityRing,
+    /// Starts of this and earlier runs of the id.
+    pub starts: Vec<Identity>,
+    /// Set by the terminal event.
+    pub closed: Option<ClosedBy>,
+}
+
+/// What the program was given at once, and what it wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivationRecord {
+    /// The transition's time.
+    pub at: Timestamp,
+    /// What happened.
+    pub jobs: Vec<Job>,
+    /// What it wanted.
+    pub commands: Vec<Recorded>,
+}
+
+/// An activity without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Its number.
+    pub activity_id: ActivityId,
+    /// Its name.
+    pub name: Name,
+    /// Its queue.
+    pub task_queue: Name,
+    /// Its input.
+    pub input: Payload,
+    /// How it is retried.
+    pub retry: RetryPolicy,
+    /// How long one attempt may run.
+    pub start_to_close: Millis,
+    /// The step is to be compensated once it is done.
+    pub compensable: bool,
+    /// The step that it undoes.
+    pub compensates: Option<ActivityId>,
+    /// When it was scheduled.
+    pub scheduled_at: Timestamp,
+    /// The last attempt sent.
+    pub attempt: Attempt,
+    /// When the last attempt was sent.
+    pub attempt_at: Timestamp,
+    /// Attempts in all, 0 without limit; grows when an attempt does not count.
+    pub maximum_attempts: u32,
+    /// Where it is.
+    pub state: ActivityState,
+    /// It was asked to stop.
+    pub cancel_requested: bool,
+    /// An attempt ended without anybody knowing what it did.
+    pub outcome_unknown: bool,
+    /// The last failure.
+    pub last_failure: Option<Box<LastFailure>>,
+    /// How often each error type came, the first [`ERROR_TYPES_MAX`] of them.
+    pub failures: Vec<(Name, u32)>,
+}
+
+impl Activity {
+    /// When something must happen to it, if nobody reports.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            ActivityState::Queued => Some(self.attempt_at.plus(self.start_to_close)),
+            ActivityState::Running { started_at, .. } => Some(started_at.plus(self.start_to_close)),
+            ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
+            ActivityState::Parked => None,
+        }
+    }
+
+    /// Whether a worker has, or may have, its task.
+    #[must_use]
+    pub const fn is_in_flight(&self) -> bool {
+        match self.state {
+            ActivityState::Queued | ActivityState::Running { .. } => true,
+            ActivityState::Backoff { .. } | ActivityState::Parked => false,
+        }
+    }
+}
+
+/// Where an activity is between its attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivityState {
+    /// The task was sent; nobody said that it began.
+    Queued,
+    /// A worker said that it began.
+    Running {
+        /// When.
+        started_at: Timestamp,
+        /// Who.
+        worker: Option<Name>,
+    },
+    /// The next attempt waits.
+    Backoff {
+        /// Until then.
+        next_attempt_at: Timestamp,
+    },
+    /// It waits for a person.
+    Parked,
+}
+
+/// The last failure of an activity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastFailure {
+    /// Why.
+    pub failure: Failure,
+    /// Of which attempt.
+    pub attempt: Attempt,
+    /// When.
+    pub at: Timestamp,
+    /// How long the attempt took, from its task or its reported start.
+    pub took: Millis,
+    /// Who tried.
+    pub worker: Option<Name>,
+}
+
+/// A completed step that is to be compensated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// Its name.
+    pub activity: Name,
+}
+
+/// How a step is undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Number of the compensating activity.
+    pub activity_id: ActivityId,
+    /// Its name.
+    pub activity: Name,
+    /// Its queue.
+    pub task_queue: Name,
+    /// Its input.
+    pub input: Payload,
+    /// How it is retried.
+    pub retry: RetryPolicy,
+    /// How long one attempt may run.
+    pub start_to_close: Millis,
+    /// The step.
+    pub compensates: ActivityId,
+    /// The step's name.
+    pub of: Name,
+    /// Neighbours of the same group run in parallel.
+    pub group: Option<u32>,
+    /// How far it is.
+    pub state: RegistrationState,
+}
+
+/// How far a compensation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationState {
+    /// Not begun.
+    Registered,
+    /// Its activity is pending.
+    Running,
+    /// The step is undone.
+    Completed,
+    /// It could not be undone.
+    Failed,
+}
+
+/// The run's end is fixed; what was done is being undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// How the run will end.
+    pub outcome: Outcome,
+    /// Why, when it failed.
+    pub failure: Option<Failure>,
+    /// Why, in the words of whoever asked.
+    pub reason: Option<Box<str>>,
+}
+
+/// Somebody asked the run to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelRequest {
+    /// For people.
+    pub reason: Option<Box<str>>,
+    /// Whether completed steps shall be compensated.
+    pub compensate: bool,
+}
+
+/// What waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// Position of the first `IncidentRaised`: with the run id, the incident's id.
+    pub seq: Seq,
+    /// What kind.
+    pub kind: IncidentKind,
+    /// The activity that it is about.
+    pub activity_id: Option<ActivityId>,
+    /// Its name.
+    pub activity: Option<Name>,
+    /// Why.
+    pub failure: Failure,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl IncidentKind {
+    /// Whether the run's program is not activated while such an incident is open.
+    #[must_use]
+    pub const fn blocks_program(self) -> bool {
+        match self {
+            Self::AttemptsExhausted | Self::CompensationFailed => false,
+            Self::Nondeterminism | Self::Panic | Self::DefinitionMissing | Self::Quarantined | Self::Limit | Self::Deadlock => true,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedBy {
+    /// How.
+    pub outcome: Outcome,
+    /// When.
+    pub at: Timestamp,
+    /// What it returned.
+    pub result: Option<Payload>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Why, in the words of whoever ended it.
+    pub reason: Option<Box<str>>,
+}
+
+impl Run {
+    /// A pending activity.
+    #[must_use]
+    pub fn activity(&self, activity_id: ActivityId) -> Option<&Activity> {
+        self.activities.iter().find(|activity| activity.activity_id == activity_id)
+    }
+
+    /// When the run's next deadline is.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.activities.iter().filter_map(Activity::deadline).min()
+    }
+
+    /// Whether the program waits for a person or for its code.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.incidents.iter().any(|incident| incident.kind.blocks_program())
+    }
+
+    /// The open incident about an activity.
+    #[must_use]
+    pub fn incident_of(&self, activity_id: ActivityId) -> Option<&Incident> {
+        self.incidents.iter().find(|incident| incident.activity_id == Some(activity_id))
+    }
+
+    /// Completed steps that are to be compensated and have no registration.
+    pub fn uncovered_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !self.registrations.iter().any(|one| one.compensates == step.activity_id))
+    }
+}

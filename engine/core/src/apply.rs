@@ -1,0 +1,97 @@
+//! Events change state here and nowhere else. Infallible: what was journaled has happened.
+//!
+//! One file per subject; a function per event, under the event's name.
+
+mod activity;
+mod compensation;
+mod workflow;
+
+use crate::{
+    Cause, Event, Run, Seq, Timestamp,
+    program::{CommandKind, Job, Recorded},
+    run::ActivationRecord,
+};
+
+/// An event's place: what every change may need beside the event.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Position in the run's history.
+    pub seq: Seq,
+    /// The transition's time.
+    pub at: Timestamp,
+    /// The input.
+    pub cause: &'a Cause,
+}
+
+impl Run {
+    /// Applies the next event of this run, which is not its first: see [`Run::start`].
+    pub fn apply(&mut self, place: Place<'_>, event: &Event) {
+        self.seq = place.seq;
+        match event {
+            Event::WorkflowStarted(_) | Event::InputForwarded(_) | Event::InputRejected(_) => {}
+            Event::WorkflowCompleted(event) => self.workflow_completed(place, event),
+            Event::WorkflowFailed(event) => self.workflow_failed(place, event),
+            Event::WorkflowCanceled(event) => self.workflow_canceled(place, event),
+            Event::WorkflowTerminated(event) => self.workflow_terminated(place, event),
+            Event::WorkflowCancelRequested(event) => self.workflow_cancel_requested(place, event),
+            Event::ActivityScheduled(event) => self.activity_scheduled(place, event),
+            Event::ActivityAttemptScheduled(event) => self.activity_attempt_scheduled(place, event),
+            Event::ActivityStarted(event) => self.activity_started(place, event),
+            Event::ActivityCancelRequested(event) => self.activity_cancel_requested(place, event),
+            Event::ActivityCompleted(event) => self.activity_completed(place, event),
+            Event::ActivityAttemptFailed(event) => self.activity_attempt_failed(place, event),
+            Event::ActivityFailed(event) => self.activity_failed(place, event),
+            Event::ActivityTimedOut(event) => self.activity_timed_out(place, event),
+            Event::ActivityCanceled(event) => self.activity_canceled(place, event),
+            Event::CompensationRegistered(event) => self.compensation_registered(place, event),
+            Event::CompensationStarted(event) => self.compensation_started(place, event),
+            Event::CompensationCompleted(event) => self.compensation_completed(event),
+            Event::CompensationFailed(event) => self.compensation_failed(event),
+            Event::MarkerRecorded(event) => self.marker_recorded(place, event),
+            Event::IncidentRaised(event) => self.incident_raised(place, event),
+            Event::IncidentResolved(event) => self.incident_resolved(event),
+            Event::ReplyRequested(event) => self.reply_requested(place, event),
+        }
+    }
+
+    /// Ends a transition: what the program can see now was given to it, unless it waits for a person.
+    pub fn end_transition(&mut self, at: Timestamp) {
+        if !self.is_blocked() && self.closed.is_none() {
+            self.open_activation(at);
+        }
+    }
+
+    /// Gives the program what it has not seen, as one activation. Says whether there was anything.
+    pub(crate) fn open_activation(&mut self, at: Timestamp) -> bool {
+        if self.unseen.is_empty() {
+            return false;
+        }
+        let jobs = core::mem::take(&mut self.unseen);
+        self.activations.push(ActivationRecord { at, jobs, commands: alloc::vec::Vec::new() });
+        true
+    }
+
+    /// Takes back an activation that did not happen: the program was missing, or broke.
+    pub(crate) fn revoke_activation(&mut self) {
+        if let Some(activation) = self.activations.pop() {
+            debug_assert!(activation.commands.is_empty(), "commands of an activation that did not happen");
+            self.unseen = activation.jobs;
+        }
+    }
+
+    fn see(&mut self, job: Job) {
+        self.unseen.push(job);
+    }
+
+    /// Remembers a command of the program, as part of the activation that is under way.
+    fn recorded(&mut self, place: Place<'_>, command: Recorded) {
+        self.open_activation(place.at);
+        if let Some(activation) = self.activations.last_mut() {
+            activation.commands.push(command);
+        }
+    }
+
+    fn recorded_end(&mut self, place: Place<'_>, kind: CommandKind) {
+        self.recorded(place, Recorded { seq: place.seq, kind, name: None, id: None, value: None });
+    }
+}

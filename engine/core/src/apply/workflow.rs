@@ -1,0 +1,126 @@
+//! Start, end, cancellation, markers, incidents and replies.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::Place;
+use crate::{
+    ActivityId, Identity, Run, RunId,
+    event::{
+        IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested, WorkflowCancelRequested, WorkflowCanceled,
+        WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated,
+    },
+    program::{CommandKind, Job, Recorded},
+    run::{CancelRequest, ClosedBy, Incident, REPLIES_MAX, STARTS_MAX},
+};
+
+impl Run {
+    /// The state after a run's first event. `starts` are those of earlier runs of the same id.
+    #[must_use]
+    pub fn start(run_id: RunId, place: Place<'_>, event: &WorkflowStarted, mut starts: Vec<Identity>) -> Self {
+        let identity = place.cause.identity();
+        if starts.len() >= STARTS_MAX {
+            starts.remove(0);
+        }
+        starts.push(identity);
+        let mut run = Self {
+            run_id,
+            workflow: event.workflow.clone(),
+            version: event.version.clone(),
+            input: event.input.clone(),
+            trace: event.trace.clone(),
+            started_at: place.at,
+            seq: place.seq,
+            next_activity_id: ActivityId::FIRST,
+            activities: Vec::new(),
+            steps: Vec::new(),
+            registrations: Vec::new(),
+            undo: None,
+            cancel: None,
+            incidents: Vec::new(),
+            activations: Vec::new(),
+            unseen: Vec::new(),
+            replies: Vec::new(),
+            seen: crate::IdentityRing::default(),
+            starts,
+            closed: None,
+        };
+        run.seen.insert(identity);
+        run.see(Job::Started { input: event.input.clone() });
+        run
+    }
+
+    pub(super) fn workflow_completed(&mut self, place: Place<'_>, event: &WorkflowCompleted) {
+        self.close(ClosedBy { outcome: Outcome::Completed, at: place.at, result: Some(event.result.clone()), failure: None, reason: None });
+    }
+
+    pub(super) fn workflow_failed(&mut self, place: Place<'_>, event: &WorkflowFailed) {
+        self.close(ClosedBy { outcome: Outcome::Failed, at: place.at, result: None, failure: Some(event.failure.clone()), reason: None });
+    }
+
+    pub(super) fn workflow_canceled(&mut self, place: Place<'_>, event: &WorkflowCanceled) {
+        self.close_from_outside(place, Outcome::Canceled, event.reason.clone());
+    }
+
+    pub(super) fn workflow_terminated(&mut self, place: Place<'_>, event: &WorkflowTerminated) {
+        self.close_from_outside(place, Outcome::Terminated, event.reason.clone());
+    }
+
+    fn close_from_outside(&mut self, place: Place<'_>, outcome: Outcome, reason: Option<Box<str>>) {
+        self.close(ClosedBy { outcome, at: place.at, result: None, failure: None, reason });
+    }
+
+    /// Nothing is pending after the terminal event; what it leaves behind is only for describing the run.
+    fn close(&mut self, closed: ClosedBy) {
+        self.activities.clear();
+        self.incidents.clear();
+        self.unseen.clear();
+        self.closed = Some(closed);
+    }
+
+    pub(super) fn workflow_cancel_requested(&mut self, place: Place<'_>, event: &WorkflowCancelRequested) {
+        self.seen.insert(place.cause.identity());
+        self.cancel = Some(CancelRequest { reason: event.reason.clone(), compensate: event.compensate });
+        self.see(Job::CancelRequested { reason: event.reason.clone() });
+    }
+
+    pub(super) fn marker_recorded(&mut self, place: Place<'_>, event: &MarkerRecorded) {
+        self.recorded(
+            place,
+            Recorded {
+                seq: place.seq,
+                kind: CommandKind::RecordMarker,
+                name: Some(event.name.clone()),
+                id: None,
+                value: Some(event.value.clone()),
+            },
+        );
+    }
+
+    pub(super) fn incident_raised(&mut self, place: Place<'_>, event: &IncidentRaised) {
+        self.incidents.push(Incident {
+            seq: place.seq,
+            kind: event.kind,
+            activity_id: event.activity_id,
+            activity: event.activity.clone(),
+            failure: event.failure.clone(),
+            since: place.at,
+        });
+        if let Some(activity) = event.activity_id.and_then(|id| self.activity_mut(id)) {
+            activity.state = crate::run::ActivityState::Parked;
+        }
+    }
+
+    pub(super) fn incident_resolved(&mut self, event: &IncidentResolved) {
+        self.incidents.retain(|incident| incident.seq != event.incident_seq);
+    }
+
+    pub(super) fn reply_requested(&mut self, place: Place<'_>, event: &ReplyRequested) {
+        self.seen.insert(place.cause.identity());
+        if event.follow && !self.replies.contains(&event.reply) {
+            if self.replies.len() >= REPLIES_MAX {
+                self.replies.remove(0);
+            }
+            self.replies.push(event.reply.clone());
+        }
+    }
+}

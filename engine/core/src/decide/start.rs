@@ -1,0 +1,97 @@
+//! Start: the id rules of PROTOCOL §3.
+//!
+//! ```text
+//!                      repeat of a known start        ─▶ nothing
+//! open run of the id:  use-existing ─▶ nothing   fail ─▶ refused   terminate-existing ─▶ terminated, then started
+//! closed, remembered:  reject-duplicate ─▶ refused   allow-duplicate ─▶ started   …-failed-only ─▶ unless it completed
+//! ```
+
+use alloc::{boxed::Box, format, string::String};
+
+use super::{Ignored, Rejection, accepted, refusal};
+use crate::{
+    Cause, IdConflict, IdReuse, Name, Outcome, Overlay, Start,
+    error_type::ALREADY_STARTED,
+    event::{RejectReason, ReplyRequested, WorkflowStarted},
+    program::Programs,
+};
+
+/// What a start comes to.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// A new run.
+    Started {
+        event: WorkflowStarted,
+        /// The open run of the id ends first.
+        terminate_existing: bool,
+        /// The program is not here, but it was somewhere.
+        program_missing: bool,
+    },
+    /// An answer from the open run, which stays as it is.
+    Existing(ReplyRequested),
+    /// The id rules refuse it; only the caller is told.
+    Refused(Option<ReplyRequested>),
+    Ignored(Ignored),
+    Rejected(Rejection),
+}
+
+pub(crate) fn decide(overlay: &Overlay<'_>, cause: &Cause, start: &Start, programs: &dyn Programs) -> Decision {
+    let identity = cause.identity();
+    let reply = start.reply.as_ref();
+    let mut terminate_existing = false;
+    if let Some(run) = overlay.run(&start.workflow_id) {
+        let repeat = run.seen.contains(identity) || run.starts.contains(&identity);
+        if repeat || start.id_conflict == IdConflict::UseExisting {
+            return match reply {
+                Some(reply) => Decision::Existing(accepted(reply, true)),
+                None if repeat => Decision::Ignored(Ignored::Repeat),
+                None => Decision::Ignored(Ignored::Already),
+            };
+        }
+        if start.id_conflict == IdConflict::Fail {
+            let message = format!("workflow {} is open as run {}", start.workflow_id, run.run_id);
+            return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
+        }
+        terminate_existing = true;
+    } else if let Some(closed) = overlay.closed(&start.workflow_id) {
+        let repeat = closed.starts.contains(&identity);
+        let reusable = match start.id_reuse {
+            IdReuse::RejectDuplicate => false,
+            IdReuse::AllowDuplicate => true,
+            IdReuse::AllowDuplicateFailedOnly => closed.outcome != Outcome::Completed,
+        };
+        if repeat || !reusable {
+            let message = format!("workflow {} was used by run {}, which is {}", start.workflow_id, closed.run_id, closed.outcome.status());
+            return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
+        }
+    }
+    match version_of(overlay, start, programs) {
+        Ok((version, program_missing)) => Decision::Started {
+            event: WorkflowStarted {
+                workflow: start.workflow.clone(),
+                version,
+                input: start.input.clone(),
+                trace: start.trace.clone(),
+            },
+            terminate_existing,
+            program_missing,
+        },
+        Err(rejection) => Decision::Rejected(rejection),
+    }
+}
+
+/// The version that the run is pinned to, and whether its program is missing here.
+fn version_of(overlay: &Overlay<'_>, start: &Start, programs: &dyn Programs) -> Result<(Box<str>, bool), Rejection> {
+    if let Some(version) = programs.resolve(&start.workflow, start.version.as_deref()) {
+        return Ok((version, false));
+    }
+    let names = programs.names();
+    if !names.contains(&start.workflow) && overlay.state().was_named(&start.workflow) {
+        return Ok((start.version.clone().unwrap_or_default(), true));
+    }
+    let version = start.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+    let known = names.iter().map(Name::as_str).collect::<alloc::vec::Vec<_>>().join(", ");
+    let known = if known.is_empty() { String::from("none") } else { known };
+    let message = format!("workflow {}{version} is not known; known are: {known}", start.workflow);
+    Err(Rejection::new(RejectReason::UnknownWorkflow, message).answered(start.reply.as_ref(), crate::error_type::NOT_FOUND))
+}

@@ -1,0 +1,170 @@
+//! What must leave the partition once an event is durable. A pure function of the state after the event, and the event.
+
+use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
+
+use crate::{
+    ActivityId, Attempt, Cause, Event, Millis, Name, Payload, ReplyTo, Run, RunId, State, Trace, WorkflowId, error_type,
+    event::{Answer, AnswerOutcome, Outcome},
+    run::ClosedBy,
+};
+
+/// Something to send, after the footer of its batch is known valid and not before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// An attempt's task for a worker.
+    Task(Box<Task>),
+    /// An answer for whoever asked.
+    Reply(Box<Reply>),
+    /// A record of another partition's workflow, to be read again and sent there.
+    Forward {
+        /// The partition it belongs to.
+        target_partition: i32,
+        /// Where it lies.
+        cause: Cause,
+    },
+}
+
+/// An attempt's task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// The workflow's id.
+    pub workflow_id: WorkflowId,
+    /// The run.
+    pub run_id: RunId,
+    /// The workflow.
+    pub workflow: Name,
+    /// The activity's number.
+    pub activity_id: ActivityId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The activity's name.
+    pub activity: Name,
+    /// Where workers take it from.
+    pub task_queue: Name,
+    /// Its input.
+    pub input: Payload,
+    /// How long the attempt may run.
+    pub start_to_close: Millis,
+    /// The trace of the run's start.
+    pub trace: Option<Trace>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Where to.
+    pub to: ReplyTo,
+    /// The workflow that was asked about.
+    pub workflow_id: WorkflowId,
+    /// Its run, if there is one.
+    pub run_id: Option<RunId>,
+    /// Stable over repeats of the same answer.
+    pub id: Arc<str>,
+    /// The answer.
+    pub answer: Answer,
+}
+
+impl Effect {
+    /// Whether it is still worth sending, when a new owner finds it not yet sent.
+    #[must_use]
+    pub fn is_wanted(&self, state: &State) -> bool {
+        match self {
+            Self::Task(task) => state
+                .run(&task.workflow_id)
+                .filter(|run| run.run_id == task.run_id)
+                .and_then(|run| run.activity(task.activity_id))
+                .is_some_and(|activity| activity.attempt == task.attempt && activity.is_in_flight()),
+            Self::Reply(_) | Self::Forward { .. } => true,
+        }
+    }
+}
+
+/// The effects of an event of a run; `run` is the state after it.
+#[must_use]
+pub fn effects_of_run(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Vec<Effect> {
+    match event {
+        Event::ActivityAttemptScheduled(scheduled) => {
+            let Some(activity) = run.activity(scheduled.activity_id) else { return Vec::new() };
+            vec![Effect::Task(Box::new(Task {
+                workflow_id: workflow_id.clone(),
+                run_id: run.run_id,
+                workflow: run.workflow.clone(),
+                activity_id: scheduled.activity_id,
+                attempt: scheduled.attempt,
+                activity: activity.name.clone(),
+                task_queue: activity.task_queue.clone(),
+                input: activity.input.clone(),
+                start_to_close: activity.start_to_close,
+                trace: run.trace.clone(),
+            }))]
+        }
+        Event::ReplyRequested(requested) => {
+            vec![reply(workflow_id, Some(run.run_id), &requested.reply, "now", requested.answer.clone())]
+        }
+        Event::WorkflowCompleted(_) | Event::WorkflowFailed(_) | Event::WorkflowCanceled(_) | Event::WorkflowTerminated(_) => {
+            let Some(closed) = &run.closed else { return Vec::new() };
+            run.replies.iter().map(|to| reply(workflow_id, Some(run.run_id), to, "closed", final_answer(closed))).collect()
+        }
+        Event::WorkflowStarted(_)
+        | Event::WorkflowCancelRequested(_)
+        | Event::ActivityScheduled(_)
+        | Event::ActivityStarted(_)
+        | Event::ActivityCancelRequested(_)
+        | Event::ActivityCompleted(_)
+        | Event::ActivityAttemptFailed(_)
+        | Event::ActivityFailed(_)
+        | Event::ActivityTimedOut(_)
+        | Event::ActivityCanceled(_)
+        | Event::CompensationRegistered(_)
+        | Event::CompensationStarted(_)
+        | Event::CompensationCompleted(_)
+        | Event::CompensationFailed(_)
+        | Event::MarkerRecorded(_)
+        | Event::IncidentRaised(_)
+        | Event::IncidentResolved(_)
+        | Event::InputForwarded(_)
+        | Event::InputRejected(_) => Vec::new(),
+    }
+}
+
+/// The effect of an event that belongs to no run.
+#[must_use]
+pub fn effect_without_run(workflow_id: Option<&WorkflowId>, cause: &Cause, event: &Event) -> Option<Effect> {
+    if let Event::InputForwarded(forwarded) = event {
+        return Some(Effect::Forward { target_partition: forwarded.target_partition, cause: cause.clone() });
+    }
+    let Event::ReplyRequested(requested) = event else { return None };
+    Some(reply(workflow_id?, None, &requested.reply, "now", requested.answer.clone()))
+}
+
+fn reply(workflow_id: &WorkflowId, run_id: Option<RunId>, to: &ReplyTo, which: &str, answer: Answer) -> Effect {
+    let id = match run_id {
+        Some(run_id) => alloc::format!("{run_id}/{which}/{}", to.correlation),
+        None => alloc::format!("{which}/{}", to.correlation),
+    };
+    Effect::Reply(Box::new(Reply { to: to.clone(), workflow_id: workflow_id.clone(), run_id, id: id.into(), answer }))
+}
+
+fn final_answer(closed: &ClosedBy) -> Answer {
+    let reason = || closed.reason.clone().unwrap_or_default();
+    let with_error = |outcome, error_type: Name, message: Box<str>| Answer {
+        outcome,
+        error_type: Some(error_type),
+        error_message: Some(message),
+        result: None,
+    };
+    match closed.outcome {
+        Outcome::Completed => {
+            Answer { outcome: AnswerOutcome::Completed, error_type: None, error_message: None, result: closed.result.clone() }
+        }
+        Outcome::Failed => match &closed.failure {
+            Some(failure) => Answer {
+                result: failure.details.clone(),
+                ..with_error(AnswerOutcome::Failed, failure.error_type.clone(), failure.message.clone())
+            },
+            None => with_error(AnswerOutcome::Failed, Name::from("Failed"), Box::default()),
+        },
+        Outcome::Canceled => with_error(AnswerOutcome::Canceled, Name::from(error_type::CANCELED), reason()),
+        Outcome::Terminated => with_error(AnswerOutcome::Terminated, Name::from(error_type::TERMINATED), reason()),
+    }
+}

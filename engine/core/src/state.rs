@@ -1,0 +1,319 @@
+//! All that one partition knows: open runs, ids of closed ones, deadlines. State is memory: fold(journal).
+//!
+//! Invariant: what a reader of the same batches in any process holds is equal, whatever its hash seed: nothing here is
+//! iterated in hash order without being sorted.
+
+use alloc::{boxed::Box, collections::BTreeSet, collections::VecDeque, vec::Vec};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use twox_hash::XxHash3_64;
+
+use crate::{Identity, Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId};
+
+/// Most workflow names of earlier claims that are remembered.
+pub(crate) const WORKFLOWS_MAX: usize = 10_000;
+
+/// A hash map whose seed is given, never drawn.
+pub(crate) type Map<K, V> = HashMap<K, V, FixedState>;
+
+/// Where a keyed piece of state last changed: batch and index of the record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The batch's number.
+    pub batch: u64,
+    /// The record's index in it.
+    pub index: u32,
+}
+
+/// An open run with the place of its last change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Open {
+    pub(crate) run: Run,
+    pub(crate) changed: Position,
+    /// The run's next deadline as the lane's heap holds it.
+    pub(crate) deadline: Option<Timestamp>,
+}
+
+/// What is remembered of an id whose last run is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The last run.
+    pub run_id: RunId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When.
+    pub closed_at: Timestamp,
+    /// The starts of this id, whose repeats start nothing.
+    pub starts: Vec<Identity>,
+    pub(crate) changed: Position,
+}
+
+/// The state of one partition.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(crate) open: Map<WorkflowId, Box<Open>>,
+    /// By [`WorkflowId::hash128`]: an id costs the same however long it is.
+    pub(crate) closed: Map<u128, Closed>,
+    /// Closed ids in the order of their closing; entries of ids that were used again are stale and skipped.
+    forget_order: VecDeque<(Timestamp, u128)>,
+    /// One entry per open run that has a deadline.
+    deadlines: BTreeSet<(Timestamp, WorkflowId)>,
+    /// Workflows that any valid claim named.
+    workflows: BTreeSet<Name>,
+    closed_retention: Millis,
+    digest: u64,
+    now: Timestamp,
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.open == other.open
+            && self.closed == other.closed
+            && self.forget_order == other.forget_order
+            && self.deadlines == other.deadlines
+            && self.workflows == other.workflows
+            && self.closed_retention == other.closed_retention
+            && self.digest == other.digest
+            && self.now == other.now
+    }
+}
+
+impl State {
+    /// The state before the first record. `seed` only spreads hashes.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            open: Map::with_hasher(FixedState::with_seed(seed)),
+            closed: Map::with_hasher(FixedState::with_seed(seed)),
+            forget_order: VecDeque::new(),
+            deadlines: BTreeSet::new(),
+            workflows: BTreeSet::new(),
+            closed_retention: Millis::from_secs(7 * 24 * 3600),
+            digest: 0,
+            now: Timestamp::default(),
+        }
+    }
+
+    /// The open run of an id.
+    #[must_use]
+    pub fn run(&self, workflow_id: &WorkflowId) -> Option<&Run> {
+        self.open.get(workflow_id).map(|open| &open.run)
+    }
+
+    /// What is remembered of a closed id.
+    #[must_use]
+    pub fn closed(&self, workflow_id: &WorkflowId) -> Option<&Closed> {
+        self.closed.get(&workflow_id.hash128())
+    }
+
+    /// How many runs are open.
+    #[must_use]
+    pub fn open_runs(&self) -> u64 {
+        self.open.len() as u64
+    }
+
+    /// How many ids of closed runs are remembered.
+    #[must_use]
+    pub fn closed_ids(&self) -> u64 {
+        self.closed.len() as u64
+    }
+
+    /// XOR over all keyed state of XXH3-64 of kind, key and last change.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// The time of the last valid batch.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whether a valid claim ever named this workflow.
+    #[must_use]
+    pub fn was_named(&self, workflow: &Name) -> bool {
+        self.workflows.contains(workflow)
+    }
+
+    /// The earliest deadline of any run.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    /// Runs whose deadline is at or before `until`, earliest first, at most `max`.
+    pub fn due(&self, until: Timestamp, max: usize) -> impl Iterator<Item = (Timestamp, &WorkflowId)> {
+        self.deadlines.iter().take_while(move |(due, _)| *due <= until).take(max).map(|(due, id)| (*due, id))
+    }
+
+    /// All open runs in order of their ids. For take-over and pages, not for the hot path.
+    #[must_use]
+    pub fn runs(&self) -> Vec<(&WorkflowId, &Run)> {
+        let mut runs: Vec<_> = self.open.iter().map(|(id, open)| (id, &open.run)).collect();
+        runs.sort_unstable_by_key(|(id, _)| *id);
+        runs
+    }
+
+    /// Takes over what a valid claim says.
+    pub fn claimed<'a>(&mut self, workflows: impl Iterator<Item = &'a str>, closed_retention: Millis) {
+        self.closed_retention = closed_retention;
+        for name in workflows.filter_map(|name| Name::new(name).ok()) {
+            if self.workflows.len() < WORKFLOWS_MAX {
+                self.workflows.insert(name);
+            }
+        }
+    }
+
+    /// Makes the changes of a batch that is known valid, and forgets what is out of its time at `now`.
+    pub fn merge(&mut self, delta: Delta, now: Timestamp) {
+        for (workflow_id, open) in delta.open {
+            self.replace_open(workflow_id, open);
+        }
+        for (hash, closed) in delta.closed {
+            self.replace_closed(hash, closed);
+        }
+        self.now = self.now.max(now);
+        self.forget_closed();
+    }
+
+    fn replace_open(&mut self, workflow_id: WorkflowId, open: Option<Box<Open>>) {
+        let key = workflow_id.as_str().as_bytes();
+        if let Some(old) = self.open.get(&workflow_id) {
+            self.digest ^= entry_digest(KIND_OPEN, key, old.changed);
+            if let Some(due) = old.deadline
+                && open.as_ref().and_then(|new| new.deadline) != Some(due)
+            {
+                self.deadlines.remove(&(due, workflow_id.clone()));
+            }
+        }
+        let Some(new) = open else {
+            self.open.remove(&workflow_id);
+            return;
+        };
+        self.digest ^= entry_digest(KIND_OPEN, key, new.changed);
+        if let Some(due) = new.deadline {
+            self.deadlines.insert((due, workflow_id.clone()));
+        }
+        self.open.insert(workflow_id, new);
+    }
+
+    fn replace_closed(&mut self, hash: u128, closed: Option<Closed>) {
+        if let Some(old) = self.closed.remove(&hash) {
+            self.digest ^= entry_digest(KIND_CLOSED, &hash.to_be_bytes(), old.changed);
+        }
+        if let Some(new) = closed {
+            self.digest ^= entry_digest(KIND_CLOSED, &hash.to_be_bytes(), new.changed);
+            self.forget_order.push_back((new.closed_at, hash));
+            self.closed.insert(hash, new);
+        }
+    }
+
+    fn forget_closed(&mut self) {
+        while let Some(&(closed_at, hash)) = self.forget_order.front() {
+            if closed_at.plus(self.closed_retention) > self.now {
+                break;
+            }
+            self.forget_order.pop_front();
+            let is_this = self.closed.get(&hash).is_some_and(|closed| closed.closed_at == closed_at);
+            if is_this {
+                self.replace_closed(hash, None);
+            }
+        }
+    }
+}
+
+const KIND_OPEN: u8 = 1;
+const KIND_CLOSED: u8 = 2;
+
+fn entry_digest(kind: u8, key: &[u8], changed: Position) -> u64 {
+    let seed = XxHash3_64::oneshot_with_seed(changed.batch.rotate_left(20) ^ u64::from(changed.index), &[kind]);
+    XxHash3_64::oneshot_with_seed(seed, key)
+}
+
+/// The changes of one batch, on top of a [`State`] that does not see them yet.
+#[derive(Debug, Default)]
+pub struct Delta {
+    open: alloc::collections::BTreeMap<WorkflowId, Option<Box<Open>>>,
+    closed: alloc::collections::BTreeMap<u128, Option<Closed>>,
+}
+
+/// A state with a batch's changes on top: what decisions see and events change.
+#[derive(Debug)]
+pub struct Overlay<'a> {
+    /// What is durable.
+    state: &'a State,
+    /// What this batch adds.
+    delta: &'a mut Delta,
+}
+
+impl<'a> Overlay<'a> {
+    /// Sees `state` through `delta`.
+    pub const fn new(state: &'a State, delta: &'a mut Delta) -> Self {
+        Self { state, delta }
+    }
+
+    /// The durable state beneath.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        self.state
+    }
+
+    /// The open run of an id.
+    #[must_use]
+    pub fn run(&self, workflow_id: &WorkflowId) -> Option<&Run> {
+        match self.delta.open.get(workflow_id) {
+            Some(changed) => changed.as_ref().map(|open| &open.run),
+            None => self.state.run(workflow_id),
+        }
+    }
+
+    /// The open run of an id, to be changed: copied from the durable state when it is touched first.
+    pub(crate) fn run_mut(&mut self, workflow_id: &WorkflowId) -> Option<&mut Run> {
+        if !self.delta.open.contains_key(workflow_id) {
+            let copy = self.state.open.get(workflow_id)?.clone();
+            self.delta.open.insert(workflow_id.clone(), Some(copy));
+        }
+        self.delta.open.get_mut(workflow_id)?.as_mut().map(|open| &mut open.run)
+    }
+
+    /// What is remembered of a closed id.
+    #[must_use]
+    pub fn closed(&self, workflow_id: &WorkflowId) -> Option<&Closed> {
+        let hash = workflow_id.hash128();
+        match self.delta.closed.get(&hash) {
+            Some(changed) => changed.as_ref(),
+            None => self.state.closed.get(&hash),
+        }
+    }
+
+    pub(crate) fn insert_run(&mut self, workflow_id: &WorkflowId, run: Run) {
+        let open = Open { run, changed: Position::default(), deadline: None };
+        self.delta.open.insert(workflow_id.clone(), Some(Box::new(open)));
+        if self.closed(workflow_id).is_some() {
+            self.delta.closed.insert(workflow_id.hash128(), None);
+        }
+    }
+
+    /// Ends a transition: stamps what changed, and moves a run that closed to the closed ids.
+    pub(crate) fn settle(&mut self, workflow_id: &WorkflowId, position: Position) {
+        let Some(Some(open)) = self.delta.open.get_mut(workflow_id) else { return };
+        open.changed = position;
+        open.deadline = open.run.deadline();
+        let Some(by) = &open.run.closed else { return };
+        let closed = Closed {
+            run_id: open.run.run_id,
+            outcome: by.outcome,
+            closed_at: by.at,
+            starts: core::mem::take(&mut open.run.starts),
+            changed: position,
+        };
+        self.delta.closed.insert(workflow_id.hash128(), Some(closed));
+        if self.state.open.contains_key(workflow_id) {
+            self.delta.open.insert(workflow_id.clone(), None);
+        } else {
+            self.delta.open.remove(workflow_id);
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! Whole sagas through `transact`, with programs that are a list of steps; after every input the fold of what was
+//! journaled must equal the state.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use sagaline_core::{
+    Cancel, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload, Position,
+    Report, ReportAttempt, RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition, WorkflowId, activate_last,
+    program::{
+        Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation, ScheduleActivity,
+    },
+    replay,
+};
+
+/// Runs `steps` one after the other; each is undone by `undo-<step>`, registered when it completes.
+#[derive(Clone)]
+struct Steps {
+    steps: &'static [&'static str],
+    at: usize,
+    next_id: u32,
+    retry: RetryPolicy,
+    ended: bool,
+}
+
+impl Steps {
+    fn schedule(&mut self) -> ProgramCommand {
+        let name = self.steps[self.at];
+        ProgramCommand::ScheduleActivity(ScheduleActivity {
+            activity_id: self.id(),
+            activity: Name::from(name),
+            task_queue: Name::from("q"),
+            input: Payload::json(*b"{}"),
+            retry: self.retry.clone(),
+            start_to_close_ms: 1_000,
+            compensable: true,
+        })
+    }
+
+    fn id(&mut self) -> sagaline_core::ActivityId {
+        self.next_id += 1;
+        sagaline_core::ActivityId::new(self.next_id).unwrap()
+    }
+}
+
+impl Program for Steps {
+    fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
+        let mut commands = Vec::new();
+        for job in activation.jobs {
+            match job {
+                Job::Started { .. } => commands.push(self.schedule()),
+                Job::ActivityCompleted { activity_id, result } => {
+                    let activity_id_of_undo = self.id();
+                    commands.push(ProgramCommand::RegisterCompensation(RegisterCompensation {
+                        activity_id: activity_id_of_undo,
+                        activity: Name::new(&format!("undo-{}", self.steps[self.at.min(self.steps.len() - 1)])).unwrap(),
+                        task_queue: Name::from("q"),
+                        input: result.clone(),
+                        retry: RetryPolicy { on_exhausted: OnExhausted::Park, maximum_attempts: 2, ..RetryPolicy::default() },
+                        start_to_close_ms: 1_000,
+                        compensates: *activity_id,
+                        group: None,
+                    }));
+                    if self.ended {
+                        continue;
+                    }
+                    self.at += 1;
+                    if self.at < self.steps.len() {
+                        commands.push(self.schedule());
+                    } else {
+                        commands.push(ProgramCommand::Complete { result: result.clone() });
+                    }
+                }
+                Job::ActivityFailed { failure, .. } => {
+                    self.ended = true;
+                    commands.push(ProgramCommand::Fail { failure: failure.clone() });
+                }
+                Job::ActivityCanceled { .. } => {
+                    self.ended = true;
+                    commands.push(ProgramCommand::Cancel { reason: None });
+                }
+                Job::CancelRequested { .. } => {
+                    let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
+                    commands.push(ProgramCommand::CancelActivity { activity_id });
+                }
+                Job::Ended => self.ended = true,
+            }
+        }
+        commands
+    }
+}
+
+/// Rebuilds the program at every activation: the hardest cache.
+struct Rebuilding {
+    steps: &'static [&'static str],
+    retry: RetryPolicy,
+    missing: RefCell<bool>,
+}
+
+impl Programs for Rebuilding {
+    fn activate(&mut self, workflow_id: &WorkflowId, run: &sagaline_core::Run) -> Activated {
+        if *self.missing.borrow() {
+            return Activated::Missing;
+        }
+        let fresh = || Steps { steps: self.steps, at: 0, next_id: 0, retry: self.retry.clone(), ended: false };
+        let mut rebuilt = fresh();
+        match replay(&mut rebuilt, workflow_id, run) {
+            Ok(commands) => Activated::Commands(commands),
+            Err(difference) => Activated::Nondeterministic(difference),
+        }
+    }
+
+    fn resolve(&self, workflow: &Name, _: Option<&str>) -> Option<Box<str>> {
+        (workflow.as_str() == "steps").then(|| "1.0.0".into())
+    }
+
+    fn names(&self) -> Vec<Name> {
+        vec![Name::from("steps")]
+    }
+}
+
+struct World {
+    state: State,
+    programs: Rebuilding,
+    batch: u64,
+    now: Timestamp,
+    offset: i64,
+    journal: Vec<(u64, Timestamp, Vec<Transition>)>,
+    tasks: Vec<Task>,
+    replies: Vec<sagaline_core::Reply>,
+}
+
+impl World {
+    fn new(steps: &'static [&'static str]) -> Self {
+        let retry = RetryPolicy { maximum_attempts: 3, jitter_permille: 0, ..RetryPolicy::default() };
+        Self {
+            state: State::new(1),
+            programs: Rebuilding { steps, retry, missing: RefCell::new(false) },
+            batch: 0,
+            now: Timestamp::from_millis(1_000_000),
+            offset: 0,
+            journal: Vec::new(),
+            tasks: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    /// One input as a batch of its own.
+    fn input(&mut self, id: &str, command: Command) -> Transacted {
+        self.batch += 1;
+        self.offset += 1;
+        let cause = Cause { source: "test".into(), id: id.into(), topic: "inbox".into(), partition: 0, offset: self.offset };
+        let mut delta = Delta::default();
+        let mut overlay = Overlay::new(&self.state, &mut delta);
+        let env = Env { namespace: "test", now: self.now };
+        let done = sagaline_core::transact(&mut overlay, env, &cause, &command, &mut self.programs);
+        for (index, transition) in done.transitions.iter().enumerate() {
+            let position = Position { batch: self.batch, index: u32::try_from(index).unwrap() };
+            sagaline_core::settle(&mut overlay, transition, position);
+        }
+        self.state.merge(delta, self.now);
+        self.journal.push((self.batch, self.now, done.transitions.clone()));
+        for effect in &done.effects {
+            match effect {
+                Effect::Task(task) => self.tasks.push((**task).clone()),
+                Effect::Reply(reply) => self.replies.push((**reply).clone()),
+                Effect::Forward { .. } => unreachable!(),
+            }
+        }
+        assert_eq!(self.folded(), self.state, "fold(journal) differs from memory after {command:?}");
+        done
+    }
+
+    fn folded(&self) -> State {
+        let mut state = State::new(99);
+        for (batch, now, transitions) in &self.journal {
+            let mut delta = Delta::default();
+            let mut overlay = Overlay::new(&state, &mut delta);
+            for (index, transition) in transitions.iter().enumerate() {
+                let position = Position { batch: *batch, index: u32::try_from(index).unwrap() };
+                let _effects = sagaline_core::fold(&mut overlay, &[transition], position);
+            }
+            state.merge(delta, *now);
+        }
+        state
+    }
+
+    fn start(&mut self, id: &str) -> Transacted {
+        self.input(id, Command::Start(start("w")))
+    }
+
+    fn report(&mut self, report: Report) -> Transacted {
+        let task = self.tasks.last().expect("a task was sent").clone();
+        self.report_on(&task, report)
+    }
+
+    fn report_on(&mut self, task: &Task, report: Report) -> Transacted {
+        self.input(
+            "result",
+            Command::ReportAttempt(ReportAttempt {
+                workflow_id: task.workflow_id.clone(),
+                run_id: task.run_id,
+                activity_id: task.activity_id,
+                attempt: task.attempt,
+                report,
+                worker: None,
+            }),
+        )
+    }
+
+    fn complete(&mut self) -> Transacted {
+        self.report(Report::Completed { result: Payload::json(*b"1") })
+    }
+
+    fn fail(&mut self) -> Transacted {
+        let failure = Failure::new(Name::from("Broken"), "it broke");
+        self.report(Report::Failed { failure, retry_after: None })
+    }
+
+    fn fire(&mut self) -> Transacted {
+        self.now = self.state.next_deadline().expect("a deadline");
+        self.input("fire", Command::Fire { workflow_id: id() })
+    }
+
+    fn events(&self) -> Vec<&Event> {
+        self.journal.iter().flat_map(|(_, _, transitions)| transitions).flat_map(|transition| &transition.events).collect()
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.events().iter().map(|event| event.name()).collect()
+    }
+
+    fn activities_sent(&self) -> Vec<&str> {
+        self.tasks.iter().map(|task| task.activity.as_str()).collect()
+    }
+}
+
+fn id() -> WorkflowId {
+    WorkflowId::new("w").unwrap()
+}
+
+fn start(id: &str) -> Start {
+    Start {
+        workflow_id: WorkflowId::new(id).unwrap(),
+        workflow: Name::from("steps"),
+        version: None,
+        input: Payload::json(*b"{}"),
+        id_conflict: IdConflict::UseExisting,
+        id_reuse: IdReuse::RejectDuplicate,
+        reply: None,
+        trace: None,
+        appended_at: Timestamp::from_millis(1),
+    }
+}
+
+fn cancel(compensate: bool) -> Command {
+    Command::Cancel(Cancel { workflow_id: id(), run_id: None, reason: Some("why".into()), compensate, reply: None })
+}
+
+fn terminate(compensate: bool) -> Command {
+    Command::Terminate(Terminate { workflow_id: id(), run_id: None, reason: None, compensate, reply: None })
+}
+
+#[test]
+fn a_run_goes_from_start_by_its_activities_to_its_result() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    world.complete();
+
+    assert_eq!(world.activities_sent(), ["a", "b"]);
+    assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
+    assert_eq!(world.state.open_runs(), 0);
+    assert_eq!(world.state.closed(&id()).unwrap().outcome, Outcome::Completed);
+}
+
+#[test]
+fn a_failed_attempt_is_tried_again_when_it_is_due() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    world.fail();
+    let due = world.state.next_deadline().unwrap();
+    world.fire();
+    world.complete();
+
+    assert_eq!(due.since(Timestamp::from_millis(1_000_000)).0, 1_000);
+    assert_eq!(world.tasks.iter().map(|task| task.attempt.get()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
+}
+
+#[test]
+fn what_was_done_is_undone_in_reverse_order() {
+    let mut world = World::new(&["a", "b", "c"]);
+
+    world.start("1");
+    world.complete();
+    world.complete();
+    for _ in 0..2 {
+        world.fail();
+        world.fire();
+    }
+    world.fail();
+    world.complete();
+    world.complete();
+
+    assert_eq!(world.activities_sent(), ["a", "b", "c", "c", "c", "undo-b", "undo-a"]);
+    assert_eq!(world.names().last(), Some(&"WorkflowFailed"));
+    assert_eq!(world.state.closed(&id()).unwrap().outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_hanging_attempt_times_out_and_is_tried_again() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    world.fire();
+    let late = world.tasks[0].clone();
+    let ignored = world.report_on(&late, Report::Completed { result: Payload::empty() });
+    world.fire();
+    world.complete();
+
+    assert_eq!(ignored.ignored, Some(sagaline_core::Ignored::Stale));
+    assert_eq!(world.tasks.len(), 2);
+    assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
+}
+
+#[test]
+fn a_compensation_that_is_used_up_parks_the_run() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    let failure = Failure::new(Name::from("No"), "no").non_retryable();
+    world.report(Report::Failed { failure, retry_after: None });
+    world.fail();
+    world.fire();
+    world.fail();
+
+    assert_eq!(world.names().last(), Some(&"IncidentRaised"));
+    assert_eq!(world.state.open_runs(), 1);
+}
+
+#[test]
+fn cancel_stops_what_is_in_flight_and_undoes_the_rest() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    world.input("c", cancel(true));
+    world.report(Report::Canceled { details: Payload::empty() });
+    world.complete();
+
+    assert_eq!(world.activities_sent(), ["a", "b", "undo-a"]);
+    assert_eq!(world.names().last(), Some(&"WorkflowCanceled"));
+}
+
+#[test]
+fn a_step_that_completes_after_cancel_is_undone_too() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    world.input("t", terminate(true));
+    world.complete();
+    world.complete();
+    world.complete();
+
+    assert_eq!(world.activities_sent(), ["a", "b", "undo-b", "undo-a"]);
+    assert_eq!(world.names().last(), Some(&"WorkflowTerminated"));
+}
+
+#[test]
+fn terminate_ends_at_once_and_undoes_nothing() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    world.input("t", terminate(false));
+
+    assert_eq!(world.names().last(), Some(&"WorkflowTerminated"));
+    assert_eq!(world.activities_sent(), ["a", "b"]);
+}
+
+#[test]
+fn terminate_during_undo_parks_and_a_second_one_ends() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    let failure = Failure::new(Name::from("No"), "no").non_retryable();
+    world.report(Report::Failed { failure, retry_after: None });
+    world.input("t1", terminate(false));
+    assert_eq!(world.names().last(), Some(&"IncidentRaised"));
+    world.input("t2", terminate(false));
+
+    assert_eq!(world.names().last(), Some(&"WorkflowTerminated"));
+}
+
+#[test]
+fn a_repeated_start_starts_nothing_while_open_and_after() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    let open = world.start("1");
+    world.complete();
+    let closed = world.start("1");
+    let mut reuse = start("w");
+    reuse.id_reuse = IdReuse::AllowDuplicate;
+    let repeat = world.input("1", Command::Start(reuse.clone()));
+    let other = world.input("2", Command::Start(reuse.clone()));
+    world.complete();
+    let first_again = world.input("1", Command::Start(reuse));
+
+    assert!(open.transitions.is_empty() && closed.transitions.is_empty() && repeat.transitions.is_empty());
+    assert_eq!(other.transitions.len(), 1);
+    assert!(first_again.transitions.is_empty());
+}
+
+#[test]
+fn terminate_existing_ends_the_open_run_and_starts_another() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    let first = world.state.run(&id()).unwrap().run_id;
+    let mut again = start("w");
+    again.id_conflict = IdConflict::TerminateExisting;
+    let done = world.input("2", Command::Start(again));
+
+    assert_eq!(done.transitions.iter().map(|one| one.run_id == Some(first)).collect::<Vec<_>>(), [true, false]);
+    assert_ne!(world.state.run(&id()).unwrap().run_id, first);
+    assert_eq!(world.state.open_runs(), 1);
+}
+
+#[test]
+fn an_unknown_workflow_is_rejected_with_the_names_that_are_known() {
+    let mut world = World::new(&["a"]);
+
+    let mut unknown = start("w");
+    unknown.workflow = Name::from("nobody");
+    let done = world.input("1", Command::Start(unknown));
+
+    let message = done.rejected.unwrap().message;
+    assert!(message.contains("nobody") && message.contains("steps"), "{message}");
+}
+
+#[test]
+fn a_missing_program_waits_and_recovers() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    *world.programs.missing.borrow_mut() = true;
+    world.complete();
+    assert_eq!(world.names().last(), Some(&"IncidentRaised"));
+    *world.programs.missing.borrow_mut() = false;
+    world.input("p", Command::ProgramAvailable { workflow_id: id() });
+    world.complete();
+
+    assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
+}
+
+#[test]
+fn cancel_of_a_run_without_its_program_still_undoes() {
+    let mut world = World::new(&["a", "b", "c"]);
+
+    world.start("1");
+    world.complete();
+    *world.programs.missing.borrow_mut() = true;
+    world.complete();
+    world.input("c", cancel(true));
+
+    // b completed while the program was gone: nobody knows how to undo it, so a person is asked.
+    assert_eq!(world.names().last(), Some(&"IncidentRaised"));
+    assert_eq!(world.state.open_runs(), 1);
+}
+
+#[test]
+fn closed_ids_are_forgotten_after_their_time() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    world.complete();
+    assert_eq!(world.state.closed_ids(), 1);
+    world.now = world.now.plus(sagaline_core::Millis::from_secs(7 * 24 * 3600));
+    world.input("x", cancel(true));
+
+    assert_eq!(world.state.closed_ids(), 0);
+    assert_eq!(world.state.digest(), State::new(0).digest());
+}
+
+#[test]
+fn a_program_that_differs_from_its_history_is_told_with_both_sides() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.programs.steps = &["x", "b"];
+    world.complete();
+
+    let Some(Event::IncidentRaised(incident)) = world.events().pop().cloned() else { panic!("no incident") };
+    assert!(incident.failure.message.contains("activity a") && incident.failure.message.contains("activity x"), "{incident:?}");
+}
+
+#[test]
+fn seqs_of_a_run_have_no_gap() {
+    let mut world = World::new(&["a", "b"]);
+    world.start("1");
+    world.complete();
+    world.fail();
+    world.fire();
+    world.complete();
+
+    let mut next: BTreeMap<RunId, u64> = BTreeMap::new();
+    for transition in world.journal.iter().flat_map(|(_, _, transitions)| transitions) {
+        let expected = next.entry(transition.run_id.unwrap()).or_insert(1);
+        assert_eq!(transition.first_seq, *expected);
+        *expected += transition.events.len() as u64;
+    }
+}
+
+#[test]
+fn a_live_program_is_the_same_as_a_rebuilt_one() {
+    let mut world = World::new(&["a", "b", "c"]);
+    let mut live = Steps { steps: world.programs.steps, at: 0, next_id: 0, retry: world.programs.retry.clone(), ended: false };
+    world.start("1");
+    for _ in 0..2 {
+        let run = world.state.run(&id()).unwrap();
+        let commands = activate_last(&mut live, &id(), run);
+        assert_eq!(commands.len(), run.activations.last().unwrap().commands.len());
+        world.complete();
+    }
+}
