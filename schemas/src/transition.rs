@@ -1,0 +1,29 @@
+//! Transitions: core's type, with its schema.
+
+use std::sync::LazyLock;
+
+use sagaline_core::Transition;
+
+use crate::{Error, codec::Codec};
+
+/// The schema of [`Transition`], with every event as a record of its own.
+pub const TRANSITION_AVSC: &str = include_str!("../avro/transition.avsc");
+
+static CODEC: LazyLock<Codec> = LazyLock::new(|| Codec::new("transition", &[TRANSITION_AVSC]));
+
+/// Appends a transition to `into`.
+///
+/// # Errors
+/// [`Error::Unencodable`] and [`Error::TooLarge`]; `into` is then as before.
+pub fn encode_transition(transition: &Transition, into: &mut Vec<u8>) -> Result<(), Error> {
+    CODEC.encode(transition, into)
+}
+
+/// Reads a transition that any build wrote.
+///
+/// # Errors
+/// [`Error::NotSingleObject`] when nobody of ours wrote it, [`Error::UnknownSchema`] when a newer build did,
+/// [`Error::Malformed`] or [`Error::TooLarge`] when the bytes are damaged.
+pub fn decode_transition(value: &[u8]) -> Result<Transition, Error> {
+    CODEC.decode(value)
+}
