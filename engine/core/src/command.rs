@@ -27,13 +27,6 @@ pub enum Command {
         /// The run's workflow id.
         workflow_id: WorkflowId,
     },
-    /// The run's activation stopped its owners repeatedly: park it, do not activate it.
-    Quarantine {
-        /// The run's workflow id.
-        workflow_id: WorkflowId,
-        /// The run.
-        run_id: RunId,
-    },
     /// A record of a run could not be delivered, for good.
     Undeliverable {
         /// The run's workflow id.
@@ -47,6 +40,20 @@ pub enum Command {
         /// What the broker said.
         reason: Box<str>,
     },
+}
+
+impl Command {
+    /// The workflow that it is about.
+    #[must_use]
+    pub const fn workflow_id(&self) -> &WorkflowId {
+        match self {
+            Self::Start(start) => &start.workflow_id,
+            Self::Cancel(cancel) => &cancel.workflow_id,
+            Self::Terminate(terminate) => &terminate.workflow_id,
+            Self::ReportAttempt(report) => &report.workflow_id,
+            Self::Fire { workflow_id } | Self::ProgramAvailable { workflow_id } | Self::Undeliverable { workflow_id, .. } => workflow_id,
+        }
+    }
 }
 
 /// Start a workflow.

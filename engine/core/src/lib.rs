@@ -30,6 +30,7 @@ pub mod show;
 mod state;
 mod time;
 mod transact;
+pub mod view;
 
 pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
@@ -47,4 +48,4 @@ pub use retry::{OnExhausted, RETRY_AFTER_MAX, RetryPolicy, UNKNOWN_ACTIVITY_RETR
 pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, State};
 pub use time::{Millis, Timestamp};
-pub use transact::{Env, Transacted, fold, settle, transact};
+pub use transact::{Env, Transacted, fold, run_id_of_start, settle, transact};

@@ -192,6 +192,8 @@ pub enum Activated {
     Missing,
     /// The program panicked, with this message.
     Panicked(String),
+    /// Activating this run stopped its engines: it is not tried again.
+    Quarantined,
     /// The program, rebuilt, wanted something else than history says; the text shows both sides.
     Nondeterministic(String),
 }

@@ -14,6 +14,9 @@ use crate::{Identity, Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId};
 /// Most workflow names of earlier claims that are remembered.
 pub(crate) const WORKFLOWS_MAX: usize = 10_000;
 
+/// Shortest time for which closed ids are remembered: none is forgotten in the batch that closed it.
+const CLOSED_RETENTION_MIN: Millis = Millis::from_secs(1);
+
 /// A hash map whose seed is given, never drawn.
 pub(crate) type Map<K, V> = HashMap<K, V, FixedState>;
 
@@ -158,7 +161,7 @@ impl State {
 
     /// Takes over what a valid claim says.
     pub fn claimed<'a>(&mut self, workflows: impl Iterator<Item = &'a str>, closed_retention: Millis) {
-        self.closed_retention = closed_retention;
+        self.closed_retention = closed_retention.max(CLOSED_RETENTION_MIN);
         for name in workflows.filter_map(|name| Name::new(name).ok()) {
             if self.workflows.len() < WORKFLOWS_MAX {
                 self.workflows.insert(name);
@@ -176,6 +179,35 @@ impl State {
         }
         self.now = self.now.max(now);
         self.forget_closed();
+    }
+
+    /// The number of open runs and the digest as they will be after [`Self::merge`]: what the batch's footer says.
+    #[must_use]
+    pub fn preview(&self, delta: &Delta, now: Timestamp) -> (u64, u64) {
+        let (mut open_runs, mut digest) = (self.open_runs(), self.digest);
+        for (workflow_id, new) in &delta.open {
+            let key = workflow_id.as_str().as_bytes();
+            if let Some(old) = self.open.get(workflow_id) {
+                open_runs = open_runs.saturating_sub(1);
+                digest ^= entry_digest(KIND_OPEN, key, old.changed);
+            }
+            if let Some(new) = new {
+                open_runs = open_runs.saturating_add(1);
+                digest ^= entry_digest(KIND_OPEN, key, new.changed);
+            }
+        }
+        for (hash, new) in &delta.closed {
+            let of = |closed: &Closed| entry_digest(KIND_CLOSED, &hash.to_be_bytes(), closed.changed);
+            digest ^= self.closed.get(hash).map_or(0, of) ^ new.as_ref().map_or(0, of);
+        }
+        let now = self.now.max(now);
+        let expired = self.forget_order.iter().take_while(|(closed_at, _)| closed_at.plus(self.closed_retention) <= now);
+        for (closed_at, hash) in expired.filter(|(_, hash)| !delta.closed.contains_key(hash)) {
+            if let Some(closed) = self.closed.get(hash).filter(|closed| closed.closed_at == *closed_at) {
+                digest ^= entry_digest(KIND_CLOSED, &hash.to_be_bytes(), closed.changed);
+            }
+        }
+        (open_runs, digest)
     }
 
     fn replace_open(&mut self, workflow_id: WorkflowId, open: Option<Box<Open>>) {

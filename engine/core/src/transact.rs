@@ -147,15 +147,6 @@ impl Work<'_, '_> {
                 let events = recovered(run);
                 self.transition(workflow_id, run_id_of(run), events);
             }
-            Command::Quarantine { workflow_id, run_id } => {
-                let run = self.open(workflow_id, *run_id)?;
-                if run.is_blocked() {
-                    return Err(Ignored::Already);
-                }
-                let message = "activating this run stopped its engine three times in a row";
-                let event = decide::program::incident(IncidentKind::Quarantined, error_type::QUARANTINED, message);
-                self.transition(workflow_id, *run_id, Vec::from([event]));
-            }
         }
         Ok(())
     }
@@ -173,7 +164,7 @@ impl Work<'_, '_> {
                     // The new run must find the old one closed; its place is refined when the batch settles both.
                     self.overlay.settle(&start.workflow_id, Position::default());
                 }
-                let run_id = self.run_id(start);
+                let run_id = run_id_of_start(self.env.namespace, self.cause, start);
                 let mut events = Vec::from([Event::from(event)]);
                 events.extend(start.reply.as_ref().map(|reply| Event::from(decide::accepted(reply, true))));
                 if program_missing {
@@ -194,12 +185,6 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// The start's identity is the record's, and when it was appended.
-    fn run_id(&self, start: &Start) -> RunId {
-        let mut identity = Vec::from(self.cause.identity().to_bytes());
-        identity.extend_from_slice(&start.appended_at.as_micros().to_be_bytes());
-        RunId::derive(self.env.namespace, &start.workflow_id, &identity)
-    }
 
     fn without_run(&mut self, workflow_id: &WorkflowId, event: Event) {
         self.done.effects.extend(effect_without_run(Some(workflow_id), self.cause, &event));
@@ -272,6 +257,10 @@ impl Work<'_, '_> {
                 let message = format!("no engine that is running has workflow {} {}", run.workflow, run.version);
                 (IncidentKind::DefinitionMissing, error_type::DEFINITION_MISSING, message)
             }
+            Activated::Quarantined => {
+                let message = String::from("activating this run stopped its engine three times in a row");
+                (IncidentKind::Quarantined, error_type::QUARANTINED, message)
+            }
             Activated::Panicked(message) => (IncidentKind::Panic, error_type::PANIC, message),
             Activated::Nondeterministic(message) => (IncidentKind::Nondeterminism, error_type::NONDETERMINISM, message),
         };
@@ -306,6 +295,14 @@ impl Work<'_, '_> {
             run.revoke_activation();
         }
     }
+}
+
+/// The run that a start makes: its identity is the record's, and when that was appended.
+#[must_use]
+pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
+    let mut identity = Vec::from(cause.identity().to_bytes());
+    identity.extend_from_slice(&start.appended_at.as_micros().to_be_bytes());
+    RunId::derive(namespace, &start.workflow_id, &identity)
 }
 
 /// The history of one run as this input extends it.

@@ -158,7 +158,9 @@ impl World {
             let position = Position { batch: self.batch, index: u32::try_from(index).unwrap() };
             sagaline_core::settle(&mut overlay, transition, position);
         }
+        let preview = self.state.preview(&delta, self.now);
         self.state.merge(delta, self.now);
+        assert_eq!(preview, (self.state.open_runs(), self.state.digest()));
         self.journal.push((self.batch, self.now, done.transitions.clone()));
         for effect in &done.effects {
             match effect {

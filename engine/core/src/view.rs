@@ -1,0 +1,186 @@
+//! What people see of a run: one place for the engine's answers, the API, the command line and the pages.
+//!
+//! Deliberately absent: clocks and journal access. A [`View`] is given the run, the time and the few facts that a run
+//! does not keep. Invariant: every key of `PROTOCOL.md` §6 is always there; what does not apply is null or empty.
+
+mod activity;
+mod closed;
+mod compensation;
+mod describe;
+mod history;
+mod incident;
+mod row;
+mod span;
+mod wait;
+
+use serde::{Serialize, Serializer};
+
+pub use activity::{LastFailureView, PendingActivity, Timeouts};
+pub use compensation::{CompensationStep, CompensationView};
+pub use describe::Description;
+pub use history::{EventOfTransition, HistoryEvent, JournalLine};
+pub use incident::IncidentView;
+pub use row::Row;
+pub use wait::{WaitKind, WaitingFor};
+
+use crate::{Name, Run, Timestamp, WorkflowId};
+
+/// A run as it is seen at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The run's workflow id.
+    pub workflow_id: &'a WorkflowId,
+    /// The run, open or closed.
+    pub run: &'a Run,
+    /// Where its history lies.
+    pub journal_partition: i32,
+    /// How long its history is in the journal, where that is known.
+    pub history_bytes: Option<u64>,
+    /// The time of the last batch that is seen here.
+    pub as_of: Timestamp,
+    /// The time now: what countdowns and ages are told by.
+    pub server_time: Timestamp,
+    /// `ce_source` of the input that closed the run, where that is known.
+    pub closed_by: Option<&'a str>,
+    /// Queues of which it is known that no worker reads them.
+    pub unread_queues: &'a [Name],
+}
+
+impl<'a> View<'a> {
+    /// A view that knows only the run and the time.
+    #[must_use]
+    pub const fn new(
+        workflow_id: &'a WorkflowId,
+        run: &'a Run,
+        journal_partition: i32,
+        as_of: Timestamp,
+    ) -> Self {
+        Self {
+            workflow_id,
+            run,
+            journal_partition,
+            history_bytes: None,
+            as_of,
+            server_time: as_of,
+            closed_by: None,
+            unread_queues: &[],
+        }
+    }
+
+    /// The run as a row of a list: `GET /workflows`.
+    #[must_use]
+    pub fn row(&self) -> Row<'a> {
+        Row::of(self, None)
+    }
+
+    /// All about the run: `GET /workflows/{id}`.
+    #[must_use]
+    pub fn describe(&self) -> Description<'a> {
+        Description::of(self)
+    }
+
+    /// The run's status: `Running`, `Completed` …
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        self.run
+            .closed
+            .as_ref()
+            .map_or("Running", |closed| closed.outcome.status())
+    }
+
+    /// The one word more that an open run has; none once it is closed.
+    #[must_use]
+    pub fn situation(&self) -> Option<Situation> {
+        let run = self.run;
+        if run.closed.is_some() {
+            None
+        } else if !run.incidents.is_empty() {
+            Some(Situation::Incident)
+        } else if run.undo.is_some() {
+            Some(Situation::Compensating)
+        } else if run
+            .activities
+            .iter()
+            .any(|activity| activity::is_unread(activity, self.unread_queues))
+        {
+            Some(Situation::NoWorker)
+        } else if run
+            .activities
+            .iter()
+            .any(|activity| activity.last_failure.is_some())
+        {
+            Some(Situation::Retrying)
+        } else if run.activities.is_empty() {
+            Some(Situation::Waiting)
+        } else {
+            Some(Situation::Working)
+        }
+    }
+
+    /// What the run waits for, in a sentence; of a closed one how it ended.
+    #[must_use]
+    pub fn waiting_for(&self) -> WaitingFor {
+        match &self.run.closed {
+            Some(closed) => closed::sentence(self, closed),
+            None => wait::sentence(self),
+        }
+    }
+}
+
+/// What an open run is about: the first that fits, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Situation {
+    /// It needs a person.
+    Incident,
+    /// What was done is being undone.
+    Compensating,
+    /// Its tasks wait in a queue that nobody reads.
+    NoWorker,
+    /// An activity has failed at least once and is not done.
+    Retrying,
+    /// An activity is pending.
+    Working,
+    /// It waits for something else.
+    Waiting,
+}
+
+impl Situation {
+    /// The word of the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Incident => "incident",
+            Self::Compensating => "compensating",
+            Self::NoWorker => "no-worker",
+            Self::Retrying => "retrying",
+            Self::Working => "working",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
+impl Serialize for Situation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A list that is always empty: the feature that would fill it does not exist yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Empty;
+
+impl Serialize for Empty {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(core::iter::empty::<()>())
+    }
+}
+
+/// A JSON object that is always empty, likewise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EmptyObject;
+
+impl Serialize for EmptyObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(core::iter::empty::<((), ())>())
+    }
+}

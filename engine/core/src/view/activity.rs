@@ -1,0 +1,189 @@
+//! Pending activities: which attempt, why the last one failed, when the next follows, how many are left.
+
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+
+use serde::Serialize;
+
+use super::View;
+use crate::{
+    Activity, ActivityId, Attempt, Failure, Name, Payload, RetryPolicy, RunId, Timestamp,
+    run::{ActivityState, LastFailure},
+    show::Shown,
+};
+
+/// An activity without an outcome.
+#[derive(Debug, Serialize)]
+pub struct PendingActivity<'a> {
+    activity: &'a Name,
+    activity_id: ActivityId,
+    attempt: Attempt,
+    maximum_attempts: Option<u32>,
+    attempts_left: Option<u32>,
+    state: &'static str,
+    task_queue: &'a Name,
+    scheduled_at: Shown<'a, Timestamp>,
+    started_at: Option<Shown<'a, Timestamp>>,
+    last_failure: Option<LastFailureView<'a>>,
+    failures: Vec<FailureCount<'a>>,
+    next_attempt_at: Option<Shown<'a, Timestamp>>,
+    last_heartbeat_at: Option<Shown<'a, Timestamp>>,
+    retry: Shown<'a, RetryPolicy>,
+    timeouts_ms: Timeouts,
+    idempotency_key: String,
+    input: Shown<'a, Payload>,
+}
+
+/// The time-outs of an activity, in milliseconds; null: none.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Timeouts {
+    schedule_to_start: Option<u64>,
+    start_to_close: u64,
+    schedule_to_close: Option<u64>,
+    heartbeat: Option<u64>,
+}
+
+/// Why the last attempt failed, and when.
+#[derive(Debug, Serialize)]
+pub struct LastFailureView<'a> {
+    r#type: &'a Name,
+    message: &'a str,
+    details: Option<Shown<'a, Payload>>,
+    at: Shown<'a, Timestamp>,
+    took_ms: u64,
+    worker: Option<&'a Name>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureCount<'a> {
+    r#type: &'a Name,
+    count: u32,
+}
+
+impl<'a> PendingActivity<'a> {
+    pub(super) fn of(view: &View<'a>, activity: &'a Activity) -> Self {
+        Self {
+            activity: &activity.name,
+            activity_id: activity.activity_id,
+            attempt: activity.attempt,
+            maximum_attempts: maximum_attempts(activity),
+            attempts_left: maximum_attempts(activity)
+                .map(|maximum| maximum.saturating_sub(activity.attempt.get())),
+            state: state(activity),
+            task_queue: &activity.task_queue,
+            scheduled_at: Shown(&activity.scheduled_at),
+            started_at: match &activity.state {
+                ActivityState::Running { started_at, .. } => Some(Shown(started_at)),
+                ActivityState::Queued | ActivityState::Backoff { .. } | ActivityState::Parked => {
+                    None
+                }
+            },
+            last_failure: LastFailureView::of(activity),
+            failures: activity
+                .failures
+                .iter()
+                .map(|(r#type, count)| FailureCount {
+                    r#type,
+                    count: *count,
+                })
+                .collect(),
+            next_attempt_at: next_attempt_at(activity).map(Shown),
+            last_heartbeat_at: None,
+            retry: Shown(&activity.retry),
+            timeouts_ms: Timeouts {
+                schedule_to_start: None,
+                start_to_close: activity.start_to_close.0,
+                schedule_to_close: None,
+                heartbeat: None,
+            },
+            idempotency_key: idempotency_key(view.run.run_id, activity.activity_id),
+            input: Shown(&activity.input),
+        }
+    }
+}
+
+impl<'a> LastFailureView<'a> {
+    pub(super) fn of(activity: &'a Activity) -> Option<Self> {
+        let LastFailure {
+            failure,
+            at,
+            took,
+            worker,
+            ..
+        } = activity.last_failure.as_ref().map(Box::as_ref)?;
+        Some(Self {
+            r#type: &failure.error_type,
+            message: &failure.message,
+            details: failure.details.as_ref().map(Shown),
+            at: Shown(at),
+            took_ms: took.0,
+            worker: worker.as_ref(),
+        })
+    }
+}
+
+/// What the receiver of an activity's calls tells repeats by: the same over all attempts.
+fn idempotency_key(run_id: RunId, activity_id: ActivityId) -> String {
+    format!("{run_id}/{activity_id}")
+}
+
+fn state(activity: &Activity) -> &'static str {
+    match activity.state {
+        ActivityState::Queued | ActivityState::Running { .. } if activity.cancel_requested => {
+            "cancel-requested"
+        }
+        ActivityState::Queued => "queued",
+        ActivityState::Running { .. } => "running",
+        ActivityState::Backoff { .. } => "retrying",
+        ActivityState::Parked => "parked",
+    }
+}
+
+/// Attempts in all; none without limit.
+pub(super) fn maximum_attempts(activity: &Activity) -> Option<u32> {
+    (activity.maximum_attempts != 0).then_some(activity.maximum_attempts)
+}
+
+pub(super) fn next_attempt_at(activity: &Activity) -> Option<&Timestamp> {
+    match &activity.state {
+        ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
+        ActivityState::Queued | ActivityState::Running { .. } | ActivityState::Parked => None,
+    }
+}
+
+/// Whether its task lies in a queue that nobody reads.
+pub(super) fn is_unread(activity: &Activity, unread_queues: &[Name]) -> bool {
+    activity.state == ActivityState::Queued && unread_queues.contains(&activity.task_queue)
+}
+
+/// `attempt 8 of 100`, or `attempt 8` without limit.
+pub(super) fn attempt_of(activity: &Activity, attempt: Attempt) -> String {
+    match maximum_attempts(activity) {
+        Some(maximum) => format!("attempt {attempt} of {maximum}"),
+        None => format!("attempt {attempt}"),
+    }
+}
+
+/// `GatewayDown: connection refused`: the type, and the first line of the message.
+pub(super) fn cause_of(failure: &Failure) -> String {
+    let line = failure
+        .message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_end_matches('.');
+    match line.is_empty() {
+        true => String::from(failure.error_type.as_str()),
+        false => format!("{}: {}", failure.error_type, cut(line)),
+    }
+}
+
+/// A sentence takes this much of a message, in characters; the rest stands on the page.
+const MESSAGE_CHARS_MAX: usize = 200;
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((at, _)) => format!("{}…", line.split_at(at).0),
+        None => String::from(line),
+    }
+}

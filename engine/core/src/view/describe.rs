@@ -1,0 +1,63 @@
+//! All about one run, as `GET /workflows/{id}` has it.
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::{
+    Empty, EmptyObject, Row, View, activity::PendingActivity, compensation::CompensationView,
+};
+use crate::{Failure, Payload, Seq, Timestamp, show::Shown};
+
+/// A row of the list, and all else that is known of the run.
+#[derive(Debug, Serialize)]
+pub struct Description<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    input: Shown<'a, Payload>,
+    result: Option<Shown<'a, Payload>>,
+    failure: Option<Shown<'a, Failure>>,
+    memo: EmptyObject,
+    root: Option<()>,
+    history_events: Seq,
+    history_bytes: Option<u64>,
+    journal_partition: i32,
+    #[serde(serialize_with = "shown")]
+    as_of: Timestamp,
+    #[serde(serialize_with = "shown")]
+    server_time: Timestamp,
+    pending_activities: Vec<PendingActivity<'a>>,
+    pending_timers: Empty,
+    pending_children: Option<()>,
+}
+
+impl<'a> Description<'a> {
+    pub(super) fn of(view: &View<'a>) -> Self {
+        let run = view.run;
+        let closed = run.closed.as_ref();
+        Self {
+            row: Row::of(view, CompensationView::with_steps(run)),
+            input: Shown(&run.input),
+            result: closed.and_then(|closed| closed.result.as_ref()).map(Shown),
+            failure: closed.and_then(|closed| closed.failure.as_ref()).map(Shown),
+            memo: EmptyObject,
+            root: None,
+            history_events: run.seq,
+            history_bytes: view.history_bytes,
+            journal_partition: view.journal_partition,
+            as_of: view.as_of,
+            server_time: view.server_time,
+            pending_activities: run
+                .activities
+                .iter()
+                .map(|activity| PendingActivity::of(view, activity))
+                .collect(),
+            pending_timers: Empty,
+            pending_children: None,
+        }
+    }
+}
+
+fn shown<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    Shown(at).serialize(serializer)
+}

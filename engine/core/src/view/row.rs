@@ -1,0 +1,73 @@
+//! A run as a row of a list, as `GET /workflows` has it.
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::{
+    Empty, EmptyObject, Situation, View, WaitingFor,
+    activity::{LastFailureView, maximum_attempts, next_attempt_at},
+    compensation::CompensationView,
+    incident::IncidentView,
+    wait,
+};
+use crate::{Attempt, Name, RunId, Timestamp, WorkflowId, show::Shown};
+
+/// What a list says of a run. Queue, attempts and failure are those of the activity that its sentence is about.
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    workflow_id: &'a WorkflowId,
+    run_id: RunId,
+    workflow: &'a Name,
+    version: &'a str,
+    status: &'static str,
+    situation: Option<Situation>,
+    waiting_for: WaitingFor,
+    waits: Empty,
+    task_queue: Option<&'a Name>,
+    attempt: Option<Attempt>,
+    maximum_attempts: Option<u32>,
+    next_attempt_at: Option<Shown<'a, Timestamp>>,
+    last_failure: Option<LastFailureView<'a>>,
+    started_at: Shown<'a, Timestamp>,
+    closed_at: Option<Shown<'a, Timestamp>>,
+    parent: Option<()>,
+    children: Option<()>,
+    compensation: Option<CompensationView<'a>>,
+    incidents: Vec<IncidentView<'a>>,
+    attributes: EmptyObject,
+}
+
+impl<'a> Row<'a> {
+    /// The row of a run; without `compensation` the short form is taken.
+    pub(super) fn of(view: &View<'a>, compensation: Option<CompensationView<'a>>) -> Self {
+        let run = view.run;
+        let activity = wait::most_urgent(view);
+        Self {
+            workflow_id: view.workflow_id,
+            run_id: run.run_id,
+            workflow: &run.workflow,
+            version: &run.version,
+            status: view.status(),
+            situation: view.situation(),
+            waiting_for: view.waiting_for(),
+            waits: Empty,
+            task_queue: activity.map(|activity| &activity.task_queue),
+            attempt: activity.map(|activity| activity.attempt),
+            maximum_attempts: activity.and_then(maximum_attempts),
+            next_attempt_at: activity.and_then(next_attempt_at).map(Shown),
+            last_failure: activity.and_then(LastFailureView::of),
+            started_at: Shown(&run.started_at),
+            closed_at: run.closed.as_ref().map(|closed| Shown(&closed.at)),
+            parent: None,
+            children: None,
+            compensation: compensation.or_else(|| CompensationView::of(run)),
+            incidents: run
+                .incidents
+                .iter()
+                .map(|incident| IncidentView::of(view, incident))
+                .collect(),
+            attributes: EmptyObject,
+        }
+    }
+}

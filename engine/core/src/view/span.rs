@@ -1,0 +1,81 @@
+//! Spans and countdowns in words: `0.9 s`, `6 min`, `starts in 0:41`, `was due 3 s ago`.
+
+use alloc::{format, string::String};
+
+use crate::{Millis, Timestamp};
+
+const MINUTE_MS: u64 = 60 * 1_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// How long something lasts or lasted, in its largest unit, rounded down: `3 s`, `6 min`, `23 h`, `97 days`.
+pub(super) fn age(span: Millis) -> String {
+    match span.0 {
+        ms if ms < MINUTE_MS => format!("{} s", ms / 1_000),
+        ms if ms < HOUR_MS => format!("{} min", ms / MINUTE_MS),
+        ms if ms < 2 * DAY_MS => format!("{} h", ms / HOUR_MS),
+        ms => format!("{} days", ms / DAY_MS),
+    }
+}
+
+/// How long something took; below ten seconds with tenths: `0.9 s`.
+pub(super) fn took(span: Millis) -> String {
+    match span.0 {
+        ms if ms < 10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => age(span),
+    }
+}
+
+/// What stands behind `attempt 9` while it waits: `starts in 0:41`, `is due now`, `was due 3 s ago`.
+pub(super) fn starts(due: Timestamp, now: Timestamp) -> String {
+    let (left, late) = (due.since(now), now.since(due));
+    if due > now {
+        return format!("starts in {}", countdown(left));
+    }
+    match late.0 {
+        ms if ms < 1_000 => String::from("is due now"),
+        _ => format!("was due {} ago", age(late)),
+    }
+}
+
+/// What is left, never less than it is: `0:41` below an hour, then `23 h`.
+fn countdown(left: Millis) -> String {
+    if left.0 >= HOUR_MS {
+        return age(left);
+    }
+    let seconds = left.0.div_ceil(1_000).max(1);
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_their_largest_unit() {
+        let told: alloc::vec::Vec<String> =
+            [0, 3_400, 61_000, 3_600_000, 47 * HOUR_MS, 97 * DAY_MS]
+                .iter()
+                .map(|&ms| age(Millis(ms)))
+                .collect();
+
+        assert_eq!(told, ["0 s", "3 s", "1 min", "1 h", "47 h", "97 days"]);
+        assert_eq!(took(Millis(949)), "0.9 s");
+        assert_eq!(took(Millis(12_900)), "12 s");
+    }
+
+    #[test]
+    fn a_countdown_ends_at_due_now_and_is_never_negative() {
+        let due = Timestamp::from_millis(100_000);
+        let at = |ms| starts(due, Timestamp::from_millis(ms));
+
+        assert_eq!(at(59_000), "starts in 0:41");
+        assert_eq!(at(99_999), "starts in 0:01");
+        assert_eq!(at(100_000), "is due now");
+        assert_eq!(at(103_500), "was due 3 s ago");
+        assert_eq!(
+            starts(due, Timestamp::from_millis(-8_000_000)),
+            "starts in 2 h"
+        );
+    }
+}

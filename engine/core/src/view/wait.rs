@@ -1,0 +1,265 @@
+//! The wait sentence: what an open run waits for, how long already, and what happens next.
+//!
+//! The most urgent cause is told and the others are counted. Order: incident, compensation, a queue that nobody reads,
+//! a failing activity, any other.
+
+use alloc::{format, string::String};
+
+use serde::{Serialize, Serializer};
+
+use super::{
+    View,
+    activity::{attempt_of, cause_of, is_unread},
+    compensation, incident, span,
+};
+use crate::{
+    Activity, Attempt, Timestamp,
+    run::{ActivityState, Undo},
+    show::Shown,
+};
+
+/// What a run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingFor {
+    /// A sentence for people.
+    pub text: String,
+    /// A word for code.
+    pub kind: WaitKind,
+    /// When the wait is over, or given up.
+    #[serde(serialize_with = "shown")]
+    pub until: Option<Timestamp>,
+}
+
+/// The kinds of waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitKind {
+    /// An attempt is on its way or runs.
+    Activity,
+    /// The next attempt.
+    Retry,
+    /// A worker for the queue.
+    Queue,
+    /// What was done is being undone.
+    Compensation,
+    /// A person.
+    Incident,
+    /// Nothing any more.
+    Closed,
+}
+
+impl WaitKind {
+    /// The word of the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Activity => "activity",
+            Self::Retry => "retry",
+            Self::Queue => "queue",
+            Self::Compensation => "compensation",
+            Self::Incident => "incident",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl Serialize for WaitKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// The sentence of an open run.
+pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
+    let run = view.run;
+    let activity = most_urgent(view);
+    let (mut waiting_for, others) = match (run.incidents.first(), &run.undo, activity) {
+        (Some(incident), _, _) => {
+            let pending = run
+                .activities
+                .iter()
+                .filter(|one| one.state != ActivityState::Parked)
+                .count();
+            (
+                of_incident(view, incident),
+                run.incidents
+                    .len()
+                    .saturating_sub(1)
+                    .saturating_add(pending),
+            )
+        }
+        (None, Some(undo), activity) => (of_compensation(view, undo, activity), 0),
+        (None, None, Some(activity)) => (
+            of_activity(view, activity),
+            run.activities.len().saturating_sub(1),
+        ),
+        (None, None, None) => {
+            let text = String::from("Started; the first step is on its way.");
+            (
+                WaitingFor {
+                    text,
+                    kind: WaitKind::Activity,
+                    until: None,
+                },
+                0,
+            )
+        }
+    };
+    if others > 0 {
+        waiting_for.text.push_str(&format!(" And {others} more."));
+    }
+    waiting_for
+}
+
+/// The pending activity that a person would ask about first.
+pub(super) fn most_urgent<'a>(view: &View<'a>) -> Option<&'a Activity> {
+    let of_incident = view
+        .run
+        .incidents
+        .first()
+        .and_then(|incident| incident.activity_id);
+    let urgency = |activity: &Activity| {
+        if of_incident == Some(activity.activity_id) {
+            0
+        } else if is_unread(activity, view.unread_queues) {
+            1
+        } else if activity.last_failure.is_some() {
+            2
+        } else {
+            3
+        }
+    };
+    let rank =
+        |activity: &&Activity| (urgency(activity), activity.deadline(), activity.activity_id);
+    view.run.activities.iter().min_by_key(rank)
+}
+
+fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
+    let (name, now) = (&activity.name, view.server_time);
+    let failed = failed(activity);
+    let attempt = attempt_of(activity, activity.attempt);
+    let (text, kind) = match &activity.state {
+        ActivityState::Queued if is_unread(activity, view.unread_queues) => {
+            let waited = span::age(now.since(activity.attempt_at));
+            (
+                format!(
+                    "{name} has waited {waited} in queue {}: no worker reads it.",
+                    activity.task_queue
+                ),
+                WaitKind::Queue,
+            )
+        }
+        ActivityState::Queued | ActivityState::Running { .. } if activity.cancel_requested => (
+            format!("{name} was asked to stop; {attempt} may still be running."),
+            WaitKind::Activity,
+        ),
+        ActivityState::Queued => {
+            let since = span::age(now.since(activity.attempt_at));
+            let text = match failed {
+                Some(failed) => format!("{failed} {} was sent {since} ago.", capitalized(&attempt)),
+                None => format!(
+                    "{name} was sent to queue {} {since} ago, {attempt}.",
+                    activity.task_queue
+                ),
+            };
+            (text, WaitKind::Activity)
+        }
+        ActivityState::Running { started_at, .. } => {
+            let since = span::age(now.since(*started_at));
+            let text = match failed {
+                Some(failed) => format!(
+                    "{failed} {} has been running for {since}.",
+                    capitalized(&attempt)
+                ),
+                None => format!("{name} has been running for {since}, {attempt}."),
+            };
+            (text, WaitKind::Activity)
+        }
+        ActivityState::Backoff { next_attempt_at } => {
+            let next = capitalized(&attempt_of(activity, activity.attempt.next()));
+            let failed = failed.unwrap_or_default();
+            (
+                format!("{failed} {next} {}.", span::starts(*next_attempt_at, now)),
+                WaitKind::Retry,
+            )
+        }
+        ActivityState::Parked => (format!("{name} waits for a person."), WaitKind::Incident),
+    };
+    WaitingFor {
+        text,
+        kind,
+        until: activity.deadline(),
+    }
+}
+
+/// `charge-card failed 8 times (GatewayDown: connection refused).`
+fn failed(activity: &Activity) -> Option<String> {
+    let last = activity.last_failure.as_ref()?;
+    let times = match last.attempt {
+        Attempt::FIRST => String::from("once"),
+        attempt => format!("{attempt} times"),
+    };
+    Some(format!(
+        "{} failed {times} ({}).",
+        activity.name,
+        cause_of(&last.failure)
+    ))
+}
+
+fn of_compensation(view: &View<'_>, undo: &Undo, activity: Option<&Activity>) -> WaitingFor {
+    let (run, now) = (view.run, view.server_time);
+    let in_flight = run.activities.iter().find(|one| one.compensates.is_none());
+    let next = match (in_flight, activity) {
+        (Some(in_flight), _) => format!("; {} is asked to stop and awaited", in_flight.name),
+        (None, Some(activity)) => {
+            let name = &activity.name;
+            match &activity.state {
+                ActivityState::Queued => {
+                    format!(
+                        "; {name}, attempt {}, was sent {} ago",
+                        activity.attempt,
+                        span::age(now.since(activity.attempt_at))
+                    )
+                }
+                ActivityState::Running { started_at, .. } => {
+                    format!(
+                        "; {name}, attempt {}, has been running for {}",
+                        activity.attempt,
+                        span::age(now.since(*started_at))
+                    )
+                }
+                ActivityState::Backoff { next_attempt_at } => {
+                    format!(
+                        "; {name}, attempt {}, {}",
+                        activity.attempt.next(),
+                        span::starts(*next_attempt_at, now)
+                    )
+                }
+                ActivityState::Parked => format!("; {name} waits for a person"),
+            }
+        }
+        (None, None) => String::new(),
+    };
+    let (reason, done, total) = (
+        compensation::reason(run, undo),
+        compensation::done(run),
+        compensation::total(run),
+    );
+    let text = format!("Compensating because {reason}: {done} of {total} done{next}.");
+    WaitingFor {
+        text,
+        kind: WaitKind::Compensation,
+        until: activity.and_then(Activity::deadline),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
+fn shown<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    Shown(at).serialize(serializer)
+}

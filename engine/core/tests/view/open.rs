@@ -1,0 +1,122 @@
+//! Runs whose activities are on their way.
+
+use sagaline_core::{
+    Attempt, Name,
+    event::ActivityStarted,
+    view::{Situation, WaitKind},
+};
+use serde_json::{Value, json};
+
+use crate::script::{START_MS, Script, attempt, attempt_failed, failed, number, scheduled};
+
+#[test]
+fn a_queued_activity_says_since_when_and_which_attempt() {
+    let script = Script::new()
+        .then(0, scheduled(1, "charge-card", 5))
+        .later(3_000);
+
+    assert_eq!(
+        script.text(),
+        "charge-card was sent to queue orders 3 s ago, attempt 1 of 5."
+    );
+    assert_eq!(script.view().situation(), Some(Situation::Working));
+    assert_eq!(script.view().waiting_for().kind, WaitKind::Activity);
+}
+
+#[test]
+fn a_running_activity_says_for_how_long() {
+    let started = ActivityStarted {
+        activity_id: number(1),
+        activity: Name::from("charge-card"),
+        attempt: Attempt::FIRST,
+        worker: None,
+    };
+    let script = Script::new()
+        .then(0, scheduled(1, "charge-card", 0))
+        .then(1_000, [started.into()])
+        .later(3_000);
+
+    assert_eq!(
+        script.text(),
+        "charge-card has been running for 3 s, attempt 1."
+    );
+    let activity = &script.json()["pending_activities"][0];
+    assert_eq!(activity["state"], "running");
+    assert_eq!(activity["started_at"], "1970-01-01T00:16:41.000Z");
+    assert_eq!(activity["maximum_attempts"], Value::Null);
+    assert_eq!(activity["attempts_left"], Value::Null);
+}
+
+#[test]
+fn a_retry_says_why_how_often_and_when() {
+    let mut script = Script::new().then(0, scheduled(1, "charge-card", 100));
+    for failing in 1..=8 {
+        script = script.then(
+            0,
+            [attempt_failed(1, "charge-card", failing, Some(START_MS))],
+        );
+        if failing < 8 {
+            script = script.then(0, [attempt(1, "charge-card", failing + 1)]);
+        }
+    }
+    let script = script.then(
+        0,
+        [attempt_failed(1, "charge-card", 8, Some(START_MS + 41_000))],
+    );
+
+    assert_eq!(
+        script.text(),
+        "charge-card failed 8 times (GatewayDown: connection refused). Attempt 9 of 100 starts in 0:41."
+    );
+    let described = script.json();
+    assert_eq!(described["situation"], "retrying");
+    assert_eq!(described["waiting_for"]["kind"], "retry");
+    assert_eq!(
+        described["waiting_for"]["until"],
+        described["next_attempt_at"]
+    );
+    assert_eq!(described["pending_activities"][0]["attempts_left"], 92);
+    assert_eq!(
+        described["pending_activities"][0]["failures"],
+        json!([{"type": "GatewayDown", "count": 9}])
+    );
+    assert_eq!(described["last_failure"]["worker"], "orders-1");
+}
+
+#[test]
+fn an_attempt_after_a_failure_still_tells_the_failure() {
+    let script = Script::new()
+        .then(0, scheduled(1, "charge-card", 5))
+        .then(
+            500,
+            [attempt_failed(1, "charge-card", 1, Some(START_MS + 1_500))],
+        )
+        .then(1_000, [attempt(1, "charge-card", 2)])
+        .later(2_000);
+
+    assert_eq!(
+        script.text(),
+        "charge-card failed once (GatewayDown: connection refused). Attempt 2 of 5 was sent 2 s ago."
+    );
+}
+
+#[test]
+fn the_most_urgent_cause_is_told_and_the_others_are_counted() {
+    let mut script = Script::new()
+        .then(0, scheduled(1, "a", 0))
+        .then(0, scheduled(2, "b", 0))
+        .then(0, scheduled(3, "c", 0))
+        .then(0, [attempt_failed(3, "c", 1, Some(START_MS + 2_000))]);
+
+    assert_eq!(
+        script.text(),
+        "c failed once (GatewayDown: connection refused). Attempt 2 starts in 0:02. And 2 more."
+    );
+    script.unread = vec![Name::from("orders")];
+    let script = script.later(6 * 60_000);
+    assert_eq!(
+        script.text(),
+        "a has waited 6 min in queue orders: no worker reads it. And 2 more."
+    );
+    assert_eq!(script.view().situation(), Some(Situation::NoWorker));
+}

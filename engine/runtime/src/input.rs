@@ -1,0 +1,192 @@
+//! Input records: what each of them asks, or why it is refused. Everything here is written by strangers.
+//!
+//! Invariant: a record of any bytes comes to exactly one [`Input`]; nothing panics, nothing is lost.
+
+mod activity;
+mod reject;
+mod workflow;
+
+use std::sync::Arc;
+
+use sagaline_core::{Cause, Command, ReplyTo, RunId, WorkflowId, event::RejectReason};
+use sagaline_journal::{
+    NewRecord, Record,
+    wire::{ce_type, header, partition_of, topic},
+};
+
+pub use reject::VALUE_BYTES_KEPT;
+pub(crate) use reject::rejected;
+
+use crate::{Keys, envelope::Envelope};
+
+/// What an input record comes to.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// To be decided.
+    Command { cause: Cause, command: Box<Command> },
+    /// To be answered from durable state.
+    Describe { workflow_id: WorkflowId, run_id: Option<RunId>, reply: ReplyTo },
+    /// It belongs to another partition.
+    Forward { cause: Cause, target_partition: i32, record: Box<NewRecord> },
+    /// It is refused; the journal keeps it.
+    Refused { cause: Cause, refusal: Refusal },
+}
+
+/// Why an input is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: RejectReason,
+    pub(crate) message: String,
+    pub(crate) ce_type: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: RejectReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), ce_type: None }
+    }
+}
+
+/// What a lane must know to read its inputs.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) keys: Keys,
+    pub(crate) partitions: i32,
+    pub(crate) inbox: Arc<str>,
+    pub(crate) results: Arc<str>,
+    /// `<ns>.replies` and the beginning `<ns>.reply.`.
+    pub(crate) replies: (String, String),
+}
+
+impl Reading {
+    pub(crate) fn new(namespace: &str, partitions: i32, keys: Keys) -> Self {
+        Self {
+            keys,
+            partitions,
+            inbox: topic::inbox(namespace).into(),
+            results: topic::results(namespace).into(),
+            replies: (topic::replies(namespace), format!("{namespace}.reply.")),
+        }
+    }
+
+    /// Reads one input record of the partition `owned`.
+    pub(crate) fn input(&self, record: &Record, owned: i32) -> Input {
+        let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
+        let mut cause = Cause {
+            source: Arc::from(""),
+            id: Arc::from(place),
+            topic: record.topic.clone(),
+            partition: record.partition,
+            offset: record.offset,
+        };
+        let envelope = match Envelope::read(record) {
+            Ok(envelope) => envelope,
+            Err(refusal) => return Input::Refused { cause, refusal },
+        };
+        let ce_type = envelope.attribute(header::CE_TYPE);
+        let named = ce_type.as_ref().ok().and_then(|name| name.map(|name| name.chars().take(200).collect::<String>()));
+        match self.understood(record, &envelope, owned, &mut cause) {
+            Ok(input) => input,
+            Err(mut refusal) => {
+                refusal.ce_type = named;
+                Input::Refused { cause, refusal }
+            }
+        }
+    }
+
+    fn understood(&self, record: &Record, envelope: &Envelope<'_>, owned: i32, cause: &mut Cause) -> Result<Input, Refusal> {
+        if let Some(source) = envelope.attribute(header::CE_SOURCE)? {
+            cause.source = Arc::from(source);
+        }
+        if let Some(id) = envelope.attribute(header::CE_ID)?.filter(|id| !id.is_empty()) {
+            cause.id = Arc::from(id);
+        }
+        let workflow_id = key(record, envelope)?;
+        let mut ce_type = envelope
+            .attribute(header::CE_TYPE)?
+            .ok_or_else(|| Refusal::new(RejectReason::UnknownType, "ce_type is missing"))?;
+        let forwarded = ce_type == ce_type::FORWARD;
+        if forwarded {
+            if !self.keys.verifies_record(record) {
+                return Err(Refusal::new(RejectReason::Forged, "sl-mac is missing or not genuine"));
+            }
+            ce_type = envelope.required(header::FORWARDED)?;
+        }
+        let target_partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
+        if target_partition != owned {
+            if forwarded {
+                return Err(Refusal::new(RejectReason::Misrouted, format!("forwarded once, and belongs to partition {target_partition}")));
+            }
+            let record = self.forward(record, cause, ce_type, target_partition);
+            return Ok(Input::Forward { cause: cause.clone(), target_partition, record: Box::new(record) });
+        }
+        let is_activity = ce_type.starts_with(ce_type::ACTIVITY_PREFIX);
+        if is_activity != (record.topic == self.results) && !forwarded {
+            let right = if is_activity { &self.results } else { &self.inbox };
+            return Err(Refusal::new(RejectReason::WrongTopic, format!("{ce_type} belongs on {right}")));
+        }
+        if is_activity {
+            return activity::report(self, envelope, workflow_id, ce_type, cause);
+        }
+        workflow::request(self, record, envelope, workflow_id, ce_type, cause)
+    }
+
+    /// The same record for its own partition, under its original identity, signed anew.
+    pub(crate) fn forward(&self, record: &Record, cause: &Cause, ce_type: &str, target_partition: i32) -> NewRecord {
+        let mut forwarded = NewRecord {
+            topic: self.inbox.clone(),
+            partition: target_partition,
+            key: record.key().map(<[u8]>::to_vec),
+            value: record.value().map(<[u8]>::to_vec),
+            headers: Vec::new(),
+        };
+        let replaced = [header::CE_TYPE, header::CE_SOURCE, header::CE_ID, header::MAC, header::FORWARDED];
+        for (name, value) in record.headers() {
+            if let Ok(name) = std::str::from_utf8(name)
+                && !replaced.contains(&name)
+            {
+                forwarded.push_header(name.to_owned(), value.unwrap_or_default());
+            }
+        }
+        forwarded.push_header(header::CE_TYPE, ce_type::FORWARD);
+        forwarded.push_header(header::CE_SOURCE, cause.source.as_bytes());
+        forwarded.push_header(header::CE_ID, cause.id.as_bytes());
+        forwarded.push_header(header::FORWARDED, ce_type);
+        self.keys.sign_record(&mut forwarded);
+        forwarded
+    }
+
+    /// The `ce_type` of a record that was read again to be forwarded.
+    pub(crate) fn forward_again(&self, record: &Record, cause: &Cause, target_partition: i32) -> Option<NewRecord> {
+        let envelope = Envelope::read(record).ok()?;
+        let ce_type = envelope.attribute(header::CE_TYPE).ok()??;
+        Some(self.forward(record, cause, ce_type, target_partition))
+    }
+
+    fn reply_to(&self, envelope: &Envelope<'_>) -> Result<Option<ReplyTo>, Refusal> {
+        let Some(topic) = envelope.header(header::REPLY_TOPIC)? else { return Ok(None) };
+        if topic != self.replies.0 && !topic.starts_with(&self.replies.1) {
+            let message = format!("replies go to {} or {}*", self.replies.0, self.replies.1);
+            return Err(Refusal::new(RejectReason::BadReplyTopic, message));
+        }
+        let partition = envelope.parsed::<i32>(header::REPLY_PARTITION, "a partition number is expected")?.unwrap_or(0);
+        let correlation = envelope.header(header::CORRELATION)?.unwrap_or_default();
+        Ok(Some(ReplyTo { topic: topic.into(), partition: partition.max(0), correlation: correlation.into() }))
+    }
+}
+
+/// The workflow id: the record's key, or `ce_subject`; both and different is refused.
+fn key(record: &Record, envelope: &Envelope<'_>) -> Result<WorkflowId, Refusal> {
+    let subject = envelope.attribute(header::CE_SUBJECT)?.filter(|subject| !subject.is_empty());
+    let text = match (record.key(), subject) {
+        (None, None) => return Err(Refusal::new(RejectReason::NoKey, "the record has neither key nor ce_subject; either is the workflow id")),
+        (None, Some(subject)) => subject,
+        (Some(key), subject) => {
+            let key = std::str::from_utf8(key).map_err(|_| Refusal::new(RejectReason::BadKey, "the key is not UTF-8"))?;
+            if subject.is_some_and(|subject| subject != key) {
+                return Err(Refusal::new(RejectReason::KeyMismatch, "key and ce_subject differ; both are the workflow id"));
+            }
+            key
+        }
+    };
+    WorkflowId::new(text).map_err(|invalid| Refusal::new(RejectReason::BadKey, invalid.to_string()))
+}

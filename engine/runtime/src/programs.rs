@@ -1,0 +1,135 @@
+//! The programs of a lane: made from the app's workflows, kept while there is room, rebuilt from history when not.
+//!
+//! Invariant: a program that is kept has been given exactly the activations before the run's last one. Whatever breaks
+//! that (a void batch, a lost lane, a revoked activation) drops the program; rebuilding is always right.
+
+use std::{
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use lru::LruCache;
+use sagaline_core::{
+    Name, Run, RunId, WorkflowId, activate_last,
+    program::{Activated, Program, ProgramCommand, Programs},
+    replay,
+};
+
+/// The workflows of an app: what the engine needs of them.
+pub trait Workflows: Send + Sync {
+    /// The version that a start gets: the named one if it is there, the highest if none is named.
+    fn resolve(&self, workflow: &Name, version: Option<&str>) -> Option<Box<str>>;
+
+    /// A new program of that workflow, before its first activation.
+    fn program(&self, workflow: &Name, version: &str) -> Option<Box<dyn Program>>;
+
+    /// All names, sorted.
+    fn names(&self) -> Vec<Name>;
+
+    /// The task queues that they are known to use, whose topics are made at start.
+    fn task_queues(&self) -> Vec<Name>;
+}
+
+/// One lane's programs.
+pub(crate) struct LanePrograms {
+    workflows: Arc<dyn Workflows>,
+    kept: LruCache<RunId, Kept>,
+    /// Runs whose programs were activated in the batch that is being made.
+    activated: Vec<RunId>,
+    /// Not to be activated: its activation stopped an engine.
+    quarantined: Option<RunId>,
+}
+
+struct Kept {
+    program: Box<dyn Program>,
+    /// How many activations it was given.
+    activations: usize,
+}
+
+impl LanePrograms {
+    pub(crate) fn new(workflows: Arc<dyn Workflows>, kept_max: NonZeroUsize) -> Self {
+        Self { workflows, kept: LruCache::new(kept_max), activated: Vec::new(), quarantined: None }
+    }
+
+    /// The batch is valid: what it activated stays. Programs of runs that closed are dropped by their age.
+    pub(crate) fn keep(&mut self) {
+        self.activated.clear();
+    }
+
+    /// The batch is void or unknown: what it activated has seen what did not happen.
+    pub(crate) fn drop_activated(&mut self) {
+        for run_id in self.activated.drain(..) {
+            self.kept.pop(&run_id);
+        }
+    }
+
+    /// The lane was lost: others may have gone on with its runs.
+    pub(crate) fn drop_all(&mut self) {
+        self.kept.clear();
+        self.activated.clear();
+    }
+
+    pub(crate) fn closed(&mut self, run_id: RunId) {
+        self.kept.pop(&run_id);
+    }
+
+    pub(crate) fn quarantine(&mut self, run_id: Option<RunId>) {
+        self.quarantined = run_id;
+    }
+
+    fn run(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
+        let earlier = run.activations.len().saturating_sub(1);
+        let kept = self.kept.pop(&run.run_id).filter(|kept| kept.activations == earlier);
+        let (mut program, rebuild) = match kept {
+            Some(kept) => (kept.program, false),
+            None => match self.workflows.program(&run.workflow, &run.version) {
+                Some(program) => (program, true),
+                None => return Activated::Missing,
+            },
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<Vec<ProgramCommand>, String> {
+            match rebuild {
+                true => replay(&mut *program, workflow_id, run),
+                false => Ok(activate_last(&mut *program, workflow_id, run)),
+            }
+        }));
+        match outcome {
+            Ok(Ok(commands)) => {
+                self.kept.put(run.run_id, Kept { program, activations: run.activations.len() });
+                Activated::Commands(commands)
+            }
+            Ok(Err(difference)) => Activated::Nondeterministic(difference),
+            Err(panic) => Activated::Panicked(panic_message(&*panic)),
+        }
+    }
+}
+
+impl Programs for LanePrograms {
+    fn activate(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
+        if self.quarantined == Some(run.run_id) {
+            return Activated::Quarantined;
+        }
+        self.activated.push(run.run_id);
+        self.run(workflow_id, run)
+    }
+
+    fn resolve(&self, workflow: &Name, version: Option<&str>) -> Option<Box<str>> {
+        self.workflows.resolve(workflow, version)
+    }
+
+    fn names(&self) -> Vec<Name> {
+        self.workflows.names()
+    }
+}
+
+impl std::fmt::Debug for LanePrograms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LanePrograms").field("kept", &self.kept.len()).finish_non_exhaustive()
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "the program panicked without a message".to_owned())
+}
