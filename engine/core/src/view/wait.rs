@@ -80,7 +80,7 @@ pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
                 .filter(|one| one.state != ActivityState::Parked)
                 .count();
             (
-                of_incident(view, incident),
+                incident::sentence(view, incident),
                 run.incidents
                     .len()
                     .saturating_sub(1)

@@ -7,7 +7,7 @@ use sagaline_core::{
 use serde_json::json;
 
 use crate::script::{
-    START_MS, Script, attempt, attempt_failed, failed, gateway_down, number, scheduled, ship_failed,
+    START_MS, Script, attempt, attempt_failed, gateway_down, number, scheduled, ship_failed,
 };
 
 #[test]

@@ -7,7 +7,7 @@ use sagaline_core::{
 };
 use serde_json::{Value, json};
 
-use crate::script::{START_MS, Script, attempt, attempt_failed, failed, number, scheduled};
+use crate::script::{START_MS, Script, attempt, attempt_failed, number, scheduled};
 
 #[test]
 fn a_queued_activity_says_since_when_and_which_attempt() {

@@ -2,7 +2,7 @@
 
 use sagaline_core::{
     RunId, Timestamp, Transition, WorkflowId,
-    event::{ActivityFailed, WorkflowCancelRequested},
+    event::WorkflowCancelRequested,
     view::{HistoryEvent, JournalLine},
 };
 use serde_json::json;
