@@ -2,11 +2,25 @@
 //!
 //! Deliberately absent: decisions, state, programs. What a valid journal is, is a pure function of the log.
 
+mod belief;
 mod error;
+mod header;
+mod item;
 mod port;
+mod reader;
 mod record;
+mod split;
+mod validity;
 pub mod wire;
+mod writer;
 
+pub use belief::{Belief, believe};
 pub use error::{Error, ErrorKind};
+pub use header::{BatchIndex, BatchKind, Header};
+pub use item::{Batch, ClaimSeen, Footing, Item, Journaled};
 pub use port::{Delivery, LanePort, PortEvent, SendError, Tag};
+pub use reader::JournalReader;
 pub use record::{NewRecord, Record};
+pub use split::split;
+pub use validity::{Entry, Validity, Verdict};
+pub use writer::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, EncodedTransition, JournalWriter, RECORD_BYTES_MAX};

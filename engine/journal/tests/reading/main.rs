@@ -1,0 +1,8 @@
+//! Writing batches and claims, and reading them back among whatever else lies in the log.
+
+mod log;
+mod python;
+mod random;
+mod reader;
+mod split;
+mod writer;
