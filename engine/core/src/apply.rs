@@ -67,14 +67,21 @@ impl Run {
             return false;
         }
         let jobs = core::mem::take(&mut self.unseen);
-        self.activations.push(ActivationRecord { at, jobs, commands: alloc::vec::Vec::new() });
+        self.activations.push(ActivationRecord {
+            at,
+            jobs,
+            commands: alloc::vec::Vec::new(),
+        });
         true
     }
 
     /// Takes back an activation that did not happen: the program was missing, or broke.
     pub(crate) fn revoke_activation(&mut self) {
         if let Some(activation) = self.activations.pop() {
-            debug_assert!(activation.commands.is_empty(), "commands of an activation that did not happen");
+            debug_assert!(
+                activation.commands.is_empty(),
+                "commands of an activation that did not happen"
+            );
             self.unseen = activation.jobs;
         }
     }
@@ -92,6 +99,15 @@ impl Run {
     }
 
     fn recorded_end(&mut self, place: Place<'_>, kind: CommandKind) {
-        self.recorded(place, Recorded { seq: place.seq, kind, name: None, id: None, value: None });
+        self.recorded(
+            place,
+            Recorded {
+                seq: place.seq,
+                kind,
+                name: None,
+                id: None,
+                value: None,
+            },
+        );
     }
 }

@@ -27,7 +27,13 @@ impl Cause {
     /// The lane itself: a deadline came. `id` tells this input from all others of its batch.
     #[must_use]
     pub fn lane(partition: i32, id: &str) -> Self {
-        Self { source: Arc::from("sagaline.lane"), id: Arc::from(id), topic: Arc::from(""), partition, offset: -1 }
+        Self {
+            source: Arc::from("sagaline.lane"),
+            id: Arc::from(id),
+            topic: Arc::from(""),
+            partition,
+            offset: -1,
+        }
     }
 
     /// Whether a record of a topic caused it, rather than the lane's clock.

@@ -51,7 +51,9 @@ impl Command {
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
-            Self::Fire { workflow_id } | Self::ProgramAvailable { workflow_id } | Self::Undeliverable { workflow_id, .. } => workflow_id,
+            Self::Fire { workflow_id }
+            | Self::ProgramAvailable { workflow_id }
+            | Self::Undeliverable { workflow_id, .. } => workflow_id,
         }
     }
 }

@@ -30,7 +30,11 @@ impl Rejection {
     /// A rejection that answers nobody.
     #[must_use]
     pub fn new(reason: RejectReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into().into_boxed_str(), reply: None }
+        Self {
+            reason,
+            message: message.into().into_boxed_str(),
+            reply: None,
+        }
     }
 
     /// The same, answered to `reply` if somebody wants an answer.
@@ -52,7 +56,11 @@ pub enum Ignored {
     Already,
 }
 
-pub(crate) fn refusal(reply: &ReplyTo, error_type: &'static str, message: impl Into<Box<str>>) -> ReplyRequested {
+pub(crate) fn refusal(
+    reply: &ReplyTo,
+    error_type: &'static str,
+    message: impl Into<Box<str>>,
+) -> ReplyRequested {
     ReplyRequested {
         reply: reply.clone(),
         answer: Answer {
@@ -68,7 +76,12 @@ pub(crate) fn refusal(reply: &ReplyTo, error_type: &'static str, message: impl I
 pub(crate) fn accepted(reply: &ReplyTo, follow: bool) -> ReplyRequested {
     ReplyRequested {
         reply: reply.clone(),
-        answer: Answer { outcome: AnswerOutcome::Accepted, error_type: None, error_message: None, result: None },
+        answer: Answer {
+            outcome: AnswerOutcome::Accepted,
+            error_type: None,
+            error_message: None,
+            result: None,
+        },
         follow,
     }
 }

@@ -3,7 +3,8 @@
 use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Millis, Name, Payload, ReplyTo, Run, RunId, State, Trace, WorkflowId, error_type,
+    ActivityId, Attempt, Cause, Event, Millis, Name, Payload, ReplyTo, Run, RunId, State, Trace,
+    WorkflowId, error_type,
     event::{Answer, AnswerOutcome, Outcome},
     run::ClosedBy,
 };
@@ -73,7 +74,9 @@ impl Effect {
                 .run(&task.workflow_id)
                 .filter(|run| run.run_id == task.run_id)
                 .and_then(|run| run.activity(task.activity_id))
-                .is_some_and(|activity| activity.attempt == task.attempt && activity.is_in_flight()),
+                .is_some_and(|activity| {
+                    activity.attempt == task.attempt && activity.is_in_flight()
+                }),
             Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
@@ -84,7 +87,9 @@ impl Effect {
 pub fn effects_of_run(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Vec<Effect> {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
-            let Some(activity) = run.activity(scheduled.activity_id) else { return Vec::new() };
+            let Some(activity) = run.activity(scheduled.activity_id) else {
+                return Vec::new();
+            };
             vec![Effect::Task(Box::new(Task {
                 workflow_id: workflow_id.clone(),
                 run_id: run.run_id,
@@ -99,11 +104,33 @@ pub fn effects_of_run(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Vec
             }))]
         }
         Event::ReplyRequested(requested) => {
-            vec![reply(workflow_id, Some(run.run_id), &requested.reply, "now", requested.answer.clone())]
+            vec![reply(
+                workflow_id,
+                Some(run.run_id),
+                &requested.reply,
+                "now",
+                requested.answer.clone(),
+            )]
         }
-        Event::WorkflowCompleted(_) | Event::WorkflowFailed(_) | Event::WorkflowCanceled(_) | Event::WorkflowTerminated(_) => {
-            let Some(closed) = &run.closed else { return Vec::new() };
-            run.replies.iter().map(|to| reply(workflow_id, Some(run.run_id), to, "closed", final_answer(closed))).collect()
+        Event::WorkflowCompleted(_)
+        | Event::WorkflowFailed(_)
+        | Event::WorkflowCanceled(_)
+        | Event::WorkflowTerminated(_) => {
+            let Some(closed) = &run.closed else {
+                return Vec::new();
+            };
+            run.replies
+                .iter()
+                .map(|to| {
+                    reply(
+                        workflow_id,
+                        Some(run.run_id),
+                        to,
+                        "closed",
+                        final_answer(closed),
+                    )
+                })
+                .collect()
         }
         Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
@@ -129,20 +156,47 @@ pub fn effects_of_run(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Vec
 
 /// The effect of an event that belongs to no run.
 #[must_use]
-pub fn effect_without_run(workflow_id: Option<&WorkflowId>, cause: &Cause, event: &Event) -> Option<Effect> {
+pub fn effect_without_run(
+    workflow_id: Option<&WorkflowId>,
+    cause: &Cause,
+    event: &Event,
+) -> Option<Effect> {
     if let Event::InputForwarded(forwarded) = event {
-        return Some(Effect::Forward { target_partition: forwarded.target_partition, cause: cause.clone() });
+        return Some(Effect::Forward {
+            target_partition: forwarded.target_partition,
+            cause: cause.clone(),
+        });
     }
-    let Event::ReplyRequested(requested) = event else { return None };
-    Some(reply(workflow_id?, None, &requested.reply, "now", requested.answer.clone()))
+    let Event::ReplyRequested(requested) = event else {
+        return None;
+    };
+    Some(reply(
+        workflow_id?,
+        None,
+        &requested.reply,
+        "now",
+        requested.answer.clone(),
+    ))
 }
 
-fn reply(workflow_id: &WorkflowId, run_id: Option<RunId>, to: &ReplyTo, which: &str, answer: Answer) -> Effect {
+fn reply(
+    workflow_id: &WorkflowId,
+    run_id: Option<RunId>,
+    to: &ReplyTo,
+    which: &str,
+    answer: Answer,
+) -> Effect {
     let id = match run_id {
         Some(run_id) => alloc::format!("{run_id}/{which}/{}", to.correlation),
         None => alloc::format!("{which}/{}", to.correlation),
     };
-    Effect::Reply(Box::new(Reply { to: to.clone(), workflow_id: workflow_id.clone(), run_id, id: id.into(), answer }))
+    Effect::Reply(Box::new(Reply {
+        to: to.clone(),
+        workflow_id: workflow_id.clone(),
+        run_id,
+        id: id.into(),
+        answer,
+    }))
 }
 
 fn final_answer(closed: &ClosedBy) -> Answer {
@@ -154,17 +208,32 @@ fn final_answer(closed: &ClosedBy) -> Answer {
         result: None,
     };
     match closed.outcome {
-        Outcome::Completed => {
-            Answer { outcome: AnswerOutcome::Completed, error_type: None, error_message: None, result: closed.result.clone() }
-        }
+        Outcome::Completed => Answer {
+            outcome: AnswerOutcome::Completed,
+            error_type: None,
+            error_message: None,
+            result: closed.result.clone(),
+        },
         Outcome::Failed => match &closed.failure {
             Some(failure) => Answer {
                 result: failure.details.clone(),
-                ..with_error(AnswerOutcome::Failed, failure.error_type.clone(), failure.message.clone())
+                ..with_error(
+                    AnswerOutcome::Failed,
+                    failure.error_type.clone(),
+                    failure.message.clone(),
+                )
             },
             None => with_error(AnswerOutcome::Failed, Name::from("Failed"), Box::default()),
         },
-        Outcome::Canceled => with_error(AnswerOutcome::Canceled, Name::from(error_type::CANCELED), reason()),
-        Outcome::Terminated => with_error(AnswerOutcome::Terminated, Name::from(error_type::TERMINATED), reason()),
+        Outcome::Canceled => with_error(
+            AnswerOutcome::Canceled,
+            Name::from(error_type::CANCELED),
+            reason(),
+        ),
+        Outcome::Terminated => with_error(
+            AnswerOutcome::Terminated,
+            Name::from(error_type::TERMINATED),
+            reason(),
+        ),
     }
 }

@@ -8,7 +8,8 @@ use alloc::{boxed::Box, vec::Vec};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    ActivityId, Attempt, Cause, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq, Timestamp, Trace, WorkflowId,
+    ActivityId, Attempt, Cause, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq,
+    Timestamp, Trace, WorkflowId,
     show::{Show, Shown, shown_as_serialized},
 };
 

@@ -65,10 +65,18 @@ impl Failure {
     pub fn new(error_type: Name, message: impl Into<String>) -> Self {
         let mut message: String = message.into();
         if message.len() > ERROR_MESSAGE_BYTES_MAX {
-            let end = (0..=ERROR_MESSAGE_BYTES_MAX).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
+            let end = (0..=ERROR_MESSAGE_BYTES_MAX)
+                .rev()
+                .find(|&at| message.is_char_boundary(at))
+                .unwrap_or(0);
             message.truncate(end);
         }
-        Self { error_type, message: message.into_boxed_str(), details: None, non_retryable: false }
+        Self {
+            error_type,
+            message: message.into_boxed_str(),
+            details: None,
+            non_retryable: false,
+        }
     }
 
     /// The same, never to be retried.

@@ -26,7 +26,11 @@ impl WorkflowId {
     /// The text is empty or longer than [`WORKFLOW_ID_BYTES_MAX`].
     pub fn new(text: &str) -> Result<Self, InvalidId> {
         if text.is_empty() || text.len() > WORKFLOW_ID_BYTES_MAX {
-            return Err(InvalidId { what: "workflow id", bytes: text.len(), bytes_max: WORKFLOW_ID_BYTES_MAX });
+            return Err(InvalidId {
+                what: "workflow id",
+                bytes: text.len(),
+                bytes_max: WORKFLOW_ID_BYTES_MAX,
+            });
         }
         Ok(Self(Arc::from(text)))
     }
@@ -62,7 +66,11 @@ impl Name {
     /// The text is empty or longer than [`NAME_BYTES_MAX`].
     pub fn new(text: &str) -> Result<Self, InvalidId> {
         if text.is_empty() || text.len() > NAME_BYTES_MAX {
-            return Err(InvalidId { what: "name", bytes: text.len(), bytes_max: NAME_BYTES_MAX });
+            return Err(InvalidId {
+                what: "name",
+                bytes: text.len(),
+                bytes_max: NAME_BYTES_MAX,
+            });
         }
         Ok(Self(Arc::from(text)))
     }
@@ -101,7 +109,11 @@ pub struct InvalidId {
 
 impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} bytes: 1 to {} are allowed", self.what, self.bytes, self.bytes_max)
+        write!(
+            f,
+            "{} of {} bytes: 1 to {} are allowed",
+            self.what, self.bytes, self.bytes_max
+        )
     }
 }
 
@@ -116,7 +128,11 @@ impl RunId {
     #[must_use]
     pub fn derive(namespace: &str, workflow_id: &WorkflowId, start_identity: &[u8]) -> Self {
         let mut name = alloc::vec::Vec::new();
-        for part in [namespace.as_bytes(), workflow_id.as_str().as_bytes(), start_identity] {
+        for part in [
+            namespace.as_bytes(),
+            workflow_id.as_str().as_bytes(),
+            start_identity,
+        ] {
             name.extend_from_slice(&(part.len() as u64).to_be_bytes());
             name.extend_from_slice(part);
         }
@@ -170,7 +186,8 @@ impl<'de> Deserialize<'de> for RunId {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RunId, E> {
-                text.parse().map_err(|e: uuid::Error| E::custom(e.to_string()))
+                text.parse()
+                    .map_err(|e: uuid::Error| E::custom(e.to_string()))
             }
         }
         deserializer.deserialize_str(Text)

@@ -8,7 +8,11 @@
 //!
 //! Start reading at [`transact()`], which is one input from command to events.
 #![no_std]
-#![deny(clippy::wildcard_enum_match_arm, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 #![deny(clippy::cast_possible_truncation, clippy::disallowed_methods)]
 
 extern crate alloc;
@@ -16,9 +20,9 @@ extern crate alloc;
 mod apply;
 mod cause;
 mod command;
-pub mod event;
 mod decide;
 mod effect;
+pub mod event;
 mod failure;
 mod id;
 mod payload;
@@ -37,11 +41,14 @@ pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
 pub use command::{
     Cancel, Command, IdConflict, IdReuse, ReplyTo, Report, ReportAttempt, Start, Terminate, Trace,
 };
-pub use event::{Event, Outcome, Transition};
 pub use decide::{Ignored, Rejection};
 pub use effect::{Effect, Reply, Task, effect_without_run, effects_of_run};
+pub use event::{Event, Outcome, Transition};
 pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};
-pub use id::{ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX, WorkflowId};
+pub use id::{
+    ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX,
+    WorkflowId,
+};
 pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload};
 pub use replay::{activate_last, replay, verify};
 pub use retry::{OnExhausted, RETRY_AFTER_MAX, RetryPolicy, UNKNOWN_ACTIVITY_RETRY};

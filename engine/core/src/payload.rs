@@ -23,20 +23,30 @@ impl Payload {
     /// JSON text, which is not checked.
     #[must_use]
     pub fn json(data: impl Into<Arc<[u8]>>) -> Self {
-        Self { content_type: None, data: Data(data.into()) }
+        Self {
+            content_type: None,
+            data: Data(data.into()),
+        }
     }
 
     /// Bytes of any content type.
     #[must_use]
     pub fn new(content_type: &str, data: impl Into<Arc<[u8]>>) -> Self {
-        let content_type = (content_type != CONTENT_TYPE_JSON && !content_type.is_empty()).then(|| Arc::from(content_type));
-        Self { content_type, data: Data(data.into()) }
+        let content_type = (content_type != CONTENT_TYPE_JSON && !content_type.is_empty())
+            .then(|| Arc::from(content_type));
+        Self {
+            content_type,
+            data: Data(data.into()),
+        }
     }
 
     /// No bytes.
     #[must_use]
     pub fn empty() -> Self {
-        Self { content_type: None, data: Data(Arc::from([])) }
+        Self {
+            content_type: None,
+            data: Data(Arc::from([])),
+        }
     }
 
     /// The bytes.
@@ -62,7 +72,12 @@ impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match core::str::from_utf8(self.data()) {
             Ok(text) if text.len() <= 200 => write!(f, "Payload({text})"),
-            _ => write!(f, "Payload({} bytes of {})", self.data().len(), self.content_type()),
+            _ => write!(
+                f,
+                "Payload({} bytes of {})",
+                self.data().len(),
+                self.content_type()
+            ),
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use crate::{ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, Timestamp, WorkflowId};
+use crate::{
+    ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, Timestamp, WorkflowId,
+};
 
 /// Most commands that one activation may return; more is an incident.
 pub const COMMANDS_MAX: usize = 10_000;

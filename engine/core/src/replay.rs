@@ -14,8 +14,14 @@ use crate::{
 ///
 /// # Errors
 /// The first difference, both sides in words.
-pub fn replay(program: &mut dyn Program, workflow_id: &WorkflowId, run: &Run) -> Result<Vec<ProgramCommand>, String> {
-    let Some((last, earlier)) = run.activations.split_last() else { return Ok(Vec::new()) };
+pub fn replay(
+    program: &mut dyn Program,
+    workflow_id: &WorkflowId,
+    run: &Run,
+) -> Result<Vec<ProgramCommand>, String> {
+    let Some((last, earlier)) = run.activations.split_last() else {
+        return Ok(Vec::new());
+    };
     for activation in earlier {
         check(program, workflow_id, run, activation)?;
     }
@@ -26,30 +32,61 @@ pub fn replay(program: &mut dyn Program, workflow_id: &WorkflowId, run: &Run) ->
 ///
 /// # Errors
 /// The first difference, both sides in words.
-pub fn verify(program: &mut dyn Program, workflow_id: &WorkflowId, run: &Run) -> Result<(), String> {
-    run.activations.iter().try_for_each(|activation| check(program, workflow_id, run, activation))
+pub fn verify(
+    program: &mut dyn Program,
+    workflow_id: &WorkflowId,
+    run: &Run,
+) -> Result<(), String> {
+    run.activations
+        .iter()
+        .try_for_each(|activation| check(program, workflow_id, run, activation))
 }
 
 /// Gives `program` the last activation of `run`, live.
-pub fn activate_last(program: &mut dyn Program, workflow_id: &WorkflowId, run: &Run) -> Vec<ProgramCommand> {
-    run.activations.last().map(|last| activate(program, workflow_id, run, last, None)).unwrap_or_default()
+pub fn activate_last(
+    program: &mut dyn Program,
+    workflow_id: &WorkflowId,
+    run: &Run,
+) -> Vec<ProgramCommand> {
+    run.activations
+        .last()
+        .map(|last| activate(program, workflow_id, run, last, None))
+        .unwrap_or_default()
 }
 
-fn check(program: &mut dyn Program, workflow_id: &WorkflowId, run: &Run, activation: &ActivationRecord) -> Result<(), String> {
-    let commands = activate(program, workflow_id, run, activation, Some(&activation.commands));
+fn check(
+    program: &mut dyn Program,
+    workflow_id: &WorkflowId,
+    run: &Run,
+    activation: &ActivationRecord,
+) -> Result<(), String> {
+    let commands = activate(
+        program,
+        workflow_id,
+        run,
+        activation,
+        Some(&activation.commands),
+    );
     let mut wanted = commands.iter().map(Asked::from);
     for recorded in &activation.commands {
         let have = wanted.next();
         if have.as_ref() != Some(&Asked::from(recorded)) {
             let have = have.map_or_else(|| String::from("nothing"), |have| have.in_words());
-            return Err(format!("event {} is {}, the program now wants {have}", recorded.seq, Asked::from(recorded).in_words()));
+            return Err(format!(
+                "event {} is {}, the program now wants {have}",
+                recorded.seq,
+                Asked::from(recorded).in_words()
+            ));
         }
     }
     match wanted.next() {
         None => Ok(()),
         Some(extra) => {
             let after = activation.commands.last().map_or(0, |last| last.seq);
-            Err(format!("after event {after} the history has nothing, the program now wants {}", extra.in_words()))
+            Err(format!(
+                "after event {after} the history has nothing, the program now wants {}",
+                extra.in_words()
+            ))
         }
     }
 }
@@ -61,7 +98,13 @@ fn activate(
     activation: &ActivationRecord,
     recorded: Option<&[Recorded]>,
 ) -> Vec<ProgramCommand> {
-    program.activate(Activation { run_id: run.run_id, workflow_id, at: activation.at, jobs: &activation.jobs, recorded })
+    program.activate(Activation {
+        run_id: run.run_id,
+        workflow_id,
+        at: activation.at,
+        jobs: &activation.jobs,
+        recorded,
+    })
 }
 
 /// What replay compares of a command.
@@ -98,22 +141,37 @@ impl Asked<'_> {
 impl<'a> From<&'a Recorded> for Asked<'a> {
     fn from(recorded: &'a Recorded) -> Self {
         // The name of a cancelled activity is for people; its number is what the program said.
-        let name = recorded.name.as_ref().filter(|_| recorded.kind != CommandKind::CancelActivity);
-        Self { kind: recorded.kind, name, id: recorded.id }
+        let name = recorded
+            .name
+            .as_ref()
+            .filter(|_| recorded.kind != CommandKind::CancelActivity);
+        Self {
+            kind: recorded.kind,
+            name,
+            id: recorded.id,
+        }
     }
 }
 
 impl<'a> From<&'a ProgramCommand> for Asked<'a> {
     fn from(command: &'a ProgramCommand) -> Self {
         let (kind, name, id) = match command {
-            ProgramCommand::ScheduleActivity(command) => {
-                (CommandKind::ScheduleActivity, Some(&command.activity), Some(command.activity_id))
+            ProgramCommand::ScheduleActivity(command) => (
+                CommandKind::ScheduleActivity,
+                Some(&command.activity),
+                Some(command.activity_id),
+            ),
+            ProgramCommand::CancelActivity { activity_id } => {
+                (CommandKind::CancelActivity, None, Some(*activity_id))
             }
-            ProgramCommand::CancelActivity { activity_id } => (CommandKind::CancelActivity, None, Some(*activity_id)),
-            ProgramCommand::RegisterCompensation(command) => {
-                (CommandKind::RegisterCompensation, Some(&command.activity), Some(command.activity_id))
+            ProgramCommand::RegisterCompensation(command) => (
+                CommandKind::RegisterCompensation,
+                Some(&command.activity),
+                Some(command.activity_id),
+            ),
+            ProgramCommand::RecordMarker { name, .. } => {
+                (CommandKind::RecordMarker, Some(name), None)
             }
-            ProgramCommand::RecordMarker { name, .. } => (CommandKind::RecordMarker, Some(name), None),
             ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None),
             ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None),
             ProgramCommand::Cancel { .. } => (CommandKind::Cancel, None, None),

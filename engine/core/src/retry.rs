@@ -62,7 +62,11 @@ impl RetryPolicy {
     /// Whether a failure of this policy's activity may be tried again at all.
     #[must_use]
     pub fn is_retryable(&self, failure: &Failure) -> bool {
-        !failure.non_retryable && !self.non_retryable_error_types.iter().any(|pattern| matches(pattern, &failure.error_type))
+        !failure.non_retryable
+            && !self
+                .non_retryable_error_types
+                .iter()
+                .any(|pattern| matches(pattern, &failure.error_type))
     }
 
     /// The wait after failed attempt `attempt`: exponential, bounded, with jitter that the three ids seed.
@@ -84,7 +88,11 @@ impl RetryPolicy {
             wait = next;
         }
         let wait = u64::try_from(wait).unwrap_or(u64::MAX).min(ceiling);
-        Millis(jittered(wait, self.jitter_permille, seed(run_id, activity_id, attempt)))
+        Millis(jittered(
+            wait,
+            self.jitter_permille,
+            seed(run_id, activity_id, attempt),
+        ))
     }
 }
 
@@ -105,7 +113,9 @@ fn jittered(wait: u64, permille: u32, seed: u64) -> u64 {
     let spread = u128::from(wait).saturating_mul(u128::from(permille.min(1_000))) / 1_000;
     let width = spread.saturating_mul(2).saturating_add(1);
     let offset = (u128::from(seed).saturating_mul(width)) >> 64;
-    let jittered = u128::from(wait).saturating_sub(spread).saturating_add(offset);
+    let jittered = u128::from(wait)
+        .saturating_sub(spread)
+        .saturating_add(offset);
     u64::try_from(jittered).unwrap_or(u64::MAX)
 }
 
@@ -119,14 +129,22 @@ mod tests {
     }
 
     fn delay(policy: &RetryPolicy, attempt: u32) -> u64 {
-        policy.delay(run(), ActivityId::FIRST, Attempt::new(attempt).unwrap()).0
+        policy
+            .delay(run(), ActivityId::FIRST, Attempt::new(attempt).unwrap())
+            .0
     }
 
     #[test]
     fn waits_double_up_to_a_hundred_times_the_first() {
-        let policy = RetryPolicy { jitter_permille: 0, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            jitter_permille: 0,
+            ..RetryPolicy::default()
+        };
 
-        let waits: Vec<u64> = [1, 2, 3, 7, 8, 1_000_000].iter().map(|&n| delay(&policy, n)).collect();
+        let waits: Vec<u64> = [1, 2, 3, 7, 8, 1_000_000]
+            .iter()
+            .map(|&n| delay(&policy, n))
+            .collect();
 
         assert_eq!(waits, [1_000, 2_000, 4_000, 64_000, 100_000, 100_000]);
     }
@@ -135,16 +153,29 @@ mod tests {
     fn jitter_stays_within_its_share_and_repeats() {
         let policy = RetryPolicy::default();
         for attempt in 1..50 {
-            let exact = delay(&RetryPolicy { jitter_permille: 0, ..policy.clone() }, attempt);
+            let exact = delay(
+                &RetryPolicy {
+                    jitter_permille: 0,
+                    ..policy.clone()
+                },
+                attempt,
+            );
             let wait = delay(&policy, attempt);
-            assert!(wait >= exact - exact / 10 && wait <= exact + exact / 10, "{wait} is not within 10 % of {exact}");
+            assert!(
+                wait >= exact - exact / 10 && wait <= exact + exact / 10,
+                "{wait} is not within 10 % of {exact}"
+            );
             assert_eq!(wait, delay(&policy, attempt));
         }
     }
 
     #[test]
     fn a_coefficient_below_one_shrinks_and_extremes_do_not_overflow() {
-        let shrinking = RetryPolicy { backoff_coefficient_permille: 500, jitter_permille: 0, ..RetryPolicy::default() };
+        let shrinking = RetryPolicy {
+            backoff_coefficient_permille: 500,
+            jitter_permille: 0,
+            ..RetryPolicy::default()
+        };
         assert_eq!(delay(&shrinking, 3), 250);
         let extreme = RetryPolicy {
             initial_interval_ms: u64::MAX,

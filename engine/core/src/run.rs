@@ -5,8 +5,8 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo, RetryPolicy, RunId, Seq, Timestamp,
-    Trace,
+    ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo,
+    RetryPolicy, RunId, Seq, Timestamp, Trace,
     event::IncidentKind,
     program::{Job, Recorded},
 };
@@ -263,7 +263,12 @@ impl IncidentKind {
     pub const fn blocks_program(self) -> bool {
         match self {
             Self::AttemptsExhausted | Self::CompensationFailed => false,
-            Self::Nondeterminism | Self::Panic | Self::DefinitionMissing | Self::Quarantined | Self::Limit | Self::Deadlock => true,
+            Self::Nondeterminism
+            | Self::Panic
+            | Self::DefinitionMissing
+            | Self::Quarantined
+            | Self::Limit
+            | Self::Deadlock => true,
         }
     }
 }
@@ -287,7 +292,9 @@ impl Run {
     /// A pending activity.
     #[must_use]
     pub fn activity(&self, activity_id: ActivityId) -> Option<&Activity> {
-        self.activities.iter().find(|activity| activity.activity_id == activity_id)
+        self.activities
+            .iter()
+            .find(|activity| activity.activity_id == activity_id)
     }
 
     /// When the run's next deadline is.
@@ -299,17 +306,26 @@ impl Run {
     /// Whether the program waits for a person or for its code.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.incidents.iter().any(|incident| incident.kind.blocks_program())
+        self.incidents
+            .iter()
+            .any(|incident| incident.kind.blocks_program())
     }
 
     /// The open incident about an activity.
     #[must_use]
     pub fn incident_of(&self, activity_id: ActivityId) -> Option<&Incident> {
-        self.incidents.iter().find(|incident| incident.activity_id == Some(activity_id))
+        self.incidents
+            .iter()
+            .find(|incident| incident.activity_id == Some(activity_id))
     }
 
     /// Completed steps that are to be compensated and have no registration.
     pub fn uncovered_steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| !self.registrations.iter().any(|one| one.compensates == step.activity_id))
+        self.steps.iter().filter(|step| {
+            !self
+                .registrations
+                .iter()
+                .any(|one| one.compensates == step.activity_id)
+        })
     }
 }

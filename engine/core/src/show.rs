@@ -8,7 +8,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
-use crate::{ActivityId, Attempt, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Timestamp, Trace, WorkflowId};
+use crate::{
+    ActivityId, Attempt, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Timestamp, Trace,
+    WorkflowId,
+};
 
 /// A value that has a form for people.
 pub trait Show {
@@ -40,7 +43,24 @@ macro_rules! shown_as_serialized {
 }
 pub(crate) use shown_as_serialized;
 
-shown_as_serialized!(bool, u16, u32, u64, i32, i64, Box<str>, Arc<str>, String, Name, WorkflowId, RunId, ActivityId, Attempt, ReplyTo, Trace);
+shown_as_serialized!(
+    bool,
+    u16,
+    u32,
+    u64,
+    i32,
+    i64,
+    Box<str>,
+    Arc<str>,
+    String,
+    Name,
+    WorkflowId,
+    RunId,
+    ActivityId,
+    Attempt,
+    ReplyTo,
+    Trace
+);
 
 impl<T: Show> Show for Option<T> {
     fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -88,7 +108,8 @@ fn has_base64_key(json: &[u8]) -> bool {
     let may_hold_it = json.windows(6).any(|window| window == b"base64") || json.contains(&b'\\');
     starts_object
         && may_hold_it
-        && serde_json::from_slice::<alloc::collections::BTreeMap<String, &RawValue>>(json).is_ok_and(|keys| keys.contains_key("$base64"))
+        && serde_json::from_slice::<alloc::collections::BTreeMap<String, &RawValue>>(json)
+            .is_ok_and(|keys| keys.contains_key("$base64"))
 }
 
 impl Show for Failure {
@@ -106,7 +127,10 @@ impl Show for RetryPolicy {
     fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(7))?;
         map.serialize_entry("initial_interval_ms", &self.initial_interval_ms)?;
-        map.serialize_entry("backoff_coefficient", &(f64::from(self.backoff_coefficient_permille) / 1_000.0))?;
+        map.serialize_entry(
+            "backoff_coefficient",
+            &(f64::from(self.backoff_coefficient_permille) / 1_000.0),
+        )?;
         map.serialize_entry("maximum_interval_ms", &self.maximum_interval_ms)?;
         map.serialize_entry("maximum_attempts", &self.maximum_attempts)?;
         map.serialize_entry("non_retryable_error_types", &self.non_retryable_error_types)?;

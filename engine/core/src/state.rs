@@ -147,8 +147,16 @@ impl State {
     }
 
     /// Runs whose deadline is at or before `until`, earliest first, at most `max`.
-    pub fn due(&self, until: Timestamp, max: usize) -> impl Iterator<Item = (Timestamp, &WorkflowId)> {
-        self.deadlines.iter().take_while(move |(due, _)| *due <= until).take(max).map(|(due, id)| (*due, id))
+    pub fn due(
+        &self,
+        until: Timestamp,
+        max: usize,
+    ) -> impl Iterator<Item = (Timestamp, &WorkflowId)> {
+        self.deadlines
+            .iter()
+            .take_while(move |(due, _)| *due <= until)
+            .take(max)
+            .map(|(due, id)| (*due, id))
     }
 
     /// All open runs in order of their ids. For take-over and pages, not for the hot path.
@@ -160,7 +168,11 @@ impl State {
     }
 
     /// Takes over what a valid claim says.
-    pub fn claimed<'a>(&mut self, workflows: impl Iterator<Item = &'a str>, closed_retention: Millis) {
+    pub fn claimed<'a>(
+        &mut self,
+        workflows: impl Iterator<Item = &'a str>,
+        closed_retention: Millis,
+    ) {
         self.closed_retention = closed_retention.max(CLOSED_RETENTION_MIN);
         for name in workflows.filter_map(|name| Name::new(name).ok()) {
             if self.workflows.len() < WORKFLOWS_MAX {
@@ -197,13 +209,21 @@ impl State {
             }
         }
         for (hash, new) in &delta.closed {
-            let of = |closed: &Closed| entry_digest(KIND_CLOSED, &hash.to_be_bytes(), closed.changed);
+            let of =
+                |closed: &Closed| entry_digest(KIND_CLOSED, &hash.to_be_bytes(), closed.changed);
             digest ^= self.closed.get(hash).map_or(0, of) ^ new.as_ref().map_or(0, of);
         }
         let now = self.now.max(now);
-        let expired = self.forget_order.iter().take_while(|(closed_at, _)| closed_at.plus(self.closed_retention) <= now);
+        let expired = self
+            .forget_order
+            .iter()
+            .take_while(|(closed_at, _)| closed_at.plus(self.closed_retention) <= now);
         for (closed_at, hash) in expired.filter(|(_, hash)| !delta.closed.contains_key(hash)) {
-            if let Some(closed) = self.closed.get(hash).filter(|closed| closed.closed_at == *closed_at) {
+            if let Some(closed) = self
+                .closed
+                .get(hash)
+                .filter(|closed| closed.closed_at == *closed_at)
+            {
                 digest ^= entry_digest(KIND_CLOSED, &hash.to_be_bytes(), closed.changed);
             }
         }
@@ -248,7 +268,10 @@ impl State {
                 break;
             }
             self.forget_order.pop_front();
-            let is_this = self.closed.get(&hash).is_some_and(|closed| closed.closed_at == closed_at);
+            let is_this = self
+                .closed
+                .get(&hash)
+                .is_some_and(|closed| closed.closed_at == closed_at);
             if is_this {
                 self.replace_closed(hash, None);
             }
@@ -260,7 +283,10 @@ const KIND_OPEN: u8 = 1;
 const KIND_CLOSED: u8 = 2;
 
 fn entry_digest(kind: u8, key: &[u8], changed: Position) -> u64 {
-    let seed = XxHash3_64::oneshot_with_seed(changed.batch.rotate_left(20) ^ u64::from(changed.index), &[kind]);
+    let seed = XxHash3_64::oneshot_with_seed(
+        changed.batch.rotate_left(20) ^ u64::from(changed.index),
+        &[kind],
+    );
     XxHash3_64::oneshot_with_seed(seed, key)
 }
 
@@ -307,7 +333,11 @@ impl<'a> Overlay<'a> {
             let copy = self.state.open.get(workflow_id)?.clone();
             self.delta.open.insert(workflow_id.clone(), Some(copy));
         }
-        self.delta.open.get_mut(workflow_id)?.as_mut().map(|open| &mut open.run)
+        self.delta
+            .open
+            .get_mut(workflow_id)?
+            .as_mut()
+            .map(|open| &mut open.run)
     }
 
     /// What is remembered of a closed id.
@@ -321,8 +351,14 @@ impl<'a> Overlay<'a> {
     }
 
     pub(crate) fn insert_run(&mut self, workflow_id: &WorkflowId, run: Run) {
-        let open = Open { run, changed: Position::default(), deadline: None };
-        self.delta.open.insert(workflow_id.clone(), Some(Box::new(open)));
+        let open = Open {
+            run,
+            changed: Position::default(),
+            deadline: None,
+        };
+        self.delta
+            .open
+            .insert(workflow_id.clone(), Some(Box::new(open)));
         if self.closed(workflow_id).is_some() {
             self.delta.closed.insert(workflow_id.hash128(), None);
         }
@@ -330,7 +366,9 @@ impl<'a> Overlay<'a> {
 
     /// Ends a transition: stamps what changed, and moves a run that closed to the closed ids.
     pub(crate) fn settle(&mut self, workflow_id: &WorkflowId, position: Position) {
-        let Some(Some(open)) = self.delta.open.get_mut(workflow_id) else { return };
+        let Some(Some(open)) = self.delta.open.get_mut(workflow_id) else {
+            return;
+        };
         open.changed = position;
         open.deadline = open.run.deadline();
         let Some(by) = &open.run.closed else { return };
@@ -341,7 +379,9 @@ impl<'a> Overlay<'a> {
             starts: core::mem::take(&mut open.run.starts),
             changed: position,
         };
-        self.delta.closed.insert(workflow_id.hash128(), Some(closed));
+        self.delta
+            .closed
+            .insert(workflow_id.hash128(), Some(closed));
         if self.state.open.contains_key(workflow_id) {
             self.delta.open.insert(workflow_id.clone(), None);
         } else {

@@ -5,7 +5,9 @@ use alloc::string::{String, ToString};
 use serde::{Deserialize, Serialize};
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -44,7 +46,11 @@ impl Timestamp {
     #[must_use]
     pub const fn since(self, earlier: Self) -> Millis {
         let micros = self.0.saturating_sub(earlier.0);
-        if micros <= 0 { Millis(0) } else { Millis(micros.unsigned_abs() / 1_000) }
+        if micros <= 0 {
+            Millis(0)
+        } else {
+            Millis(micros.unsigned_abs() / 1_000)
+        }
     }
 
     /// RFC 3339 in UTC with milliseconds, as the API shows it.
@@ -58,7 +64,9 @@ impl Timestamp {
 }
 
 /// A span in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 

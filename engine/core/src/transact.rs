@@ -10,7 +10,8 @@
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use crate::{
-    Cause, Command, Effect, Event, Overlay, Place, Position, Rejection, Run, RunId, Seq, Start, Timestamp, Transition, WorkflowId,
+    Cause, Command, Effect, Event, Overlay, Place, Position, Rejection, Run, RunId, Seq, Start,
+    Timestamp, Transition, WorkflowId,
     decide::{self, Ignored, start::Decision},
     effect::{effect_without_run, effects_of_run},
     error_type,
@@ -43,8 +44,20 @@ pub struct Transacted {
 /// Decides and applies one input on the overlay.
 ///
 /// The caller must give each transition its place by [`settle`] before the next input, or drop the overlay.
-pub fn transact(overlay: &mut Overlay<'_>, env: Env<'_>, cause: &Cause, command: &Command, programs: &mut dyn Programs) -> Transacted {
-    let mut work = Work { overlay, env, cause, programs, done: Transacted::default() };
+pub fn transact(
+    overlay: &mut Overlay<'_>,
+    env: Env<'_>,
+    cause: &Cause,
+    command: &Command,
+    programs: &mut dyn Programs,
+) -> Transacted {
+    let mut work = Work {
+        overlay,
+        env,
+        cause,
+        programs,
+        done: Transacted::default(),
+    };
     if let Err(ignored) = work.command(command) {
         work.done.ignored = Some(ignored);
     }
@@ -63,17 +76,24 @@ pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Posi
 /// `records` are the consecutive records with the same cause and run, the last of which lies at `position`.
 pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Position) -> Vec<Effect> {
     let mut effects = Vec::new();
-    let Some(last) = records.last() else { return effects };
+    let Some(last) = records.last() else {
+        return effects;
+    };
     let (Some(run_id), Some(workflow_id)) = (last.run_id, &last.workflow_id) else {
         for record in records {
-            let of_event = |event| effect_without_run(record.workflow_id.as_ref(), &record.cause, event);
+            let of_event =
+                |event| effect_without_run(record.workflow_id.as_ref(), &record.cause, event);
             effects.extend(record.events.iter().filter_map(of_event));
         }
         return effects;
     };
     for record in records {
         for (seq, event) in (record.first_seq..).zip(&record.events) {
-            let place = Place { seq, at: record.at, cause: &record.cause };
+            let place = Place {
+                seq,
+                at: record.at,
+                cause: &record.cause,
+            };
             apply(overlay, workflow_id, run_id, place, event, &mut effects);
         }
     }
@@ -84,9 +104,19 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
     effects
 }
 
-fn apply(overlay: &mut Overlay<'_>, workflow_id: &WorkflowId, run_id: RunId, place: Place<'_>, event: &Event, effects: &mut Vec<Effect>) {
+fn apply(
+    overlay: &mut Overlay<'_>,
+    workflow_id: &WorkflowId,
+    run_id: RunId,
+    place: Place<'_>,
+    event: &Event,
+    effects: &mut Vec<Effect>,
+) {
     if let Event::WorkflowStarted(started) = event {
-        let starts = overlay.closed(workflow_id).map(|closed| closed.starts.clone()).unwrap_or_default();
+        let starts = overlay
+            .closed(workflow_id)
+            .map(|closed| closed.starts.clone())
+            .unwrap_or_default();
         overlay.insert_run(workflow_id, Run::start(run_id, place, started, starts));
     } else if let Some(run) = overlay.run_mut(workflow_id) {
         run.apply(place, event);
@@ -110,7 +140,12 @@ impl Work<'_, '_> {
         match command {
             Command::Start(start) => return self.start(start),
             Command::Cancel(cancel) => {
-                match decide::cancel::open_run(self.overlay, &cancel.workflow_id, cancel.run_id, cancel.reply.as_ref()) {
+                match decide::cancel::open_run(
+                    self.overlay,
+                    &cancel.workflow_id,
+                    cancel.run_id,
+                    cancel.reply.as_ref(),
+                ) {
                     Ok(run) => {
                         let events = decide::cancel::cancel(run, self.cause, cancel)?;
                         self.transition(&cancel.workflow_id, run_id_of(run), events);
@@ -119,7 +154,12 @@ impl Work<'_, '_> {
                 }
             }
             Command::Terminate(terminate) => {
-                match decide::cancel::open_run(self.overlay, &terminate.workflow_id, terminate.run_id, terminate.reply.as_ref()) {
+                match decide::cancel::open_run(
+                    self.overlay,
+                    &terminate.workflow_id,
+                    terminate.run_id,
+                    terminate.reply.as_ref(),
+                ) {
                     Ok(run) => {
                         let events = decide::cancel::terminate(run, self.cause, terminate)?;
                         self.transition(&terminate.workflow_id, run_id_of(run), events);
@@ -132,9 +172,21 @@ impl Work<'_, '_> {
                 let events = decide::activity::report(run, now, report)?;
                 self.transition(&report.workflow_id, report.run_id, events);
             }
-            Command::Undeliverable { workflow_id, run_id, activity_id, attempt, reason } => {
+            Command::Undeliverable {
+                workflow_id,
+                run_id,
+                activity_id,
+                attempt,
+                reason,
+            } => {
                 let run = self.open(workflow_id, *run_id)?;
-                let events = decide::activity::undeliverable(run, now, *activity_id, *attempt, reason.clone())?;
+                let events = decide::activity::undeliverable(
+                    run,
+                    now,
+                    *activity_id,
+                    *attempt,
+                    reason.clone(),
+                )?;
                 self.transition(workflow_id, *run_id, events);
             }
             Command::Fire { workflow_id } => {
@@ -152,29 +204,59 @@ impl Work<'_, '_> {
     }
 
     fn open(&self, workflow_id: &WorkflowId, run_id: RunId) -> Result<&Run, Ignored> {
-        self.overlay.run(workflow_id).filter(|run| run.run_id == run_id).ok_or(Ignored::Stale)
+        self.overlay
+            .run(workflow_id)
+            .filter(|run| run.run_id == run_id)
+            .ok_or(Ignored::Stale)
     }
 
     fn start(&mut self, start: &Start) -> Result<(), Ignored> {
         match decide::start::decide(self.overlay, self.cause, start, self.programs) {
-            Decision::Started { event, terminate_existing, program_missing } => {
-                if let Some(old) = self.overlay.run(&start.workflow_id).filter(|_| terminate_existing).map(run_id_of) {
+            Decision::Started {
+                event,
+                terminate_existing,
+                program_missing,
+            } => {
+                if let Some(old) = self
+                    .overlay
+                    .run(&start.workflow_id)
+                    .filter(|_| terminate_existing)
+                    .map(run_id_of)
+                {
                     let reason = Box::from("a start with terminate-existing took its id");
-                    self.transition(&start.workflow_id, old, Vec::from([decide::cancel::terminated(Some(reason))]));
+                    self.transition(
+                        &start.workflow_id,
+                        old,
+                        Vec::from([decide::cancel::terminated(Some(reason))]),
+                    );
                     // The new run must find the old one closed; its place is refined when the batch settles both.
                     self.overlay.settle(&start.workflow_id, Position::default());
                 }
                 let run_id = run_id_of_start(self.env.namespace, self.cause, start);
                 let mut events = Vec::from([Event::from(event)]);
-                events.extend(start.reply.as_ref().map(|reply| Event::from(decide::accepted(reply, true))));
+                events.extend(
+                    start
+                        .reply
+                        .as_ref()
+                        .map(|reply| Event::from(decide::accepted(reply, true))),
+                );
                 if program_missing {
-                    let message = format!("no engine that is running has workflow {}", start.workflow);
-                    events.push(decide::program::incident(IncidentKind::DefinitionMissing, error_type::DEFINITION_MISSING, message));
+                    let message =
+                        format!("no engine that is running has workflow {}", start.workflow);
+                    events.push(decide::program::incident(
+                        IncidentKind::DefinitionMissing,
+                        error_type::DEFINITION_MISSING,
+                        message,
+                    ));
                 }
                 self.transition(&start.workflow_id, run_id, events);
             }
             Decision::Existing(reply) => {
-                let run_id = self.overlay.run(&start.workflow_id).map(run_id_of).ok_or(Ignored::Already)?;
+                let run_id = self
+                    .overlay
+                    .run(&start.workflow_id)
+                    .map(run_id_of)
+                    .ok_or(Ignored::Already)?;
                 self.transition(&start.workflow_id, run_id, Vec::from([reply.into()]));
             }
             Decision::Refused(Some(reply)) => self.without_run(&start.workflow_id, reply.into()),
@@ -185,9 +267,10 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-
     fn without_run(&mut self, workflow_id: &WorkflowId, event: Event) {
-        self.done.effects.extend(effect_without_run(Some(workflow_id), self.cause, &event));
+        self.done
+            .effects
+            .extend(effect_without_run(Some(workflow_id), self.cause, &event));
         self.done.transitions.push(Transition {
             run_id: None,
             workflow_id: Some(workflow_id.clone()),
@@ -203,8 +286,18 @@ impl Work<'_, '_> {
         if events.is_empty() {
             return;
         }
-        let first_seq = self.overlay.run(workflow_id).filter(|run| run.run_id == run_id).map_or(0, |run| run.seq).saturating_add(1);
-        let mut history = History { workflow_id, run_id, next_seq: first_seq, events: Vec::new() };
+        let first_seq = self
+            .overlay
+            .run(workflow_id)
+            .filter(|run| run.run_id == run_id)
+            .map_or(0, |run| run.seq)
+            .saturating_add(1);
+        let mut history = History {
+            workflow_id,
+            run_id,
+            next_seq: first_seq,
+            events: Vec::new(),
+        };
         self.emit(&mut history, events);
         self.run_until_it_waits(&mut history);
         self.done.transitions.push(Transition {
@@ -219,8 +312,19 @@ impl Work<'_, '_> {
 
     fn emit(&mut self, history: &mut History<'_>, events: Vec<Event>) {
         for event in events {
-            let place = Place { seq: history.next_seq, at: self.env.now, cause: self.cause };
-            apply(self.overlay, history.workflow_id, history.run_id, place, &event, &mut self.done.effects);
+            let place = Place {
+                seq: history.next_seq,
+                at: self.env.now,
+                cause: self.cause,
+            };
+            apply(
+                self.overlay,
+                history.workflow_id,
+                history.run_id,
+                place,
+                &event,
+                &mut self.done.effects,
+            );
             history.next_seq = history.next_seq.saturating_add(1);
             history.events.push(event);
         }
@@ -228,7 +332,9 @@ impl Work<'_, '_> {
 
     fn run_until_it_waits(&mut self, history: &mut History<'_>) {
         loop {
-            let Some(run) = self.overlay.run_mut(history.workflow_id) else { return };
+            let Some(run) = self.overlay.run_mut(history.workflow_id) else {
+                return;
+            };
             if run.closed.is_some() {
                 return;
             }
@@ -247,22 +353,36 @@ impl Work<'_, '_> {
 
     /// Activates the program with the activation that was opened; what is returned has not been applied yet.
     fn activate(&mut self, history: &mut History<'_>) -> Vec<Event> {
-        let Some(run) = self.overlay.run(history.workflow_id) else { return Vec::new() };
+        let Some(run) = self.overlay.run(history.workflow_id) else {
+            return Vec::new();
+        };
         let (kind, error_type, message) = match self.programs.activate(history.workflow_id, run) {
             Activated::Commands(commands) => match decide::program::wanted(run, commands) {
                 Ok(wanted) => return self.want(history, wanted),
                 Err(message) => (IncidentKind::Limit, error_type::LIMIT, message),
             },
             Activated::Missing => {
-                let message = format!("no engine that is running has workflow {} {}", run.workflow, run.version);
-                (IncidentKind::DefinitionMissing, error_type::DEFINITION_MISSING, message)
+                let message = format!(
+                    "no engine that is running has workflow {} {}",
+                    run.workflow, run.version
+                );
+                (
+                    IncidentKind::DefinitionMissing,
+                    error_type::DEFINITION_MISSING,
+                    message,
+                )
             }
             Activated::Quarantined => {
-                let message = String::from("activating this run stopped its engine three times in a row");
+                let message =
+                    String::from("activating this run stopped its engine three times in a row");
                 (IncidentKind::Quarantined, error_type::QUARANTINED, message)
             }
             Activated::Panicked(message) => (IncidentKind::Panic, error_type::PANIC, message),
-            Activated::Nondeterministic(message) => (IncidentKind::Nondeterminism, error_type::NONDETERMINISM, message),
+            Activated::Nondeterministic(message) => (
+                IncidentKind::Nondeterminism,
+                error_type::NONDETERMINISM,
+                message,
+            ),
         };
         self.revoke(history.workflow_id);
         Vec::from([decide::program::incident(kind, error_type, message)])
@@ -271,16 +391,27 @@ impl Work<'_, '_> {
     fn want(&mut self, history: &mut History<'_>, wanted: decide::program::Wanted) -> Vec<Event> {
         self.emit(history, wanted.events);
         if let (Some(end), Some(run)) = (wanted.end, self.overlay.run(history.workflow_id)) {
-            let no_compensation = end.outcome == crate::Outcome::Canceled && run.cancel.as_ref().is_some_and(|asked| !asked.compensate);
+            let no_compensation = end.outcome == crate::Outcome::Canceled
+                && run.cancel.as_ref().is_some_and(|asked| !asked.compensate);
             let events = decide::undo::end(run, end, !no_compensation);
             self.emit(history, events);
         }
-        let Some(run) = self.overlay.run(history.workflow_id).filter(|run| run.closed.is_none()) else { return Vec::new() };
+        let Some(run) = self
+            .overlay
+            .run(history.workflow_id)
+            .filter(|run| run.closed.is_none())
+        else {
+            return Vec::new();
+        };
         let mut events = decide::program::following(run, wanted.refused);
         if events.is_empty()
             && let Some(deadlock) = decide::program::deadlock(run)
         {
-            if run.activations.last().is_some_and(|activation| activation.commands.is_empty()) {
+            if run
+                .activations
+                .last()
+                .is_some_and(|activation| activation.commands.is_empty())
+            {
                 self.revoke(history.workflow_id);
             }
             events.push(deadlock);
@@ -319,7 +450,10 @@ fn run_id_of(run: &Run) -> RunId {
 
 /// What waited for the program goes on.
 fn recovered(run: &Run) -> Vec<Event> {
-    let missing = run.incidents.iter().filter(|incident| incident.kind == IncidentKind::DefinitionMissing);
+    let missing = run
+        .incidents
+        .iter()
+        .filter(|incident| incident.kind == IncidentKind::DefinitionMissing);
     let act = |incident_seq| IncidentResolved {
         incident_seq,
         act: crate::Name::from("recovered"),

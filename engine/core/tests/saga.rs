@@ -5,10 +5,12 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use sagaline_core::{
-    Cancel, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload, Position,
-    Report, ReportAttempt, RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition, WorkflowId, activate_last,
+    Cancel, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse, Name,
+    OnExhausted, Outcome, Overlay, Payload, Position, Report, ReportAttempt, RetryPolicy, RunId,
+    Start, State, Task, Terminate, Timestamp, Transacted, Transition, WorkflowId, activate_last,
     program::{
-        Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation, ScheduleActivity,
+        Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
+        ScheduleActivity,
     },
     replay,
 };
@@ -49,14 +51,25 @@ impl Program for Steps {
         for job in activation.jobs {
             match job {
                 Job::Started { .. } => commands.push(self.schedule()),
-                Job::ActivityCompleted { activity_id, result } => {
+                Job::ActivityCompleted {
+                    activity_id,
+                    result,
+                } => {
                     let activity_id_of_undo = self.id();
                     commands.push(ProgramCommand::RegisterCompensation(RegisterCompensation {
                         activity_id: activity_id_of_undo,
-                        activity: Name::new(&format!("undo-{}", self.steps[self.at.min(self.steps.len() - 1)])).unwrap(),
+                        activity: Name::new(&format!(
+                            "undo-{}",
+                            self.steps[self.at.min(self.steps.len() - 1)]
+                        ))
+                        .unwrap(),
                         task_queue: Name::from("q"),
                         input: result.clone(),
-                        retry: RetryPolicy { on_exhausted: OnExhausted::Park, maximum_attempts: 2, ..RetryPolicy::default() },
+                        retry: RetryPolicy {
+                            on_exhausted: OnExhausted::Park,
+                            maximum_attempts: 2,
+                            ..RetryPolicy::default()
+                        },
                         start_to_close_ms: 1_000,
                         compensates: *activity_id,
                         group: None,
@@ -68,12 +81,16 @@ impl Program for Steps {
                     if self.at < self.steps.len() {
                         commands.push(self.schedule());
                     } else {
-                        commands.push(ProgramCommand::Complete { result: result.clone() });
+                        commands.push(ProgramCommand::Complete {
+                            result: result.clone(),
+                        });
                     }
                 }
                 Job::ActivityFailed { failure, .. } => {
                     self.ended = true;
-                    commands.push(ProgramCommand::Fail { failure: failure.clone() });
+                    commands.push(ProgramCommand::Fail {
+                        failure: failure.clone(),
+                    });
                 }
                 Job::ActivityCanceled { .. } => {
                     self.ended = true;
@@ -102,7 +119,13 @@ impl Programs for Rebuilding {
         if *self.missing.borrow() {
             return Activated::Missing;
         }
-        let fresh = || Steps { steps: self.steps, at: 0, next_id: 0, retry: self.retry.clone(), ended: false };
+        let fresh = || Steps {
+            steps: self.steps,
+            at: 0,
+            next_id: 0,
+            retry: self.retry.clone(),
+            ended: false,
+        };
         let mut rebuilt = fresh();
         match replay(&mut rebuilt, workflow_id, run) {
             Ok(commands) => Activated::Commands(commands),
@@ -132,10 +155,18 @@ struct World {
 
 impl World {
     fn new(steps: &'static [&'static str]) -> Self {
-        let retry = RetryPolicy { maximum_attempts: 3, jitter_permille: 0, ..RetryPolicy::default() };
+        let retry = RetryPolicy {
+            maximum_attempts: 3,
+            jitter_permille: 0,
+            ..RetryPolicy::default()
+        };
         Self {
             state: State::new(1),
-            programs: Rebuilding { steps, retry, missing: RefCell::new(false) },
+            programs: Rebuilding {
+                steps,
+                retry,
+                missing: RefCell::new(false),
+            },
             batch: 0,
             now: Timestamp::from_millis(1_000_000),
             offset: 0,
@@ -149,19 +180,32 @@ impl World {
     fn input(&mut self, id: &str, command: Command) -> Transacted {
         self.batch += 1;
         self.offset += 1;
-        let cause = Cause { source: "test".into(), id: id.into(), topic: "inbox".into(), partition: 0, offset: self.offset };
+        let cause = Cause {
+            source: "test".into(),
+            id: id.into(),
+            topic: "inbox".into(),
+            partition: 0,
+            offset: self.offset,
+        };
         let mut delta = Delta::default();
         let mut overlay = Overlay::new(&self.state, &mut delta);
-        let env = Env { namespace: "test", now: self.now };
+        let env = Env {
+            namespace: "test",
+            now: self.now,
+        };
         let done = sagaline_core::transact(&mut overlay, env, &cause, &command, &mut self.programs);
         for (index, transition) in done.transitions.iter().enumerate() {
-            let position = Position { batch: self.batch, index: u32::try_from(index).unwrap() };
+            let position = Position {
+                batch: self.batch,
+                index: u32::try_from(index).unwrap(),
+            };
             sagaline_core::settle(&mut overlay, transition, position);
         }
         let preview = self.state.preview(&delta, self.now);
         self.state.merge(delta, self.now);
         assert_eq!(preview, (self.state.open_runs(), self.state.digest()));
-        self.journal.push((self.batch, self.now, done.transitions.clone()));
+        self.journal
+            .push((self.batch, self.now, done.transitions.clone()));
         for effect in &done.effects {
             match effect {
                 Effect::Task(task) => self.tasks.push((**task).clone()),
@@ -169,7 +213,11 @@ impl World {
                 Effect::Forward { .. } => unreachable!(),
             }
         }
-        assert_eq!(self.folded(), self.state, "fold(journal) differs from memory after {command:?}");
+        assert_eq!(
+            self.folded(),
+            self.state,
+            "fold(journal) differs from memory after {command:?}"
+        );
         done
     }
 
@@ -179,7 +227,10 @@ impl World {
             let mut delta = Delta::default();
             let mut overlay = Overlay::new(&state, &mut delta);
             for (index, transition) in transitions.iter().enumerate() {
-                let position = Position { batch: *batch, index: u32::try_from(index).unwrap() };
+                let position = Position {
+                    batch: *batch,
+                    index: u32::try_from(index).unwrap(),
+                };
                 let _effects = sagaline_core::fold(&mut overlay, &[transition], position);
             }
             state.merge(delta, *now);
@@ -211,12 +262,17 @@ impl World {
     }
 
     fn complete(&mut self) -> Transacted {
-        self.report(Report::Completed { result: Payload::json(*b"1") })
+        self.report(Report::Completed {
+            result: Payload::json(*b"1"),
+        })
     }
 
     fn fail(&mut self) -> Transacted {
         let failure = Failure::new(Name::from("Broken"), "it broke");
-        self.report(Report::Failed { failure, retry_after: None })
+        self.report(Report::Failed {
+            failure,
+            retry_after: None,
+        })
     }
 
     fn fire(&mut self) -> Transacted {
@@ -225,7 +281,11 @@ impl World {
     }
 
     fn events(&self) -> Vec<&Event> {
-        self.journal.iter().flat_map(|(_, _, transitions)| transitions).flat_map(|transition| &transition.events).collect()
+        self.journal
+            .iter()
+            .flat_map(|(_, _, transitions)| transitions)
+            .flat_map(|transition| &transition.events)
+            .collect()
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -233,7 +293,10 @@ impl World {
     }
 
     fn activities_sent(&self) -> Vec<&str> {
-        self.tasks.iter().map(|task| task.activity.as_str()).collect()
+        self.tasks
+            .iter()
+            .map(|task| task.activity.as_str())
+            .collect()
     }
 }
 
@@ -256,11 +319,23 @@ fn start(id: &str) -> Start {
 }
 
 fn cancel(compensate: bool) -> Command {
-    Command::Cancel(Cancel { workflow_id: id(), run_id: None, reason: Some("why".into()), compensate, reply: None })
+    Command::Cancel(Cancel {
+        workflow_id: id(),
+        run_id: None,
+        reason: Some("why".into()),
+        compensate,
+        reply: None,
+    })
 }
 
 fn terminate(compensate: bool) -> Command {
-    Command::Terminate(Terminate { workflow_id: id(), run_id: None, reason: None, compensate, reply: None })
+    Command::Terminate(Terminate {
+        workflow_id: id(),
+        run_id: None,
+        reason: None,
+        compensate,
+        reply: None,
+    })
 }
 
 #[test]
@@ -274,7 +349,10 @@ fn a_run_goes_from_start_by_its_activities_to_its_result() {
     assert_eq!(world.activities_sent(), ["a", "b"]);
     assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
     assert_eq!(world.state.open_runs(), 0);
-    assert_eq!(world.state.closed(&id()).unwrap().outcome, Outcome::Completed);
+    assert_eq!(
+        world.state.closed(&id()).unwrap().outcome,
+        Outcome::Completed
+    );
 }
 
 #[test]
@@ -288,7 +366,14 @@ fn a_failed_attempt_is_tried_again_when_it_is_due() {
     world.complete();
 
     assert_eq!(due.since(Timestamp::from_millis(1_000_000)).0, 1_000);
-    assert_eq!(world.tasks.iter().map(|task| task.attempt.get()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(
+        world
+            .tasks
+            .iter()
+            .map(|task| task.attempt.get())
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
     assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
 }
 
@@ -307,7 +392,10 @@ fn what_was_done_is_undone_in_reverse_order() {
     world.complete();
     world.complete();
 
-    assert_eq!(world.activities_sent(), ["a", "b", "c", "c", "c", "undo-b", "undo-a"]);
+    assert_eq!(
+        world.activities_sent(),
+        ["a", "b", "c", "c", "c", "undo-b", "undo-a"]
+    );
     assert_eq!(world.names().last(), Some(&"WorkflowFailed"));
     assert_eq!(world.state.closed(&id()).unwrap().outcome, Outcome::Failed);
 }
@@ -319,7 +407,12 @@ fn a_hanging_attempt_times_out_and_is_tried_again() {
     world.start("1");
     world.fire();
     let late = world.tasks[0].clone();
-    let ignored = world.report_on(&late, Report::Completed { result: Payload::empty() });
+    let ignored = world.report_on(
+        &late,
+        Report::Completed {
+            result: Payload::empty(),
+        },
+    );
     world.fire();
     world.complete();
 
@@ -335,7 +428,10 @@ fn a_compensation_that_is_used_up_parks_the_run() {
     world.start("1");
     world.complete();
     let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed { failure, retry_after: None });
+    world.report(Report::Failed {
+        failure,
+        retry_after: None,
+    });
     world.fail();
     world.fire();
     world.fail();
@@ -351,7 +447,9 @@ fn cancel_stops_what_is_in_flight_and_undoes_the_rest() {
     world.start("1");
     world.complete();
     world.input("c", cancel(true));
-    world.report(Report::Canceled { details: Payload::empty() });
+    world.report(Report::Canceled {
+        details: Payload::empty(),
+    });
     world.complete();
 
     assert_eq!(world.activities_sent(), ["a", "b", "undo-a"]);
@@ -392,7 +490,10 @@ fn terminate_during_undo_parks_and_a_second_one_ends() {
     world.start("1");
     world.complete();
     let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed { failure, retry_after: None });
+    world.report(Report::Failed {
+        failure,
+        retry_after: None,
+    });
     world.input("t1", terminate(false));
     assert_eq!(world.names().last(), Some(&"IncidentRaised"));
     world.input("t2", terminate(false));
@@ -415,7 +516,11 @@ fn a_repeated_start_starts_nothing_while_open_and_after() {
     world.complete();
     let first_again = world.input("1", Command::Start(reuse));
 
-    assert!(open.transitions.is_empty() && closed.transitions.is_empty() && repeat.transitions.is_empty());
+    assert!(
+        open.transitions.is_empty()
+            && closed.transitions.is_empty()
+            && repeat.transitions.is_empty()
+    );
     assert_eq!(other.transitions.len(), 1);
     assert!(first_again.transitions.is_empty());
 }
@@ -430,7 +535,13 @@ fn terminate_existing_ends_the_open_run_and_starts_another() {
     again.id_conflict = IdConflict::TerminateExisting;
     let done = world.input("2", Command::Start(again));
 
-    assert_eq!(done.transitions.iter().map(|one| one.run_id == Some(first)).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        done.transitions
+            .iter()
+            .map(|one| one.run_id == Some(first))
+            .collect::<Vec<_>>(),
+        [true, false]
+    );
     assert_ne!(world.state.run(&id()).unwrap().run_id, first);
     assert_eq!(world.state.open_runs(), 1);
 }
@@ -444,7 +555,10 @@ fn an_unknown_workflow_is_rejected_with_the_names_that_are_known() {
     let done = world.input("1", Command::Start(unknown));
 
     let message = done.rejected.unwrap().message;
-    assert!(message.contains("nobody") && message.contains("steps"), "{message}");
+    assert!(
+        message.contains("nobody") && message.contains("steps"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -484,7 +598,9 @@ fn closed_ids_are_forgotten_after_their_time() {
     world.start("1");
     world.complete();
     assert_eq!(world.state.closed_ids(), 1);
-    world.now = world.now.plus(sagaline_core::Millis::from_secs(7 * 24 * 3600));
+    world.now = world
+        .now
+        .plus(sagaline_core::Millis::from_secs(7 * 24 * 3600));
     world.input("x", cancel(true));
 
     assert_eq!(world.state.closed_ids(), 0);
@@ -499,8 +615,14 @@ fn a_program_that_differs_from_its_history_is_told_with_both_sides() {
     world.programs.steps = &["x", "b"];
     world.complete();
 
-    let Some(Event::IncidentRaised(incident)) = world.events().pop().cloned() else { panic!("no incident") };
-    assert!(incident.failure.message.contains("activity a") && incident.failure.message.contains("activity x"), "{incident:?}");
+    let Some(Event::IncidentRaised(incident)) = world.events().pop().cloned() else {
+        panic!("no incident")
+    };
+    assert!(
+        incident.failure.message.contains("activity a")
+            && incident.failure.message.contains("activity x"),
+        "{incident:?}"
+    );
 }
 
 #[test]
@@ -513,7 +635,11 @@ fn seqs_of_a_run_have_no_gap() {
     world.complete();
 
     let mut next: BTreeMap<RunId, u64> = BTreeMap::new();
-    for transition in world.journal.iter().flat_map(|(_, _, transitions)| transitions) {
+    for transition in world
+        .journal
+        .iter()
+        .flat_map(|(_, _, transitions)| transitions)
+    {
         let expected = next.entry(transition.run_id.unwrap()).or_insert(1);
         assert_eq!(transition.first_seq, *expected);
         *expected += transition.events.len() as u64;
@@ -523,12 +649,21 @@ fn seqs_of_a_run_have_no_gap() {
 #[test]
 fn a_live_program_is_the_same_as_a_rebuilt_one() {
     let mut world = World::new(&["a", "b", "c"]);
-    let mut live = Steps { steps: world.programs.steps, at: 0, next_id: 0, retry: world.programs.retry.clone(), ended: false };
+    let mut live = Steps {
+        steps: world.programs.steps,
+        at: 0,
+        next_id: 0,
+        retry: world.programs.retry.clone(),
+        ended: false,
+    };
     world.start("1");
     for _ in 0..2 {
         let run = world.state.run(&id()).unwrap();
         let commands = activate_last(&mut live, &id(), run);
-        assert_eq!(commands.len(), run.activations.last().unwrap().commands.len());
+        assert_eq!(
+            commands.len(),
+            run.activations.last().unwrap().commands.len()
+        );
         world.complete();
     }
 }

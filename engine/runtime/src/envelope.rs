@@ -27,31 +27,54 @@ pub(crate) struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     pub(crate) fn read(record: &'a Record) -> Result<Self, Refusal> {
-        let headers: usize = record.headers().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+        let headers: usize = record
+            .headers()
+            .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len))
+            .sum();
         if headers > HEADERS_BYTES_MAX {
-            return Err(Refusal::new(RejectReason::TooLarge, format!("headers of {headers} bytes; {HEADERS_BYTES_MAX} are allowed")));
+            return Err(Refusal::new(
+                RejectReason::TooLarge,
+                format!("headers of {headers} bytes; {HEADERS_BYTES_MAX} are allowed"),
+            ));
         }
         let content_type = record.header(header::CONTENT_TYPE).unwrap_or_default();
-        if content_type.len() >= STRUCTURED.len() && content_type[..STRUCTURED.len()].eq_ignore_ascii_case(STRUCTURED) {
+        if content_type.len() >= STRUCTURED.len()
+            && content_type[..STRUCTURED.len()].eq_ignore_ascii_case(STRUCTURED)
+        {
             return Self::structured(record);
         }
         let content_type = utf8(header::CONTENT_TYPE, content_type)?;
         let payload = Payload::new(content_type, record.value().unwrap_or_default());
-        Ok(Self { record, attributes: None, payload })
+        Ok(Self {
+            record,
+            attributes: None,
+            payload,
+        })
     }
 
     fn structured(record: &'a Record) -> Result<Self, Refusal> {
-        let bad = |what: String| Refusal::new(RejectReason::BadEnvelope, format!("structured CloudEvent: {what}"));
+        let bad = |what: String| {
+            Refusal::new(
+                RejectReason::BadEnvelope,
+                format!("structured CloudEvent: {what}"),
+            )
+        };
         let fields: BTreeMap<String, &'a RawValue> =
-            serde_json::from_slice(record.value().unwrap_or_default()).map_err(|error| bad(error.to_string()))?;
+            serde_json::from_slice(record.value().unwrap_or_default())
+                .map_err(|error| bad(error.to_string()))?;
         let mut attributes = BTreeMap::new();
         let mut data = None;
         for (name, raw) in fields {
             match name.as_str() {
                 "data" => data = Some(raw.get().as_bytes().to_vec()),
                 "data_base64" => {
-                    let text: String = serde_json::from_str(raw.get()).map_err(|_| bad("data_base64 is no string".into()))?;
-                    data = Some(STANDARD.decode(text).map_err(|_| bad("data_base64 is not base64".into()))?);
+                    let text: String = serde_json::from_str(raw.get())
+                        .map_err(|_| bad("data_base64 is no string".into()))?;
+                    data = Some(
+                        STANDARD
+                            .decode(text)
+                            .map_err(|_| bad("data_base64 is not base64".into()))?,
+                    );
                 }
                 _ => {
                     let value = match serde_json::from_str::<String>(raw.get()) {
@@ -62,9 +85,16 @@ impl<'a> Envelope<'a> {
                 }
             }
         }
-        let content_type = attributes.get("datacontenttype").map_or("", |value| value.as_ref()).to_owned();
+        let content_type = attributes
+            .get("datacontenttype")
+            .map_or("", |value| value.as_ref())
+            .to_owned();
         let payload = Payload::new(&content_type, data.unwrap_or_default());
-        Ok(Self { record, attributes: Some(attributes), payload })
+        Ok(Self {
+            record,
+            attributes: Some(attributes),
+            payload,
+        })
     }
 
     pub(crate) const fn payload(&self) -> &Payload {
@@ -77,7 +107,11 @@ impl<'a> Envelope<'a> {
             return utf8(header_name, value).map(Some);
         }
         let name = header_name.strip_prefix("ce_").unwrap_or(header_name);
-        Ok(self.attributes.as_ref().and_then(|attributes| attributes.get(name)).map(AsRef::as_ref))
+        Ok(self
+            .attributes
+            .as_ref()
+            .and_then(|attributes| attributes.get(name))
+            .map(AsRef::as_ref))
     }
 
     /// One of our headers, or a plain one such as `traceparent`.
@@ -85,8 +119,15 @@ impl<'a> Envelope<'a> {
         if let Some(value) = self.record.header(name) {
             return utf8(name, value).map(Some);
         }
-        let Some(rest) = name.strip_prefix("sl-") else { return self.attribute(name) };
-        if self.attributes.is_none() && !self.record.headers().any(|(name, _)| name.starts_with(b"ce_sl")) {
+        let Some(rest) = name.strip_prefix("sl-") else {
+            return self.attribute(name);
+        };
+        if self.attributes.is_none()
+            && !self
+                .record
+                .headers()
+                .any(|(name, _)| name.starts_with(b"ce_sl"))
+        {
             return Ok(None);
         }
         let plain: String = std::iter::once("sl").chain(rest.split('-')).collect();
@@ -94,21 +135,37 @@ impl<'a> Envelope<'a> {
         if let Some(value) = self.record.header(&wanted) {
             return utf8(name, value).map(Some);
         }
-        Ok(self.attributes.as_ref().and_then(|attributes| attributes.get(&plain)).map(AsRef::as_ref))
+        Ok(self
+            .attributes
+            .as_ref()
+            .and_then(|attributes| attributes.get(&plain))
+            .map(AsRef::as_ref))
     }
 
     /// A header that must be there.
     pub(crate) fn required(&self, name: &'static str) -> Result<&str, Refusal> {
         self.header(name)?
             .filter(|value| !value.is_empty())
-            .ok_or_else(|| Refusal::new(RejectReason::MissingHeader, format!("header {name} is missing")))
+            .ok_or_else(|| {
+                Refusal::new(
+                    RejectReason::MissingHeader,
+                    format!("header {name} is missing"),
+                )
+            })
     }
 
     /// A header whose text must parse.
-    pub(crate) fn parsed<T: std::str::FromStr>(&self, name: &'static str, expected: &str) -> Result<Option<T>, Refusal> {
+    pub(crate) fn parsed<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+        expected: &str,
+    ) -> Result<Option<T>, Refusal> {
         match self.header(name)? {
             None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| bad_header(name, text, expected)),
+            Some(text) => text
+                .parse()
+                .map(Some)
+                .map_err(|_| bad_header(name, text, expected)),
         }
     }
 }
@@ -116,9 +173,17 @@ impl<'a> Envelope<'a> {
 /// A header whose value is none of those allowed; the value is cut, it is a stranger's.
 pub(crate) fn bad_header(name: &str, value: &str, expected: &str) -> Refusal {
     let shown: String = value.chars().take(60).collect();
-    Refusal::new(RejectReason::BadHeader, format!("header {name} is `{shown}`; {expected}"))
+    Refusal::new(
+        RejectReason::BadHeader,
+        format!("header {name} is `{shown}`; {expected}"),
+    )
 }
 
 fn utf8<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Refusal> {
-    std::str::from_utf8(value).map_err(|_| Refusal::new(RejectReason::BadHeader, format!("header {name} is not UTF-8")))
+    std::str::from_utf8(value).map_err(|_| {
+        Refusal::new(
+            RejectReason::BadHeader,
+            format!("header {name} is not UTF-8"),
+        )
+    })
 }

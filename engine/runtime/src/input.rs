@@ -25,9 +25,17 @@ pub(crate) enum Input {
     /// To be decided.
     Command { cause: Cause, command: Box<Command> },
     /// To be answered from durable state.
-    Describe { workflow_id: WorkflowId, run_id: Option<RunId>, reply: ReplyTo },
+    Describe {
+        workflow_id: WorkflowId,
+        run_id: Option<RunId>,
+        reply: ReplyTo,
+    },
     /// It belongs to another partition.
-    Forward { cause: Cause, target_partition: i32, record: Box<NewRecord> },
+    Forward {
+        cause: Cause,
+        target_partition: i32,
+        record: Box<NewRecord>,
+    },
     /// It is refused; the journal keeps it.
     Refused { cause: Cause, refusal: Refusal },
 }
@@ -42,7 +50,11 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(reason: RejectReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), ce_type: None }
+        Self {
+            reason,
+            message: message.into(),
+            ce_type: None,
+        }
     }
 }
 
@@ -83,7 +95,10 @@ impl Reading {
             Err(refusal) => return Input::Refused { cause, refusal },
         };
         let ce_type = envelope.attribute(header::CE_TYPE);
-        let named = ce_type.as_ref().ok().and_then(|name| name.map(|name| name.chars().take(200).collect::<String>()));
+        let named = ce_type
+            .as_ref()
+            .ok()
+            .and_then(|name| name.map(|name| name.chars().take(200).collect::<String>()));
         match self.understood(record, &envelope, owned, &mut cause) {
             Ok(input) => input,
             Err(mut refusal) => {
@@ -93,11 +108,20 @@ impl Reading {
         }
     }
 
-    fn understood(&self, record: &Record, envelope: &Envelope<'_>, owned: i32, cause: &mut Cause) -> Result<Input, Refusal> {
+    fn understood(
+        &self,
+        record: &Record,
+        envelope: &Envelope<'_>,
+        owned: i32,
+        cause: &mut Cause,
+    ) -> Result<Input, Refusal> {
         if let Some(source) = envelope.attribute(header::CE_SOURCE)? {
             cause.source = Arc::from(source);
         }
-        if let Some(id) = envelope.attribute(header::CE_ID)?.filter(|id| !id.is_empty()) {
+        if let Some(id) = envelope
+            .attribute(header::CE_ID)?
+            .filter(|id| !id.is_empty())
+        {
             cause.id = Arc::from(id);
         }
         let workflow_id = key(record, envelope)?;
@@ -107,22 +131,39 @@ impl Reading {
         let forwarded = ce_type == ce_type::FORWARD;
         if forwarded {
             if !self.keys.verifies_record(record) {
-                return Err(Refusal::new(RejectReason::Forged, "sl-mac is missing or not genuine"));
+                return Err(Refusal::new(
+                    RejectReason::Forged,
+                    "sl-mac is missing or not genuine",
+                ));
             }
             ce_type = envelope.required(header::FORWARDED)?;
         }
         let target_partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
         if target_partition != owned {
             if forwarded {
-                return Err(Refusal::new(RejectReason::Misrouted, format!("forwarded once, and belongs to partition {target_partition}")));
+                return Err(Refusal::new(
+                    RejectReason::Misrouted,
+                    format!("forwarded once, and belongs to partition {target_partition}"),
+                ));
             }
             let record = self.forward(record, cause, ce_type, target_partition);
-            return Ok(Input::Forward { cause: cause.clone(), target_partition, record: Box::new(record) });
+            return Ok(Input::Forward {
+                cause: cause.clone(),
+                target_partition,
+                record: Box::new(record),
+            });
         }
         let is_activity = ce_type.starts_with(ce_type::ACTIVITY_PREFIX);
         if is_activity != (record.topic == self.results) && !forwarded {
-            let right = if is_activity { &self.results } else { &self.inbox };
-            return Err(Refusal::new(RejectReason::WrongTopic, format!("{ce_type} belongs on {right}")));
+            let right = if is_activity {
+                &self.results
+            } else {
+                &self.inbox
+            };
+            return Err(Refusal::new(
+                RejectReason::WrongTopic,
+                format!("{ce_type} belongs on {right}"),
+            ));
         }
         if is_activity {
             return activity::report(self, envelope, workflow_id, ce_type, cause);
@@ -131,7 +172,13 @@ impl Reading {
     }
 
     /// The same record for its own partition, under its original identity, signed anew.
-    pub(crate) fn forward(&self, record: &Record, cause: &Cause, ce_type: &str, target_partition: i32) -> NewRecord {
+    pub(crate) fn forward(
+        &self,
+        record: &Record,
+        cause: &Cause,
+        ce_type: &str,
+        target_partition: i32,
+    ) -> NewRecord {
         let mut forwarded = NewRecord {
             topic: self.inbox.clone(),
             partition: target_partition,
@@ -139,7 +186,13 @@ impl Reading {
             value: record.value().map(<[u8]>::to_vec),
             headers: Vec::new(),
         };
-        let replaced = [header::CE_TYPE, header::CE_SOURCE, header::CE_ID, header::MAC, header::FORWARDED];
+        let replaced = [
+            header::CE_TYPE,
+            header::CE_SOURCE,
+            header::CE_ID,
+            header::MAC,
+            header::FORWARDED,
+        ];
         for (name, value) in record.headers() {
             if let Ok(name) = std::str::from_utf8(name)
                 && !replaced.contains(&name)
@@ -156,34 +209,58 @@ impl Reading {
     }
 
     /// The `ce_type` of a record that was read again to be forwarded.
-    pub(crate) fn forward_again(&self, record: &Record, cause: &Cause, target_partition: i32) -> Option<NewRecord> {
+    pub(crate) fn forward_again(
+        &self,
+        record: &Record,
+        cause: &Cause,
+        target_partition: i32,
+    ) -> Option<NewRecord> {
         let envelope = Envelope::read(record).ok()?;
         let ce_type = envelope.attribute(header::CE_TYPE).ok()??;
         Some(self.forward(record, cause, ce_type, target_partition))
     }
 
     fn reply_to(&self, envelope: &Envelope<'_>) -> Result<Option<ReplyTo>, Refusal> {
-        let Some(topic) = envelope.header(header::REPLY_TOPIC)? else { return Ok(None) };
+        let Some(topic) = envelope.header(header::REPLY_TOPIC)? else {
+            return Ok(None);
+        };
         if topic != self.replies.0 && !topic.starts_with(&self.replies.1) {
             let message = format!("replies go to {} or {}*", self.replies.0, self.replies.1);
             return Err(Refusal::new(RejectReason::BadReplyTopic, message));
         }
-        let partition = envelope.parsed::<i32>(header::REPLY_PARTITION, "a partition number is expected")?.unwrap_or(0);
+        let partition = envelope
+            .parsed::<i32>(header::REPLY_PARTITION, "a partition number is expected")?
+            .unwrap_or(0);
         let correlation = envelope.header(header::CORRELATION)?.unwrap_or_default();
-        Ok(Some(ReplyTo { topic: topic.into(), partition: partition.max(0), correlation: correlation.into() }))
+        Ok(Some(ReplyTo {
+            topic: topic.into(),
+            partition: partition.max(0),
+            correlation: correlation.into(),
+        }))
     }
 }
 
 /// The workflow id: the record's key, or `ce_subject`; both and different is refused.
 fn key(record: &Record, envelope: &Envelope<'_>) -> Result<WorkflowId, Refusal> {
-    let subject = envelope.attribute(header::CE_SUBJECT)?.filter(|subject| !subject.is_empty());
+    let subject = envelope
+        .attribute(header::CE_SUBJECT)?
+        .filter(|subject| !subject.is_empty());
     let text = match (record.key(), subject) {
-        (None, None) => return Err(Refusal::new(RejectReason::NoKey, "the record has neither key nor ce_subject; either is the workflow id")),
+        (None, None) => {
+            return Err(Refusal::new(
+                RejectReason::NoKey,
+                "the record has neither key nor ce_subject; either is the workflow id",
+            ));
+        }
         (None, Some(subject)) => subject,
         (Some(key), subject) => {
-            let key = std::str::from_utf8(key).map_err(|_| Refusal::new(RejectReason::BadKey, "the key is not UTF-8"))?;
+            let key = std::str::from_utf8(key)
+                .map_err(|_| Refusal::new(RejectReason::BadKey, "the key is not UTF-8"))?;
             if subject.is_some_and(|subject| subject != key) {
-                return Err(Refusal::new(RejectReason::KeyMismatch, "key and ce_subject differ; both are the workflow id"));
+                return Err(Refusal::new(
+                    RejectReason::KeyMismatch,
+                    "key and ce_subject differ; both are the workflow id",
+                ));
             }
             key
         }

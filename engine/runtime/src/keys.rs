@@ -4,7 +4,10 @@
 
 use std::{fmt, path::Path};
 
-use base64::{Engine as _, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sagaline_core::{ActivityId, Attempt, Name, RunId};
 use sagaline_journal::{NewRecord, Record, wire::header};
@@ -32,7 +35,9 @@ struct Key {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+        f.debug_list()
+            .entries(self.keys.iter().map(|key| &key.id))
+            .finish()
     }
 }
 
@@ -61,8 +66,14 @@ impl Keys {
     /// The fixed, published key of development: anybody can forge with it.
     #[must_use]
     pub fn development() -> Self {
-        let key = Key::new("development", b"sagaline development key, known to everybody");
-        Self { keys: vec![key], development: true }
+        let key = Key::new(
+            "development",
+            b"sagaline development key, known to everybody",
+        );
+        Self {
+            keys: vec![key],
+            development: true,
+        }
     }
 
     /// Whether these are [`Self::development`]'s.
@@ -76,8 +87,10 @@ impl Keys {
     /// # Errors
     /// The file cannot be read, a line is malformed, an id comes twice, or there is no key.
     pub fn load(path: &Path) -> Result<Self, KeysError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| KeysError::Unreadable { path: path.display().to_string(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| KeysError::Unreadable {
+            path: path.display().to_string(),
+            source,
+        })?;
         Self::parse(&text)
     }
 
@@ -93,9 +106,17 @@ impl Keys {
                 continue;
             }
             let malformed = |reason| KeysError::Malformed { line, reason };
-            let (id, secret) = content.split_once(char::is_whitespace).ok_or_else(|| malformed("not `key-id base64`"))?;
-            let is_word = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-            let secret = STANDARD.decode(secret.trim()).map_err(|_| malformed("the key is not base64"))?;
+            let (id, secret) = content
+                .split_once(char::is_whitespace)
+                .ok_or_else(|| malformed("not `key-id base64`"))?;
+            let is_word = !id.is_empty()
+                && id.len() <= 32
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+            let secret = STANDARD
+                .decode(secret.trim())
+                .map_err(|_| malformed("the key is not base64"))?;
             if !is_word {
                 return Err(malformed("a key id is 1 to 32 letters, digits, - and _"));
             }
@@ -103,14 +124,22 @@ impl Keys {
                 return Err(malformed("a key has at least 16 bytes"));
             }
             if keys.len() >= KEYS_MAX || keys.iter().any(|key| key.id == id) {
-                return Err(malformed("this key id is there already, or there are more than 64 keys"));
+                return Err(malformed(
+                    "this key id is there already, or there are more than 64 keys",
+                ));
             }
             keys.push(Key::new(id, &secret));
         }
         if keys.is_empty() {
-            return Err(KeysError::Malformed { line: 1, reason: "no key in it" });
+            return Err(KeysError::Malformed {
+                line: 1,
+                reason: "no key in it",
+            });
         }
-        Ok(Self { keys, development: false })
+        Ok(Self {
+            keys,
+            development: false,
+        })
     }
 
     fn signer(&self) -> &Key {
@@ -121,7 +150,10 @@ impl Keys {
     #[must_use]
     pub fn token(&self, claims: &TokenClaims) -> String {
         let key = self.signer();
-        let body = format!("v1.{}.{}.{}.{}.{}", key.id, claims.run_id, claims.activity_id, claims.attempt, claims.task_queue);
+        let body = format!(
+            "v1.{}.{}.{}.{}.{}",
+            key.id, claims.run_id, claims.activity_id, claims.attempt, claims.task_queue
+        );
         let mac = URL_SAFE_NO_PAD.encode(key.sign([body.as_bytes()]));
         format!("{body}.{mac}")
     }
@@ -153,9 +185,17 @@ impl Keys {
 
     /// Signs a record of ours: adds `sl-mac`. Call it last: what is added afterwards is not covered.
     pub fn sign_record(&self, record: &mut NewRecord) {
-        let headers: Vec<(&[u8], &[u8])> = record.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();
+        let headers: Vec<(&[u8], &[u8])> = record
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_slice()))
+            .collect();
         let key = self.signer();
-        let mac = key.sign(covered(record.key.as_deref(), &headers, record.value.as_deref()).iter().map(Vec::as_slice));
+        let mac = key.sign(
+            covered(record.key.as_deref(), &headers, record.value.as_deref())
+                .iter()
+                .map(Vec::as_slice),
+        );
         let mac = format!("{}:{}", key.id, STANDARD.encode(mac));
         record.push_header(header::MAC, mac);
     }
@@ -163,13 +203,29 @@ impl Keys {
     /// Whether a record carries a genuine `sl-mac`.
     #[must_use]
     pub fn verifies_record(&self, record: &Record) -> bool {
-        let Some((id, mac)) = record.header(header::MAC).and_then(|mac| std::str::from_utf8(mac).ok()).and_then(|mac| mac.split_once(':'))
+        let Some((id, mac)) = record
+            .header(header::MAC)
+            .and_then(|mac| std::str::from_utf8(mac).ok())
+            .and_then(|mac| mac.split_once(':'))
         else {
             return false;
         };
-        let (Some(key), Ok(mac)) = (self.keys.iter().find(|key| key.id == id), STANDARD.decode(mac)) else { return false };
-        let headers: Vec<(&[u8], &[u8])> = record.headers().map(|(name, value)| (name, value.unwrap_or_default())).collect();
-        key.verifies(covered(record.key(), &headers, record.value()).iter().map(Vec::as_slice), &mac)
+        let (Some(key), Ok(mac)) = (
+            self.keys.iter().find(|key| key.id == id),
+            STANDARD.decode(mac),
+        ) else {
+            return false;
+        };
+        let headers: Vec<(&[u8], &[u8])> = record
+            .headers()
+            .map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect();
+        key.verifies(
+            covered(record.key(), &headers, record.value())
+                .iter()
+                .map(Vec::as_slice),
+            &mac,
+        )
     }
 }
 
@@ -177,16 +233,27 @@ impl Keys {
 ///
 /// Of a repeated header the last counts, as everywhere.
 fn covered(key: Option<&[u8]>, headers: &[(&[u8], &[u8])], value: Option<&[u8]>) -> Vec<Vec<u8>> {
-    let last = |name: &str| headers.iter().rev().find(|(have, _)| *have == name.as_bytes()).map_or(&[][..], |(_, value)| value);
+    let last = |name: &str| {
+        headers
+            .iter()
+            .rev()
+            .find(|(have, _)| *have == name.as_bytes())
+            .map_or(&[][..], |(_, value)| value)
+    };
     let mut sl: std::collections::BTreeMap<&[u8], &[u8]> = std::collections::BTreeMap::new();
     for (name, value) in headers {
         if name.starts_with(b"sl-") && *name != header::MAC.as_bytes() {
             sl.insert(name, value);
         }
     }
-    let mut parts: Vec<Vec<u8>> = [key.unwrap_or_default(), last(header::CE_TYPE), last(header::CE_SOURCE), last(header::CE_ID)]
-        .map(<[u8]>::to_vec)
-        .into();
+    let mut parts: Vec<Vec<u8>> = [
+        key.unwrap_or_default(),
+        last(header::CE_TYPE),
+        last(header::CE_SOURCE),
+        last(header::CE_ID),
+    ]
+    .map(<[u8]>::to_vec)
+    .into();
     for (name, value) in sl {
         parts.push(name.to_vec());
         parts.push(value.to_vec());
@@ -211,7 +278,10 @@ pub struct TokenClaims {
 impl Key {
     fn new(id: &str, secret: &[u8]) -> Self {
         let hmac = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
-        Self { id: id.to_owned(), hmac }
+        Self {
+            id: id.to_owned(),
+            hmac,
+        }
     }
 
     /// HMAC-SHA-256 over the parts, each after its length (u32, big-endian).
@@ -241,7 +311,12 @@ mod tests {
 
     fn claims() -> TokenClaims {
         let run_id = RunId::derive("test", &WorkflowId::new("w").unwrap(), b"1");
-        TokenClaims { run_id, activity_id: ActivityId::FIRST, attempt: Attempt::FIRST, task_queue: Name::from("orders.eu") }
+        TokenClaims {
+            run_id,
+            activity_id: ActivityId::FIRST,
+            attempt: Attempt::FIRST,
+            task_queue: Name::from("orders.eu"),
+        }
     }
 
     #[test]
@@ -254,16 +329,26 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[at] ^= 1;
             if let Ok(forged) = String::from_utf8(bytes) {
-                assert_ne!(keys.verify_token(&forged), Some(claims()), "changed at {at}");
+                assert_ne!(
+                    keys.verify_token(&forged),
+                    Some(claims()),
+                    "changed at {at}"
+                );
             }
         }
-        assert_eq!(Keys::parse("k MDEyMzQ1Njc4OWFiY2RlZg==").unwrap().verify_token(&token), None);
+        assert_eq!(
+            Keys::parse("k MDEyMzQ1Njc4OWFiY2RlZg==")
+                .unwrap()
+                .verify_token(&token),
+            None
+        );
     }
 
     #[test]
     fn the_first_key_signs_and_all_verify() {
         let old = Keys::parse("a MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
-        let both = Keys::parse("# rotated\nb ZmVkY2JhOTg3NjU0MzIxMA==\na MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
+        let both = Keys::parse("# rotated\nb ZmVkY2JhOTg3NjU0MzIxMA==\na MDEyMzQ1Njc4OWFiY2RlZg==")
+            .unwrap();
 
         assert!(both.verify_token(&old.token(&claims())).is_some());
         assert!(old.verify_token(&both.token(&claims())).is_none());
@@ -272,12 +357,19 @@ mod tests {
     #[test]
     fn a_mac_covers_key_value_and_our_headers() {
         let keys = Keys::development();
-        let mut record = NewRecord { topic: "t".into(), partition: 0, key: Some(b"k".to_vec()), value: Some(b"v".to_vec()), headers: Vec::new() };
+        let mut record = NewRecord {
+            topic: "t".into(),
+            partition: 0,
+            key: Some(b"k".to_vec()),
+            value: Some(b"v".to_vec()),
+            headers: Vec::new(),
+        };
         record.push_header(header::CE_TYPE, "x");
         record.push_header(header::REASON, "y");
         keys.sign_record(&mut record);
 
-        let verifies = |record: &NewRecord| keys.verifies_record(&record.placed(0, Timestamp::default()));
+        let verifies =
+            |record: &NewRecord| keys.verifies_record(&record.placed(0, Timestamp::default()));
         assert!(verifies(&record));
         for change in [
             |record: &mut NewRecord| record.key = None,
@@ -295,7 +387,12 @@ mod tests {
 
     #[test]
     fn a_bad_file_names_the_line_and_not_the_secret() {
-        for (text, says) in [("", "no key"), ("a", "line 1"), ("\na !!!", "line 2"), ("a c2hvcnQ=", "16 bytes")] {
+        for (text, says) in [
+            ("", "no key"),
+            ("a", "line 1"),
+            ("\na !!!", "line 2"),
+            ("a c2hvcnQ=", "16 bytes"),
+        ] {
             let error = Keys::parse(text).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }

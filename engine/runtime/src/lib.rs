@@ -2,9 +2,15 @@
 //!
 //! Deliberately absent: decisions (core), what a valid journal is (journal), the language of workflows (sdk, definition).
 
+mod describe;
 mod envelope;
+mod fold;
 mod input;
 mod keys;
+pub mod lane;
 mod output;
+mod programs;
 
+pub use fold::Fold;
 pub use keys::{Keys, KeysError, TokenClaims};
+pub use programs::Workflows;

@@ -25,9 +25,16 @@ impl Writing {
     }
 
     /// The record of an attempt's task; `partition` is the lane's, `partitions` those of the queue's topic.
-    pub(crate) fn task(&self, task: &Task, topic: Arc<str>, partition: i32, partitions: i32) -> NewRecord {
+    pub(crate) fn task(
+        &self,
+        task: &Task,
+        topic: Arc<str>,
+        partition: i32,
+        partitions: i32,
+    ) -> NewRecord {
         let task_id = format!("{}/{}/{}", task.run_id, task.activity_id, task.attempt);
-        let idempotency_key = task_id[..task_id.len() - decimal_digits(task.attempt.get()) - 1].to_owned();
+        let idempotency_key =
+            task_id[..task_id.len() - decimal_digits(task.attempt.get()) - 1].to_owned();
         let token = self.keys.token(&TokenClaims {
             run_id: task.run_id,
             activity_id: task.activity_id,

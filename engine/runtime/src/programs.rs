@@ -49,7 +49,12 @@ struct Kept {
 
 impl LanePrograms {
     pub(crate) fn new(workflows: Arc<dyn Workflows>, kept_max: NonZeroUsize) -> Self {
-        Self { workflows, kept: LruCache::new(kept_max), activated: Vec::new(), quarantined: None }
+        Self {
+            workflows,
+            kept: LruCache::new(kept_max),
+            activated: Vec::new(),
+            quarantined: None,
+        }
     }
 
     /// The batch is valid: what it activated stays. Programs of runs that closed are dropped by their age.
@@ -80,7 +85,10 @@ impl LanePrograms {
 
     fn run(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
         let earlier = run.activations.len().saturating_sub(1);
-        let kept = self.kept.pop(&run.run_id).filter(|kept| kept.activations == earlier);
+        let kept = self
+            .kept
+            .pop(&run.run_id)
+            .filter(|kept| kept.activations == earlier);
         let (mut program, rebuild) = match kept {
             Some(kept) => (kept.program, false),
             None => match self.workflows.program(&run.workflow, &run.version) {
@@ -88,15 +96,23 @@ impl LanePrograms {
                 None => return Activated::Missing,
             },
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<Vec<ProgramCommand>, String> {
-            match rebuild {
-                true => replay(&mut *program, workflow_id, run),
-                false => Ok(activate_last(&mut *program, workflow_id, run)),
-            }
-        }));
+        let outcome = catch_unwind(AssertUnwindSafe(
+            || -> Result<Vec<ProgramCommand>, String> {
+                match rebuild {
+                    true => replay(&mut *program, workflow_id, run),
+                    false => Ok(activate_last(&mut *program, workflow_id, run)),
+                }
+            },
+        ));
         match outcome {
             Ok(Ok(commands)) => {
-                self.kept.put(run.run_id, Kept { program, activations: run.activations.len() });
+                self.kept.put(
+                    run.run_id,
+                    Kept {
+                        program,
+                        activations: run.activations.len(),
+                    },
+                );
                 Activated::Commands(commands)
             }
             Ok(Err(difference)) => Activated::Nondeterministic(difference),
@@ -125,11 +141,16 @@ impl Programs for LanePrograms {
 
 impl std::fmt::Debug for LanePrograms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LanePrograms").field("kept", &self.kept.len()).finish_non_exhaustive()
+        f.debug_struct("LanePrograms")
+            .field("kept", &self.kept.len())
+            .finish_non_exhaustive()
     }
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "the program panicked without a message".to_owned())
 }

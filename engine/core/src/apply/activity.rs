@@ -6,8 +6,8 @@ use super::Place;
 use crate::{
     ActivityId, Attempt, Failure, Millis, Run, error_type,
     event::{
-        ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled, ActivityCompleted, ActivityFailed,
-        ActivityScheduled, ActivityStarted, ActivityTimedOut,
+        ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled,
+        ActivityCompleted, ActivityFailed, ActivityScheduled, ActivityStarted, ActivityTimedOut,
     },
     program::{CommandKind, Job, Recorded},
     run::{Activity, ActivityState, ERROR_TYPES_MAX, LastFailure, RegistrationState, Step},
@@ -18,11 +18,18 @@ impl Run {
         match event.compensates {
             None => {
                 self.next_activity_id = event.activity_id.next();
-                self.recorded_activity(place, CommandKind::ScheduleActivity, event.activity_id, &event.activity);
+                self.recorded_activity(
+                    place,
+                    CommandKind::ScheduleActivity,
+                    event.activity_id,
+                    &event.activity,
+                );
             }
             Some(_) => self.set_registration(event.activity_id, RegistrationState::Running),
         }
-        let at = self.activities.partition_point(|one| one.activity_id < event.activity_id);
+        let at = self
+            .activities
+            .partition_point(|one| one.activity_id < event.activity_id);
         self.activities.insert(
             at,
             Activity {
@@ -47,7 +54,11 @@ impl Run {
         );
     }
 
-    pub(super) fn activity_attempt_scheduled(&mut self, place: Place<'_>, event: &ActivityAttemptScheduled) {
+    pub(super) fn activity_attempt_scheduled(
+        &mut self,
+        place: Place<'_>,
+        event: &ActivityAttemptScheduled,
+    ) {
         if let Some(activity) = self.activity_mut(event.activity_id) {
             activity.attempt = event.attempt;
             activity.attempt_at = place.at;
@@ -57,13 +68,25 @@ impl Run {
 
     pub(super) fn activity_started(&mut self, place: Place<'_>, event: &ActivityStarted) {
         if let Some(activity) = self.activity_mut(event.activity_id) {
-            activity.state = ActivityState::Running { started_at: place.at, worker: event.worker.clone() };
+            activity.state = ActivityState::Running {
+                started_at: place.at,
+                worker: event.worker.clone(),
+            };
         }
     }
 
-    pub(super) fn activity_cancel_requested(&mut self, place: Place<'_>, event: &ActivityCancelRequested) {
+    pub(super) fn activity_cancel_requested(
+        &mut self,
+        place: Place<'_>,
+        event: &ActivityCancelRequested,
+    ) {
         if self.undo.is_none() {
-            self.recorded_activity(place, CommandKind::CancelActivity, event.activity_id, &event.activity);
+            self.recorded_activity(
+                place,
+                CommandKind::CancelActivity,
+                event.activity_id,
+                &event.activity,
+            );
         }
         if let Some(activity) = self.activity_mut(event.activity_id) {
             activity.cancel_requested = true;
@@ -71,20 +94,36 @@ impl Run {
     }
 
     pub(super) fn activity_completed(&mut self, _: Place<'_>, event: &ActivityCompleted) {
-        let Some(activity) = self.take_activity(event.activity_id) else { return };
+        let Some(activity) = self.take_activity(event.activity_id) else {
+            return;
+        };
         if activity.compensable {
-            self.steps.push(Step { activity_id: activity.activity_id, activity: activity.name.clone() });
+            self.steps.push(Step {
+                activity_id: activity.activity_id,
+                activity: activity.name.clone(),
+            });
         }
         if activity.compensates.is_none() && (self.undo.is_none() || activity.compensable) {
-            self.see(Job::ActivityCompleted { activity_id: event.activity_id, result: event.result.clone() });
+            self.see(Job::ActivityCompleted {
+                activity_id: event.activity_id,
+                result: event.result.clone(),
+            });
         }
     }
 
-    pub(super) fn activity_attempt_failed(&mut self, place: Place<'_>, event: &ActivityAttemptFailed) {
-        let Some(activity) = self.activity_mut(event.activity_id) else { return };
+    pub(super) fn activity_attempt_failed(
+        &mut self,
+        place: Place<'_>,
+        event: &ActivityAttemptFailed,
+    ) {
+        let Some(activity) = self.activity_mut(event.activity_id) else {
+            return;
+        };
         let began = match activity.state {
             ActivityState::Running { started_at, .. } => started_at,
-            ActivityState::Queued | ActivityState::Backoff { .. } | ActivityState::Parked => activity.attempt_at,
+            ActivityState::Queued | ActivityState::Backoff { .. } | ActivityState::Parked => {
+                activity.attempt_at
+            }
         };
         if event.uncounted && activity.maximum_attempts != 0 {
             activity.maximum_attempts = activity.maximum_attempts.saturating_add(1);
@@ -107,7 +146,9 @@ impl Run {
     }
 
     pub(super) fn activity_failed(&mut self, _: Place<'_>, event: &ActivityFailed) {
-        let Some(activity) = self.take_activity(event.activity_id) else { return };
+        let Some(activity) = self.take_activity(event.activity_id) else {
+            return;
+        };
         if !activity.outcome_unknown {
             self.forget_registration_of(event.activity_id);
         }
@@ -115,39 +156,70 @@ impl Run {
     }
 
     pub(super) fn activity_timed_out(&mut self, _: Place<'_>, event: &ActivityTimedOut) {
-        let Some(activity) = self.take_activity(event.activity_id) else { return };
+        let Some(activity) = self.take_activity(event.activity_id) else {
+            return;
+        };
         self.see_failure(&activity, &event.failure);
     }
 
     pub(super) fn activity_canceled(&mut self, _: Place<'_>, event: &ActivityCanceled) {
-        let Some(activity) = self.take_activity(event.activity_id) else { return };
+        let Some(activity) = self.take_activity(event.activity_id) else {
+            return;
+        };
         if self.undo.is_none() && activity.compensates.is_none() {
-            self.see(Job::ActivityCanceled { activity_id: event.activity_id });
+            self.see(Job::ActivityCanceled {
+                activity_id: event.activity_id,
+            });
         }
     }
 
     fn see_failure(&mut self, activity: &Activity, failure: &Failure) {
         if self.undo.is_none() && activity.compensates.is_none() {
-            self.see(Job::ActivityFailed { activity_id: activity.activity_id, failure: failure.clone() });
+            self.see(Job::ActivityFailed {
+                activity_id: activity.activity_id,
+                failure: failure.clone(),
+            });
         }
     }
 
-    pub(super) fn recorded_activity(&mut self, place: Place<'_>, kind: CommandKind, id: ActivityId, name: &crate::Name) {
-        self.recorded(place, Recorded { seq: place.seq, kind, name: Some(name.clone()), id: Some(id), value: None });
+    pub(super) fn recorded_activity(
+        &mut self,
+        place: Place<'_>,
+        kind: CommandKind,
+        id: ActivityId,
+        name: &crate::Name,
+    ) {
+        self.recorded(
+            place,
+            Recorded {
+                seq: place.seq,
+                kind,
+                name: Some(name.clone()),
+                id: Some(id),
+                value: None,
+            },
+        );
     }
 
     pub(super) fn activity_mut(&mut self, activity_id: ActivityId) -> Option<&mut Activity> {
-        self.activities.iter_mut().find(|activity| activity.activity_id == activity_id)
+        self.activities
+            .iter_mut()
+            .find(|activity| activity.activity_id == activity_id)
     }
 
     fn take_activity(&mut self, activity_id: ActivityId) -> Option<Activity> {
-        let at = self.activities.iter().position(|activity| activity.activity_id == activity_id)?;
+        let at = self
+            .activities
+            .iter()
+            .position(|activity| activity.activity_id == activity_id)?;
         Some(self.activities.remove(at))
     }
 }
 
 fn count(failures: &mut Vec<(crate::Name, u32)>, failure: &Failure) {
-    let known = failures.iter_mut().find(|(error_type, _)| *error_type == failure.error_type);
+    let known = failures
+        .iter_mut()
+        .find(|(error_type, _)| *error_type == failure.error_type);
     if let Some((_, times)) = known {
         *times = times.saturating_add(1);
     } else if failures.len() < ERROR_TYPES_MAX {

@@ -3,16 +3,30 @@
 use super::Place;
 use crate::{
     ActivityId, Millis, Name, Run,
-    event::{CompensationCompleted, CompensationFailed, CompensationRegistered, CompensationStarted, Outcome},
+    event::{
+        CompensationCompleted, CompensationFailed, CompensationRegistered, CompensationStarted,
+        Outcome,
+    },
     program::{CommandKind, Job},
     run::{Registration, RegistrationState, Undo},
 };
 
 impl Run {
-    pub(super) fn compensation_registered(&mut self, place: Place<'_>, event: &CompensationRegistered) {
+    pub(super) fn compensation_registered(
+        &mut self,
+        place: Place<'_>,
+        event: &CompensationRegistered,
+    ) {
         self.next_activity_id = event.activity_id.next();
-        self.recorded_activity(place, CommandKind::RegisterCompensation, event.activity_id, &event.activity);
-        let of = self.step_name(event.compensates).unwrap_or_else(|| event.activity.clone());
+        self.recorded_activity(
+            place,
+            CommandKind::RegisterCompensation,
+            event.activity_id,
+            &event.activity,
+        );
+        let of = self
+            .step_name(event.compensates)
+            .unwrap_or_else(|| event.activity.clone());
         self.registrations.push(Registration {
             activity_id: event.activity_id,
             activity: event.activity.clone(),
@@ -39,7 +53,11 @@ impl Run {
             };
             self.recorded_end(place, kind);
         }
-        self.undo = Some(Undo { outcome: event.outcome, failure: event.failure.clone(), reason: event.reason.clone() });
+        self.undo = Some(Undo {
+            outcome: event.outcome,
+            failure: event.failure.clone(),
+            reason: event.reason.clone(),
+        });
     }
 
     pub(super) fn compensation_completed(&mut self, event: &CompensationCompleted) {
@@ -51,7 +69,11 @@ impl Run {
     }
 
     pub(super) fn set_registration(&mut self, activity_id: ActivityId, state: RegistrationState) {
-        if let Some(registration) = self.registrations.iter_mut().find(|one| one.activity_id == activity_id) {
+        if let Some(registration) = self
+            .registrations
+            .iter_mut()
+            .find(|one| one.activity_id == activity_id)
+        {
             registration.state = state;
         }
     }
@@ -62,7 +84,11 @@ impl Run {
     }
 
     fn step_name(&self, step: ActivityId) -> Option<Name> {
-        let completed = self.steps.iter().find(|one| one.activity_id == step).map(|one| one.activity.clone());
+        let completed = self
+            .steps
+            .iter()
+            .find(|one| one.activity_id == step)
+            .map(|one| one.activity.clone());
         completed.or_else(|| self.activity(step).map(|activity| activity.name.clone()))
     }
 }

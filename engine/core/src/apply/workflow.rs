@@ -6,8 +6,9 @@ use super::Place;
 use crate::{
     ActivityId, Identity, Run, RunId,
     event::{
-        IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested, WorkflowCancelRequested, WorkflowCanceled,
-        WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated,
+        IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested,
+        WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
+        WorkflowStarted, WorkflowTerminated,
     },
     program::{CommandKind, Job, Recorded},
     run::{CancelRequest, ClosedBy, Incident, REPLIES_MAX, STARTS_MAX},
@@ -16,7 +17,12 @@ use crate::{
 impl Run {
     /// The state after a run's first event. `starts` are those of earlier runs of the same id.
     #[must_use]
-    pub fn start(run_id: RunId, place: Place<'_>, event: &WorkflowStarted, mut starts: Vec<Identity>) -> Self {
+    pub fn start(
+        run_id: RunId,
+        place: Place<'_>,
+        event: &WorkflowStarted,
+        mut starts: Vec<Identity>,
+    ) -> Self {
         let identity = place.cause.identity();
         if starts.len() >= STARTS_MAX {
             starts.remove(0);
@@ -45,16 +51,30 @@ impl Run {
             closed: None,
         };
         run.seen.insert(identity);
-        run.see(Job::Started { input: event.input.clone() });
+        run.see(Job::Started {
+            input: event.input.clone(),
+        });
         run
     }
 
     pub(super) fn workflow_completed(&mut self, place: Place<'_>, event: &WorkflowCompleted) {
-        self.close(ClosedBy { outcome: Outcome::Completed, at: place.at, result: Some(event.result.clone()), failure: None, reason: None });
+        self.close(ClosedBy {
+            outcome: Outcome::Completed,
+            at: place.at,
+            result: Some(event.result.clone()),
+            failure: None,
+            reason: None,
+        });
     }
 
     pub(super) fn workflow_failed(&mut self, place: Place<'_>, event: &WorkflowFailed) {
-        self.close(ClosedBy { outcome: Outcome::Failed, at: place.at, result: None, failure: Some(event.failure.clone()), reason: None });
+        self.close(ClosedBy {
+            outcome: Outcome::Failed,
+            at: place.at,
+            result: None,
+            failure: Some(event.failure.clone()),
+            reason: None,
+        });
     }
 
     pub(super) fn workflow_canceled(&mut self, place: Place<'_>, event: &WorkflowCanceled) {
@@ -66,7 +86,13 @@ impl Run {
     }
 
     fn close_from_outside(&mut self, place: Place<'_>, outcome: Outcome, reason: Option<Box<str>>) {
-        self.close(ClosedBy { outcome, at: place.at, result: None, failure: None, reason });
+        self.close(ClosedBy {
+            outcome,
+            at: place.at,
+            result: None,
+            failure: None,
+            reason,
+        });
     }
 
     /// Nothing is pending after the terminal event; what it leaves behind is only for describing the run.
@@ -77,10 +103,19 @@ impl Run {
         self.closed = Some(closed);
     }
 
-    pub(super) fn workflow_cancel_requested(&mut self, place: Place<'_>, event: &WorkflowCancelRequested) {
+    pub(super) fn workflow_cancel_requested(
+        &mut self,
+        place: Place<'_>,
+        event: &WorkflowCancelRequested,
+    ) {
         self.seen.insert(place.cause.identity());
-        self.cancel = Some(CancelRequest { reason: event.reason.clone(), compensate: event.compensate });
-        self.see(Job::CancelRequested { reason: event.reason.clone() });
+        self.cancel = Some(CancelRequest {
+            reason: event.reason.clone(),
+            compensate: event.compensate,
+        });
+        self.see(Job::CancelRequested {
+            reason: event.reason.clone(),
+        });
     }
 
     pub(super) fn marker_recorded(&mut self, place: Place<'_>, event: &MarkerRecorded) {
@@ -111,7 +146,8 @@ impl Run {
     }
 
     pub(super) fn incident_resolved(&mut self, event: &IncidentResolved) {
-        self.incidents.retain(|incident| incident.seq != event.incident_seq);
+        self.incidents
+            .retain(|incident| incident.seq != event.incident_seq);
     }
 
     pub(super) fn reply_requested(&mut self, place: Place<'_>, event: &ReplyRequested) {

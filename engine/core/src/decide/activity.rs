@@ -4,39 +4,76 @@ use alloc::{boxed::Box, format, vec::Vec};
 
 use super::Ignored;
 use crate::{
-    Activity, ActivityId, Event, Failure, Millis, Name, OnExhausted, Payload, RETRY_AFTER_MAX, Report, ReportAttempt, Run, Timestamp,
-    UNKNOWN_ACTIVITY_RETRY, error_type,
+    Activity, ActivityId, Event, Failure, Millis, Name, OnExhausted, Payload, RETRY_AFTER_MAX,
+    Report, ReportAttempt, Run, Timestamp, UNKNOWN_ACTIVITY_RETRY, error_type,
     event::{
-        ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCanceled, ActivityCompleted, ActivityFailed, ActivityStarted,
-        ActivityTimedOut, CompensationCompleted, CompensationFailed, IncidentKind, IncidentRaised,
+        ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCanceled, ActivityCompleted,
+        ActivityFailed, ActivityStarted, ActivityTimedOut, CompensationCompleted,
+        CompensationFailed, IncidentKind, IncidentRaised,
     },
     run::ActivityState,
 };
 
 /// A worker's word: the first final answer of the current attempt counts.
-pub(crate) fn report(run: &Run, now: Timestamp, command: &ReportAttempt) -> Result<Vec<Event>, Ignored> {
+pub(crate) fn report(
+    run: &Run,
+    now: Timestamp,
+    command: &ReportAttempt,
+) -> Result<Vec<Event>, Ignored> {
     let activity = run.activity(command.activity_id).ok_or(Ignored::Stale)?;
     if activity.attempt != command.attempt {
         return Err(Ignored::Stale);
     }
     let worker = command.worker.clone();
     match &command.report {
-        Report::Started if activity.state == ActivityState::Queued => Ok(Vec::from([ActivityStarted {
-            activity_id: activity.activity_id,
-            activity: activity.name.clone(),
-            attempt: activity.attempt,
-            worker,
+        Report::Started if activity.state == ActivityState::Queued => {
+            Ok(Vec::from([ActivityStarted {
+                activity_id: activity.activity_id,
+                activity: activity.name.clone(),
+                attempt: activity.attempt,
+                worker,
+            }
+            .into()]))
         }
-        .into()])),
         Report::Started => Err(Ignored::Already),
         // The first final answer of an attempt counts, and a time-out is one.
-        Report::Completed { .. } | Report::Failed { .. } | Report::Canceled { .. } if !activity.is_in_flight() => Err(Ignored::Stale),
+        Report::Completed { .. } | Report::Failed { .. } | Report::Canceled { .. }
+            if !activity.is_in_flight() =>
+        {
+            Err(Ignored::Stale)
+        }
         Report::Completed { result } => Ok(completed(activity, result, worker)),
-        Report::Failed { failure, retry_after } => Ok(failed(run, activity, now, Failed { failure, retry_after: *retry_after, worker })),
-        Report::Canceled { details } if activity.cancel_requested => Ok(canceled(activity, details)),
+        Report::Failed {
+            failure,
+            retry_after,
+        } => Ok(failed(
+            run,
+            activity,
+            now,
+            Failed {
+                failure,
+                retry_after: *retry_after,
+                worker,
+            },
+        )),
+        Report::Canceled { details } if activity.cancel_requested => {
+            Ok(canceled(activity, details))
+        }
         Report::Canceled { .. } => {
-            let failure = Failure::new(Name::from(error_type::CANCELED), "the worker stopped although nobody asked it to");
-            Ok(failed(run, activity, now, Failed { failure: &failure, retry_after: None, worker }))
+            let failure = Failure::new(
+                Name::from(error_type::CANCELED),
+                "the worker stopped although nobody asked it to",
+            );
+            Ok(failed(
+                run,
+                activity,
+                now,
+                Failed {
+                    failure: &failure,
+                    retry_after: None,
+                    worker,
+                },
+            ))
         }
     }
 }
@@ -47,20 +84,31 @@ fn completed(activity: &Activity, result: &Payload, worker: Option<Name>) -> Vec
         return given_up(activity, failure);
     }
     let mut events = Vec::from([Event::from(ActivityCompleted {
-            activity_id: activity.activity_id,
-            activity: activity.name.clone(),
-            attempt: activity.attempt,
-            result: result.clone(),
-            worker,
+        activity_id: activity.activity_id,
+        activity: activity.name.clone(),
+        attempt: activity.attempt,
+        result: result.clone(),
+        worker,
     })]);
     if let Some(compensates) = activity.compensates {
-        events.push(CompensationCompleted { activity_id: activity.activity_id, activity: activity.name.clone(), compensates }.into());
+        events.push(
+            CompensationCompleted {
+                activity_id: activity.activity_id,
+                activity: activity.name.clone(),
+                compensates,
+            }
+            .into(),
+        );
     }
     events
 }
 
 pub(crate) fn too_large(name: &Name, payload: &Payload) -> Failure {
-    let message = format!("payload of {name} has {} bytes; {} are allowed", payload.data().len(), crate::PAYLOAD_BYTES_MAX);
+    let message = format!(
+        "payload of {name} has {} bytes; {} are allowed",
+        payload.data().len(),
+        crate::PAYLOAD_BYTES_MAX
+    );
     Failure::new(Name::from(error_type::PAYLOAD_TOO_LARGE), message)
 }
 
@@ -83,12 +131,15 @@ struct Failed<'a> {
 fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) -> Vec<Event> {
     let failure = failed.failure;
     let uncounted = failure.error_type.as_str() == error_type::UNKNOWN_ACTIVITY;
-    let attempts_left = activity.maximum_attempts == 0 || activity.attempt.get() < activity.maximum_attempts;
+    let attempts_left =
+        activity.maximum_attempts == 0 || activity.attempt.get() < activity.maximum_attempts;
     let retryable = uncounted || (attempts_left && activity.retry.is_retryable(failure));
     let wait = match failed.retry_after {
         _ if uncounted => UNKNOWN_ACTIVITY_RETRY,
         Some(wish) => wish.min(RETRY_AFTER_MAX),
-        None => activity.retry.delay(run.run_id, activity.activity_id, activity.attempt),
+        None => activity
+            .retry
+            .delay(run.run_id, activity.activity_id, activity.attempt),
     };
     let next_attempt_at = (retryable && !activity.cancel_requested).then(|| now.plus(wait));
     let mut events = Vec::from([Event::from(ActivityAttemptFailed {
@@ -109,11 +160,20 @@ fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) ->
 /// No attempt follows: the activity fails, or waits for a person. One that was asked to stop never waits.
 fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
     if activity.cancel_requested && activity.compensates.is_none() {
-        return Vec::from([ActivityCanceled { activity_id: activity.activity_id, activity: activity.name.clone(), details: None }.into()]);
+        return Vec::from([ActivityCanceled {
+            activity_id: activity.activity_id,
+            activity: activity.name.clone(),
+            details: None,
+        }
+        .into()]);
     }
     match activity.retry.on_exhausted {
         OnExhausted::Park => {
-            let kind = if activity.compensates.is_some() { IncidentKind::CompensationFailed } else { IncidentKind::AttemptsExhausted };
+            let kind = if activity.compensates.is_some() {
+                IncidentKind::CompensationFailed
+            } else {
+                IncidentKind::AttemptsExhausted
+            };
             Vec::from([IncidentRaised {
                 kind,
                 activity_id: Some(activity.activity_id),
@@ -130,24 +190,58 @@ fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
     let (activity_id, name) = (activity.activity_id, activity.name.clone());
     let timed_out = failure.error_type.as_str() == error_type::START_TO_CLOSE;
     let end = match timed_out {
-        true => Event::from(ActivityTimedOut { activity_id, activity: name.clone(), failure: failure.clone() }),
-        false => Event::from(ActivityFailed { activity_id, activity: name.clone(), failure: failure.clone() }),
+        true => Event::from(ActivityTimedOut {
+            activity_id,
+            activity: name.clone(),
+            failure: failure.clone(),
+        }),
+        false => Event::from(ActivityFailed {
+            activity_id,
+            activity: name.clone(),
+            failure: failure.clone(),
+        }),
     };
     let mut events = Vec::from([end]);
     if let Some(compensates) = activity.compensates {
-        events.push(CompensationFailed { activity_id, activity: name, compensates, failure }.into());
+        events.push(
+            CompensationFailed {
+                activity_id,
+                activity: name,
+                compensates,
+                failure,
+            }
+            .into(),
+        );
     }
     events
 }
 
 /// The earliest deadline of a run has come. Events, or nothing when it has moved.
 pub(crate) fn fire(run: &Run, now: Timestamp) -> Vec<Event> {
-    let due = run.activities.iter().filter_map(|one| Some((one.deadline()?, one))).filter(|(due, _)| *due <= now);
-    let Some((_, activity)) = due.min_by_key(|(due, one)| (*due, one.activity_id)) else { return Vec::new() };
+    let due = run
+        .activities
+        .iter()
+        .filter_map(|one| Some((one.deadline()?, one)))
+        .filter(|(due, _)| *due <= now);
+    let Some((_, activity)) = due.min_by_key(|(due, one)| (*due, one.activity_id)) else {
+        return Vec::new();
+    };
     if activity.is_in_flight() {
-        let message = format!("attempt {} took longer than {} ms", activity.attempt, activity.start_to_close.0);
+        let message = format!(
+            "attempt {} took longer than {} ms",
+            activity.attempt, activity.start_to_close.0
+        );
         let failure = Failure::new(Name::from(error_type::START_TO_CLOSE), message);
-        return failed(run, activity, now, Failed { failure: &failure, retry_after: None, worker: None });
+        return failed(
+            run,
+            activity,
+            now,
+            Failed {
+                failure: &failure,
+                retry_after: None,
+                worker: None,
+            },
+        );
     }
     Vec::from([next_attempt(activity)])
 }
@@ -162,8 +256,26 @@ fn next_attempt(activity: &Activity) -> Event {
 }
 
 /// A task that the log refuses for good is a failed attempt.
-pub(crate) fn undeliverable(run: &Run, now: Timestamp, activity_id: ActivityId, attempt: crate::Attempt, reason: Box<str>) -> Result<Vec<Event>, Ignored> {
-    let activity = run.activity(activity_id).filter(|one| one.attempt == attempt && one.is_in_flight()).ok_or(Ignored::Stale)?;
+pub(crate) fn undeliverable(
+    run: &Run,
+    now: Timestamp,
+    activity_id: ActivityId,
+    attempt: crate::Attempt,
+    reason: Box<str>,
+) -> Result<Vec<Event>, Ignored> {
+    let activity = run
+        .activity(activity_id)
+        .filter(|one| one.attempt == attempt && one.is_in_flight())
+        .ok_or(Ignored::Stale)?;
     let failure = Failure::new(Name::from(error_type::UNDELIVERABLE), reason.into_string());
-    Ok(failed(run, activity, now, Failed { failure: &failure, retry_after: None, worker: None }))
+    Ok(failed(
+        run,
+        activity,
+        now,
+        Failed {
+            failure: &failure,
+            retry_after: None,
+            worker: None,
+        },
+    ))
 }

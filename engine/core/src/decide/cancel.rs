@@ -4,8 +4,12 @@ use alloc::{boxed::Box, format, vec::Vec};
 
 use super::{Ignored, Rejection, accepted, undo};
 use crate::{
-    Cancel, Cause, Event, Failure, Name, Overlay, ReplyTo, Run, RunId, Terminate, WorkflowId, error_type,
-    event::{CompensationStarted, IncidentKind, IncidentRaised, Outcome, RejectReason, WorkflowCancelRequested, WorkflowTerminated},
+    Cancel, Cause, Event, Failure, Name, Overlay, ReplyTo, Run, RunId, Terminate, WorkflowId,
+    error_type,
+    event::{
+        CompensationStarted, IncidentKind, IncidentRaised, Outcome, RejectReason,
+        WorkflowCancelRequested, WorkflowTerminated,
+    },
     run::RegistrationState,
 };
 
@@ -19,12 +23,22 @@ pub(crate) fn open_run<'a>(
     let (message, error_type) = match (overlay.run(workflow_id), run_id) {
         (Some(run), None) => return Ok(run),
         (Some(run), Some(run_id)) if run.run_id == run_id => return Ok(run),
-        (Some(run), Some(run_id)) => {
-            (format!("run {run_id} of workflow {workflow_id} is not open; run {} is", run.run_id), error_type::NOT_FOUND)
-        }
+        (Some(run), Some(run_id)) => (
+            format!(
+                "run {run_id} of workflow {workflow_id} is not open; run {} is",
+                run.run_id
+            ),
+            error_type::NOT_FOUND,
+        ),
         (None, _) => match overlay.closed(workflow_id) {
-            Some(closed) => (format!("workflow {workflow_id} is {}", closed.outcome.status()), error_type::CLOSED),
-            None => (format!("workflow {workflow_id} is not known"), error_type::NOT_FOUND),
+            Some(closed) => (
+                format!("workflow {workflow_id} is {}", closed.outcome.status()),
+                error_type::CLOSED,
+            ),
+            None => (
+                format!("workflow {workflow_id} is not known"),
+                error_type::NOT_FOUND,
+            ),
         },
     };
     Err(Rejection::new(RejectReason::NoOpenRun, message).answered(reply, error_type))
@@ -33,38 +47,73 @@ pub(crate) fn open_run<'a>(
 /// Asks the program to stop; without a program that could, the end is fixed at once.
 pub(crate) fn cancel(run: &Run, cause: &Cause, command: &Cancel) -> Result<Vec<Event>, Ignored> {
     let repeat = run.seen.contains(cause.identity());
-    let answer = command.reply.as_ref().map(|reply| Event::from(accepted(reply, false)));
+    let answer = command
+        .reply
+        .as_ref()
+        .map(|reply| Event::from(accepted(reply, false)));
     if repeat || run.cancel.is_some() || run.undo.is_some() {
-        let ignored = if repeat { Ignored::Repeat } else { Ignored::Already };
+        let ignored = if repeat {
+            Ignored::Repeat
+        } else {
+            Ignored::Already
+        };
         return answer.map(|answer| Vec::from([answer])).ok_or(ignored);
     }
-    let mut events = Vec::from([Event::from(WorkflowCancelRequested { reason: command.reason.clone(), compensate: command.compensate })]);
+    let mut events = Vec::from([Event::from(WorkflowCancelRequested {
+        reason: command.reason.clone(),
+        compensate: command.compensate,
+    })]);
     events.extend(answer);
     if run.is_blocked() {
-        let end = undo::End { outcome: Outcome::Canceled, failure: None, reason: command.reason.clone(), forced: true };
+        let end = undo::End {
+            outcome: Outcome::Canceled,
+            failure: None,
+            reason: command.reason.clone(),
+            forced: true,
+        };
         events.extend(undo::end(run, end, command.compensate));
     }
     Ok(events)
 }
 
 /// Ends the run at once, or, when it is to be compensated, fixes its end.
-pub(crate) fn terminate(run: &Run, cause: &Cause, command: &Terminate) -> Result<Vec<Event>, Ignored> {
-    let answer = command.reply.as_ref().map(|reply| Event::from(accepted(reply, false)));
+pub(crate) fn terminate(
+    run: &Run,
+    cause: &Cause,
+    command: &Terminate,
+) -> Result<Vec<Event>, Ignored> {
+    let answer = command
+        .reply
+        .as_ref()
+        .map(|reply| Event::from(accepted(reply, false)));
     if run.seen.contains(cause.identity()) {
-        return answer.map(|answer| Vec::from([answer])).ok_or(Ignored::Repeat);
+        return answer
+            .map(|answer| Vec::from([answer]))
+            .ok_or(Ignored::Repeat);
     }
     let mut events: Vec<Event> = answer.into_iter().collect();
     let left: Vec<&str> = run
         .registrations
         .iter()
-        .filter(|one| matches!(one.state, RegistrationState::Registered | RegistrationState::Running))
+        .filter(|one| {
+            matches!(
+                one.state,
+                RegistrationState::Registered | RegistrationState::Running
+            )
+        })
         .map(|one| one.of.as_str())
         .collect();
-    let parked = run.incidents.iter().any(|incident| incident.kind == IncidentKind::CompensationFailed);
+    let parked = run
+        .incidents
+        .iter()
+        .any(|incident| incident.kind == IncidentKind::CompensationFailed);
     match &run.undo {
         Some(_) if command.compensate => return Err(Ignored::Already),
         Some(_) if !left.is_empty() && !parked => {
-            let message = format!("terminated while compensating; still done: {}; terminate again to leave it so", left.join(", "));
+            let message = format!(
+                "terminated while compensating; still done: {}; terminate again to leave it so",
+                left.join(", ")
+            );
             events.push(Event::from(IncidentRaised {
                 kind: IncidentKind::CompensationFailed,
                 activity_id: None,
@@ -73,7 +122,12 @@ pub(crate) fn terminate(run: &Run, cause: &Cause, command: &Terminate) -> Result
             }));
         }
         None if command.compensate => {
-            let end = undo::End { outcome: Outcome::Terminated, failure: None, reason: command.reason.clone(), forced: true };
+            let end = undo::End {
+                outcome: Outcome::Terminated,
+                failure: None,
+                reason: command.reason.clone(),
+                forced: true,
+            };
             events.extend(undo::end(run, end, true));
         }
         Some(_) | None => events.push(terminated(command.reason.clone())),
@@ -87,5 +141,11 @@ pub(crate) fn terminated(reason: Option<Box<str>>) -> Event {
 
 /// The event that fixes the end of a run whose steps are undone first.
 pub(crate) fn started(end: undo::End) -> Event {
-    CompensationStarted { outcome: end.outcome, failure: end.failure, reason: end.reason, forced: end.forced }.into()
+    CompensationStarted {
+        outcome: end.outcome,
+        failure: end.failure,
+        reason: end.reason,
+        forced: end.forced,
+    }
+    .into()
 }

@@ -6,8 +6,8 @@ use super::{activity::too_large, undo};
 use crate::{
     ActivityId, Attempt, Event, Failure, Name, Run, error_type,
     event::{
-        ActivityAttemptScheduled, ActivityFailed, ActivityScheduled, CompensationRegistered, IncidentKind, IncidentRaised, MarkerRecorded,
-        Outcome, WorkflowCompleted,
+        ActivityAttemptScheduled, ActivityFailed, ActivityScheduled, CompensationRegistered,
+        IncidentKind, IncidentRaised, MarkerRecorded, Outcome, WorkflowCompleted,
     },
     program::{COMMANDS_MAX, ProgramCommand, RegisterCompensation, ScheduleActivity},
 };
@@ -26,9 +26,17 @@ pub(crate) struct Wanted {
 /// Translates an activation's commands; the text says why the program is broken.
 pub(crate) fn wanted(run: &Run, commands: Vec<ProgramCommand>) -> Result<Wanted, String> {
     if commands.len() > COMMANDS_MAX {
-        return Err(format!("{} commands in one activation; {COMMANDS_MAX} are allowed", commands.len()));
+        return Err(format!(
+            "{} commands in one activation; {COMMANDS_MAX} are allowed",
+            commands.len()
+        ));
     }
-    let mut translation = Translation { run, next_id: run.next_activity_id, wanted: Wanted::default(), completed: false };
+    let mut translation = Translation {
+        run,
+        next_id: run.next_activity_id,
+        wanted: Wanted::default(),
+        completed: false,
+    };
     for command in commands {
         let ended = run.undo.is_some() || translation.wanted.end.is_some() || translation.completed;
         if ended && !matches!(command, ProgramCommand::RegisterCompensation(_)) {
@@ -62,30 +70,58 @@ impl Translation<'_> {
         match command {
             ProgramCommand::ScheduleActivity(command) => self.schedule_activity(command)?,
             ProgramCommand::CancelActivity { activity_id } => {
-                let asked = self.run.activity(activity_id).filter(|one| !one.cancel_requested);
+                let asked = self
+                    .run
+                    .activity(activity_id)
+                    .filter(|one| !one.cancel_requested);
                 self.wanted.events.extend(asked.map(undo::cancel_requested));
             }
             ProgramCommand::RegisterCompensation(command) => self.register_compensation(command)?,
             ProgramCommand::RecordMarker { kind, name, value } => {
                 if value.is_too_large() {
-                    return Err(format!("marker {name}: {}", too_large(&name, &value).message));
+                    return Err(format!(
+                        "marker {name}: {}",
+                        too_large(&name, &value).message
+                    ));
                 }
-                self.wanted.events.push(MarkerRecorded { kind, name, value }.into());
+                self.wanted
+                    .events
+                    .push(MarkerRecorded { kind, name, value }.into());
             }
             ProgramCommand::Complete { result } if result.is_too_large() => {
                 let failure = too_large(&self.run.workflow, &result);
-                self.wanted.end = Some(undo::End { outcome: Outcome::Failed, failure: Some(failure), reason: None, forced: false });
+                self.wanted.end = Some(undo::End {
+                    outcome: Outcome::Failed,
+                    failure: Some(failure),
+                    reason: None,
+                    forced: false,
+                });
             }
             ProgramCommand::Complete { result } => {
                 self.completed = true;
                 self.wanted.events.push(WorkflowCompleted { result }.into());
             }
             ProgramCommand::Fail { failure } => {
-                self.wanted.end = Some(undo::End { outcome: Outcome::Failed, failure: Some(failure), reason: None, forced: false });
+                self.wanted.end = Some(undo::End {
+                    outcome: Outcome::Failed,
+                    failure: Some(failure),
+                    reason: None,
+                    forced: false,
+                });
             }
             ProgramCommand::Cancel { reason } => {
-                let reason = reason.or_else(|| self.run.cancel.as_ref().and_then(|asked| asked.reason.clone()));
-                self.wanted.end = Some(undo::End { outcome: Outcome::Canceled, failure: None, reason, forced: false });
+                let reason = reason.or_else(|| {
+                    self.run
+                        .cancel
+                        .as_ref()
+                        .and_then(|asked| asked.reason.clone())
+                });
+                self.wanted.end = Some(undo::End {
+                    outcome: Outcome::Canceled,
+                    failure: None,
+                    reason,
+                    forced: false,
+                });
             }
         }
         Ok(())
@@ -93,7 +129,10 @@ impl Translation<'_> {
 
     fn take_id(&mut self, activity_id: ActivityId) -> Result<(), String> {
         if activity_id != self.next_id {
-            return Err(format!("number {activity_id} where {} is next", self.next_id));
+            return Err(format!(
+                "number {activity_id} where {} is next",
+                self.next_id
+            ));
         }
         self.next_id = self.next_id.next();
         Ok(())
@@ -101,14 +140,21 @@ impl Translation<'_> {
 
     fn schedule_activity(&mut self, command: ScheduleActivity) -> Result<(), String> {
         self.take_id(command.activity_id)?;
-        let refused = command.input.is_too_large().then(|| too_large(&command.activity, &command.input));
+        let refused = command
+            .input
+            .is_too_large()
+            .then(|| too_large(&command.activity, &command.input));
         let (activity_id, activity) = (command.activity_id, command.activity.clone());
         self.wanted.events.push(
             ActivityScheduled {
                 activity_id,
                 activity: command.activity,
                 task_queue: command.task_queue,
-                input: if refused.is_some() { crate::Payload::empty() } else { command.input },
+                input: if refused.is_some() {
+                    crate::Payload::empty()
+                } else {
+                    command.input
+                },
                 retry: command.retry,
                 start_to_close_ms: command.start_to_close_ms,
                 compensable: command.compensable,
@@ -117,8 +163,19 @@ impl Translation<'_> {
             .into(),
         );
         match refused {
-            Some(failure) => self.wanted.refused.push(ActivityFailed { activity_id, activity, failure: failure.non_retryable() }),
-            None => self.wanted.events.push(ActivityAttemptScheduled { activity_id, activity, attempt: Attempt::FIRST }.into()),
+            Some(failure) => self.wanted.refused.push(ActivityFailed {
+                activity_id,
+                activity,
+                failure: failure.non_retryable(),
+            }),
+            None => self.wanted.events.push(
+                ActivityAttemptScheduled {
+                    activity_id,
+                    activity,
+                    attempt: Attempt::FIRST,
+                }
+                .into(),
+            ),
         }
         Ok(())
     }
@@ -126,7 +183,10 @@ impl Translation<'_> {
     fn register_compensation(&mut self, command: RegisterCompensation) -> Result<(), String> {
         self.take_id(command.activity_id)?;
         if command.input.is_too_large() {
-            return Err(format!("compensation {}", too_large(&command.activity, &command.input).message));
+            return Err(format!(
+                "compensation {}",
+                too_large(&command.activity, &command.input).message
+            ));
         }
         self.wanted.events.push(
             CompensationRegistered {
@@ -146,13 +206,26 @@ impl Translation<'_> {
 }
 
 /// The run waits for a person: its program is not to be had, or broke.
-pub(crate) fn incident(kind: IncidentKind, error_type: &'static str, message: impl Into<String>) -> Event {
-    IncidentRaised { kind, activity_id: None, activity: None, failure: Failure::new(Name::from(error_type), message) }.into()
+pub(crate) fn incident(
+    kind: IncidentKind,
+    error_type: &'static str,
+    message: impl Into<String>,
+) -> Event {
+    IncidentRaised {
+        kind,
+        activity_id: None,
+        activity: None,
+        failure: Failure::new(Name::from(error_type), message),
+    }
+    .into()
 }
 
 /// A program that waits for nothing that could come.
 pub(crate) fn deadlock(run: &Run) -> Option<Event> {
-    let waits_for_nothing = run.activities.is_empty() && run.undo.is_none() && run.closed.is_none() && run.unseen.is_empty();
+    let waits_for_nothing = run.activities.is_empty()
+        && run.undo.is_none()
+        && run.closed.is_none()
+        && run.unseen.is_empty();
     (waits_for_nothing && !run.is_blocked()).then(|| {
         let message = "the workflow waits, but for nothing that Sagaline could bring: it may await a future of its own, or one that only a clock or a thread can wake";
         incident(IncidentKind::Deadlock, error_type::DEADLOCK, message)

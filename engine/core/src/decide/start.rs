@@ -35,7 +35,12 @@ pub(crate) enum Decision {
     Rejected(Rejection),
 }
 
-pub(crate) fn decide(overlay: &Overlay<'_>, cause: &Cause, start: &Start, programs: &dyn Programs) -> Decision {
+pub(crate) fn decide(
+    overlay: &Overlay<'_>,
+    cause: &Cause,
+    start: &Start,
+    programs: &dyn Programs,
+) -> Decision {
     let identity = cause.identity();
     let reply = start.reply.as_ref();
     let mut terminate_existing = false;
@@ -49,7 +54,10 @@ pub(crate) fn decide(overlay: &Overlay<'_>, cause: &Cause, start: &Start, progra
             };
         }
         if start.id_conflict == IdConflict::Fail {
-            let message = format!("workflow {} is open as run {}", start.workflow_id, run.run_id);
+            let message = format!(
+                "workflow {} is open as run {}",
+                start.workflow_id, run.run_id
+            );
             return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
         }
         terminate_existing = true;
@@ -61,7 +69,12 @@ pub(crate) fn decide(overlay: &Overlay<'_>, cause: &Cause, start: &Start, progra
             IdReuse::AllowDuplicateFailedOnly => closed.outcome != Outcome::Completed,
         };
         if repeat || !reusable {
-            let message = format!("workflow {} was used by run {}, which is {}", start.workflow_id, closed.run_id, closed.outcome.status());
+            let message = format!(
+                "workflow {} was used by run {}, which is {}",
+                start.workflow_id,
+                closed.run_id,
+                closed.outcome.status()
+            );
             return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
         }
     }
@@ -81,7 +94,11 @@ pub(crate) fn decide(overlay: &Overlay<'_>, cause: &Cause, start: &Start, progra
 }
 
 /// The version that the run is pinned to, and whether its program is missing here.
-fn version_of(overlay: &Overlay<'_>, start: &Start, programs: &dyn Programs) -> Result<(Box<str>, bool), Rejection> {
+fn version_of(
+    overlay: &Overlay<'_>,
+    start: &Start,
+    programs: &dyn Programs,
+) -> Result<(Box<str>, bool), Rejection> {
     if let Some(version) = programs.resolve(&start.workflow, start.version.as_deref()) {
         return Ok((version, false));
     }
@@ -89,9 +106,25 @@ fn version_of(overlay: &Overlay<'_>, start: &Start, programs: &dyn Programs) -> 
     if !names.contains(&start.workflow) && overlay.state().was_named(&start.workflow) {
         return Ok((start.version.clone().unwrap_or_default(), true));
     }
-    let version = start.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-    let known = names.iter().map(Name::as_str).collect::<alloc::vec::Vec<_>>().join(", ");
-    let known = if known.is_empty() { String::from("none") } else { known };
-    let message = format!("workflow {}{version} is not known; known are: {known}", start.workflow);
-    Err(Rejection::new(RejectReason::UnknownWorkflow, message).answered(start.reply.as_ref(), crate::error_type::NOT_FOUND))
+    let version = start
+        .version
+        .as_deref()
+        .map(|version| format!(" {version}"))
+        .unwrap_or_default();
+    let known = names
+        .iter()
+        .map(Name::as_str)
+        .collect::<alloc::vec::Vec<_>>()
+        .join(", ");
+    let known = if known.is_empty() {
+        String::from("none")
+    } else {
+        known
+    };
+    let message = format!(
+        "workflow {}{version} is not known; known are: {known}",
+        start.workflow
+    );
+    Err(Rejection::new(RejectReason::UnknownWorkflow, message)
+        .answered(start.reply.as_ref(), crate::error_type::NOT_FOUND))
 }

@@ -12,8 +12,9 @@ use super::cancel;
 use crate::{
     Attempt, Event, Failure, Name, Run, error_type,
     event::{
-        ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled, ActivityScheduled, IncidentKind, IncidentRaised, IncidentResolved,
-        Outcome, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
+        ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled, ActivityScheduled,
+        IncidentKind, IncidentRaised, IncidentResolved, Outcome, WorkflowCanceled,
+        WorkflowCompleted, WorkflowFailed,
     },
     run::{Activity, Registration, RegistrationState},
 };
@@ -30,13 +31,23 @@ pub(crate) struct End {
 
 /// Fixes the end of a run: at once when nothing must be undone or awaited.
 pub(crate) fn end(run: &Run, end: End, compensate: bool) -> Vec<Event> {
-    let nothing_to_undo = run.registrations.is_empty() && run.steps.is_empty() && !run.activities.iter().any(|one| one.compensable);
+    let nothing_to_undo = run.registrations.is_empty()
+        && run.steps.is_empty()
+        && !run.activities.iter().any(|one| one.compensable);
     let mut events = Vec::new();
     if nothing_to_undo || !compensate {
-        for activity in run.activities.iter().filter(|one| one.is_in_flight() && !one.cancel_requested) {
+        for activity in run
+            .activities
+            .iter()
+            .filter(|one| one.is_in_flight() && !one.cancel_requested)
+        {
             events.push(cancel_requested(activity));
         }
-        events.push(terminal(end.outcome, end.failure.as_ref(), end.reason.as_deref()));
+        events.push(terminal(
+            end.outcome,
+            end.failure.as_ref(),
+            end.reason.as_deref(),
+        ));
         return events;
     }
     events.push(cancel::started(end));
@@ -64,43 +75,74 @@ pub(crate) fn stop_now(run: &Run, activity: &Activity) -> Vec<Event> {
     let mut events = Vec::new();
     if let Some(incident) = run.incident_of(activity.activity_id) {
         events.push(
-            IncidentResolved { incident_seq: incident.seq, act: Name::from("cancel"), actor: Name::from("sagaline.engine"), reason: None }.into(),
+            IncidentResolved {
+                incident_seq: incident.seq,
+                act: Name::from("cancel"),
+                actor: Name::from("sagaline.engine"),
+                reason: None,
+            }
+            .into(),
         );
     }
-    events.push(ActivityCanceled { activity_id: activity.activity_id, activity: activity.name.clone(), details: None }.into());
+    events.push(
+        ActivityCanceled {
+            activity_id: activity.activity_id,
+            activity: activity.name.clone(),
+            details: None,
+        }
+        .into(),
+    );
     events
 }
 
 pub(crate) fn cancel_requested(activity: &Activity) -> Event {
-    ActivityCancelRequested { activity_id: activity.activity_id, activity: activity.name.clone() }.into()
+    ActivityCancelRequested {
+        activity_id: activity.activity_id,
+        activity: activity.name.clone(),
+    }
+    .into()
 }
 
 /// The next events of a run that is being undone; empty while it waits.
 ///
 /// An incident of the program does not stop it: what the program could still register shows as uncovered steps.
 pub(crate) fn advance(run: &Run) -> Vec<Event> {
-    let Some(undo) = &run.undo else { return Vec::new() };
+    let Some(undo) = &run.undo else {
+        return Vec::new();
+    };
     if run.closed.is_some() || run.activities.iter().any(|one| one.compensates.is_none()) {
         return Vec::new();
     }
     if let Some(incident) = uncovered(run) {
         return Vec::from([incident]);
     }
-    let waits_for_a_person = run.incidents.iter().any(|incident| !incident.kind.blocks_program());
+    let waits_for_a_person = run
+        .incidents
+        .iter()
+        .any(|incident| !incident.kind.blocks_program());
     if waits_for_a_person || !run.activities.is_empty() {
         return Vec::new();
     }
     let next = next_registrations(&run.registrations);
     if next.is_empty() {
-        return Vec::from([terminal(undo.outcome, undo.failure.as_ref(), undo.reason.as_deref())]);
+        return Vec::from([terminal(
+            undo.outcome,
+            undo.failure.as_ref(),
+            undo.reason.as_deref(),
+        )]);
     }
     next.into_iter().flat_map(schedule).collect()
 }
 
 /// A completed step that nothing can undo becomes an incident, once.
 fn uncovered(run: &Run) -> Option<Event> {
-    let step = run.uncovered_steps().find(|step| run.incident_of(step.activity_id).is_none())?;
-    let message = format!("{} completed, but how to undo it was never registered", step.activity);
+    let step = run
+        .uncovered_steps()
+        .find(|step| run.incident_of(step.activity_id).is_none())?;
+    let message = format!(
+        "{} completed, but how to undo it was never registered",
+        step.activity
+    );
     Some(
         IncidentRaised {
             kind: IncidentKind::CompensationFailed,
@@ -114,8 +156,13 @@ fn uncovered(run: &Run) -> Option<Event> {
 
 /// The last registration that is not done, with its neighbours of the same group.
 fn next_registrations(registrations: &[Registration]) -> Vec<&Registration> {
-    let mut left = registrations.iter().rev().filter(|one| one.state == RegistrationState::Registered);
-    let Some(last) = left.next() else { return Vec::new() };
+    let mut left = registrations
+        .iter()
+        .rev()
+        .filter(|one| one.state == RegistrationState::Registered);
+    let Some(last) = left.next() else {
+        return Vec::new();
+    };
     let mut next = Vec::from([last]);
     if last.group.is_some() {
         next.extend(left.take_while(|one| one.group == last.group));
@@ -151,10 +198,16 @@ pub(crate) fn terminal(outcome: Outcome, failure: Option<&Failure>, reason: Opti
     match outcome {
         Outcome::Failed => {
             let unnamed = || Failure::new(Name::from("Failed"), "");
-            WorkflowFailed { failure: failure.cloned().unwrap_or_else(unnamed) }.into()
+            WorkflowFailed {
+                failure: failure.cloned().unwrap_or_else(unnamed),
+            }
+            .into()
         }
         Outcome::Canceled => WorkflowCanceled { reason }.into(),
         Outcome::Terminated => cancel::terminated(reason),
-        Outcome::Completed => WorkflowCompleted { result: crate::Payload::empty() }.into(),
+        Outcome::Completed => WorkflowCompleted {
+            result: crate::Payload::empty(),
+        }
+        .into(),
     }
 }

@@ -1,6 +1,9 @@
 //! What workers report.
 
-use sagaline_core::{Cause, Command, Failure, Millis, Name, Payload, Report, ReportAttempt, WorkflowId, event::RejectReason};
+use sagaline_core::{
+    Cause, Command, Failure, Millis, Name, Payload, Report, ReportAttempt, WorkflowId,
+    event::RejectReason,
+};
 use sagaline_journal::wire::{ce_type, header};
 
 use super::{Input, Reading, Refusal};
@@ -14,18 +17,30 @@ pub(super) fn report(
     cause: &Cause,
 ) -> Result<Input, Refusal> {
     let report = match ce_type {
-        ce_type::ACTIVITY_COMPLETED => Report::Completed { result: envelope.payload().clone() },
+        ce_type::ACTIVITY_COMPLETED => Report::Completed {
+            result: envelope.payload().clone(),
+        },
         ce_type::ACTIVITY_FAILED => failed(envelope)?,
-        ce_type::ACTIVITY_CANCELED => Report::Canceled { details: cut(envelope.payload()) },
+        ce_type::ACTIVITY_CANCELED => Report::Canceled {
+            details: cut(envelope.payload()),
+        },
         ce_type::ACTIVITY_STARTED => Report::Started,
         other => {
             let shown: String = other.chars().take(80).collect();
-            return Err(Refusal::new(RejectReason::UnknownType, format!("ce_type `{shown}` is not known")));
+            return Err(Refusal::new(
+                RejectReason::UnknownType,
+                format!("ce_type `{shown}` is not known"),
+            ));
         }
     };
     let token = envelope.required(header::TOKEN)?;
-    let claims = reading.keys.verify_token(token).ok_or_else(|| Refusal::new(RejectReason::Forged, "sl-token is not genuine"))?;
-    let worker = envelope.header(header::WORKER)?.and_then(|name| Name::new(&name.chars().take(60).collect::<String>()).ok());
+    let claims = reading
+        .keys
+        .verify_token(token)
+        .ok_or_else(|| Refusal::new(RejectReason::Forged, "sl-token is not genuine"))?;
+    let worker = envelope
+        .header(header::WORKER)?
+        .and_then(|name| Name::new(&name.chars().take(60).collect::<String>()).ok());
     let command = Command::ReportAttempt(ReportAttempt {
         workflow_id,
         run_id: claims.run_id,
@@ -34,22 +49,43 @@ pub(super) fn report(
         report,
         worker,
     });
-    Ok(Input::Command { cause: cause.clone(), command: Box::new(command) })
+    Ok(Input::Command {
+        cause: cause.clone(),
+        command: Box::new(command),
+    })
 }
 
 fn failed(envelope: &Envelope<'_>) -> Result<Report, Refusal> {
     let error_type = envelope.required(header::ERROR_TYPE)?;
-    let error_type =
-        Name::new(error_type).map_err(|invalid| Refusal::new(RejectReason::BadHeader, format!("sl-error-type: {invalid}")))?;
-    let mut failure = Failure::new(error_type, envelope.header(header::ERROR_MESSAGE)?.unwrap_or_default());
-    failure.non_retryable = envelope.parsed(header::NON_RETRYABLE, "true or false is expected")?.unwrap_or(false);
+    let error_type = Name::new(error_type).map_err(|invalid| {
+        Refusal::new(RejectReason::BadHeader, format!("sl-error-type: {invalid}"))
+    })?;
+    let mut failure = Failure::new(
+        error_type,
+        envelope.header(header::ERROR_MESSAGE)?.unwrap_or_default(),
+    );
+    failure.non_retryable = envelope
+        .parsed(header::NON_RETRYABLE, "true or false is expected")?
+        .unwrap_or(false);
     let details = cut(envelope.payload());
     failure.details = (!details.data().is_empty()).then_some(details);
-    let retry_after = envelope.parsed(header::RETRY_AFTER_MS, "a number of milliseconds is expected")?.map(Millis);
-    Ok(Report::Failed { failure, retry_after })
+    let retry_after = envelope
+        .parsed(
+            header::RETRY_AFTER_MS,
+            "a number of milliseconds is expected",
+        )?
+        .map(Millis);
+    Ok(Report::Failed {
+        failure,
+        retry_after,
+    })
 }
 
 /// Details over the limit are dropped: the error itself must not be lost to them.
 fn cut(details: &Payload) -> Payload {
-    if details.is_too_large() { Payload::empty() } else { details.clone() }
+    if details.is_too_large() {
+        Payload::empty()
+    } else {
+        details.clone()
+    }
 }

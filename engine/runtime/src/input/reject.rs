@@ -13,13 +13,26 @@ pub const VALUE_BYTES_KEPT: usize = 64 * 1024;
 const KEY_BYTES_KEPT: usize = 1_024;
 
 /// The transition that keeps a refused record.
-pub(crate) fn rejected(record: &Record, cause: &Cause, refusal: Refusal, now: Timestamp) -> Transition {
+pub(crate) fn rejected(
+    record: &Record,
+    cause: &Cause,
+    refusal: Refusal,
+    now: Timestamp,
+) -> Transition {
     let value = record.value().unwrap_or_default();
     let kept = &value[..value.len().min(VALUE_BYTES_KEPT)];
     let digest = Sha256::digest(value);
     let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let key = record.key().map(|key| Payload::new("application/octet-stream", &key[..key.len().min(KEY_BYTES_KEPT)]));
-    let workflow_id = record.key().and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| WorkflowId::new(key).ok());
+    let key = record.key().map(|key| {
+        Payload::new(
+            "application/octet-stream",
+            &key[..key.len().min(KEY_BYTES_KEPT)],
+        )
+    });
+    let workflow_id = record
+        .key()
+        .and_then(|key| std::str::from_utf8(key).ok())
+        .and_then(|key| WorkflowId::new(key).ok());
     Transition {
         run_id: None,
         workflow_id,

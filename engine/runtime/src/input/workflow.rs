@@ -1,6 +1,9 @@
 //! Requests about workflows.
 
-use sagaline_core::{Cancel, Cause, Command, IdConflict, IdReuse, Name, RunId, Start, Terminate, Trace, WorkflowId, event::RejectReason};
+use sagaline_core::{
+    Cancel, Cause, Command, IdConflict, IdReuse, Name, RunId, Start, Terminate, Trace, WorkflowId,
+    event::RejectReason,
+};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, id_conflict, id_reuse},
@@ -10,7 +13,12 @@ use super::{Input, Reading, Refusal};
 use crate::envelope::{Envelope, bad_header};
 
 /// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
-const UNSUPPORTED: [&str; 4] = ["sl-run-timeout-ms", "sl-execution-timeout-ms", "sl-start-at", "sl-retry"];
+const UNSUPPORTED: [&str; 4] = [
+    "sl-run-timeout-ms",
+    "sl-execution-timeout-ms",
+    "sl-start-at",
+    "sl-retry",
+];
 
 pub(super) fn request(
     reading: &Reading,
@@ -37,55 +45,107 @@ pub(super) fn request(
             workflow_id,
         }),
         ce_type::WORKFLOW_DESCRIBE => {
-            let reply = reading
-                .reply_to(envelope)?
-                .ok_or_else(|| Refusal::new(RejectReason::MissingHeader, "header sl-reply-topic is missing"))?;
-            return Ok(Input::Describe { run_id: run_id(envelope)?, workflow_id, reply });
+            let reply = reading.reply_to(envelope)?.ok_or_else(|| {
+                Refusal::new(
+                    RejectReason::MissingHeader,
+                    "header sl-reply-topic is missing",
+                )
+            })?;
+            return Ok(Input::Describe {
+                run_id: run_id(envelope)?,
+                workflow_id,
+                reply,
+            });
         }
         other => {
             let shown: String = other.chars().take(80).collect();
-            return Err(Refusal::new(RejectReason::UnknownType, format!("ce_type `{shown}` is not known")));
+            return Err(Refusal::new(
+                RejectReason::UnknownType,
+                format!("ce_type `{shown}` is not known"),
+            ));
         }
     };
-    Ok(Input::Command { cause: cause.clone(), command: Box::new(command) })
+    Ok(Input::Command {
+        cause: cause.clone(),
+        command: Box::new(command),
+    })
 }
 
-fn start(reading: &Reading, record: &Record, envelope: &Envelope<'_>, workflow_id: WorkflowId) -> Result<Start, Refusal> {
+fn start(
+    reading: &Reading,
+    record: &Record,
+    envelope: &Envelope<'_>,
+    workflow_id: WorkflowId,
+) -> Result<Start, Refusal> {
     let workflow = envelope.required(header::WORKFLOW)?;
-    let workflow = Name::new(workflow).map_err(|invalid| Refusal::new(RejectReason::BadHeader, format!("sl-workflow: {invalid}")))?;
+    let workflow = Name::new(workflow).map_err(|invalid| {
+        Refusal::new(RejectReason::BadHeader, format!("sl-workflow: {invalid}"))
+    })?;
     for name in UNSUPPORTED {
         if envelope.header(name)?.is_some() {
-            return Err(Refusal::new(RejectReason::Unsupported, format!("header {name} is not supported yet")));
+            return Err(Refusal::new(
+                RejectReason::Unsupported,
+                format!("header {name} is not supported yet"),
+            ));
         }
     }
     if envelope.payload().is_too_large() {
         let bytes = envelope.payload().data().len();
-        return Err(Refusal::new(RejectReason::TooLarge, format!("input of {bytes} bytes; {} are allowed", sagaline_core::PAYLOAD_BYTES_MAX)));
+        return Err(Refusal::new(
+            RejectReason::TooLarge,
+            format!(
+                "input of {bytes} bytes; {} are allowed",
+                sagaline_core::PAYLOAD_BYTES_MAX
+            ),
+        ));
     }
     let id_conflict = match envelope.header(header::ID_CONFLICT)? {
         None | Some(id_conflict::USE_EXISTING) => IdConflict::UseExisting,
         Some(id_conflict::FAIL) => IdConflict::Fail,
-        Some(id_conflict::TERMINATE_EXISTING) if envelope.attribute(header::CE_ID)?.is_some() => IdConflict::TerminateExisting,
-        Some(id_conflict::TERMINATE_EXISTING) => {
-            return Err(Refusal::new(RejectReason::MissingHeader, "sl-id-conflict = terminate-existing needs ce_id"));
+        Some(id_conflict::TERMINATE_EXISTING) if envelope.attribute(header::CE_ID)?.is_some() => {
+            IdConflict::TerminateExisting
         }
-        Some(other) => return Err(bad_header(header::ID_CONFLICT, other, "use-existing, fail or terminate-existing is expected")),
+        Some(id_conflict::TERMINATE_EXISTING) => {
+            return Err(Refusal::new(
+                RejectReason::MissingHeader,
+                "sl-id-conflict = terminate-existing needs ce_id",
+            ));
+        }
+        Some(other) => {
+            return Err(bad_header(
+                header::ID_CONFLICT,
+                other,
+                "use-existing, fail or terminate-existing is expected",
+            ));
+        }
     };
     let id_reuse = match envelope.header(header::ID_REUSE)? {
         None | Some(id_reuse::REJECT_DUPLICATE) => IdReuse::RejectDuplicate,
         Some(id_reuse::ALLOW_DUPLICATE) => IdReuse::AllowDuplicate,
         Some(id_reuse::ALLOW_DUPLICATE_FAILED_ONLY) => IdReuse::AllowDuplicateFailedOnly,
         Some(other) => {
-            return Err(bad_header(header::ID_REUSE, other, "reject-duplicate, allow-duplicate or allow-duplicate-failed-only is expected"));
+            return Err(bad_header(
+                header::ID_REUSE,
+                other,
+                "reject-duplicate, allow-duplicate or allow-duplicate-failed-only is expected",
+            ));
         }
     };
-    let trace = envelope.header(header::TRACEPARENT)?.map(|parent| -> Result<Trace, Refusal> {
-        Ok(Trace { parent: parent.into(), state: envelope.header(header::TRACESTATE)?.map(Into::into) })
-    });
+    let trace = envelope
+        .header(header::TRACEPARENT)?
+        .map(|parent| -> Result<Trace, Refusal> {
+            Ok(Trace {
+                parent: parent.into(),
+                state: envelope.header(header::TRACESTATE)?.map(Into::into),
+            })
+        });
     Ok(Start {
         workflow_id,
         workflow,
-        version: envelope.header(header::VERSION)?.filter(|version| !version.is_empty()).map(Into::into),
+        version: envelope
+            .header(header::VERSION)?
+            .filter(|version| !version.is_empty())
+            .map(Into::into),
         input: envelope.payload().clone(),
         id_conflict,
         id_reuse,
@@ -100,9 +160,17 @@ fn run_id(envelope: &Envelope<'_>) -> Result<Option<RunId>, Refusal> {
 }
 
 fn reason(envelope: &Envelope<'_>) -> Result<Option<Box<str>>, Refusal> {
-    Ok(envelope.header(header::REASON)?.map(|reason| reason.chars().take(1_000).collect::<String>().into_boxed_str()))
+    Ok(envelope.header(header::REASON)?.map(|reason| {
+        reason
+            .chars()
+            .take(1_000)
+            .collect::<String>()
+            .into_boxed_str()
+    }))
 }
 
 fn compensate(envelope: &Envelope<'_>, default: bool) -> Result<bool, Refusal> {
-    Ok(envelope.parsed(header::COMPENSATE, "true or false is expected")?.unwrap_or(default))
+    Ok(envelope
+        .parsed(header::COMPENSATE, "true or false is expected")?
+        .unwrap_or(default))
 }

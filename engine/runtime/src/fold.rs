@@ -1,0 +1,236 @@
+//! State as the fold of a journal partition: what every reader of the same valid batches holds.
+//!
+//! A lane folds what it did not write itself, and merges what it did; both end in the same place. Every footer is
+//! checked against the fold: a difference is corruption, never repaired by going on.
+
+use std::collections::VecDeque;
+
+use sagaline_core::{Delta, Effect, Millis, Overlay, Position, RunId, State, Transition, fold};
+use sagaline_journal::{Batch, Error, ErrorKind, Footing, Item, JournalReader, Record};
+use sagaline_schemas::{Claim, Footer, Trying};
+
+/// A partition's state and what a new owner must know beside it.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    /// The state after the last valid batch.
+    pub state: State,
+    reader: JournalReader,
+    items: Vec<Item>,
+    next_offset: i64,
+    footing: Footing,
+    claim: Option<Claim>,
+    footer: Option<Footer>,
+    effects: VecDeque<(u64, Vec<Effect>)>,
+    quiet: Quiet,
+}
+
+/// What tells a partition whose owners die of what they do.
+#[derive(Clone, Debug, Default)]
+struct Quiet {
+    /// A transition was journaled since the last valid claim.
+    transition_since_claim: bool,
+    /// No transition was journaled between the last two valid claims.
+    between_claims: bool,
+    /// The last batch announced this, and that many claims found it so.
+    trying: Option<(Trying, u32)>,
+}
+
+impl Fold {
+    /// Before the first record. `seed` only spreads hashes.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            state: State::new(seed),
+            reader: JournalReader::new(),
+            items: Vec::new(),
+            next_offset: 0,
+            footing: Footing::START,
+            claim: None,
+            footer: None,
+            effects: VecDeque::new(),
+            quiet: Quiet::default(),
+        }
+    }
+
+    /// Takes the next record of the partition.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`]: what was read is not what its writer had. Stop.
+    pub fn record(&mut self, record: Record) -> Result<(), Error> {
+        self.next_offset = record.offset + 1;
+        let mut items = std::mem::take(&mut self.items);
+        self.reader.read(record, &mut items)?;
+        for item in items.drain(..) {
+            match item {
+                Item::Batch(batch) => self.batch(&batch)?,
+                Item::Claim(seen) if seen.valid => self.claimed(seen.claim),
+                Item::Claim(_) | Item::Void(_) => {}
+            }
+        }
+        self.items = items;
+        self.footing = self.reader.footing();
+        Ok(())
+    }
+
+    /// Offset of the next record to read.
+    #[must_use]
+    pub const fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// The last valid footer or claim.
+    #[must_use]
+    pub const fn footing(&self) -> Footing {
+        self.footing
+    }
+
+    /// The last valid claim.
+    #[must_use]
+    pub const fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    /// The last valid footer.
+    #[must_use]
+    pub const fn footer(&self) -> Option<&Footer> {
+        self.footer.as_ref()
+    }
+
+    /// How far an input was dealt with.
+    #[must_use]
+    pub fn position(&self, topic: &str) -> i64 {
+        let inputs = self
+            .footer
+            .as_ref()
+            .map_or(&[][..], |footer| &footer.inputs);
+        inputs
+            .iter()
+            .find(|input| input.topic == topic)
+            .map_or(0, |input| input.next_offset)
+    }
+
+    /// Whether the last two owners did nothing: what comes next may be what they died of.
+    #[must_use]
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet.between_claims
+    }
+
+    /// The run whose activation was announced, and the number of claims that found nothing after it.
+    #[must_use]
+    pub fn tried(&self) -> Option<(RunId, u32)> {
+        self.quiet
+            .trying
+            .as_ref()
+            .map(|(trying, claims)| (trying.run_id, *claims))
+    }
+
+    /// Takes the effects that may not have been delivered, batch by batch.
+    pub(crate) fn take_effects(&mut self) -> VecDeque<(u64, Vec<Effect>)> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Merges a batch that this owner wrote and knows to be valid, without reading it.
+    pub(crate) fn merge(&mut self, delta: Delta, footer: Footer, footer_offset: i64) {
+        self.state.merge(delta, footer.now);
+        self.footing = Footing {
+            offset: footer_offset,
+            epoch: footer.epoch,
+            batch_no: footer.batch_no,
+        };
+        self.reader = JournalReader::after(self.footing);
+        self.next_offset = footer_offset + 1;
+        // A mark has one record too; the caller's batches with transitions say so by `open` changes, so look at `trying`.
+        self.note(&footer, false);
+        self.footer = Some(footer);
+    }
+
+    /// A transition was journaled by this owner.
+    pub(crate) fn note_transition(&mut self) {
+        self.quiet.transition_since_claim = true;
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
+        let mut delta = Delta::default();
+        let mut effects = Vec::new();
+        let mut overlay = Overlay::new(&self.state, &mut delta);
+        let mut rest = batch.transitions.as_slice();
+        while let Some(first) = rest.first() {
+            let same = rest
+                .iter()
+                .take_while(|one| is_continued(&first.transition, &one.transition))
+                .count()
+                .max(1);
+            let (input, others) = rest.split_at(same);
+            let records: Vec<&Transition> = input.iter().map(|one| &one.transition).collect();
+            let index = input.last().map_or(0, |last| last.index);
+            effects.extend(fold(
+                &mut overlay,
+                &records,
+                Position {
+                    batch: batch.batch_no,
+                    index,
+                },
+            ));
+            rest = others;
+        }
+        self.state.merge(delta, batch.footer.now);
+        self.check(batch)?;
+        self.note(&batch.footer, !batch.transitions.is_empty());
+        if !effects.is_empty() {
+            self.effects.push_back((batch.batch_no, effects));
+        }
+        while self
+            .effects
+            .front()
+            .is_some_and(|(batch_no, _)| *batch_no <= batch.footer.effects_done)
+        {
+            self.effects.pop_front();
+        }
+        self.footer = Some(batch.footer.clone());
+        Ok(())
+    }
+
+    fn note(&mut self, footer: &Footer, transition: bool) {
+        self.quiet.transition_since_claim |= transition;
+        self.quiet.trying = footer
+            .trying
+            .clone()
+            .map(|trying| match self.quiet.trying.take() {
+                Some((before, claims)) if before.run_id == trying.run_id => (trying, claims),
+                _ => (trying, 0),
+            });
+    }
+
+    fn check(&self, batch: &Batch) -> Result<(), Error> {
+        let have = (self.state.open_runs(), self.state.digest());
+        let footer = (batch.footer.open_runs, batch.footer.digest);
+        if have == footer {
+            return Ok(());
+        }
+        let message = format!(
+            "batch {}/{} at offset {}: its footer says {} open runs, digest {:016x}; the fold has {}, {:016x}",
+            batch.epoch, batch.batch_no, batch.footer_offset, footer.0, footer.1, have.0, have.1
+        );
+        Err(Error::new(
+            ErrorKind::Corrupt,
+            "journal-state-differs",
+            message,
+        ))
+    }
+
+    fn claimed(&mut self, claim: Claim) {
+        self.quiet.between_claims = self.claim.is_some() && !self.quiet.transition_since_claim;
+        self.quiet.transition_since_claim = false;
+        if let Some((_, claims)) = &mut self.quiet.trying {
+            *claims += 1;
+        }
+        let names = claim.workflows.iter().map(String::as_str);
+        self.state.claimed(names, Millis(claim.closed_retention_ms));
+        self.claim = Some(claim);
+    }
+}
+
+/// Whether `next` is a further record of the same input and run.
+fn is_continued(first: &Transition, next: &Transition) -> bool {
+    first.run_id.is_some() && first.run_id == next.run_id && first.cause == next.cause
+}

@@ -1,0 +1,537 @@
+//! The owner's loop: take, decide on an overlay, append, await, merge, send.
+
+use std::collections::HashMap;
+
+use sagaline_core::{
+    Cause, Command, Delta, Effect, Env, Ignored, Millis, Overlay, Position, Reply, ReplyTo, RunId,
+    Timestamp, Transacted, Transition, WorkflowId,
+    event::{Answer, AnswerOutcome, InputForwarded},
+    settle, transact,
+};
+use sagaline_journal::{EncodedTransition, JournalReader, LanePort, NewRecord, Record, Tag};
+use sagaline_schemas::{Footer, InputPosition, Trying};
+
+use super::{
+    BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, Lane, Now, Phase, Positions, Taken,
+};
+use crate::input::{Input, Refusal, rejected};
+
+/// An idle lane writes what has been delivered, and how far it has read, after this.
+pub(super) const MARK_AFTER: Millis = Millis(1_000);
+
+/// A batch on its way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) tag: Tag,
+    pub(super) delta: Delta,
+    pub(super) footer: Footer,
+    pub(super) effects: Vec<Effect>,
+    /// Records to forward, by where they lie.
+    pub(super) forwards: HashMap<(String, i64), NewRecord>,
+    pub(super) answers: Vec<Question>,
+    pub(super) has_transitions: bool,
+    pub(super) closed: Vec<RunId>,
+    /// The records between its own are being read: by this request, with this reader, up to this footer.
+    pub(super) verifying: Option<(Tag, JournalReader, i64)>,
+}
+
+/// Somebody wants to know how a run is doing.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) workflow_id: WorkflowId,
+    pub(super) run_id: Option<RunId>,
+    pub(super) reply: ReplyTo,
+}
+
+/// A batch that is being made.
+struct Making {
+    now: Timestamp,
+    delta: Delta,
+    records: Vec<EncodedTransition>,
+    bytes: usize,
+    effects: Vec<Effect>,
+    forwards: HashMap<(String, i64), NewRecord>,
+    answers: Vec<Question>,
+    closed: Vec<RunId>,
+    trying: Option<Trying>,
+}
+
+impl Making {
+    fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            delta: Delta::default(),
+            records: Vec::new(),
+            bytes: 0,
+            effects: Vec::new(),
+            forwards: HashMap::new(),
+            answers: Vec::new(),
+            closed: Vec::new(),
+            trying: None,
+        }
+    }
+}
+
+impl Lane {
+    /// Makes the next batch if there is anything to do and none is in flight.
+    pub(super) fn work(&mut self, now: Now, port: &mut dyn LanePort) {
+        self.outbox.send_waiting(
+            &self.shared,
+            self.partition,
+            now.monotonic,
+            port,
+            &mut self.next_tag,
+        );
+        self.give_up_effects();
+        if self.flight.is_some() {
+            return;
+        }
+        if self.stopping {
+            return self.hand_over(now, port);
+        }
+        if self.outbox.is_full() {
+            return;
+        }
+        self.take_inputs(port);
+        let mut making = Making::at(now.wall.max(self.fold.state.now()));
+        let took_any = self.fill(&mut making);
+        self.fire(&mut making, now, port);
+        let must_append =
+            !making.records.is_empty() || making.trying.is_some() || !making.answers.is_empty();
+        let mark_is_due = now.monotonic.0 >= self.last_batch.0 + MARK_AFTER.0;
+        if must_append || (mark_is_due && self.wants_mark()) {
+            self.append(making, now, port);
+        } else if took_any {
+            // Nothing changed, but the next mark shall say how far the inputs were read.
+            self.programs.keep();
+        }
+    }
+
+    fn take_inputs(&mut self, port: &mut dyn LanePort) {
+        if self.inputs.len() >= BATCH_INPUTS_MAX {
+            return;
+        }
+        let mut records = Vec::new();
+        port.take(
+            self.partition,
+            BATCH_INPUTS_MAX - self.inputs.len(),
+            BATCH_BYTES_MAX,
+            &mut records,
+        );
+        for record in records {
+            let input = self.shared.reading.input(&record, self.partition);
+            self.inputs.push_back(Taken { record, input });
+        }
+    }
+
+    /// Fires deadlines that have come, once the inputs are known to be read up to them: behind the batch's own inputs, so
+    /// that steady load neither delays them nor lets them overtake a result.
+    fn fire(&mut self, making: &mut Making, now: Now, port: &mut dyn LanePort) {
+        if !self.clock.is_trusted() || making.trying.is_some() {
+            return;
+        }
+        let due: Vec<(Timestamp, WorkflowId)> = self
+            .fold
+            .state
+            .due(making.now, BATCH_DEADLINES_MAX)
+            .map(|(due, workflow_id)| (due, workflow_id.clone()))
+            .collect();
+        for (due, workflow_id) in due {
+            if !self.proof.covers(due) {
+                if let Some(tag) = self.proof.ask(now.wall, self.next_tag + 1) {
+                    self.next_tag = tag;
+                    port.ends(self.partition, tag);
+                }
+                return;
+            }
+            if self.careful.is_on() {
+                if self.own.is_empty() {
+                    self.ask_self(Command::Fire { workflow_id });
+                }
+                return;
+            }
+            let cause = self.own_cause();
+            self.decide(making, &cause, &Command::Fire { workflow_id }, None);
+        }
+    }
+
+    /// Decides inputs until the batch is full. Says whether it took any.
+    fn fill(&mut self, making: &mut Making) -> bool {
+        let mut took_any = false;
+        while making.bytes < BATCH_BYTES_MAX && making.records.len() < BATCH_INPUTS_MAX {
+            if self.careful.is_on() && (took_any || !self.may_try(making)) {
+                break;
+            }
+            if let Some((cause, command)) = self.own.pop_front() {
+                self.decide(making, &cause, &command, None);
+            } else if let Some(taken) = self.inputs.pop_front() {
+                self.take(making, taken);
+            } else {
+                if !took_any {
+                    self.careful.nothing_to_do();
+                    self.programs.quarantine(self.careful.quarantined());
+                }
+                break;
+            }
+            took_any = true;
+        }
+        took_any
+    }
+
+    /// In careful mode: what may activate a program is announced by a mark before it is tried.
+    fn may_try(&mut self, making: &mut Making) -> bool {
+        let (cause, command) = match (self.own.front(), self.inputs.front()) {
+            (Some((cause, command)), _) => (cause, command),
+            (
+                None,
+                Some(Taken {
+                    input: Input::Command { cause, command },
+                    ..
+                }),
+            ) => (cause, &**command),
+            _ => return true,
+        };
+        let workflow_id = command.workflow_id();
+        let run_id = match command {
+            Command::Start(start) => {
+                sagaline_core::run_id_of_start(&self.shared.namespace, cause, start)
+            }
+            _ => match self.fold.state.run(workflow_id) {
+                Some(run) => run.run_id,
+                None => return true,
+            },
+        };
+        if self.careful.may_activate(run_id) {
+            return true;
+        }
+        making.trying = Some(Trying {
+            run_id,
+            workflow_id: workflow_id.clone(),
+            cause: cause.clone(),
+        });
+        false
+    }
+
+    fn take(&mut self, making: &mut Making, taken: Taken) {
+        let Taken { record, input } = taken;
+        self.passed(&record);
+        match input {
+            Input::Command { cause, command } => {
+                self.decide(making, &cause, &command, Some(&record))
+            }
+            Input::Describe {
+                workflow_id,
+                run_id,
+                reply,
+            } => making.answers.push(Question {
+                workflow_id,
+                run_id,
+                reply,
+            }),
+            Input::Forward {
+                cause,
+                target_partition,
+                record: forwarded,
+            } => {
+                making
+                    .forwards
+                    .insert((cause.topic.to_string(), cause.offset), *forwarded);
+                making.effects.push(Effect::Forward {
+                    target_partition,
+                    cause: cause.clone(),
+                });
+                self.counts.forwarded += 1;
+                let workflow_id = record
+                    .key()
+                    .and_then(|key| std::str::from_utf8(key).ok())
+                    .and_then(|key| WorkflowId::new(key).ok());
+                let events = vec![InputForwarded { target_partition }.into()];
+                self.journal(
+                    making,
+                    Transition {
+                        run_id: None,
+                        workflow_id,
+                        first_seq: 0,
+                        at: making.now,
+                        cause,
+                        events,
+                    },
+                );
+            }
+            Input::Refused { cause, refusal } => self.reject(making, &record, &cause, refusal),
+        }
+    }
+
+    fn passed(&mut self, record: &Record) {
+        let position = if record.topic == self.shared.reading.inbox {
+            &mut self.positions.inbox
+        } else {
+            &mut self.positions.results
+        };
+        *position = record.offset + 1;
+        let is_inbox = record.topic == self.shared.reading.inbox;
+        self.proof.passed(
+            is_inbox,
+            record.timestamp,
+            (self.positions.inbox, self.positions.results),
+        );
+    }
+
+    fn decide(
+        &mut self,
+        making: &mut Making,
+        cause: &Cause,
+        command: &Command,
+        record: Option<&Record>,
+    ) {
+        let mut overlay = Overlay::new(&self.fold.state, &mut making.delta);
+        let env = Env {
+            namespace: &self.shared.namespace,
+            now: making.now,
+        };
+        let Transacted {
+            transitions,
+            effects,
+            ignored,
+            rejected,
+        } = transact(&mut overlay, env, cause, command, &mut self.programs);
+        match ignored {
+            Some(Ignored::Repeat) => self.counts.repeats += 1,
+            Some(Ignored::Stale) => self.counts.stale += 1,
+            Some(Ignored::Already) | None => {}
+        }
+        making.effects.extend(effects);
+        for transition in transitions {
+            self.journal(making, transition);
+        }
+        if let (Some(rejection), Some(record)) = (rejected, record) {
+            let refusal = Refusal {
+                reason: rejection.reason,
+                message: rejection.message.into_string(),
+                ce_type: None,
+            };
+            if let Some(reply) = rejection.reply {
+                let event = reply.into();
+                let workflow_id = command.workflow_id().clone();
+                making.effects.extend(sagaline_core::effect_without_run(
+                    Some(&workflow_id),
+                    cause,
+                    &event,
+                ));
+                let events = vec![event];
+                let transition = Transition {
+                    run_id: None,
+                    workflow_id: Some(workflow_id),
+                    first_seq: 0,
+                    at: making.now,
+                    cause: cause.clone(),
+                    events,
+                };
+                self.journal(making, transition);
+            }
+            self.reject(making, record, cause, refusal);
+        }
+    }
+
+    fn reject(&mut self, making: &mut Making, record: &Record, cause: &Cause, refusal: Refusal) {
+        self.counts.rejected += 1;
+        tracing::info!(
+            partition = self.partition,
+            topic = %record.topic,
+            offset = record.offset,
+            reason = refusal.reason.as_str(),
+            message = refusal.message,
+            "input rejected"
+        );
+        self.journal(making, rejected(record, cause, refusal, making.now));
+    }
+
+    /// Encodes a transition and gives it its place.
+    fn journal(&mut self, making: &mut Making, transition: Transition) {
+        let before = making.records.len();
+        if let Err(error) = EncodedTransition::append(&transition, &mut making.records) {
+            // Core bounds every payload below the schemas' limits.
+            return self.fail(error);
+        }
+        making.bytes += making.records[before..]
+            .iter()
+            .map(EncodedTransition::size)
+            .sum::<usize>();
+        let index = u32::try_from(making.records.len() - 1).unwrap_or(u32::MAX);
+        let batch = self.fold.footing().batch_no + 1;
+        let mut overlay = Overlay::new(&self.fold.state, &mut making.delta);
+        settle(&mut overlay, &transition, Position { batch, index });
+        if let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id)
+            && overlay
+                .run(workflow_id)
+                .is_none_or(|run| run.run_id != run_id)
+        {
+            making.closed.push(run_id);
+        }
+        self.counts.events += transition.events.len() as u64;
+    }
+
+    fn append(&mut self, making: Making, now: Now, port: &mut dyn LanePort) {
+        if !matches!(self.phase, Phase::Active) {
+            return;
+        }
+        let (open_runs, digest) = self.fold.state.preview(&making.delta, making.now);
+        let footing = self.fold.footing();
+        let input = |topic: &str, next_offset| InputPosition {
+            topic: topic.to_owned(),
+            next_offset,
+        };
+        let Positions { inbox, results } = self.positions;
+        let footer = Footer {
+            epoch: footing.epoch,
+            batch_no: footing.batch_no + 1,
+            count: 0,
+            now: making.now,
+            inputs: vec![
+                input(&self.shared.reading.inbox, inbox),
+                input(&self.shared.reading.results, results),
+            ],
+            effects_done: self.outbox.done(footing.batch_no),
+            open_runs,
+            digest,
+            trying: making.trying,
+        };
+        let has_transitions = !making.records.is_empty();
+        self.careful
+            .announced(footer.trying.as_ref().map(|trying| trying.run_id));
+        match self.writer.batch(making.records, footer.clone()) {
+            Ok(records) => {
+                let tag = self.tag();
+                self.flight = Some(Flight {
+                    tag,
+                    delta: making.delta,
+                    footer,
+                    effects: making.effects,
+                    forwards: making.forwards,
+                    answers: making.answers,
+                    has_transitions,
+                    closed: making.closed,
+                    verifying: None,
+                });
+                self.last_batch = now.monotonic;
+                self.counts.batches += 1;
+                port.append(self.partition, tag, records);
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The batch is known valid: it becomes state, and what it wants may leave.
+    pub(super) fn accept(
+        &mut self,
+        flight: Flight,
+        footer_offset: i64,
+        now: Now,
+        port: &mut dyn LanePort,
+    ) {
+        let batch_no = flight.footer.batch_no;
+        if flight.has_transitions {
+            self.fold.note_transition();
+        }
+        self.fold.merge(flight.delta, flight.footer, footer_offset);
+        self.programs.keep();
+        for run_id in flight.closed {
+            self.programs.closed(run_id);
+        }
+        self.outbox.push(batch_no, flight.effects, flight.forwards);
+        for question in flight.answers {
+            let reply = self.answer(question);
+            self.outbox.push_answer(reply);
+        }
+        self.work(now, port);
+    }
+
+    /// How a run is doing, from durable state and behind a footer.
+    fn answer(&self, question: Question) -> Reply {
+        let run = self
+            .fold
+            .state
+            .run(&question.workflow_id)
+            .filter(|run| question.run_id.is_none_or(|wanted| wanted == run.run_id));
+        let answer = match run {
+            Some(run) => {
+                let json = crate::describe::describe(
+                    &question.workflow_id,
+                    run,
+                    self.partition,
+                    self.fold.state.now(),
+                );
+                Answer {
+                    outcome: AnswerOutcome::Completed,
+                    error_type: None,
+                    error_message: None,
+                    result: Some(sagaline_core::Payload::json(json)),
+                }
+            }
+            None => {
+                let closed = self.fold.state.closed(&question.workflow_id);
+                let (error_type, message) = match closed {
+                    Some(closed) => (
+                        sagaline_core::error_type::CLOSED,
+                        format!(
+                            "workflow {} is {}",
+                            question.workflow_id,
+                            closed.outcome.status()
+                        ),
+                    ),
+                    None => (
+                        sagaline_core::error_type::NOT_FOUND,
+                        format!("workflow {} is not known", question.workflow_id),
+                    ),
+                };
+                Answer {
+                    outcome: AnswerOutcome::Rejected,
+                    error_type: Some(error_type.into()),
+                    error_message: Some(message.into()),
+                    result: None,
+                }
+            }
+        };
+        let id = format!(
+            "describe/{}/{}",
+            question.workflow_id, question.reply.correlation
+        );
+        Reply {
+            to: question.reply,
+            workflow_id: question.workflow_id,
+            run_id: run.map(|run| run.run_id),
+            id: id.into(),
+            answer,
+        }
+    }
+
+    /// Whether a mark has something to say.
+    pub(super) fn wants_mark(&self) -> bool {
+        let Some(footer) = self.fold.footer() else {
+            return false;
+        };
+        let moved = footer.effects_done < self.outbox.done(self.fold.footing().batch_no);
+        let read_on = self.fold.position(&self.shared.reading.inbox) != self.positions.inbox
+            || self.fold.position(&self.shared.reading.results) != self.positions.results;
+        self.flight.is_none() && (moved || read_on)
+    }
+
+    /// Nothing is in flight and nothing more is taken: await the effects, say so in a mark, be done.
+    fn hand_over(&mut self, now: Now, port: &mut dyn LanePort) {
+        if !self.outbox.is_empty() {
+            return;
+        }
+        if self.wants_mark() {
+            return self.append(Making::at(now.wall.max(self.fold.state.now())), now, port);
+        }
+        port.release(self.partition);
+        self.phase = Phase::Stopped;
+    }
+
+    /// Tasks that the log refuses for good become failed attempts.
+    fn give_up_effects(&mut self) {
+        while let Some(command) = self.outbox.next_undeliverable() {
+            self.ask_self(command);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A poison run cannot take the fleet down: after owners that did nothing, one activation at a time, each announced.
+//!
+//! The same run found announced by [`CLAIMS_MAX`] claims, with nothing after it, is not activated any more: it waits as
+//! an incident. A run in which a lane of this very process fell silent is parked at once.
+
+use sagaline_core::RunId;
+
+use crate::fold::Fold;
+
+/// How many claims may find the same run announced.
+pub const CLAIMS_MAX: u32 = 3;
+
+/// How many activations a careful lane survives before it trusts its partition again.
+const SURVIVED_MAX: u32 = 1_000;
+
+/// Whether, and of what, a lane is careful.
+#[derive(Debug, Default)]
+pub(super) struct Careful {
+    on: bool,
+    announced: Option<RunId>,
+    quarantined: Option<RunId>,
+    survived: u32,
+}
+
+impl Careful {
+    pub(super) fn after_take_over(fold: &Fold, suspect: Option<RunId>) -> Self {
+        let tried = fold
+            .tried()
+            .filter(|(_, claims)| *claims >= CLAIMS_MAX)
+            .map(|(run_id, _)| run_id);
+        let quarantined = suspect.or(tried);
+        Self {
+            on: fold.is_quiet() || quarantined.is_some(),
+            announced: None,
+            quarantined,
+            survived: 0,
+        }
+    }
+
+    pub(super) const fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// The run that must not be activated.
+    pub(super) const fn quarantined(&self) -> Option<RunId> {
+        self.quarantined
+    }
+
+    /// Whether this run may be activated now: it was announced, or will not be activated at all.
+    pub(super) fn may_activate(&mut self, run_id: RunId) -> bool {
+        self.quarantined == Some(run_id) || self.announced == Some(run_id)
+    }
+
+    /// A batch goes out: with a mark that announces a run, or with what an announced run came to.
+    pub(super) fn announced(&mut self, run_id: Option<RunId>) {
+        if run_id.is_none() && self.announced.is_some() {
+            self.survived += 1;
+            self.on &= self.survived < SURVIVED_MAX;
+        }
+        self.announced = run_id;
+    }
+
+    /// All that waited is done: whatever the earlier owners died of, it was not here.
+    pub(super) fn nothing_to_do(&mut self) {
+        self.on = false;
+        self.quarantined = None;
+    }
+}

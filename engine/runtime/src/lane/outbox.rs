@@ -1,0 +1,293 @@
+//! Effects on their way: sent after their batch is valid, sent again until acknowledged, in any order.
+//!
+//! Invariant: [`Outbox::done`] never covers a batch of which an effect was neither delivered, nor unwanted, nor turned
+//! into an outcome.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use sagaline_core::{Command, Effect, Millis, Name, Reply};
+use sagaline_journal::{LanePort, NewRecord, SendError, Tag};
+
+use super::{Lane, LaneShared, Now, ReadBack};
+use crate::fold::Fold;
+
+/// A lane makes no further batch while more effects than this are on their way.
+pub const EFFECTS_MAX: usize = 20_000;
+
+/// Pause before an effect is sent again.
+const RESEND_AFTER: Millis = Millis(200);
+
+/// How often a lane looks whether a queue's topic is there.
+const TOPIC_AFTER: Millis = Millis(20);
+
+/// The effects of one lane.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Batches with effects on their way, oldest first, and how many each.
+    batches: VecDeque<(u64, usize)>,
+    waiting: VecDeque<Entry>,
+    later: Vec<(Millis, Entry)>,
+    sent: HashMap<Tag, Entry>,
+    reading: HashMap<Tag, Entry>,
+    forwards: HashMap<(String, i64), NewRecord>,
+    queues: HashMap<Name, Queue>,
+    undeliverable: VecDeque<Command>,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// 0: an answer from state, of no batch.
+    batch_no: u64,
+    effect: Effect,
+}
+
+#[derive(Clone, Debug)]
+struct Queue {
+    topic: Arc<str>,
+    partitions: i32,
+}
+
+/// What became of an attempt to send.
+enum Sending {
+    Record(NewRecord),
+    /// The queue's topic is not there yet.
+    NoTopic,
+    /// The record to be forwarded must be read first.
+    Read(Arc<str>, i32, i64),
+}
+
+impl Outbox {
+    /// What the earlier owner may not have sent and the state still wants.
+    pub(super) fn after_take_over(fold: &mut Fold) -> Self {
+        let mut outbox = Self::default();
+        for (batch_no, effects) in fold.take_effects() {
+            let wanted = effects
+                .into_iter()
+                .filter(|effect| effect.is_wanted(&fold.state))
+                .collect();
+            outbox.push(batch_no, wanted, HashMap::new());
+        }
+        outbox
+    }
+
+    pub(super) fn push(
+        &mut self,
+        batch_no: u64,
+        effects: Vec<Effect>,
+        forwards: HashMap<(String, i64), NewRecord>,
+    ) {
+        if effects.is_empty() {
+            return;
+        }
+        self.batches.push_back((batch_no, effects.len()));
+        self.waiting
+            .extend(effects.into_iter().map(|effect| Entry { batch_no, effect }));
+        self.forwards.extend(forwards);
+    }
+
+    /// An answer that no event asks for: lost with its owner.
+    pub(super) fn push_answer(&mut self, reply: Reply) {
+        self.waiting.push_back(Entry {
+            batch_no: 0,
+            effect: Effect::Reply(Box::new(reply)),
+        });
+    }
+
+    /// The last batch whose effects, and those of all before it, are dealt with; `last` is the last valid one.
+    pub(super) fn done(&self, last: u64) -> u64 {
+        self.batches
+            .front()
+            .map_or(last, |(batch_no, _)| batch_no - 1)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.later.len() + self.sent.len() + self.reading.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= EFFECTS_MAX
+    }
+
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(super) fn next_undeliverable(&mut self) -> Option<Command> {
+        self.undeliverable.pop_front()
+    }
+
+    pub(super) fn next_turn(&self, now: Millis) -> Option<Millis> {
+        let until = |at: &Millis| Millis(at.0.saturating_sub(now.0).max(1));
+        self.later.iter().map(|(at, _)| until(at)).min()
+    }
+
+    /// Sends what can be sent now.
+    pub(super) fn send_waiting(
+        &mut self,
+        shared: &LaneShared,
+        partition: i32,
+        now: Millis,
+        port: &mut dyn LanePort,
+        tags: &mut Tag,
+    ) {
+        if !self.later.is_empty() {
+            let (ready, later) = std::mem::take(&mut self.later)
+                .into_iter()
+                .partition(|(at, _)| *at <= now);
+            self.later = later;
+            let ready: Vec<(Millis, Entry)> = ready;
+            self.waiting
+                .extend(ready.into_iter().map(|(_, entry)| entry));
+        }
+        while let Some(entry) = self.waiting.pop_front() {
+            *tags += 1;
+            match self.record(shared, partition, &entry.effect) {
+                Sending::Record(record) => {
+                    self.sent.insert(*tags, entry);
+                    port.send(partition, *tags, record);
+                }
+                Sending::NoTopic => self.later.push((Millis(now.0 + TOPIC_AFTER.0), entry)),
+                Sending::Read(topic, of, offset) => {
+                    self.reading.insert(*tags, entry);
+                    port.read(topic, of, *tags, offset, Some(offset + 1));
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, shared: &LaneShared, partition: i32, effect: &Effect) -> Sending {
+        match effect {
+            Effect::Task(task) => {
+                let queue = match self.queues.get(&task.task_queue) {
+                    Some(queue) => queue.clone(),
+                    None => {
+                        let topic = shared.writing.task_topic(task);
+                        let Some(partitions) = shared.topics.partitions(&topic) else {
+                            return Sending::NoTopic;
+                        };
+                        let queue = Queue { topic, partitions };
+                        self.queues.insert(task.task_queue.clone(), queue.clone());
+                        queue
+                    }
+                };
+                Sending::Record(
+                    shared
+                        .writing
+                        .task(task, queue.topic, partition, queue.partitions),
+                )
+            }
+            Effect::Reply(reply) => Sending::Record(shared.writing.reply(reply)),
+            Effect::Forward { cause, .. } => {
+                match self.forwards.get(&(cause.topic.to_string(), cause.offset)) {
+                    Some(record) => Sending::Record(record.clone()),
+                    None => Sending::Read(cause.topic.clone(), cause.partition, cause.offset),
+                }
+            }
+        }
+    }
+
+    /// A record that is to be forwarded was read again. Says whether the read was one of these.
+    pub(super) fn forward_was_read(&mut self, read: &ReadBack, shared: &LaneShared) -> bool {
+        let Some(entry) = self.reading.remove(&read.tag) else {
+            return false;
+        };
+        let Effect::Forward {
+            target_partition,
+            cause,
+        } = &entry.effect
+        else {
+            return true;
+        };
+        let found = read
+            .records
+            .iter()
+            .find(|record| record.offset == cause.offset);
+        match found.and_then(|record| {
+            shared
+                .reading
+                .forward_again(record, cause, *target_partition)
+        }) {
+            Some(record) => {
+                self.forwards
+                    .insert((cause.topic.to_string(), cause.offset), record);
+                self.waiting.push_back(entry);
+            }
+            None if read.error.is_some() || !read.done => self.waiting.push_back(entry),
+            None => {
+                tracing::error!(topic = %cause.topic, offset = cause.offset, "a record to be forwarded is no longer there");
+                self.finish(&entry);
+            }
+        }
+        true
+    }
+
+    fn finish(&mut self, entry: &Entry) {
+        if let Effect::Forward { cause, .. } = &entry.effect {
+            self.forwards
+                .remove(&(cause.topic.to_string(), cause.offset));
+        }
+        if let Ok(at) = self
+            .batches
+            .binary_search_by_key(&entry.batch_no, |(batch_no, _)| *batch_no)
+        {
+            self.batches[at].1 -= 1;
+        }
+        while self.batches.front().is_some_and(|(_, left)| *left == 0) {
+            self.batches.pop_front();
+        }
+    }
+
+    fn acknowledged(&mut self, tag: Tag) {
+        if let Some(entry) = self.sent.remove(&tag) {
+            self.finish(&entry);
+        }
+    }
+
+    fn failed(&mut self, tag: Tag, error: &SendError, now: Millis) {
+        let Some(entry) = self.sent.remove(&tag) else {
+            return;
+        };
+        if let Effect::Task(task) = &entry.effect {
+            // The queue's topic may be gone, or have more partitions by now.
+            self.queues.remove(&task.task_queue);
+        }
+        if !error.permanent {
+            self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
+            return;
+        }
+        self.finish(&entry);
+        match entry.effect {
+            Effect::Task(task) => self.undeliverable.push_back(Command::Undeliverable {
+                workflow_id: task.workflow_id,
+                run_id: task.run_id,
+                activity_id: task.activity_id,
+                attempt: task.attempt,
+                reason: error.reason.clone().into_boxed_str(),
+            }),
+            Effect::Reply(_) | Effect::Forward { .. } => {
+                self.dropped += 1;
+                tracing::warn!(
+                    reason = error.reason,
+                    "an effect cannot be delivered and is dropped"
+                );
+            }
+        }
+    }
+}
+
+impl Lane {
+    pub(super) fn sent(&mut self, tag: Tag, outcome: Result<(), SendError>, now: Now) {
+        match outcome {
+            Ok(()) => self.outbox.acknowledged(tag),
+            Err(error) => self.outbox.failed(tag, &error, now.monotonic),
+        }
+    }
+}
