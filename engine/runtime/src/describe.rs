@@ -9,6 +9,6 @@ pub(crate) fn describe(
     partition: i32,
     as_of: Timestamp,
 ) -> Vec<u8> {
-    let view = View::new(workflow_id, run, partition, as_of, as_of);
+    let view = View::new(workflow_id, run, partition, as_of);
     serde_json::to_vec(&view.describe()).unwrap_or_default()
 }
