@@ -1,0 +1,149 @@
+//! What stands in the brackets of an attribute: `name = "…", queue = "…"`.
+
+use proc_macro2::{Ident, Span};
+use syn::{
+    Error, ExprArray, LitStr, Result, Token,
+    parse::{Parse, ParseStream},
+};
+
+use crate::name;
+
+/// Longest name, as the engine has it.
+const NAME_BYTES_MAX: usize = 249;
+
+/// The options of both attributes; each takes its own and refuses the others.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) queue: Option<LitStr>,
+    pub(crate) version: Option<LitStr>,
+    pub(crate) queues: Vec<LitStr>,
+    /// Where each was written, for errors.
+    given: Vec<Ident>,
+}
+
+impl Options {
+    /// The name on the wire: the one given or that of `ident`.
+    pub(crate) fn wire_name(&self, ident: &Ident) -> String {
+        self.name
+            .as_ref()
+            .map_or_else(|| name::dashed(ident), LitStr::value)
+    }
+
+    /// Refuses all options but these.
+    pub(crate) fn only(&self, known: &[&str], of: &str) -> Result<()> {
+        match self
+            .given
+            .iter()
+            .find(|option| !known.contains(&option.to_string().as_str()))
+        {
+            None => Ok(()),
+            Some(other) => {
+                let list = known
+                    .iter()
+                    .map(|option| format!("`{option}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Err(Error::new(
+                    other.span(),
+                    format!("{of} has no option `{other}`: it has {list}"),
+                ))
+            }
+        }
+    }
+
+    /// The version; 1.0.0 unless given.
+    pub(crate) fn version(&self) -> String {
+        self.version
+            .as_ref()
+            .map_or_else(|| "1.0.0".into(), LitStr::value)
+    }
+
+    fn take(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
+        match option.to_string().as_str() {
+            "name" => self.name = Some(checked_name(input.parse()?)?),
+            "queue" => self.queue = Some(checked_name(input.parse()?)?),
+            "version" => self.version = Some(checked_version(input.parse()?)?),
+            "queues" => self.queues = queue_list(&input.parse()?)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Parse for Options {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut options = Self::default();
+        while !input.is_empty() {
+            let option: Ident = input.parse()?;
+            if !["name", "queue", "version", "queues"].contains(&option.to_string().as_str()) {
+                let text = format!(
+                    "there is no option `{option}`: there are `name`, `queue`, `queues`, `version`"
+                );
+                return Err(Error::new(option.span(), text));
+            }
+            if options.given.contains(&option) {
+                return Err(Error::new(
+                    option.span(),
+                    format!("`{option}` is given twice"),
+                ));
+            }
+            input.parse::<Token![=]>()?;
+            options.take(&option, input)?;
+            options.given.push(option);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn queue_list(array: &ExprArray) -> Result<Vec<LitStr>> {
+    let literals = array.elems.iter().map(|element| match element {
+        syn::Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) => checked_name(text.clone()),
+        other => Err(Error::new_spanned(
+            other,
+            "a queue is given as a text: \"payments\"",
+        )),
+    });
+    literals.collect()
+}
+
+fn checked_name(name: LitStr) -> Result<LitStr> {
+    check(name.span(), &name.value())?;
+    Ok(name)
+}
+
+/// Refuses what the engine would refuse as a name.
+fn check(span: Span, name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(Error::new(
+            span,
+            format!("a name has 1 to {NAME_BYTES_MAX} bytes"),
+        ));
+    }
+    match name
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && !"-_.".contains(*c))
+    {
+        Some(other) => Err(Error::new(
+            span,
+            format!("a name holds letters, digits, `-`, `_` and `.`, not `{other}`"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn checked_version(version: LitStr) -> Result<LitStr> {
+    match semver::Version::parse(&version.value()) {
+        Ok(_) => Ok(version),
+        Err(error) => Err(Error::new(
+            version.span(),
+            format!("a version is like \"1.2.0\": {error}"),
+        )),
+    }
+}

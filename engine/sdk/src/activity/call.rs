@@ -1,0 +1,156 @@
+//! A call of an activity: its name and its input, written as JSON at once. Nothing happens until a workflow runs it.
+
+use std::{fmt, marker::PhantomData, time::Duration};
+
+use sagaline_core::{Name, Payload};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Activity, ActivityContext};
+use crate::{Result, Retry, json};
+
+/// An activity and the input for it; `R` is what it returns, `A` its implementation.
+///
+/// A function marked `#[activity]` returns one. Its input is serialised when the function is called, so the call borrows
+/// nothing; what cannot be serialised becomes the error of the step that runs it.
+///
+/// # Example: a call is data until a workflow runs it
+/// ```
+/// use sagaline_sdk::{Result, activity};
+///
+/// #[activity]
+/// async fn greet(name: &str) -> Result<String> {
+///     Ok(format!("Hello, {name}!"))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let call = greet("world");
+/// assert_eq!(call.name(), "greet");
+/// assert_eq!(call.invoke().await?, "Hello, world!"); // as a test does
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "an activity runs when a workflow says `cx.run(…)`"]
+pub struct ActivityCall<R, A = Elsewhere> {
+    call: ErasedCall,
+    types: PhantomData<fn() -> (R, A)>,
+}
+
+/// Stands for the implementation of an activity that this program does not have: a worker elsewhere does, perhaps in
+/// another language.
+#[derive(Clone, Copy, Debug)]
+pub enum Elsewhere {}
+
+/// A call without its types.
+#[derive(Debug)]
+pub(crate) struct ErasedCall {
+    pub(crate) name: Name,
+    pub(crate) queue: Option<Name>,
+    pub(crate) input: Result<Payload>,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) start_to_close: Option<Duration>,
+}
+
+/// A call of an activity by its name alone: of one in another language, say.
+///
+/// A name or queue that cannot be one (empty, over 249 bytes) becomes the error of the step that runs the call.
+///
+/// # Example: an activity in Python
+/// ```
+/// use sagaline_sdk::{ActivityCall, call_activity};
+///
+/// let call: ActivityCall<f64> = call_activity("risk-score", &("o-1", 120)).queue("python");
+/// assert_eq!(call.name(), "risk-score");
+/// ```
+pub fn call_activity<R>(name: &str, input: &(impl Serialize + ?Sized)) -> ActivityCall<R> {
+    match Name::new(name) {
+        Ok(checked) => ActivityCall::new(checked, None, input),
+        Err(invalid) => ActivityCall {
+            call: ErasedCall {
+                name: Name::from("invalid"),
+                queue: None,
+                input: Err(invalid.into()),
+                retry: None,
+                start_to_close: None,
+            },
+            types: PhantomData,
+        },
+    }
+}
+
+impl<R, A> ActivityCall<R, A> {
+    /// What `#[activity]` makes of its function's arguments.
+    #[doc(hidden)]
+    pub fn new(name: Name, queue: Option<Name>, input: &(impl Serialize + ?Sized)) -> Self {
+        let input = json::encode(&format!("input of `{name}`"), input);
+        Self {
+            call: ErasedCall {
+                name,
+                queue,
+                input,
+                retry: None,
+                start_to_close: None,
+            },
+            types: PhantomData,
+        }
+    }
+
+    /// The activity's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.call.name.as_str()
+    }
+
+    /// Takes it from this task queue.
+    pub fn queue(mut self, queue: &str) -> Self {
+        match Name::new(queue) {
+            Ok(queue) => self.call.queue = Some(queue),
+            Err(invalid) => self.call.input = Err(invalid.into()),
+        }
+        self
+    }
+
+    /// Retries it so.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.call.retry = Some(retry);
+        self
+    }
+
+    /// Lets one attempt run this long; 60 s unless said.
+    pub fn start_to_close(mut self, limit: Duration) -> Self {
+        self.call.start_to_close = Some(limit);
+        self
+    }
+
+    pub(crate) fn erase(self) -> ErasedCall {
+        self.call
+    }
+}
+
+impl<R: DeserializeOwned, A: Activity> ActivityCall<R, A> {
+    /// Runs the implementation right here, once: for tests. Input and output pass through JSON, as they do on a worker.
+    ///
+    /// # Errors
+    /// What the activity returns.
+    pub async fn invoke(self) -> Result<R> {
+        self.invoke_with(ActivityContext::local()).await
+    }
+
+    /// The same with a context, for an activity that wants [data](ActivityContext::with_data) or looks at its attempt.
+    ///
+    /// # Errors
+    /// What the activity returns.
+    pub async fn invoke_with(self, cx: ActivityContext) -> Result<R> {
+        let result = A::execute(cx, self.call.input?).await?;
+        json::decode(&format!("result of `{}`", self.call.name), &result)
+    }
+}
+
+impl<R, A> fmt::Debug for ActivityCall<R, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActivityCall")
+            .field("name", &self.call.name)
+            .field("input", &self.call.input)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,137 @@
+//! The activities of a program, by name.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use sagaline_core::Payload;
+
+use super::{Activity, ActivityCall, ActivityContext, BoxFuture};
+use crate::Result;
+
+/// Activities that a worker can run.
+///
+/// # Example: those of one module
+/// ```
+/// use sagaline_sdk::{Activities, Result, activities, activity};
+///
+/// #[activity]
+/// async fn reserve_stock(item: &str) -> Result<u32> {
+///     Ok(item.len() as u32)
+/// }
+///
+/// #[activity(queue = "warehouse")]
+/// async fn release_stock(reservation: u32) -> Result<()> {
+///     let _ = reservation;
+///     Ok(())
+/// }
+///
+/// pub fn all() -> Activities {
+///     activities![reserve_stock, release_stock]
+/// }
+///
+/// assert_eq!(all().names().collect::<Vec<_>>(), ["release-stock", "reserve-stock"]);
+/// assert_eq!(all().queues("orders").into_iter().collect::<Vec<_>>(), ["orders", "warehouse"]);
+/// ```
+#[derive(Clone, Default)]
+pub struct Activities(BTreeMap<&'static str, Registered>);
+
+#[derive(Clone, Copy)]
+struct Registered {
+    queue: Option<&'static str>,
+    execute: Execute,
+}
+
+/// Makes one attempt.
+pub(crate) type Execute = fn(ActivityContext, Payload) -> BoxFuture<'static, Result<Payload>>;
+
+/// A function that `#[activity]` made: what it returns says which implementation it has.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no activity",
+    label = "not a function marked `#[activity]` with a body"
+)]
+pub trait ActivityFn<Arguments> {
+    /// The implementation.
+    type Activity: Activity;
+}
+
+impl<F: Fn() -> ActivityCall<R, A>, R, A: Activity> ActivityFn<(R, A)> for F {
+    type Activity = A;
+}
+
+impl<F: Fn(I) -> ActivityCall<R, A>, I, R, A: Activity> ActivityFn<(I, R, A)> for F {
+    type Activity = A;
+}
+
+impl Activities {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with one more; the macro [`activities!`](crate::activities) does it for several.
+    ///
+    /// # Panics
+    /// When another of the same name is there: which one should run?
+    #[must_use]
+    pub fn with<Arguments, F: ActivityFn<Arguments>>(self, activity: F) -> Self {
+        let _ = activity;
+        let name = F::Activity::NAME;
+        let registered = Registered {
+            queue: F::Activity::QUEUE,
+            execute: F::Activity::execute,
+        };
+        self.add(name, registered)
+    }
+
+    /// The same with all of the others.
+    ///
+    /// # Panics
+    /// When two have the same name: which one should run?
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        others
+            .0
+            .into_iter()
+            .fold(self, |all, (name, registered)| all.add(name, registered))
+    }
+
+    /// Their names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.keys().copied()
+    }
+
+    /// The task queues on which they are asked for; those that name none are on `default`.
+    #[must_use]
+    pub fn queues(&self, default: &str) -> BTreeSet<String> {
+        let queues = self.0.values().map(|one| one.queue.unwrap_or(default));
+        queues.map(String::from).collect()
+    }
+
+    /// How to make one attempt.
+    pub(crate) fn find(&self, name: &str) -> Option<Execute> {
+        self.0.get(name).map(|one| one.execute)
+    }
+
+    fn add(mut self, name: &'static str, registered: Registered) -> Self {
+        let before = self.0.insert(name, registered);
+        assert!(before.is_none(), "two activities are named `{name}`");
+        self
+    }
+}
+
+impl fmt::Debug for Activities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Collects functions marked `#[activity]` into [`Activities`].
+#[macro_export]
+macro_rules! activities {
+    ($($activity:path),* $(,)?) => {
+        $crate::Activities::new()$(.with($activity))*
+    };
+}

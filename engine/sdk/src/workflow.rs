@@ -1,0 +1,57 @@
+//! Workflows: deterministic `async fn`s that the engine runs, and runs again from history.
+//!
+//! ```text
+//! #[workflow] fn ─▶ Workflow ─▶ Workflows ─▶ RustProgram: Job ─▶ state ─▶ poll ─▶ ProgramCommand
+//!                                              Context ────────────┘
+//! ```
+//! Deliberately absent: clocks, I/O, threads, timers. A workflow knows what its [`Context`] tells it. Invariant: the same
+//! activations give the same commands, which `tests/replay.rs` checks at every prefix.
+
+mod call;
+mod context;
+mod executor;
+mod info;
+mod random;
+mod run_activity;
+mod set;
+mod shield;
+mod state;
+mod step;
+
+use sagaline_core::Payload;
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use call::{Untyped, WorkflowCall, call_workflow};
+pub use context::Context;
+pub use info::WorkflowInfo;
+pub use random::Random;
+pub use run_activity::{RunActivity, StartedActivity};
+pub use set::{WorkflowFn, Workflows};
+pub use shield::Shielded;
+
+use crate::{Result, activity::BoxFuture};
+
+/// A workflow. `#[workflow]` writes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no workflow",
+    label = "not made by `#[workflow]`"
+)]
+pub trait Workflow: 'static {
+    /// What it takes.
+    type Input: Serialize + DeserializeOwned;
+
+    /// What it returns.
+    type Output: Serialize + DeserializeOwned;
+
+    /// Its name in start requests: the function's with dashes, unless the attribute says another.
+    const NAME: &'static str;
+
+    /// Its version: a run keeps the one that it began with.
+    const VERSION: &'static str;
+
+    /// Task queues that it names beside the default, so that their topics exist when the engine starts.
+    const QUEUES: &'static [&'static str];
+
+    /// Begins a run.
+    fn start(cx: Context, input: Payload) -> BoxFuture<'static, Result<Payload>>;
+}

@@ -1,0 +1,92 @@
+//! A call of a workflow: its name and its input, written as JSON at once. A client starts it.
+
+use std::{fmt, marker::PhantomData};
+
+use sagaline_core::{Name, Payload};
+use serde::Serialize;
+
+use crate::{Result, json};
+
+/// A workflow and the input for it; `R` is what it returns, `W` the workflow.
+///
+/// A function marked `#[workflow]` returns one when it is called with the input alone.
+///
+/// # Example: what a client is given
+/// ```
+/// use sagaline_sdk::{Context, Result, workflow};
+///
+/// #[workflow(version = "1.2.0")]
+/// async fn greeting(_cx: Context, name: String) -> Result<String> {
+///     Ok(format!("Hello, {name}!"))
+/// }
+///
+/// let call = greeting("world".into());
+/// assert_eq!(call.workflow(), "greeting");
+/// ```
+#[must_use = "a workflow starts when a client says `start(…)`"]
+pub struct WorkflowCall<R, W = Untyped> {
+    pub(crate) workflow: Name,
+    pub(crate) version: Option<String>,
+    pub(crate) input: Result<Payload>,
+    types: PhantomData<fn() -> (R, W)>,
+}
+
+/// Stands for a workflow that is called by its name alone.
+#[derive(Clone, Copy, Debug)]
+pub enum Untyped {}
+
+/// A call of a workflow by its name alone: of a declarative one, or one of another program.
+///
+/// # Errors
+/// The name is empty or too long.
+///
+/// # Example: a declarative workflow
+/// ```
+/// use sagaline_sdk::{WorkflowCall, call_workflow};
+///
+/// let call: WorkflowCall<()> = call_workflow("nightly-report", &"2026-01-31")?.version("2.0.0");
+/// assert_eq!(call.workflow(), "nightly-report");
+/// # sagaline_sdk::Result::<_>::Ok(())
+/// ```
+pub fn call_workflow<R>(
+    workflow: &str,
+    input: &(impl Serialize + ?Sized),
+) -> Result<WorkflowCall<R>> {
+    Ok(WorkflowCall::new(Name::new(workflow)?, input))
+}
+
+impl<R, W> WorkflowCall<R, W> {
+    /// What `#[workflow]` makes of its function's arguments.
+    #[doc(hidden)]
+    pub fn new(workflow: Name, input: &(impl Serialize + ?Sized)) -> Self {
+        let input = json::encode(&format!("input of workflow `{workflow}`"), input);
+        Self {
+            workflow,
+            version: None,
+            input,
+            types: PhantomData,
+        }
+    }
+
+    /// The workflow's name.
+    #[must_use]
+    pub fn workflow(&self) -> &str {
+        self.workflow.as_str()
+    }
+
+    /// Starts this version; unless said, the highest that the engine has.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+}
+
+impl<R, W> fmt::Debug for WorkflowCall<R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkflowCall")
+            .field("workflow", &self.workflow)
+            .field("version", &self.version)
+            .field("input", &self.input)
+            .finish()
+    }
+}

@@ -1,0 +1,176 @@
+//! All that a workflow can ask of the world.
+
+use std::{future::Future, ops::Range, sync::Arc};
+
+use sagaline_core::{Name, Payload, RunId, Timestamp, WorkflowId};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::{Random, RunActivity, Shielded, WorkflowInfo, state::Shared};
+use crate::{ActivityCall, Error, Result, json};
+
+/// A workflow's way to the world: activities, time, randomness. Cloning it is cheap.
+///
+/// A workflow is run again from history whenever its engine changes, so it must do the same each time. What would differ
+/// has a replacement here:
+///
+/// | instead of | say |
+/// |---|---|
+/// | `SystemTime::now()` | [`cx.now()`](Self::now) |
+/// | `rand::random()`, `Uuid::new_v4()` | [`cx.random()`](Self::random), [`cx.uuid()`](Self::uuid) |
+/// | reading a file, a variable, a setting | [`cx.side_effect(…)`](Self::side_effect), or an activity |
+/// | `tokio::spawn`, threads | `join!`, `select!`, `join_all`, or [`start()`](RunActivity::start) |
+/// | `tokio::select!` | [`select!`](crate::select), which tries its arms in the order in which they are written |
+/// | iterating a `HashMap` | a `BTreeMap`, or a sorted `Vec` |
+///
+/// A future that waits for anything else (a channel, a socket, a timer of tokio) never wakes the run: the engine raises
+/// an incident of kind `deadlock`, or `panic` when that future wants a runtime.
+#[derive(Clone, Debug)]
+pub struct Context {
+    shared: Arc<Shared>,
+}
+
+impl Context {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Plans a step: an activity, which `.await` schedules and waits for.
+    ///
+    /// The error of the step is the activity's last one, after all its attempts; or
+    /// [`is_canceled`](Error::is_canceled) when the run was asked to stop.
+    pub fn run<R, A>(&self, call: ActivityCall<R, A>) -> RunActivity<R> {
+        RunActivity::new(self.shared.clone(), call.erase())
+    }
+
+    /// The time, as the journal has it: the same on replay, and the same until the workflow next waits.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    /// A random value that is the same on replay: an integer, a `bool`, an `f64` from 0 to below 1, or bytes.
+    ///
+    /// Not for secrets: whoever knows the run's id can compute it.
+    ///
+    /// # Example: a discount for every tenth, and a generator of the `rand` crate
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, workflow};
+    /// #[workflow]
+    /// async fn raffle(cx: Context) -> Result<bool> {
+    ///     let seed = cx.random::<[u8; 32]>(); // StdRng::from_seed(seed)
+    ///     # let _ = seed;
+    ///     Ok(cx.random::<f64>() < 0.1)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn random<T: Random>(&self) -> T {
+        self.shared
+            .random(|stream| T::from_numbers(&mut || stream.next()))
+    }
+
+    /// A random number of the range, each as likely as the others, the same on replay. Of an empty range its start.
+    #[must_use]
+    pub fn random_range(&self, range: Range<u64>) -> u64 {
+        self.shared.random(|stream| stream.within(range))
+    }
+
+    /// A random UUID (version 4) that is the same on replay.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random()).into_uuid()
+    }
+
+    /// Runs `effect` once and keeps its value in the history; replay gets the value without running it.
+    ///
+    /// For what is quick, local and not random in a harmful way: a setting, a feature flag. It may run again when its
+    /// engine stops before the value is durable, so what must not happen twice is an activity.
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON, or what history holds under this name cannot be read as a `T`.
+    ///
+    /// # Example: a flag that stays what it was
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, workflow};
+    /// #[workflow]
+    /// async fn order(cx: Context) -> Result<bool> {
+    ///     let express = cx.side_effect("express", || std::env::var("EXPRESS").is_ok())?;
+    ///     Ok(express)
+    /// }
+    /// ```
+    pub fn side_effect<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        effect: impl FnOnce() -> T,
+    ) -> Result<T> {
+        let what = format!("side effect `{name}`");
+        let name = Name::new(name)?;
+        let kept =
+            self.shared.marker(&Name::from("side-effect"), &name, || {
+                match json::encode(&what, &effect()) {
+                    Ok(value) => value,
+                    Err(error) => Payload::new(UNENCODABLE, error.message().as_bytes()),
+                }
+            })?;
+        if kept.content_type() == UNENCODABLE {
+            let text = String::from_utf8_lossy(kept.data()).into_owned();
+            return Err(Error::new(json::UNENCODABLE, text).non_retryable());
+        }
+        json::decode(&what, &kept)
+    }
+
+    /// Makes the steps of `future` go on, and begin, when the run is asked to stop: for what must be finished.
+    ///
+    /// # Example: a letter that a cancelled order still sends
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, activity, workflow};
+    /// # #[activity]
+    /// # async fn ship(order: u32) -> Result<()>;
+    /// # #[activity]
+    /// # async fn send_regrets(order: u32) -> Result<()>;
+    /// #[workflow]
+    /// async fn order(cx: Context, order: u32) -> Result<()> {
+    ///     let shipped = cx.run(ship(order)).await;
+    ///     if shipped.as_ref().is_err_and(|error| error.is_canceled()) {
+    ///         cx.shielded(async { cx.run(send_regrets(order)).await }).await?;
+    ///     }
+    ///     shipped
+    /// }
+    /// ```
+    pub fn shielded<F: Future>(&self, future: F) -> Shielded<F> {
+        Shielded::new(self.shared.clone(), future)
+    }
+
+    /// Whether somebody asked the run to stop. Steps say so by themselves; this is for code between them.
+    #[must_use]
+    pub fn is_cancel_requested(&self) -> bool {
+        self.shared.cancel_reason().is_some()
+    }
+
+    /// What never changes during a run.
+    #[must_use]
+    pub fn info(&self) -> &WorkflowInfo {
+        &self.shared.info
+    }
+
+    /// The run's workflow id.
+    #[must_use]
+    pub fn workflow_id(&self) -> &WorkflowId {
+        &self.shared.info.workflow_id
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run_id(&self) -> RunId {
+        self.shared.info.run_id
+    }
+
+    /// Whether history is being replayed: what happens now has happened before. For logging, never for decisions.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.shared.is_replaying()
+    }
+}
+
+/// Content type of a marker that stands for a value that could not be kept.
+const UNENCODABLE: &str = "application/vnd.sagaline.unencodable";

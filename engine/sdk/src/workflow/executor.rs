@@ -1,0 +1,181 @@
+//! The deterministic executor: one future, polled when something happened, whose wishes become commands.
+//!
+//! ```text
+//! jobs, in order ─▶ outcomes to steps, registrations ─▶ cancellations ─▶ poll until it waits ─▶ commands
+//! ```
+//! Deliberately absent: catching panics and comparing commands with history; the engine does both.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context as TaskContext, Poll, Wake, Waker},
+};
+
+use sagaline_core::{
+    Name, Payload,
+    program::{Activation, Job, Program, ProgramCommand},
+};
+
+use super::{Context, WorkflowInfo, state::Shared, step::StepOutcome};
+use crate::{Result, activity::BoxFuture};
+
+/// Most polls of one activation: a future that wakes itself that often never waits.
+const POLLS_MAX: u32 = 100_000;
+
+/// What the executor needs to know of a workflow.
+#[derive(Clone, Copy)]
+pub(crate) struct Definition {
+    pub(crate) workflow: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) start: fn(Context, Payload) -> BoxFuture<'static, Result<Payload>>,
+}
+
+/// A run of a Rust workflow.
+pub(crate) struct RustProgram {
+    definition: Definition,
+    default_queue: Name,
+    run: Option<Run>,
+}
+
+/// What there is once the run began.
+struct Run {
+    shared: Arc<Shared>,
+    /// None once the workflow returned or its end was decided without it. Steps may still complete, to be undone.
+    future: Option<BoxFuture<'static, Result<Payload>>>,
+    woken: Arc<Woken>,
+}
+
+impl RustProgram {
+    pub(crate) fn new(definition: Definition, default_queue: Name) -> Self {
+        Self {
+            definition,
+            default_queue,
+            run: None,
+        }
+    }
+
+    fn begin(&self, activation: &Activation<'_>, input: Payload) -> Run {
+        let info = WorkflowInfo {
+            workflow: self.definition.workflow.into(),
+            version: self.definition.version.into(),
+            workflow_id: activation.workflow_id.clone(),
+            run_id: activation.run_id,
+            started_at: activation.at,
+        };
+        let shared = Arc::new(Shared::new(info, self.default_queue.clone()));
+        let future = (self.definition.start)(Context::new(shared.clone()), input);
+        Run {
+            shared,
+            future: Some(future),
+            woken: Arc::new(Woken::default()),
+        }
+    }
+}
+
+impl Program for RustProgram {
+    fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
+        if let Some(Job::Started { input }) = activation.jobs.first() {
+            self.run = Some(self.begin(&activation, input.clone()));
+        }
+        let Some(run) = &mut self.run else {
+            return Vec::new();
+        };
+        run.shared.begin(activation.at, activation.recorded);
+        for job in activation.jobs {
+            run.take(job);
+        }
+        if run.future.is_some() {
+            run.shared.cancel_pending();
+            run.poll();
+        }
+        run.shared.take_commands()
+    }
+}
+
+impl Run {
+    fn take(&mut self, job: &Job) {
+        match job {
+            Job::Started { .. } => {}
+            Job::ActivityCompleted {
+                activity_id,
+                result,
+            } => {
+                self.shared
+                    .resolve(*activity_id, StepOutcome::Completed(result.clone()));
+            }
+            Job::ActivityFailed {
+                activity_id,
+                failure,
+            } => {
+                self.shared
+                    .resolve(*activity_id, StepOutcome::Failed(failure.clone()));
+            }
+            Job::ActivityCanceled { activity_id } => {
+                self.shared.resolve(*activity_id, StepOutcome::Canceled)
+            }
+            Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
+            Job::Ended => self.future = None,
+        }
+    }
+
+    /// Polls until the future waits for a step, or ends.
+    ///
+    /// # Panics
+    /// When it wakes itself for ever.
+    fn poll(&mut self) {
+        let Some(future) = &mut self.future else {
+            return;
+        };
+        let waker = Waker::from(self.woken.clone());
+        let mut task = TaskContext::from_waker(&waker);
+        for _ in 0..POLLS_MAX {
+            self.woken.0.store(false, Ordering::Relaxed);
+            if let Poll::Ready(result) = future.as_mut().poll(&mut task) {
+                self.future = None;
+                let end = self.end(result);
+                self.shared.push(end);
+                return;
+            }
+            // Combinators such as `FuturesUnordered` wake themselves to be polled on.
+            if !self.woken.0.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+        panic!("the workflow wakes itself without end: {POLLS_MAX} polls in one activation");
+    }
+
+    fn end(&self, result: Result<Payload>) -> ProgramCommand {
+        match result {
+            Ok(result) => ProgramCommand::Complete { result },
+            Err(error) if error.is_canceled() => ProgramCommand::Cancel {
+                reason: self.shared.cancel_reason().flatten(),
+            },
+            Err(error) => ProgramCommand::Fail {
+                failure: error.into_failure(),
+            },
+        }
+    }
+}
+
+/// Notes that the future wants to be polled again.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for RustProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "RustProgram({}@{})",
+            self.definition.workflow, self.definition.version
+        )
+    }
+}

@@ -1,0 +1,195 @@
+//! The workflows of a program, by name and version.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use sagaline_core::{Name, program::Program};
+use semver::Version;
+
+use super::{
+    Workflow, WorkflowCall,
+    executor::{Definition, RustProgram},
+};
+
+/// Workflows that an engine can run.
+///
+/// # Example: two versions, while runs of the older one are open
+/// ```
+/// use sagaline_sdk::{Context, Result, Workflows, workflow};
+///
+/// #[workflow(name = "order", version = "1.9.0")]
+/// async fn order_before(_cx: Context) -> Result<()> {
+///     Ok(())
+/// }
+///
+/// #[workflow(version = "1.10.0")]
+/// async fn order(_cx: Context) -> Result<()> {
+///     Ok(())
+/// }
+///
+/// let workflows = Workflows::new().with(order_before).with(order);
+///
+/// assert_eq!(workflows.resolve("order", None), Some("1.10.0"));
+/// assert_eq!(workflows.resolve("order", Some("1.9.0")), Some("1.9.0"));
+/// assert!(workflows.program("order", "1.9.0").is_some());
+/// assert_eq!(workflows.resolve("refund", None), None);
+/// ```
+#[derive(Clone)]
+pub struct Workflows {
+    by_name: BTreeMap<&'static str, BTreeMap<Version, Definition>>,
+    queues: BTreeSet<&'static str>,
+    default_queue: Name,
+}
+
+/// What stands for a workflow: a function that `#[workflow]` made, or a value of a type that it was put on.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no workflow",
+    label = "neither a function marked `#[workflow]` nor a value of such a type"
+)]
+pub trait WorkflowFn<Arguments> {
+    /// The workflow.
+    type Workflow: Workflow;
+}
+
+impl<F: Fn() -> WorkflowCall<R, W>, R, W: Workflow> WorkflowFn<(R, W)> for F {
+    type Workflow = W;
+}
+
+impl<F: Fn(I) -> WorkflowCall<R, W>, I, R, W: Workflow> WorkflowFn<(I, R, W)> for F {
+    type Workflow = W;
+}
+
+impl<W: Workflow> WorkflowFn<()> for W {
+    type Workflow = W;
+}
+
+impl Workflows {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            by_name: BTreeMap::new(),
+            queues: BTreeSet::new(),
+            default_queue: Name::from("default"),
+        }
+    }
+
+    /// The same with one more; the macro [`workflows!`](crate::workflows) does it for several.
+    ///
+    /// # Panics
+    /// When another of the same name and version is there, or the version is none.
+    #[must_use]
+    pub fn with<Arguments, F: WorkflowFn<Arguments>>(mut self, workflow: F) -> Self {
+        let _ = workflow;
+        self.queues.extend(F::Workflow::QUEUES);
+        self.add(Definition {
+            workflow: F::Workflow::NAME,
+            version: F::Workflow::VERSION,
+            start: F::Workflow::start,
+        })
+    }
+
+    /// The same with all of the others; the default queue stays this one's.
+    ///
+    /// # Panics
+    /// When two have the same name and version.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.queues.extend(others.queues);
+        let definitions = others.by_name.into_values().flat_map(BTreeMap::into_values);
+        definitions.fold(self, Self::add)
+    }
+
+    /// Sends activities that name no queue to this one; `default` unless said.
+    #[must_use]
+    pub fn default_queue(mut self, queue: Name) -> Self {
+        self.default_queue = queue;
+        self
+    }
+
+    /// Their names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.by_name.keys().copied()
+    }
+
+    /// Names and versions, sorted.
+    pub fn versions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let definitions = self.by_name.values().flat_map(BTreeMap::values);
+        definitions.map(|one| (one.workflow, one.version))
+    }
+
+    /// The task queues that the workflows name, with the default one.
+    #[must_use]
+    pub fn queues(&self) -> BTreeSet<String> {
+        let named = self.queues.iter().copied();
+        named
+            .chain([self.default_queue.as_str()])
+            .map(String::from)
+            .collect()
+    }
+
+    /// The version that a start gets: the one asked for, or the highest by semantic versioning.
+    #[must_use]
+    pub fn resolve(&self, name: &str, version: Option<&str>) -> Option<&'static str> {
+        let versions = self.by_name.get(name)?;
+        match version {
+            None => versions.values().next_back().map(|one| one.version),
+            Some(wanted) => versions
+                .get(&Version::parse(wanted).ok()?)
+                .map(|one| one.version),
+        }
+    }
+
+    /// A program for one run.
+    #[must_use]
+    pub fn program(&self, name: &str, version: &str) -> Option<Box<dyn Program>> {
+        let definition = self
+            .by_name
+            .get(name)?
+            .get(&Version::parse(version).ok()?)?;
+        Some(Box::new(RustProgram::new(
+            *definition,
+            self.default_queue.clone(),
+        )))
+    }
+
+    fn add(mut self, definition: Definition) -> Self {
+        let Definition {
+            workflow, version, ..
+        } = definition;
+        let parsed = Version::parse(version)
+            .unwrap_or_else(|error| panic!("workflow `{workflow}`: version `{version}`: {error}"));
+        let before = self
+            .by_name
+            .entry(workflow)
+            .or_default()
+            .insert(parsed, definition);
+        assert!(
+            before.is_none(),
+            "two workflows are named `{workflow}` {version}"
+        );
+        self
+    }
+}
+
+impl Default for Workflows {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Workflows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.versions()).finish()
+    }
+}
+
+/// Collects workflows into [`Workflows`].
+#[macro_export]
+macro_rules! workflows {
+    ($($workflow:expr),* $(,)?) => {
+        $crate::Workflows::new()$(.with($workflow))*
+    };
+}

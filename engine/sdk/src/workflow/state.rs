@@ -1,0 +1,295 @@
+//! What a run's context and its executor share: ids, steps, and the commands of the activation under way.
+//!
+//! Deliberately absent: polling. Invariant: the lock is never held while code of the user runs, so that no closure or
+//! waker can meet it.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+};
+
+use sagaline_core::{
+    ActivityId, Name, Payload, Timestamp,
+    error_type::NONDETERMINISM,
+    program::{CommandKind, ProgramCommand, Recorded},
+};
+
+use super::{
+    WorkflowInfo,
+    random::Stream,
+    step::{Compensate, Compensation, Progress, Step, StepOutcome, canceled, register, schedule},
+};
+use crate::{Error, Result, activity::ErasedCall};
+
+/// One run's shared state.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) info: WorkflowInfo,
+    default_queue: Name,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    at: Timestamp,
+    next_id: ActivityId,
+    steps: BTreeMap<ActivityId, Step>,
+    commands: Vec<ProgramCommand>,
+    /// The markers of the activation that is replayed; `None` when nothing is.
+    replayed: Option<VecDeque<Recorded>>,
+    random: Stream,
+    /// Somebody asked the run to stop, with this reason.
+    cancel: Option<Option<Box<str>>>,
+    /// How many `shielded` are being polled.
+    shields: u32,
+}
+
+impl Shared {
+    pub(crate) fn new(info: WorkflowInfo, default_queue: Name) -> Self {
+        let state = State {
+            at: info.started_at,
+            next_id: ActivityId::FIRST,
+            steps: BTreeMap::new(),
+            commands: Vec::new(),
+            replayed: None,
+            random: Stream::of(info.run_id),
+            cancel: None,
+            shields: 0,
+        };
+        Self {
+            info,
+            default_queue,
+            state: Mutex::new(state),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins an activation.
+    pub(crate) fn begin(&self, at: Timestamp, recorded: Option<&[Recorded]>) {
+        let mut state = self.lock();
+        state.at = at;
+        state.replayed = recorded.map(|recorded| {
+            let markers = recorded
+                .iter()
+                .filter(|one| one.kind == CommandKind::RecordMarker);
+            markers.cloned().collect()
+        });
+    }
+
+    /// Ends an activation.
+    pub(crate) fn take_commands(&self) -> Vec<ProgramCommand> {
+        mem::take(&mut self.lock().commands)
+    }
+
+    pub(crate) fn push(&self, command: ProgramCommand) {
+        self.lock().commands.push(command);
+    }
+
+    /// Takes an activity's end: registers its compensation first, then hands the outcome to whoever waits.
+    pub(crate) fn resolve(&self, id: ActivityId, outcome: StepOutcome) {
+        let compensate = self
+            .lock()
+            .steps
+            .get_mut(&id)
+            .and_then(|step| step.compensate.take());
+        if let (Some(Compensate(make)), StepOutcome::Completed(result)) = (compensate, &outcome) {
+            let registered = make(result).and_then(|call| self.register(id, call));
+            if let Err(error) = registered {
+                // The engine finds a completed step without registration and raises an incident.
+                tracing::error!(run_id = %self.info.run_id, activity_id = %id, %error, "no compensation could be registered");
+            }
+        }
+        let mut state = self.lock();
+        let Some(step) = state.steps.get_mut(&id) else {
+            return;
+        };
+        if step.abandoned {
+            state.steps.remove(&id);
+            return;
+        }
+        let before = mem::replace(&mut step.progress, Progress::Ended(outcome));
+        drop(state);
+        if let Progress::Pending(Some(waker)) = before {
+            waker.wake();
+        }
+    }
+
+    fn register(&self, compensates: ActivityId, call: ErasedCall) -> Result<()> {
+        let mut state = self.lock();
+        let command = register(state.next_id, call, &self.default_queue, compensates)?;
+        state.commit(command);
+        Ok(())
+    }
+
+    /// Notes that somebody wants the run to stop.
+    pub(crate) fn request_cancel(&self, reason: Option<Box<str>>) {
+        self.lock().cancel.get_or_insert(reason);
+    }
+
+    /// Asks what is under way to stop, once the run itself was asked to.
+    pub(crate) fn cancel_pending(&self) {
+        let mut state = self.lock();
+        if state.cancel.is_none() {
+            return;
+        }
+        let State {
+            steps, commands, ..
+        } = &mut *state;
+        for (&activity_id, step) in steps {
+            let pending = matches!(step.progress, Progress::Pending(_));
+            if pending && !step.shielded && !step.cancel_requested {
+                step.cancel_requested = true;
+                commands.push(ProgramCommand::CancelActivity { activity_id });
+            }
+        }
+    }
+
+    /// The reason with which the run was asked to stop, if it was.
+    pub(crate) fn cancel_reason(&self) -> Option<Option<Box<str>>> {
+        self.lock().cancel.clone()
+    }
+
+    /// Schedules a step and, if so wished, registers at once how it is undone.
+    pub(crate) fn schedule(
+        &self,
+        call: ErasedCall,
+        compensation: Option<Compensation>,
+    ) -> Result<ActivityId> {
+        let mut state = self.lock();
+        if state.cancel.is_some() && state.shields == 0 {
+            return Err(canceled(&call.name));
+        }
+        let id = state.next_id;
+        let name = call.name.clone();
+        let scheduled = schedule(id, call, &self.default_queue, compensation.is_some())?;
+        let (compensate, registered) = match compensation {
+            None => (None, None),
+            Some(Compensation::AtCompletion(compensate)) => (Some(compensate), None),
+            Some(Compensation::AtScheduling(call)) => (
+                None,
+                Some(register(id.next(), *call, &self.default_queue, id)?),
+            ),
+        };
+        state.commit(scheduled);
+        if let Some(command) = registered {
+            state.commit(command);
+        }
+        let shielded = state.shields > 0;
+        state.steps.insert(
+            id,
+            Step {
+                name,
+                progress: Progress::Pending(None),
+                compensate,
+                shielded,
+                cancel_requested: false,
+                abandoned: false,
+            },
+        );
+        Ok(id)
+    }
+
+    /// The name and the outcome of a step, once it has one.
+    pub(crate) fn poll_step(&self, id: ActivityId, waker: &Waker) -> Poll<(Name, StepOutcome)> {
+        let mut state = self.lock();
+        let step = state
+            .steps
+            .get_mut(&id)
+            .expect("a step stays until its outcome is taken");
+        if let Progress::Pending(waiting) = &mut step.progress {
+            match waiting {
+                Some(before) => before.clone_from(waker),
+                None => *waiting = Some(waker.clone()),
+            }
+            return Poll::Pending;
+        }
+        match state.steps.remove(&id) {
+            Some(Step {
+                name,
+                progress: Progress::Ended(outcome),
+                ..
+            }) => Poll::Ready((name, outcome)),
+            _ => unreachable!("it was seen ended under the same lock"),
+        }
+    }
+
+    /// Nobody waits for the step any more; its compensation is registered all the same.
+    pub(crate) fn abandon(&self, id: ActivityId) {
+        let mut state = self.lock();
+        if let Some(step) = state.steps.get_mut(&id) {
+            match step.progress {
+                Progress::Pending(_) => step.abandoned = true,
+                Progress::Ended(_) => drop(state.steps.remove(&id)),
+            }
+        }
+    }
+
+    /// Keeps what `make` gives, or gives back what was kept.
+    pub(crate) fn marker(
+        &self,
+        kind: &Name,
+        name: &Name,
+        make: impl FnOnce() -> Payload,
+    ) -> Result<Payload> {
+        let mut state = self.lock();
+        let replayed = state.replayed.as_mut().map(VecDeque::pop_front);
+        let value = match replayed {
+            None => {
+                drop(state);
+                let made = make();
+                state = self.lock();
+                Ok(made)
+            }
+            Some(Some(Recorded {
+                name: Some(then),
+                value: Some(value),
+                ..
+            })) if then == *name => Ok(value),
+            // History has no such marker here: the command below shows that to whoever compares.
+            Some(_) => Err(
+                Error::new(NONDETERMINISM, format!("history has no `{name}` here")).non_retryable(),
+            ),
+        };
+        state.commands.push(ProgramCommand::RecordMarker {
+            kind: kind.clone(),
+            name: name.clone(),
+            value: value
+                .as_ref()
+                .map_or_else(|_| Payload::empty(), Payload::clone),
+        });
+        value
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.lock().at
+    }
+
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.lock().replayed.is_some()
+    }
+
+    pub(crate) fn random<T>(&self, take: impl FnOnce(&mut Stream) -> T) -> T {
+        take(&mut self.lock().random)
+    }
+
+    pub(crate) fn raise_shield(&self) {
+        self.lock().shields += 1;
+    }
+
+    pub(crate) fn lower_shield(&self) {
+        self.lock().shields -= 1;
+    }
+}
+
+impl State {
+    /// Issues a command that takes the next number.
+    fn commit(&mut self, command: ProgramCommand) {
+        self.next_id = self.next_id.next();
+        self.commands.push(command);
+    }
+}

@@ -1,0 +1,107 @@
+//! One activity of a run, from the command that schedules it to the poll that takes its outcome.
+
+use std::task::Waker;
+
+use sagaline_core::{
+    ActivityId, Failure, Millis, Name, Payload,
+    program::{ProgramCommand, RegisterCompensation, ScheduleActivity},
+};
+
+use crate::{Error, Result, activity::ErasedCall, duration::millis};
+
+/// How long one attempt may run when nothing else is said.
+const START_TO_CLOSE_DEFAULT: Millis = Millis::from_secs(60);
+
+/// What becomes of a scheduled activity.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) name: Name,
+    pub(crate) progress: Progress,
+    /// Makes the compensation from the result, at completion.
+    pub(crate) compensate: Option<Compensate>,
+    /// A request to cancel the run passes it by.
+    pub(crate) shielded: bool,
+    /// It was asked to stop.
+    pub(crate) cancel_requested: bool,
+    /// Nobody waits for it any more.
+    pub(crate) abandoned: bool,
+}
+
+/// Where a step is.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// Its outcome has not come; the waker is that of whoever waits.
+    Pending(Option<Waker>),
+    /// Its outcome waits to be taken.
+    Ended(StepOutcome),
+}
+
+/// How an activity ended, as the engine says.
+#[derive(Debug)]
+pub(crate) enum StepOutcome {
+    Completed(Payload),
+    Failed(Failure),
+    Canceled,
+}
+
+/// How a step is undone, and from when on.
+#[derive(Debug)]
+pub(crate) enum Compensation {
+    /// Made from the result, once there is one.
+    AtCompletion(Compensate),
+    /// Known before, and covers attempts of unknown outcome.
+    AtScheduling(Box<ErasedCall>),
+}
+
+/// Makes the compensating call from a step's result.
+pub(crate) struct Compensate(pub(crate) Box<MakeCall>);
+
+type MakeCall = dyn FnOnce(&Payload) -> Result<ErasedCall> + Send;
+
+impl std::fmt::Debug for Compensate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Compensate")
+    }
+}
+
+/// The command that schedules a step.
+pub(crate) fn schedule(
+    activity_id: ActivityId,
+    call: ErasedCall,
+    default_queue: &Name,
+    compensable: bool,
+) -> Result<ProgramCommand> {
+    Ok(ProgramCommand::ScheduleActivity(ScheduleActivity {
+        activity_id,
+        activity: call.name,
+        task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
+        input: call.input?,
+        retry: call.retry.unwrap_or_default().into_step_policy(),
+        start_to_close_ms: call.start_to_close.map_or(START_TO_CLOSE_DEFAULT.0, millis),
+        compensable,
+    }))
+}
+
+/// The command that registers how a step is undone.
+pub(crate) fn register(
+    activity_id: ActivityId,
+    call: ErasedCall,
+    default_queue: &Name,
+    compensates: ActivityId,
+) -> Result<ProgramCommand> {
+    Ok(ProgramCommand::RegisterCompensation(RegisterCompensation {
+        activity_id,
+        activity: call.name,
+        task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
+        input: call.input?,
+        retry: call.retry.unwrap_or_default().into_compensation_policy(),
+        start_to_close_ms: call.start_to_close.map_or(START_TO_CLOSE_DEFAULT.0, millis),
+        compensates,
+        group: None,
+    }))
+}
+
+/// The outcome of a step that a cancelled run no longer does.
+pub(crate) fn canceled(activity: &Name) -> Error {
+    Error::canceled(format!("activity `{activity}` was cancelled"))
+}

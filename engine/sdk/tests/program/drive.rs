@@ -1,0 +1,212 @@
+//! Drives a program by hand as an engine would: what happened goes in, what it wants comes out, and both are kept so that
+//! the run can be rebuilt from history.
+
+use sagaline_core::{
+    ActivityId, Failure, Name, Payload, RunId, Seq, Timestamp, WorkflowId,
+    program::{Activation, CommandKind, Job, Program, ProgramCommand, Recorded},
+};
+use sagaline_sdk::Workflows;
+use serde::Serialize;
+
+/// A run and its history.
+pub(crate) struct Drive {
+    workflows: Workflows,
+    name: &'static str,
+    program: Box<dyn Program>,
+    pub(crate) history: Vec<Entry>,
+}
+
+/// One activation.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) commands: Vec<ProgramCommand>,
+}
+
+impl Drive {
+    /// A run that has not begun.
+    pub(crate) fn new(workflows: Workflows, name: &'static str) -> Self {
+        let program = program(&workflows, name);
+        Self {
+            workflows,
+            name,
+            program,
+            history: Vec::new(),
+        }
+    }
+
+    pub(crate) fn start(&mut self, input: impl Serialize) -> Vec<ProgramCommand> {
+        self.give(vec![Job::Started { input: json(input) }])
+    }
+
+    pub(crate) fn complete(&mut self, id: u32, result: impl Serialize) -> Vec<ProgramCommand> {
+        self.give(vec![completed(id, result)])
+    }
+
+    pub(crate) fn fail(&mut self, id: u32, error_type: &'static str) -> Vec<ProgramCommand> {
+        self.give(vec![failed(id, error_type)])
+    }
+
+    pub(crate) fn cancel(&mut self, reason: &str) -> Vec<ProgramCommand> {
+        self.give(vec![Job::CancelRequested {
+            reason: Some(reason.into()),
+        }])
+    }
+
+    pub(crate) fn canceled(&mut self, id: u32) -> Vec<ProgramCommand> {
+        self.give(vec![Job::ActivityCanceled {
+            activity_id: activity(id),
+        }])
+    }
+
+    /// One activation; each is a second after the one before.
+    pub(crate) fn give(&mut self, jobs: Vec<Job>) -> Vec<ProgramCommand> {
+        let at = Timestamp::from_millis(1_000 * (1 + self.history.len() as i64));
+        let commands = activate(&mut *self.program, at, &jobs, None);
+        self.history.push(Entry {
+            at,
+            jobs,
+            commands: commands.clone(),
+        });
+        commands
+    }
+
+    /// Rebuilds the run from its first activations, as another engine would, and says where it differs from history.
+    pub(crate) fn rebuild(&mut self, activations: usize) -> Result<(), String> {
+        self.program = program(&self.workflows, self.name);
+        for (number, entry) in self.history[..activations].iter().enumerate() {
+            let recorded: Vec<Recorded> = entry.commands.iter().map(recorded).collect();
+            let commands = activate(&mut *self.program, entry.at, &entry.jobs, Some(&recorded));
+            if commands != entry.commands {
+                return Err(format!(
+                    "activation {number}: {commands:?}\ninstead of {:?}",
+                    entry.commands
+                ));
+            }
+        }
+        self.history.truncate(activations);
+        Ok(())
+    }
+}
+
+fn program(workflows: &Workflows, name: &str) -> Box<dyn Program> {
+    let version = workflows.resolve(name, None).unwrap();
+    workflows.program(name, version).unwrap()
+}
+
+pub(crate) fn activate(
+    program: &mut dyn Program,
+    at: Timestamp,
+    jobs: &[Job],
+    recorded: Option<&[Recorded]>,
+) -> Vec<ProgramCommand> {
+    let workflow_id = WorkflowId::new("w-1").unwrap();
+    let run_id = RunId::derive("test", &workflow_id, b"start");
+    program.activate(Activation {
+        run_id,
+        workflow_id: &workflow_id,
+        at,
+        jobs,
+        recorded,
+    })
+}
+
+/// A command as history remembers it.
+pub(crate) fn recorded(command: &ProgramCommand) -> Recorded {
+    let (kind, name, id, value) = match command {
+        ProgramCommand::ScheduleActivity(it) => (
+            CommandKind::ScheduleActivity,
+            Some(it.activity.clone()),
+            Some(it.activity_id),
+            None,
+        ),
+        ProgramCommand::CancelActivity { activity_id } => {
+            (CommandKind::CancelActivity, None, Some(*activity_id), None)
+        }
+        ProgramCommand::RegisterCompensation(it) => (
+            CommandKind::RegisterCompensation,
+            Some(it.activity.clone()),
+            Some(it.activity_id),
+            None,
+        ),
+        ProgramCommand::RecordMarker { name, value, .. } => (
+            CommandKind::RecordMarker,
+            Some(name.clone()),
+            None,
+            Some(value.clone()),
+        ),
+        ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None, None),
+        ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None, None),
+        ProgramCommand::Cancel { .. } => (CommandKind::Cancel, None, None, None),
+    };
+    let seq: Seq = 1;
+    Recorded {
+        seq,
+        kind,
+        name,
+        id,
+        value,
+    }
+}
+
+pub(crate) fn json(value: impl Serialize) -> Payload {
+    Payload::json(serde_json::to_vec(&value).unwrap())
+}
+
+pub(crate) fn activity(id: u32) -> ActivityId {
+    ActivityId::new(id).unwrap()
+}
+
+pub(crate) fn completed(id: u32, result: impl Serialize) -> Job {
+    Job::ActivityCompleted {
+        activity_id: activity(id),
+        result: json(result),
+    }
+}
+
+pub(crate) fn failed(id: u32, error_type: &'static str) -> Job {
+    Job::ActivityFailed {
+        activity_id: activity(id),
+        failure: Failure::new(Name::from(error_type), "it failed"),
+    }
+}
+
+/// Commands in one line each: `schedule 1 reserve-stock {"item":"tea"}`.
+pub(crate) fn lines(commands: &[ProgramCommand]) -> Vec<String> {
+    commands.iter().map(line).collect()
+}
+
+fn line(command: &ProgramCommand) -> String {
+    let text = |payload: &Payload| String::from_utf8_lossy(payload.data()).into_owned();
+    match command {
+        ProgramCommand::ScheduleActivity(it) => {
+            format!(
+                "schedule {} {} {}",
+                it.activity_id,
+                it.activity,
+                text(&it.input)
+            )
+        }
+        ProgramCommand::CancelActivity { activity_id } => format!("cancel {activity_id}"),
+        ProgramCommand::RegisterCompensation(it) => {
+            format!(
+                "register {} {} {} for {}",
+                it.activity_id,
+                it.activity,
+                text(&it.input),
+                it.compensates
+            )
+        }
+        ProgramCommand::RecordMarker { kind, name, value } => {
+            format!("marker {kind} {name} {}", text(value))
+        }
+        ProgramCommand::Complete { result } => format!("complete {}", text(result)),
+        ProgramCommand::Fail { failure } => {
+            format!("fail {}: {}", failure.error_type, failure.message)
+        }
+        ProgramCommand::Cancel { reason } => {
+            format!("end canceled {}", reason.as_deref().unwrap_or("-"))
+        }
+    }
+}
