@@ -133,3 +133,18 @@ pub struct SendError {
     /// What the log said.
     pub reason: String,
 }
+
+impl PortEvent {
+    /// The partition whose lane asked.
+    #[must_use]
+    pub const fn partition(&self) -> i32 {
+        match self {
+            Self::Appended { partition, .. }
+            | Self::Sent { partition, .. }
+            | Self::Read { partition, .. }
+            | Self::Ends { partition, .. }
+            | Self::Lease { partition, .. }
+            | Self::InputLost { partition, .. } => *partition,
+        }
+    }
+}

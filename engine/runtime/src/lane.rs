@@ -281,6 +281,12 @@ impl Lane {
         }
     }
 
+    /// Whether it neither works nor will.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopped | Phase::Failed(_))
+    }
+
     /// The partition.
     #[must_use]
     pub const fn partition(&self) -> i32 {

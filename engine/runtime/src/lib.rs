@@ -2,7 +2,9 @@
 //!
 //! Deliberately absent: decisions (core), what a valid journal is (journal), the language of workflows (sdk, definition).
 
+mod clock;
 mod describe;
+pub mod engine;
 mod envelope;
 mod fold;
 mod input;
@@ -11,6 +13,7 @@ pub mod lane;
 mod output;
 mod programs;
 
+pub use engine::{Engine, EngineSettings};
 pub use fold::Fold;
 pub use keys::{Keys, KeysError, TokenClaims};
 pub use programs::Workflows;

@@ -1,0 +1,202 @@
+//! The engine of one process: a lease, a few lane threads, and a supervisor that moves partitions between them.
+//!
+//! ```text
+//! lease ─assigned, revoked─▶ supervisor ─take, release─▶ lane threads (partition mod threads)
+//!                               ▲  every second: commits of positions, statuses, silent threads
+//! ```
+//! Deliberately absent: what a lane does with its partition ([`crate::lane`]).
+
+mod durability;
+mod supervisor;
+mod thread;
+mod topics;
+mod watch;
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use sagaline_core::Millis;
+use sagaline_journal::{
+    Error, ErrorKind,
+    kafka::{Admin, Kafka, LaneTopics, Lease},
+};
+
+pub use durability::{Finding, findings};
+pub use topics::{DEFAULT_PARTITIONS, missing_topics};
+
+use self::{supervisor::Supervisor, topics::TopicBook};
+use crate::{
+    Keys, Workflows,
+    lane::{LaneConfig, LaneShared, LaneStatus, Stage},
+};
+
+/// How long a clean stop may take before the process lets go of its partitions anyway.
+pub const HAND_OVER_MAX: Duration = Duration::from_millis(2_500);
+
+/// What an engine is started with.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Where the brokers are.
+    pub kafka: Kafka,
+    /// The namespace.
+    pub namespace: String,
+    /// Name of the app; all engines of a namespace run the same.
+    pub app: String,
+    /// Its build, for people.
+    pub build: String,
+    /// Number of partitions where the topics must be made; otherwise they say it.
+    pub partitions: i32,
+    /// Lane threads; none: one less than cores, at least one.
+    pub lane_threads: Option<NonZeroUsize>,
+    /// How many programs a lane keeps in memory; others are rebuilt from history.
+    pub programs_kept: NonZeroUsize,
+    /// How long the ids of closed workflows are remembered.
+    pub closed_retention: Millis,
+    /// Keys for tokens and MACs.
+    pub keys: Keys,
+}
+
+/// A running engine. Dropping it stops it.
+#[derive(Debug)]
+pub struct Engine {
+    stop: Arc<AtomicBool>,
+    statuses: Arc<watch::Statuses>,
+    supervisor: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl Engine {
+    /// Makes what is missing, joins the group and begins to take over partitions.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`]: no broker answers. [`ErrorKind::NotFound`]: topics are missing and may not be made;
+    /// the message has the commands. [`ErrorKind::Invalid`]: a setting.
+    pub fn start(settings: EngineSettings, workflows: Arc<dyn Workflows>) -> Result<Self, Error> {
+        let admin = Admin::open(&settings.kafka)?;
+        let book = TopicBook::prepare(admin, &settings, &*workflows)?;
+        if settings.keys.is_development() {
+            tracing::warn!(
+                "tokens are signed with the published development key; set keys_file before production"
+            );
+        }
+        for finding in findings(book.admin(), &settings.namespace)? {
+            tracing::warn!(code = finding.code, "{}", finding.text);
+        }
+        let lane_topics = LaneTopics::of(&settings.namespace);
+        let (lease, lease_events) = Lease::open(&settings.kafka, &lane_topics)?;
+        let shared = Arc::new(LaneShared::new(LaneConfig {
+            namespace: settings.namespace.clone(),
+            app: settings.app.clone(),
+            build: settings.build.clone(),
+            process: watch::random_id(),
+            partitions: book.partitions(),
+            closed_retention: settings.closed_retention,
+            programs_kept: settings.programs_kept,
+            keys: settings.keys.clone(),
+            topics: book.clone(),
+        }));
+        let stop = Arc::new(AtomicBool::new(false));
+        let statuses = Arc::new(watch::Statuses::default());
+        let (ready, is_ready) = mpsc::channel();
+        let supervisor = Supervisor {
+            kafka: settings.kafka.clone(),
+            lane_topics,
+            lease,
+            lease_events,
+            shared,
+            workflows,
+            threads_wanted: threads(settings.lane_threads),
+            stop: stop.clone(),
+            statuses: statuses.clone(),
+            book,
+        };
+        let handle = std::thread::Builder::new()
+            .name("sagaline-engine".to_owned())
+            .spawn(move || supervisor.run(&ready))
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "thread",
+                    format!("no thread for the engine: {error}"),
+                )
+            })?;
+        // The supervisor says when its threads are up; when it is gone, joining it tells why.
+        if is_ready.recv().is_err() {
+            let outcome = handle.join().unwrap_or(Ok(()));
+            outcome?;
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "engine-start",
+                "the engine stopped while starting",
+            ));
+        }
+        Ok(Self {
+            stop,
+            statuses,
+            supervisor: Some(handle),
+        })
+    }
+
+    /// How the lanes of this process are doing, by partition.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<LaneStatus> {
+        self.statuses.all()
+    }
+
+    /// Whether the engine has partitions and owns all of them.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let statuses = self.statuses.all();
+        !statuses.is_empty()
+            && statuses.iter().all(|status| {
+                status.stage == Stage::Active && status.clock_trusted && status.rival.is_none()
+            })
+    }
+
+    /// Whether the engine has ended by itself; [`Self::stop`] tells why.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.supervisor.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Hands over all partitions and leaves the group; at most about [`HAND_OVER_MAX`].
+    ///
+    /// # Errors
+    /// Why the engine had ended by itself.
+    pub fn stop(mut self) -> Result<(), Error> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<(), Error> {
+        self.stop.store(true, Ordering::SeqCst);
+        match self.supervisor.take().map(JoinHandle::join) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(Error::new(
+                ErrorKind::Internal,
+                "engine-panic",
+                "the engine panicked; its log says where",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(error) = self.join() {
+            tracing::error!(%error, "the engine ended with an error");
+        }
+    }
+}
+
+fn threads(wanted: Option<NonZeroUsize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    wanted.map_or_else(|| cores.saturating_sub(1).max(1), NonZeroUsize::get)
+}

@@ -1,0 +1,244 @@
+//! Moves partitions between the lease and the lane threads, and watches the threads.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use sagaline_core::Millis;
+use sagaline_journal::{
+    Error, ErrorKind,
+    kafka::{Kafka, LaneTopics, Lease, LeaseEvent},
+};
+
+use super::{
+    HAND_OVER_MAX,
+    thread::{LaneThread, Order, Parts},
+    topics::TopicBook,
+    watch::Statuses,
+};
+use crate::{
+    Workflows, clock,
+    lane::{LaneShared, Stage},
+};
+
+/// A lane thread that is silent for this long is abandoned.
+pub(super) const SILENT_MAX: Millis = Millis(10_000);
+
+/// A process with this many abandoned threads hands over and ends.
+const ABANDONED_MAX: usize = 2;
+
+/// How often the supervisor looks around.
+const TURN: Duration = Duration::from_millis(50);
+
+/// How often positions are committed, so that lag can be seen.
+const COMMIT_EVERY: Millis = Millis(1_000);
+
+pub(super) struct Supervisor {
+    pub(super) kafka: Kafka,
+    pub(super) lane_topics: LaneTopics,
+    pub(super) lease: Lease,
+    pub(super) lease_events: mpsc::Receiver<LeaseEvent>,
+    pub(super) shared: Arc<LaneShared>,
+    pub(super) workflows: Arc<dyn Workflows>,
+    pub(super) threads_wanted: usize,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) statuses: Arc<Statuses>,
+    pub(super) book: Arc<TopicBook>,
+}
+
+/// The threads and who serves what.
+struct Crew {
+    threads: Vec<LaneThread>,
+    /// Partitions held, by the thread that serves them.
+    held: BTreeMap<i32, usize>,
+    abandoned: Vec<LaneThread>,
+    started: u64,
+}
+
+impl Supervisor {
+    pub(super) fn run(self, ready: &mpsc::Sender<()>) -> Result<(), Error> {
+        let mut crew = Crew {
+            threads: Vec::new(),
+            held: BTreeMap::new(),
+            abandoned: Vec::new(),
+            started: 0,
+        };
+        for _ in 0..self.threads_wanted {
+            let thread = self.start_thread(&mut crew)?;
+            crew.threads.push(thread);
+        }
+        let book = self.book.clone();
+        let stop = self.stop.clone();
+        let maker = std::thread::Builder::new()
+            .name("sagaline-topics".to_owned())
+            .spawn(move || book.serve(|| stop.load(Ordering::SeqCst)))
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "thread",
+                    format!("no thread for topics: {error}"),
+                )
+            })?;
+        drop(ready.send(()));
+
+        let outcome = self.supervise(&mut crew);
+        self.stop.store(true, Ordering::SeqCst);
+        let held: Vec<i32> = crew.held.keys().copied().collect();
+        self.hand_over(&mut crew, &held);
+        self.commit();
+        drop(maker.join());
+        self.lease.close();
+        outcome
+    }
+
+    fn supervise(&self, crew: &mut Crew) -> Result<(), Error> {
+        let mut next_commit = clock::monotonic();
+        while !self.stop.load(Ordering::SeqCst) {
+            match self.lease_events.recv_timeout(TURN) {
+                Ok(event) => self.lease_changed(crew, event),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(Error::new(
+                        ErrorKind::Unavailable,
+                        "lease",
+                        "the group's consumer has ended",
+                    ));
+                }
+            }
+            if clock::monotonic() >= next_commit {
+                next_commit = Millis(clock::monotonic().0 + COMMIT_EVERY.0);
+                self.commit();
+            }
+            self.look_after(crew)?;
+            self.look_for_misfits()?;
+        }
+        Ok(())
+    }
+
+    fn lease_changed(&self, crew: &mut Crew, event: LeaseEvent) {
+        match event {
+            LeaseEvent::Assigned(partitions) => {
+                for partition in partitions {
+                    if partition >= self.book.partitions() {
+                        tracing::warn!(
+                            partition,
+                            "the inbox has more partitions than its journal; what lies in this one waits"
+                        );
+                        continue;
+                    }
+                    let thread = usize::try_from(partition).unwrap_or(0) % crew.threads.len();
+                    crew.held.insert(partition, thread);
+                    crew.threads[thread].order(Order::Take(partition, None));
+                }
+            }
+            LeaseEvent::Revoked(partitions, hand_over) => {
+                self.hand_over(crew, &partitions);
+                hand_over.done();
+            }
+            LeaseEvent::Lost(partitions) => {
+                tracing::warn!(?partitions, "the lease was lost");
+                self.hand_over(crew, &partitions);
+            }
+        }
+    }
+
+    /// Asks the lanes to finish and waits for them, but not for long: the claim of the next owner fences what is left.
+    fn hand_over(&self, crew: &mut Crew, partitions: &[i32]) {
+        let (done, finished) = mpsc::channel();
+        let mut left = 0;
+        for partition in partitions {
+            if let Some(thread) = crew.held.remove(partition) {
+                crew.threads[thread].order(Order::Release(*partition, done.clone()));
+                left += 1;
+            }
+        }
+        drop(done);
+        let until =
+            clock::monotonic().0 + u64::try_from(HAND_OVER_MAX.as_millis()).unwrap_or(u64::MAX);
+        while left > 0 {
+            let remaining = until.saturating_sub(clock::monotonic().0);
+            if remaining == 0
+                || finished
+                    .recv_timeout(Duration::from_millis(remaining))
+                    .is_err()
+            {
+                tracing::warn!(left, "partitions were let go before they were handed over");
+                break;
+            }
+            left -= 1;
+        }
+        for partition in partitions {
+            self.statuses.remove(*partition);
+        }
+    }
+
+    fn commit(&self) {
+        let positions: Vec<(i32, i64)> = self
+            .statuses
+            .all()
+            .iter()
+            .filter(|status| status.stage == Stage::Active)
+            .map(|status| (status.partition, status.positions.0))
+            .collect();
+        self.lease.commit(positions);
+    }
+
+    /// A thread that does not move any more: its partitions are claimed anew, and the run that it was in is parked.
+    fn look_after(&self, crew: &mut Crew) -> Result<(), Error> {
+        for at in 0..crew.threads.len() {
+            if crew.threads[at].watch.silent_ms() < SILENT_MAX.0 {
+                continue;
+            }
+            let suspect = crew.threads[at].watch.run();
+            tracing::error!(thread = at, run = ?suspect, "a lane thread is silent and is abandoned");
+            let fresh = self.start_thread(crew)?;
+            crew.abandoned
+                .push(std::mem::replace(&mut crew.threads[at], fresh));
+            for (partition, _) in crew.held.iter().filter(|(_, thread)| **thread == at) {
+                crew.threads[at].order(Order::Take(*partition, suspect));
+            }
+        }
+        if crew.abandoned.len() >= ABANDONED_MAX {
+            let message = format!("{ABANDONED_MAX} lane threads do not return from their programs");
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "threads-abandoned",
+                message,
+            ));
+        }
+        Ok(())
+    }
+
+    /// A namespace of another app, or with another number of partitions, is not for this engine.
+    fn look_for_misfits(&self) -> Result<(), Error> {
+        for status in self.statuses.all() {
+            if let Some((code, message)) = status.error
+                && let Some(code) = ["other-app", "partitions-differ"]
+                    .into_iter()
+                    .find(|known| *known == code)
+            {
+                return Err(Error::new(ErrorKind::Conflict, code, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn start_thread(&self, crew: &mut Crew) -> Result<LaneThread, Error> {
+        crew.started += 1;
+        let parts = Parts {
+            kafka: &self.kafka,
+            topics: &self.lane_topics,
+            lease: self.lease.handle(),
+            shared: self.shared.clone(),
+            statuses: self.statuses.clone(),
+            number: crew.started,
+        };
+        LaneThread::start(parts, self.workflows.clone())
+    }
+}
