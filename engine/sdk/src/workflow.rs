@@ -9,6 +9,7 @@
 
 mod call;
 mod context;
+mod engine;
 mod executor;
 mod info;
 mod random;
