@@ -14,7 +14,11 @@ impl Error {
     /// An error; `code` is its page under `docs/reference/errors`.
     #[must_use]
     pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into() }
+        Self {
+            kind,
+            code,
+            message: message.into(),
+        }
     }
 
     /// What to do about it.

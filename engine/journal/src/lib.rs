@@ -6,6 +6,7 @@ mod belief;
 mod error;
 mod header;
 mod item;
+pub mod kafka;
 mod port;
 mod reader;
 mod record;

@@ -1,0 +1,36 @@
+//! Apache Kafka, or whatever speaks its protocol, through librdkafka: the only place that names it. No type of that
+//! library appears in what is public here.
+//!
+//! - [`Kafka`]: where the brokers are and how to speak to them.
+//! - [`KafkaLane`]: the port of one lane thread. [`Lease`]: who may try to own a partition.
+//! - [`Reader`]: blocking reads, for folds and the command line. [`Admin`], [`Group`]: topics, settings, groups.
+//! - [`Producer`], [`GroupConsumer`], [`Follower`]: for workers and clients.
+//!
+//! Deliberately absent: transactions, automatic commits, the client's partitioner, statistics.
+
+mod admin;
+mod client;
+mod clock;
+mod config;
+mod context;
+mod ends;
+mod fault;
+mod lane;
+mod lease;
+mod line;
+mod member;
+mod reader;
+mod record;
+mod slots;
+mod splits;
+mod wake;
+
+pub use admin::{
+    Admin, Broker, Cluster, Creation, Group, GroupMember, TopicInfo, TopicSpec, TopicState,
+};
+pub use client::{Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer};
+pub use config::Kafka;
+pub use lane::{KafkaLane, LaneTopics};
+pub use lease::{Lease, LeaseEvent, LeaseHandle};
+pub use member::HandOver;
+pub use reader::Reader;

@@ -1,0 +1,309 @@
+//! The thread of a worker's consumer.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, TryRecvError},
+    },
+    time::Duration,
+};
+
+use rdkafka::TopicPartitionList;
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use crate::{
+    Record,
+    kafka::{
+        HandOver,
+        clock::Deadline,
+        member::{Change, Desk as Context, Member, SERVE_PAUSE},
+        record,
+        splits::Split,
+    },
+};
+
+/// What the consumer is asked for.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Everything before this offset is done.
+    Commit(Arc<str>, i32, i64),
+    /// Leave the group.
+    Close,
+}
+
+/// A record and the assignment in which it was read.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) record: Record,
+    pub(super) assignment: u64,
+}
+
+type Places = Vec<(Arc<str>, i32)>;
+
+/// What happened to the membership.
+#[derive(Debug)]
+pub(super) enum Notice {
+    Assigned(Places),
+    Revoked {
+        places: Places,
+        assignment: u64,
+        hand_over: HandOver,
+    },
+    Lost {
+        places: Places,
+        assignment: u64,
+    },
+}
+
+pub(super) struct Desk {
+    member: Member,
+    hand_over_max: Duration,
+    commands: Receiver<Command>,
+    notices: mpsc::UnboundedSender<Notice>,
+    records: mpsc::Sender<Item>,
+    /// Counts assignments.
+    assignment: u64,
+    splits: Vec<Split<Context>>,
+    /// Whose turn it is.
+    turn: usize,
+    /// Positions to be committed.
+    moved: BTreeMap<(Arc<str>, i32), i64>,
+    sent: Option<(u64, Deadline)>,
+    leaving: Option<Leaving>,
+}
+
+struct Leaving {
+    list: TopicPartitionList,
+    done: Arc<AtomicBool>,
+    late: Deadline,
+}
+
+impl Desk {
+    pub(super) fn new(
+        member: Member,
+        hand_over_max: Duration,
+        commands: Receiver<Command>,
+        notices: mpsc::UnboundedSender<Notice>,
+        records: mpsc::Sender<Item>,
+    ) -> Self {
+        Self {
+            member,
+            hand_over_max,
+            commands,
+            notices,
+            records,
+            assignment: 0,
+            splits: Vec::new(),
+            turn: 0,
+            moved: BTreeMap::new(),
+            sent: None,
+            leaving: None,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            self.member.serve();
+            for change in self.member.changes() {
+                match change {
+                    Change::Assigned(list) => self.take_over(&list),
+                    Change::Revoked { list, lost: true } => self.lose(&list),
+                    Change::Revoked { list, lost: false } => self.begin_leaving(list),
+                }
+            }
+            let closing = !self.obey();
+            self.leave_when_due();
+            self.send_commit(closing);
+            if closing {
+                break;
+            }
+            let pause = self.hand_out();
+            self.member.wake().wait(pause);
+        }
+        if let Some(leaving) = self.leaving.take() {
+            self.member.let_go(&leaving.list);
+        }
+    }
+
+    /// Takes commands; says whether to go on.
+    fn obey(&mut self) -> bool {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Commit(topic, partition, next)) => {
+                    if self
+                        .splits
+                        .iter()
+                        .any(|split| split.is_at(&topic, partition))
+                    {
+                        self.moved.insert((topic, partition), next);
+                    } else {
+                        tracing::debug!(%topic, partition, next, "no commit: the partition is gone");
+                    }
+                }
+                Err(TryRecvError::Empty) => return true,
+                Ok(Command::Close) | Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn take_over(&mut self, list: &TopicPartitionList) {
+        self.assignment += 1;
+        let consumer = self.member.consumer();
+        let mut splits = Vec::with_capacity(list.count());
+        for element in list.elements() {
+            let topic = Arc::from(element.topic());
+            match Split::open(consumer, self.member.wake(), &topic, element.partition()) {
+                Ok(split) => splits.push(split),
+                Err(error) => tracing::warn!(%error, "an assigned partition is not read"),
+            }
+        }
+        if let Err(error) = self.member.accept(list) {
+            tracing::warn!(%error, ?splits, "partitions were assigned but not taken");
+            return;
+        }
+        self.splits = splits;
+        self.tell(Notice::Assigned(self.places()));
+    }
+
+    fn begin_leaving(&mut self, list: TopicPartitionList) {
+        let (hand_over, done) = HandOver::new(self.member.wake().clone());
+        let late = Deadline::after(self.hand_over_max);
+        self.leaving = Some(Leaving { list, done, late });
+        let places = self.places();
+        if places.is_empty() {
+            drop(hand_over);
+        } else {
+            self.tell(Notice::Revoked {
+                places,
+                assignment: self.assignment,
+                hand_over,
+            });
+        }
+    }
+
+    fn leave_when_due(&mut self) {
+        let Some(leaving) = &self.leaving else { return };
+        let lost = self.member.is_lost();
+        if !(lost || leaving.done.load(Ordering::SeqCst) || leaving.late.passed()) {
+            return;
+        }
+        if !lost {
+            // Commands that came before the hand-over was done count; their commit goes out before the group is told.
+            self.obey();
+            self.commit();
+        }
+        let leaving = self.leaving.take().expect("it was just there");
+        self.member.let_go(&leaving.list);
+        self.forget();
+    }
+
+    fn lose(&mut self, list: &TopicPartitionList) {
+        let places = self.places();
+        self.member.let_go(list);
+        self.forget();
+        if !places.is_empty() {
+            self.tell(Notice::Lost {
+                places,
+                assignment: self.assignment,
+            });
+        }
+    }
+
+    /// The group takes everything at a time.
+    fn forget(&mut self) {
+        self.splits.clear();
+        self.moved.clear();
+    }
+
+    /// Hands records out, one of each partition in turn, as far as there is room. Says how long nothing will happen.
+    fn hand_out(&mut self) -> Duration {
+        if self.leaving.is_some() {
+            return LOST_PAUSE;
+        }
+        self.splits
+            .iter()
+            .filter(|split| split.is_filled())
+            .for_each(Split::begin);
+        let mut empty = 0;
+        while empty < self.splits.len() {
+            let permit = match self.records.try_reserve() {
+                Ok(permit) => permit,
+                Err(TrySendError::Full(()) | TrySendError::Closed(())) => {
+                    // Which are empty is not known any more; the next turn will find out.
+                    self.splits.iter().for_each(Split::stop_early);
+                    break;
+                }
+            };
+            self.turn = (self.turn + 1) % self.splits.len();
+            let split = &self.splits[self.turn];
+            match split.pop() {
+                Some(Ok(message)) => {
+                    let record = record::taken(&message, split.topic());
+                    permit.send(Item {
+                        record,
+                        assignment: self.assignment,
+                    });
+                    empty = 0;
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(?split, %error, "reading goes on after an error");
+                    empty = 0;
+                }
+                None => empty += 1,
+            }
+        }
+        SERVE_PAUSE
+    }
+
+    fn send_commit(&mut self, closing: bool) {
+        for outcome in self.member.outcomes() {
+            if self
+                .sent
+                .is_some_and(|(number, _)| number == outcome.number)
+            {
+                self.sent = None;
+            }
+            if !outcome.accepted {
+                tracing::warn!("a commit was not accepted: its records will be read again");
+            }
+        }
+        // One at a time, so that many small commits become few; but not for ever after one without an outcome.
+        let free = self.sent.is_none_or(|(_, late)| late.passed());
+        if free || closing {
+            self.commit();
+        }
+    }
+
+    fn commit(&mut self) {
+        let moved = std::mem::take(&mut self.moved);
+        if moved.is_empty() {
+            return;
+        }
+        let positions = moved
+            .iter()
+            .map(|((topic, partition), next)| (&**topic, *partition, *next));
+        if let Some(number) = self.member.commit(positions) {
+            self.sent = Some((number, Deadline::after(OUTCOME_WAIT)));
+        }
+    }
+
+    fn places(&self) -> Places {
+        self.splits
+            .iter()
+            .map(|split| (split.topic().clone(), split.partition()))
+            .collect()
+    }
+
+    /// Nobody may be listening any more; then the consumer is about to be closed.
+    fn tell(&self, notice: Notice) {
+        drop(self.notices.send(notice));
+    }
+}
+
+/// How often a hand-over looks whether there is still something to hand over.
+const LOST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A commit without an outcome by then no longer holds the next one up.
+const OUTCOME_WAIT: Duration = Duration::from_secs(5);

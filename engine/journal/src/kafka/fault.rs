@@ -1,0 +1,144 @@
+//! librdkafka's errors, sorted by what can be done about them.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::{Error, ErrorKind, SendError};
+
+/// What a failed call means to its caller. `doing` says what was tried: "read orders.inbox/3".
+pub(super) fn error(doing: &str, error: &KafkaError) -> Error {
+    let (kind, code) = sort(error);
+    Error::new(kind, code, format!("{doing}: {}", describe(error)))
+}
+
+/// As [`error`], with the reason that the library gave beside the code.
+pub(super) fn error_because(doing: &str, error: &KafkaError, reason: &str) -> Error {
+    let (kind, code) = sort(error);
+    Error::new(kind, code, format!("{doing}: {reason}"))
+}
+
+/// An answer that did not come in time. The broker is away, or does not answer us.
+pub(super) fn timed_out(doing: &str, waited: std::time::Duration) -> Error {
+    let message = format!("{doing}: no answer within {} ms", waited.as_millis());
+    Error::new(ErrorKind::Unavailable, "kafka-timeout", message)
+}
+
+/// Why an effect did not go out, and whether sending it again can help.
+pub(super) fn send_error(error: &KafkaError) -> SendError {
+    let permanent = match error.rdkafka_error_code() {
+        Some(code) => PERMANENT.contains(&code),
+        // A topic name with a zero byte.
+        None => matches!(error, KafkaError::Nul(_)),
+    };
+    SendError {
+        permanent,
+        reason: describe(error),
+    }
+}
+
+/// The error in one line, without the name of a Rust variant.
+pub(super) fn describe(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, reason, key, _) => format!("`{key}`: {reason}"),
+        other => match other.rdkafka_error_code() {
+            Some(code) => code.to_string(),
+            None => other.to_string(),
+        },
+    }
+}
+
+fn sort(error: &KafkaError) -> (ErrorKind, &'static str) {
+    use RDKafkaErrorCode as Code;
+
+    let Some(code) = error.rdkafka_error_code() else {
+        return (ErrorKind::Invalid, "kafka-refused");
+    };
+    match code {
+        Code::UnknownTopic
+        | Code::UnknownPartition
+        | Code::UnknownTopicOrPartition
+        | Code::UnknownTopicId => (ErrorKind::NotFound, "kafka-topic-missing"),
+        Code::OffsetOutOfRange | Code::AutoOffsetReset | Code::LogTruncation => {
+            (ErrorKind::NotFound, "kafka-offset-missing")
+        }
+        Code::TopicAlreadyExists => (ErrorKind::Conflict, "kafka-topic-exists"),
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed
+        | Code::SaslAuthenticationFailed
+        | Code::Authentication => (ErrorKind::Invalid, "kafka-denied"),
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => {
+            (ErrorKind::Invalid, "kafka-record-too-large")
+        }
+        Code::InvalidTopic
+        | Code::InvalidRecord
+        | Code::InvalidPartitions
+        | Code::InvalidReplicationFactor
+        | Code::InvalidReplicaAssignment
+        | Code::InvalidConfig
+        | Code::InvalidRequest
+        | Code::InvalidArgument
+        | Code::InvalidGroupId
+        | Code::InconsistentGroupProtocol
+        | Code::PolicyViolation
+        | Code::UnsupportedVersion
+        | Code::UnsupportedFeature => (ErrorKind::Invalid, "kafka-refused"),
+        Code::IllegalGeneration
+        | Code::UnknownMemberId
+        | Code::RebalanceInProgress
+        | Code::AssignmentLost
+        | Code::FencedInstanceId => (ErrorKind::Fenced, "kafka-lease-lost"),
+        _ => (ErrorKind::Unavailable, "kafka-unavailable"),
+    }
+}
+
+/// Sending the same record again meets the same refusal. A topic that is missing is not among them: it may come.
+const PERMANENT: &[RDKafkaErrorCode] = &[
+    RDKafkaErrorCode::MessageSizeTooLarge,
+    RDKafkaErrorCode::InvalidMessageSize,
+    RDKafkaErrorCode::MessageBatchTooLarge,
+    RDKafkaErrorCode::InvalidTopic,
+    RDKafkaErrorCode::InvalidRecord,
+    RDKafkaErrorCode::InvalidArgument,
+    RDKafkaErrorCode::InvalidTimestamp,
+    RDKafkaErrorCode::UnsupportedForMessageFormat,
+    RDKafkaErrorCode::PolicyViolation,
+    RDKafkaErrorCode::TopicAuthorizationFailed,
+    RDKafkaErrorCode::ClusterAuthorizationFailed,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn produced(code: RDKafkaErrorCode) -> SendError {
+        send_error(&KafkaError::MessageProduction(code))
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_will_never_fit() {
+        assert!(produced(RDKafkaErrorCode::MessageSizeTooLarge).permanent);
+        assert!(produced(RDKafkaErrorCode::TopicAuthorizationFailed).permanent);
+        assert!(produced(RDKafkaErrorCode::InvalidTopic).permanent);
+    }
+
+    #[test]
+    fn a_missing_topic_may_come_and_is_named() {
+        let error = produced(RDKafkaErrorCode::UnknownTopic);
+
+        assert!(!error.permanent);
+        assert!(error.reason.contains("nknown topic"), "{}", error.reason);
+        assert!(!produced(RDKafkaErrorCode::MessageTimedOut).permanent);
+    }
+
+    #[test]
+    fn what_is_not_known_may_be_tried_again() {
+        let error = error(
+            "read a/0",
+            &KafkaError::MetadataFetch(RDKafkaErrorCode::BadMessage),
+        );
+
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.message().starts_with("read a/0: "));
+    }
+}

@@ -1,0 +1,292 @@
+//! The port of one lane thread: one consumer of both inputs, one producer for the journal, one for effects, and two
+//! helper threads for what librdkafka answers only while its caller waits.
+//!
+//! ```text
+//!   consumer's queues ─filled─▶ wake ◀── inbox of events ◀── reports, reads, ends, lease
+//!          │                     │
+//!        take                   poll          the lane thread sleeps in poll and nowhere else
+//! ```
+//! A partition with records to take ends one poll, not the next ones until it was taken from: a lane whose batch is in
+//! flight leaves its inputs where they are and must not be kept awake by them. So it looks at every lane that can take
+//! after each poll, whatever the poll returned for.
+
+mod asker;
+mod inbox;
+mod inputs;
+mod reads;
+mod reports;
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use self::{
+    asker::Asker,
+    inbox::Inbox,
+    inputs::Inputs,
+    reads::{Job, Reads},
+    reports::{Appends, Sends},
+};
+use super::{
+    Kafka, clock::Deadline, config::Isolation, lease::LeaseHandle, line::Line, splits::Splits,
+    wake::Wake,
+};
+use crate::{Error, LanePort, NewRecord, PortEvent, Record, Tag, wire};
+
+/// The names that a lane needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneTopics {
+    /// Where starts, signals and the like come in.
+    pub inbox: Arc<str>,
+    /// Where workers answer.
+    pub results: Arc<str>,
+    /// What the lane appends to.
+    pub journal: Arc<str>,
+    /// The group of the lease. The lane does not join it, but librdkafka names it to the brokers.
+    pub group: Arc<str>,
+}
+
+impl LaneTopics {
+    /// The names in a namespace.
+    #[must_use]
+    pub fn of(namespace: &str) -> Self {
+        Self {
+            inbox: wire::topic::inbox(namespace).into(),
+            results: wire::topic::results(namespace).into(),
+            journal: wire::topic::journal(namespace).into(),
+            group: wire::topic::engine_group(namespace).into(),
+        }
+    }
+}
+
+/// One lane thread's connection to Kafka.
+pub struct KafkaLane {
+    kafka: Kafka,
+    topics: LaneTopics,
+    lease: LeaseHandle,
+    wake: Arc<Wake>,
+    inbox: Arc<Inbox>,
+    source: Splits,
+    inputs: BTreeMap<i32, Inputs>,
+    lost: Vec<PortEvent>,
+    journal: Line<Appends>,
+    effects: Line<Sends>,
+    asker: Asker,
+    reads: Reads,
+}
+
+impl KafkaLane {
+    /// Makes the clients. They connect when they are first needed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid): librdkafka refuses the properties.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): a thread could not be started.
+    pub fn open(kafka: &Kafka, topics: LaneTopics, lease: LeaseHandle) -> Result<Self, Error> {
+        let wake = Arc::new(Wake::default());
+        let inbox = Arc::new(Inbox::new(wake.clone()));
+        let config = kafka.consumer(&topics.group, Isolation::Committed);
+        let source = Splits::open(&config, wake.clone())?;
+        Ok(Self {
+            asker: Asker::start(source.consumer().clone(), topics.clone(), inbox.clone())?,
+            reads: Reads::start(kafka, &topics, inbox.clone())?,
+            journal: Line::open(&kafka.producer(), Arc::new(Appends::new(inbox.clone())))?,
+            effects: Line::open(&kafka.producer(), Arc::new(Sends::new(inbox.clone())))?,
+            kafka: kafka.clone(),
+            topics,
+            lease,
+            wake,
+            inbox,
+            source,
+            inputs: BTreeMap::new(),
+            lost: Vec::new(),
+        })
+    }
+
+    /// Whether a producer has no room: then nothing more is taken, so that nothing more is sent.
+    fn is_congested(&self) -> bool {
+        self.journal.is_full() || self.effects.is_full()
+    }
+
+    /// Moves everything that came back to `into`.
+    fn collect(&mut self, into: &mut Vec<PortEvent>) {
+        self.source.serve();
+        self.replace_failed_producers();
+        self.journal.advance();
+        self.effects.advance();
+        into.append(&mut self.lost);
+        if self.inbox.take(into) {
+            self.reads.go_on();
+        }
+    }
+
+    /// Only a fatal error ends a producer; what it had in flight is answered as unknown.
+    fn replace_failed_producers(&mut self) {
+        if let Some(reason) = self.journal.reports().failure() {
+            tracing::warn!(
+                reason,
+                "the journal producer failed for good and is replaced"
+            );
+            let reports = Arc::new(Appends::new(self.inbox.clone()));
+            match Line::open(&self.kafka.producer(), reports) {
+                Ok(line) => std::mem::replace(&mut self.journal, line)
+                    .reports()
+                    .abandon(),
+                Err(error) => tracing::warn!(%error, "the journal producer could not be replaced"),
+            }
+        }
+        if let Some(reason) = self.effects.reports().failure() {
+            tracing::warn!(
+                reason,
+                "the effects producer failed for good and is replaced"
+            );
+            let reports = Arc::new(Sends::new(self.inbox.clone()));
+            match Line::open(&self.kafka.producer(), reports) {
+                Ok(line) => std::mem::replace(&mut self.effects, line)
+                    .reports()
+                    .abandon(&reason),
+                Err(error) => tracing::warn!(%error, "the effects producer could not be replaced"),
+            }
+        }
+    }
+
+    /// Whether some partition has records that the lane was not told of.
+    fn announce(&mut self) -> bool {
+        // Every one is asked: each remembers that it was announced.
+        !self.is_congested()
+            && self
+                .inputs
+                .values_mut()
+                .fold(false, |news, inputs| inputs.announce() | news)
+    }
+}
+
+impl LanePort for KafkaLane {
+    fn fetch(&mut self, partition: i32, inbox_from: i64, results_from: i64) {
+        self.stop_fetching(partition);
+        let places = [
+            (self.topics.inbox.clone(), partition, inbox_from),
+            (self.topics.results.clone(), partition, results_from),
+        ];
+        match self.source.assign(&places) {
+            Ok(splits) => {
+                let [inbox, results] =
+                    <[_; 2]>::try_from(splits).expect("one split for each of two places");
+                self.inputs.insert(partition, Inputs::new(inbox, results));
+            }
+            Err(error) => self.lost.push(PortEvent::InputLost {
+                partition,
+                topic: self.topics.inbox.clone(),
+                reason: error.message().to_owned(),
+            }),
+        }
+    }
+
+    fn release(&mut self, partition: i32) {
+        self.stop_fetching(partition);
+        self.reads.cancel(partition);
+    }
+
+    fn take(
+        &mut self,
+        partition: i32,
+        records_max: usize,
+        bytes_max: usize,
+        into: &mut Vec<Record>,
+    ) {
+        if self.is_congested() {
+            return;
+        }
+        if let Some(inputs) = self.inputs.get_mut(&partition) {
+            inputs.take(&self.source, (records_max, bytes_max), into, &mut self.lost);
+        }
+    }
+
+    fn append(&mut self, partition: i32, tag: Tag, records: Vec<NewRecord>) {
+        if records.is_empty() {
+            self.inbox.push(PortEvent::Appended {
+                partition,
+                tag,
+                reports: Vec::new(),
+            });
+            return;
+        }
+        let first_mark = self.journal.reports().open(partition, tag, records.len());
+        for (index, record) in records.into_iter().enumerate() {
+            self.journal.send(record, first_mark + index);
+        }
+    }
+
+    fn send(&mut self, partition: i32, tag: Tag, record: NewRecord) {
+        let mark = self.effects.reports().open(partition, tag);
+        self.effects.send(record, mark);
+    }
+
+    fn read(&mut self, topic: Arc<str>, partition: i32, tag: Tag, from: i64, to: Option<i64>) {
+        self.reads.read(Job {
+            topic,
+            partition,
+            tag,
+            from,
+            to,
+        });
+    }
+
+    fn ends(&mut self, partition: i32, tag: Tag) {
+        self.asker.ask(partition, tag);
+    }
+
+    fn prove_lease(&mut self, partition: i32, tag: Tag) {
+        let inbox = self.inbox.clone();
+        self.lease.prove(partition, move |held| {
+            inbox.push(PortEvent::Lease {
+                partition,
+                tag,
+                held,
+            });
+        });
+    }
+
+    fn poll(&mut self, wait: Duration, into: &mut Vec<PortEvent>) {
+        let before = into.len();
+        let late = Deadline::after(wait);
+        loop {
+            self.collect(into);
+            if into.len() > before || self.announce() {
+                return;
+            }
+            let remaining = late.remaining();
+            if remaining.is_zero() {
+                return;
+            }
+            let pause = if self.is_congested() {
+                CONGESTION_PAUSE
+            } else {
+                SERVE_PAUSE
+            };
+            self.wake.wait(remaining.min(pause));
+        }
+    }
+}
+
+impl KafkaLane {
+    fn stop_fetching(&mut self, partition: i32) {
+        if let Some(inputs) = self.inputs.remove(&partition) {
+            self.source.unassign(inputs.splits());
+        }
+    }
+}
+
+impl fmt::Debug for KafkaLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaLane")
+            .field("topics", &self.topics)
+            .field("inputs", &self.inputs)
+            .field("journal", &self.journal)
+            .field("effects", &self.effects)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often the client as a whole is looked after when nothing wakes the thread.
+const SERVE_PAUSE: Duration = Duration::from_secs(1);
+
+/// How soon a full producer is tried again: librdkafka does not say when there is room.
+const CONGESTION_PAUSE: Duration = Duration::from_millis(5);

@@ -1,0 +1,320 @@
+//! Membership in a consumer group, for a loop on a thread of its own: what the lease and a worker's consumer share.
+//!
+//! librdkafka calls back when partitions come and go; here that only becomes a [`Change`], which the loop answers when
+//! it is ready ([`Member::accept`], [`Member::let_go`]). So a revocation can wait for a hand-over while the loop goes
+//! on serving commits, and the group waits for the loop.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig, ClientContext, Offset, TopicPartitionList,
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext},
+    error::{KafkaError, KafkaResult},
+    types::RDKafkaRespErr,
+};
+
+use super::{
+    context::Notes,
+    fault, splits,
+    wake::{Wake, lock},
+};
+use crate::Error;
+
+/// A consumer that is in a group.
+pub(super) struct Member {
+    consumer: Arc<BaseConsumer<Desk>>,
+    protocol: Protocol,
+    wake: Arc<Wake>,
+    commits: u64,
+}
+
+/// How partitions change hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Only what moves is revoked.
+    Cooperative,
+    /// Everything is revoked, then assigned anew: what every client library can do.
+    Eager,
+}
+
+/// What the group did.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// These partitions come; [`Member::accept`] them.
+    Assigned(TopicPartitionList),
+    /// These go; [`Member::let_go`] of them. `lost`: somebody else may have them already.
+    Revoked {
+        list: TopicPartitionList,
+        lost: bool,
+    },
+}
+
+/// How a commit ended.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// What [`Member::commit`] returned.
+    pub(super) number: u64,
+    /// Whether the coordinator took all of it.
+    pub(super) accepted: bool,
+}
+
+impl Member {
+    /// Joins the group; `wake` is called whenever the loop has something to serve.
+    pub(super) fn join(
+        config: &mut ClientConfig,
+        protocol: Protocol,
+        topics: &[&str],
+        wake: Arc<Wake>,
+    ) -> Result<Self, Error> {
+        config.set(
+            "partition.assignment.strategy",
+            match protocol {
+                Protocol::Cooperative => "cooperative-sticky",
+                Protocol::Eager => "range,roundrobin",
+            },
+        );
+        let desk = Desk {
+            protocol,
+            ..Desk::default()
+        };
+        let mut consumer = BaseConsumer::from_config_and_context(config, desk)
+            .map_err(|error| fault::error("make a consumer", &error))?;
+        consumer.set_nonempty_callback({
+            let wake = wake.clone();
+            move || wake.wake()
+        });
+        consumer
+            .subscribe(topics)
+            .map_err(|error| fault::error(&format!("subscribe to {topics:?}"), &error))?;
+        Ok(Self {
+            consumer: Arc::new(consumer),
+            protocol,
+            wake,
+            commits: 0,
+        })
+    }
+
+    pub(super) fn consumer(&self) -> &Arc<BaseConsumer<Desk>> {
+        &self.consumer
+    }
+
+    pub(super) fn wake(&self) -> &Arc<Wake> {
+        &self.wake
+    }
+
+    /// Serves the group. Must be called at least every few seconds.
+    pub(super) fn serve(&self) {
+        splits::serve(&self.consumer, &self.desk().notes);
+    }
+
+    /// What the group did since the last call.
+    pub(super) fn changes(&self) -> VecDeque<Change> {
+        std::mem::take(&mut lock(&self.desk().changes))
+    }
+
+    /// The commits that ended since the last call.
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
+        std::mem::take(&mut lock(&self.desk().outcomes))
+    }
+
+    /// Takes assigned partitions, each from the offset in the list.
+    pub(super) fn accept(&self, list: &TopicPartitionList) -> Result<(), Error> {
+        match self.protocol {
+            Protocol::Cooperative => self.consumer.incremental_assign(list),
+            Protocol::Eager => self.consumer.assign(list),
+        }
+        .map_err(|error| fault::error("take assigned partitions", &error))
+    }
+
+    /// Lets revoked partitions go; the group goes on.
+    pub(super) fn let_go(&self, list: &TopicPartitionList) {
+        self.desk().let_go(&self.consumer, list);
+    }
+
+    /// Whether the group may have given away what this member still holds.
+    pub(super) fn is_lost(&self) -> bool {
+        self.consumer.assignment_lost()
+    }
+
+    /// Begins to commit positions; the outcome comes under the returned number. `None`: refused at once.
+    pub(super) fn commit<'a>(
+        &mut self,
+        positions: impl IntoIterator<Item = (&'a str, i32, i64)>,
+    ) -> Option<u64> {
+        self.commits += 1;
+        let mut list = TopicPartitionList::new();
+        for (topic, partition, next) in positions {
+            let mut element = list.add_partition(topic, partition);
+            if let Err(error) = element.set_offset(Offset::Offset(next)) {
+                tracing::warn!(topic, partition, next, %error, "no position to commit");
+                return None;
+            }
+            // Comes back with the outcome and tells it from others'; the brokers keep it as a remark.
+            element.set_metadata(self.commits.to_string());
+        }
+        match self.consumer.commit(&list, CommitMode::Async) {
+            Ok(()) => Some(self.commits),
+            Err(error) => {
+                tracing::warn!(%error, "a commit was refused");
+                None
+            }
+        }
+    }
+}
+
+/// Leaves the group, so that its partitions move at once.
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.desk().closing.store(true, Ordering::SeqCst);
+        // A change that still waits for its answer would hold the consumer's own drop up for ever.
+        for change in self.changes() {
+            match change {
+                Change::Assigned(list) => drop(self.accept(&list)),
+                Change::Revoked { list, .. } => self.let_go(&list),
+            }
+        }
+    }
+}
+
+impl Member {
+    fn desk(&self) -> &Arc<Desk> {
+        self.consumer.context()
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The consumer's context: notes what happened for the loop.
+pub(super) struct Desk {
+    protocol: Protocol,
+    notes: Notes,
+    closing: AtomicBool,
+    changes: Mutex<VecDeque<Change>>,
+    outcomes: Mutex<Vec<Outcome>>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Eager,
+            notes: Notes::default(),
+            closing: AtomicBool::new(false),
+            changes: Mutex::default(),
+            outcomes: Mutex::default(),
+        }
+    }
+}
+
+impl Desk {
+    fn let_go(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let done = match self.protocol {
+            Protocol::Cooperative => consumer.incremental_unassign(list),
+            Protocol::Eager => consumer.unassign(),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "revoked partitions could not be let go");
+        }
+    }
+}
+
+impl ClientContext for Desk {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.notes.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.notes.error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Desk {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        self.notes.serve();
+        let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::SeqCst) {
+            self.let_go(consumer, list);
+        } else if assigned {
+            lock(&self.changes).push_back(Change::Assigned(list.clone()));
+        } else {
+            let lost = consumer.assignment_lost();
+            lock(&self.changes).push_back(Change::Revoked {
+                list: list.clone(),
+                lost,
+            });
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
+        self.notes.serve();
+        let elements = list.elements();
+        let Some(number) = elements
+            .first()
+            .and_then(|element| element.metadata().parse().ok())
+        else {
+            return;
+        };
+        let mut accepted = result.is_ok();
+        for element in &elements {
+            if let Err(error) = element.error() {
+                tracing::debug!(?element, %error, "a position was not committed");
+                accepted = false;
+            }
+        }
+        lock(&self.outcomes).push(Outcome { number, accepted });
+    }
+}
+
+/// Given with a revocation: while it is held, up to a limit, the partitions are not let go.
+///
+/// Dropping it says the same as [`HandOver::done`].
+#[derive(Debug)]
+pub struct HandOver {
+    done: Arc<AtomicBool>,
+    wake: Arc<Wake>,
+}
+
+impl HandOver {
+    pub(super) fn new(wake: Arc<Wake>) -> (Self, Arc<AtomicBool>) {
+        let done = Arc::new(AtomicBool::new(false));
+        (
+            Self {
+                done: done.clone(),
+                wake,
+            },
+            done,
+        )
+    }
+
+    /// Everything is handed over: the partitions may go.
+    pub fn done(self) {}
+}
+
+impl Drop for HandOver {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::SeqCst);
+        self.wake.wake();
+    }
+}
+
+/// How often the group is looked after when nothing wakes the loop.
+pub(super) const SERVE_PAUSE: Duration = Duration::from_secs(1);
