@@ -25,6 +25,13 @@ pub struct JournalReader {
     gives_void: bool,
 }
 
+/// A record that could be part of the next valid batch, by its headers.
+struct InTurn {
+    kind: BatchKind,
+    at: BatchIndex,
+    footer: Option<Footer>,
+}
+
 impl Default for JournalReader {
     fn default() -> Self {
         Self::new()
@@ -86,9 +93,8 @@ impl JournalReader {
                 self.give_void(record, into);
                 Ok(())
             }
-            Some(Header::Batch { kind, at, footer: None }) => self.read_batch_record(kind, at, None, record, into),
-            Some(Header::Batch { kind, at, footer: Some(footer) }) => match schemas::decode_footer(footer) {
-                Ok(footer) => self.read_batch_record(kind, at, Some(footer), record, into),
+            Some(Header::Batch { kind, at, footer }) => match footer.map(schemas::decode_footer).transpose() {
+                Ok(footer) => self.read_in_turn(InTurn { kind, at, footer }, record, into),
                 Err(error) => self.foreign_unless_ours(error, record, into),
             },
             None => {
@@ -129,11 +135,9 @@ impl JournalReader {
         Ok(())
     }
 
-    fn read_batch_record(
+    fn read_in_turn(
         &mut self,
-        kind: BatchKind,
-        at: BatchIndex,
-        footer: Option<Footer>,
+        InTurn { kind, at, footer }: InTurn,
         record: Record,
         into: &mut Vec<Item>,
     ) -> Result<(), Error> {
