@@ -1,0 +1,8 @@
+//! What the micro-benchmarks and the memory measurement drive: one partition of the core, with programs that do nothing
+//! but call activities one after the other.
+
+mod partition;
+mod steps;
+
+pub use partition::{Input, Partition};
+pub use steps::Steps;

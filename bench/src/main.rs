@@ -1,0 +1,49 @@
+//! `sagaline-bench`: whole sagas on a broker beside the bare loop that does the same, and memory of open runs.
+//!
+//! Deliberately absent: micro-benchmarks; they are in `benches/`. `docs/reference/benchmarks.md` has what was measured.
+
+mod bare;
+mod clock;
+mod kafka;
+mod memory;
+mod process;
+mod saga;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sagas per second and their latency, by Sagaline and by the bare loop on the same broker.
+    Saga(saga::Options),
+    /// Bytes that an open run takes while it waits for one activity.
+    Memory(memory::Options),
+    #[command(hide = true)]
+    BareEngine(bare::ChildOptions),
+    #[command(hide = true)]
+    BareWorker(bare::ChildOptions),
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Output {
+    /// Aligned columns.
+    Table,
+    /// One object a line.
+    Json,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Saga(options) => saga::run(&options),
+        Command::Memory(options) => memory::run(&options),
+        Command::BareEngine(options) => saga::child::run(|| bare::engine::run(&options)),
+        Command::BareWorker(options) => saga::child::run(|| bare::worker::run(&options)),
+    }
+}
