@@ -58,13 +58,13 @@ fn implementation(
     let (ident, parameters) = (&function.signature.ident, &function.signature.inputs);
     let name = options.wire_name(ident);
     let queue = queue(options);
-    let (returned, owned, arguments) = (shape.returned, shape.owned_input(), shape.arguments());
+    let (returned, arguments) = (shape.returned, shape.arguments());
     let context = shape.context.map_or_else(|| quote!(_), |_| quote!(cx));
-    let binding = shape.input.as_ref().map(|_| quote!(let input =));
+    let (payload, read) = (shape.payload(), shape.read_input(&sdk, &name));
     // The span is that of the name, so that a future that is not `Send` is reported there.
     let future = quote_spanned! {ident.span()=>
         ::std::boxed::Box::pin(async move {
-            #binding #sdk::private::input::<#owned>(#name, &input)?;
+            #read
             #sdk::private::output(#name, #ident(#arguments).await)
         })
     };
@@ -77,7 +77,7 @@ fn implementation(
 
             fn execute(
                 #context: #sdk::ActivityContext,
-                input: #sdk::private::Payload,
+                #payload: #sdk::private::Payload,
             ) -> #sdk::BoxFuture<'static, #sdk::Result<#sdk::private::Payload>> {
                 #(#inside)*
                 async fn #ident(#parameters) -> #returned #body

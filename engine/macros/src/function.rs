@@ -152,6 +152,21 @@ impl<'a> Shape<'a> {
             .map_or_else(|| quote!(()), |input| input.owned.clone())
     }
 
+    /// The payload's name, where it is used.
+    pub(crate) fn payload(&self) -> TokenStream {
+        self.input
+            .as_ref()
+            .map_or_else(|| quote!(_), |_| quote!(input))
+    }
+
+    /// Reads the payload `input` as the input; one that nobody takes is not looked at.
+    pub(crate) fn read_input(&self, sdk: &TokenStream, of: &str) -> TokenStream {
+        self.input.as_ref().map_or_else(TokenStream::new, |input| {
+            let owned = &input.owned;
+            quote!(let input = #sdk::private::input::<#owned>(#of, &input)?;)
+        })
+    }
+
     /// What the body is called with: `cx` and `input` are there by these names, both owned.
     pub(crate) fn arguments(&self) -> TokenStream {
         let context = self.context.map(|parameter| match &*parameter.ty {

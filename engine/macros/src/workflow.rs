@@ -115,10 +115,10 @@ pub(crate) fn implementation(parts: &Implementation<'_>) -> TokenStream {
     let version = options.version();
     let (queues, owned, returned) = (&options.queues, shape.owned_input(), shape.returned);
     let value = quote_spanned!(returned.span()=> <#returned as #sdk::private::Returned>::Value);
-    let binding = shape.input.as_ref().map(|_| quote!(let input =));
+    let (payload, read) = (shape.payload(), shape.read_input(&sdk, name));
     let future = quote_spanned! {run.span()=>
         ::std::boxed::Box::pin(async move {
-            #binding #sdk::private::input::<#owned>(#name, &input)?;
+            #read
             #sdk::private::output(#name, #run)
         })
     };
@@ -132,7 +132,7 @@ pub(crate) fn implementation(parts: &Implementation<'_>) -> TokenStream {
 
             fn start(
                 cx: #sdk::Context,
-                input: #sdk::private::Payload,
+                #payload: #sdk::private::Payload,
             ) -> #sdk::BoxFuture<'static, #sdk::Result<#sdk::private::Payload>> {
                 #before
 

@@ -31,6 +31,14 @@ pub(crate) fn expand(options: &Options, mut block: ItemImpl) -> Result<TokenStre
     let shape = Shape::of(&signature, KIND)?;
     require_context(&shape, run.ident.span())?;
 
+    if let Some(init) = &init
+        && shape.input.is_none()
+        && !init.inputs.is_empty()
+    {
+        let text = "the method marked `#[run]` takes no input, so there is none to begin with";
+        return Err(Error::new_spanned(&init.inputs, text));
+    }
+
     let ty = &block.self_ty;
     let (method, arguments) = (&run.ident, shape.arguments());
     let run = match receiver {

@@ -55,6 +55,7 @@ mod json;
 #[doc(hidden)]
 pub mod private;
 mod retry;
+pub mod worker;
 mod workflow;
 
 pub use activity::{

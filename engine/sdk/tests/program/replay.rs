@@ -35,7 +35,7 @@ async fn busy(cx: Context, size: u64) -> Result<u64> {
     };
     let (even, kept) = join!(
         async {
-            if sum % 2 == 0 {
+            if sum.is_multiple_of(2) {
                 cx.run(part("even", sum)).await
             } else {
                 Ok(0)

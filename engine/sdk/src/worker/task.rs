@@ -1,0 +1,247 @@
+//! A task as a worker reads it.
+
+use std::time::Duration;
+
+use sagaline_core::{Payload, Timestamp};
+use sagaline_journal::{
+    Record,
+    wire::{ce_type, header},
+};
+
+use crate::ActivityInfo;
+
+/// An attempt to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// Where the answer goes.
+    pub(crate) address: Address,
+    pub(crate) info: ActivityInfo,
+    pub(crate) input: Payload,
+    /// After this it is void.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// All that an answer needs to know of its task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) task_id: String,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) token: Vec<u8>,
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+}
+
+/// Why a record is no task that could be run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// Its sender can be told.
+    Answerable(Box<Address>, String),
+    /// It does not even say where an answer would go.
+    Lost(String),
+}
+
+impl Task {
+    pub(crate) fn read(record: &Record) -> Result<Self, Unreadable> {
+        let address = Address::read(record).map_err(Unreadable::Lost)?;
+        match Self::read_for(record, address.clone()) {
+            Ok(task) => Ok(task),
+            Err(reason) => Err(Unreadable::Answerable(Box::new(address), reason)),
+        }
+    }
+
+    fn read_for(record: &Record, address: Address) -> Result<Self, String> {
+        let found = required(record, header::CE_TYPE)?;
+        if found != ce_type::ACTIVITY_TASK {
+            return Err(format!(
+                "{} is `{found}` where `{}` is expected",
+                header::CE_TYPE,
+                ce_type::ACTIVITY_TASK
+            ));
+        }
+        let start_to_close = optional(record, header::START_TO_CLOSE_MS)?
+            .map(|ms| number(header::START_TO_CLOSE_MS, ms));
+        let expires_at = optional(record, header::EXPIRES_AT)?
+            .map(instant)
+            .transpose()?;
+        let content_type = optional(record, header::CONTENT_TYPE)?.unwrap_or_default();
+        let info = ActivityInfo {
+            activity: required(record, header::ACTIVITY)?.to_owned(),
+            workflow: optional(record, header::WORKFLOW)?
+                .unwrap_or_default()
+                .to_owned(),
+            workflow_id: required(record, header::WORKFLOW_ID)?.to_owned(),
+            run_id: required(record, header::RUN_ID)?.to_owned(),
+            activity_id: number(header::ACTIVITY_ID, required(record, header::ACTIVITY_ID)?)?,
+            attempt: number(header::ATTEMPT, required(record, header::ATTEMPT)?)?,
+            idempotency_key: required(record, header::IDEMPOTENCY_KEY)?.to_owned(),
+            start_to_close: start_to_close.transpose()?.map(Duration::from_millis),
+        };
+        let input = Payload::new(content_type, record.value().unwrap_or_default());
+        Ok(Self {
+            address,
+            info,
+            input,
+            expires_at,
+        })
+    }
+}
+
+impl Address {
+    fn read(record: &Record) -> Result<Self, String> {
+        Ok(Self {
+            task_id: required(record, header::CE_ID)?.to_owned(),
+            key: record.key().map(<[u8]>::to_vec),
+            token: record
+                .header(header::TOKEN)
+                .ok_or_else(|| missing(header::TOKEN))?
+                .to_vec(),
+            topic: required(record, header::REPLY_TOPIC)?.to_owned(),
+            partition: number(
+                header::REPLY_PARTITION,
+                required(record, header::REPLY_PARTITION)?,
+            )?,
+        })
+    }
+}
+
+fn required<'a>(record: &'a Record, name: &str) -> Result<&'a str, String> {
+    optional(record, name)?.ok_or_else(|| missing(name))
+}
+
+fn optional<'a>(record: &'a Record, name: &str) -> Result<Option<&'a str>, String> {
+    let value = record.header(name).map(str::from_utf8).transpose();
+    value.map_err(|_| format!("header `{name}` is not UTF-8"))
+}
+
+fn missing(name: &str) -> String {
+    format!("header `{name}` is missing")
+}
+
+fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("header `{name}` is `{text}` where a number is expected"))
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    let instant =
+        parsed.map_err(|error| format!("header `{}` is `{text}`: {error}", header::EXPIRES_AT))?;
+    Ok(Timestamp::from_micros(instant.as_microsecond()))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A task of `activity`, with its headers changed so; an empty value takes one away.
+    pub(crate) fn task(activity: &str, offset: i64, changes: &[(&str, &str)]) -> Record {
+        let id = format!("r-1/{offset}/1");
+        let activity_id = offset.to_string();
+        let mut headers = vec![
+            (header::CE_TYPE, ce_type::ACTIVITY_TASK),
+            (header::CE_ID, &id),
+            (header::ACTIVITY, activity),
+            (header::WORKFLOW, "order"),
+            (header::WORKFLOW_ID, "o-1"),
+            (header::RUN_ID, "r-1"),
+            (header::ACTIVITY_ID, &activity_id),
+            (header::ATTEMPT, "1"),
+            (header::IDEMPOTENCY_KEY, "r-1/5"),
+            (header::TOKEN, "secret"),
+            (header::REPLY_TOPIC, "ns.results"),
+            (header::REPLY_PARTITION, "3"),
+            (header::START_TO_CLOSE_MS, "60000"),
+        ];
+        headers.retain(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        headers.extend(changes.iter().filter(|(_, value)| !value.is_empty()));
+        let mut record = Record::new(
+            "ns.tasks.default".into(),
+            0,
+            offset,
+            Timestamp::default(),
+            400,
+        )
+        .with_key(Some(b"o-1"))
+        .with_value(Some(b"\"x\""));
+        for (name, value) in headers {
+            record.push_header(name, Some(value.as_bytes()));
+        }
+        record
+    }
+
+    #[test]
+    fn a_task_is_read_with_all_it_says() {
+        let changes = [
+            (header::EXPIRES_AT, "2026-01-31T12:00:00.250Z"),
+            (header::ATTEMPT, "3"),
+        ];
+
+        let task = Task::read(&task("ship", 5, &changes)).unwrap();
+
+        assert_eq!(task.info.activity, "ship");
+        assert_eq!((task.info.activity_id, task.info.attempt), (5, 3));
+        assert_eq!(task.info.start_to_close, Some(Duration::from_secs(60)));
+        assert_eq!(
+            task.expires_at.unwrap().to_rfc3339(),
+            "2026-01-31T12:00:00.250Z"
+        );
+        assert_eq!(
+            (task.address.topic.as_str(), task.address.partition),
+            ("ns.results", 3)
+        );
+        assert_eq!(task.address.key.as_deref(), Some(&b"o-1"[..]));
+        assert_eq!(task.input, Payload::json(*b"\"x\""));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_task_is_named() {
+        for (name, value, reason) in [
+            (header::ACTIVITY, "", "header `sl-activity` is missing"),
+            (
+                header::ATTEMPT,
+                "two",
+                "header `sl-attempt` is `two` where a number is expected",
+            ),
+            (
+                header::CE_TYPE,
+                "other",
+                "ce_type is `other` where `sagaline.activity.task.v1` is expected",
+            ),
+        ] {
+            let Err(Unreadable::Answerable(address, found)) =
+                Task::read(&task("ship", 5, &[(name, value)]))
+            else {
+                panic!("{name} = {value} was read");
+            };
+            assert_eq!(
+                (address.task_id.as_str(), found.as_str()),
+                ("r-1/5/1", reason)
+            );
+        }
+        let Err(Unreadable::Answerable(_, reason)) =
+            Task::read(&task("ship", 5, &[(header::EXPIRES_AT, "soon")]))
+        else {
+            panic!("it was read");
+        };
+        assert!(
+            reason.starts_with("header `sl-expires-at` is `soon`: "),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn without_an_address_nobody_can_be_told() {
+        for name in [
+            header::TOKEN,
+            header::REPLY_TOPIC,
+            header::REPLY_PARTITION,
+            header::CE_ID,
+        ] {
+            let read = Task::read(&task("ship", 5, &[(name, "")]));
+            assert_eq!(
+                read,
+                Err(Unreadable::Lost(format!("header `{name}` is missing")))
+            );
+        }
+    }
+}
