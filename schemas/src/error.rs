@@ -31,7 +31,9 @@ impl fmt::Debug for Fingerprint {
 #[non_exhaustive]
 pub enum Error {
     /// The bytes are no Avro single object: no build of Sagaline wrote them.
-    #[error("{what} is no Avro single object: {bytes} bytes that do not begin with C3 01 and a fingerprint")]
+    #[error(
+        "{what} is no Avro single object: {bytes} bytes that do not begin with C3 01 and a fingerprint"
+    )]
     NotSingleObject {
         /// What it was to be.
         what: &'static str,
@@ -39,7 +41,9 @@ pub enum Error {
         bytes: usize,
     },
     /// The writer's schema is not known here: a newer build wrote the value. Upgrade this one.
-    #[error("{what} has the schema {fingerprint}, which this build does not know: a newer one wrote it")]
+    #[error(
+        "{what} has the schema {fingerprint}, which this build does not know: a newer one wrote it"
+    )]
     UnknownSchema {
         /// What it was to be.
         what: &'static str,

@@ -41,8 +41,13 @@ pub fn believe(last: i64, reports: &[Delivery]) -> Belief {
     let count = i64::try_from(reports.len()).expect("a batch has far fewer than 2^63 records");
     match previous - last {
         0 => Belief::ClaimAgain,
-        distance if distance == count => Belief::KnownValid { footer_offset: previous },
-        _ => Belief::MustRead { from: last + 1, footer_offset: previous },
+        distance if distance == count => Belief::KnownValid {
+            footer_offset: previous,
+        },
+        _ => Belief::MustRead {
+            from: last + 1,
+            footer_offset: previous,
+        },
     }
 }
 
@@ -52,7 +57,10 @@ mod tests {
 
     fn check(last: i64, offsets: &[Option<i64>], expect: Belief) {
         let report = |offset: &Option<i64>| match *offset {
-            Some(offset) => Delivery::At { offset, appended_at: None },
+            Some(offset) => Delivery::At {
+                offset,
+                appended_at: None,
+            },
             None => Delivery::Unknown,
         };
         let reports: Vec<Delivery> = offsets.iter().map(report).collect();
@@ -62,13 +70,31 @@ mod tests {
     #[test]
     fn a_batch_right_behind_the_last_place_is_valid() {
         check(7, &[Some(8)], Belief::KnownValid { footer_offset: 8 });
-        check(7, &[Some(8), Some(9), Some(10)], Belief::KnownValid { footer_offset: 10 });
+        check(
+            7,
+            &[Some(8), Some(9), Some(10)],
+            Belief::KnownValid { footer_offset: 10 },
+        );
     }
 
     #[test]
     fn a_batch_with_something_between_must_be_read() {
-        check(7, &[Some(9)], Belief::MustRead { from: 8, footer_offset: 9 });
-        check(7, &[Some(8), Some(10)], Belief::MustRead { from: 8, footer_offset: 10 });
+        check(
+            7,
+            &[Some(9)],
+            Belief::MustRead {
+                from: 8,
+                footer_offset: 9,
+            },
+        );
+        check(
+            7,
+            &[Some(8), Some(10)],
+            Belief::MustRead {
+                from: 8,
+                footer_offset: 10,
+            },
+        );
     }
 
     #[test]

@@ -24,10 +24,19 @@ impl BatchIndex {
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut numbers = text.split(|&byte| byte == b'/').map(number);
-        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+        match (
+            numbers.next(),
+            numbers.next(),
+            numbers.next(),
+            numbers.next(),
+        ) {
             (Some(epoch), Some(batch_no), Some(index), None) => {
                 let (epoch, batch_no, index) = (epoch?, batch_no?, index?);
-                (epoch > 0 && batch_no > 0).then_some(Self { epoch, batch_no, index })
+                (epoch > 0 && batch_no > 0).then_some(Self {
+                    epoch,
+                    batch_no,
+                    index,
+                })
             }
             _ => None,
         }
@@ -41,10 +50,14 @@ impl fmt::Display for BatchIndex {
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    let is_number = (1..=DIGITS_MAX).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let is_number =
+        (1..=DIGITS_MAX).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     let has_leading_zero = digits.len() > 1 && digits[0] == b'0';
-    (is_number && !has_leading_zero)
-        .then(|| digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+    (is_number && !has_leading_zero).then(|| {
+        digits
+            .iter()
+            .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
+    })
 }
 
 /// A journal record by its headers.
@@ -84,7 +97,11 @@ impl<'a> Header<'a> {
             _ => return None,
         };
         let at = BatchIndex::parse(record.header(wire::header::BATCH)?)?;
-        Some(Self::Batch { kind, at, footer: record.header(wire::header::FOOTER) })
+        Some(Self::Batch {
+            kind,
+            at,
+            footer: record.header(wire::header::FOOTER),
+        })
     }
 }
 
@@ -94,7 +111,11 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_is_written() {
-        let place = BatchIndex { epoch: 7, batch_no: 999_999_999_999_999_999, index: 0 };
+        let place = BatchIndex {
+            epoch: 7,
+            batch_no: 999_999_999_999_999_999,
+            index: 0,
+        };
 
         assert_eq!(place.to_string(), "7/999999999999999999/0");
         assert_eq!(BatchIndex::parse(place.to_string().as_bytes()), Some(place));
@@ -103,12 +124,15 @@ mod tests {
     #[test]
     fn whatever_else_a_language_takes_for_a_number_is_no_place() {
         for text in [
-            "", "1/2", "1/2/3/4", "1/2/", "/1/2", "+1/2/3", "-1/2/3", " 1/2/3", "1/2/3\n", "01/2/3", "1/2/0x3",
-            "1_0/2/3", "0/1/0", "1/0/0",
+            "", "1/2", "1/2/3/4", "1/2/", "/1/2", "+1/2/3", "-1/2/3", " 1/2/3", "1/2/3\n",
+            "01/2/3", "1/2/0x3", "1_0/2/3", "0/1/0", "1/0/0",
         ] {
             assert_eq!(BatchIndex::parse(text.as_bytes()), None, "{text:?}");
         }
-        assert_eq!(BatchIndex::parse("1/1000000000000000000/0".as_bytes()), None);
+        assert_eq!(
+            BatchIndex::parse("1/1000000000000000000/0".as_bytes()),
+            None
+        );
         assert_eq!(BatchIndex::parse("\u{0661}/2/3".as_bytes()), None);
     }
 }

@@ -18,7 +18,11 @@ pub struct Footing {
 
 impl Footing {
     /// Before the first record.
-    pub const START: Self = Self { offset: -1, epoch: 0, batch_no: 0 };
+    pub const START: Self = Self {
+        offset: -1,
+        epoch: 0,
+        batch_no: 0,
+    };
 }
 
 /// What a reader gives.
@@ -55,7 +59,11 @@ impl Batch {
     /// The place right after this batch.
     #[must_use]
     pub fn footing(&self) -> Footing {
-        Footing { offset: self.footer_offset, epoch: self.epoch, batch_no: self.batch_no }
+        Footing {
+            offset: self.footer_offset,
+            epoch: self.epoch,
+            batch_no: self.batch_no,
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 use sagaline_schemas::{self as schemas, Footer};
 
 use crate::{
-    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batch, BatchIndex, BatchKind, ClaimSeen, Entry, Error, ErrorKind, Footing,
-    Header, Item, Journaled, Record, Validity, Verdict,
+    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batch, BatchIndex, BatchKind, ClaimSeen, Entry, Error,
+    ErrorKind, Footing, Header, Item, Journaled, Record, Validity, Verdict,
 };
 
 /// Reads one partition of the journal.
@@ -93,10 +93,12 @@ impl JournalReader {
                 self.give_void(record, into);
                 Ok(())
             }
-            Some(Header::Batch { kind, at, footer }) => match footer.map(schemas::decode_footer).transpose() {
-                Ok(footer) => self.read_in_turn(InTurn { kind, at, footer }, record, into),
-                Err(error) => self.foreign_unless_ours(error, record, into),
-            },
+            Some(Header::Batch { kind, at, footer }) => {
+                match footer.map(schemas::decode_footer).transpose() {
+                    Ok(footer) => self.read_in_turn(InTurn { kind, at, footer }, record, into),
+                    Err(error) => self.foreign_unless_ours(error, record, into),
+                }
+            }
             None => {
                 self.foreign += 1;
                 self.give_void(record, into);
@@ -109,11 +111,17 @@ impl JournalReader {
     fn check_offset(&mut self, record: &Record) -> Result<(), Error> {
         match self.last_offset {
             None if record.offset != self.footing.offset + 1 => {
-                let text = format!("the record at offset {} is to be read first", self.footing.offset + 1);
+                let text = format!(
+                    "the record at offset {} is to be read first",
+                    self.footing.offset + 1
+                );
                 return Err(truncated(record, &text));
             }
             Some(last) if record.offset <= last => {
-                return Err(truncated(record, &format!("the record before it has offset {last}")));
+                return Err(truncated(
+                    record,
+                    &format!("the record before it has offset {last}"),
+                ));
             }
             _ => {}
         }
@@ -131,7 +139,12 @@ impl JournalReader {
             self.drop_open(into);
             self.stand_at(record.offset);
         }
-        into.push(Item::Claim(ClaimSeen { offset: record.offset, appended_at: record.timestamp, claim, valid }));
+        into.push(Item::Claim(ClaimSeen {
+            offset: record.offset,
+            appended_at: record.timestamp,
+            claim,
+            valid,
+        }));
         Ok(())
     }
 
@@ -169,7 +182,10 @@ impl JournalReader {
     fn close(&mut self, at: BatchIndex, footer: Footer) -> Result<Batch, Error> {
         let (first, last) = (&self.open[0].1, &self.open[self.open.len() - 1].1);
         if (footer.epoch, footer.batch_no) != (at.epoch, at.batch_no) {
-            let text = format!("footer of batch {}/{} in a record of {at}", footer.epoch, footer.batch_no);
+            let text = format!(
+                "footer of batch {}/{} in a record of {at}",
+                footer.epoch, footer.batch_no
+            );
             return Err(corrupt(last, "journal-corrupt", &text));
         }
         let mut batch = Batch {
@@ -185,7 +201,11 @@ impl JournalReader {
             if kind == BatchKind::Transition {
                 let decoded = schemas::decode_transition(record.value().unwrap_or_default());
                 let transition = decoded.map_err(|error| unreadable(&record, &error))?;
-                batch.transitions.push(Journaled { offset: record.offset, index, transition });
+                batch.transitions.push(Journaled {
+                    offset: record.offset,
+                    index,
+                    transition,
+                });
             }
         }
         self.open_bytes = 0;
@@ -196,7 +216,9 @@ impl JournalReader {
     fn keep(&mut self, kind: BatchKind, record: Record) -> Result<(), Error> {
         self.open_bytes += record.size();
         if self.open.len() >= BATCH_RECORDS_MAX as usize || self.open_bytes > BATCH_BYTES_MAX {
-            let text = format!("batch of more than {BATCH_RECORDS_MAX} records or {BATCH_BYTES_MAX} bytes");
+            let text = format!(
+                "batch of more than {BATCH_RECORDS_MAX} records or {BATCH_BYTES_MAX} bytes"
+            );
             return Err(corrupt(&record, "journal-corrupt", &text));
         }
         self.open.push((kind, record));
@@ -204,7 +226,11 @@ impl JournalReader {
     }
 
     fn stand_at(&mut self, offset: i64) {
-        self.footing = Footing { offset, epoch: self.validity.epoch(), batch_no: self.validity.batch_no() };
+        self.footing = Footing {
+            offset,
+            epoch: self.validity.epoch(),
+            batch_no: self.validity.batch_no(),
+        };
     }
 
     fn drop_open(&mut self, into: &mut Vec<Item>) {

@@ -17,7 +17,10 @@ const COUNT_BYTES_MAX: usize = 9;
 /// [`crate::ErrorKind::Invalid`]: an event alone is over a limit of the schemas.
 pub fn split(mut transition: Transition) -> Result<Vec<Transition>, Error> {
     let events = mem::take(&mut transition.events);
-    let mut sizer = Sizer { bare: transition, buffer: Vec::new() };
+    let mut sizer = Sizer {
+        bare: transition,
+        buffer: Vec::new(),
+    };
     let envelope = sizer.size(None)? + COUNT_BYTES_MAX;
 
     let mut parts = Vec::new();
@@ -25,7 +28,9 @@ pub fn split(mut transition: Transition) -> Result<Vec<Transition>, Error> {
     let mut bytes = envelope;
     for event in events {
         let (event, size) = sizer.measure(event, envelope)?;
-        if !part.is_empty() && (bytes + size > RECORD_BYTES_MAX || part.len() == schemas::SEQUENCE_MAX) {
+        if !part.is_empty()
+            && (bytes + size > RECORD_BYTES_MAX || part.len() == schemas::SEQUENCE_MAX)
+        {
             parts.push(sizer.part(mem::take(&mut part)));
             bytes = envelope;
         }
@@ -48,7 +53,11 @@ impl Sizer {
     /// Bytes that the event adds to a transition.
     fn measure(&mut self, event: Event, envelope: usize) -> Result<(Event, usize), Error> {
         let size = self.size(Some(event))?;
-        let event = self.bare.events.pop().expect("it was put there to be measured");
+        let event = self
+            .bare
+            .events
+            .pop()
+            .expect("it was put there to be measured");
         Ok((event, (size + COUNT_BYTES_MAX).saturating_sub(envelope)))
     }
 
@@ -60,7 +69,10 @@ impl Sizer {
     }
 
     fn part(&mut self, events: Vec<Event>) -> Transition {
-        let part = Transition { events, ..self.bare.clone() };
+        let part = Transition {
+            events,
+            ..self.bare.clone()
+        };
         if self.bare.run_id.is_some() {
             self.bare.first_seq += part.events.len() as u64;
         }

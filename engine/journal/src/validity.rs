@@ -60,12 +60,20 @@ pub struct Validity {
 
 impl Validity {
     /// Before the first record of the log.
-    pub const START: Self = Self { epoch: 0, batch_no: 0, open: 0 };
+    pub const START: Self = Self {
+        epoch: 0,
+        batch_no: 0,
+        open: 0,
+    };
 
     /// Right after the valid footer of this batch, or after a valid claim that follows it.
     #[must_use]
     pub const fn after(epoch: u64, batch_no: u64) -> Self {
-        Self { epoch, batch_no, open: 0 }
+        Self {
+            epoch,
+            batch_no,
+            open: 0,
+        }
     }
 
     /// Epoch of the last valid claim; 0 before the first.
@@ -135,11 +143,25 @@ mod tests {
     }
 
     fn record(epoch: u64, batch_no: u64, index: u64) -> Entry {
-        Entry::Record { at: BatchIndex { epoch, batch_no, index }, footer: None }
+        Entry::Record {
+            at: BatchIndex {
+                epoch,
+                batch_no,
+                index,
+            },
+            footer: None,
+        }
     }
 
     fn footer(epoch: u64, batch_no: u64, index: u64, count: u32) -> Entry {
-        Entry::Record { at: BatchIndex { epoch, batch_no, index }, footer: Some(count) }
+        Entry::Record {
+            at: BatchIndex {
+                epoch,
+                batch_no,
+                index,
+            },
+            footer: Some(count),
+        }
     }
 
     fn check(log: &[Entry], expect: &[Verdict]) {
@@ -152,17 +174,26 @@ mod tests {
 
     #[test]
     fn a_batch_counts_once_its_footer_is_there() {
-        check(&[claim(1), record(1, 1, 0), footer(1, 1, 1, 2)], &[Claimed, Begun, Valid { count: 2 }]);
+        check(
+            &[claim(1), record(1, 1, 0), footer(1, 1, 1, 2)],
+            &[Claimed, Begun, Valid { count: 2 }],
+        );
     }
 
     #[test]
     fn a_record_before_its_claim_is_ignored() {
-        check(&[footer(1, 1, 0, 1), claim(1), footer(2, 1, 0, 1), claim(2)], &[Ignored, Claimed, Ignored, Claimed]);
+        check(
+            &[footer(1, 1, 0, 1), claim(1), footer(2, 1, 0, 1), claim(2)],
+            &[Ignored, Claimed, Ignored, Claimed],
+        );
     }
 
     #[test]
     fn only_the_next_epoch_claims() {
-        check(&[claim(2), claim(1), claim(1), claim(3), claim(2)], &[Ignored, Claimed, Ignored, Ignored, Claimed]);
+        check(
+            &[claim(2), claim(1), claim(1), claim(3), claim(2)],
+            &[Ignored, Claimed, Ignored, Ignored, Claimed],
+        );
     }
 
     #[test]
@@ -171,28 +202,48 @@ mod tests {
             &[claim(1), record(1, 1, 0), claim(1), footer(1, 1, 1, 2)],
             &[Claimed, Begun, Ignored, Valid { count: 2 }],
         );
-        check(&[claim(1), record(1, 1, 0), claim(2), footer(1, 1, 1, 2)], &[Claimed, Begun, Claimed, Ignored]);
+        check(
+            &[claim(1), record(1, 1, 0), claim(2), footer(1, 1, 1, 2)],
+            &[Claimed, Begun, Claimed, Ignored],
+        );
     }
 
     #[test]
     fn a_zombie_s_records_between_those_of_a_batch_are_ignored() {
         check(
-            &[claim(1), claim(2), record(2, 1, 0), footer(1, 1, 0, 1), footer(2, 1, 1, 2)],
+            &[
+                claim(1),
+                claim(2),
+                record(2, 1, 0),
+                footer(1, 1, 0, 1),
+                footer(2, 1, 1, 2),
+            ],
             &[Claimed, Claimed, Begun, Ignored, Valid { count: 2 }],
         );
     }
 
     #[test]
     fn a_lost_record_voids_its_batch() {
-        check(&[claim(1), record(1, 1, 0), footer(1, 1, 2, 3)], &[Claimed, Begun, Broken]);
+        check(
+            &[claim(1), record(1, 1, 0), footer(1, 1, 2, 3)],
+            &[Claimed, Begun, Broken],
+        );
         check(&[claim(1), footer(1, 1, 1, 2)], &[Claimed, Broken]);
-        check(&[claim(1), record(1, 1, 0), footer(1, 1, 1, 3)], &[Claimed, Begun, Broken]);
+        check(
+            &[claim(1), record(1, 1, 0), footer(1, 1, 1, 3)],
+            &[Claimed, Begun, Broken],
+        );
     }
 
     #[test]
     fn a_batch_that_begins_again_counts_from_there() {
         check(
-            &[claim(1), record(1, 1, 0), record(1, 1, 1), footer(1, 1, 0, 1)],
+            &[
+                claim(1),
+                record(1, 1, 0),
+                record(1, 1, 1),
+                footer(1, 1, 0, 1),
+            ],
             &[Claimed, Begun, Continued, Valid { count: 1 }],
         );
     }
@@ -200,14 +251,29 @@ mod tests {
     #[test]
     fn a_batch_number_counts_once_and_none_is_left_out() {
         check(
-            &[claim(1), footer(1, 1, 0, 1), footer(1, 1, 0, 1), footer(1, 3, 0, 1), footer(1, 2, 0, 1)],
-            &[Claimed, Valid { count: 1 }, Ignored, Ignored, Valid { count: 1 }],
+            &[
+                claim(1),
+                footer(1, 1, 0, 1),
+                footer(1, 1, 0, 1),
+                footer(1, 3, 0, 1),
+                footer(1, 2, 0, 1),
+            ],
+            &[
+                Claimed,
+                Valid { count: 1 },
+                Ignored,
+                Ignored,
+                Valid { count: 1 },
+            ],
         );
     }
 
     #[test]
     fn a_footer_that_counts_nothing_is_void() {
-        check(&[claim(1), footer(1, 1, 0, 0), footer(1, 1, 5, 0)], &[Claimed, Broken, Broken]);
+        check(
+            &[claim(1), footer(1, 1, 0, 0), footer(1, 1, 5, 0)],
+            &[Claimed, Broken, Broken],
+        );
     }
 
     #[test]

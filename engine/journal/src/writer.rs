@@ -34,12 +34,17 @@ impl EncodedTransition {
     /// [`ErrorKind::Invalid`]: an event alone is over a limit of the schemas. `into` is then as before.
     pub fn append(transition: &Transition, into: &mut Vec<Self>) -> Result<(), Error> {
         match Self::encode(transition) {
-            Ok(encoded) if encoded.value.len() <= RECORD_BYTES_MAX || transition.events.len() <= 1 => {
+            Ok(encoded)
+                if encoded.value.len() <= RECORD_BYTES_MAX || transition.events.len() <= 1 =>
+            {
                 into.push(encoded)
             }
             Err(error) if transition.events.len() <= 1 => return Err(error),
             _ => {
-                let parts = split(transition.clone())?.iter().map(Self::encode).collect::<Result<Vec<_>, _>>()?;
+                let parts = split(transition.clone())?
+                    .iter()
+                    .map(Self::encode)
+                    .collect::<Result<Vec<_>, _>>()?;
                 into.extend(parts);
             }
         }
@@ -55,7 +60,10 @@ impl EncodedTransition {
     fn encode(transition: &Transition) -> Result<Self, Error> {
         let mut value = Vec::with_capacity(512);
         schemas::encode_transition(transition, &mut value).map_err(unencodable)?;
-        let key = transition.workflow_id.as_ref().map(|id| id.as_str().as_bytes().to_vec());
+        let key = transition
+            .workflow_id
+            .as_ref()
+            .map(|id| id.as_str().as_bytes().to_vec());
         Ok(Self { key, value })
     }
 }
@@ -91,7 +99,11 @@ impl JournalWriter {
     /// # Errors
     /// [`ErrorKind::Invalid`]: more than [`BATCH_RECORDS_MAX`] or [`BATCH_BYTES_MAX`], or a footer over a limit of the
     /// schemas.
-    pub fn batch(&self, transitions: Vec<EncodedTransition>, mut footer: Footer) -> Result<Vec<NewRecord>, Error> {
+    pub fn batch(
+        &self,
+        transitions: Vec<EncodedTransition>,
+        mut footer: Footer,
+    ) -> Result<Vec<NewRecord>, Error> {
         footer.count = count(transitions.len())?;
         let mut encoded_footer = Vec::new();
         schemas::encode_footer(&footer, &mut encoded_footer).map_err(unencodable)?;
@@ -102,7 +114,9 @@ impl JournalWriter {
         }
         let bytes: usize = records.iter().map(NewRecord::size).sum();
         if bytes > BATCH_BYTES_MAX {
-            return Err(too_large(format!("a batch of {bytes} bytes: at most {BATCH_BYTES_MAX} are written")));
+            return Err(too_large(format!(
+                "a batch of {bytes} bytes: at most {BATCH_BYTES_MAX} are written"
+            )));
         }
         Ok(records)
     }
@@ -118,8 +132,18 @@ impl JournalWriter {
         records.collect()
     }
 
-    fn place(&self, mut record: NewRecord, kind: &'static str, footer: &Footer, index: u64) -> NewRecord {
-        let at = BatchIndex { epoch: footer.epoch, batch_no: footer.batch_no, index };
+    fn place(
+        &self,
+        mut record: NewRecord,
+        kind: &'static str,
+        footer: &Footer,
+        index: u64,
+    ) -> NewRecord {
+        let at = BatchIndex {
+            epoch: footer.epoch,
+            batch_no: footer.batch_no,
+            index,
+        };
         record.push_header(wire::header::KIND, kind);
         record.push_header(wire::header::BATCH, at.to_string());
         record
@@ -127,14 +151,22 @@ impl JournalWriter {
 
     fn record(&self, key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> NewRecord {
         let headers = Vec::with_capacity(3);
-        NewRecord { topic: self.topic.clone(), partition: self.partition, key, value, headers }
+        NewRecord {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            key,
+            value,
+            headers,
+        }
     }
 }
 
 fn count(transitions: usize) -> Result<u32, Error> {
     match u32::try_from(transitions.max(1)) {
         Ok(count) if count <= BATCH_RECORDS_MAX => Ok(count),
-        _ => Err(too_large(format!("a batch of {transitions} records: at most {BATCH_RECORDS_MAX} are written"))),
+        _ => Err(too_large(format!(
+            "a batch of {transitions} records: at most {BATCH_RECORDS_MAX} are written"
+        ))),
     }
 }
 

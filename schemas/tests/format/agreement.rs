@@ -11,7 +11,10 @@ fn check<'de, T: Deserialize<'de>>(name: &str, avsc: &str) {
     let schema = schema_shape::lines(name, avsc);
 
     let missing_in = |there: &[String], here: &[String]| {
-        here.iter().filter(|line| !there.contains(line)).map(|line| format!("\n  {line}")).collect::<String>()
+        here.iter()
+            .filter(|line| !there.contains(line))
+            .map(|line| format!("\n  {line}"))
+            .collect::<String>()
     };
     let (not_in_schema, not_in_rust) = (missing_in(&schema, &rust), missing_in(&rust, &schema));
 
@@ -19,9 +22,18 @@ fn check<'de, T: Deserialize<'de>>(name: &str, avsc: &str) {
         not_in_schema.is_empty(),
         "in Rust, but not in the schema:{not_in_schema}\nin the schema, but not in Rust:{not_in_rust}"
     );
-    assert!(not_in_rust.is_empty(), "in the schema, but not in Rust:{not_in_rust}");
-    let moved = rust.iter().zip(&schema).find(|(rust, schema)| rust != schema);
-    assert_eq!(moved, None, "fields have the same order in both, or encoding is slow: (Rust, schema)");
+    assert!(
+        not_in_rust.is_empty(),
+        "in the schema, but not in Rust:{not_in_rust}"
+    );
+    let moved = rust
+        .iter()
+        .zip(&schema)
+        .find(|(rust, schema)| rust != schema);
+    assert_eq!(
+        moved, None,
+        "fields have the same order in both, or encoding is slow: (Rust, schema)"
+    );
 }
 
 #[test]

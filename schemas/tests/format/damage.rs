@@ -1,8 +1,8 @@
 //! Bytes that nobody of ours wrote, or that were damaged, are refused: no panic, no memory beyond the limits.
 
 use sagaline_schemas::{
-    Error, SEQUENCE_MAX, VALUE_BYTES_MAX, decode_claim, decode_footer, decode_transition, encode_claim, encode_footer,
-    encode_transition,
+    Error, SEQUENCE_MAX, VALUE_BYTES_MAX, decode_claim, decode_footer, decode_transition,
+    encode_claim, encode_footer, encode_transition,
 };
 
 use crate::{random::Random, samples};
@@ -21,7 +21,11 @@ fn values() -> Vec<Vec<u8>> {
 }
 
 fn decode_as_everything(value: &[u8]) -> [Option<Error>; 3] {
-    [decode_claim(value).err(), decode_footer(value).err(), decode_transition(value).err()]
+    [
+        decode_claim(value).err(),
+        decode_footer(value).err(),
+        decode_transition(value).err(),
+    ]
 }
 
 #[test]
@@ -29,7 +33,11 @@ fn a_value_cut_anywhere_is_refused() {
     for value in values() {
         for length in 0..value.len() {
             let errors = decode_as_everything(&value[..length]);
-            assert!(errors.iter().all(Option::is_some), "{length} of {} bytes were taken: {value:02x?}", value.len());
+            assert!(
+                errors.iter().all(Option::is_some),
+                "{length} of {} bytes were taken: {value:02x?}",
+                value.len()
+            );
         }
     }
 }
@@ -38,7 +46,10 @@ fn a_value_cut_anywhere_is_refused() {
 fn a_value_with_bytes_behind_it_is_refused() {
     for mut value in values() {
         value.push(0);
-        assert!(decode_as_everything(&value).iter().all(Option::is_some), "{value:02x?}");
+        assert!(
+            decode_as_everything(&value).iter().all(Option::is_some),
+            "{value:02x?}"
+        );
     }
 }
 
@@ -63,7 +74,10 @@ fn random_bytes_behind_a_true_header_do_no_harm() {
     for value in values() {
         for _ in 0..500 {
             let mut bytes = value[..10].to_vec();
-            bytes.extend((0..random.below(200)).map(|_| (random.next() >> random.below(56)).to_le_bytes()[0]));
+            bytes.extend(
+                (0..random.below(200))
+                    .map(|_| (random.next() >> random.below(56)).to_le_bytes()[0]),
+            );
             let _refused_or_another_value = decode_as_everything(&bytes);
         }
     }
@@ -80,7 +94,9 @@ fn bytes_without_the_header_are_not_ours() {
     ] {
         let errors = decode_as_everything(bytes);
         assert!(
-            errors.iter().all(|error| matches!(error, Some(Error::NotSingleObject { .. }))),
+            errors
+                .iter()
+                .all(|error| matches!(error, Some(Error::NotSingleObject { .. }))),
             "{bytes:02x?}: {errors:?}"
         );
     }
@@ -88,7 +104,9 @@ fn bytes_without_the_header_are_not_ours() {
 
 #[test]
 fn a_schema_of_a_newer_build_is_named() {
-    let value = [0xC3, 0x01, 0xEF, 0xCD, 0xAB, 0x89, 0x67, 0x45, 0x23, 0x01, 0x00];
+    let value = [
+        0xC3, 0x01, 0xEF, 0xCD, 0xAB, 0x89, 0x67, 0x45, 0x23, 0x01, 0x00,
+    ];
 
     let [_, _, error] = decode_as_everything(&value);
 
@@ -98,10 +116,14 @@ fn a_schema_of_a_newer_build_is_named() {
 
 #[test]
 fn a_value_of_another_kind_is_an_unknown_schema() {
-    let [claim, footer, transition] = <[Vec<u8>; 3]>::try_from(values().drain(..3).collect::<Vec<_>>()).unwrap();
+    let [claim, footer, transition] =
+        <[Vec<u8>; 3]>::try_from(values().drain(..3).collect::<Vec<_>>()).unwrap();
     for (decoded, value) in [(1, claim), (2, footer), (0, transition)] {
         let errors = decode_as_everything(&value);
-        assert!(matches!(errors[decoded], Some(Error::UnknownSchema { .. })), "{errors:?}");
+        assert!(
+            matches!(errors[decoded], Some(Error::UnknownSchema { .. })),
+            "{errors:?}"
+        );
     }
 }
 
@@ -112,7 +134,11 @@ fn lists_that_are_too_long_are_refused_before_they_take_memory() {
     transition.events.clear();
     let mut value = Vec::new();
     encode_transition(&transition, &mut value).unwrap();
-    assert_eq!(value.pop(), Some(0), "the empty list of events is the last byte");
+    assert_eq!(
+        value.pop(),
+        Some(0),
+        "the empty list of events is the last byte"
+    );
 
     let canceled = [vec![6], vec![0]].concat();
     let claimed = [value.clone(), long(1 << 62), canceled.clone()].concat();
@@ -120,7 +146,10 @@ fn lists_that_are_too_long_are_refused_before_they_take_memory() {
 
     for value in [claimed, many] {
         let error = decode_transition(&value).unwrap_err();
-        assert!(matches!(&error, Error::Malformed { reason, .. } if reason.contains("max sequence size")), "{error}");
+        assert!(
+            matches!(&error, Error::Malformed { reason, .. } if reason.contains("max sequence size")),
+            "{error}"
+        );
     }
 }
 
@@ -157,8 +186,14 @@ fn a_value_over_the_limit_is_neither_read_nor_written() {
     let mut claim = samples::claim();
     claim.build = "b".repeat(VALUE_BYTES_MAX);
 
-    assert!(matches!(encode_claim(&claim, &mut Vec::new()), Err(Error::TooLarge { .. })));
-    assert!(matches!(decode_claim(&vec![0; VALUE_BYTES_MAX + 1]), Err(Error::TooLarge { .. })));
+    assert!(matches!(
+        encode_claim(&claim, &mut Vec::new()),
+        Err(Error::TooLarge { .. })
+    ));
+    assert!(matches!(
+        decode_claim(&vec![0; VALUE_BYTES_MAX + 1]),
+        Err(Error::TooLarge { .. })
+    ));
 }
 
 fn long(number: i64) -> Vec<u8> {

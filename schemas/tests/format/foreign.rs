@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use apache_avro::{
-    Schema, rabin::Rabin, reader::datum::GenericDatumReader, types::Value, writer::datum::GenericDatumWriter,
+    Schema, rabin::Rabin, reader::datum::GenericDatumReader, types::Value,
+    writer::datum::GenericDatumWriter,
 };
 use sagaline_schemas::{
-    CLAIM_AVSC, Error, FOOTER_AVSC, TRANSITION_AVSC, decode_claim, decode_footer, decode_transition, encode_claim,
-    encode_footer, encode_transition,
+    CLAIM_AVSC, Error, FOOTER_AVSC, TRANSITION_AVSC, decode_claim, decode_footer,
+    decode_transition, encode_claim, encode_footer, encode_transition,
 };
 
 use crate::{random::Random, samples};
@@ -23,20 +24,40 @@ impl Foreign {
     /// Logical types have no part in a fingerprint: the specification's canonical form of an annotated `long` is `"long"`.
     /// apache-avro leaves `{"type":"long"}` there, so it is given the schema without them.
     fn new(avsc: &str) -> Self {
-        let plain = avsc.replace(r#"{"type": "long", "logicalType": "timestamp-micros"}"#, r#""long""#);
-        assert!(!plain.contains("logicalType"), "an annotation is written in another way");
-        let fingerprint = Schema::parse_str(&plain).unwrap().fingerprint::<Rabin>().bytes;
-        Self { schema: Schema::parse_str(avsc).unwrap(), fingerprint }
+        let plain = avsc.replace(
+            r#"{"type": "long", "logicalType": "timestamp-micros"}"#,
+            r#""long""#,
+        );
+        assert!(
+            !plain.contains("logicalType"),
+            "an annotation is written in another way"
+        );
+        let fingerprint = Schema::parse_str(&plain)
+            .unwrap()
+            .fingerprint::<Rabin>()
+            .bytes;
+        Self {
+            schema: Schema::parse_str(avsc).unwrap(),
+            fingerprint,
+        }
     }
 
     fn read(&self, mut datum: &[u8]) -> Value {
-        let value = GenericDatumReader::builder(&self.schema).build().unwrap().read_value(&mut datum).unwrap();
+        let value = GenericDatumReader::builder(&self.schema)
+            .build()
+            .unwrap()
+            .read_value(&mut datum)
+            .unwrap();
         assert!(datum.is_empty(), "{} bytes are left over", datum.len());
         value
     }
 
     fn write(&self, value: Value) -> Vec<u8> {
-        GenericDatumWriter::builder(&self.schema).build().unwrap().write_value_to_vec(value).unwrap()
+        GenericDatumWriter::builder(&self.schema)
+            .build()
+            .unwrap()
+            .write_value_to_vec(value)
+            .unwrap()
     }
 
     fn check(&self, value: &[u8]) {
@@ -77,7 +98,10 @@ fn another_reader_sees_fields_by_their_names() {
 
     assert_eq!(fields["batch_no"], Value::Long(1_234));
     assert_eq!(fields["now"], Value::TimestampMicros(1_790_000_001_500_000));
-    assert_eq!(fields["digest"], Value::Long(0xFEDC_BA98_7654_3210_u64.cast_signed()));
+    assert_eq!(
+        fields["digest"],
+        Value::Long(0xFEDC_BA98_7654_3210_u64.cast_signed())
+    );
 }
 
 #[test]
@@ -89,7 +113,8 @@ fn any_value_of_the_schema_passes_through_us_unchanged() {
         decode_footer(value).and_then(|footer| encoded(|into| encode_footer(&footer, into)))
     });
     passes_unchanged(TRANSITION_AVSC, |value| {
-        decode_transition(value).and_then(|transition| encoded(|into| encode_transition(&transition, into)))
+        decode_transition(value)
+            .and_then(|transition| encoded(|into| encode_transition(&transition, into)))
     });
 }
 
@@ -117,7 +142,10 @@ struct Values<'a> {
 
 impl<'a> Values<'a> {
     fn new(schema: &'a Schema, seed: u64) -> Self {
-        let mut values = Self { named: BTreeMap::new(), random: Random(seed) };
+        let mut values = Self {
+            named: BTreeMap::new(),
+            random: Random(seed),
+        };
         values.collect_names(schema);
         values
     }
@@ -127,8 +155,14 @@ impl<'a> Values<'a> {
             self.named.entry(name.to_string()).or_insert(schema);
         }
         match schema {
-            Schema::Record(record) => record.fields.iter().for_each(|field| self.collect_names(&field.schema)),
-            Schema::Union(union) => union.variants().iter().for_each(|variant| self.collect_names(variant)),
+            Schema::Record(record) => record
+                .fields
+                .iter()
+                .for_each(|field| self.collect_names(&field.schema)),
+            Schema::Union(union) => union
+                .variants()
+                .iter()
+                .for_each(|variant| self.collect_names(variant)),
             Schema::Array(array) => self.collect_names(&array.items),
             _ => {}
         }
@@ -150,23 +184,34 @@ impl<'a> Values<'a> {
                 self.random.below(1 << 48)
             )),
             Schema::String => Value::String("t\u{e9}xt".repeat(self.random.below(4))),
-            Schema::Bytes => {
-                Value::Bytes((0..self.random.below(80)).map(|_| self.random.next().to_le_bytes()[0]).collect())
-            }
-            Schema::Array(array) => {
-                Value::Array((0..self.random.below(4)).map(|_| self.any(field, &array.items)).collect())
-            }
+            Schema::Bytes => Value::Bytes(
+                (0..self.random.below(80))
+                    .map(|_| self.random.next().to_le_bytes()[0])
+                    .collect(),
+            ),
+            Schema::Array(array) => Value::Array(
+                (0..self.random.below(4))
+                    .map(|_| self.any(field, &array.items))
+                    .collect(),
+            ),
             Schema::Enum(symbols) => {
                 let at = self.random.below(symbols.symbols.len());
                 Value::Enum(u32::try_from(at).unwrap(), symbols.symbols[at].clone())
             }
             Schema::Union(union) => {
                 let at = self.random.below(union.variants().len());
-                Value::Union(u32::try_from(at).unwrap(), Box::new(self.any(field, &union.variants()[at])))
+                Value::Union(
+                    u32::try_from(at).unwrap(),
+                    Box::new(self.any(field, &union.variants()[at])),
+                )
             }
             Schema::Record(record) => {
                 let fields = record.fields.iter();
-                Value::Record(fields.map(|field| (field.name.clone(), self.any(&field.name, &field.schema))).collect())
+                Value::Record(
+                    fields
+                        .map(|field| (field.name.clone(), self.any(&field.name, &field.schema)))
+                        .collect(),
+                )
             }
             Schema::Ref { name } => self.any(field, self.named[&name.to_string()]),
             other => panic!("no schema of ours has a {other:?}"),

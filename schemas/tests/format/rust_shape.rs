@@ -58,8 +58,13 @@ fn describe<'de, T: Deserialize<'de>>(name: &str, path: &mut Vec<usize>, lines: 
 
 fn ask<'de, T: Deserialize<'de>>(path: &[usize]) -> Question {
     let noted = RefCell::new(None);
-    let _stopped = T::deserialize(Probe { path, noted: &noted });
-    noted.into_inner().unwrap_or_else(|| panic!("nothing is asked for at {path:?}"))
+    let _stopped = T::deserialize(Probe {
+        path,
+        noted: &noted,
+    });
+    noted
+        .into_inner()
+        .unwrap_or_else(|| panic!("nothing is asked for at {path:?}"))
 }
 
 #[derive(Clone, Copy)]
@@ -108,7 +113,11 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor.visit_some(self.step(Question::Option)?.1)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -123,7 +132,10 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let (step, probe) = self.step(Question::Struct(fields))?;
-        visitor.visit_map(Field { name: fields[step], probe })
+        visitor.visit_map(Field {
+            name: fields[step],
+            probe,
+        })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -133,7 +145,10 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let (step, probe) = self.step(Question::Enum(variants))?;
-        visitor.visit_enum(Field { name: variants[step], probe })
+        visitor.visit_enum(Field {
+            name: variants[step],
+            probe,
+        })
     }
 
     serde::forward_to_deserialize_any! { unit_struct tuple tuple_struct map }
@@ -144,7 +159,10 @@ struct Below<'a>(Probe<'a>);
 impl<'de> SeqAccess<'de> for Below<'_> {
     type Error = Error;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
         seed.deserialize(self.0).map(Some)
     }
 }
@@ -158,7 +176,10 @@ struct Field<'a> {
 impl<'de> MapAccess<'de> for Field<'_> {
     type Error = Error;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
         seed.deserialize(StrDeserializer::new(self.name)).map(Some)
     }
 
@@ -171,8 +192,12 @@ impl<'de, 'a> EnumAccess<'de> for Field<'a> {
     type Error = Error;
     type Variant = Below<'a>;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Below<'a>), Error> {
-        seed.deserialize(StrDeserializer::new(self.name)).map(|variant| (variant, Below(self.probe)))
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Below<'a>), Error> {
+        seed.deserialize(StrDeserializer::new(self.name))
+            .map(|variant| (variant, Below(self.probe)))
     }
 }
 
@@ -191,7 +216,11 @@ impl<'de> VariantAccess<'de> for Below<'_> {
         Err(Error::custom("a variant of a union holds one record"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Error> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
         Err(Error::custom("a variant of a union holds one record"))
     }
 }

@@ -8,7 +8,10 @@ use serde_json::Value;
 /// `Transition.events[] WorkflowStarted.trace?.parent: string`.
 pub(crate) fn lines(name: &str, avsc: &str) -> Vec<String> {
     let schema: Value = serde_json::from_str(avsc).unwrap();
-    let mut walk = Walk { named: BTreeMap::new(), lines: Vec::new() };
+    let mut walk = Walk {
+        named: BTreeMap::new(),
+        lines: Vec::new(),
+    };
     walk.describe(name, &schema);
     walk.lines
 }
@@ -48,7 +51,8 @@ impl<'a> Walk<'a> {
             "array" => self.describe(&format!("{at}[]"), &schema["items"]),
             "enum" => {
                 for symbol in schema["symbols"].as_array().unwrap() {
-                    self.lines.push(format!("{at} {}: symbol", symbol.as_str().unwrap()));
+                    self.lines
+                        .push(format!("{at} {}: symbol", symbol.as_str().unwrap()));
                 }
             }
             primitive => self.lines.push(format!("{at}: {primitive}")),
@@ -79,8 +83,9 @@ impl<'a> Walk<'a> {
             [null, some] if null == "null" => self.describe(&format!("{at}?"), some),
             _ => {
                 for branch in branches {
-                    let name =
-                        branch["name"].as_str().unwrap_or_else(|| panic!("{at}: a union is of records: {branch}"));
+                    let name = branch["name"]
+                        .as_str()
+                        .unwrap_or_else(|| panic!("{at}: a union is of records: {branch}"));
                     self.describe(&format!("{at} {name}"), branch);
                 }
             }
@@ -89,11 +94,17 @@ impl<'a> Walk<'a> {
 }
 
 fn is_nullable(schema: &Value) -> bool {
-    schema.as_array().is_some_and(|branches| branches.first().is_some_and(|first| first == "null"))
+    schema
+        .as_array()
+        .is_some_and(|branches| branches.first().is_some_and(|first| first == "null"))
 }
 
 /// Of a number, or a number or null: its logical type, if it has one.
 fn logical_type_of_long(schema: &Value) -> Option<Option<&str>> {
-    let schema = if is_nullable(schema) { &schema[1] } else { schema };
+    let schema = if is_nullable(schema) {
+        &schema[1]
+    } else {
+        schema
+    };
     (schema == "long" || schema["type"] == "long").then(|| schema["logicalType"].as_str())
 }

@@ -56,8 +56,19 @@ pub(crate) fn search(rules: &Rules, limits: &Limits) -> Result<Explored, Box<Fou
     while let Some((world, at)) = open.pop() {
         explored.states += 1;
         let next = check::state(logs.seen(world.log), &world)
-            .and_then(|()| Steps { rules, limits, logs: &mut logs }.from(&world))
-            .map_err(|violation| Found { violation, trail: trail.to(at), log: logs.specs(world.log) })?;
+            .and_then(|()| {
+                Steps {
+                    rules,
+                    limits,
+                    logs: &mut logs,
+                }
+                .from(&world)
+            })
+            .map_err(|violation| Found {
+                violation,
+                trail: trail.to(at),
+                log: logs.specs(world.log),
+            })?;
         for (step, world) in next {
             explored.beliefs += u64::from(matches!(step, Step::Believe { .. }));
             if known.insert(hash(&world)) {
@@ -90,10 +101,22 @@ impl Trail {
 
 /// One random schedule; gives how often an owner believed.
 pub(crate) fn walk(rules: &Rules, limits: &Limits, seed: u64) -> Result<u64, Box<Found>> {
-    let mut walk = Walk { logs: Logs::new(rules.reading), world: World::new(limits), trail: Vec::new() };
+    let mut walk = Walk {
+        logs: Logs::new(rules.reading),
+        world: World::new(limits),
+        trail: Vec::new(),
+    };
     match walk.go(rules, limits, &mut Random(seed)) {
-        Ok(()) => Ok(walk.trail.iter().filter(|step| matches!(step, Step::Believe { .. })).count() as u64),
-        Err(violation) => Err(Box::new(Found { violation, log: walk.logs.specs(walk.world.log), trail: walk.trail })),
+        Ok(()) => Ok(walk
+            .trail
+            .iter()
+            .filter(|step| matches!(step, Step::Believe { .. }))
+            .count() as u64),
+        Err(violation) => Err(Box::new(Found {
+            violation,
+            log: walk.logs.specs(walk.world.log),
+            trail: walk.trail,
+        })),
     }
 }
 
@@ -106,7 +129,12 @@ struct Walk {
 impl Walk {
     fn go(&mut self, rules: &Rules, limits: &Limits, random: &mut Random) -> Result<(), Violation> {
         for _ in 0..limits.steps {
-            let mut next = Steps { rules, limits, logs: &mut self.logs }.from(&self.world)?;
+            let mut next = Steps {
+                rules,
+                limits,
+                logs: &mut self.logs,
+            }
+            .from(&self.world)?;
             if next.is_empty() {
                 break;
             }

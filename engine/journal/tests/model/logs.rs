@@ -69,8 +69,19 @@ impl Logs {
             Reading::Ours => Reader::Ours(JournalReader::new()),
             other => Reader::Other(Misreader::after(other, 0, 0)),
         };
-        let empty = Node { before: LogId::EMPTY, spec: None, records: 0, seen: Seen::default(), readers: vec![reader] };
-        Self { reading, nodes: vec![empty], children: HashMap::new(), records: Records::new() }
+        let empty = Node {
+            before: LogId::EMPTY,
+            spec: None,
+            records: 0,
+            seen: Seen::default(),
+            readers: vec![reader],
+        };
+        Self {
+            reading,
+            nodes: vec![empty],
+            children: HashMap::new(),
+            records: Records::new(),
+        }
     }
 
     /// Number of records, which is the offset of the next.
@@ -114,7 +125,12 @@ impl Logs {
     }
 
     /// What an owner finds that reads the records behind `footing` up to an offset.
-    pub(crate) fn read_behind(&mut self, log: LogId, footing: Footing, to: i64) -> Result<Vec<Given>, Violation> {
+    pub(crate) fn read_behind(
+        &mut self,
+        log: LogId,
+        footing: Footing,
+        to: i64,
+    ) -> Result<Vec<Given>, Violation> {
         let mut reader = Reader::Ours(JournalReader::after(footing));
         let mut given = Vec::new();
         for (offset, spec) in (0..).zip(self.specs(log)) {
@@ -130,7 +146,11 @@ impl Logs {
     }
 
     fn read_one_more(&mut self, log: LogId, spec: Spec) -> Result<Node, Violation> {
-        let (offset, mut seen, mut readers) = (self.end(log), self.seen(log).clone(), self.node(log).readers.clone());
+        let (offset, mut seen, mut readers) = (
+            self.end(log),
+            self.seen(log).clone(),
+            self.node(log).readers.clone(),
+        );
 
         let mut given = Vec::new();
         for (at, reader) in readers.iter_mut().enumerate() {
@@ -152,16 +172,32 @@ impl Logs {
                 Given::Batch(batch) => seen.valid.push(batch),
             }
         }
-        Ok(Node { before: log, spec: Some(spec), records: offset + 1, seen, readers })
+        Ok(Node {
+            before: log,
+            spec: Some(spec),
+            records: offset + 1,
+            seen,
+            readers,
+        })
     }
 
-    fn read(&mut self, reader: &mut Reader, offset: i64, spec: Spec) -> Result<Vec<Given>, Violation> {
+    fn read(
+        &mut self,
+        reader: &mut Reader,
+        offset: i64,
+        spec: Spec,
+    ) -> Result<Vec<Given>, Violation> {
         match reader {
             Reader::Other(reader) => Ok(reader.read(offset, spec).into_iter().collect()),
             Reader::Ours(reader) => {
-                let record = self.records.make(spec).placed(offset, Timestamp::from_millis(offset));
+                let record = self
+                    .records
+                    .make(spec)
+                    .placed(offset, Timestamp::from_millis(offset));
                 let mut items = Vec::new();
-                reader.read(record, &mut items).map_err(|error| Violation(format!("the reader stops: {error}")))?;
+                reader
+                    .read(record, &mut items)
+                    .map_err(|error| Violation(format!("the reader stops: {error}")))?;
                 Ok(items.into_iter().filter_map(Given::from_item).collect())
             }
         }

@@ -19,6 +19,7 @@
 
 mod check;
 mod explore;
+mod judge;
 mod logs;
 mod misread;
 #[path = "../reading/random.rs"]
@@ -34,23 +35,41 @@ use rules::{Limits, Rules, variants};
 
 #[test]
 fn no_schedule_within_bounds_violates_the_rules() {
-    let limits = if is_deep() { Limits { batches: 3, ..Limits::SMALL } } else { Limits::SMALL };
+    let limits = if is_deep() {
+        Limits {
+            batches: 3,
+            ..Limits::SMALL
+        }
+    } else {
+        Limits::SMALL
+    };
 
-    let explored = search(&Rules::OURS, &limits).unwrap_or_else(|found| panic!("{}", found.tell("exhaustive search")));
+    let explored = search(&Rules::OURS, &limits)
+        .unwrap_or_else(|found| panic!("{}", found.tell("exhaustive search")));
 
-    assert!(explored.states > 100_000 && explored.beliefs > 10_000, "{explored:?}");
+    assert!(
+        explored.states > 100_000 && explored.beliefs > 10_000,
+        "{explored:?}"
+    );
 }
 
 #[test]
 fn no_random_schedule_violates_the_rules() {
-    let (first, walks) = (number("SAGALINE_MODEL_SEED", 1), number("SAGALINE_MODEL_WALKS", 1_500));
+    let (first, walks) = (
+        number("SAGALINE_MODEL_SEED", 1),
+        number("SAGALINE_MODEL_WALKS", 1_500),
+    );
 
     let mut beliefs = 0;
     for seed in first..first + walks {
-        beliefs += walk(&Rules::OURS, &Limits::BIG, seed).unwrap_or_else(|found| panic!("{}", told(&found, seed)));
+        beliefs += walk(&Rules::OURS, &Limits::BIG, seed)
+            .unwrap_or_else(|found| panic!("{}", told(&found, seed)));
     }
 
-    assert!(beliefs > walks, "owners believe: {beliefs} times in {walks} walks");
+    assert!(
+        beliefs > walks,
+        "owners believe: {beliefs} times in {walks} walks"
+    );
 }
 
 #[test]
@@ -60,7 +79,11 @@ fn every_misreading_is_caught() {
             Err(_caught) if variant.is_caught => {}
             Ok(_sound) if !variant.is_caught => {}
             Ok(explored) => panic!("{}: not caught in {explored:?}", variant.name),
-            Err(found) => panic!("{}: {}", variant.name, found.tell("a control, which is sound")),
+            Err(found) => panic!(
+                "{}: {}",
+                variant.name,
+                found.tell("a control, which is sound")
+            ),
         }
     }
 }
@@ -68,11 +91,16 @@ fn every_misreading_is_caught() {
 #[test]
 fn the_same_seed_gives_the_same_walk() {
     let seed = Random(3).next();
-    assert_eq!(walk(&Rules::OURS, &Limits::BIG, seed).ok(), walk(&Rules::OURS, &Limits::BIG, seed).ok());
+    assert_eq!(
+        walk(&Rules::OURS, &Limits::BIG, seed).ok(),
+        walk(&Rules::OURS, &Limits::BIG, seed).ok()
+    );
 }
 
 fn told(found: &Found, seed: u64) -> String {
-    found.tell(&format!("seed {seed}; again: SAGALINE_MODEL_SEED={seed} SAGALINE_MODEL_WALKS=1"))
+    found.tell(&format!(
+        "seed {seed}; again: SAGALINE_MODEL_SEED={seed} SAGALINE_MODEL_WALKS=1"
+    ))
 }
 
 fn is_deep() -> bool {
@@ -80,5 +108,8 @@ fn is_deep() -> bool {
 }
 
 fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    std::env::var(name).map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number: {text}"))
+    })
 }

@@ -16,7 +16,12 @@ pub(crate) struct Misreader {
 
 impl Misreader {
     pub(crate) fn after(rule: Reading, epoch: u64, batch_no: u64) -> Self {
-        Self { rule, epoch, batch_no, open: Vec::new() }
+        Self {
+            rule,
+            epoch,
+            batch_no,
+            open: Vec::new(),
+        }
     }
 
     /// The epoch and the batch number that a reader that goes on from here must know.
@@ -37,13 +42,21 @@ impl Misreader {
                 }
                 None
             }
-            Spec::Record { epoch, batch_no, .. } if (epoch, batch_no) != (self.epoch, self.batch_no + 1) => {
+            Spec::Record {
+                epoch, batch_no, ..
+            } if (epoch, batch_no) != (self.epoch, self.batch_no + 1) => {
                 if self.rule == Reading::Unbroken {
                     self.open.clear();
                 }
                 None
             }
-            Spec::Record { batch_no, index, footer, id, .. } => {
+            Spec::Record {
+                batch_no,
+                index,
+                footer,
+                id,
+                ..
+            } => {
                 self.collect(index, id);
                 self.close(batch_no, footer?, offset)
             }
@@ -65,8 +78,12 @@ impl Misreader {
     fn close(&mut self, batch_no: u64, footer: FooterSpec, footer_offset: i64) -> Option<Given> {
         let open = std::mem::take(&mut self.open);
         let is_valid = match self.rule {
-            Reading::ByIndex => (0..footer.count).all(|index| open.iter().any(|(have, _)| *have == index)),
-            Reading::Ours | Reading::AnyClaimBreaks | Reading::Unbroken => open.len() == footer.count as usize,
+            Reading::ByIndex => {
+                (0..footer.count).all(|index| open.iter().any(|(have, _)| *have == index))
+            }
+            Reading::Ours | Reading::AnyClaimBreaks | Reading::Unbroken => {
+                open.len() == footer.count as usize
+            }
         };
         if !is_valid {
             return None;
@@ -75,6 +92,11 @@ impl Misreader {
         let mut ids: Vec<u8> = open.into_iter().map(|(_, id)| id).collect();
         ids.sort_unstable();
         ids.dedup();
-        Some(Given::Batch(ValidBatch { batch_no, ids, effects_done: footer.effects_done, footer_offset }))
+        Some(Given::Batch(ValidBatch {
+            batch_no,
+            ids,
+            effects_done: footer.effects_done,
+            footer_offset,
+        }))
     }
 }

@@ -68,9 +68,30 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) const SMALL: Self = Self { owners: 2, claims: 3, batches: 2, size: 2, faults: 2, steps: 60 };
-    pub(crate) const NARROW: Self = Self { owners: 2, claims: 2, batches: 3, size: 2, faults: 2, steps: 60 };
-    pub(crate) const BIG: Self = Self { owners: 3, claims: 6, batches: 7, size: 3, faults: 4, steps: 140 };
+    pub(crate) const SMALL: Self = Self {
+        owners: 2,
+        claims: 3,
+        batches: 2,
+        size: 2,
+        faults: 2,
+        steps: 60,
+    };
+    pub(crate) const NARROW: Self = Self {
+        owners: 2,
+        claims: 2,
+        batches: 3,
+        size: 2,
+        faults: 2,
+        steps: 60,
+    };
+    pub(crate) const BIG: Self = Self {
+        owners: 3,
+        claims: 6,
+        batches: 7,
+        size: 3,
+        faults: 4,
+        steps: 140,
+    };
 }
 
 /// Other rules, and whether the checks catch them.
@@ -82,32 +103,82 @@ pub(crate) struct Variant {
 
 /// Readings that are easy to fall into, planted bugs, and one control that is sound.
 pub(crate) fn variants() -> Vec<Variant> {
-    let literal = Rules { belief: BeliefRule::FooterLanded, drops: false, ..Rules::OURS };
-    let reuse = Rules { reuses_numbers: true, ..Rules::OURS };
-    let caught = |name, rules| Variant { name, rules, is_caught: true };
+    let literal = Rules {
+        belief: BeliefRule::FooterLanded,
+        drops: false,
+        ..Rules::OURS
+    };
+    let reuse = Rules {
+        reuses_numbers: true,
+        ..Rules::OURS
+    };
+    let caught = |name, rules| Variant {
+        name,
+        rules,
+        is_caught: true,
+    };
     vec![
         caught(
             "a void claim breaks a batch for readers, the owner goes on",
-            Rules { reading: Reading::AnyClaimBreaks, ..literal.clone() },
+            Rules {
+                reading: Reading::AnyClaimBreaks,
+                ..literal.clone()
+            },
         ),
         caught(
             "readers want a batch unbroken, the owner goes on",
-            Rules { reading: Reading::Unbroken, ..literal.clone() },
+            Rules {
+                reading: Reading::Unbroken,
+                ..literal.clone()
+            },
         ),
         Variant {
             name: "the footer's report is enough where nothing is lost",
             rules: literal.clone(),
             is_caught: false,
         },
-        caught("the footer's report is enough", Rules { drops: true, ..literal }),
-        caught("the footer's offset is enough", Rules { belief: BeliefRule::FooterFits, ..Rules::OURS }),
+        caught(
+            "the footer's report is enough",
+            Rules {
+                drops: true,
+                ..literal
+            },
+        ),
+        caught(
+            "the footer's offset is enough",
+            Rules {
+                belief: BeliefRule::FooterFits,
+                ..Rules::OURS
+            },
+        ),
         caught(
             "a number is used twice, readers collect by index",
-            Rules { reading: Reading::ByIndex, ..reuse.clone() },
+            Rules {
+                reading: Reading::ByIndex,
+                ..reuse.clone()
+            },
         ),
         caught("a number is used twice", reuse),
-        caught("a snapshot is newer than effects_done", Rules { snapshots_early: true, ..Rules::OURS }),
-        caught("state is what was read before the claim", Rules { reads_to_claim: false, ..Rules::OURS }),
-        caught("the own claim is not checked", Rules { checks_claim: false, ..Rules::OURS }),
+        caught(
+            "a snapshot is newer than effects_done",
+            Rules {
+                snapshots_early: true,
+                ..Rules::OURS
+            },
+        ),
+        caught(
+            "state is what was read before the claim",
+            Rules {
+                reads_to_claim: false,
+                ..Rules::OURS
+            },
+        ),
+        caught(
+            "the own claim is not checked",
+            Rules {
+                checks_claim: false,
+                ..Rules::OURS
+            },
+        ),
     ]
 }

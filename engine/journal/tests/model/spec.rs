@@ -9,8 +9,17 @@ use sagaline_schemas::{Claim, Footer};
 /// A record that an owner sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Spec {
-    Claim { epoch: u64, owner: u8 },
-    Record { epoch: u64, batch_no: u64, index: u32, footer: Option<FooterSpec>, id: u8 },
+    Claim {
+        epoch: u64,
+        owner: u8,
+    },
+    Record {
+        epoch: u64,
+        batch_no: u64,
+        index: u32,
+        footer: Option<FooterSpec>,
+        id: u8,
+    },
 }
 
 /// What a footer of the model says.
@@ -41,18 +50,39 @@ impl Given {
     pub(crate) fn from_item(item: Item) -> Option<Self> {
         match item {
             Item::Claim(seen) if seen.valid => {
-                let owner = seen.claim.owner.parse().expect("owners of the model are numbers");
-                Some(Self::Owner { epoch: seen.claim.epoch, owner })
+                let owner = seen
+                    .claim
+                    .owner
+                    .parse()
+                    .expect("owners of the model are numbers");
+                Some(Self::Owner {
+                    epoch: seen.claim.epoch,
+                    owner,
+                })
             }
             Item::Claim(_) | Item::Void(_) => None,
             Item::Batch(batch) => {
-                let ids = batch.transitions.iter().map(|journaled| journaled.transition.cause.offset.cast_unsigned());
-                let mut ids: Vec<u8> = ids.chain([batch.footer.digest]).map(|id| id.to_le_bytes()[0]).collect();
+                let ids = batch
+                    .transitions
+                    .iter()
+                    .map(|journaled| journaled.transition.cause.offset.cast_unsigned());
+                let mut ids: Vec<u8> = ids
+                    .chain([batch.footer.digest])
+                    .map(|id| id.to_le_bytes()[0])
+                    .collect();
                 ids.sort_unstable();
                 ids.dedup();
-                let (batch_no, effects_done, footer_offset) =
-                    (batch.batch_no, batch.footer.effects_done, batch.footer_offset);
-                Some(Self::Batch(ValidBatch { batch_no, ids, effects_done, footer_offset }))
+                let (batch_no, effects_done, footer_offset) = (
+                    batch.batch_no,
+                    batch.footer.effects_done,
+                    batch.footer_offset,
+                );
+                Some(Self::Batch(ValidBatch {
+                    batch_no,
+                    ids,
+                    effects_done,
+                    footer_offset,
+                }))
             }
         }
     }
@@ -66,18 +96,29 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn new() -> Self {
-        Self { writer: JournalWriter::new(Arc::from("journal"), 0), made: HashMap::new() }
+        Self {
+            writer: JournalWriter::new(Arc::from("journal"), 0),
+            made: HashMap::new(),
+        }
     }
 
     pub(crate) fn make(&mut self, spec: Spec) -> &NewRecord {
-        self.made.entry(spec).or_insert_with(|| make(&self.writer, spec))
+        self.made
+            .entry(spec)
+            .or_insert_with(|| make(&self.writer, spec))
     }
 }
 
 fn make(writer: &JournalWriter, spec: Spec) -> NewRecord {
     match spec {
         Spec::Claim { epoch, owner } => writer.claim(&claim(epoch, owner)).unwrap(),
-        Spec::Record { epoch, batch_no, index, footer, id } => {
+        Spec::Record {
+            epoch,
+            batch_no,
+            index,
+            footer,
+            id,
+        } => {
             let effects_done = footer.map_or(0, |footer| footer.effects_done);
             let records = match footer {
                 // Batches of one record are marks in turn, so that both kinds are there.
@@ -89,18 +130,35 @@ fn make(writer: &JournalWriter, spec: Spec) -> NewRecord {
             for _ in 0..records {
                 EncodedTransition::append(&transition(id), &mut transitions).unwrap();
             }
-            writer.batch(transitions, real_footer(epoch, batch_no, effects_done, id)).unwrap().remove(index as usize)
+            writer
+                .batch(transitions, real_footer(epoch, batch_no, effects_done, id))
+                .unwrap()
+                .remove(index as usize)
         }
     }
 }
 
 fn claim(epoch: u64, owner: u8) -> Claim {
     let (app, build) = ("model".into(), "1".into());
-    Claim { epoch, owner: owner.to_string(), partitions: 1, app, build, workflows: Vec::new(), closed_retention_ms: 0 }
+    Claim {
+        epoch,
+        owner: owner.to_string(),
+        partitions: 1,
+        app,
+        build,
+        workflows: Vec::new(),
+        closed_retention_ms: 0,
+    }
 }
 
 fn transition(id: u8) -> Transition {
-    let cause = Cause { source: "".into(), id: "".into(), topic: "".into(), partition: 0, offset: i64::from(id) };
+    let cause = Cause {
+        source: "".into(),
+        id: "".into(),
+        topic: "".into(),
+        partition: 0,
+        offset: i64::from(id),
+    };
     Transition {
         run_id: None,
         workflow_id: None,

@@ -2,29 +2,58 @@
 
 use std::collections::VecDeque;
 
-use sagaline_journal::{Belief, Delivery, Footing, believe};
+use sagaline_journal::Footing;
 
 use crate::{
     check::{self, Violation},
     logs::Logs,
-    rules::{BeliefRule, Limits, Reading, Rules},
-    spec::{FooterSpec, Given, Spec},
+    rules::{Limits, Rules},
+    spec::{FooterSpec, Spec},
     world::{Active, Batch, Owner, World},
 };
 
 /// What happened, for the trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Claim { owner: usize, epoch: u64 },
-    Land { spec: Spec, late: bool },
-    Lose { spec: Spec, late: bool },
-    TakeOver { owner: usize },
-    StepDown { owner: usize, why: &'static str },
-    Append { owner: usize, id: u8, records: u8 },
-    Believe { owner: usize, id: u8, why: &'static str },
-    DecideAgain { owner: usize },
-    SendEffect { owner: usize, id: u8 },
-    Crash { owner: usize },
+    Claim {
+        owner: usize,
+        epoch: u64,
+    },
+    Land {
+        spec: Spec,
+        late: bool,
+    },
+    Lose {
+        spec: Spec,
+        late: bool,
+    },
+    TakeOver {
+        owner: usize,
+    },
+    StepDown {
+        owner: usize,
+        why: &'static str,
+    },
+    Append {
+        owner: usize,
+        id: u8,
+        records: u8,
+    },
+    Believe {
+        owner: usize,
+        id: u8,
+        why: &'static str,
+    },
+    DecideAgain {
+        owner: usize,
+    },
+    SendEffect {
+        owner: usize,
+        id: u8,
+    },
+    Crash {
+        owner: usize,
+    },
 }
 
 /// Everything that can happen next, by the given rules.
@@ -55,7 +84,9 @@ impl Steps<'_> {
 
     /// The first record on the wire lands, or is lost.
     fn move_wire(&mut self, world: &World, wire: usize, next: &mut Next) -> Result<(), Violation> {
-        let Some(&spec) = world.wires[wire].front() else { return Ok(()) };
+        let Some(&spec) = world.wires[wire].front() else {
+            return Ok(());
+        };
         let mut rest = world.clone();
         rest.wires[wire].pop_front();
 
@@ -64,7 +95,10 @@ impl Steps<'_> {
         let late = !report(&mut landed, wire, Some(self.logs.end(world.log)));
         next.push((Step::Land { spec, late }, landed));
 
-        if self.rules.drops && world.spent.faults < self.limits.faults && !matches!(spec, Spec::Claim { .. }) {
+        if self.rules.drops
+            && world.spent.faults < self.limits.faults
+            && !matches!(spec, Spec::Claim { .. })
+        {
             rest.spent.faults += 1;
             let late = !report(&mut rest, wire, None);
             next.push((Step::Lose { spec, late }, rest));
@@ -72,10 +106,19 @@ impl Steps<'_> {
         Ok(())
     }
 
-    fn move_owner(&mut self, world: &World, at: usize, owner: &Owner, next: &mut Next) -> Result<(), Violation> {
+    fn move_owner(
+        &mut self,
+        world: &World,
+        at: usize,
+        owner: &Owner,
+        next: &mut Next,
+    ) -> Result<(), Violation> {
         match owner {
             Owner::Idle => self.claim(world, at, next),
-            Owner::Claiming { claim_offset: Some(_), .. } => next.push(self.take_over(world, at, owner)),
+            Owner::Claiming {
+                claim_offset: Some(_),
+                ..
+            } => next.push(self.take_over(world, at, owner)),
             Owner::Claiming { .. } => {}
             Owner::Active(active) => {
                 self.append(world, at, active, next);
@@ -101,14 +144,29 @@ impl Steps<'_> {
         claimed.spent.ids += 1;
         let owner = claimed.spent.ids;
         let read_before = (!self.rules.reads_to_claim).then_some(world.log);
-        claimed.owners[at] = Owner::Claiming { wire: world.wires.len(), owner, epoch, claim_offset: None, read_before };
-        claimed.wires.push(VecDeque::from([Spec::Claim { epoch, owner }]));
+        claimed.owners[at] = Owner::Claiming {
+            wire: world.wires.len(),
+            owner,
+            epoch,
+            claim_offset: None,
+            read_before,
+        };
+        claimed
+            .wires
+            .push(VecDeque::from([Spec::Claim { epoch, owner }]));
         next.push((Step::Claim { owner: at, epoch }, claimed));
     }
 
     /// The claim has landed: the owner reads up to it.
     fn take_over(&self, world: &World, at: usize, claiming: &Owner) -> (Step, World) {
-        let &Owner::Claiming { wire, owner, epoch, claim_offset: Some(offset), read_before } = claiming else {
+        let &Owner::Claiming {
+            wire,
+            owner,
+            epoch,
+            claim_offset: Some(offset),
+            read_before,
+        } = claiming
+        else {
             unreachable!("only an owner whose claim has landed takes over")
         };
         let read = read_before.unwrap_or_else(|| self.logs.up_to(world.log, offset));
@@ -119,16 +177,30 @@ impl Steps<'_> {
         }
 
         let batch_no = seen.valid.len() as u64;
-        let effects_done = if self.rules.snapshots_early { batch_no } else { seen.effects_done() };
-        let undone = seen.valid.iter().filter(|batch| batch.batch_no > effects_done);
+        let effects_done = if self.rules.snapshots_early {
+            batch_no
+        } else {
+            seen.effects_done()
+        };
+        let undone = seen
+            .valid
+            .iter()
+            .filter(|batch| batch.batch_no > effects_done);
         let active = Active {
             wire,
-            footing: Footing { offset, epoch, batch_no },
+            footing: Footing {
+                offset,
+                epoch,
+                batch_no,
+            },
             memory: seen.valid.iter().map(|batch| batch.ids[0]).collect(),
             todo: undone.map(|batch| (batch.batch_no, batch.ids[0])).collect(),
             effects_done,
         };
-        (Step::TakeOver { owner: at }, world.with(at, Owner::Active(active)))
+        (
+            Step::TakeOver { owner: at },
+            world.with(at, Owner::Active(active)),
+        )
     }
 
     fn append(&self, world: &World, at: usize, active: &Active, next: &mut Next) {
@@ -140,9 +212,14 @@ impl Steps<'_> {
             appended.spent.batches += 1;
             appended.spent.ids += 1;
             let id = appended.spent.ids;
-            let Footing { epoch, batch_no, .. } = active.footing;
+            let Footing {
+                epoch, batch_no, ..
+            } = active.footing;
             for index in 0..u32::from(records) {
-                let footer = FooterSpec { count: u32::from(records), effects_done: active.effects_done };
+                let footer = FooterSpec {
+                    count: u32::from(records),
+                    effects_done: active.effects_done,
+                };
                 let footer = (index + 1 == u32::from(records)).then_some(footer);
                 appended.wires[active.wire].push_back(Spec::Record {
                     epoch,
@@ -152,14 +229,36 @@ impl Steps<'_> {
                     id,
                 });
             }
-            let batch = Batch { id, records: usize::from(records), reports: Vec::new() };
-            appended.owners[at] = Owner::Waiting { active: active.clone(), batch };
-            next.push((Step::Append { owner: at, id, records }, appended));
+            let batch = Batch {
+                id,
+                records: usize::from(records),
+                reports: Vec::new(),
+            };
+            appended.owners[at] = Owner::Waiting {
+                active: active.clone(),
+                batch,
+            };
+            next.push((
+                Step::Append {
+                    owner: at,
+                    id,
+                    records,
+                },
+                appended,
+            ));
         }
     }
 
-    fn send_effect(&self, world: &World, at: usize, active: &Active, next: &mut Next) -> Result<(), Violation> {
-        let Some(&(batch_no, id)) = active.todo.front() else { return Ok(()) };
+    fn send_effect(
+        &self,
+        world: &World,
+        at: usize,
+        active: &Active,
+        next: &mut Next,
+    ) -> Result<(), Violation> {
+        let Some(&(batch_no, id)) = active.todo.front() else {
+            return Ok(());
+        };
         check::effect(self.logs.seen(world.log), id)?;
         let mut sent = world.clone();
         sent.sent |= 1 << id;
@@ -168,66 +267,25 @@ impl Steps<'_> {
                 active.todo.pop_front();
                 active.effects_done = batch_no;
             }
-            Owner::Idle | Owner::Claiming { .. } => unreachable!("only an active owner has effects"),
+            Owner::Idle | Owner::Claiming { .. } => {
+                unreachable!("only an active owner has effects")
+            }
         }
         next.push((Step::SendEffect { owner: at, id }, sent));
         Ok(())
     }
-
-    /// All reports of a batch are there.
-    fn judge(&mut self, world: &World, at: usize, active: &Active, batch: &Batch) -> Result<(Step, World), Violation> {
-        let footer_offset = *batch.reports.last().expect("a batch has a record");
-        let fits = footer_offset == Some(active.footing.offset + batch.records as i64);
-        let why = match (self.rules.belief, footer_offset) {
-            (BeliefRule::Ours, _) => match believe(active.footing.offset, &deliveries(batch)) {
-                Belief::KnownValid { .. } => Some("known valid"),
-                Belief::MustRead { footer_offset, .. } => {
-                    self.readers_say(world, active, batch, footer_offset)?.then_some("readers say so")
-                }
-                Belief::ClaimAgain if self.rules.reuses_numbers && world.spent.batches < self.limits.batches => {
-                    return Ok((Step::DecideAgain { owner: at }, world.with(at, Owner::Active(active.clone()))));
-                }
-                Belief::ClaimAgain => None,
-            },
-            (_, None) => None,
-            (_, Some(_)) if fits => Some("the footer's offset fits"),
-            (BeliefRule::FooterFits, Some(offset)) => {
-                self.readers_say(world, active, batch, offset)?.then_some("readers say so")
-            }
-            (BeliefRule::FooterLanded, Some(offset)) => {
-                let read = self.logs.up_to(world.log, offset);
-                (self.logs.seen(read).epoch == active.footing.epoch).then_some("the footer landed")
-            }
-        };
-        let Some(why) = why else { return Ok(step_down(world, at, "its batch is void or unknown")) };
-        let believed = check::belief(self.logs.seen(world.log), active, batch.id)?;
-        Ok((Step::Believe { owner: at, id: batch.id, why }, world.with(at, Owner::Active(believed))))
-    }
-
-    /// The validity function over what lies between the owner's last place and its footer.
-    fn readers_say(&mut self, world: &World, active: &Active, batch: &Batch, to: i64) -> Result<bool, Violation> {
-        if self.rules.reading != Reading::Ours {
-            let read = self.logs.up_to(world.log, to);
-            return Ok(self.logs.seen(read).batch_of(batch.id).is_some());
-        }
-        let given = self.logs.read_behind(world.log, active.footing, to)?;
-        let is_own = |given: &Given| matches!(given, Given::Batch(valid) if valid.ids.contains(&batch.id));
-        Ok(given.iter().any(is_own))
-    }
 }
 
 fn report(world: &mut World, wire: usize, offset: Option<i64>) -> bool {
-    world.owners.iter_mut().any(|owner| owner.report(wire, offset))
+    world
+        .owners
+        .iter_mut()
+        .any(|owner| owner.report(wire, offset))
 }
 
-fn step_down(world: &World, at: usize, why: &'static str) -> (Step, World) {
-    (Step::StepDown { owner: at, why }, world.with(at, Owner::Idle))
-}
-
-fn deliveries(batch: &Batch) -> Vec<Delivery> {
-    let delivery = |report: &Option<i64>| match *report {
-        Some(offset) => Delivery::At { offset, appended_at: None },
-        None => Delivery::Unknown,
-    };
-    batch.reports.iter().map(delivery).collect()
+pub(crate) fn step_down(world: &World, at: usize, why: &'static str) -> (Step, World) {
+    (
+        Step::StepDown { owner: at, why },
+        world.with(at, Owner::Idle),
+    )
 }

@@ -73,7 +73,13 @@ pub(crate) struct Batch {
 impl World {
     pub(crate) fn new(limits: &Limits) -> Self {
         let owners = vec![Owner::Idle; limits.owners];
-        Self { log: LogId::EMPTY, owners, wires: Vec::new(), sent: 0, spent: Spent::default() }
+        Self {
+            log: LogId::EMPTY,
+            owners,
+            wires: Vec::new(),
+            sent: 0,
+            spent: Spent::default(),
+        }
     }
 
     pub(crate) fn is_sent(&self, id: u8) -> bool {
@@ -92,7 +98,9 @@ impl Owner {
     /// Takes what became of the next record on a wire; false when it no longer listens to that wire.
     pub(crate) fn report(&mut self, from: usize, offset: Option<i64>) -> bool {
         match self {
-            Self::Claiming { wire, claim_offset, .. } if *wire == from => *claim_offset = offset,
+            Self::Claiming {
+                wire, claim_offset, ..
+            } if *wire == from => *claim_offset = offset,
             Self::Waiting { active, batch } if active.wire == from => batch.reports.push(offset),
             _ => return false,
         }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use sagaline_core::{Cause, Payload, RunId, Timestamp, Transition, WorkflowId, event};
-use sagaline_journal::{EncodedTransition, Error, Item, JournalReader, JournalWriter, NewRecord, Record};
+use sagaline_journal::{
+    EncodedTransition, Error, Item, JournalReader, JournalWriter, NewRecord, Record,
+};
 use sagaline_schemas::{Claim, Footer};
 
 pub(crate) const PARTITION: i32 = 3;
@@ -21,7 +23,8 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn append(&mut self, record: &NewRecord) -> i64 {
         let offset = i64::try_from(self.records.len()).unwrap();
-        self.records.push(record.placed(offset, Timestamp::from_millis(offset)));
+        self.records
+            .push(record.placed(offset, Timestamp::from_millis(offset)));
         offset
     }
 
@@ -35,7 +38,11 @@ impl Log {
         self.read_by(&mut JournalReader::new(), 0)
     }
 
-    pub(crate) fn read_by(&self, reader: &mut JournalReader, from: usize) -> Result<Vec<Item>, Error> {
+    pub(crate) fn read_by(
+        &self,
+        reader: &mut JournalReader,
+        from: usize,
+    ) -> Result<Vec<Item>, Error> {
         let mut items = Vec::new();
         for record in &self.records[from..] {
             reader.read(record.clone(), &mut items)?;
@@ -94,7 +101,12 @@ pub(crate) fn transition(number: u64) -> Transition {
             partition: PARTITION,
             offset: 1,
         },
-        events: vec![event::WorkflowCompleted { result: Payload::json(*b"1") }.into()],
+        events: vec![
+            event::WorkflowCompleted {
+                result: Payload::json(*b"1"),
+            }
+            .into(),
+        ],
     }
 }
 
@@ -108,10 +120,22 @@ pub(crate) fn told(items: &[Item]) -> Vec<String> {
             let ids: Vec<String> = batch
                 .transitions
                 .iter()
-                .map(|journaled| journaled.transition.workflow_id.as_ref().unwrap().to_string())
+                .map(|journaled| {
+                    journaled
+                        .transition
+                        .workflow_id
+                        .as_ref()
+                        .unwrap()
+                        .to_string()
+                })
                 .collect();
             let (first, last) = (batch.first_offset, batch.footer_offset);
-            format!("batch {}/{} @{first}-{last} [{}]", batch.epoch, batch.batch_no, ids.join(" "))
+            format!(
+                "batch {}/{} @{first}-{last} [{}]",
+                batch.epoch,
+                batch.batch_no,
+                ids.join(" ")
+            )
         }
     };
     items.iter().map(tell).collect()

@@ -1,5 +1,6 @@
 //! Writing batches and claims, and reading them back among whatever else lies in the log.
 
+mod damage;
 mod log;
 mod python;
 mod random;

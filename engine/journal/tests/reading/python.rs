@@ -42,9 +42,17 @@ fn the_documented_python_reader_agrees_with_ours() {
     let theirs = python_verdicts(&logs);
 
     for (seed, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-        assert_eq!(ours, theirs, "seed {seed}: (ours, Python's) of {}", as_json(&logs[seed]));
+        assert_eq!(
+            ours,
+            theirs,
+            "seed {seed}: (ours, Python's) of {}",
+            as_json(&logs[seed])
+        );
     }
-    let batches: usize = ours.iter().map(|batches| batches.as_array().unwrap().len()).sum();
+    let batches: usize = ours
+        .iter()
+        .map(|batches| batches.as_array().unwrap().len())
+        .sum();
     let records: usize = logs.iter().map(|log| log.records.len()).sum();
     assert!(
         batches > 4_000 && records > 5 * batches,
@@ -53,16 +61,24 @@ fn the_documented_python_reader_agrees_with_ours() {
 }
 
 fn our_verdicts(log: &Log) -> Value {
-    let batches = log.read().unwrap().into_iter().filter_map(|item| match item {
-        Item::Batch(batch) if batch.transitions.is_empty() => {
-            Some(json!([batch.epoch, batch.batch_no, [batch.footer_offset]]))
-        }
-        Item::Batch(batch) => {
-            let offsets: Vec<i64> = batch.transitions.iter().map(|journaled| journaled.offset).collect();
-            Some(json!([batch.epoch, batch.batch_no, offsets]))
-        }
-        Item::Claim(_) | Item::Void(_) => None,
-    });
+    let batches = log
+        .read()
+        .unwrap()
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Batch(batch) if batch.transitions.is_empty() => {
+                Some(json!([batch.epoch, batch.batch_no, [batch.footer_offset]]))
+            }
+            Item::Batch(batch) => {
+                let offsets: Vec<i64> = batch
+                    .transitions
+                    .iter()
+                    .map(|journaled| journaled.offset)
+                    .collect();
+                Some(json!([batch.epoch, batch.batch_no, offsets]))
+            }
+            Item::Claim(_) | Item::Void(_) => None,
+        });
     batches.collect()
 }
 
@@ -75,20 +91,31 @@ fn python_verdicts(logs: &[Log]) -> Vec<Value> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn();
-    let mut python = python.expect("this test needs python3 on the PATH, to run docs/reference/journal_reader.py");
+    let mut python = python
+        .expect("this test needs python3 on the PATH, to run docs/reference/journal_reader.py");
     let input: Value = logs.iter().map(as_json).collect();
-    python.stdin.take().unwrap().write_all(&serde_json::to_vec(&input).unwrap()).unwrap();
+    python
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(&serde_json::to_vec(&input).unwrap())
+        .unwrap();
 
     let output = python.wait_with_output().unwrap();
 
-    assert!(output.status.success(), "python3 failed: see its message above");
+    assert!(
+        output.status.success(),
+        "python3 failed: see its message above"
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// `[[offset, [[header, hexadecimal], …], hexadecimal], …]`; the value only of claims, since validity asks for no other.
 fn as_json(log: &Log) -> Value {
     let record = |record: &Record| {
-        let headers = record.headers().map(|(name, value)| json!([str::from_utf8(name).unwrap(), value.map(hex)]));
+        let headers = record
+            .headers()
+            .map(|(name, value)| json!([str::from_utf8(name).unwrap(), value.map(hex)]));
         let is_claim = record.header(wire::header::KIND) == Some(wire::kind::CLAIM.as_bytes());
         let value = record.value().filter(|_| is_claim).map(hex);
         json!([record.offset, headers.collect::<Vec<_>>(), value])
@@ -112,7 +139,11 @@ fn random_log(seed: u64) -> Log {
             0 => {
                 let seen = footing(&log);
                 let epoch = seen.epoch + [1, 1, 1, 1, 0, 2][random.below(6)];
-                *owner = Owner { queue: vec![claim(epoch.max(1))], epoch, batch_no: seen.batch_no };
+                *owner = Owner {
+                    queue: vec![claim(epoch.max(1))],
+                    epoch,
+                    batch_no: seen.batch_no,
+                };
             }
             1..=8 if owner.epoch > 0 => owner.append(&mut random),
             9 => {
@@ -147,19 +178,39 @@ impl Owner {
     fn append(&mut self, random: &mut Random) {
         self.batch_no += [1, 1, 1, 1, 1, 1, 1, 1, 1, 0][random.below(10)];
         let batch_no = self.batch_no.max(1);
-        let mut records = batch(self.epoch, batch_no, u64::try_from(random.below(4)).unwrap());
+        let mut records = batch(
+            self.epoch,
+            batch_no,
+            u64::try_from(random.below(4)).unwrap(),
+        );
         if random.below(20) == 0 {
             let at = random.below(records.len());
             let index = random.below(4);
-            records[at].push_header(wire::header::BATCH, format!("{}/{batch_no}/{index}", self.epoch));
+            records[at].push_header(
+                wire::header::BATCH,
+                format!("{}/{batch_no}/{index}", self.epoch),
+            );
         }
         self.queue.extend(records);
     }
 }
 
 fn stranger(random: &mut Random) -> NewRecord {
-    let mut record = if random.below(2) == 0 { claim(1) } else { batch(1, 1, 1).remove(0) };
-    let text = [&b""[..], b"1", b"claims", b"01/1/0", b"1/1/-0", b"\xc3\x01", b"1/1/0 ", b"0/1/0"][random.below(8)];
+    let mut record = if random.below(2) == 0 {
+        claim(1)
+    } else {
+        batch(1, 1, 1).remove(0)
+    };
+    let text = [
+        &b""[..],
+        b"1",
+        b"claims",
+        b"01/1/0",
+        b"1/1/-0",
+        b"\xc3\x01",
+        b"1/1/0 ",
+        b"0/1/0",
+    ][random.below(8)];
     match random.below(4) {
         0 => record.push_header(wire::header::KIND, text),
         1 => record.push_header(wire::header::BATCH, text),

@@ -7,11 +7,18 @@ use sagaline_schemas::{SEQUENCE_MAX, encode_transition};
 use crate::{log, random::Random};
 
 fn of(events: Vec<Event>) -> Transition {
-    Transition { first_seq: 17, events, ..log::transition(1) }
+    Transition {
+        first_seq: 17,
+        events,
+        ..log::transition(1)
+    }
 }
 
 fn event(bytes: usize) -> Event {
-    event::WorkflowCompleted { result: Payload::json(vec![b' '; bytes]) }.into()
+    event::WorkflowCompleted {
+        result: Payload::json(vec![b' '; bytes]),
+    }
+    .into()
 }
 
 fn encoded_bytes(transition: &Transition) -> usize {
@@ -28,13 +35,23 @@ fn check(whole: &Transition) -> Vec<Transition> {
         assert_eq!(part.first_seq, next_seq);
         assert!(encoded_bytes(part) <= RECORD_BYTES_MAX || part.events.len() == 1);
         assert_eq!(
-            Transition { first_seq: 17, events: Vec::new(), ..part.clone() },
-            Transition { events: Vec::new(), ..whole.clone() }
+            Transition {
+                first_seq: 17,
+                events: Vec::new(),
+                ..part.clone()
+            },
+            Transition {
+                events: Vec::new(),
+                ..whole.clone()
+            }
         );
         next_seq += u64::try_from(part.events.len()).unwrap();
     }
     let events: Vec<Event> = parts.iter().flat_map(|part| part.events.clone()).collect();
-    assert!(events == whole.events, "events are the same in the same order");
+    assert!(
+        events == whole.events,
+        "events are the same in the same order"
+    );
     parts
 }
 
@@ -48,7 +65,13 @@ fn a_small_transition_stays_whole() {
 fn parts_are_filled_up_to_the_limit() {
     let parts = check(&of(vec![event(10_000); 300]));
 
-    assert_eq!(parts.iter().map(|part| part.events.len()).collect::<Vec<_>>(), [104, 104, 92]);
+    assert_eq!(
+        parts
+            .iter()
+            .map(|part| part.events.len())
+            .collect::<Vec<_>>(),
+        [104, 104, 92]
+    );
 }
 
 #[test]
@@ -81,9 +104,17 @@ fn any_mixture_of_sizes_is_split_well() {
 
 #[test]
 fn without_a_run_positions_stay_zero() {
-    let whole = Transition { run_id: None, first_seq: 0, events: vec![event(700_000); 2], ..log::transition(1) };
+    let whole = Transition {
+        run_id: None,
+        first_seq: 0,
+        events: vec![event(700_000); 2],
+        ..log::transition(1)
+    };
 
     let parts = split(whole).unwrap();
 
-    assert_eq!(parts.iter().map(|part| part.first_seq).collect::<Vec<_>>(), [0, 0]);
+    assert_eq!(
+        parts.iter().map(|part| part.first_seq).collect::<Vec<_>>(),
+        [0, 0]
+    );
 }

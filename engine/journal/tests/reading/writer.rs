@@ -1,23 +1,38 @@
 //! What the writer builds.
 
 use sagaline_core::{Payload, Transition, event};
-use sagaline_journal::{BATCH_RECORDS_MAX, EncodedTransition, ErrorKind, NewRecord, RECORD_BYTES_MAX, wire};
+use sagaline_journal::{
+    BATCH_RECORDS_MAX, EncodedTransition, ErrorKind, NewRecord, RECORD_BYTES_MAX, wire,
+};
 use sagaline_schemas::decode_footer;
 
 use crate::log::{batch, claim, footer, transition, writer};
 
 fn header<'a>(record: &'a NewRecord, name: &str) -> Option<&'a [u8]> {
-    record.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_slice())
+    record
+        .headers
+        .iter()
+        .find(|(have, _)| have == name)
+        .map(|(_, value)| value.as_slice())
 }
 
 #[test]
 fn a_batch_names_its_place_in_every_record_and_has_its_footer_on_the_last() {
     let records = batch(7, 12, 2);
 
-    assert_eq!(header(&records[0], wire::header::KIND), Some(&b"transition"[..]));
-    assert_eq!(header(&records[0], wire::header::BATCH), Some(&b"7/12/0"[..]));
+    assert_eq!(
+        header(&records[0], wire::header::KIND),
+        Some(&b"transition"[..])
+    );
+    assert_eq!(
+        header(&records[0], wire::header::BATCH),
+        Some(&b"7/12/0"[..])
+    );
     assert_eq!(header(&records[0], wire::header::FOOTER), None);
-    assert_eq!(header(&records[1], wire::header::BATCH), Some(&b"7/12/1"[..]));
+    assert_eq!(
+        header(&records[1], wire::header::BATCH),
+        Some(&b"7/12/1"[..])
+    );
     let footer = decode_footer(header(&records[1], wire::header::FOOTER).unwrap()).unwrap();
     assert_eq!((footer.epoch, footer.batch_no, footer.count), (7, 12, 2));
     assert_eq!(records[1].key.as_deref(), Some(&b"w-1"[..]));
@@ -43,7 +58,12 @@ fn a_claim_has_neither_key_nor_place() {
 #[test]
 fn a_transition_without_a_workflow_has_no_key() {
     let mut encoded = Vec::new();
-    let rejected = Transition { run_id: None, workflow_id: None, first_seq: 0, ..transition(1) };
+    let rejected = Transition {
+        run_id: None,
+        workflow_id: None,
+        first_seq: 0,
+        ..transition(1)
+    };
     EncodedTransition::append(&rejected, &mut encoded).unwrap();
 
     let records = writer().batch(encoded, footer(1, 1)).unwrap();
@@ -54,7 +74,13 @@ fn a_transition_without_a_workflow_has_no_key() {
 #[test]
 fn a_large_transition_becomes_several_records_of_one_batch() {
     let mut large = transition(1);
-    large.events = vec![event::WorkflowCompleted { result: Payload::json(vec![b' '; 600_000]) }.into(); 3];
+    large.events = vec![
+        event::WorkflowCompleted {
+            result: Payload::json(vec![b' '; 600_000])
+        }
+        .into();
+        3
+    ];
     let mut encoded = Vec::new();
 
     EncodedTransition::append(&large, &mut encoded).unwrap();
@@ -72,17 +98,28 @@ fn a_batch_of_too_many_records_is_refused() {
 
     let error = writer().batch(encoded, footer(1, 1)).unwrap_err();
 
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "journal-too-large"));
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ErrorKind::Invalid, "journal-too-large")
+    );
 }
 
 #[test]
 fn an_event_over_the_schemas_limit_is_refused_and_nothing_is_appended() {
     let mut huge = transition(1);
-    huge.events.push(event::WorkflowCompleted { result: Payload::json(vec![b' '; 9_000_000]) }.into());
+    huge.events.push(
+        event::WorkflowCompleted {
+            result: Payload::json(vec![b' '; 9_000_000]),
+        }
+        .into(),
+    );
     let mut encoded = Vec::new();
 
     let error = EncodedTransition::append(&huge, &mut encoded).unwrap_err();
 
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "journal-too-large"));
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ErrorKind::Invalid, "journal-too-large")
+    );
     assert_eq!(encoded, []);
 }

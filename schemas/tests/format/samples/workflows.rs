@@ -1,0 +1,91 @@
+//! Events of workflows, incidents, replies and inputs.
+
+use sagaline_core::{Event, ReplyTo, event};
+
+use super::values::{activity_id, binary, failure, json, text, trace};
+
+pub(crate) fn workflow_events() -> Vec<Event> {
+    vec![
+        event::WorkflowStarted {
+            workflow: "order".into(),
+            version: "2.1".into(),
+            input: json(),
+            trace: Some(trace()),
+        }
+        .into(),
+        event::WorkflowCompleted { result: json() }.into(),
+        event::WorkflowFailed { failure: failure() }.into(),
+        event::WorkflowCanceled {
+            reason: Some("out of stock".into()),
+        }
+        .into(),
+        event::WorkflowTerminated {
+            reason: Some("wrong customer".into()),
+        }
+        .into(),
+        event::WorkflowCancelRequested {
+            reason: Some("out of stock".into()),
+            compensate: true,
+        }
+        .into(),
+    ]
+}
+
+pub(crate) fn other_events() -> Vec<Event> {
+    vec![
+        event::MarkerRecorded {
+            kind: "side-effect".into(),
+            name: "now".into(),
+            value: json(),
+        }
+        .into(),
+        event::IncidentRaised {
+            kind: event::IncidentKind::AttemptsExhausted,
+            activity_id: Some(activity_id(5)),
+            activity: Some("charge-card".into()),
+            failure: failure(),
+        }
+        .into(),
+        event::IncidentResolved {
+            incident_seq: 17,
+            act: "retry".into(),
+            actor: "sagaline.cli/ann".into(),
+            reason: Some("the bank is back".into()),
+        }
+        .into(),
+        event::ReplyRequested {
+            reply: ReplyTo {
+                topic: text("sagaline.replies"),
+                partition: 0,
+                correlation: text("c-1"),
+            },
+            answer: event::Answer {
+                outcome: event::AnswerOutcome::Rejected,
+                error_type: Some("sagaline.AlreadyStarted".into()),
+                error_message: Some("o-1 is open".into()),
+                result: Some(json()),
+            },
+            follow: true,
+        }
+        .into(),
+    ]
+}
+
+pub(crate) fn events_of_no_history() -> Vec<Event> {
+    vec![
+        event::InputForwarded {
+            target_partition: 7,
+        }
+        .into(),
+        event::InputRejected {
+            reason: event::RejectReason::UnknownType,
+            message: "ce_type `order.placed` is none of ours".into(),
+            key: Some(binary()),
+            ce_type: Some("order.placed".into()),
+            value: json(),
+            value_bytes: 70_000,
+            sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        }
+        .into(),
+    ]
+}
