@@ -45,7 +45,12 @@ impl Cause {
     /// The identity for deduplication: a hash of source and id, each after its length.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let mut text = Vec::with_capacity(8 + self.source.len() + self.id.len());
+        let mut text = Vec::with_capacity(
+            self.source
+                .len()
+                .saturating_add(self.id.len())
+                .saturating_add(8),
+        );
         text.extend_from_slice(&(self.source.len() as u64).to_be_bytes());
         text.extend_from_slice(self.source.as_bytes());
         text.extend_from_slice(self.id.as_bytes());

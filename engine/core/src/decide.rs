@@ -23,7 +23,7 @@ pub struct Rejection {
     /// For people: what is wrong, and what would be right.
     pub message: Box<str>,
     /// What a caller who wants an answer is told.
-    pub reply: Option<ReplyRequested>,
+    pub reply: Option<Box<ReplyRequested>>,
 }
 
 impl Rejection {
@@ -40,7 +40,7 @@ impl Rejection {
     /// The same, answered to `reply` if somebody wants an answer.
     #[must_use]
     pub fn answered(mut self, reply: Option<&ReplyTo>, error_type: &'static str) -> Self {
-        self.reply = reply.map(|reply| refusal(reply, error_type, self.message.clone()));
+        self.reply = reply.map(|reply| Box::new(refusal(reply, error_type, self.message.clone())));
         self
     }
 }
@@ -56,7 +56,9 @@ pub enum Ignored {
     Already,
 }
 
-pub(crate) fn refusal(
+/// The answer to an input that is refused.
+#[must_use]
+pub fn refusal(
     reply: &ReplyTo,
     error_type: &'static str,
     message: impl Into<Box<str>>,

@@ -41,6 +41,8 @@ pub mod error_type {
     pub const QUARANTINED: &str = "sagaline.Quarantined";
     /// A completed step has no registered compensation although it was to have one.
     pub const COMPENSATION_MISSING: &str = "sagaline.CompensationMissing";
+    /// A record that was sent to us could not be understood.
+    pub const INVALID_INPUT: &str = "sagaline.InvalidInput";
     /// A record could not be delivered.
     pub const UNDELIVERABLE: &str = "sagaline.Undeliverable";
 }

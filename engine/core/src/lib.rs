@@ -41,7 +41,7 @@ pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
 pub use command::{
     Cancel, Command, IdConflict, IdReuse, ReplyTo, Report, ReportAttempt, Start, Terminate, Trace,
 };
-pub use decide::{Ignored, Rejection};
+pub use decide::{Ignored, Rejection, refusal};
 pub use effect::{Effect, Reply, Task, effect_without_run, effects_of_run};
 pub use event::{Event, Outcome, Transition};
 pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};

@@ -420,7 +420,6 @@ impl Work<'_, '_> {
     }
 
     /// A reader sees an activation by its commands: one without, whose run is blocked, has not happened.
-
     fn revoke(&mut self, workflow_id: &WorkflowId) {
         if let Some(run) = self.overlay.run_mut(workflow_id) {
             run.revoke_activation();

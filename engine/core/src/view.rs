@@ -21,6 +21,7 @@ pub use describe::Description;
 pub use history::{EventOfTransition, HistoryEvent, JournalLine};
 pub use incident::IncidentView;
 pub use row::Row;
+pub use span::age;
 pub use wait::{WaitKind, WaitingFor};
 
 use crate::{Name, Run, Timestamp, WorkflowId};

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::input::Refusal;
 
 /// Most bytes of headers in all.
-pub const HEADERS_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 const STRUCTURED: &[u8] = b"application/cloudevents+json";
 

@@ -14,7 +14,6 @@ use sagaline_journal::{
     wire::{ce_type, header, partition_of, topic},
 };
 
-pub use reject::VALUE_BYTES_KEPT;
 pub(crate) use reject::rejected;
 
 use crate::{Keys, envelope::Envelope};
@@ -46,6 +45,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: RejectReason,
     pub(crate) message: String,
     pub(crate) ce_type: Option<String>,
+    /// Who wants to know.
+    pub(crate) reply: Option<ReplyTo>,
 }
 
 impl Refusal {
@@ -54,6 +55,7 @@ impl Refusal {
             reason,
             message: message.into(),
             ce_type: None,
+            reply: None,
         }
     }
 }
@@ -103,6 +105,7 @@ impl Reading {
             Ok(input) => input,
             Err(mut refusal) => {
                 refusal.ce_type = named;
+                refusal.reply = self.reply_to(&envelope).ok().flatten();
                 Input::Refused { cause, refusal }
             }
         }

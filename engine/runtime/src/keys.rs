@@ -14,10 +14,10 @@ use sagaline_journal::{NewRecord, Record, wire::header};
 use sha2::Sha256;
 
 /// Longest token that is looked at.
-pub const TOKEN_BYTES_MAX: usize = 512;
+pub(crate) const TOKEN_BYTES_MAX: usize = 512;
 
 /// Most keys in a file.
-pub const KEYS_MAX: usize = 64;
+pub(crate) const KEYS_MAX: usize = 64;
 
 /// The signing keys: the first signs, all verify.
 #[derive(Clone)]

@@ -35,8 +35,6 @@ pub trait Workflows: Send + Sync {
 pub(crate) struct LanePrograms {
     workflows: Arc<dyn Workflows>,
     kept: LruCache<RunId, Kept>,
-    /// Runs whose programs were activated in the batch that is being made.
-    activated: Vec<RunId>,
     /// Not to be activated: its activation stopped an engine.
     quarantined: Option<RunId>,
 }
@@ -52,27 +50,13 @@ impl LanePrograms {
         Self {
             workflows,
             kept: LruCache::new(kept_max),
-            activated: Vec::new(),
             quarantined: None,
         }
     }
 
-    /// The batch is valid: what it activated stays. Programs of runs that closed are dropped by their age.
-    pub(crate) fn keep(&mut self) {
-        self.activated.clear();
-    }
-
-    /// The batch is void or unknown: what it activated has seen what did not happen.
-    pub(crate) fn drop_activated(&mut self) {
-        for run_id in self.activated.drain(..) {
-            self.kept.pop(&run_id);
-        }
-    }
-
-    /// The lane was lost: others may have gone on with its runs.
+    /// A batch is void or unknown, or the lane was lost: programs have seen what did not happen, or missed what did.
     pub(crate) fn drop_all(&mut self) {
         self.kept.clear();
-        self.activated.clear();
     }
 
     pub(crate) fn closed(&mut self, run_id: RunId) {
@@ -126,7 +110,6 @@ impl Programs for LanePrograms {
         if self.quarantined == Some(run.run_id) {
             return Activated::Quarantined;
         }
-        self.activated.push(run.run_id);
         self.run(workflow_id, run)
     }
 

@@ -9,7 +9,8 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// How long something lasts or lasted, in its largest unit, rounded down: `3 s`, `6 min`, `23 h`, `97 days`.
-pub(super) fn age(span: Millis) -> String {
+#[must_use]
+pub fn age(span: Millis) -> String {
     match span.0 {
         ms if ms < MINUTE_MS => format!("{} s", ms / 1_000),
         ms if ms < HOUR_MS => format!("{} min", ms / MINUTE_MS),

@@ -85,7 +85,8 @@ impl Supervisor {
                     format!("no thread for topics: {error}"),
                 )
             })?;
-        drop(ready.send(()));
+        // Nobody listens any more only when the starting thread is gone.
+        let _ = ready.send(());
 
         let outcome = self.supervise(&mut crew);
         self.stop.store(true, Ordering::SeqCst);

@@ -151,7 +151,9 @@ impl Thread {
                     lane.stop();
                     self.waiting.insert(partition, done);
                 }
-                None => drop(done.send(())),
+                None => {
+                    let _ = done.send(());
+                }
             },
             Order::End => {}
         }
@@ -201,7 +203,7 @@ impl Thread {
             self.statuses.remove(partition);
         }
         if let Some(done) = waiting {
-            drop(done.send(()));
+            let _ = done.send(());
         }
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::Refusal;
 
 /// How much of a refused value the journal keeps.
-pub const VALUE_BYTES_KEPT: usize = 64 * 1024;
+pub(crate) const VALUE_BYTES_KEPT: usize = 64 * 1024;
 
 /// How much of a refused key the journal keeps.
 const KEY_BYTES_KEPT: usize = 1_024;

@@ -99,7 +99,32 @@ fn start(
             ),
         ));
     }
-    let id_conflict = match envelope.header(header::ID_CONFLICT)? {
+    let trace = envelope
+        .header(header::TRACEPARENT)?
+        .map(|parent| -> Result<Trace, Refusal> {
+            Ok(Trace {
+                parent: parent.into(),
+                state: envelope.header(header::TRACESTATE)?.map(Into::into),
+            })
+        });
+    Ok(Start {
+        workflow_id,
+        workflow,
+        version: envelope
+            .header(header::VERSION)?
+            .filter(|version| !version.is_empty())
+            .map(Into::into),
+        input: envelope.payload().clone(),
+        id_conflict: id_conflict(envelope)?,
+        id_reuse: id_reuse(envelope)?,
+        reply: reading.reply_to(envelope)?,
+        trace: trace.transpose()?,
+        appended_at: record.timestamp,
+    })
+}
+
+fn id_conflict(envelope: &Envelope<'_>) -> Result<IdConflict, Refusal> {
+    Ok(match envelope.header(header::ID_CONFLICT)? {
         None | Some(id_conflict::USE_EXISTING) => IdConflict::UseExisting,
         Some(id_conflict::FAIL) => IdConflict::Fail,
         Some(id_conflict::TERMINATE_EXISTING) if envelope.attribute(header::CE_ID)?.is_some() => {
@@ -118,8 +143,11 @@ fn start(
                 "use-existing, fail or terminate-existing is expected",
             ));
         }
-    };
-    let id_reuse = match envelope.header(header::ID_REUSE)? {
+    })
+}
+
+fn id_reuse(envelope: &Envelope<'_>) -> Result<IdReuse, Refusal> {
+    Ok(match envelope.header(header::ID_REUSE)? {
         None | Some(id_reuse::REJECT_DUPLICATE) => IdReuse::RejectDuplicate,
         Some(id_reuse::ALLOW_DUPLICATE) => IdReuse::AllowDuplicate,
         Some(id_reuse::ALLOW_DUPLICATE_FAILED_ONLY) => IdReuse::AllowDuplicateFailedOnly,
@@ -130,28 +158,6 @@ fn start(
                 "reject-duplicate, allow-duplicate or allow-duplicate-failed-only is expected",
             ));
         }
-    };
-    let trace = envelope
-        .header(header::TRACEPARENT)?
-        .map(|parent| -> Result<Trace, Refusal> {
-            Ok(Trace {
-                parent: parent.into(),
-                state: envelope.header(header::TRACESTATE)?.map(Into::into),
-            })
-        });
-    Ok(Start {
-        workflow_id,
-        workflow,
-        version: envelope
-            .header(header::VERSION)?
-            .filter(|version| !version.is_empty())
-            .map(Into::into),
-        input: envelope.payload().clone(),
-        id_conflict,
-        id_reuse,
-        reply: reading.reply_to(envelope)?,
-        trace: trace.transpose()?,
-        appended_at: record.timestamp,
     })
 }
 

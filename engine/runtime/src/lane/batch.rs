@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sagaline_core::{
     Cause, Command, Delta, Effect, Env, Ignored, Millis, Overlay, Position, Reply, ReplyTo, RunId,
-    Timestamp, Transacted, Transition, WorkflowId,
-    event::{Answer, AnswerOutcome, InputForwarded},
+    Timestamp, Transacted, Transition, WorkflowId, effect_without_run,
+    event::{Answer, AnswerOutcome, InputForwarded, ReplyRequested},
     settle, transact,
 };
 use sagaline_journal::{EncodedTransition, JournalReader, LanePort, NewRecord, Record, Tag};
@@ -94,16 +94,13 @@ impl Lane {
         }
         self.take_inputs(port);
         let mut making = Making::at(now.wall.max(self.fold.state.now()));
-        let took_any = self.fill(&mut making);
+        self.fill(&mut making);
         self.fire(&mut making, now, port);
         let must_append =
             !making.records.is_empty() || making.trying.is_some() || !making.answers.is_empty();
         let mark_is_due = now.monotonic.0 >= self.last_batch.0 + MARK_AFTER.0;
         if must_append || (mark_is_due && self.wants_mark()) {
             self.append(making, now, port);
-        } else if took_any {
-            // Nothing changed, but the next mark shall say how far the inputs were read.
-            self.programs.keep();
         }
     }
 
@@ -155,8 +152,8 @@ impl Lane {
         }
     }
 
-    /// Decides inputs until the batch is full. Says whether it took any.
-    fn fill(&mut self, making: &mut Making) -> bool {
+    /// Decides inputs until the batch is full.
+    fn fill(&mut self, making: &mut Making) {
         let mut took_any = false;
         while making.bytes < BATCH_BYTES_MAX && making.records.len() < BATCH_INPUTS_MAX {
             if self.careful.is_on() && (took_any || !self.may_try(making)) {
@@ -175,7 +172,6 @@ impl Lane {
             }
             took_any = true;
         }
-        took_any
     }
 
     /// In careful mode: what may activate a program is announced by a mark before it is tried.
@@ -258,7 +254,14 @@ impl Lane {
                     },
                 );
             }
-            Input::Refused { cause, refusal } => self.reject(making, &record, &cause, refusal),
+            Input::Refused { cause, refusal } => {
+                let invalid = sagaline_core::error_type::INVALID_INPUT;
+                let answer = refusal
+                    .reply
+                    .as_ref()
+                    .map(|to| sagaline_core::refusal(to, invalid, &*refusal.message));
+                self.reject(making, &record, (&cause, refusal), answer);
+            }
         }
     }
 
@@ -305,35 +308,24 @@ impl Lane {
             self.journal(making, transition);
         }
         if let (Some(rejection), Some(record)) = (rejected, record) {
-            let refusal = Refusal {
-                reason: rejection.reason,
-                message: rejection.message.into_string(),
-                ce_type: None,
-            };
-            if let Some(reply) = rejection.reply {
-                let event = reply.into();
-                let workflow_id = command.workflow_id().clone();
-                making.effects.extend(sagaline_core::effect_without_run(
-                    Some(&workflow_id),
-                    cause,
-                    &event,
-                ));
-                let events = vec![event];
-                let transition = Transition {
-                    run_id: None,
-                    workflow_id: Some(workflow_id),
-                    first_seq: 0,
-                    at: making.now,
-                    cause: cause.clone(),
-                    events,
-                };
-                self.journal(making, transition);
-            }
-            self.reject(making, record, cause, refusal);
+            let refusal = Refusal::new(rejection.reason, rejection.message.into_string());
+            self.reject(
+                making,
+                record,
+                (cause, refusal),
+                rejection.reply.map(|reply| *reply),
+            );
         }
     }
 
-    fn reject(&mut self, making: &mut Making, record: &Record, cause: &Cause, refusal: Refusal) {
+    /// Journals a refused record, and the answer to whoever wants one.
+    fn reject(
+        &mut self,
+        making: &mut Making,
+        record: &Record,
+        (cause, refusal): (&Cause, Refusal),
+        answer: Option<ReplyRequested>,
+    ) {
         self.counts.rejected += 1;
         tracing::info!(
             partition = self.partition,
@@ -343,7 +335,16 @@ impl Lane {
             message = refusal.message,
             "input rejected"
         );
-        self.journal(making, rejected(record, cause, refusal, making.now));
+        let mut transition = rejected(record, cause, refusal, making.now);
+        if let Some(answer) = answer {
+            let event = answer.into();
+            let workflow_id = transition.workflow_id.as_ref();
+            making
+                .effects
+                .extend(effect_without_run(workflow_id, cause, &event));
+            transition.events.push(event);
+        }
+        self.journal(making, transition);
     }
 
     /// Encodes a transition and gives it its place.
@@ -434,7 +435,6 @@ impl Lane {
             self.fold.note_transition();
         }
         self.fold.merge(flight.delta, flight.footer, footer_offset);
-        self.programs.keep();
         for run_id in flight.closed {
             self.programs.closed(run_id);
         }

@@ -8,7 +8,7 @@ use sagaline_core::RunId;
 use crate::fold::Fold;
 
 /// How many claims may find the same run announced.
-pub const CLAIMS_MAX: u32 = 3;
+pub(crate) const CLAIMS_MAX: u32 = 3;
 
 /// How many activations a careful lane survives before it trusts its partition again.
 const SURVIVED_MAX: u32 = 1_000;

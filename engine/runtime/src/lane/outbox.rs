@@ -15,7 +15,7 @@ use super::{Lane, LaneShared, Now, ReadBack};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.
-pub const EFFECTS_MAX: usize = 20_000;
+pub(crate) const EFFECTS_MAX: usize = 20_000;
 
 /// Pause before an effect is sent again.
 const RESEND_AFTER: Millis = Millis(200);

@@ -11,8 +11,8 @@ use sagaline_schemas::Claim;
 use uuid::Uuid;
 
 use super::{
-    Lane, Now, Phase, Positions, ReadBack, batch::Flight, careful::Careful, clock::ClockWatch,
-    outbox::Outbox, proof::InputProof,
+    Lane, Now, Phase, Positions, ReadBack, batch::Flight, careful::Careful, outbox::Outbox,
+    proof::InputProof,
 };
 
 /// Pause before a claim after a foreign one; doubles up to [`PAUSE_MAX`].
