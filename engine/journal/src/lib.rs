@@ -24,4 +24,6 @@ pub use reader::JournalReader;
 pub use record::{NewRecord, Record};
 pub use split::split;
 pub use validity::{Entry, Validity, Verdict};
-pub use writer::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, EncodedTransition, JournalWriter, RECORD_BYTES_MAX};
+pub use writer::{
+    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, EncodedTransition, JournalWriter, RECORD_BYTES_MAX,
+};
