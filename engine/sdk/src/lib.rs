@@ -48,6 +48,7 @@
 extern crate self as sagaline_sdk;
 
 mod activity;
+pub mod client;
 mod duration;
 mod error;
 pub mod future;

@@ -22,6 +22,7 @@ mod step;
 use sagaline_core::Payload;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use call::ErasedWorkflowCall;
 pub use call::{Untyped, WorkflowCall, call_workflow};
 pub use context::Context;
 pub use info::WorkflowInfo;

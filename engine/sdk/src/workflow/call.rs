@@ -25,10 +25,16 @@ use crate::{Result, json};
 /// ```
 #[must_use = "a workflow starts when a client says `start(…)`"]
 pub struct WorkflowCall<R, W = Untyped> {
+    call: ErasedWorkflowCall,
+    types: PhantomData<fn() -> (R, W)>,
+}
+
+/// A call without its types.
+#[derive(Debug)]
+pub(crate) struct ErasedWorkflowCall {
     pub(crate) workflow: Name,
     pub(crate) version: Option<String>,
     pub(crate) input: Result<Payload>,
-    types: PhantomData<fn() -> (R, W)>,
 }
 
 /// Stands for a workflow that is called by its name alone.
@@ -61,9 +67,11 @@ impl<R, W> WorkflowCall<R, W> {
     pub fn new(workflow: Name, input: &(impl Serialize + ?Sized)) -> Self {
         let input = json::encode(&format!("input of workflow `{workflow}`"), input);
         Self {
-            workflow,
-            version: None,
-            input,
+            call: ErasedWorkflowCall {
+                workflow,
+                version: None,
+                input,
+            },
             types: PhantomData,
         }
     }
@@ -71,22 +79,22 @@ impl<R, W> WorkflowCall<R, W> {
     /// The workflow's name.
     #[must_use]
     pub fn workflow(&self) -> &str {
-        self.workflow.as_str()
+        self.call.workflow.as_str()
     }
 
     /// Starts this version; unless said, the highest that the engine has.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
+        self.call.version = Some(version.into());
         self
+    }
+
+    pub(crate) fn erase(self) -> ErasedWorkflowCall {
+        self.call
     }
 }
 
 impl<R, W> fmt::Debug for WorkflowCall<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkflowCall")
-            .field("workflow", &self.workflow)
-            .field("version", &self.version)
-            .field("input", &self.input)
-            .finish()
+        f.debug_tuple("WorkflowCall").field(&self.call).finish()
     }
 }

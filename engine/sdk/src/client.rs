@@ -1,0 +1,228 @@
+//! Clients: they start workflows, ask them to stop, and hear how they end.
+//!
+//! ```text
+//! Client ─▶ inbox ─▶ engine ─▶ <ns>.replies ─▶ Replies, by correlation ─▶ Handle
+//! ```
+//! Deliberately absent: HTTP. Everything here is a record, so it works wherever Kafka can be reached, and a start is
+//! durable before any engine has seen it.
+
+mod error;
+mod handle;
+mod replies;
+mod request;
+mod start;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use sagaline_journal::{
+    Error, ErrorKind,
+    kafka::{Admin, Follower, From, Kafka, Producer, TopicState},
+    wire::{ce_type, header, outcome, topic},
+};
+
+pub use self::{
+    error::ClientError,
+    handle::Handle,
+    start::{IdConflict, IdReuse, StartWorkflow},
+};
+use self::{
+    replies::{Replies, Reply, Waiting},
+    request::Request,
+};
+use crate::WorkflowCall;
+
+/// How long a request waits for an engine's answer, unless said.
+const ANSWER_WAIT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// A connection to the workflows of a namespace. Cheap to clone; clones share it.
+///
+/// It needs a tokio runtime, on which it follows the answers.
+///
+/// # Example: start a workflow and wait for its end
+/// ```no_run
+/// use sagaline_sdk::{Context, Result, client::{Client, ClientError}, worker::Kafka, workflow};
+///
+/// #[workflow]
+/// async fn greeting(_cx: Context, name: String) -> Result<String> {
+///     Ok(format!("Hello, {name}!"))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), ClientError> {
+/// let kafka = Kafka::new("127.0.0.1:9092", Default::default())?;
+/// let client = Client::connect(kafka, "sagaline").await?;
+///
+/// let handle = client.start(greeting("world".into()), "greeting-1").await?;
+/// println!("run {}", handle.run_id());
+/// println!("{}", handle.result().await?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    producer: Producer,
+    inbox: Arc<str>,
+    partitions: i32,
+    replies: Replies,
+    answer_wait: Duration,
+}
+
+impl Client {
+    /// Connects to a namespace.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]: the namespace has no topics yet; an engine makes them when it starts.
+    /// [`ErrorKind::Unavailable`]: the brokers do not answer.
+    pub async fn connect(kafka: Kafka, namespace: &str) -> Result<Self, ClientError> {
+        let (inbox, replies) = (topic::inbox(namespace), topic::replies(namespace));
+        let connecting = tokio::task::spawn_blocking(move || {
+            let partitions = partitions(&kafka, &inbox)?;
+            let follower = Follower::open(&kafka, &replies, Replies::PARTITION, From::End)?;
+            Ok::<_, Error>((
+                Producer::open(&kafka)?,
+                inbox,
+                partitions,
+                follower,
+                replies,
+            ))
+        });
+        let ended = connecting.await.map_err(|error| {
+            Error::new(
+                ErrorKind::Internal,
+                "client-internal",
+                format!("connect: {error}"),
+            )
+        })?;
+        let (producer, inbox, partitions, follower, replies) = ended?;
+        let replies = Replies::follow(&replies, follower);
+        let inbox = inbox.into();
+        let shared = Shared {
+            producer,
+            inbox,
+            partitions,
+            replies,
+            answer_wait: ANSWER_WAIT_DEFAULT,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Starts a workflow under an id, of which at most one run is open at a time.
+    ///
+    /// Awaited, it gives a [`Handle`] once the start is in the journal.
+    pub fn start<R, W>(
+        &self,
+        call: WorkflowCall<R, W>,
+        workflow_id: impl Into<String>,
+    ) -> StartWorkflow<R> {
+        StartWorkflow::new(self.clone(), call.erase(), workflow_id.into())
+    }
+
+    /// Asks the open run of an id to stop; what it has done is compensated. Returns when that is in the journal.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`]: no run of that id is known, or open.
+    /// [`ErrorKind::Unavailable`]: no engine answered in time; the request stays in the inbox.
+    pub async fn cancel(&self, workflow_id: &str, reason: &str) -> Result<(), ClientError> {
+        self.tell(Request::stop(ce_type::WORKFLOW_CANCEL, workflow_id, reason))
+            .await
+    }
+
+    /// Ends the open run of an id at once; what it has done is left as it is.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`].
+    pub async fn terminate(&self, workflow_id: &str, reason: &str) -> Result<(), ClientError> {
+        self.tell(Request::stop(
+            ce_type::WORKFLOW_TERMINATE,
+            workflow_id,
+            reason,
+        ))
+        .await
+    }
+
+    /// Ends the open run of an id after what it has done is compensated.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`].
+    pub async fn terminate_and_compensate(
+        &self,
+        workflow_id: &str,
+        reason: &str,
+    ) -> Result<(), ClientError> {
+        let request = Request::stop(ce_type::WORKFLOW_TERMINATE, workflow_id, reason);
+        self.tell(request.header(header::COMPENSATE, "true")).await
+    }
+
+    /// How the open run of an id is doing: the JSON of `GET /workflows/{id}`.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`].
+    pub async fn describe(&self, workflow_id: &str) -> Result<serde_json::Value, ClientError> {
+        let request = Request::new(ce_type::WORKFLOW_DESCRIBE, workflow_id);
+        let (reply, _) = self.ask(request).await?;
+        serde_json::from_slice(reply.value.data()).map_err(|error| {
+            let text = format!("the description of {workflow_id} cannot be read: {error}");
+            Error::new(ErrorKind::Internal, "client-internal", text).into()
+        })
+    }
+
+    /// Sends a request and waits until it is in the journal.
+    async fn tell(&self, request: Request) -> Result<(), ClientError> {
+        self.ask(request).await.map(drop)
+    }
+
+    /// Sends a request and waits for its first answer; a refusal is an error.
+    async fn ask(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
+        let shared = &self.shared;
+        let workflow_id = request.workflow_id().to_owned();
+        let mut waiting = shared.replies.expect();
+        let record = request.into_record(
+            &shared.inbox,
+            shared.partitions,
+            shared.replies.topic(),
+            waiting.correlation(),
+        )?;
+        shared.producer.send(record).await?;
+        let Ok(first) = tokio::time::timeout(shared.answer_wait, waiting.first()).await else {
+            let text = format!(
+                "no engine answered within {} s; the request for {workflow_id} stays in the inbox",
+                shared.answer_wait.as_secs()
+            );
+            return Err(Error::new(ErrorKind::Unavailable, "client-no-answer", text).into());
+        };
+        let first = first?;
+        match first.outcome.as_str() {
+            outcome::REJECTED => Err(error::refused(&first)),
+            _ => Ok((first, waiting)),
+        }
+    }
+}
+
+fn partitions(kafka: &Kafka, inbox: &str) -> Result<i32, Error> {
+    match Admin::open(kafka)?.topic(inbox)? {
+        TopicState::Present(info) => Ok(info.partitions),
+        TopicState::Missing => {
+            let text =
+                format!("the topic {inbox} is not there: an engine makes it when it first starts");
+            Err(Error::new(ErrorKind::NotFound, "client-no-inbox", text))
+        }
+        TopicState::Denied => {
+            let text = format!("the principal may not see the topic {inbox}");
+            Err(Error::new(ErrorKind::Invalid, "client-denied", text))
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("inbox", &self.shared.inbox)
+            .finish_non_exhaustive()
+    }
+}

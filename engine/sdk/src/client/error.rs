@@ -1,0 +1,60 @@
+//! Why a client's call did not give what was asked for.
+
+use sagaline_core::error_type;
+use sagaline_journal::{Error as RequestError, ErrorKind};
+
+use super::replies::Reply;
+use crate::Error;
+
+/// Why a call of a [`Client`](super::Client) failed: the request itself, or the workflow that it waited for.
+///
+/// # Example: telling them apart
+/// ```
+/// use sagaline_sdk::client::ClientError;
+///
+/// fn hint(error: &ClientError) -> &'static str {
+///     match error {
+///         ClientError::Request(_) => "try again later",
+///         ClientError::Failed(error) if error.error_type() == "CardDeclined" => "try another card",
+///         _ => "ask for help",
+///     }
+/// }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The request was refused, or got no answer; its kind says what to do.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The workflow failed, with this error.
+    #[error("the workflow failed: {0}")]
+    Failed(Error),
+    /// The workflow was cancelled, for this reason.
+    #[error("the workflow was cancelled: {0}")]
+    Canceled(String),
+    /// The workflow was terminated, for this reason.
+    #[error("the workflow was terminated: {0}")]
+    Terminated(String),
+}
+
+impl ClientError {
+    /// What to do about a refused or unanswered request; `None` when the workflow itself ended badly.
+    #[must_use]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Request(error) => Some(error.kind()),
+            Self::Failed(_) | Self::Canceled(_) | Self::Terminated(_) => None,
+        }
+    }
+}
+
+/// The error that a refusal is.
+pub(super) fn refused(reply: &Reply) -> ClientError {
+    let (kind, code) = match reply.error_type.as_str() {
+        error_type::ALREADY_STARTED => (ErrorKind::Conflict, "workflow-already-started"),
+        error_type::CLOSED => (ErrorKind::Conflict, "workflow-closed"),
+        error_type::NOT_FOUND => (ErrorKind::NotFound, "workflow-not-found"),
+        _ => (ErrorKind::Invalid, "request-rejected"),
+    };
+    RequestError::new(kind, code, reply.error_message.clone()).into()
+}

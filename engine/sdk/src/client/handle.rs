@@ -1,0 +1,125 @@
+//! A started run, as its starter sees it.
+
+use std::{fmt, marker::PhantomData};
+
+use sagaline_core::{Failure, Name};
+use sagaline_journal::{
+    Error as RequestError, ErrorKind,
+    wire::{ce_type, header, outcome},
+};
+use serde::de::DeserializeOwned;
+
+use super::{
+    Client, ClientError,
+    replies::{Reply, Waiting},
+    request::Request,
+};
+use crate::{Error, json};
+
+/// A run that this client started, or found open under the id.
+pub struct Handle<R> {
+    client: Client,
+    workflow_id: String,
+    run_id: String,
+    waiting: Waiting,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<R> Handle<R> {
+    pub(super) fn new(
+        client: Client,
+        workflow_id: String,
+        run_id: String,
+        waiting: Waiting,
+    ) -> Self {
+        Self {
+            client,
+            workflow_id,
+            run_id,
+            waiting,
+            result: PhantomData,
+        }
+    }
+
+    /// The workflow id.
+    #[must_use]
+    pub fn workflow_id(&self) -> &str {
+        &self.workflow_id
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// Waits for the run's end, however long that takes, and gives what it returned.
+    ///
+    /// # Errors
+    /// [`ClientError::Failed`], [`ClientError::Canceled`], [`ClientError::Terminated`]: the run ended so, after what it
+    /// had done was compensated. [`ClientError::Request`]: the answer cannot be heard any more, or not be understood.
+    pub async fn result(&self) -> Result<R, ClientError>
+    where
+        R: DeserializeOwned,
+    {
+        let last = self.waiting.last().await?;
+        self.read(last)
+    }
+
+    /// Asks this run to stop; what it has done is compensated. Returns when that is in the journal.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`].
+    pub async fn cancel(&self, reason: &str) -> Result<(), ClientError> {
+        let request = Request::stop(ce_type::WORKFLOW_CANCEL, &self.workflow_id, reason);
+        self.client
+            .tell(request.header(header::RUN_ID, &self.run_id))
+            .await
+    }
+
+    /// Ends this run at once; what it has done is left as it is.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`].
+    pub async fn terminate(&self, reason: &str) -> Result<(), ClientError> {
+        let request = Request::stop(ce_type::WORKFLOW_TERMINATE, &self.workflow_id, reason);
+        self.client
+            .tell(request.header(header::RUN_ID, &self.run_id))
+            .await
+    }
+
+    fn read(&self, last: Reply) -> Result<R, ClientError>
+    where
+        R: DeserializeOwned,
+    {
+        match last.outcome.as_str() {
+            outcome::COMPLETED => {
+                let what = format!("result of {}", self.workflow_id);
+                json::decode(&what, &last.value).map_err(|error| {
+                    RequestError::new(ErrorKind::Invalid, "workflow-result", error.message()).into()
+                })
+            }
+            outcome::CANCELED => Err(ClientError::Canceled(last.error_message)),
+            outcome::TERMINATED => Err(ClientError::Terminated(last.error_message)),
+            _ => Err(ClientError::Failed(failure(last))),
+        }
+    }
+}
+
+fn failure(last: Reply) -> Error {
+    let error_type = Name::new(&last.error_type).unwrap_or_else(|_| Name::from("Failed"));
+    let failure = Failure::new(error_type, last.error_message);
+    Error::from_failure(match last.value.data() {
+        [] => failure,
+        _ => failure.with_details(last.value),
+    })
+}
+
+impl<R> fmt::Debug for Handle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("workflow_id", &self.workflow_id)
+            .field("run_id", &self.run_id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! Requests as records of the inbox.
+
+use sagaline_core::{Payload, WORKFLOW_ID_BYTES_MAX};
+use sagaline_journal::{
+    Error, ErrorKind, NewRecord,
+    wire::{header, partition_of},
+};
+use uuid::Uuid;
+
+use super::replies::Replies;
+
+/// A request about one workflow id.
+#[derive(Debug)]
+pub(super) struct Request {
+    ce_type: &'static str,
+    workflow_id: String,
+    /// Second half of its identity: the same request again does nothing again.
+    id: Option<String>,
+    headers: Vec<(&'static str, String)>,
+    value: Option<Payload>,
+}
+
+impl Request {
+    pub(super) fn new(ce_type: &'static str, workflow_id: &str) -> Self {
+        Self {
+            ce_type,
+            workflow_id: workflow_id.to_owned(),
+            id: None,
+            headers: Vec::new(),
+            value: None,
+        }
+    }
+
+    /// Asks a run to end, in one way or the other.
+    pub(super) fn stop(ce_type: &'static str, workflow_id: &str, reason: &str) -> Self {
+        Self::new(ce_type, workflow_id).header(header::REASON, reason)
+    }
+
+    pub(super) fn workflow_id(&self) -> &str {
+        &self.workflow_id
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn id(mut self, id: String) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    pub(super) fn value(mut self, value: Payload) -> Self {
+        self.value = Some(value);
+        self
+    }
+
+    /// The record, whose answer comes to `replies` under `correlation`.
+    pub(super) fn into_record(
+        self,
+        inbox: &std::sync::Arc<str>,
+        partitions: i32,
+        replies: &str,
+        correlation: &str,
+    ) -> Result<NewRecord, Error> {
+        let bytes = self.workflow_id.len();
+        if bytes == 0 || bytes > WORKFLOW_ID_BYTES_MAX {
+            let text =
+                format!("a workflow id of {bytes} bytes: 1 to {WORKFLOW_ID_BYTES_MAX} are allowed");
+            return Err(Error::new(ErrorKind::Invalid, "workflow-id", text));
+        }
+        let mut record = NewRecord {
+            topic: inbox.clone(),
+            partition: partition_of(self.workflow_id.as_bytes(), partitions),
+            value: self.value.as_ref().map(|value| value.data().to_vec()),
+            headers: Vec::with_capacity(10 + self.headers.len()),
+            key: Some(self.workflow_id.into_bytes()),
+        };
+        let id = self.id.unwrap_or_else(|| correlation.to_owned());
+        for (name, value) in [
+            (header::CE_SPECVERSION, "1.0"),
+            (header::CE_TYPE, self.ce_type),
+            (header::CE_SOURCE, SOURCE),
+            (header::CE_ID, &id),
+            (header::REPLY_TOPIC, replies),
+            (header::CORRELATION, correlation),
+        ] {
+            record.push_header(name, value);
+        }
+        record.push_header(header::REPLY_PARTITION, Replies::PARTITION.to_string());
+        if let Some(value) = &self.value {
+            record.push_header(header::CONTENT_TYPE, value.content_type());
+        }
+        for (name, value) in self.headers {
+            record.push_header(name, value);
+        }
+        Ok(record)
+    }
+}
+
+/// First half of a request's identity: the same for all clients, so that one may repeat another's request.
+const SOURCE: &str = "sagaline.sdk";
+
+/// An id that nobody else has.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client is no part of the engine: nothing of it is replayed"
+)]
+pub(super) fn new_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sagaline_journal::wire::ce_type;
+
+    fn record(request: Request) -> Result<NewRecord, Error> {
+        request.into_record(&"ns.inbox".into(), 12, "ns.replies", "c-1")
+    }
+
+    fn value<'a>(record: &'a NewRecord, name: &str) -> Option<&'a str> {
+        let found = record.headers.iter().find(|(have, _)| have == name);
+        found.map(|(_, value)| str::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn a_request_says_where_its_answer_goes_and_lies_in_the_ids_partition() {
+        let request = Request::new(ce_type::WORKFLOW_CANCEL, "o-1")
+            .header(header::REASON, "late")
+            .value(Payload::json(*b"7"));
+
+        let record = record(request).unwrap();
+
+        assert_eq!(
+            (&*record.topic, record.partition),
+            ("ns.inbox", partition_of(b"o-1", 12))
+        );
+        assert_eq!(record.key.as_deref(), Some(&b"o-1"[..]));
+        assert_eq!(
+            value(&record, header::CE_TYPE),
+            Some("sagaline.workflow.cancel.v1")
+        );
+        assert_eq!(value(&record, header::REPLY_TOPIC), Some("ns.replies"));
+        assert_eq!(value(&record, header::REPLY_PARTITION), Some("0"));
+        assert_eq!(value(&record, header::CORRELATION), Some("c-1"));
+        assert_eq!(value(&record, header::CE_ID), Some("c-1"));
+        assert_eq!(value(&record, header::REASON), Some("late"));
+        assert_eq!(
+            value(&record, header::CONTENT_TYPE),
+            Some("application/json")
+        );
+    }
+
+    #[test]
+    fn a_repeatable_request_has_the_id_it_was_given() {
+        let record = record(Request::new(ce_type::WORKFLOW_START, "o-1").id("k-1".into())).unwrap();
+
+        assert_eq!(value(&record, header::CE_ID), Some("k-1"));
+    }
+
+    #[test]
+    fn an_impossible_workflow_id_is_refused_here() {
+        for id in [String::new(), "x".repeat(256)] {
+            let error = record(Request::new(ce_type::WORKFLOW_START, &id)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Starting a workflow: the call, the id, and the rules for when the id is in use.
+
+use std::{fmt, future::IntoFuture, marker::PhantomData};
+
+use sagaline_journal::{
+    Error, ErrorKind,
+    wire::{ce_type, header, id_conflict, id_reuse},
+};
+use serde::de::DeserializeOwned;
+
+use super::{Client, ClientError, Handle, request::Request};
+use crate::{BoxFuture, workflow::ErasedWorkflowCall};
+
+/// What a start does while a run of the same id is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdConflict {
+    /// Nothing: the handle is of the open run.
+    #[default]
+    UseExisting,
+    /// It is refused.
+    Fail,
+    /// The open run is terminated and a new one started.
+    TerminateExisting,
+}
+
+/// What a start does when the last run of the same id is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdReuse {
+    /// It is refused.
+    #[default]
+    RejectDuplicate,
+    /// A new run starts.
+    AllowDuplicate,
+    /// A new run starts unless the last one completed.
+    AllowDuplicateFailedOnly,
+}
+
+/// A start that `.await` sends; [`Client::start`] makes it.
+///
+/// # Errors
+/// Awaited: [`ErrorKind::Conflict`] when the id rules refuse it, [`ErrorKind::NotFound`] when no engine knows the workflow,
+/// [`ErrorKind::Unavailable`] when no engine answered in time: the start is in the inbox all the same.
+#[must_use = "a start is sent when it is awaited"]
+pub struct StartWorkflow<R> {
+    client: Client,
+    call: ErasedWorkflowCall,
+    workflow_id: String,
+    id: Option<String>,
+    id_conflict: IdConflict,
+    id_reuse: IdReuse,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<R> StartWorkflow<R> {
+    pub(super) fn new(client: Client, call: ErasedWorkflowCall, workflow_id: String) -> Self {
+        Self {
+            client,
+            call,
+            workflow_id,
+            id: None,
+            id_conflict: IdConflict::default(),
+            id_reuse: IdReuse::default(),
+            result: PhantomData,
+        }
+    }
+
+    /// Says which start this is: sent again under the same key, it does nothing again.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.id = Some(key.into());
+        self
+    }
+
+    /// What to do while a run of the id is open; `UseExisting` unless said.
+    pub fn id_conflict(mut self, rule: IdConflict) -> Self {
+        self.id_conflict = rule;
+        self
+    }
+
+    /// What to do when the last run of the id is closed; `RejectDuplicate` unless said.
+    pub fn id_reuse(mut self, rule: IdReuse) -> Self {
+        self.id_reuse = rule;
+        self
+    }
+
+    /// Starts it and waits for its result.
+    ///
+    /// # Errors
+    /// Those of the start, and those of [`Handle::result`].
+    pub async fn execute(self) -> Result<R, ClientError>
+    where
+        R: DeserializeOwned + 'static,
+    {
+        self.await?.result().await
+    }
+
+    async fn send(self) -> Result<Handle<R>, ClientError> {
+        let (client, workflow_id) = (self.client.clone(), self.workflow_id.clone());
+        let (accepted, waiting) = client.ask(self.into_request()?).await?;
+        Ok(Handle::new(client, workflow_id, accepted.run_id, waiting))
+    }
+
+    fn into_request(self) -> Result<Request, Error> {
+        let conflict = match self.id_conflict {
+            IdConflict::UseExisting => id_conflict::USE_EXISTING,
+            IdConflict::Fail => id_conflict::FAIL,
+            IdConflict::TerminateExisting => id_conflict::TERMINATE_EXISTING,
+        };
+        let reuse = match self.id_reuse {
+            IdReuse::RejectDuplicate => id_reuse::REJECT_DUPLICATE,
+            IdReuse::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
+            IdReuse::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
+        };
+        let input = self
+            .call
+            .input
+            .map_err(|error| Error::new(ErrorKind::Invalid, "workflow-input", error.message()))?;
+        let mut request = Request::new(ce_type::WORKFLOW_START, &self.workflow_id)
+            .header(header::WORKFLOW, self.call.workflow.as_str())
+            .header(header::ID_CONFLICT, conflict)
+            .header(header::ID_REUSE, reuse)
+            .value(input);
+        if let Some(version) = self.call.version {
+            request = request.header(header::VERSION, version);
+        }
+        Ok(match self.id {
+            Some(id) => request.id(id),
+            None => request,
+        })
+    }
+}
+
+impl<R: 'static> IntoFuture for StartWorkflow<R> {
+    type Output = Result<Handle<R>, ClientError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl<R> fmt::Debug for StartWorkflow<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartWorkflow")
+            .field("call", &self.call)
+            .field("workflow_id", &self.workflow_id)
+            .finish_non_exhaustive()
+    }
+}
