@@ -6,6 +6,8 @@ mod activity;
 mod compensation;
 mod workflow;
 
+use alloc::sync::Arc;
+
 use crate::{
     Cause, Event, Run, Seq, Timestamp,
     program::{CommandKind, Job, Recorded},
@@ -67,11 +69,11 @@ impl Run {
             return false;
         }
         let jobs = core::mem::take(&mut self.unseen);
-        self.activations.push(ActivationRecord {
+        self.activations.push(Arc::new(ActivationRecord {
             at,
             jobs,
             commands: alloc::vec::Vec::new(),
-        });
+        }));
         true
     }
 
@@ -82,7 +84,7 @@ impl Run {
                 activation.commands.is_empty(),
                 "commands of an activation that did not happen"
             );
-            self.unseen = activation.jobs;
+            self.unseen = Arc::unwrap_or_clone(activation).jobs;
         }
     }
 
@@ -94,7 +96,7 @@ impl Run {
     fn recorded(&mut self, place: Place<'_>, command: Recorded) {
         self.open_activation(place.at);
         if let Some(activation) = self.activations.last_mut() {
-            activation.commands.push(command);
+            Arc::make_mut(activation).commands.push(command);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: only `apply/` writes here. Ids are never reused, pending activities stand in the order of their ids.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{
     ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo,
@@ -51,8 +51,8 @@ pub struct Run {
     pub cancel: Option<CancelRequest>,
     /// What waits for a person, oldest first.
     pub incidents: Vec<Incident>,
-    /// What the program was given and what it wanted: all that replay needs.
-    pub activations: Vec<ActivationRecord>,
+    /// What the program was given and what it wanted: all that replay needs. Shared, so that copying a long run is cheap.
+    pub activations: Vec<Arc<ActivationRecord>>,
     /// What the program was not given yet.
     pub unseen: Vec<Job>,
     /// Whom to tell when the run closes.
