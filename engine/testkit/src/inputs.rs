@@ -1,0 +1,107 @@
+//! What every input record asks, as its sender knows it: what the checks hold the engine's answers against.
+//!
+//! The header [`MARK`] carries a record's number, also over a forward: headers that are not ours are handed on.
+
+use std::sync::Arc;
+
+use sagaline_core::{IdConflict, IdReuse, RunId, WorkflowId, event::RejectReason};
+use sagaline_journal::{NewRecord, Record, wire::header};
+
+/// Names the record's number in [`Inputs`].
+pub(crate) const MARK: &str = "x-sim";
+
+/// All input records that clients and workers made, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs(Vec<Input>);
+
+/// One input record.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(crate) workflow_id: Option<WorkflowId>,
+    /// `ce_source` and `ce_id`; without them its place is its identity.
+    pub(crate) identity: Option<(String, String)>,
+    pub(crate) asks: Asks,
+}
+
+/// What it asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Asks {
+    Start(StartAsked),
+    Cancel(StopAsked),
+    Terminate(StopAsked),
+    Describe,
+    Report(Reported),
+    /// It must be refused for this reason.
+    Bad(RejectReason),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StartAsked {
+    pub(crate) id_conflict: IdConflict,
+    pub(crate) id_reuse: IdReuse,
+    pub(crate) wants_reply: bool,
+    /// It names a version that may be known or not.
+    pub(crate) may_be_unknown: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StopAsked {
+    pub(crate) run_id: Option<RunId>,
+    pub(crate) compensate: bool,
+    pub(crate) wants_reply: bool,
+}
+
+/// What a worker says of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reported {
+    pub(crate) run_id: RunId,
+    pub(crate) activity_id: u32,
+    pub(crate) attempt: u32,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Started,
+    Completed(Vec<u8>),
+    Failed {
+        error_type: String,
+        non_retryable: bool,
+    },
+    Canceled,
+}
+
+impl Inputs {
+    /// Remembers an input and marks its record.
+    pub(crate) fn add(&mut self, record: &mut NewRecord, input: Input) {
+        record.push_header(MARK, self.0.len().to_string());
+        self.0.push(input);
+    }
+
+    /// What a record asks; none: it was not a client's or worker's.
+    pub(crate) fn of(&self, record: &Record) -> Option<&Input> {
+        let text = std::str::from_utf8(record.header(MARK)?).ok()?;
+        self.0.get(text.parse::<usize>().ok()?)
+    }
+}
+
+/// A record for an input topic with the headers of CloudEvents.
+pub(crate) fn draft(topic: &Arc<str>, partition: i32, key: &str, ce_type: &str) -> NewRecord {
+    let mut record = NewRecord {
+        topic: topic.clone(),
+        partition,
+        key: Some(key.as_bytes().to_vec()),
+        value: None,
+        headers: Vec::new(),
+    };
+    record.push_header(header::CE_TYPE, ce_type);
+    record
+}
+
+/// Adds an identity to a record.
+pub(crate) fn identify(record: &mut NewRecord, source: &str, id: &str) {
+    if !source.is_empty() {
+        record.push_header(header::CE_SOURCE, source);
+    }
+    record.push_header(header::CE_ID, id);
+}

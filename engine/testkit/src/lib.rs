@@ -1,0 +1,58 @@
+//! The deterministic simulation: real lanes, real journal, real core, on a log, clocks and processes that one seed decides.
+//!
+//! ```text
+//! clients ─▶ inbox ─┐                                     ┌─▶ journal ─▶ checks (their own fold, their own model)
+//! workers ─▶ results┴─▶ network ─▶ lanes of nodes ─▶ network ┴─▶ tasks ─▶ workers
+//!                       delays, losses, zombies, crashes, clocks, leases: all from the seed
+//! ```
+//! A run has three parts: for a while everything goes wrong; then nothing does, until all runs are done or wait for a
+//! person; then a person ends those. Every step is checked. [`simulate`] does one run; a failure names its seed.
+//!
+//! Deliberately absent: threads, real time, Kafka. What needs them is tested elsewhere.
+
+mod broker;
+mod check;
+mod clients;
+mod event;
+mod faults;
+mod group;
+mod inputs;
+mod log;
+mod node;
+mod plan;
+mod port;
+mod programs;
+mod rng;
+mod schedule;
+mod scripted;
+mod settings;
+mod sim;
+mod time;
+mod topics;
+mod trace;
+mod worker;
+mod world;
+
+pub use settings::Settings;
+pub use sim::{Failed, Report, simulate};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which: `I1` … of DESIGN §9, or a word.
+    pub invariant: &'static str,
+    /// What was found.
+    pub what: String,
+}
+
+impl Violation {
+    pub(crate) fn new(invariant: &'static str, what: String) -> Self {
+        Self { invariant, what }
+    }
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.what)
+    }
+}

@@ -1,0 +1,174 @@
+//! What a simulated saga does: its workflow's input, so that a program needs nothing else to be rebuilt.
+
+use serde::{Deserialize, Serialize};
+
+use crate::rng::Rng;
+
+/// A saga: stages one after the other, the steps of a stage in parallel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) end: End,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) on_cancel: OnCancel,
+    /// At this activation, from 1, the program does something bad.
+    pub(crate) trick: Option<(u32, Trick)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stage {
+    pub(crate) steps: Vec<Step>,
+    /// Keeps a drawn value first; the names of the stage's activities depend on it.
+    pub(crate) marker: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) undo: Undo,
+    pub(crate) grouped: bool,
+    /// 0: no limit.
+    pub(crate) attempts: u32,
+    pub(crate) park: bool,
+    pub(crate) start_to_close_ms: u64,
+    pub(crate) queue: u8,
+    /// Bytes of its input.
+    pub(crate) bytes: u32,
+}
+
+/// When a step's compensation is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Undo {
+    /// It needs none.
+    None,
+    OnCompletion,
+    OnScheduling,
+    /// It needs one, and the program never says which.
+    Forgotten,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum End {
+    Complete,
+    Fail,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum OnFailure {
+    /// As soon as a step failed.
+    Fail,
+    /// Once the stage is over.
+    FailAfterStage,
+    Continue,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum OnCancel {
+    /// Asks the pending steps to stop, awaits them, ends as cancelled.
+    Stop,
+    /// Ends as cancelled at once.
+    AtOnce,
+    Ignore,
+}
+
+/// Something bad that a program does when it is activated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Trick {
+    Panic,
+    /// The process dies.
+    Kill,
+    /// The thread is silent for long.
+    Hang,
+    /// Newer builds want another activity.
+    Drift,
+    /// It waits for nothing.
+    Deadlock,
+    /// It commands after its end.
+    Late,
+    /// It asks an activity to stop that is over.
+    CancelDone,
+}
+
+/// How likely the bad ones are, each in a million sagas.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mischief {
+    pub(crate) panic: u32,
+    pub(crate) kill: u32,
+    pub(crate) hang: u32,
+    pub(crate) drift: u32,
+    pub(crate) deadlock: u32,
+    pub(crate) large: u32,
+}
+
+impl Plan {
+    pub(crate) fn draw(rng: &mut Rng, mischief: Mischief) -> Self {
+        let stages = (0..rng.below(5))
+            .map(|_| Stage::draw(rng, mischief))
+            .collect();
+        let at = u32::try_from(rng.between(1, 4)).unwrap_or(1);
+        let tricks = [
+            (mischief.panic, Trick::Panic),
+            (mischief.kill, Trick::Kill),
+            (mischief.hang, Trick::Hang),
+            (mischief.drift, Trick::Drift),
+            (mischief.deadlock, Trick::Deadlock),
+            (mischief.deadlock, Trick::Late),
+            (mischief.deadlock, Trick::CancelDone),
+        ];
+        let trick = tricks
+            .into_iter()
+            .find_map(|(ppm, trick)| rng.ppm(ppm).then_some((at, trick)));
+        Self {
+            stages,
+            end: if rng.percent(80) {
+                End::Complete
+            } else {
+                End::Fail
+            },
+            on_failure: *rng.pick(&[
+                OnFailure::Fail,
+                OnFailure::FailAfterStage,
+                OnFailure::Continue,
+            ]),
+            on_cancel: *rng.pick(&[
+                OnCancel::Stop,
+                OnCancel::Stop,
+                OnCancel::AtOnce,
+                OnCancel::Ignore,
+            ]),
+            trick,
+        }
+    }
+}
+
+impl Stage {
+    fn draw(rng: &mut Rng, mischief: Mischief) -> Self {
+        let width = *rng.pick(&[1, 1, 1, 2, 3]);
+        Self {
+            steps: (0..width).map(|_| Step::draw(rng, mischief)).collect(),
+            marker: rng.percent(20),
+        }
+    }
+}
+
+impl Step {
+    fn draw(rng: &mut Rng, mischief: Mischief) -> Self {
+        Self {
+            undo: match rng.below(20) {
+                0..6 => Undo::None,
+                6..13 => Undo::OnCompletion,
+                13..19 => Undo::OnScheduling,
+                _ => Undo::Forgotten,
+            },
+            grouped: rng.percent(30),
+            attempts: *rng.pick(&[0, 0, 1, 2, 3, 5]),
+            park: rng.percent(10),
+            start_to_close_ms: rng.between(1_000, 8_000),
+            queue: u8::try_from(rng.below(3)).unwrap_or_default(),
+            bytes: if rng.ppm(mischief.large) {
+                u32::try_from(rng.between(300_000, 900_000)).unwrap_or_default()
+            } else {
+                u32::try_from(rng.below(40)).unwrap_or_default()
+            },
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The program of every simulated saga: it does what its [`Plan`] says.
+//!
+//! Deterministic but for its tricks and its markers: a marker's value is drawn live, and only history knows it later.
+
+use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
+
+use sagaline_core::{
+    ActivityId, Failure, Name, OnExhausted, Payload, RetryPolicy,
+    program::{
+        Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
+        ScheduleActivity,
+    },
+};
+
+use crate::{
+    plan::{End, OnCancel, OnFailure, Plan, Step, Trick, Undo},
+    programs::Fate,
+};
+
+/// A run of a simulated saga.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    build: u32,
+    fate: Arc<Fate>,
+    plan: Option<Plan>,
+    activations: u32,
+    next_id: u32,
+    /// The stage that runs or runs next.
+    stage: usize,
+    pending: BTreeMap<ActivityId, Step>,
+    results: Vec<(u32, String)>,
+    failure: Option<Failure>,
+    canceling: bool,
+    /// Nothing is commanded any more but registrations.
+    ended: bool,
+}
+
+impl Scripted {
+    pub(crate) fn new(build: u32, fate: Arc<Fate>) -> Self {
+        Self {
+            build,
+            fate,
+            plan: None,
+            activations: 0,
+            next_id: 0,
+            stage: 0,
+            pending: BTreeMap::new(),
+            results: Vec::new(),
+            failure: None,
+            canceling: false,
+            ended: false,
+        }
+    }
+
+    fn next_id(&mut self) -> ActivityId {
+        self.next_id += 1;
+        ActivityId::new(self.next_id).unwrap_or(ActivityId::FIRST)
+    }
+
+    fn job(&mut self, job: &Job, commands: &mut Vec<ProgramCommand>) {
+        match job {
+            Job::Started { input } => self.plan = serde_json::from_slice(input.data()).ok(),
+            Job::ActivityCompleted {
+                activity_id,
+                result,
+            } => {
+                let text = String::from_utf8_lossy(result.data()).into_owned();
+                self.results.push((activity_id.get(), text));
+                if let Some(step) = self.pending.remove(activity_id)
+                    && step.undo == Undo::OnCompletion
+                {
+                    commands.push(self.register(*activity_id, &step));
+                }
+            }
+            Job::ActivityFailed {
+                activity_id,
+                failure,
+            } => {
+                self.pending.remove(activity_id);
+                self.failure = self.failure.take().or_else(|| Some(failure.clone()));
+            }
+            Job::ActivityCanceled { activity_id } => {
+                self.pending.remove(activity_id);
+            }
+            Job::CancelRequested { .. } => self.canceling = true,
+            Job::Ended => self.ended = true,
+        }
+    }
+
+    fn register(&mut self, compensates: ActivityId, step: &Step) -> ProgramCommand {
+        ProgramCommand::RegisterCompensation(RegisterCompensation {
+            activity_id: self.next_id(),
+            activity: name(format!("undo-{compensates}")),
+            task_queue: name(format!("q{}", step.queue)),
+            input: Payload::json(compensates.to_string().into_bytes()),
+            retry: RetryPolicy {
+                initial_interval_ms: 500,
+                maximum_attempts: step.attempts.saturating_mul(2),
+                on_exhausted: if step.park {
+                    OnExhausted::Park
+                } else {
+                    OnExhausted::Fail
+                },
+                ..RetryPolicy::default()
+            },
+            start_to_close_ms: step.start_to_close_ms,
+            compensates,
+            group: step
+                .grouped
+                .then_some(u32::try_from(self.stage).unwrap_or_default()),
+        })
+    }
+
+    fn on_cancel(&mut self, plan: &Plan, asked_now: bool, commands: &mut Vec<ProgramCommand>) {
+        match plan.on_cancel {
+            OnCancel::Ignore => {}
+            OnCancel::AtOnce => self.end(ProgramCommand::Cancel { reason: None }, commands),
+            OnCancel::Stop if self.pending.is_empty() => {
+                self.end(ProgramCommand::Cancel { reason: None }, commands);
+            }
+            OnCancel::Stop if asked_now => {
+                let ids = self.pending.keys().copied();
+                commands
+                    .extend(ids.map(|activity_id| ProgramCommand::CancelActivity { activity_id }));
+            }
+            OnCancel::Stop => {}
+        }
+    }
+
+    fn end(&mut self, command: ProgramCommand, commands: &mut Vec<ProgramCommand>) {
+        self.ended = true;
+        commands.push(command);
+    }
+
+    /// Goes on as far as the plan can without waiting.
+    fn advance(
+        &mut self,
+        plan: &Plan,
+        activation: Activation<'_>,
+        commands: &mut Vec<ProgramCommand>,
+    ) {
+        if let Some(failure) = &self.failure {
+            let fails = match plan.on_failure {
+                OnFailure::Fail => true,
+                OnFailure::FailAfterStage => self.pending.is_empty(),
+                OnFailure::Continue => false,
+            };
+            if fails {
+                let failure = failure.clone();
+                return self.end(ProgramCommand::Fail { failure }, commands);
+            }
+        }
+        if !self.pending.is_empty() || (self.canceling && plan.on_cancel == OnCancel::Stop) {
+            return;
+        }
+        let Some(stage) = plan.stages.get(self.stage) else {
+            let end = match plan.end {
+                End::Complete => ProgramCommand::Complete {
+                    result: self.result(),
+                },
+                End::Fail => ProgramCommand::Fail {
+                    failure: Failure::new(Name::from("Planned"), "as planned"),
+                },
+            };
+            return self.end(end, commands);
+        };
+        let suffix = if stage.marker {
+            self.marker(activation, commands)
+        } else {
+            ""
+        };
+        let drift = matches!(plan.trick, Some((at, Trick::Drift)) if at == self.activations && self.build >= 2);
+        for (index, step) in stage.steps.iter().enumerate() {
+            let drift = if drift { "-new" } else { "" };
+            self.schedule(
+                step,
+                format!("a{}-{index}{suffix}{drift}", self.stage),
+                commands,
+            );
+        }
+        self.stage += 1;
+    }
+
+    fn schedule(&mut self, step: &Step, activity: String, commands: &mut Vec<ProgramCommand>) {
+        let activity_id = self.next_id();
+        commands.push(ProgramCommand::ScheduleActivity(ScheduleActivity {
+            activity_id,
+            activity: name(activity),
+            task_queue: name(format!("q{}", step.queue)),
+            input: Payload::new("text/plain", vec![b'i'; step.bytes as usize]),
+            retry: RetryPolicy {
+                initial_interval_ms: 500,
+                maximum_interval_ms: 5_000,
+                maximum_attempts: step.attempts,
+                on_exhausted: if step.park {
+                    OnExhausted::Park
+                } else {
+                    OnExhausted::Fail
+                },
+                ..RetryPolicy::default()
+            },
+            start_to_close_ms: step.start_to_close_ms,
+            compensable: step.undo != Undo::None,
+        }));
+        if step.undo == Undo::OnScheduling {
+            commands.push(self.register(activity_id, step));
+        }
+        self.pending.insert(activity_id, step.clone());
+    }
+
+    /// Keeps a drawn value, or takes it from history; what follows depends on it.
+    fn marker(
+        &self,
+        activation: Activation<'_>,
+        commands: &mut Vec<ProgramCommand>,
+    ) -> &'static str {
+        let kept = activation
+            .recorded
+            .into_iter()
+            .flatten()
+            .find(|recorded| recorded.kind == CommandKind::RecordMarker)
+            .and_then(|recorded| recorded.value.clone());
+        let value =
+            kept.unwrap_or_else(|| Payload::json(self.fate.draw().to_string().into_bytes()));
+        let odd = value.data().last().is_some_and(|digit| digit % 2 == 1);
+        commands.push(ProgramCommand::RecordMarker {
+            kind: Name::from("side-effect"),
+            name: name(format!("m{}", self.stage)),
+            value,
+        });
+        if odd { "-odd" } else { "-even" }
+    }
+
+    /// What the workflow returns: every result that it was given, in order.
+    fn result(&self) -> Payload {
+        Payload::json(serde_json::to_vec(&self.results).unwrap_or_default())
+    }
+
+    fn trick(&self, trick: Trick, activation: Activation<'_>, commands: &mut Vec<ProgramCommand>) {
+        match trick {
+            // Unwinds as a panic does, without a word on the terminal.
+            Trick::Panic => resume_unwind(Box::new("as planned")),
+            Trick::Kill => self.fate.kill(activation.run_id),
+            Trick::Hang if activation.recorded.is_none() => self.fate.hang(activation.run_id),
+            Trick::Deadlock => commands.clear(),
+            Trick::Late if self.ended => commands.push(cancel_first()),
+            Trick::CancelDone if !self.ended && !self.pending.contains_key(&ActivityId::FIRST) => {
+                commands.push(cancel_first());
+            }
+            Trick::Hang | Trick::Drift | Trick::Late | Trick::CancelDone => {}
+        }
+    }
+}
+
+impl Program for Scripted {
+    fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
+        self.activations += 1;
+        let mut commands = Vec::new();
+        let was_canceling = self.canceling;
+        for job in activation.jobs {
+            self.job(job, &mut commands);
+        }
+        let Some(plan) = self.plan.take() else {
+            return commands;
+        };
+        if self.canceling && !self.ended {
+            self.on_cancel(&plan, !was_canceling, &mut commands);
+        }
+        if !self.ended {
+            self.advance(&plan, activation, &mut commands);
+        }
+        if let Some((at, trick)) = plan.trick
+            && at == self.activations
+        {
+            self.trick(trick, activation, &mut commands);
+        }
+        self.plan = Some(plan);
+        commands
+    }
+}
+
+fn cancel_first() -> ProgramCommand {
+    ProgramCommand::CancelActivity {
+        activity_id: ActivityId::FIRST,
+    }
+}
+
+fn name(text: String) -> Name {
+    Name::new(&text).unwrap_or_else(|_| Name::from("unnamed"))
+}

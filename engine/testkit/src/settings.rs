@@ -1,0 +1,50 @@
+//! What a run is made from.
+
+use sagaline_core::Millis;
+
+use crate::time::Span;
+
+/// What a run is made from; the same settings give the same run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Decides everything that is not said here.
+    pub seed: u64,
+    /// How many sagas are started.
+    pub sagas: u32,
+    /// Whether nothing goes wrong.
+    pub calm: bool,
+    /// Whether every event is told on standard error.
+    pub verbose: bool,
+}
+
+impl Settings {
+    /// A run of this seed as it is run everywhere.
+    #[must_use]
+    pub const fn seed(seed: u64) -> Self {
+        Self {
+            seed,
+            sagas: 200,
+            calm: false,
+            verbose: false,
+        }
+    }
+
+    /// For how long sagas are started and things go wrong.
+    pub(crate) fn active_for(&self) -> Span {
+        Span::millis(u64::from(self.sagas) * (20 + self.seed % 5 * 60))
+    }
+
+    /// How long closed ids are remembered: in some runs so short that they are forgotten while it goes on.
+    pub(crate) fn closed_retention(&self) -> Millis {
+        Millis::from_secs(if self.seed % 3 == 0 {
+            5
+        } else {
+            7 * 24 * 3_600
+        })
+    }
+
+    /// In some runs every activation rebuilds its program.
+    pub(crate) fn programs_kept(&self) -> usize {
+        [1, 2, 16, 10_000][usize::try_from(self.seed % 4).unwrap_or_default()]
+    }
+}

@@ -1,0 +1,222 @@
+//! One run from its settings to its report.
+
+use std::collections::BTreeMap;
+
+use sagaline_runtime::lane::Stage;
+
+use crate::{
+    Settings, Violation,
+    check::Check,
+    clients::Clients,
+    event::Event,
+    faults::Faults,
+    group::Group,
+    inputs::Inputs,
+    log::Topics,
+    node::Node,
+    rng::Rng,
+    schedule::Schedule,
+    time::{Moment, Span},
+    trace::Trace,
+    worker::Workers,
+    world::{self, World},
+};
+
+/// Most steps of a run before it counts as stuck.
+const STEPS_MAX: u64 = 50_000_000;
+
+/// Longest time between the end of all faults and the end of all work.
+const QUIET_AFTER_MAX: Span = Span::secs(1_800);
+
+/// How often a person looks for runs that wait for one.
+const SWEEP_EVERY: Span = Span::secs(60);
+
+/// How often it is looked whether everything is done.
+const LOOK_EVERY: u64 = 500;
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its seed.
+    pub seed: u64,
+    /// Events that happened.
+    pub steps: u64,
+    /// Virtual seconds.
+    pub seconds: u64,
+    /// Valid batches.
+    pub batches: u64,
+    /// Runs that were started.
+    pub runs: u64,
+    /// A hash of everything that happened.
+    pub trace: u64,
+}
+
+/// A run that broke an invariant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Its settings.
+    pub settings: Settings,
+    /// The step at which it was found.
+    pub step: u64,
+    /// What was found.
+    pub violation: Violation,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Settings { seed, sagas, .. } = self.settings;
+        writeln!(f, "seed {seed}, step {}: {}", self.step, self.violation)?;
+        write!(
+            f,
+            "again: cargo run -p sagaline-testkit --release -- sim --seed {seed} --sagas {sagas}"
+        )
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Does one run.
+///
+/// # Errors
+/// An invariant does not hold; the failure says which, where, and how to see it again.
+pub fn simulate(settings: Settings) -> Result<Report, Failed> {
+    let mut world = World::new(settings);
+    world.run().map_err(|violation| Failed {
+        settings,
+        step: world.steps,
+        violation,
+    })
+}
+
+impl World {
+    fn new(settings: Settings) -> Self {
+        let mut rng = Rng::new(settings.seed);
+        let faults = if settings.calm {
+            Faults::none()
+        } else {
+            Faults::draw(&mut rng)
+        };
+        let partitions = *rng.pick(&[1, 2, 4]);
+        let nodes = *rng.pick(&[1, 2, 3]);
+        let topics = Topics::new();
+        Self {
+            settings,
+            now: Moment::default(),
+            schedule: Schedule::new(),
+            faults,
+            healed: false,
+            partitions,
+            log: world::log(&topics, partitions),
+            check: Check::new(&topics, partitions),
+            topics,
+            queue_topics: std::sync::Arc::default(),
+            nodes: (0..nodes).map(|_| Node::new()).collect(),
+            lanes: BTreeMap::new(),
+            lanes_made: 0,
+            group: Group::new(partitions),
+            producers: BTreeMap::new(),
+            inputs: Inputs::default(),
+            clients: Clients::default(),
+            workers: Workers::default(),
+            trace: Trace::new(settings.verbose),
+            rng,
+            steps: 0,
+        }
+    }
+
+    fn run(&mut self) -> Result<Report, Violation> {
+        self.start_nodes();
+        self.schedule_clients();
+        let active = self.settings.active_for();
+        self.push(active, Event::Heal);
+        let mut deadline = None;
+        while self.steps < STEPS_MAX {
+            if !self.step()? {
+                break;
+            }
+            if !self.healed {
+                continue;
+            }
+            let deadline = *deadline.get_or_insert(self.now + QUIET_AFTER_MAX);
+            if self.steps.is_multiple_of(LOOK_EVERY) && self.is_quiet() {
+                return self.finish();
+            }
+            if self.now > deadline {
+                break;
+            }
+        }
+        Err(Violation::new(
+            "I17",
+            format!(
+                "not done {} s after the last fault: {}",
+                QUIET_AFTER_MAX.0 / 1_000_000,
+                self.unfinished()
+            ),
+        ))
+    }
+
+    /// From now on nothing goes wrong.
+    pub(crate) fn heal(&mut self) {
+        self.healed = true;
+        self.faults = Faults::none();
+        for node in 0..self.nodes.len() {
+            self.nodes[node].skew_micros = 0;
+        }
+        self.push(Span::secs(5), Event::Rebalance);
+        self.push(SWEEP_EVERY, Event::Sweep);
+    }
+
+    /// A person ends what waits for one.
+    pub(crate) fn sweep(&mut self) {
+        for workflow_id in self.check.parked() {
+            self.terminate(&workflow_id);
+        }
+        self.push(SWEEP_EVERY, Event::Sweep);
+    }
+
+    /// Whether every partition has one owner that has done all there is to do.
+    fn is_quiet(&self) -> bool {
+        let done = |partition: i32| {
+            let ends = [&self.topics.inbox, &self.topics.results]
+                .map(|topic| self.log.end(topic, partition));
+            self.lanes.values().any(|slot| {
+                let status = slot.lane.status();
+                slot.partition == partition
+                    && status.stage == Stage::Active
+                    && status.open_runs == 0
+                    && status.effects == 0
+                    && [status.positions.0, status.positions.1] == ends
+            })
+        };
+        self.clients.started >= self.settings.sagas && (0..self.partitions).all(done)
+    }
+
+    fn unfinished(&self) -> String {
+        let mut text = String::new();
+        for slot in self.lanes.values() {
+            let status = slot.lane.status();
+            text += &format!(
+                "node {} p{} {:?}: {} open, {} effects, at {:?}; ",
+                slot.node,
+                slot.partition,
+                status.stage,
+                status.open_runs,
+                status.effects,
+                status.positions
+            );
+        }
+        text
+    }
+
+    fn finish(&mut self) -> Result<Report, Violation> {
+        self.check.finish(&self.log)?;
+        Ok(Report {
+            seed: self.settings.seed,
+            steps: self.steps,
+            seconds: self.now.0 / 1_000_000,
+            batches: self.check.batches(),
+            runs: self.check.runs(),
+            trace: self.trace.hash(),
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! The topics of task queues as lanes see them: not there at first, made once somebody asked.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use sagaline_runtime::lane::QueueTopics;
+
+/// Partitions of every task queue.
+const QUEUE_PARTITIONS: i32 = 3;
+
+/// Which topics are there, and which are wanted.
+#[derive(Debug, Default)]
+pub(crate) struct QueueTopicsThere(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    there: BTreeMap<String, i32>,
+    asked: BTreeSet<String>,
+    wanted: Vec<String>,
+}
+
+impl QueueTopicsThere {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Topics that were asked for since the last call and are to be made.
+    pub(crate) fn take_wanted(&self) -> Vec<String> {
+        std::mem::take(&mut self.known().wanted)
+    }
+
+    /// The topic is there; with how many partitions.
+    pub(crate) fn ready(&self, topic: &str) -> i32 {
+        self.known()
+            .there
+            .insert(topic.to_owned(), QUEUE_PARTITIONS);
+        QUEUE_PARTITIONS
+    }
+}
+
+impl QueueTopics for QueueTopicsThere {
+    fn partitions(&self, topic: &str) -> Option<i32> {
+        let mut known = self.known();
+        if let Some(partitions) = known.there.get(topic) {
+            return Some(*partitions);
+        }
+        if known.asked.insert(topic.to_owned()) {
+            known.wanted.push(topic.to_owned());
+        }
+        None
+    }
+}
