@@ -30,7 +30,7 @@ pub use admin::{
 };
 pub use client::{Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer};
 pub use config::Kafka;
-pub use lane::{KafkaLane, LaneTopics};
+pub use lane::{KafkaLane, LaneTopics, LaneWaker};
 pub use lease::{Lease, LeaseEvent, LeaseHandle};
 pub use member::HandOver;
 pub use reader::Reader;

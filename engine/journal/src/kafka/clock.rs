@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// A moment after which waiting ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Deadline(Instant);
 
 impl Deadline {

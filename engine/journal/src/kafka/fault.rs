@@ -16,6 +16,12 @@ pub(super) fn error_because(doing: &str, error: &KafkaError, reason: &str) -> Er
     Error::new(kind, code, format!("{doing}: {reason}"))
 }
 
+/// The system gave no thread.
+pub(super) fn no_thread(error: &std::io::Error) -> Error {
+    let message = format!("start a thread: {error}");
+    Error::new(ErrorKind::Unavailable, "thread", message)
+}
+
 /// An answer that did not come in time. The broker is away, or does not answer us.
 pub(super) fn timed_out(doing: &str, waited: std::time::Duration) -> Error {
     let message = format!("{doing}: no answer within {} ms", waited.as_millis());

@@ -16,7 +16,15 @@ mod inputs;
 mod reads;
 mod reports;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use self::{
     asker::Asker,
@@ -57,12 +65,27 @@ impl LaneTopics {
     }
 }
 
+/// Ends a lane's poll from another thread: there is something to do that is no event of the log.
+#[derive(Clone, Debug)]
+pub struct LaneWaker {
+    ordered: Arc<AtomicBool>,
+    wake: Arc<Wake>,
+}
+
+impl LaneWaker {
+    /// Ends the poll that is waiting, or the next one. Several in a row count once.
+    pub fn wake(&self) {
+        self.ordered.store(true, Ordering::SeqCst);
+        self.wake.wake();
+    }
+}
+
 /// One lane thread's connection to Kafka.
 pub struct KafkaLane {
     kafka: Kafka,
     topics: LaneTopics,
     lease: LeaseHandle,
-    wake: Arc<Wake>,
+    waker: LaneWaker,
     inbox: Arc<Inbox>,
     source: Splits,
     inputs: BTreeMap<i32, Inputs>,
@@ -92,12 +115,21 @@ impl KafkaLane {
             kafka: kafka.clone(),
             topics,
             lease,
-            wake,
+            waker: LaneWaker {
+                ordered: Arc::new(AtomicBool::new(false)),
+                wake,
+            },
             inbox,
             source,
             inputs: BTreeMap::new(),
             lost: Vec::new(),
         })
+    }
+
+    /// What ends this lane's poll from another thread.
+    #[must_use]
+    pub fn waker(&self) -> LaneWaker {
+        self.waker.clone()
     }
 
     /// Whether a producer has no room: then nothing more is taken, so that nothing more is sent.
@@ -249,7 +281,8 @@ impl LanePort for KafkaLane {
         let late = Deadline::after(wait);
         loop {
             self.collect(into);
-            if into.len() > before || self.announce() {
+            let ordered = self.waker.ordered.swap(false, Ordering::SeqCst);
+            if into.len() > before || self.announce() || ordered {
                 return;
             }
             let remaining = late.remaining();
@@ -261,7 +294,7 @@ impl LanePort for KafkaLane {
             } else {
                 SERVE_PAUSE
             };
-            self.wake.wait(remaining.min(pause));
+            self.waker.wake.wait(remaining.min(pause));
         }
     }
 }

@@ -73,13 +73,7 @@ impl Lease {
         let thread = thread::Builder::new()
             .name("kafka-lease".to_owned())
             .spawn(move || desk.run())
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("start a thread: {error}"),
-                )
-            })?;
+            .map_err(|error| fault::no_thread(&error))?;
         let handle = LeaseHandle { commands, wake };
         Ok((
             Self {

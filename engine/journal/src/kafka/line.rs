@@ -26,7 +26,7 @@ use rdkafka::{
 use sagaline_core::Timestamp;
 
 use super::{context::Notes, fault, record};
-use crate::{Error, ErrorKind, NewRecord};
+use crate::{Error, NewRecord};
 
 /// Where a producer's reports go. Called on the producer's own thread, and by [`Line::send`].
 pub(super) trait Reports: Send + Sync + 'static {
@@ -69,13 +69,7 @@ impl<R: Reports> Line<R> {
                 let (producer, closed) = (producer.clone(), closed.clone());
                 move || serve(&producer, &closed)
             })
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("start a thread: {error}"),
-                )
-            })?;
+            .map_err(|error| fault::no_thread(&error))?;
         Ok(Self {
             producer,
             reports,

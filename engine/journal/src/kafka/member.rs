@@ -3,6 +3,8 @@
 //! librdkafka calls back when partitions come and go; here that only becomes a [`Change`], which the loop answers when
 //! it is ready ([`Member::accept`], [`Member::let_go`]). So a revocation can wait for a hand-over while the loop goes
 //! on serving commits, and the group waits for the loop.
+//!
+//! Commits have a thread of their own: librdkafka tells how one ended only to a caller that waits for it.
 
 use std::{
     collections::VecDeque,
@@ -10,7 +12,9 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
     },
+    thread,
     time::Duration,
 };
 
@@ -18,7 +22,7 @@ use rdkafka::{
     ClientConfig, ClientContext, Offset, TopicPartitionList,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext},
-    error::{KafkaError, KafkaResult},
+    error::KafkaError,
     types::RDKafkaRespErr,
 };
 
@@ -34,7 +38,7 @@ pub(super) struct Member {
     consumer: Arc<BaseConsumer<Desk>>,
     protocol: Protocol,
     wake: Arc<Wake>,
-    commits: u64,
+    committer: Committer,
 }
 
 /// How partitions change hands.
@@ -58,11 +62,9 @@ pub(super) enum Change {
     },
 }
 
-/// How a commit ended.
+/// How a commit ended; they end in the order in which they began.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// What [`Member::commit`] returned.
-    pub(super) number: u64,
     /// Whether the coordinator took all of it.
     pub(super) accepted: bool,
 }
@@ -95,11 +97,13 @@ impl Member {
         consumer
             .subscribe(topics)
             .map_err(|error| fault::error(&format!("subscribe to {topics:?}"), &error))?;
+        let consumer = Arc::new(consumer);
+        let committer = Committer::start(consumer.clone(), wake.clone())?;
         Ok(Self {
-            consumer: Arc::new(consumer),
+            consumer,
             protocol,
             wake,
-            commits: 0,
+            committer,
         })
     }
 
@@ -145,28 +149,18 @@ impl Member {
         self.consumer.assignment_lost()
     }
 
-    /// Begins to commit positions; the outcome comes under the returned number. `None`: refused at once.
-    pub(super) fn commit<'a>(
-        &mut self,
-        positions: impl IntoIterator<Item = (&'a str, i32, i64)>,
-    ) -> Option<u64> {
-        self.commits += 1;
-        let mut list = TopicPartitionList::new();
-        for (topic, partition, next) in positions {
-            let mut element = list.add_partition(topic, partition);
-            if let Err(error) = element.set_offset(Offset::Offset(next)) {
-                tracing::warn!(topic, partition, next, %error, "no position to commit");
-                return None;
-            }
-            // Comes back with the outcome and tells it from others'; the brokers keep it as a remark.
-            element.set_metadata(self.commits.to_string());
-        }
-        match self.consumer.commit(&list, CommitMode::Async) {
-            Ok(()) => Some(self.commits),
-            Err(error) => {
-                tracing::warn!(%error, "a commit was refused");
-                None
-            }
+    /// Begins to commit positions.
+    pub(super) fn commit<'a>(&self, positions: impl IntoIterator<Item = (&'a str, i32, i64)>) {
+        self.committer.order(list(positions));
+    }
+
+    /// Sends a commit before whatever the group is told next. How it ends is not told.
+    pub(super) fn commit_last<'a>(&self, positions: impl IntoIterator<Item = (&'a str, i32, i64)>) {
+        let list = list(positions);
+        if list.count() > 0
+            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
+        {
+            tracing::warn!(?list, %error, "positions were not committed");
         }
     }
 }
@@ -175,6 +169,7 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.desk().closing.store(true, Ordering::SeqCst);
+        self.committer.end();
         // A change that still waits for its answer would hold the consumer's own drop up for ever.
         for change in self.changes() {
             match change {
@@ -263,25 +258,68 @@ impl ConsumerContext for Desk {
             });
         }
     }
+}
 
-    fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
-        self.notes.serve();
-        let elements = list.elements();
-        let Some(number) = elements
-            .first()
-            .and_then(|element| element.metadata().parse().ok())
-        else {
-            return;
-        };
-        let mut accepted = result.is_ok();
-        for element in &elements {
-            if let Err(error) = element.error() {
-                tracing::debug!(?element, %error, "a position was not committed");
-                accepted = false;
+/// The thread that waits for commits. It keeps the consumer, so the group is left only after it has ended.
+struct Committer {
+    orders: Option<Sender<TopicPartitionList>>,
+    ended: Receiver<()>,
+}
+
+impl Committer {
+    fn start(consumer: Arc<BaseConsumer<Desk>>, wake: Arc<Wake>) -> Result<Self, Error> {
+        let (orders, ordered) = mpsc::channel::<TopicPartitionList>();
+        let (ending, ended) = mpsc::channel();
+        let commit = move || {
+            for list in ordered {
+                let accepted = match consumer.commit(&list, CommitMode::Sync) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        tracing::info!(?list, %error, "a commit was not accepted");
+                        false
+                    }
+                };
+                lock(&consumer.context().outcomes).push(Outcome { accepted });
+                wake.wake();
             }
-        }
-        lock(&self.outcomes).push(Outcome { number, accepted });
+            drop(consumer);
+            // Nobody waits for it when the group was left in a hurry.
+            let _ = ending.send(());
+        };
+        thread::Builder::new()
+            .name("kafka-commits".to_owned())
+            .spawn(commit)
+            .map_err(|error| fault::no_thread(&error))?;
+        Ok(Self {
+            orders: Some(orders),
+            ended,
+        })
     }
+
+    fn order(&self, list: TopicPartitionList) {
+        let orders = self.orders.as_ref().expect("it is there until the end");
+        if orders.send(list).is_err() {
+            tracing::warn!("the thread that commits has ended");
+        }
+    }
+
+    /// Waits for the commits that are on their way, but not for brokers that are away.
+    fn end(&mut self) {
+        self.orders = None;
+        if self.ended.recv_timeout(COMMITS_WAIT).is_err() {
+            tracing::warn!("a commit is not answered: the group is left without waiting for it");
+        }
+    }
+}
+
+fn list<'a>(positions: impl IntoIterator<Item = (&'a str, i32, i64)>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for (topic, partition, next) in positions {
+        if let Err(error) = list.add_partition_offset(topic, partition, Offset::Offset(next)) {
+            tracing::warn!(topic, partition, next, %error, "no position to commit");
+        }
+    }
+    list
 }
 
 /// Given with a revocation: while it is held, up to a limit, the partitions are not let go.
@@ -315,6 +353,9 @@ impl Drop for HandOver {
         self.wake.wake();
     }
 }
+
+/// How long leaving the group waits for commits.
+const COMMITS_WAIT: Duration = Duration::from_secs(5);
 
 /// How often the group is looked after when nothing wakes the loop.
 pub(super) const SERVE_PAUSE: Duration = Duration::from_secs(1);

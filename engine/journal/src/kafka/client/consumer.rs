@@ -26,6 +26,7 @@ use crate::{
     kafka::{
         HandOver, Kafka,
         config::Isolation,
+        fault,
         member::{Member, Protocol},
         wake::Wake,
     },
@@ -110,13 +111,7 @@ impl GroupConsumer {
                 // Nobody waits for it when the consumer was only dropped.
                 let _ = ending.send(());
             })
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("start a thread: {error}"),
-                )
-            })?;
+            .map_err(|error| fault::no_thread(&error))?;
         Ok(Self {
             notices,
             records,

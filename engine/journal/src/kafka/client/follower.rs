@@ -13,8 +13,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Error, ErrorKind, Record,
-    kafka::{Kafka, Reader},
+    Error, Record,
+    kafka::{Kafka, Reader, fault},
 };
 
 /// Where to begin.
@@ -38,7 +38,7 @@ impl Follower {
     /// sent afterwards is not missed; in async code, call it where waiting is allowed.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]: no such partition. [`ErrorKind::Unavailable`]: no answer within 3 s, or no thread.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound): no such partition. [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): no answer within 3 s, or no thread.
     pub fn open(kafka: &Kafka, topic: &str, partition: i32, from: From) -> Result<Self, Error> {
         let reader = Reader::open_committed(kafka)?;
         let next = match from {
@@ -53,13 +53,7 @@ impl Follower {
                 let (topic, closed) = (topic.to_owned(), closed.clone());
                 move || follow(&reader, &topic, partition, next, &sender, &closed)
             })
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("start a thread: {error}"),
-                )
-            })?;
+            .map_err(|error| fault::no_thread(&error))?;
         Ok(Self {
             records,
             next,
@@ -77,7 +71,7 @@ impl Follower {
     /// nothing. After an error there is nothing more: `None`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]: the topic went away, or what was to be read next was deleted.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound): the topic went away, or what was to be read next was deleted.
     pub async fn next(&mut self) -> Option<Result<Record, Error>> {
         let record = self.records.recv().await?;
         if let Ok(record) = &record {

@@ -13,10 +13,11 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::{LaneTopics, inbox::Inbox};
 use crate::{
-    Error, ErrorKind, PortEvent, Tag,
+    Error, PortEvent, Tag,
     kafka::{
         context::Quiet,
         ends::{self, Edge},
+        fault,
     },
 };
 
@@ -41,13 +42,7 @@ impl Asker {
                 let inbox = inbox.clone();
                 move || answer(&consumer, &topics, &asked, &inbox)
             })
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("start a thread: {error}"),
-                )
-            })?;
+            .map_err(|error| fault::no_thread(&error))?;
         Ok(Self { questions, inbox })
     }
 

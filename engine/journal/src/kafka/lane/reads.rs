@@ -21,11 +21,12 @@ use rdkafka::ClientConfig;
 use self::range::{Range, Step};
 use super::{LaneTopics, inbox::Inbox};
 use crate::{
-    Error, ErrorKind, PortEvent, Record, Tag,
+    Error, PortEvent, Record, Tag,
     kafka::{
         Kafka,
         config::Isolation,
         ends::{self, Edge},
+        fault,
         splits::Splits,
         wake::Wake,
     },
@@ -95,13 +96,7 @@ impl Reads {
         thread::Builder::new()
             .name("kafka-reads".to_owned())
             .spawn(move || desk.run())
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("start a thread: {error}"),
-                )
-            })?;
+            .map_err(|error| fault::no_thread(&error))?;
         Ok(Self {
             jobs: Some(jobs),
             cancels: HashMap::new(),

@@ -1,7 +1,7 @@
 //! The lease's thread.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc,
@@ -54,20 +54,14 @@ pub(super) struct Desk {
     moved: BTreeSet<i32>,
     /// Proofs that no commit was sent for yet.
     asked: Vec<Proof>,
-    /// Commits on their way.
-    sent: HashMap<u64, Sent>,
+    /// The proofs that rest on the commit on its way.
+    sent: Option<Vec<Proof>>,
     leaving: Option<Leaving>,
 }
 
 struct Proof {
     partition: i32,
     answer: Answer,
-    late: Deadline,
-}
-
-/// A commit on its way, and the proofs that rest on it.
-struct Sent {
-    proofs: Vec<Proof>,
     late: Deadline,
 }
 
@@ -93,7 +87,7 @@ impl Desk {
             positions: BTreeMap::new(),
             moved: BTreeSet::new(),
             asked: Vec::new(),
-            sent: HashMap::new(),
+            sent: None,
             leaving: None,
         }
     }
@@ -217,8 +211,7 @@ impl Desk {
         if lost {
             self.tell(LeaseEvent::Lost(partitions.clone()));
         } else {
-            // Sent before the group is told, so the next owner's lag begins right.
-            self.commit(&partitions, Vec::new());
+            self.commit_last(&partitions);
         }
         self.member.let_go(&leaving.list);
         self.forget(&partitions);
@@ -246,59 +239,43 @@ impl Desk {
             .partition(|proof| self.is_safely_held(proof.partition));
         self.asked = open;
         answer_all(refused, false);
-        if !self.sent.is_empty() || (self.asked.is_empty() && self.moved.is_empty()) {
+        if self.sent.is_some() || (self.asked.is_empty() && self.moved.is_empty()) {
             return;
         }
         let proofs = std::mem::take(&mut self.asked);
         let mut partitions = std::mem::take(&mut self.moved);
         partitions.extend(proofs.iter().map(|proof| proof.partition));
         let partitions: Vec<_> = partitions.into_iter().collect();
-        self.commit(&partitions, proofs);
+        self.member
+            .commit(positions(&self.topic, &partitions, &self.positions));
+        self.sent = Some(proofs);
     }
 
-    fn commit(&mut self, partitions: &[i32], proofs: Vec<Proof>) {
-        let positions = partitions.iter().map(|partition| {
-            (
-                &*self.topic,
-                *partition,
-                self.positions.get(partition).copied().unwrap_or(0),
-            )
-        });
-        match self.member.commit(positions) {
-            Some(number) => {
-                self.sent.insert(
-                    number,
-                    Sent {
-                        proofs,
-                        late: Deadline::after(ANSWER_WAIT),
-                    },
-                );
-            }
-            None => answer_all(proofs, false),
-        }
+    /// Commits before the group is told that the partitions go, so that the next owner's lag begins right.
+    fn commit_last(&mut self, partitions: &[i32]) {
+        let moved: Vec<_> = partitions
+            .iter()
+            .copied()
+            .filter(|p| self.moved.remove(p))
+            .collect();
+        self.member
+            .commit_last(positions(&self.topic, &moved, &self.positions));
     }
 
     fn answer_proofs(&mut self) {
         for outcome in self.member.outcomes() {
-            let Some(sent) = self.sent.remove(&outcome.number) else {
-                continue;
-            };
-            for proof in sent.proofs {
+            for proof in self.sent.take().unwrap_or_default() {
                 let held = outcome.accepted && self.is_safely_held(proof.partition);
                 (proof.answer)(held);
             }
         }
-        // A commit whose outcome never came proves nothing, and no longer holds the next one up.
-        let (late, open) = std::mem::take(&mut self.sent)
-            .into_iter()
-            .partition::<HashMap<_, _>, _>(|(_, sent)| sent.late.passed());
-        self.sent = open;
-        answer_all(late.into_values().flat_map(|sent| sent.proofs), false);
-        let (late, open): (Vec<_>, _) = std::mem::take(&mut self.asked)
-            .into_iter()
-            .partition(|proof| proof.late.passed());
-        self.asked = open;
-        answer_all(late, false);
+        for proofs in self.sent.iter_mut().chain([&mut self.asked]) {
+            let (late, open): (Vec<_>, _) = std::mem::take(proofs)
+                .into_iter()
+                .partition(|proof| proof.late.passed());
+            *proofs = open;
+            answer_all(late, false);
+        }
     }
 
     /// Held, and not about to go.
@@ -312,15 +289,16 @@ impl Desk {
     }
 
     fn pause(&self) -> Duration {
-        let sent = self.sent.values().map(|sent| sent.late);
-        let asked = self.asked.iter().map(|proof| proof.late);
-        let leaving = self.leaving.iter().map(|leaving| leaving.late);
-        let due = sent
-            .chain(asked)
-            .chain(leaving)
-            .map(Deadline::remaining)
+        let proofs = self
+            .sent
+            .iter()
+            .flatten()
+            .chain(&self.asked)
+            .map(|proof| proof.late);
+        let due = proofs
+            .chain(self.leaving.iter().map(|leaving| leaving.late))
             .min();
-        let due = due.unwrap_or(SERVE_PAUSE);
+        let due = due.map_or(SERVE_PAUSE, Deadline::remaining);
         // Whether what is being handed over was lost meanwhile comes by no event.
         due.min(if self.leaving.is_some() {
             LOST_PAUSE
@@ -330,22 +308,32 @@ impl Desk {
     }
 
     fn close(mut self) {
-        let moved: Vec<_> = std::mem::take(&mut self.moved).into_iter().collect();
-        if !moved.is_empty() && !self.member.is_lost() {
-            self.commit(&moved, Vec::new());
+        if !self.member.is_lost() {
+            let moved: Vec<_> = self.moved.iter().copied().collect();
+            self.commit_last(&moved);
         }
         if let Some(leaving) = self.leaving.take() {
             self.member.let_go(&leaving.list);
         }
         answer_all(std::mem::take(&mut self.asked), false);
-        let sent = std::mem::take(&mut self.sent);
-        answer_all(sent.into_values().flat_map(|sent| sent.proofs), false);
+        answer_all(self.sent.take().unwrap_or_default(), false);
     }
 
     /// Nobody may be listening any more; then the lease is about to be closed.
     fn tell(&self, event: LeaseEvent) {
         drop(self.events.send(event));
     }
+}
+
+fn positions<'a>(
+    topic: &'a str,
+    partitions: &'a [i32],
+    known: &'a BTreeMap<i32, i64>,
+) -> impl Iterator<Item = (&'a str, i32, i64)> {
+    let position = |partition| known.get(partition).copied().unwrap_or(0);
+    partitions
+        .iter()
+        .map(move |partition| (topic, *partition, position(partition)))
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<i32> {
@@ -364,7 +352,7 @@ fn answer_all(proofs: impl IntoIterator<Item = Proof>, held: bool) {
 /// A revocation waits this long for the hand-over, then lets go.
 const HAND_OVER_MAX: Duration = Duration::from_secs(3);
 
-/// A commit that has no outcome by then has failed, and so has a proof for which none could be sent.
+/// A proof that has not come by then has failed.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// How long an assignment waits for the committed positions.

@@ -70,7 +70,7 @@ pub(super) struct Desk {
     turn: usize,
     /// Positions to be committed.
     moved: BTreeMap<(Arc<str>, i32), i64>,
-    sent: Option<(u64, Deadline)>,
+    committing: bool,
     leaving: Option<Leaving>,
 }
 
@@ -98,7 +98,7 @@ impl Desk {
             splits: Vec::new(),
             turn: 0,
             moved: BTreeMap::new(),
-            sent: None,
+            committing: false,
             leaving: None,
         }
     }
@@ -113,15 +113,15 @@ impl Desk {
                     Change::Revoked { list, lost: false } => self.begin_leaving(list),
                 }
             }
-            let closing = !self.obey();
-            self.leave_when_due();
-            self.send_commit(closing);
-            if closing {
+            if !self.obey() {
                 break;
             }
+            self.leave_when_due();
+            self.send_commit();
             let pause = self.hand_out();
             self.member.wake().wait(pause);
         }
+        self.commit_last();
         if let Some(leaving) = self.leaving.take() {
             self.member.let_go(&leaving.list);
         }
@@ -192,7 +192,7 @@ impl Desk {
         if !lost {
             // Commands that came before the hand-over was done count; their commit goes out before the group is told.
             self.obey();
-            self.commit();
+            self.commit_last();
         }
         let leaving = self.leaving.take().expect("it was just there");
         self.member.let_go(&leaving.list);
@@ -257,36 +257,26 @@ impl Desk {
         SERVE_PAUSE
     }
 
-    fn send_commit(&mut self, closing: bool) {
+    /// Commits what moved, one commit at a time, so that many small ones become few.
+    fn send_commit(&mut self) {
         for outcome in self.member.outcomes() {
-            if self
-                .sent
-                .is_some_and(|(number, _)| number == outcome.number)
-            {
-                self.sent = None;
-            }
+            self.committing = false;
             if !outcome.accepted {
                 tracing::warn!("a commit was not accepted: its records will be read again");
             }
         }
-        // One at a time, so that many small commits become few; but not for ever after one without an outcome.
-        let free = self.sent.is_none_or(|(_, late)| late.passed());
-        if free || closing {
-            self.commit();
-        }
-    }
-
-    fn commit(&mut self) {
-        let moved = std::mem::take(&mut self.moved);
-        if moved.is_empty() {
+        if self.committing || self.moved.is_empty() {
             return;
         }
-        let positions = moved
-            .iter()
-            .map(|((topic, partition), next)| (&**topic, *partition, *next));
-        if let Some(number) = self.member.commit(positions) {
-            self.sent = Some((number, Deadline::after(OUTCOME_WAIT)));
-        }
+        let moved = std::mem::take(&mut self.moved);
+        self.member.commit(positions(&moved));
+        self.committing = true;
+    }
+
+    /// Commits before the group is told that the partitions go.
+    fn commit_last(&mut self) {
+        let moved = std::mem::take(&mut self.moved);
+        self.member.commit_last(positions(&moved));
     }
 
     fn places(&self) -> Places {
@@ -302,8 +292,11 @@ impl Desk {
     }
 }
 
+fn positions(moved: &BTreeMap<(Arc<str>, i32), i64>) -> impl Iterator<Item = (&str, i32, i64)> {
+    moved
+        .iter()
+        .map(|((topic, partition), next)| (&**topic, *partition, *next))
+}
+
 /// How often a hand-over looks whether there is still something to hand over.
 const LOST_PAUSE: Duration = Duration::from_millis(100);
-
-/// A commit without an outcome by then no longer holds the next one up.
-const OUTCOME_WAIT: Duration = Duration::from_secs(5);
