@@ -12,6 +12,15 @@ use crate::{
 /// Most commands that one activation may return; more is an incident.
 pub const COMMANDS_MAX: usize = 10_000;
 
+/// Most bytes of payloads that one activation may ask for; more is an incident.
+pub const COMMAND_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Longest time-out or interval in milliseconds: a hundred years.
+pub const SPAN_MS_MAX: u64 = 100 * 366 * 24 * 3_600 * 1_000;
+
+/// Most error types that a retry policy names.
+pub const ERROR_TYPES_NAMED_MAX: usize = 256;
+
 /// One run's logic between its first job and its last command.
 pub trait Program: Send {
     /// Takes what happened, in event order, and returns what the run wants now.

@@ -4,12 +4,15 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{activity::too_large, undo};
 use crate::{
-    ActivityId, Attempt, Event, Failure, Name, Run, error_type,
+    ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, error_type,
     event::{
         ActivityAttemptScheduled, ActivityFailed, ActivityScheduled, CompensationRegistered,
         IncidentKind, IncidentRaised, MarkerRecorded, Outcome, WorkflowCompleted,
     },
-    program::{COMMANDS_MAX, ProgramCommand, RegisterCompensation, ScheduleActivity},
+    program::{
+        COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
+        RegisterCompensation, SPAN_MS_MAX, ScheduleActivity,
+    },
 };
 
 /// What an activation's commands come to.
@@ -31,6 +34,12 @@ pub(crate) fn wanted(run: &Run, commands: Vec<ProgramCommand>) -> Result<Wanted,
             commands.len()
         ));
     }
+    let bytes = commands.iter().map(size).fold(0, usize::saturating_add);
+    if bytes > COMMAND_BYTES_MAX {
+        return Err(format!(
+            "{bytes} bytes of payloads in one activation; {COMMAND_BYTES_MAX} are allowed"
+        ));
+    }
     let mut translation = Translation {
         run,
         next_id: run.next_activity_id,
@@ -38,8 +47,9 @@ pub(crate) fn wanted(run: &Run, commands: Vec<ProgramCommand>) -> Result<Wanted,
         completed: false,
     };
     for command in commands {
-        let ended = run.undo.is_some() || translation.wanted.end.is_some() || translation.completed;
-        if ended && !matches!(command, ProgramCommand::RegisterCompensation(_)) {
+        let ended = run.undo.is_some() || translation.wanted.end.is_some();
+        let registers = matches!(command, ProgramCommand::RegisterCompensation(_));
+        if translation.completed || (ended && !registers) {
             return Err(String::from("a command after the end of the run"));
         }
         translation.command(command)?;
@@ -101,7 +111,8 @@ impl Translation<'_> {
                 self.completed = true;
                 self.wanted.events.push(WorkflowCompleted { result }.into());
             }
-            ProgramCommand::Fail { failure } => {
+            ProgramCommand::Fail { mut failure } => {
+                failure.details = failure.details.filter(|details| !details.is_too_large());
                 self.wanted.end = Some(undo::End {
                     outcome: Outcome::Failed,
                     failure: Some(failure),
@@ -155,8 +166,8 @@ impl Translation<'_> {
                 } else {
                     command.input
                 },
-                retry: command.retry,
-                start_to_close_ms: command.start_to_close_ms,
+                retry: bounded(command.retry),
+                start_to_close_ms: command.start_to_close_ms.min(SPAN_MS_MAX),
                 compensable: command.compensable,
                 compensates: None,
             }
@@ -182,6 +193,22 @@ impl Translation<'_> {
 
     fn register_compensation(&mut self, command: RegisterCompensation) -> Result<(), String> {
         self.take_id(command.activity_id)?;
+        let scheduled = self.wanted.events.iter().any(|event| {
+            matches!(event, Event::ActivityScheduled(one) if one.activity_id == command.compensates)
+        });
+        let known = scheduled
+            || self.run.activity(command.compensates).is_some()
+            || self
+                .run
+                .steps
+                .iter()
+                .any(|step| step.activity_id == command.compensates);
+        if !known {
+            return Err(format!(
+                "a compensation of activity {}, which is no step of this run",
+                command.compensates
+            ));
+        }
         if command.input.is_too_large() {
             return Err(format!(
                 "compensation {}",
@@ -194,8 +221,8 @@ impl Translation<'_> {
                 activity: command.activity,
                 task_queue: command.task_queue,
                 input: command.input,
-                retry: command.retry,
-                start_to_close_ms: command.start_to_close_ms,
+                retry: bounded(command.retry),
+                start_to_close_ms: command.start_to_close_ms.min(SPAN_MS_MAX),
                 compensates: command.compensates,
                 group: command.group,
             }
@@ -203,6 +230,30 @@ impl Translation<'_> {
         );
         Ok(())
     }
+}
+
+/// Payload bytes of a command.
+fn size(command: &ProgramCommand) -> usize {
+    match command {
+        ProgramCommand::ScheduleActivity(command) => command.input.data().len(),
+        ProgramCommand::RegisterCompensation(command) => command.input.data().len(),
+        ProgramCommand::RecordMarker { value, .. } => value.data().len(),
+        ProgramCommand::Complete { result } => result.data().len(),
+        ProgramCommand::Fail { failure } => {
+            failure.details.as_ref().map_or(0, |one| one.data().len())
+        }
+        ProgramCommand::CancelActivity { .. } | ProgramCommand::Cancel { .. } => 0,
+    }
+}
+
+/// A policy whose numbers the journal can hold.
+fn bounded(mut retry: RetryPolicy) -> RetryPolicy {
+    retry.initial_interval_ms = retry.initial_interval_ms.min(SPAN_MS_MAX);
+    retry.maximum_interval_ms = retry.maximum_interval_ms.min(SPAN_MS_MAX);
+    retry
+        .non_retryable_error_types
+        .truncate(ERROR_TYPES_NAMED_MAX);
+    retry
 }
 
 /// The run waits for a person: its program is not to be had, or broke.

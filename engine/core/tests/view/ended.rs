@@ -8,7 +8,7 @@ use sagaline_core::{
 use serde_json::Value;
 
 use crate::script::{
-    Script, attempt, completed, gateway_down, scheduled, ship_failed, undo_scheduled, undone,
+    Script, completed, gateway_down, scheduled, ship_failed, undo_scheduled, undone,
 };
 
 #[test]

@@ -2,7 +2,7 @@
 
 use sagaline_core::{
     Name,
-    event::{CompensationFailed, IncidentKind, IncidentRaised},
+    event::{IncidentKind, IncidentRaised},
 };
 use serde_json::json;
 
