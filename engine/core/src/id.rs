@@ -127,12 +127,14 @@ impl RunId {
     /// The run that a start makes: `namespace`, workflow id and the start's identity, each after its length.
     #[must_use]
     pub fn derive(namespace: &str, workflow_id: &WorkflowId, start_identity: &[u8]) -> Self {
-        let mut name = alloc::vec::Vec::new();
-        for part in [
+        let parts = [
             namespace.as_bytes(),
             workflow_id.as_str().as_bytes(),
             start_identity,
-        ] {
+        ];
+        let bytes = parts.iter().map(|part| part.len().saturating_add(8)).sum();
+        let mut name = alloc::vec::Vec::with_capacity(bytes);
+        for part in parts {
             name.extend_from_slice(&(part.len() as u64).to_be_bytes());
             name.extend_from_slice(part);
         }

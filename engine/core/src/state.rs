@@ -38,6 +38,17 @@ pub(crate) struct Open {
     pub(crate) deadline: Option<Timestamp>,
 }
 
+impl Open {
+    /// A run that has just started; [`Overlay::settle`] says where.
+    pub(crate) fn new(run: Run) -> Box<Self> {
+        Box::new(Self {
+            run,
+            changed: Position::default(),
+            deadline: None,
+        })
+    }
+}
+
 /// What is remembered of an id whose last run is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
@@ -186,7 +197,10 @@ impl State {
         for (workflow_id, open) in delta.open {
             self.replace_open(workflow_id, open);
         }
-        for (hash, closed) in delta.closed {
+        // In the order of their hashes, so that equal states forget in the same order.
+        let mut closed: Vec<_> = delta.closed.into_iter().collect();
+        closed.sort_unstable_by_key(|(hash, _)| *hash);
+        for (hash, closed) in closed {
             self.replace_closed(hash, closed);
         }
         self.now = self.now.max(now);
@@ -293,8 +307,8 @@ fn entry_digest(kind: u8, key: &[u8], changed: Position) -> u64 {
 /// The changes of one batch, on top of a [`State`] that does not see them yet.
 #[derive(Debug, Default)]
 pub struct Delta {
-    open: alloc::collections::BTreeMap<WorkflowId, Option<Box<Open>>>,
-    closed: alloc::collections::BTreeMap<u128, Option<Closed>>,
+    open: Map<WorkflowId, Option<Box<Open>>>,
+    closed: Map<u128, Option<Closed>>,
 }
 
 /// A state with a batch's changes on top: what decisions see and events change.
@@ -308,7 +322,12 @@ pub struct Overlay<'a> {
 
 impl<'a> Overlay<'a> {
     /// Sees `state` through `delta`.
-    pub const fn new(state: &'a State, delta: &'a mut Delta) -> Self {
+    pub fn new(state: &'a State, delta: &'a mut Delta) -> Self {
+        if delta.open.is_empty() && delta.closed.is_empty() {
+            // The seed that spreads the state's hashes spreads those of its changes.
+            delta.open = Map::with_hasher(state.open.hasher().clone());
+            delta.closed = Map::with_hasher(state.closed.hasher().clone());
+        }
         Self { state, delta }
     }
 
@@ -327,17 +346,33 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// The open run of an id, to be changed: copied from the durable state when it is touched first.
-    pub(crate) fn run_mut(&mut self, workflow_id: &WorkflowId) -> Option<&mut Run> {
-        if !self.delta.open.contains_key(workflow_id) {
-            let copy = self.state.open.get(workflow_id)?.clone();
-            self.delta.open.insert(workflow_id.clone(), Some(copy));
+    /// Takes the open run of an id, to be changed and then [`put`](Self::put) back: copied from the durable state when it
+    /// is touched first.
+    pub(crate) fn take(&mut self, workflow_id: &WorkflowId) -> Option<Box<Open>> {
+        match self.delta.open.get_mut(workflow_id) {
+            Some(changed) => changed.take(),
+            None => self.state.open.get(workflow_id).cloned(),
         }
-        self.delta
-            .open
-            .get_mut(workflow_id)?
-            .as_mut()
-            .map(|open| &mut open.run)
+    }
+
+    /// Puts back what was taken, or a new run.
+    pub(crate) fn put(&mut self, workflow_id: &WorkflowId, open: Box<Open>) {
+        match self.delta.open.get_mut(workflow_id) {
+            Some(changed) => *changed = Some(open),
+            None => {
+                self.delta.open.insert(workflow_id.clone(), Some(open));
+            }
+        }
+    }
+
+    /// Forgets that an id is closed: a run of it starts. Returns the starts that its repeats are told by.
+    pub(crate) fn reopen(&mut self, workflow_id: &WorkflowId) -> Vec<Identity> {
+        let Some(closed) = self.closed(workflow_id) else {
+            return Vec::new();
+        };
+        let starts = closed.starts.clone();
+        self.delta.closed.insert(workflow_id.hash128(), None);
+        starts
     }
 
     /// What is remembered of a closed id.
@@ -347,20 +382,6 @@ impl<'a> Overlay<'a> {
         match self.delta.closed.get(&hash) {
             Some(changed) => changed.as_ref(),
             None => self.state.closed.get(&hash),
-        }
-    }
-
-    pub(crate) fn insert_run(&mut self, workflow_id: &WorkflowId, run: Run) {
-        let open = Open {
-            run,
-            changed: Position::default(),
-            deadline: None,
-        };
-        self.delta
-            .open
-            .insert(workflow_id.clone(), Some(Box::new(open)));
-        if self.closed(workflow_id).is_some() {
-            self.delta.closed.insert(workflow_id.hash128(), None);
         }
     }
 

@@ -15,8 +15,9 @@ use crate::{
     decide::{self, Ignored, start::Decision},
     effect::{effect_without_run, effects_of_run},
     error_type,
-    event::{IncidentKind, IncidentResolved},
+    event::{IncidentKind, IncidentResolved, WorkflowStarted},
     program::{Activated, Programs},
+    state::Open,
 };
 
 /// What holds for all inputs of a batch.
@@ -87,6 +88,7 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
         }
         return effects;
     };
+    let mut open = overlay.take(workflow_id);
     for record in records {
         for (seq, event) in (record.first_seq..).zip(&record.events) {
             let place = Place {
@@ -94,36 +96,32 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
                 at: record.at,
                 cause: &record.cause,
             };
-            apply(overlay, workflow_id, run_id, place, event, &mut effects);
+            if let Event::WorkflowStarted(started) = event {
+                let starts = overlay.reopen(workflow_id);
+                open = Some(Open::new(Run::start(run_id, place, started, starts)));
+            }
+            if let Some(open) = &mut open {
+                apply(workflow_id, &mut open.run, place, event, &mut effects);
+            }
         }
     }
-    if let Some(run) = overlay.run_mut(workflow_id) {
-        run.end_transition(last.at);
+    if let Some(mut open) = open {
+        open.run.end_transition(last.at);
+        overlay.put(workflow_id, open);
+        overlay.settle(workflow_id, position);
     }
-    overlay.settle(workflow_id, position);
     effects
 }
 
 fn apply(
-    overlay: &mut Overlay<'_>,
     workflow_id: &WorkflowId,
-    run_id: RunId,
+    run: &mut Run,
     place: Place<'_>,
     event: &Event,
     effects: &mut Vec<Effect>,
 ) {
-    if let Event::WorkflowStarted(started) = event {
-        let starts = overlay
-            .closed(workflow_id)
-            .map(|closed| closed.starts.clone())
-            .unwrap_or_default();
-        overlay.insert_run(workflow_id, Run::start(run_id, place, started, starts));
-    } else if let Some(run) = overlay.run_mut(workflow_id) {
-        run.apply(place, event);
-    }
-    if let Some(run) = overlay.run(workflow_id) {
-        effects.extend(effects_of_run(workflow_id, run, event));
-    }
+    run.apply(place, event);
+    effects.extend(effects_of_run(workflow_id, run, event));
 }
 
 struct Work<'a, 's> {
@@ -148,7 +146,7 @@ impl Work<'_, '_> {
                 ) {
                     Ok(run) => {
                         let events = decide::cancel::cancel(run, self.cause, cancel)?;
-                        self.transition(&cancel.workflow_id, run_id_of(run), events);
+                        self.transition(&cancel.workflow_id, events);
                     }
                     Err(rejection) => self.done.rejected = Some(rejection),
                 }
@@ -162,7 +160,7 @@ impl Work<'_, '_> {
                 ) {
                     Ok(run) => {
                         let events = decide::cancel::terminate(run, self.cause, terminate)?;
-                        self.transition(&terminate.workflow_id, run_id_of(run), events);
+                        self.transition(&terminate.workflow_id, events);
                     }
                     Err(rejection) => self.done.rejected = Some(rejection),
                 }
@@ -170,7 +168,7 @@ impl Work<'_, '_> {
             Command::ReportAttempt(report) => {
                 let run = self.open(&report.workflow_id, report.run_id)?;
                 let events = decide::activity::report(run, now, report)?;
-                self.transition(&report.workflow_id, report.run_id, events);
+                self.transition(&report.workflow_id, events);
             }
             Command::Undeliverable {
                 workflow_id,
@@ -187,17 +185,17 @@ impl Work<'_, '_> {
                     *attempt,
                     reason.clone(),
                 )?;
-                self.transition(workflow_id, *run_id, events);
+                self.transition(workflow_id, events);
             }
             Command::Fire { workflow_id } => {
                 let run = self.overlay.run(workflow_id).ok_or(Ignored::Stale)?;
                 let events = decide::activity::fire(run, now);
-                self.transition(workflow_id, run_id_of(run), events);
+                self.transition(workflow_id, events);
             }
             Command::ProgramAvailable { workflow_id } => {
                 let run = self.overlay.run(workflow_id).ok_or(Ignored::Stale)?;
                 let events = recovered(run);
-                self.transition(workflow_id, run_id_of(run), events);
+                self.transition(workflow_id, events);
             }
         }
         Ok(())
@@ -217,47 +215,17 @@ impl Work<'_, '_> {
                 terminate_existing,
                 program_missing,
             } => {
-                if let Some(old) = self
-                    .overlay
-                    .run(&start.workflow_id)
-                    .filter(|_| terminate_existing)
-                    .map(run_id_of)
-                {
+                if terminate_existing {
                     let reason = Box::from("a start with terminate-existing took its id");
-                    self.transition(
-                        &start.workflow_id,
-                        old,
-                        Vec::from([decide::cancel::terminated(Some(reason))]),
-                    );
+                    let terminated = decide::cancel::terminated(Some(reason));
+                    self.transition(&start.workflow_id, Vec::from([terminated]));
                     // The new run must find the old one closed; its place is refined when the batch settles both.
                     self.overlay.settle(&start.workflow_id, Position::default());
                 }
-                let run_id = run_id_of_start(self.env.namespace, self.cause, start);
-                let mut events = Vec::from([Event::from(event)]);
-                events.extend(
-                    start
-                        .reply
-                        .as_ref()
-                        .map(|reply| Event::from(decide::accepted(reply, true))),
-                );
-                if program_missing {
-                    let message =
-                        format!("no engine that is running has workflow {}", start.workflow);
-                    events.push(decide::program::incident(
-                        IncidentKind::DefinitionMissing,
-                        error_type::DEFINITION_MISSING,
-                        message,
-                    ));
-                }
-                self.transition(&start.workflow_id, run_id, events);
+                self.begin(start, event, program_missing);
             }
             Decision::Existing(reply) => {
-                let run_id = self
-                    .overlay
-                    .run(&start.workflow_id)
-                    .map(run_id_of)
-                    .ok_or(Ignored::Already)?;
-                self.transition(&start.workflow_id, run_id, Vec::from([reply.into()]));
+                self.transition(&start.workflow_id, Vec::from([reply.into()]));
             }
             Decision::Refused(Some(reply)) => self.without_run(&start.workflow_id, reply.into()),
             Decision::Refused(None) => return Err(Ignored::Already),
@@ -281,60 +249,100 @@ impl Work<'_, '_> {
         });
     }
 
-    /// Applies events of one run and whatever follows from them until the run waits or ends.
-    fn transition(&mut self, workflow_id: &WorkflowId, run_id: RunId, events: Vec<Event>) {
+    /// Makes the run of a start.
+    fn begin(&mut self, start: &Start, event: WorkflowStarted, program_missing: bool) {
+        let place = Place {
+            seq: 1,
+            at: self.env.now,
+            cause: self.cause,
+        };
+        let run_id = run_id_of_start(self.env.namespace, self.cause, start);
+        let starts = self.overlay.reopen(&start.workflow_id);
+        let open = Open::new(Run::start(run_id, place, &event, starts));
+        let mut events = Vec::from([event.into()]);
+        events.extend(
+            start
+                .reply
+                .as_ref()
+                .map(|reply| Event::from(decide::accepted(reply, true))),
+        );
+        if program_missing {
+            let message = format!("no engine that is running has workflow {}", start.workflow);
+            events.push(decide::program::incident(
+                IncidentKind::DefinitionMissing,
+                error_type::DEFINITION_MISSING,
+                message,
+            ));
+        }
+        self.extend(&start.workflow_id, open, 1, events);
+    }
+
+    /// Applies events of the open run and whatever follows from them.
+    fn transition(&mut self, workflow_id: &WorkflowId, events: Vec<Event>) {
         if events.is_empty() {
             return;
         }
-        let first_seq = self
-            .overlay
-            .run(workflow_id)
-            .filter(|run| run.run_id == run_id)
-            .map_or(0, |run| run.seq)
-            .saturating_add(1);
+        if let Some(open) = self.overlay.take(workflow_id) {
+            let first_seq = open.run.seq.saturating_add(1);
+            self.extend(workflow_id, open, first_seq, events);
+        }
+    }
+
+    /// Applies events from `first_seq` on, and whatever follows from them until the run waits or ends.
+    fn extend(
+        &mut self,
+        workflow_id: &WorkflowId,
+        open: Box<Open>,
+        first_seq: Seq,
+        events: Vec<Event>,
+    ) {
         let mut history = History {
             workflow_id,
-            run_id,
+            open,
             next_seq: first_seq,
             events: Vec::new(),
         };
         self.emit(&mut history, events);
         self.run_until_it_waits(&mut history);
+        let History { open, events, .. } = history;
         self.done.transitions.push(Transition {
-            run_id: Some(run_id),
+            run_id: Some(open.run.run_id),
             workflow_id: Some(workflow_id.clone()),
             first_seq,
             at: self.env.now,
             cause: self.cause.clone(),
-            events: history.events,
+            events,
         });
+        self.overlay.put(workflow_id, open);
     }
 
-    fn emit(&mut self, history: &mut History<'_>, events: Vec<Event>) {
-        for event in events {
+    fn emit(&mut self, history: &mut History<'_>, mut events: Vec<Event>) {
+        for event in &events {
             let place = Place {
                 seq: history.next_seq,
                 at: self.env.now,
                 cause: self.cause,
             };
+            let run = &mut history.open.run;
             apply(
-                self.overlay,
                 history.workflow_id,
-                history.run_id,
+                run,
                 place,
-                &event,
+                event,
                 &mut self.done.effects,
             );
             history.next_seq = history.next_seq.saturating_add(1);
-            history.events.push(event);
+        }
+        if history.events.is_empty() {
+            history.events = events;
+        } else {
+            history.events.append(&mut events);
         }
     }
 
     fn run_until_it_waits(&mut self, history: &mut History<'_>) {
         loop {
-            let Some(run) = self.overlay.run_mut(history.workflow_id) else {
-                return;
-            };
+            let run = &mut history.open.run;
             if run.closed.is_some() {
                 return;
             }
@@ -353,9 +361,7 @@ impl Work<'_, '_> {
 
     /// Activates the program with the activation that was opened; what is returned has not been applied yet.
     fn activate(&mut self, history: &mut History<'_>) -> Vec<Event> {
-        let Some(run) = self.overlay.run(history.workflow_id) else {
-            return Vec::new();
-        };
+        let run = &history.open.run;
         let (kind, error_type, message) = match self.programs.activate(history.workflow_id, run) {
             Activated::Commands(commands) => match decide::program::wanted(run, commands) {
                 Ok(wanted) => return self.want(history, wanted),
@@ -384,46 +390,38 @@ impl Work<'_, '_> {
                 message,
             ),
         };
-        self.revoke(history.workflow_id);
+        history.open.run.revoke_activation();
         Vec::from([decide::program::incident(kind, error_type, message)])
     }
 
     fn want(&mut self, history: &mut History<'_>, wanted: decide::program::Wanted) -> Vec<Event> {
         self.emit(history, wanted.events);
-        if let (Some(end), Some(run)) = (wanted.end, self.overlay.run(history.workflow_id)) {
+        if let Some(end) = wanted.end {
+            let run = &history.open.run;
             let no_compensation = end.outcome == crate::Outcome::Canceled
                 && run.cancel.as_ref().is_some_and(|asked| !asked.compensate);
             let events = decide::undo::end(run, end, !no_compensation);
             self.emit(history, events);
         }
-        let Some(run) = self
-            .overlay
-            .run(history.workflow_id)
-            .filter(|run| run.closed.is_none())
-        else {
+        let run = &mut history.open.run;
+        if run.closed.is_some() {
             return Vec::new();
-        };
+        }
         let mut events = decide::program::following(run, wanted.refused);
         if events.is_empty()
             && let Some(deadlock) = decide::program::deadlock(run)
         {
+            // A reader sees an activation by its commands: one without, whose run is blocked, has not happened.
             if run
                 .activations
                 .last()
                 .is_some_and(|activation| activation.commands.is_empty())
             {
-                self.revoke(history.workflow_id);
+                run.revoke_activation();
             }
             events.push(deadlock);
         }
         events
-    }
-
-    /// A reader sees an activation by its commands: one without, whose run is blocked, has not happened.
-    fn revoke(&mut self, workflow_id: &WorkflowId) {
-        if let Some(run) = self.overlay.run_mut(workflow_id) {
-            run.revoke_activation();
-        }
     }
 }
 
@@ -438,13 +436,9 @@ pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
 /// The history of one run as this input extends it.
 struct History<'a> {
     workflow_id: &'a WorkflowId,
-    run_id: RunId,
+    open: Box<Open>,
     next_seq: Seq,
     events: Vec<Event>,
-}
-
-fn run_id_of(run: &Run) -> RunId {
-    run.run_id
 }
 
 /// What waited for the program goes on.
