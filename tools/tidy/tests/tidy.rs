@@ -1,0 +1,189 @@
+//! Rules of the source tree. Each failure names the file and the way out.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
+
+use sagaline_tidy::{files, root};
+
+/// Lines before the tests of a file.
+const FILE_LINES_MAX: usize = 500;
+
+/// Outsiders that one crate alone may name within `engine/` and `schemas/`.
+const OUTSIDERS: [(&str, &str); 4] = [
+    ("rdkafka", "sagaline-journal"),
+    ("serde_avro_fast", "sagaline-schemas"),
+    ("clap", "sagaline"),
+    ("syn", "sagaline-macros"),
+];
+
+/// Arrows between our crates: who may depend on whom, beside itself.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("sagaline-core", &[]),
+    ("sagaline-macros", &[]),
+    ("sagaline-schemas", &["sagaline-core"]),
+    ("sagaline-journal", &["sagaline-core", "sagaline-schemas"]),
+    (
+        "sagaline-runtime",
+        &["sagaline-core", "sagaline-schemas", "sagaline-journal"],
+    ),
+    (
+        "sagaline-testkit",
+        &[
+            "sagaline-core",
+            "sagaline-schemas",
+            "sagaline-journal",
+            "sagaline-runtime",
+        ],
+    ),
+    (
+        "sagaline-sdk",
+        &[
+            "sagaline-core",
+            "sagaline-runtime",
+            "sagaline-journal",
+            "sagaline-macros",
+        ],
+    ),
+    (
+        "sagaline",
+        &[
+            "sagaline-core",
+            "sagaline-schemas",
+            "sagaline-journal",
+            "sagaline-runtime",
+            "sagaline-sdk",
+            "sagaline-macros",
+        ],
+    ),
+    ("sagaline-cli", &["sagaline"]),
+];
+
+#[test]
+fn files_are_short_enough_to_read() {
+    for path in files(&root(), ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        let before_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = before_tests.lines().count();
+        let is_test = path.components().any(|part| part.as_os_str() == "tests");
+        assert!(
+            is_test || lines <= FILE_LINES_MAX,
+            "{}: {lines} lines; make it two files",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn no_file_is_a_drawer() {
+    for path in files(&root(), ".rs") {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(
+            !["mod", "utils", "util", "common", "helpers", "manager"].contains(&name.as_str()),
+            "{}: name it by what is in it",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn arrows_between_crates_point_down() {
+    let dependencies = dependencies();
+    for (name, allowed) in ARROWS {
+        let Some(have) = dependencies.get(name) else {
+            continue;
+        };
+        for other in have.iter().filter(|one| one.starts_with("sagaline")) {
+            assert!(
+                allowed.contains(&other.as_str()),
+                "{name} may not depend on {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_crate_alone_names_each_outsider() {
+    for (name, have) in dependencies() {
+        let bound = ARROWS.iter().any(|(known, _)| *known == name);
+        for (outsider, owner) in OUTSIDERS {
+            assert!(
+                !bound || owner == name || !have.contains(outsider),
+                "{name} names {outsider}; only {owner} may"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_error_code_has_its_page() {
+    let pages = root().join("docs/reference/errors");
+    let mut codes = BTreeSet::new();
+    for path in files(&root().join("engine"), ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, _) in text.match_indices("ErrorKind::") {
+            let rest: String = text[at..].chars().take(160).collect();
+            let code = rest.split('"').nth(1).unwrap_or_default();
+            let between = rest.split('"').next().unwrap_or_default();
+            let is_argument = between.trim_end().ends_with(',') && !between.contains(')');
+            if is_argument && is_code(code) {
+                codes.insert(code.to_owned());
+            }
+        }
+    }
+    assert!(codes.len() > 10, "the search finds codes: {codes:?}");
+    for code in codes {
+        let page = pages.join(format!("{code}.md"));
+        assert!(page.exists(), "{} is missing", page.display());
+    }
+}
+
+#[test]
+fn links_in_docs_lead_somewhere() {
+    for path in files(&root(), ".md") {
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, _) in text.match_indices("](") {
+            let link = text[at + 2..].split(')').next().unwrap_or_default();
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let target = path.parent().unwrap_or(Path::new("")).join(file);
+            assert!(target.exists(), "{}: {link}", path.display());
+        }
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// Names of the normal dependencies of each package of the workspace.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("metadata");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let name = |value: &serde_json::Value| value["name"].as_str().unwrap_or_default().to_owned();
+    packages
+        .iter()
+        .map(|package| {
+            let normal = package["dependencies"].as_array().unwrap().iter();
+            let normal = normal.filter(|one| one["kind"].is_null());
+            (name(package), normal.map(name).collect())
+        })
+        .collect()
+}
