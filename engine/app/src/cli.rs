@@ -1,0 +1,215 @@
+//! The command line: flags, and which command does what. `PROTOCOL.md` §7 fixes names, exit codes and output.
+//!
+//! Deliberately absent: the work of each command, which is in the file of its name.
+
+pub(crate) mod act;
+pub(crate) mod completion;
+pub(crate) mod describe;
+pub(crate) mod doctor;
+pub(crate) mod history;
+pub(crate) mod input;
+pub(crate) mod journal;
+pub(crate) mod list;
+pub(crate) mod result;
+pub(crate) mod server;
+pub(crate) mod start;
+pub(crate) mod worker;
+pub(crate) mod workflow;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use sagaline_core::{RunId, WorkflowId};
+
+use crate::{
+    fault::{Fault, Outcome},
+    output::{Format, Output, TimeStyle},
+    settings::{KafkaLayer, Layer, Settings, properties_file, settings_file, variables},
+};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 what was asked about failed, 2 usage, 3 cannot reach, 4 refused, 5 time ran out, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Settings file [env: SAGALINE_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kafka's brokers [env: SAGALINE_KAFKA] [default: 127.0.0.1:9092]
+    #[arg(long, global = true, value_name = "HOST:PORT,…")]
+    kafka: Option<String>,
+    /// File of librdkafka properties, lines `key=value` [env: SAGALINE_KAFKA_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    kafka_config: Option<PathBuf>,
+    /// What all topics and groups begin with [env: SAGALINE_NAMESPACE] [default: sagaline]
+    #[arg(long, global = true)]
+    namespace: Option<String>,
+    /// How tables show times
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = false
+    )]
+    time: TimeStyle,
+    /// Form of the result
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the engine on Apache Kafka: partitions, retries, timers
+    Server(server::ServerArgs),
+    /// Run this program's activities
+    Worker(worker::WorkerArgs),
+    /// Start, watch and stop workflows
+    #[command(subcommand)]
+    Workflow(workflow::Verb),
+    /// Read the journal
+    #[command(subcommand)]
+    Journal(journal::Verb),
+    /// Look for what would cost data or sleep: clocks, keys, durability, partitions
+    Doctor(doctor::DoctorArgs),
+    /// Print a completion script for a shell
+    Completion(completion::CompletionArgs),
+}
+
+/// Which workflow.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Id {
+    /// Workflow id
+    #[arg(value_name = "ID", value_parser = workflow_id)]
+    positional: Option<WorkflowId>,
+    /// Workflow id
+    #[arg(short, long, value_name = "ID", value_parser = workflow_id)]
+    workflow_id: Option<WorkflowId>,
+}
+
+impl Id {
+    pub(crate) fn get(&self) -> &WorkflowId {
+        self.positional
+            .as_ref()
+            .or(self.workflow_id.as_ref())
+            .expect("the group is required")
+    }
+}
+
+/// Which workflow, and which of its runs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunOf {
+    #[command(flatten)]
+    pub(crate) id: Id,
+    /// Only this run; otherwise the newest
+    #[arg(short, long)]
+    pub(crate) run_id: Option<RunId>,
+}
+
+pub(crate) fn workflow_id(text: &str) -> Result<WorkflowId, String> {
+    WorkflowId::new(text).map_err(|invalid| invalid.to_string())
+}
+
+/// What a command works with.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) settings: Settings,
+    pub(crate) output: Output,
+}
+
+impl Global {
+    /// The settings: `flags` of the command and these, then variables, the file and the defaults.
+    pub(crate) fn session(self, flags: Layer) -> Outcome<Session> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let config = self.config.or_else(|| {
+            variable("SAGALINE_CONFIG")
+                .filter(|path| !path.is_empty())
+                .map(Into::into)
+        });
+        let file = config
+            .map(|path| settings_file(&path))
+            .transpose()?
+            .unwrap_or_default();
+        let properties = self
+            .kafka_config
+            .map(|path| properties_file(&path))
+            .transpose()?
+            .unwrap_or_default();
+        let global = Layer {
+            namespace: self.namespace,
+            kafka: KafkaLayer {
+                bootstrap: self.kafka,
+                properties,
+            },
+            ..Layer::default()
+        };
+        let settings = Settings::of([flags, global, variables(variable)?, file])?;
+        Ok(Session {
+            settings,
+            output: Output {
+                format: self.output,
+                time: self.time,
+                now: crate::clock::now(),
+            },
+        })
+    }
+}
+
+impl Session {
+    /// The way to the brokers.
+    pub(crate) fn kafka(&self) -> Outcome<sagaline_journal::kafka::Kafka> {
+        let Settings {
+            bootstrap,
+            properties,
+            ..
+        } = &self.settings;
+        sagaline_journal::kafka::Kafka::new(bootstrap, properties.clone()).map_err(Fault::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_id_is_positional_or_a_flag_but_not_both() {
+        let parse = |line: &str| Cli::try_parse_from(line.split_whitespace());
+
+        assert!(parse("x workflow describe o-1").is_ok());
+        assert!(
+            parse("x workflow describe -w o-1 -r 6fa459ea-ee8a-3ca4-894e-db77e160355e").is_ok()
+        );
+        assert!(parse("x workflow describe").is_err());
+        assert!(parse("x workflow describe o-1 -w o-1").is_err());
+    }
+
+    #[test]
+    fn an_impossible_id_is_a_wrong_usage() {
+        let long = "x".repeat(256);
+        let error = Cli::try_parse_from(["x", "workflow", "describe", &long]).unwrap_err();
+
+        assert!(error.to_string().contains("255"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,118 @@
+//! `workflow cancel` and `terminate`.
+
+use clap::Args;
+use sagaline_core::{RunId, WorkflowId};
+use sagaline_journal::wire::{ce_type, header};
+use serde::Serialize;
+
+use super::{RunOf, Session};
+use crate::{
+    fault::Outcome,
+    inbox::{Inbox, Question},
+    output::Format,
+    settings::Span,
+};
+
+/// What both acts take.
+#[derive(Debug, Args)]
+struct ActArgs {
+    #[command(flatten)]
+    of: RunOf,
+    /// Why: it is kept in the history
+    #[arg(long)]
+    reason: Option<String>,
+    /// Says which request this is: the same again does nothing again
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Give up waiting for the engine after this long [default: 30s]
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+}
+
+/// What `cancel` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    act: ActArgs,
+    /// Leave completed steps as they are
+    #[arg(long)]
+    no_compensate: bool,
+}
+
+/// What `terminate` takes.
+#[derive(Debug, Args)]
+pub(crate) struct TerminateArgs {
+    #[command(flatten)]
+    act: ActArgs,
+    /// Compensate completed steps first
+    #[arg(long)]
+    compensate: bool,
+}
+
+/// Asks a run to stop; returns when that is in the journal.
+pub(crate) fn cancel(session: &Session, args: CancelArgs) -> Outcome {
+    tell(
+        session,
+        args.act,
+        ce_type::WORKFLOW_CANCEL,
+        !args.no_compensate,
+    )
+}
+
+/// Ends a run; returns when that is in the journal.
+pub(crate) fn terminate(session: &Session, args: TerminateArgs) -> Outcome {
+    tell(
+        session,
+        args.act,
+        ce_type::WORKFLOW_TERMINATE,
+        args.compensate,
+    )
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    workflow_id: &'a WorkflowId,
+    run_id: Option<RunId>,
+}
+
+fn tell(session: &Session, args: ActArgs, ce_type: &'static str, compensate: bool) -> Outcome {
+    let id = args.of.id.get();
+    let mut question = Question::new(ce_type, id)
+        .header(
+            header::RUN_ID,
+            args.of.run_id.map(|run_id| run_id.to_string()),
+        )
+        .header(header::REASON, args.reason)
+        .header(header::COMPENSATE, Some(compensate.to_string()));
+    if let Some(key) = args.idempotency_key {
+        question = question.id(key);
+    }
+    let inbox = Inbox::open(session)?;
+    let asked = inbox.ask(question)?;
+    let answer = inbox.accepted(&asked, args.timeout.map(Span::get))?;
+    match session.output.format {
+        Format::Json | Format::Jsonl => session.output.json(&Told {
+            workflow_id: id,
+            run_id: answer.run_id,
+        })?,
+        Format::Table => {
+            let run = answer
+                .run_id
+                .map(|run_id| format!(", run {run_id}"))
+                .unwrap_or_default();
+            session.output.line(&match (ce_type, compensate) {
+                (ce_type::WORKFLOW_CANCEL, true) => {
+                    format!("Asked {id}{run} to stop; completed steps are compensated.")
+                }
+                (ce_type::WORKFLOW_CANCEL, false) => {
+                    format!("Asked {id}{run} to stop; completed steps stay done.")
+                }
+                (_, true) => {
+                    format!("Terminating {id}{run}; completed steps are compensated first.")
+                }
+                (_, false) => format!("Terminated {id}{run}; completed steps stay done."),
+            })?;
+        }
+    }
+    Ok(())
+}

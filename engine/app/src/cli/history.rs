@@ -1,0 +1,224 @@
+//! `workflow history`: the events of a run, as `GET /workflows/{id}/history` has them.
+
+use std::ops::ControlFlow;
+
+use clap::Args;
+use sagaline_core::{RunId, Timestamp, Transition, view::HistoryEvent};
+use sagaline_journal::{Item, JournalReader, Journaled};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{RunOf, Session, describe::unknown};
+use crate::{
+    clock::Deadline,
+    fault::Outcome,
+    journal::Journal,
+    output::{Format, Output},
+};
+
+/// What `history` takes.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    of: RunOf,
+    /// Go on until the run closes
+    #[arg(short, long)]
+    follow: bool,
+}
+
+#[derive(Serialize)]
+struct History<'a> {
+    events: Vec<HistoryEvent<'a>>,
+    next_page_token: Option<()>,
+}
+
+pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
+    let id = args.of.id.get();
+    let output = session.output;
+    let journal = Journal::open(session)?;
+    let (partition, runs) = journal.runs_of(id)?;
+    let seen = runs
+        .find(id, args.of.run_id)
+        .ok_or_else(|| unknown(id, &args.of))?;
+    let mut previous = seen.run.started_at;
+    match output.format {
+        Format::Json if !args.follow => {
+            let events = seen
+                .history
+                .iter()
+                .flat_map(|one| HistoryEvent::of(&one.transition, partition, one.offset));
+            output.json(&History {
+                events: events.collect(),
+                next_page_token: None,
+            })?;
+        }
+        Format::Table => {
+            let rows: Vec<_> = seen
+                .history
+                .iter()
+                .flat_map(|one| rows(output, one, &mut previous))
+                .collect();
+            output.table(HEADINGS, &rows)?;
+        }
+        Format::Json | Format::Jsonl => seen
+            .history
+            .iter()
+            .try_for_each(|one| lines(output, partition, one))?,
+    }
+    if args.follow && seen.run.closed.is_none() {
+        let shown = seen.history.last().map_or(-1, |one| one.offset);
+        follow(
+            session,
+            &journal,
+            Following {
+                partition,
+                run_id: seen.run.run_id,
+                shown,
+                previous,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// A run whose further events are awaited.
+struct Following {
+    partition: i32,
+    run_id: RunId,
+    /// Offset of the last record that was printed.
+    shown: i64,
+    previous: Timestamp,
+}
+
+fn follow(session: &Session, journal: &Journal, mut following: Following) -> Outcome {
+    let output = session.output;
+    let mut reader = JournalReader::new();
+    let mut items = Vec::new();
+    let Following {
+        partition,
+        run_id,
+        shown,
+        ..
+    } = following;
+    journal.follow((partition, 0), Deadline::after(None), |record| {
+        reader.read(record, &mut items)?;
+        for item in items.drain(..) {
+            let Item::Batch(batch) = item else { continue };
+            for one in batch
+                .transitions
+                .iter()
+                .filter(|one| one.offset > shown && one.transition.run_id == Some(run_id))
+            {
+                match output.format {
+                    Format::Table => {
+                        output.table(&[], &rows(output, one, &mut following.previous))?
+                    }
+                    Format::Json | Format::Jsonl => lines(output, partition, one)?,
+                }
+                if is_last(&one.transition) {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(())
+}
+
+/// Whether the run has closed with this record.
+fn is_last(transition: &Transition) -> bool {
+    use sagaline_core::Event;
+    transition.events.iter().any(|event| {
+        matches!(
+            event,
+            Event::WorkflowCompleted(_)
+                | Event::WorkflowFailed(_)
+                | Event::WorkflowCanceled(_)
+                | Event::WorkflowTerminated(_)
+        )
+    })
+}
+
+const HEADINGS: &[&str] = &["SEQ", "AT", "AFTER", "EVENT", "", "OFFSET"];
+
+fn lines(output: Output, partition: i32, one: &Journaled) -> Outcome {
+    for event in HistoryEvent::of(&one.transition, partition, one.offset) {
+        output.json(&event)?;
+    }
+    Ok(())
+}
+
+fn rows(output: Output, one: &Journaled, previous: &mut Timestamp) -> Vec<Vec<String>> {
+    let transition = &one.transition;
+    let after = transition.at.since(*previous);
+    *previous = transition.at;
+    let events = (transition.first_seq..).zip(&transition.events);
+    events
+        .enumerate()
+        .map(|(index, (seq, event))| {
+            let attributes =
+                serde_json::to_value(sagaline_core::show::Shown(event)).unwrap_or_default();
+            vec![
+                seq.to_string(),
+                output.time(transition.at),
+                if index == 0 {
+                    format!("{} ms", after.0)
+                } else {
+                    String::new()
+                },
+                event.name().to_owned(),
+                summary(&attributes),
+                one.offset.to_string(),
+            ]
+        })
+        .collect()
+}
+
+/// An event in a few words, whatever its attributes are.
+fn summary(attributes: &Value) -> String {
+    let text = |key: &str| match attributes.get(key) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    let failure = attributes
+        .get("failure")
+        .filter(|failure| failure.is_object())
+        .map(|failure| {
+            let of = |key: &str| failure.get(key).and_then(Value::as_str).unwrap_or_default();
+            format!("{}: {}", of("type"), of("message"))
+        });
+    let parts = [
+        text("workflow").map(|name| format!("{name} {}", text("version").unwrap_or_default())),
+        text("activity").map(|name| format!("{name} #{}", text("activity_id").unwrap_or_default())),
+        text("compensates").map(|step| format!("undoes #{step}")),
+        text("attempt").map(|attempt| format!("attempt {attempt}")),
+        text("outcome"),
+        failure,
+        text("next_attempt_at").map(|at| format!("next at {at}")),
+        text("act"),
+        text("actor").map(|actor| format!("by {actor}")),
+        text("reason").map(|reason| format!("\"{reason}\"")),
+        text("worker").map(|worker| format!("worker {worker}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::summary;
+
+    #[test]
+    fn an_event_is_told_in_a_few_words() {
+        let failed = json!({"activity": "ship", "activity_id": 5, "attempt": 2,
+            "failure": {"type": "CourierRefused", "message": "no"}, "next_attempt_at": null, "worker": "w-1"});
+
+        assert_eq!(
+            summary(&failed),
+            "ship #5, attempt 2, CourierRefused: no, worker w-1"
+        );
+        assert_eq!(summary(&json!({"result": {"x": 1}})), "");
+    }
+}

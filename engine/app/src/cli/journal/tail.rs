@@ -1,0 +1,210 @@
+//! `journal tail`: valid transitions as JSON lines, of all partitions at once.
+//!
+//! What counts is known from offset 0 on only, so every partition is read from there, whatever is printed.
+
+use std::{ops::ControlFlow, str::FromStr, sync::mpsc, thread};
+
+use clap::Args;
+use sagaline_core::{WorkflowId, show::Shown, view::JournalLine};
+use sagaline_journal::{Batch, Item, JournalReader, Record, wire::partition_of};
+use serde_json::{json, value::RawValue};
+
+use super::Session;
+use crate::{cli::workflow_id, clock::Deadline, fault::Outcome, journal::Journal};
+
+/// What `journal tail` takes.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// Where to begin in every partition: `earliest` or an offset; otherwise at its end
+    #[arg(long, value_name = "earliest|OFFSET")]
+    from: Option<From>,
+    /// Stop at the end as it is at the call
+    #[arg(long)]
+    until_end: bool,
+    /// Only transitions of this workflow
+    #[arg(short, long, value_name = "ID", value_parser = workflow_id)]
+    workflow_id: Option<WorkflowId>,
+    /// Print claims, marks and void records too
+    #[arg(long)]
+    all: bool,
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug)]
+struct From(i64);
+
+impl FromStr for From {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "earliest" => Ok(Self(0)),
+            _ => text
+                .parse()
+                .map(Self)
+                .map_err(|_| "neither `earliest` nor an offset".to_owned()),
+        }
+    }
+}
+
+pub(super) fn tail(session: &Session, args: &TailArgs) -> Outcome {
+    let journal = Journal::open(session)?;
+    let partitions: Vec<i32> = match &args.workflow_id {
+        Some(id) => vec![partition_of(id.as_str().as_bytes(), journal.partitions)],
+        None => (0..journal.partitions).collect(),
+    };
+    if args.until_end {
+        return partitions.into_iter().try_for_each(|partition| {
+            let mut lines = Lines::new(args, partition, journal.end(partition)?);
+            let mut failed = Ok(());
+            journal.read(partition, |record| {
+                let printed = lines
+                    .of(record)?
+                    .into_iter()
+                    .try_for_each(|line| session.output.line(line.get()));
+                failed = std::mem::replace(&mut failed, Ok(())).and(printed);
+                Ok(())
+            })?;
+            Ok(failed?)
+        });
+    }
+    follow(session, args, &journal, &partitions)
+}
+
+/// Every partition on a thread of its own: a read waits for one partition.
+fn follow(session: &Session, args: &TailArgs, journal: &Journal, partitions: &[i32]) -> Outcome {
+    let (sender, receiver) = mpsc::sync_channel::<Outcome<Box<RawValue>>>(LINES_AHEAD_MAX);
+    thread::scope(|scope| {
+        for &partition in partitions {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                if let Err(fault) = follow_one(session, args, journal, partition, &sender) {
+                    // Nobody listens any more when this fails.
+                    let _ = sender.send(Err(fault));
+                }
+            });
+        }
+        drop(sender);
+        let printed = receiver
+            .iter()
+            .try_for_each(|line| Ok(session.output.line(line?.get())?));
+        // The threads see the closed channel at their next line or pause.
+        drop(receiver);
+        printed
+    })
+}
+
+/// Lines that may wait for a slow reader of stdout.
+const LINES_AHEAD_MAX: usize = 1_000;
+
+fn follow_one(
+    session: &Session,
+    args: &TailArgs,
+    journal: &Journal,
+    partition: i32,
+    sender: &mpsc::SyncSender<Outcome<Box<RawValue>>>,
+) -> Outcome {
+    let journal = journal.again(session)?;
+    let mut lines = Lines::new(args, partition, journal.end(partition)?);
+    journal.follow((partition, 0), Deadline::after(None), |record| {
+        let gone = lines
+            .of(record)?
+            .into_iter()
+            .any(|line| sender.send(Ok(line)).is_err());
+        Ok(if gone {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })?;
+    Ok(())
+}
+
+/// The lines of one partition.
+struct Lines<'a> {
+    args: &'a TailArgs,
+    partition: i32,
+    from: i64,
+    reader: JournalReader,
+    items: Vec<Item>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(args: &'a TailArgs, partition: i32, end: i64) -> Self {
+        let reader = match args.all {
+            true => JournalReader::new().with_void_records(),
+            false => JournalReader::new(),
+        };
+        Self {
+            args,
+            partition,
+            from: args.from.map_or(end, |from| from.0),
+            reader,
+            items: Vec::new(),
+        }
+    }
+
+    /// What has become known by this record.
+    fn of(&mut self, record: Record) -> Result<Vec<Box<RawValue>>, sagaline_journal::Error> {
+        let mut items = std::mem::take(&mut self.items);
+        self.reader.read(record, &mut items)?;
+        let lines = items.drain(..).flat_map(|item| self.item(&item)).collect();
+        self.items = items;
+        Ok(lines)
+    }
+
+    fn item(&self, item: &Item) -> Vec<Box<RawValue>> {
+        let (offset, other) = match item {
+            Item::Batch(batch) => return self.batch(batch),
+            Item::Claim(seen) => {
+                let claim = &seen.claim;
+                let line = json!({"partition": self.partition, "offset": seen.offset, "kind": "claim", "valid": seen.valid,
+                    "epoch": claim.epoch, "owner": claim.owner, "app": claim.app, "build": claim.build,
+                    "partitions": claim.partitions, "workflows": claim.workflows, "at": seen.appended_at.to_rfc3339()});
+                (seen.offset, line)
+            }
+            Item::Void(record) => {
+                let key = record.key().map(String::from_utf8_lossy);
+                let line = json!({"partition": self.partition, "offset": record.offset, "kind": "void", "key": key,
+                    "bytes": record.size(), "at": record.timestamp.to_rfc3339()});
+                (record.offset, line)
+            }
+        };
+        let wanted = self.args.all && offset >= self.from;
+        wanted.then(|| raw(&other)).into_iter().collect()
+    }
+
+    fn batch(&self, batch: &Batch) -> Vec<Box<RawValue>> {
+        if batch.transitions.is_empty() && self.args.all && batch.footer_offset >= self.from {
+            let footer = &batch.footer;
+            return vec![raw(
+                &json!({"partition": self.partition, "offset": batch.footer_offset, "kind": "mark",
+                "epoch": batch.epoch, "batch": batch.batch_no, "at": Shown(&footer.now), "effects_done": footer.effects_done,
+                "open_runs": footer.open_runs}),
+            )];
+        }
+        let wanted = |id: Option<&WorkflowId>| {
+            self.args
+                .workflow_id
+                .as_ref()
+                .is_none_or(|wanted| Some(wanted) == id)
+        };
+        let transitions = batch
+            .transitions
+            .iter()
+            .filter(|one| one.offset >= self.from && wanted(one.transition.workflow_id.as_ref()));
+        transitions
+            .map(|one| {
+                raw(&JournalLine::of(
+                    &one.transition,
+                    (self.partition, one.offset),
+                    (batch.epoch, batch.batch_no),
+                ))
+            })
+            .collect()
+    }
+}
+
+fn raw(line: &impl serde::Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(line).expect("a line holds nothing that JSON has not")
+}

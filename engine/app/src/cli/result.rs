@@ -1,0 +1,100 @@
+//! `workflow result`: waits for the end of a run and prints what it returned.
+
+use std::{
+    io::{self, Write},
+    ops::ControlFlow,
+};
+
+use clap::Args;
+use sagaline_core::{Outcome as Ended, Payload, WorkflowId, run::ClosedBy, show::Shown};
+
+use super::{RunOf, Session, describe::unknown};
+use crate::{
+    clock::Deadline,
+    fault::{Exit, Fault, Outcome},
+    journal::Journal,
+    output::{Format, Output},
+    runs::SeenRun,
+    settings::Span,
+};
+
+/// What `result` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ResultArgs {
+    #[command(flatten)]
+    of: RunOf,
+    /// Give up after this long, as in 30s; otherwise it waits for as long as it takes
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+}
+
+pub(crate) fn result(session: &Session, args: &ResultArgs) -> Outcome {
+    let deadline = Deadline::after(args.timeout.map(Span::get));
+    wait(session, &args.of, deadline)
+}
+
+/// Waits for the end of a run and prints its result.
+pub(crate) fn wait(session: &Session, of: &RunOf, deadline: Deadline) -> Outcome {
+    let id = of.id.get();
+    let journal = Journal::open(session)?;
+    let (partition, mut runs) = journal.runs_of(id)?;
+    let seen = runs.find(id, of.run_id).ok_or_else(|| unknown(id, of))?;
+    let run_id = seen.run.run_id;
+    if let Some(closed) = &seen.run.closed {
+        return print(session.output, id, closed);
+    }
+    let from = runs.next_offset();
+    let closed = journal.follow((partition, from), deadline, |record| {
+        runs.record(record)?;
+        let closed = runs
+            .find(id, Some(run_id))
+            .and_then(|seen: &SeenRun| seen.run.closed.clone());
+        Ok(closed.map_or(ControlFlow::Continue(()), ControlFlow::Break))
+    })?;
+    match closed {
+        Some(closed) => print(session.output, id, &closed),
+        None => Err(
+            Fault::new(Exit::TimedOut, format!("workflow {id} is still open"))
+                .hint(format!("`workflow describe {id}` says what it waits for")),
+        ),
+    }
+}
+
+/// Prints the result of a completed run; of any other why there is none.
+pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outcome {
+    let empty = Payload::empty();
+    let reason = closed
+        .reason
+        .as_ref()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    let message = match closed.outcome {
+        Ended::Completed => {
+            return Ok(print_payload(
+                output,
+                closed.result.as_ref().unwrap_or(&empty),
+            )?);
+        }
+        Ended::Failed => match &closed.failure {
+            Some(failure) => format!(
+                "workflow {id} failed: {}: {}",
+                failure.error_type, failure.message
+            ),
+            None => format!("workflow {id} failed"),
+        },
+        Ended::Canceled => format!("workflow {id} was cancelled{reason}"),
+        Ended::Terminated => format!("workflow {id} was terminated{reason}"),
+    };
+    Err(Fault::new(Exit::Failed, message))
+}
+
+/// JSON as it stands; other bytes as they are, or as `$base64` where JSON is asked for.
+pub(crate) fn print_payload(output: Output, payload: &Payload) -> io::Result<()> {
+    let is_json = payload.content_type() == sagaline_core::CONTENT_TYPE_JSON;
+    if is_json || output.format != Format::Table {
+        return output.json(&Shown(payload));
+    }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(payload.data())?;
+    stdout.flush()
+}

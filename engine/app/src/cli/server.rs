@@ -1,0 +1,58 @@
+//! `server`: its flags.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::worker::WorkerLimits;
+use crate::settings::{EngineLayer, Layer, Span};
+
+/// What `server` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Name of the app [env: SAGALINE_APP] [default: the binary's name]
+    #[arg(long)]
+    app: Option<String>,
+    /// What is running, for people [env: SAGALINE_BUILD]
+    #[arg(long)]
+    build: Option<String>,
+    /// File with the signing keys, lines `key-id base64` [env: SAGALINE_KEYS_FILE]
+    #[arg(long, value_name = "FILE")]
+    keys_file: Option<PathBuf>,
+    /// Partitions of topics that are created [env: SAGALINE_PARTITIONS] [default: 12]
+    #[arg(long)]
+    partitions: Option<u16>,
+    /// Threads that own partitions, 0 for one less than cores [env: SAGALINE_LANE_THREADS] [default: 0]
+    #[arg(long)]
+    lane_threads: Option<usize>,
+    /// How long ids of closed workflows are remembered [env: SAGALINE_CLOSED_RETENTION] [default: 7d]
+    #[arg(long, value_name = "SPAN")]
+    closed_retention: Option<Span>,
+    /// Workflow programs kept in memory, in each lane [env: SAGALINE_PROGRAM_CACHE] [default: 10000]
+    #[arg(long)]
+    program_cache: Option<usize>,
+    /// Run this program's activities in the same process, too
+    #[arg(long)]
+    pub(crate) with_worker: bool,
+    #[command(flatten)]
+    limits: WorkerLimits,
+}
+
+impl ServerArgs {
+    /// What the flags say.
+    pub(crate) fn layer(&self) -> Layer {
+        Layer {
+            app: self.app.clone(),
+            build: self.build.clone(),
+            keys_file: self.keys_file.clone(),
+            engine: EngineLayer {
+                partitions: self.partitions,
+                lane_threads: self.lane_threads,
+                closed_retention: self.closed_retention,
+                program_cache: self.program_cache,
+            },
+            worker: self.limits.layer(),
+            ..Layer::default()
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `workflow start` and `execute`.
+
+use clap::{Args, ValueEnum};
+use sagaline_core::WorkflowId;
+use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
+use serde::Serialize;
+
+use super::{Session, input::Input, result, workflow_id};
+use crate::{
+    clock::Deadline,
+    fault::{Exit, Fault, Outcome},
+    inbox::{Answer, Asked, Inbox, Question, new_id},
+    output::Format,
+    settings::Span,
+};
+
+/// What `start` and `execute` take.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// Name of the workflow
+    #[arg(short = 't', long = "type", value_name = "NAME")]
+    workflow: String,
+    /// Workflow id; at most one run of it is open at a time [default: a random UUID]
+    #[arg(long, short = 'w', visible_alias = "workflow-id", value_parser = workflow_id)]
+    id: Option<WorkflowId>,
+    #[command(flatten)]
+    input: Input,
+    /// Version of the workflow; otherwise the highest
+    #[arg(long)]
+    version: Option<String>,
+    /// While a run of the id is open
+    #[arg(long, value_enum, default_value_t)]
+    id_conflict: IdConflict,
+    /// When the last run of the id is closed
+    #[arg(long, value_enum, default_value_t)]
+    id_reuse: IdReuse,
+    /// Says which start this is: the same again starts nothing again
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Give up waiting after this long, as in 30s
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+}
+
+/// What a start does while a run of the id is open.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum IdConflict {
+    /// It is taken for the start of that run
+    #[default]
+    UseExisting,
+    /// It is refused
+    Fail,
+    /// That run is terminated and a new one started
+    TerminateExisting,
+}
+
+/// What a start does when the last run of the id is closed.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum IdReuse {
+    /// It is refused
+    #[default]
+    RejectDuplicate,
+    /// A new run starts
+    AllowDuplicate,
+    /// A new run starts unless the last one completed
+    AllowDuplicateFailedOnly,
+}
+
+#[derive(Serialize)]
+struct Started<'a> {
+    workflow_id: &'a WorkflowId,
+    run_id: Option<sagaline_core::RunId>,
+    /// False: the run was open already.
+    started: bool,
+}
+
+/// Starts a workflow and prints its run once the start is in the journal.
+pub(crate) fn start(session: &Session, args: StartArgs) -> Outcome {
+    let wait = args.timeout.map(Span::get);
+    let (id, inbox, asked) = ask(session, args)?;
+    let answer = inbox.accepted(&asked, wait)?;
+    let new_run = inbox.run_of_start(&asked)?;
+    let started = Started {
+        workflow_id: &id,
+        run_id: answer.run_id,
+        started: new_run.is_some() && new_run == answer.run_id,
+    };
+    match session.output.format {
+        Format::Json | Format::Jsonl => session.output.json(&started)?,
+        Format::Table => {
+            let run_id = answer
+                .run_id
+                .map(|run_id| run_id.to_string())
+                .unwrap_or_default();
+            let rows = [
+                vec!["Workflow".to_owned(), id.as_str().to_owned()],
+                vec!["Run".to_owned(), run_id],
+                vec![
+                    "Started".to_owned(),
+                    if started.started {
+                        "now"
+                    } else {
+                        "before: this run was open already"
+                    }
+                    .to_owned(),
+                ],
+            ];
+            session.output.table(&[], &rows)?;
+        }
+    }
+    Ok(())
+}
+
+/// Starts a workflow, waits for its end and prints what it returned.
+pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
+    let wait = args.timeout.map(Span::get);
+    let deadline = Deadline::after(wait);
+    let (id, inbox, asked) = ask(session, args)?;
+    inbox.accepted(&asked, wait)?;
+    match inbox.answer(&asked, deadline, Answer::is_final)? {
+        Some(answer) => print(session, &id, &answer),
+        None => Err(
+            Fault::new(Exit::TimedOut, format!("workflow {id} is still open")).hint(format!(
+                "`workflow result {id}` waits on; `workflow describe {id}` says what it waits for"
+            )),
+        ),
+    }
+}
+
+fn ask(session: &Session, args: StartArgs) -> Outcome<(WorkflowId, Inbox, Asked)> {
+    let input = args.input.payload()?;
+    let id = match args.id {
+        Some(id) => id,
+        None => workflow_id(&new_id()).map_err(Fault::usage)?,
+    };
+    let conflict = match args.id_conflict {
+        IdConflict::UseExisting => id_conflict::USE_EXISTING,
+        IdConflict::Fail => id_conflict::FAIL,
+        IdConflict::TerminateExisting => id_conflict::TERMINATE_EXISTING,
+    };
+    let reuse = match args.id_reuse {
+        IdReuse::RejectDuplicate => id_reuse::REJECT_DUPLICATE,
+        IdReuse::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
+        IdReuse::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
+    };
+    let mut question = Question::new(ce_type::WORKFLOW_START, &id)
+        .header(header::WORKFLOW, Some(args.workflow))
+        .header(header::VERSION, args.version)
+        .header(header::ID_CONFLICT, Some(conflict))
+        .header(header::ID_REUSE, Some(reuse))
+        .value(input);
+    if let Some(key) = args.idempotency_key {
+        question = question.id(key);
+    }
+    let inbox = Inbox::open(session)?;
+    let asked = inbox.ask(question)?;
+    Ok((id, inbox, asked))
+}
+
+/// Prints the result of a completed run; of any other why there is none.
+fn print(session: &Session, id: &WorkflowId, answer: &Answer) -> Outcome {
+    let reason = match answer.error_message.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    let message = match answer.outcome.as_str() {
+        outcome::COMPLETED => return Ok(result::print_payload(session.output, &answer.value)?),
+        outcome::CANCELED => format!("workflow {id} was cancelled{reason}"),
+        outcome::TERMINATED => format!("workflow {id} was terminated{reason}"),
+        _ => format!("workflow {id} failed: {}{reason}", answer.error_type),
+    };
+    Err(Fault::new(Exit::Failed, message))
+}

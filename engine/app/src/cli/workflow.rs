@@ -1,0 +1,43 @@
+//! `workflow`: its verbs.
+
+use clap::Subcommand;
+
+use super::{Session, act, describe, history, list, result, start};
+use crate::fault::Outcome;
+
+/// What can be done with workflows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Start a workflow and print its run
+    Start(start::StartArgs),
+    /// Start a workflow, wait for it and print its result
+    Execute(start::StartArgs),
+    /// Wait for a workflow and print its result
+    Result(result::ResultArgs),
+    /// Print what a run does, why it does not go on, and what it has done
+    Describe(describe::DescribeArgs),
+    /// Print the events of a run
+    #[command(visible_alias = "show")]
+    History(history::HistoryArgs),
+    /// Print runs, the newest first
+    List(list::ListArgs),
+    /// Ask a run to stop; its completed steps are compensated
+    Cancel(act::CancelArgs),
+    /// End a run at once; nothing is compensated unless asked for
+    Terminate(act::TerminateArgs),
+}
+
+impl Verb {
+    pub(crate) fn run(self, session: &Session) -> Outcome {
+        match self {
+            Self::Start(args) => start::start(session, args),
+            Self::Execute(args) => start::execute(session, args),
+            Self::Result(args) => result::result(session, &args),
+            Self::Describe(args) => describe::describe(session, &args),
+            Self::History(args) => history::history(session, &args),
+            Self::List(args) => list::list(session, &args),
+            Self::Cancel(args) => act::cancel(session, args),
+            Self::Terminate(args) => act::terminate(session, args),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The real clock: for what people are told and how long they wait. Nothing that is journaled comes from it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use sagaline_core::Timestamp;
+
+/// The time now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "people are told the time by the wall clock"
+)]
+pub(crate) fn now() -> Timestamp {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// How long somebody waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// That far from now; without a span it never comes.
+    #[expect(clippy::disallowed_methods, reason = "people wait in real time")]
+    pub(crate) fn after(span: Option<Duration>) -> Self {
+        Self(span.map(|span| Instant::now() + span))
+    }
+
+    /// Whether it has passed.
+    #[expect(clippy::disallowed_methods, reason = "people wait in real time")]
+    pub(crate) fn passed(self) -> bool {
+        self.0.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}

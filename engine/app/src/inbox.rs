@@ -1,0 +1,315 @@
+//! Requests to the engine: a record in the inbox, and the answers that come to the topic of replies.
+//!
+//! Deliberately absent: the types that the SDK's client has. A command hands payloads on as they are, and is known by
+//! its user: `ce_source` is `sagaline.cli/<user>`.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use sagaline_core::{
+    Cause, IdConflict, IdReuse, Name, Payload, RunId, Start, Timestamp, WorkflowId, run_id_of_start,
+};
+use sagaline_journal::{
+    NewRecord, Record,
+    kafka::{Admin, Producer, Reader, TopicState},
+    wire::{ce_type, header, outcome, partition_of, topic},
+};
+
+use crate::{
+    cli::Session,
+    clock::Deadline,
+    fault::{Exit, Fault, Outcome},
+};
+
+/// How long an engine may take to answer, unless said.
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
+
+/// The partition of the topic of replies that commands listen to.
+const REPLY_PARTITION: i32 = 0;
+
+/// The way to the engine.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    namespace: String,
+    inbox: String,
+    partitions: i32,
+    replies: String,
+    producer: Producer,
+    reader: Reader,
+}
+
+/// A request about one workflow.
+#[derive(Debug)]
+pub(crate) struct Question {
+    ce_type: &'static str,
+    workflow_id: WorkflowId,
+    source: String,
+    id: String,
+    headers: Vec<(&'static str, String)>,
+    value: Option<Payload>,
+}
+
+/// A request that is in the inbox.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    workflow_id: WorkflowId,
+    source: String,
+    id: String,
+    partition: i32,
+    /// Where it lies, if the broker has said so.
+    pub(crate) offset: Option<i64>,
+    /// Where the answers cannot begin before.
+    answers_from: i64,
+    correlation: String,
+}
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// One of [`outcome`].
+    pub(crate) outcome: String,
+    pub(crate) run_id: Option<RunId>,
+    pub(crate) error_type: String,
+    pub(crate) error_message: String,
+    /// The result, or details of the error.
+    pub(crate) value: Payload,
+}
+
+impl Question {
+    /// A request of that type; it has an identity of its own.
+    pub(crate) fn new(ce_type: &'static str, workflow_id: &WorkflowId) -> Self {
+        let user = ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok());
+        let source = format!("sagaline.cli/{}", user.as_deref().unwrap_or("unknown"));
+        Self {
+            ce_type,
+            workflow_id: workflow_id.clone(),
+            source,
+            id: new_id(),
+            headers: Vec::new(),
+            value: None,
+        }
+    }
+
+    /// Says which request this is: the same again does nothing again.
+    pub(crate) fn id(mut self, id: String) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// Adds a header, if there is a value for it.
+    pub(crate) fn header(mut self, name: &'static str, value: Option<impl Into<String>>) -> Self {
+        self.headers.extend(value.map(|value| (name, value.into())));
+        self
+    }
+
+    pub(crate) fn value(mut self, value: Payload) -> Self {
+        self.value = Some(value);
+        self
+    }
+}
+
+impl Inbox {
+    /// Finds the topics.
+    pub(crate) fn open(session: &Session) -> Outcome<Self> {
+        let namespace = session.settings.namespace.clone();
+        let (inbox, replies) = (topic::inbox(&namespace), topic::replies(&namespace));
+        let kafka = session.kafka()?;
+        let partitions = match Admin::open(&kafka)?.topic(&inbox)? {
+            TopicState::Present(info) => info.partitions,
+            TopicState::Missing => {
+                return Err(Fault::refused(format!("there is no topic {inbox}"))
+                    .hint("is the namespace right? the engine makes its topics when it starts"));
+            }
+            TopicState::Denied => {
+                return Err(Fault::refused(format!("the principal may not see {inbox}")));
+            }
+        };
+        Ok(Self {
+            namespace,
+            inbox,
+            partitions,
+            replies,
+            producer: Producer::open(&kafka)?,
+            reader: Reader::open(&kafka)?,
+        })
+    }
+
+    /// Sends a request; it is durable when this returns.
+    pub(crate) fn ask(&self, question: Question) -> Outcome<Asked> {
+        let answers_from = self.reader.end(&self.replies, REPLY_PARTITION)?;
+        let Question {
+            ce_type,
+            workflow_id,
+            source,
+            id,
+            headers,
+            value,
+        } = question;
+        let correlation = new_id();
+        let partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
+        let mut record = NewRecord {
+            topic: self.inbox.as_str().into(),
+            partition,
+            key: Some(workflow_id.as_str().as_bytes().to_vec()),
+            value: value.as_ref().map(|value| value.data().to_vec()),
+            headers: Vec::with_capacity(headers.len() + 8),
+        };
+        record.push_header(header::CE_SPECVERSION, "1.0");
+        record.push_header(header::CE_TYPE, ce_type);
+        record.push_header(header::CE_SOURCE, source.as_str());
+        record.push_header(header::CE_ID, id.as_str());
+        if let Some(value) = &value {
+            record.push_header(header::CONTENT_TYPE, value.content_type());
+        }
+        record.push_header(header::REPLY_TOPIC, self.replies.as_str());
+        record.push_header(header::REPLY_PARTITION, REPLY_PARTITION.to_string());
+        record.push_header(header::CORRELATION, correlation.as_str());
+        for (name, value) in headers {
+            record.push_header(name, value);
+        }
+        let offset = self.producer.send_blocking(record)?;
+        Ok(Asked {
+            workflow_id,
+            source,
+            id,
+            partition,
+            offset,
+            answers_from,
+            correlation,
+        })
+    }
+
+    /// The first answer that is `wanted`; none when the deadline passes.
+    pub(crate) fn answer(
+        &self,
+        asked: &Asked,
+        deadline: Deadline,
+        wanted: impl Fn(&Answer) -> bool,
+    ) -> Outcome<Option<Answer>> {
+        let mut found = None;
+        let visit = |record: &Record| {
+            found = Answer::read(record, &asked.correlation).filter(|answer| wanted(answer));
+            if found.is_some() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let idle = || {
+            if deadline.passed() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        self.reader.tail(
+            &self.replies,
+            REPLY_PARTITION,
+            asked.answers_from,
+            visit,
+            idle,
+        )?;
+        Ok(found)
+    }
+
+    /// Waits until a request is in the journal, and gives its first answer; a refusal is a fault.
+    pub(crate) fn accepted(&self, asked: &Asked, wait: Option<Duration>) -> Outcome<Answer> {
+        let limit = wait.unwrap_or(ANSWER_WAIT);
+        let Some(answer) = self.answer(asked, Deadline::after(Some(limit)), |_| true)? else {
+            let exit = if wait.is_some() {
+                Exit::TimedOut
+            } else {
+                Exit::Unreachable
+            };
+            let text = format!(
+                "no engine answered within {} s; the request stays in {}",
+                limit.as_secs_f32(),
+                self.inbox
+            );
+            return Err(
+                Fault::new(exit, text).hint("does an engine of this namespace run? `doctor` looks")
+            );
+        };
+        match answer.outcome.as_str() {
+            outcome::REJECTED => Err(Fault::refused(answer.error_message)),
+            _ => Ok(answer),
+        }
+    }
+
+    /// The run that a start makes, if it makes one: the engine derives it from the same.
+    pub(crate) fn run_of_start(&self, asked: &Asked) -> Outcome<Option<RunId>> {
+        let Some(appended_at) = self.appended_at(asked)? else {
+            return Ok(None);
+        };
+        let cause = Cause {
+            source: asked.source.as_str().into(),
+            id: asked.id.as_str().into(),
+            topic: self.inbox.as_str().into(),
+            partition: asked.partition,
+            offset: asked.offset.unwrap_or(-1),
+        };
+        let start = Start {
+            workflow_id: asked.workflow_id.clone(),
+            workflow: Name::from("any"),
+            version: None,
+            input: Payload::empty(),
+            id_conflict: IdConflict::default(),
+            id_reuse: IdReuse::default(),
+            reply: None,
+            trace: None,
+            appended_at,
+        };
+        Ok(Some(run_id_of_start(&self.namespace, &cause, &start)))
+    }
+
+    /// When the broker appended a request, by its own clock.
+    pub(crate) fn appended_at(&self, asked: &Asked) -> Outcome<Option<Timestamp>> {
+        let Some(offset) = asked.offset else {
+            return Ok(None);
+        };
+        let mut appended_at = None;
+        self.reader.read(
+            &self.inbox,
+            asked.partition,
+            offset,
+            Some(offset + 1),
+            |record| {
+                appended_at = Some(record.timestamp);
+                ControlFlow::Break(())
+            },
+        )?;
+        Ok(appended_at)
+    }
+}
+
+impl Answer {
+    /// The answer that a record is, if it is one to this request.
+    fn read(record: &Record, correlation: &str) -> Option<Self> {
+        let text = |name: &str| Some(String::from_utf8_lossy(record.header(name)?).into_owned());
+        if text(header::CE_TYPE)? != ce_type::REPLY || text(header::CORRELATION)? != correlation {
+            return None;
+        }
+        let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
+        Some(Self {
+            outcome: text(header::OUTCOME)?,
+            run_id: text(header::RUN_ID).and_then(|run_id| run_id.parse().ok()),
+            error_type: text(header::ERROR_TYPE).unwrap_or_default(),
+            error_message: text(header::ERROR_MESSAGE).unwrap_or_default(),
+            value: Payload::new(&content_type, record.value().unwrap_or_default()),
+        })
+    }
+
+    /// Whether it is the run's end.
+    pub(crate) fn is_final(&self) -> bool {
+        self.outcome != outcome::ACCEPTED
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command is no part of the engine: nothing of it is replayed"
+)]
+pub(crate) fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}

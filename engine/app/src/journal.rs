@@ -1,0 +1,140 @@
+//! The journal as commands read it: by the reader that everyone uses, to the end as it is at the call, or following it.
+
+use std::ops::ControlFlow;
+
+use sagaline_core::WorkflowId;
+use sagaline_journal::{
+    Error, Record,
+    kafka::{Admin, Kafka, Reader, TopicState},
+    wire::{partition_of, topic},
+};
+
+use crate::{
+    cli::Session,
+    clock::Deadline,
+    fault::{Fault, Outcome},
+    runs::{Keep, Runs},
+};
+
+/// The journal of a namespace.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    pub(crate) topic: String,
+    /// The topic's; the namespace may be pinned to fewer.
+    pub(crate) partitions: i32,
+    reader: Reader,
+}
+
+impl Journal {
+    /// Finds the topic.
+    pub(crate) fn open(session: &Session) -> Outcome<Self> {
+        let kafka = session.kafka()?;
+        let topic = topic::journal(&session.settings.namespace);
+        let partitions = match Admin::open(&kafka)?.topic(&topic)? {
+            TopicState::Present(info) => info.partitions,
+            TopicState::Missing => {
+                return Err(Fault::refused(format!("there is no topic {topic}"))
+                    .hint("is the namespace right? the engine makes its topics when it starts"));
+            }
+            TopicState::Denied => {
+                return Err(Fault::refused(format!(
+                    "the principal may not read {topic}"
+                )));
+            }
+        };
+        Self::of(&kafka, topic, partitions)
+    }
+
+    fn of(kafka: &Kafka, topic: String, partitions: i32) -> Outcome<Self> {
+        Ok(Self {
+            topic,
+            partitions,
+            reader: Reader::open(kafka)?,
+        })
+    }
+
+    /// Another connection to the same journal.
+    pub(crate) fn again(&self, session: &Session) -> Outcome<Self> {
+        Self::of(&session.kafka()?, self.topic.clone(), self.partitions)
+    }
+
+    /// Folds the partition of an id, with the histories of its runs; says which partition that is.
+    pub(crate) fn runs_of(&self, id: &WorkflowId) -> Outcome<(i32, Runs)> {
+        let partition = partition_of(id.as_str().as_bytes(), self.partitions);
+        let runs = self.fold(partition, Keep::Histories(id.clone()))?;
+        let pinned = runs
+            .partitions()
+            .and_then(|pinned| i32::try_from(pinned).ok())
+            .unwrap_or(self.partitions);
+        // Somebody added partitions: the first claim's number holds.
+        let pinned_partition = partition_of(id.as_str().as_bytes(), pinned);
+        if pinned_partition == partition {
+            return Ok((partition, runs));
+        }
+        Ok((
+            pinned_partition,
+            self.fold(pinned_partition, Keep::Histories(id.clone()))?,
+        ))
+    }
+
+    /// Folds a partition to its end as it is now.
+    pub(crate) fn fold(&self, partition: i32, keep: Keep) -> Outcome<Runs> {
+        let mut runs = Runs::new(partition, keep);
+        self.read(partition, |record| runs.record(record))?;
+        Ok(runs)
+    }
+
+    /// Gives every record of a partition, from the first to the end as it is now; returns where that is.
+    pub(crate) fn read(
+        &self,
+        partition: i32,
+        mut take: impl FnMut(Record) -> Result<(), Error>,
+    ) -> Outcome<i64> {
+        let mut failed = None;
+        let next = self
+            .reader
+            .read(&self.topic, partition, 0, None, |record| {
+                match take(record.clone()) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
+                }
+            })?;
+        failed.map_or(Ok(next), |error| Err(error.into()))
+    }
+
+    /// Where a partition ends now.
+    pub(crate) fn end(&self, partition: i32) -> Outcome<i64> {
+        Ok(self.reader.end(&self.topic, partition)?)
+    }
+
+    /// Gives records from `from` on as they come, until `take` breaks off with a value; none when the deadline passes.
+    pub(crate) fn follow<T>(
+        &self,
+        (partition, from): (i32, i64),
+        deadline: Deadline,
+        mut take: impl FnMut(Record) -> Outcome<ControlFlow<T>>,
+    ) -> Outcome<Option<T>> {
+        let mut found = None;
+        let visit = |record: &Record| match take(record.clone()) {
+            Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
+            Ok(ControlFlow::Break(value)) => {
+                found = Some(Ok(value));
+                ControlFlow::Break(())
+            }
+            Err(fault) => {
+                found = Some(Err(fault));
+                ControlFlow::Break(())
+            }
+        };
+        let idle = || match deadline.passed() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        self.reader
+            .tail(&self.topic, partition, from, visit, idle)?;
+        found.transpose()
+    }
+}

@@ -1,0 +1,42 @@
+//! Sagaline: durable workflows (sagas) on the Kafka you already run.
+//!
+//! This is the crate that an app depends on: the SDK (workflows, activities, workers, clients) and [`app()`], which makes
+//! one binary of them: engine, worker and command line.
+//!
+//! # Example: an app with one workflow
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use sagaline::prelude::*;
+//!
+//! #[activity]
+//! async fn greet(name: &str) -> Result<String> {
+//!     Ok(format!("Hello, {name}!"))
+//! }
+//!
+//! #[workflow]
+//! async fn welcome(cx: Context, name: String) -> Result<String> {
+//!     cx.run(greet(&name)).await
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     sagaline::app().workflow(welcome).activities(activities![greet]).run()
+//! }
+//! ```
+
+mod app;
+mod cli;
+mod clock;
+mod fault;
+mod inbox;
+mod journal;
+mod logging;
+mod output;
+mod runs;
+mod server;
+mod settings;
+mod signals;
+mod work;
+
+pub use app::{App, app};
+pub use sagaline_sdk::*;

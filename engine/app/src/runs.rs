@@ -1,0 +1,199 @@
+//! Runs as a partition's journal tells them, closed ones too: the fold behind describe, history, list and result.
+//!
+//! Deliberately absent: where records come from, and everything that only an owner needs. Invariant: what stands here is
+//! core's own state, changed by core's own `apply`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use sagaline_core::{
+    Event, IdentityRing, Name, Place, Run, RunId, Timestamp, WorkflowId, view::View,
+};
+use sagaline_journal::{Batch, Error, Item, JournalReader, Journaled, Record};
+
+/// What is kept of a partition's runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// All runs, without their histories.
+    Runs,
+    /// The runs of one id, with their histories.
+    Histories(WorkflowId),
+}
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct SeenRun {
+    pub(crate) run: Run,
+    /// Its records, where histories are kept.
+    pub(crate) history: Vec<Journaled>,
+    history_bytes: u64,
+    closed_by: Option<Arc<str>>,
+}
+
+/// The runs of one partition as far as its journal was read.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    partition: i32,
+    keep: Keep,
+    reader: JournalReader,
+    runs: BTreeMap<WorkflowId, Vec<SeenRun>>,
+    as_of: Timestamp,
+    partitions: Option<u32>,
+    next_offset: i64,
+    /// Offset and size of the records that no valid batch has taken yet.
+    sizes: Vec<(i64, usize)>,
+}
+
+impl Runs {
+    pub(crate) fn new(partition: i32, keep: Keep) -> Self {
+        let reader = JournalReader::new();
+        Self {
+            partition,
+            keep,
+            reader,
+            runs: BTreeMap::new(),
+            as_of: Timestamp::default(),
+            partitions: None,
+            next_offset: 0,
+            sizes: Vec::new(),
+        }
+    }
+
+    /// Takes the next record of the partition.
+    pub(crate) fn record(&mut self, record: Record) -> Result<(), Error> {
+        self.next_offset = record.offset + 1;
+        self.sizes.push((record.offset, record.size()));
+        let mut items = Vec::new();
+        self.reader.read(record, &mut items)?;
+        for item in items {
+            match item {
+                Item::Batch(batch) => self.batch(batch),
+                Item::Claim(seen) if seen.valid => self.partitions = Some(seen.claim.partitions),
+                Item::Claim(_) | Item::Void(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of partitions that the namespace is pinned to, once a claim has said it.
+    pub(crate) const fn partitions(&self) -> Option<u32> {
+        self.partitions
+    }
+
+    /// Offset of the next record to read.
+    pub(crate) const fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// The time of the last valid batch.
+    pub(crate) const fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// The runs of an id, oldest first.
+    pub(crate) fn of(&self, workflow_id: &WorkflowId) -> &[SeenRun] {
+        self.runs.get(workflow_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// One run of an id; without `run_id` the newest.
+    pub(crate) fn find(&self, workflow_id: &WorkflowId, run_id: Option<RunId>) -> Option<&SeenRun> {
+        let mut newest_first = self.of(workflow_id).iter().rev();
+        newest_first.find(|seen| run_id.is_none_or(|run_id| seen.run.run_id == run_id))
+    }
+
+    /// All runs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&WorkflowId, &SeenRun)> {
+        self.runs
+            .iter()
+            .flat_map(|(id, runs)| runs.iter().map(move |seen| (id, seen)))
+    }
+
+    /// How a run is seen at `now`.
+    pub(crate) fn view<'a>(
+        &self,
+        id: &'a WorkflowId,
+        seen: &'a SeenRun,
+        now: Timestamp,
+        unread_queues: &'a [Name],
+    ) -> View<'a> {
+        View {
+            server_time: now,
+            history_bytes: Some(seen.history_bytes),
+            closed_by: seen.closed_by.as_deref(),
+            unread_queues,
+            ..View::new(id, &seen.run, self.partition, self.as_of)
+        }
+    }
+
+    fn batch(&mut self, batch: Batch) {
+        self.as_of = self.as_of.max(batch.footer.now);
+        let mut transitions = batch.transitions.into_iter().peekable();
+        while let Some(journaled) = transitions.next() {
+            let next = transitions.peek().map(|next| &next.transition);
+            let transition = &journaled.transition;
+            let goes_on = next.is_some_and(|next| {
+                next.run_id == transition.run_id && next.cause == transition.cause
+            });
+            let size = self
+                .sizes
+                .iter()
+                .find(|(offset, _)| *offset == journaled.offset)
+                .map_or(0, |(_, size)| *size);
+            self.transition(journaled, goes_on, size as u64);
+        }
+        self.sizes.clear();
+    }
+
+    /// Applies one record; `goes_on`: the next belongs to the same input.
+    fn transition(&mut self, journaled: Journaled, goes_on: bool, size: u64) {
+        let transition = &journaled.transition;
+        let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
+            return;
+        };
+        let histories = match &self.keep {
+            Keep::Histories(wanted) if wanted != workflow_id => return,
+            Keep::Histories(_) => true,
+            Keep::Runs => false,
+        };
+        let runs = self.runs.entry(workflow_id.clone()).or_default();
+        for (seq, event) in (transition.first_seq..).zip(&transition.events) {
+            let place = Place {
+                seq,
+                at: transition.at,
+                cause: &transition.cause,
+            };
+            if let Event::WorkflowStarted(started) = event {
+                let run = Run::start(run_id, place, started, Vec::new());
+                runs.push(SeenRun {
+                    run,
+                    history: Vec::new(),
+                    history_bytes: 0,
+                    closed_by: None,
+                });
+            } else if let Some(seen) = runs.last_mut() {
+                seen.run.apply(place, event);
+            }
+        }
+        let Some(seen) = runs.last_mut() else { return };
+        seen.history_bytes += size;
+        if !goes_on {
+            seen.run.end_transition(transition.at);
+        }
+        if seen.run.closed.is_some() {
+            seen.closed_by = Some(transition.cause.source.clone());
+            forget_what_only_owners_need(&mut seen.run);
+        }
+        if histories {
+            seen.history.push(journaled);
+        }
+    }
+}
+
+/// Of a closed run only what it shows is kept: of its replay log, why it was undone.
+fn forget_what_only_owners_need(run: &mut Run) {
+    run.seen = IdentityRing::default();
+    run.starts = Vec::new();
+    run.replies = Vec::new();
+    if run.undo.is_none() {
+        run.activations = Vec::new();
+    }
+}

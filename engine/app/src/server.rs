@@ -1,0 +1,129 @@
+//! `server`: the engine in this process, until it is told to stop.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use sagaline_core::{Millis, Name, program::Program};
+use sagaline_runtime::{Engine, EngineSettings, Keys};
+use sagaline_sdk::Workflows;
+
+use crate::{
+    App,
+    cli::{Session, server::ServerArgs},
+    fault::{Exit, Fault, Outcome},
+    signals, work,
+};
+
+/// Runs the engine until SIGTERM or SIGINT, or until it ends by itself.
+pub(crate) fn serve(session: &Session, app: App, args: &ServerArgs) -> Outcome {
+    let settings = engine_settings(session, &app)?;
+    let workflows = AppWorkflows {
+        workflows: app.workflows.clone(),
+        queues: queues(&app),
+    };
+    let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
+    let worker = args
+        .with_worker
+        .then(|| work::worker(session, app, &[]))
+        .transpose()?;
+    let engine = Engine::start(settings, Arc::new(workflows))?;
+    tracing::info!(
+        namespace,
+        app = name,
+        kafka = session.settings.bootstrap,
+        "the engine runs"
+    );
+    let runtime = work::runtime()?;
+    let worked = runtime.block_on(async {
+        let stop = signals::stop()?;
+        let ended = async {
+            tokio::select! {
+                () = stop => {}
+                () = has_ended(&engine) => {}
+            }
+        };
+        match worker {
+            Some(worker) => work::run(worker, ended).await,
+            None => {
+                ended.await;
+                Ok(())
+            }
+        }
+    });
+    tracing::info!("the engine stops");
+    engine.stop()?;
+    worked
+}
+
+/// Ready once the engine has ended by itself; [`Engine::stop`] then tells why.
+async fn has_ended(engine: &Engine) {
+    while !engine.has_ended() {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// How often somebody looks whether the engine has ended by itself.
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn engine_settings(session: &Session, app: &App) -> Outcome<EngineSettings> {
+    let settings = &session.settings;
+    Ok(EngineSettings {
+        kafka: session.kafka()?,
+        namespace: settings.namespace.clone(),
+        app: app.name_or(settings.app.as_ref()),
+        build: settings
+            .build
+            .clone()
+            .unwrap_or_else(|| app.build_or_version()),
+        partitions: i32::from(settings.partitions),
+        lane_threads: settings.lane_threads,
+        programs_kept: settings.program_cache,
+        closed_retention: Millis(
+            u64::try_from(settings.closed_retention.as_millis()).unwrap_or(u64::MAX),
+        ),
+        keys: keys(session)?,
+    })
+}
+
+/// The signing keys that the settings name.
+pub(crate) fn keys(session: &Session) -> Outcome<Keys> {
+    match &session.settings.keys_file {
+        Some(path) => Keys::load(path).map_err(|error| Fault::new(Exit::Usage, error.to_string())),
+        None => Ok(Keys::development()),
+    }
+}
+
+/// The queues of the workflows and of the activities: their topics are made when the engine starts.
+fn queues(app: &App) -> BTreeSet<String> {
+    let mut queues = app.activities.queues(app.default_queue_name());
+    queues.extend(app.workflows.queues());
+    queues
+}
+
+/// An app's workflows, with the queues of its activities.
+struct AppWorkflows {
+    workflows: Workflows,
+    queues: BTreeSet<String>,
+}
+
+impl sagaline_runtime::Workflows for AppWorkflows {
+    fn resolve(&self, workflow: &Name, version: Option<&str>) -> Option<Box<str>> {
+        self.workflows
+            .resolve(workflow.as_str(), version)
+            .map(Box::from)
+    }
+
+    fn program(&self, workflow: &Name, version: &str) -> Option<Box<dyn Program>> {
+        self.workflows.program(workflow.as_str(), version)
+    }
+
+    fn names(&self) -> Vec<Name> {
+        sagaline_runtime::Workflows::names(&self.workflows)
+    }
+
+    fn task_queues(&self) -> Vec<Name> {
+        self.queues
+            .iter()
+            .filter_map(|queue| Name::new(queue).ok())
+            .collect()
+    }
+}

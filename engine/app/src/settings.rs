@@ -1,0 +1,203 @@
+//! Settings: what can be set, from where, and what holds when nothing is said.
+//!
+//! Each source is a [`Layer`]; the first that says something counts: flags, variables, the file, the defaults. What each
+//! key does is said in `reference.toml`, which a test reads. Deliberately absent: what the app's code decides.
+
+mod layer;
+mod source;
+mod span;
+
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use anyhow::ensure;
+
+pub(crate) use layer::{EngineLayer, KafkaLayer, Layer, WorkerLayer};
+pub(crate) use source::{properties_file, settings_file, variables};
+pub(crate) use span::Span;
+
+/// All settings, each with a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// What topics and consumer groups begin with.
+    pub(crate) namespace: String,
+    /// The app; none: the name of the binary.
+    pub(crate) app: Option<String>,
+    /// What is running, for people; none: what the app's code says.
+    pub(crate) build: Option<String>,
+    /// The signing keys; none: the published one of development.
+    pub(crate) keys_file: Option<PathBuf>,
+    /// The brokers to begin with.
+    pub(crate) bootstrap: String,
+    /// Properties of librdkafka.
+    pub(crate) properties: BTreeMap<String, String>,
+    /// Partitions of topics that are created.
+    pub(crate) partitions: u16,
+    /// Threads that own partitions; none: one less than there are cores.
+    pub(crate) lane_threads: Option<NonZeroUsize>,
+    /// How long ids of closed workflows are remembered.
+    pub(crate) closed_retention: Duration,
+    /// Programs kept in memory, in each lane.
+    pub(crate) program_cache: NonZeroUsize,
+    /// Activities that run at the same time.
+    pub(crate) max_in_flight: NonZeroUsize,
+    /// How long a stopping worker waits for what it has begun.
+    pub(crate) drain: Duration,
+}
+
+impl Settings {
+    /// What the layers say together; of each key the first that says something counts.
+    pub(crate) fn of(layers: impl IntoIterator<Item = Layer>) -> anyhow::Result<Self> {
+        let said = layers.into_iter().fold(Layer::default(), Layer::over);
+        let Layer {
+            kafka,
+            engine,
+            worker,
+            ..
+        } = said;
+        let namespace = said.namespace.unwrap_or_else(|| "sagaline".to_owned());
+        check_namespace(&namespace)?;
+        let partitions = engine.partitions.unwrap_or(PARTITIONS_DEFAULT);
+        ensure!(
+            (1..=PARTITIONS_MAX).contains(&partitions),
+            "partitions = {partitions}: 1 to {PARTITIONS_MAX} are allowed"
+        );
+        Ok(Self {
+            namespace,
+            app: said.app,
+            build: said.build,
+            keys_file: said.keys_file,
+            bootstrap: kafka
+                .bootstrap
+                .unwrap_or_else(|| "127.0.0.1:9092".to_owned()),
+            properties: kafka.properties,
+            partitions,
+            lane_threads: engine.lane_threads.and_then(NonZeroUsize::new),
+            closed_retention: engine
+                .closed_retention
+                .map_or(CLOSED_RETENTION_DEFAULT, Span::get),
+            program_cache: at_least_one("program_cache", engine.program_cache.unwrap_or(10_000))?,
+            max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
+            drain: worker.drain.map_or(DRAIN_DEFAULT, Span::get),
+        })
+    }
+}
+
+const PARTITIONS_DEFAULT: u16 = 12;
+
+/// More partitions than this in one namespace have never been tried.
+const PARTITIONS_MAX: u16 = 1_000;
+
+const CLOSED_RETENTION_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Leaves a task queue's name room within Kafka's 249 bytes.
+const NAMESPACE_BYTES_MAX: usize = 64;
+
+fn check_namespace(namespace: &str) -> anyhow::Result<()> {
+    let fits = (1..=NAMESPACE_BYTES_MAX).contains(&namespace.len());
+    let known = namespace
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    ensure!(
+        fits && known,
+        "namespace {namespace:?}: 1 to {NAMESPACE_BYTES_MAX} letters, digits, `.`, `_` and `-` are allowed"
+    );
+    Ok(())
+}
+
+fn at_least_one(key: &str, number: usize) -> anyhow::Result<NonZeroUsize> {
+    NonZeroUsize::new(number).ok_or_else(|| anyhow::anyhow!("{key} = 0: it is at least 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFERENCE: &str = include_str!("../reference.toml");
+
+    fn defaults() -> Settings {
+        Settings::of([]).unwrap()
+    }
+
+    #[test]
+    fn the_reference_says_the_defaults() {
+        let reference: Layer = toml::from_str(REFERENCE).unwrap();
+
+        assert_eq!(Settings::of([reference]).unwrap(), defaults());
+    }
+
+    #[test]
+    fn the_reference_names_every_key_and_every_variable() {
+        // What is commented out is a key too, but for prose: a key is a word followed by ` = `.
+        let all = REFERENCE
+            .lines()
+            .map(|line| line.trim_start_matches("# "))
+            .filter(|line| {
+                let key = line.split(" = ").next().unwrap_or_default();
+                line.starts_with('[') || (line.contains(" = ") && !key.contains(' '))
+            });
+        let text: String = all.flat_map(|line| [line, "\n"]).collect();
+        let layer: Layer = toml::from_str(&text).unwrap();
+
+        let said = format!("{layer:?}");
+        assert!(
+            !said.contains("None"),
+            "reference.toml leaves out a key: {said}"
+        );
+        for variable in source::VARIABLES {
+            assert!(
+                REFERENCE.contains(variable),
+                "reference.toml does not name {variable}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_layer_that_says_something_counts() {
+        let layer = |text| toml::from_str::<Layer>(text).unwrap();
+        let flags = layer("namespace = 'flag'\n[kafka.properties]\nb = 'flag'");
+        let file = layer(
+            "namespace = 'file'\napp = 'shop'\n[engine]\nlane_threads = 3\n[kafka.properties]\na = 'file'\nb = 'file'",
+        );
+
+        let settings = Settings::of([flags, Layer::default(), file]).unwrap();
+
+        assert_eq!(
+            (settings.namespace.as_str(), settings.app.as_deref()),
+            ("flag", Some("shop"))
+        );
+        assert_eq!(settings.lane_threads, NonZeroUsize::new(3));
+        assert_eq!(
+            settings.properties,
+            BTreeMap::from([("a".into(), "file".into()), ("b".into(), "flag".into())])
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = toml::from_str::<Layer>("[engine]\npartition = 3")
+            .unwrap_err()
+            .to_string();
+
+        assert!(
+            error.contains("partition") && error.contains("partitions"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn impossible_values_are_refused() {
+        for text in [
+            "namespace = 'a b'",
+            "namespace = ''",
+            "[engine]\npartitions = 0",
+            "[worker]\nmax_in_flight = 0",
+        ] {
+            assert!(
+                Settings::of([toml::from_str(text).unwrap()]).is_err(),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What one source of settings says, in the shape of the file.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::Deserialize;
+
+use super::Span;
+
+/// What one source says; none: nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Layer {
+    pub(crate) namespace: Option<String>,
+    pub(crate) app: Option<String>,
+    pub(crate) build: Option<String>,
+    pub(crate) keys_file: Option<PathBuf>,
+    pub(crate) kafka: KafkaLayer,
+    pub(crate) engine: EngineLayer,
+    pub(crate) worker: WorkerLayer,
+}
+
+/// The table `kafka`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct KafkaLayer {
+    pub(crate) bootstrap: Option<String>,
+    pub(crate) properties: BTreeMap<String, String>,
+}
+
+/// The table `engine`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EngineLayer {
+    pub(crate) partitions: Option<u16>,
+    pub(crate) lane_threads: Option<usize>,
+    pub(crate) closed_retention: Option<Span>,
+    pub(crate) program_cache: Option<usize>,
+}
+
+/// The table `worker`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WorkerLayer {
+    pub(crate) max_in_flight: Option<usize>,
+    pub(crate) drain: Option<Span>,
+}
+
+impl Layer {
+    /// This layer, and what it leaves open from the one below. Properties of Kafka are taken one by one.
+    pub(crate) fn over(self, below: Self) -> Self {
+        let mut properties = below.kafka.properties;
+        properties.extend(self.kafka.properties);
+        Self {
+            namespace: self.namespace.or(below.namespace),
+            app: self.app.or(below.app),
+            build: self.build.or(below.build),
+            keys_file: self.keys_file.or(below.keys_file),
+            kafka: KafkaLayer {
+                bootstrap: self.kafka.bootstrap.or(below.kafka.bootstrap),
+                properties,
+            },
+            engine: EngineLayer {
+                partitions: self.engine.partitions.or(below.engine.partitions),
+                lane_threads: self.engine.lane_threads.or(below.engine.lane_threads),
+                closed_retention: self
+                    .engine
+                    .closed_retention
+                    .or(below.engine.closed_retention),
+                program_cache: self.engine.program_cache.or(below.engine.program_cache),
+            },
+            worker: WorkerLayer {
+                max_in_flight: self.worker.max_in_flight.or(below.worker.max_in_flight),
+                drain: self.worker.drain.or(below.worker.drain),
+            },
+        }
+    }
+}

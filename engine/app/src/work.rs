@@ -1,0 +1,56 @@
+//! `worker`: this program's activities, until it is told to stop.
+
+use std::future::Future;
+
+use sagaline_sdk::worker::Worker;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    App,
+    cli::{Session, worker::WorkerArgs},
+    fault::{Fault, Outcome},
+    signals,
+};
+
+/// Runs the worker until SIGTERM or SIGINT.
+pub(crate) fn work(session: &Session, app: App, args: &WorkerArgs) -> Outcome {
+    if app.activities.names().next().is_none() {
+        return Err(Fault::usage("this program has no activities")
+            .hint("`sagaline::app().activities(…)` gives them; workers of other programs may share its queues"));
+    }
+    let worker = worker(session, app, &args.queue)?;
+    // Signals are heard where a runtime is.
+    runtime()?.block_on(async { run(worker, signals::stop()?).await })
+}
+
+/// The worker that an app's activities make; without `queues` it reads all that they name.
+pub(crate) fn worker(session: &Session, app: App, queues: &[String]) -> Outcome<Worker> {
+    let settings = &session.settings;
+    let mut worker = Worker::new(session.kafka()?)
+        .namespace(&settings.namespace)
+        .default_queue(app.default_queue_name())
+        .activities(app.activities)
+        .max_in_flight(settings.max_in_flight)
+        .drain(settings.drain);
+    if !queues.is_empty() {
+        worker = worker.queues(queues);
+    }
+    Ok(app
+        .data
+        .into_iter()
+        .fold(worker, |worker, give| give(worker)))
+}
+
+/// Runs it until `stop` is ready.
+pub(crate) async fn run(worker: Worker, stop: impl Future<Output = ()> + Send) -> Outcome {
+    worker.run(stop).await.map_err(Fault::from)
+}
+
+/// What activities run on.
+pub(crate) fn runtime() -> Outcome<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("sagaline-worker")
+        .build()
+        .map_err(Fault::from)
+}
