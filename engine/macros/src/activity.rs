@@ -33,9 +33,13 @@ pub(crate) fn expand(options: &Options, function: &Function) -> Result<TokenStre
         ),
         None => (TokenStream::new(), quote!(#sdk::Elsewhere)),
     };
+    // A result that cannot be read is reported at its type.
+    let sdk_there = paths::sdk_at(returned.span());
     let call = match &function.body {
-        Some(_) => quote!(#sdk::ActivityCall::<_, __Implementation>::new),
-        None => quote!(#sdk::ActivityCall::new),
+        Some(_) => {
+            quote_spanned!(returned.span()=> #sdk_there::ActivityCall::<_, __Implementation>::new)
+        }
+        None => quote_spanned!(returned.span()=> #sdk_there::ActivityCall::new),
     };
     Ok(quote! {
         #(#outside)*
@@ -61,11 +65,12 @@ fn implementation(
     let (returned, arguments) = (shape.returned, shape.arguments());
     let context = shape.context.map_or_else(|| quote!(_), |_| quote!(cx));
     let (payload, read) = (shape.payload(), shape.read_input(&sdk, &name));
+    let output = shape.output();
     // The span is that of the name, so that a future that is not `Send` is reported there.
     let future = quote_spanned! {ident.span()=>
         ::std::boxed::Box::pin(async move {
             #read
-            #sdk::private::output(#name, #ident(#arguments).await)
+            #output(#name, #ident(#arguments).await)
         })
     };
     quote! {

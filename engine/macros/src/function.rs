@@ -1,13 +1,15 @@
 //! What workflows and activities have in common: an `async fn` with a context, at most one input, and a `Result`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Attribute, Error, FnArg, Ident, Pat, PatType, Result, ReturnType, Signature, Token, Type,
     Visibility,
     parse::{Parse, ParseStream},
     spanned::Spanned,
 };
+
+use crate::paths;
 
 /// A function as it was written; without a body it is a declaration.
 pub(crate) struct Function {
@@ -165,6 +167,13 @@ impl<'a> Shape<'a> {
             let owned = &input.owned;
             quote!(let input = #sdk::private::input::<#owned>(#of, &input)?;)
         })
+    }
+
+    /// The function that writes the result; one that cannot be written is reported at its type.
+    pub(crate) fn output(&self) -> TokenStream {
+        let span = self.returned.span();
+        let sdk = paths::sdk_at(span);
+        quote_spanned!(span=> #sdk::private::output)
     }
 
     /// What the body is called with: `cx` and `input` are there by these names, both owned.

@@ -116,10 +116,11 @@ pub(crate) fn implementation(parts: &Implementation<'_>) -> TokenStream {
     let (queues, owned, returned) = (&options.queues, shape.owned_input(), shape.returned);
     let value = quote_spanned!(returned.span()=> <#returned as #sdk::private::Returned>::Value);
     let (payload, read) = (shape.payload(), shape.read_input(&sdk, name));
+    let output = shape.output();
     let future = quote_spanned! {run.span()=>
         ::std::boxed::Box::pin(async move {
             #read
-            #sdk::private::output(#name, #run)
+            #output(#name, #run)
         })
     };
     quote! {

@@ -10,8 +10,8 @@ use std::{future::Future, pin::Pin};
 
 use sagaline_core::Payload;
 
-pub(crate) use call::ErasedCall;
 pub use call::{ActivityCall, Elsewhere, call_activity};
+pub(crate) use call::{Decode, ErasedCall};
 pub use context::{ActivityContext, ActivityInfo, Data};
 pub use set::{Activities, ActivityFn};
 
@@ -22,7 +22,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The implementation of an activity. `#[activity]` writes it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no implementation that a worker could run",
+    message = "this activity has no implementation that a worker could run",
     label = "declared without a body, or called by name only",
     note = "a worker takes what `#[activity]` made from an `async fn` with a body"
 )]

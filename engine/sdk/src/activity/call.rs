@@ -33,8 +33,12 @@ use crate::{Result, Retry, json};
 #[must_use = "an activity runs when a workflow says `cx.run(…)`"]
 pub struct ActivityCall<R, A = Elsewhere> {
     call: ErasedCall,
-    types: PhantomData<fn() -> (R, A)>,
+    decode: Decode<R>,
+    implementation: PhantomData<fn() -> A>,
 }
+
+/// Reads a result; the text says which, for the error.
+pub(crate) type Decode<R> = fn(&str, &Payload) -> Result<R>;
 
 /// Stands for the implementation of an activity that this program does not have: a worker elsewhere does, perhaps in
 /// another language.
@@ -62,7 +66,10 @@ pub(crate) struct ErasedCall {
 /// let call: ActivityCall<f64> = call_activity("risk-score", &("o-1", 120)).queue("python");
 /// assert_eq!(call.name(), "risk-score");
 /// ```
-pub fn call_activity<R>(name: &str, input: &(impl Serialize + ?Sized)) -> ActivityCall<R> {
+pub fn call_activity<R: DeserializeOwned>(
+    name: &str,
+    input: &(impl Serialize + ?Sized),
+) -> ActivityCall<R> {
     match Name::new(name) {
         Ok(checked) => ActivityCall::new(checked, None, input),
         Err(invalid) => ActivityCall {
@@ -73,7 +80,8 @@ pub fn call_activity<R>(name: &str, input: &(impl Serialize + ?Sized)) -> Activi
                 retry: None,
                 start_to_close: None,
             },
-            types: PhantomData,
+            decode: json::decode,
+            implementation: PhantomData,
         },
     }
 }
@@ -81,7 +89,10 @@ pub fn call_activity<R>(name: &str, input: &(impl Serialize + ?Sized)) -> Activi
 impl<R, A> ActivityCall<R, A> {
     /// What `#[activity]` makes of its function's arguments.
     #[doc(hidden)]
-    pub fn new(name: Name, queue: Option<Name>, input: &(impl Serialize + ?Sized)) -> Self {
+    pub fn new(name: Name, queue: Option<Name>, input: &(impl Serialize + ?Sized)) -> Self
+    where
+        R: DeserializeOwned,
+    {
         let input = json::encode(&format!("input of `{name}`"), input);
         Self {
             call: ErasedCall {
@@ -91,7 +102,8 @@ impl<R, A> ActivityCall<R, A> {
                 retry: None,
                 start_to_close: None,
             },
-            types: PhantomData,
+            decode: json::decode,
+            implementation: PhantomData,
         }
     }
 
@@ -125,9 +137,13 @@ impl<R, A> ActivityCall<R, A> {
     pub(crate) fn erase(self) -> ErasedCall {
         self.call
     }
+
+    pub(crate) fn into_parts(self) -> (ErasedCall, Decode<R>) {
+        (self.call, self.decode)
+    }
 }
 
-impl<R: DeserializeOwned, A: Activity> ActivityCall<R, A> {
+impl<R, A: Activity> ActivityCall<R, A> {
     /// Runs the implementation right here, once: for tests. Input and output pass through JSON, as they do on a worker.
     ///
     /// # Errors
@@ -142,7 +158,7 @@ impl<R: DeserializeOwned, A: Activity> ActivityCall<R, A> {
     /// What the activity returns.
     pub async fn invoke_with(self, cx: ActivityContext) -> Result<R> {
         let result = A::execute(cx, self.call.input?).await?;
-        json::decode(&format!("result of `{}`", self.call.name), &result)
+        (self.decode)(&format!("result of `{}`", self.call.name), &result)
     }
 }
 

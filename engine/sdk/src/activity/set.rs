@@ -48,7 +48,7 @@ pub(crate) type Execute = fn(ActivityContext, Payload) -> BoxFuture<'static, Res
 
 /// A function that `#[activity]` made: what it returns says which implementation it has.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no activity",
+    message = "this is no activity that a worker could run",
     label = "not a function marked `#[activity]` with a body"
 )]
 pub trait ActivityFn<Arguments> {

@@ -40,7 +40,7 @@ impl Context {
     /// The error of the step is the activity's last one, after all its attempts; or
     /// [`is_canceled`](Error::is_canceled) when the run was asked to stop.
     pub fn run<R, A>(&self, call: ActivityCall<R, A>) -> RunActivity<R> {
-        RunActivity::new(self.shared.clone(), call.erase())
+        RunActivity::new(self.shared.clone(), call)
     }
 
     /// The time, as the journal has it: the same on replay, and the same until the workflow next waits.

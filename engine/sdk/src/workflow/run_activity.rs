@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    marker::PhantomData,
     mem,
     pin::Pin,
     sync::Arc,
@@ -12,13 +11,15 @@ use std::{
 };
 
 use sagaline_core::ActivityId;
-use serde::de::DeserializeOwned;
 
 use super::{
     state::Shared,
     step::{Compensate, Compensation, StepOutcome, canceled},
 };
-use crate::{ActivityCall, Error, Result, Retry, activity::ErasedCall, json};
+use crate::{
+    ActivityCall, Error, Result, Retry,
+    activity::{Decode, ErasedCall},
+};
 
 /// A step that `.await` schedules and waits for; [`Context::run`](super::Context::run) makes it.
 ///
@@ -46,7 +47,7 @@ use crate::{ActivityCall, Error, Result, Retry, activity::ErasedCall, json};
 pub struct RunActivity<R> {
     shared: Arc<Shared>,
     stage: Stage,
-    result: PhantomData<fn() -> R>,
+    decode: Decode<R>,
 }
 
 /// A step that is scheduled already; `.await` waits for its end.
@@ -70,7 +71,8 @@ struct Plan {
 }
 
 impl<R> RunActivity<R> {
-    pub(crate) fn new(shared: Arc<Shared>, call: ErasedCall) -> Self {
+    pub(crate) fn new<A>(shared: Arc<Shared>, call: ActivityCall<R, A>) -> Self {
+        let (call, decode) = call.into_parts();
         let stage = Stage::Planned(Box::new(Plan {
             call,
             compensation: None,
@@ -78,7 +80,7 @@ impl<R> RunActivity<R> {
         Self {
             shared,
             stage,
-            result: PhantomData,
+            decode,
         }
     }
 
@@ -102,11 +104,12 @@ impl<R> RunActivity<R> {
         make: impl FnOnce(&R) -> ActivityCall<C, A> + Send + 'static,
     ) -> Self
     where
-        R: DeserializeOwned,
+        R: 'static,
     {
+        let decode = self.decode;
         self.planned(|plan| {
             let what = format!("result of `{}`", plan.call.name);
-            let make = move |result: &_| Ok(make(&json::decode(&what, result)?).erase());
+            let make = move |result: &_| Ok(make(&decode(&what, result)?).erase());
             plan.compensation = Some(Compensation::AtCompletion(Compensate(Box::new(make))));
         })
     }
@@ -141,7 +144,7 @@ impl<R> RunActivity<R> {
     }
 }
 
-impl<R: DeserializeOwned> Future for RunActivity<R> {
+impl<R> Future for RunActivity<R> {
     type Output = Result<R>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
@@ -156,7 +159,7 @@ impl<R: DeserializeOwned> Future for RunActivity<R> {
             step.stage = Stage::Taken;
             return Poll::Ready(match outcome {
                 StepOutcome::Completed(result) => {
-                    json::decode(&format!("result of `{name}`"), &result)
+                    (step.decode)(&format!("result of `{name}`"), &result)
                 }
                 StepOutcome::Failed(failure) => Err(Error::from_failure(failure)),
                 StepOutcome::Canceled => Err(canceled(&name)),
@@ -169,7 +172,7 @@ impl<R: DeserializeOwned> Future for RunActivity<R> {
     }
 }
 
-impl<R: DeserializeOwned> Future for StartedActivity<R> {
+impl<R> Future for StartedActivity<R> {
     type Output = Result<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {

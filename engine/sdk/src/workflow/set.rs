@@ -45,7 +45,7 @@ pub struct Workflows {
 
 /// What stands for a workflow: a function that `#[workflow]` made, or a value of a type that it was put on.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no workflow",
+    message = "this is no workflow that an engine could run",
     label = "neither a function marked `#[workflow]` nor a value of such a type"
 )]
 pub trait WorkflowFn<Arguments> {
