@@ -115,6 +115,7 @@ impl Supervisor {
             if clock::monotonic() >= next_commit {
                 next_commit = Millis(clock::monotonic().0 + COMMIT_EVERY.0);
                 self.commit();
+                self.look_at_clock()?;
             }
             self.look_after(crew)?;
             self.look_for_misfits()?;
@@ -228,6 +229,25 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    /// A process whose clock is off hands over to others; alone it goes on, firing nothing.
+    fn look_at_clock(&self) -> Result<(), Error> {
+        let off = self
+            .statuses
+            .all()
+            .into_iter()
+            .find(|status| status.stage == Stage::Active && !status.clock_trusted);
+        let Some(status) = off else { return Ok(()) };
+        if !self.lease.members().is_ok_and(|members| members > 1) {
+            return Ok(());
+        }
+        let message = format!(
+            "this machine's clock is {} ms from the broker's; at most {} are allowed",
+            status.clock_skew_ms,
+            crate::lane::CLOCK_SKEW_MAX.0
+        );
+        Err(Error::new(ErrorKind::Unavailable, "clock-skew", message))
     }
 
     fn start_thread(&self, crew: &mut Crew) -> Result<LaneThread, Error> {

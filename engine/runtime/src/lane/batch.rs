@@ -92,6 +92,7 @@ impl Lane {
         if self.outbox.is_full() {
             return;
         }
+        self.be_less_careful(now, port);
         self.take_inputs(port);
         let mut making = Making::at(now.wall.max(self.fold.state.now()));
         self.fill(&mut making);
@@ -101,6 +102,28 @@ impl Lane {
         let mark_is_due = now.monotonic.0 >= self.last_batch.0 + MARK_AFTER.0;
         if must_append || (mark_is_due && self.wants_mark()) {
             self.append(making, now, port);
+        }
+    }
+
+    /// Ends careful mode once the inputs are read up to the take-over and all deadlines of before have fired.
+    fn be_less_careful(&mut self, now: Now, port: &mut dyn LanePort) {
+        let since = self.careful.since();
+        let due = self.fold.state.next_deadline();
+        if !self.careful.is_on() || !self.own.is_empty() || due.is_some_and(|due| due <= since) {
+            return;
+        }
+        if self.proof.covers(since) {
+            self.careful.is_over();
+            self.programs.quarantine(None);
+        } else {
+            self.ask_for_ends(now, port);
+        }
+    }
+
+    fn ask_for_ends(&mut self, now: Now, port: &mut dyn LanePort) {
+        if let Some(tag) = self.proof.ask(now.wall, self.next_tag + 1) {
+            self.next_tag = tag;
+            port.ends(self.partition, tag);
         }
     }
 
@@ -135,11 +158,7 @@ impl Lane {
             .collect();
         for (due, workflow_id) in due {
             if !self.proof.covers(due) {
-                if let Some(tag) = self.proof.ask(now.wall, self.next_tag + 1) {
-                    self.next_tag = tag;
-                    port.ends(self.partition, tag);
-                }
-                return;
+                return self.ask_for_ends(now, port);
             }
             if self.careful.is_on() {
                 if self.own.is_empty() {
@@ -164,10 +183,6 @@ impl Lane {
             } else if let Some(taken) = self.inputs.pop_front() {
                 self.take(making, taken);
             } else {
-                if !took_any {
-                    self.careful.nothing_to_do();
-                    self.programs.quarantine(self.careful.quarantined());
-                }
                 break;
             }
             took_any = true;
@@ -415,6 +430,7 @@ impl Lane {
                     verifying: None,
                 });
                 self.last_batch = now.monotonic;
+                self.clock.sends(now);
                 self.counts.batches += 1;
                 port.append(self.partition, tag, records);
             }

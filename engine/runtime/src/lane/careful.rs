@@ -3,7 +3,7 @@
 //! The same run found announced by [`CLAIMS_MAX`] claims, with nothing after it, is not activated any more: it waits as
 //! an incident. A run in which a lane of this very process fell silent is parked at once.
 
-use sagaline_core::RunId;
+use sagaline_core::{RunId, Timestamp};
 
 use crate::fold::Fold;
 
@@ -17,13 +17,15 @@ const SURVIVED_MAX: u32 = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Careful {
     on: bool,
+    /// When the partition was taken over: what waits since before may be what the earlier owners died of.
+    since: Timestamp,
     announced: Option<RunId>,
     quarantined: Option<RunId>,
     survived: u32,
 }
 
 impl Careful {
-    pub(super) fn after_take_over(fold: &Fold, suspect: Option<RunId>) -> Self {
+    pub(super) fn after_take_over(fold: &Fold, suspect: Option<RunId>, now: Timestamp) -> Self {
         let tried = fold
             .tried()
             .filter(|(_, claims)| *claims >= CLAIMS_MAX)
@@ -31,6 +33,7 @@ impl Careful {
         let quarantined = suspect.or(tried);
         Self {
             on: fold.is_quiet() || quarantined.is_some(),
+            since: now,
             announced: None,
             quarantined,
             survived: 0,
@@ -39,6 +42,11 @@ impl Careful {
 
     pub(super) const fn is_on(&self) -> bool {
         self.on
+    }
+
+    /// What was there before this instant is to be dealt with first.
+    pub(super) const fn since(&self) -> Timestamp {
+        self.since
     }
 
     /// The run that must not be activated.
@@ -60,8 +68,8 @@ impl Careful {
         self.announced = run_id;
     }
 
-    /// All that waited is done: whatever the earlier owners died of, it was not here.
-    pub(super) fn nothing_to_do(&mut self) {
+    /// All that waited at the take-over is dealt with: whatever the earlier owners died of, it was not here.
+    pub(super) fn is_over(&mut self) {
         self.on = false;
         self.quarantined = None;
     }

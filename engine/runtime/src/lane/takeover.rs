@@ -73,13 +73,13 @@ impl Lane {
             return;
         }
         match self.phase {
-            Phase::Reading { .. } => self.claim_or_prove(port),
+            Phase::Reading { .. } => self.claim_or_prove(now, port),
             _ => self.judge_claim(now, port),
         }
     }
 
     /// At the journal's end: claim, unless somebody else has since.
-    fn claim_or_prove(&mut self, port: &mut dyn LanePort) {
+    fn claim_or_prove(&mut self, now: Now, port: &mut dyn LanePort) {
         if let Some(error) = self.misfit() {
             return self.fail(error);
         }
@@ -90,7 +90,7 @@ impl Lane {
             self.phase = Phase::ProvingLease { tag };
             return port.prove_lease(self.partition, tag);
         }
-        self.append_claim(port);
+        self.append_claim(now, port);
     }
 
     /// A journal of another app, or of another number of partitions.
@@ -117,7 +117,7 @@ impl Lane {
         None
     }
 
-    fn append_claim(&mut self, port: &mut dyn LanePort) {
+    fn append_claim(&mut self, now: Now, port: &mut dyn LanePort) {
         self.claiming.claims += 1;
         let name = format!(
             "{}/{}/{}/{}",
@@ -140,6 +140,7 @@ impl Lane {
         match self.writer.claim(&claim) {
             Ok(record) => {
                 let tag = self.tag();
+                self.clock.sends(now);
                 self.phase = Phase::Claiming { tag };
                 port.append(self.partition, tag, vec![record]);
             }
@@ -219,7 +220,7 @@ impl Lane {
             inbox: self.fold.position(&self.shared.reading.inbox),
             results: self.fold.position(&self.shared.reading.results),
         };
-        self.careful = Careful::after_take_over(&self.fold, self.suspect.take());
+        self.careful = Careful::after_take_over(&self.fold, self.suspect.take(), now.wall);
         self.programs.quarantine(self.careful.quarantined());
         self.outbox = Outbox::after_take_over(&mut self.fold);
         self.ask_for_programs();
