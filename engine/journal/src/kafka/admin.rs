@@ -15,7 +15,7 @@ use rdkafka::{
 };
 
 pub use self::group::{Group, GroupMember};
-use super::{Kafka, fault};
+use super::{Kafka, clock::Deadline, fault, wake::Wake};
 use crate::{Error, ErrorKind};
 
 /// A client for questions about the cluster and for making topics.
@@ -139,14 +139,33 @@ impl Admin {
             })
             .collect();
         let unanswered = || Creation::Refused("the brokers did not answer for it".to_owned());
-        let answers: Vec<_> = topics
-            .iter()
-            .map(|topic| ends.remove(&topic.name).unwrap_or_else(unanswered))
-            .collect();
+        let mut answers = Vec::with_capacity(topics.len());
+        for topic in topics {
+            let end = ends.remove(&topic.name).unwrap_or_else(unanswered);
+            if end == Creation::Created {
+                self.await_topic(&topic.name)?;
+            }
+            answers.push(end);
+        }
         Ok(answers)
     }
 
-    /// Deletes topics. One that is not there counts as deleted.
+    /// The controller answers before the brokers have heard of a new topic.
+    fn await_topic(&self, name: &str) -> Result<(), Error> {
+        let late = Deadline::after(OPERATION_WAIT);
+        while !matches!(self.topic(name)?, TopicState::Present(topic) if topic.leaderless == 0) {
+            if late.passed() {
+                return Err(fault::timed_out(
+                    &format!("make the topic {name}"),
+                    OPERATION_WAIT,
+                ));
+            }
+            Wake::default().wait(PROPAGATION_PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Deletes topics. One that is not there counts as deleted; one that was may be seen for a moment longer.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`]: no answer. [`ErrorKind::Invalid`]: the principal may not.
@@ -301,6 +320,9 @@ fn options() -> AdminOptions {
 /// How long a request may take in all, and how long the brokers may take to carry it out.
 const REQUEST_WAIT: Duration = Duration::from_secs(15);
 const OPERATION_WAIT: Duration = Duration::from_secs(10);
+
+/// How often a new topic is looked for.
+const PROPAGATION_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a question about the cluster may take.
 const METADATA_WAIT: Duration = Duration::from_secs(5);

@@ -15,6 +15,8 @@ mod inbox;
 mod inputs;
 mod reads;
 mod reports;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

@@ -160,6 +160,14 @@ impl LeaseHandle {
         self.order(Command::Prove(partition, Box::new(answer)));
     }
 
+    /// The handle of a lease that is over.
+    #[cfg(test)]
+    pub(super) fn closed() -> Self {
+        let (commands, _) = mpsc::channel();
+        let wake = Arc::new(Wake::default());
+        Self { commands, wake }
+    }
+
     fn order(&self, command: Command) {
         match self.commands.send(command) {
             Ok(()) => self.wake.wake(),

@@ -92,7 +92,12 @@ impl<R: Reports> Line<R> {
             match produce(&self.producer, record, *mark) {
                 Ok(()) => {}
                 Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => return,
-                Err(error) => self.reports.delivered(*mark, Err(error)),
+                Err(error) => {
+                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+                        self.reports.fatal(&error.to_string());
+                    }
+                    self.reports.delivered(*mark, Err(error));
+                }
             }
             self.waiting.pop_front();
         }

@@ -77,9 +77,15 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts an empty one.
     pub(crate) fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    /// Starts an empty one with more arguments of `tools/apache-kafka start`.
+    pub(crate) fn start_with(name: &str, arguments: &[&str]) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("kafka-{name}-{}", std::process::id()));
-        let bootstrap = start(&directory, &["--port", "0", "--heap", "512m"]);
+        let arguments = [&["--port", "0", "--heap", "512m"], arguments].concat();
+        let bootstrap = start(&directory, &arguments);
         Self {
             directory,
             bootstrap,

@@ -1,0 +1,161 @@
+//! A lane on librdkafka's own mock cluster, which answers as a real one hardly ever does.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
+
+use super::*;
+use crate::{Delivery, SendError};
+
+const LATE: Duration = Duration::from_secs(60);
+
+fn cluster() -> MockCluster<'static, DefaultProducerContext> {
+    let cluster = MockCluster::new(1).unwrap();
+    for topic in ["mock.inbox", "mock.results", "mock.journal"] {
+        cluster.create_topic(topic, 1, 1).unwrap();
+    }
+    cluster
+}
+
+fn lane(cluster: &MockCluster<'static, DefaultProducerContext>) -> KafkaLane {
+    let kafka = Kafka::new(cluster.bootstrap_servers(), BTreeMap::new()).unwrap();
+    KafkaLane::open(&kafka, LaneTopics::of("mock"), LeaseHandle::closed()).unwrap()
+}
+
+fn record(topic: &Arc<str>) -> NewRecord {
+    NewRecord {
+        topic: topic.clone(),
+        partition: 0,
+        key: None,
+        value: Some(b"x".to_vec()),
+        headers: Vec::new(),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the mock cluster has real sockets"
+)]
+fn wait(lane: &mut KafkaLane, wanted: Tag) -> PortEvent {
+    let start = Instant::now();
+    let mut events = Vec::new();
+    loop {
+        assert!(start.elapsed() < LATE, "nothing came");
+        lane.poll(Duration::from_secs(1), &mut events);
+        for event in events.drain(..) {
+            match event {
+                PortEvent::Appended { tag, .. }
+                | PortEvent::Sent { tag, .. }
+                | PortEvent::Lease { tag, .. }
+                    if tag == wanted =>
+                {
+                    return event;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn append(lane: &mut KafkaLane, tag: Tag) -> Vec<Delivery> {
+    let topic = lane.topics.journal.clone();
+    lane.append(0, tag, vec![record(&topic), record(&topic)]);
+    match wait(lane, tag) {
+        PortEvent::Appended { reports, .. } => reports,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn known(reports: &[Delivery]) -> bool {
+    reports
+        .iter()
+        .all(|report| matches!(report, Delivery::At { .. }))
+}
+
+fn send(lane: &mut KafkaLane, tag: Tag) -> Result<(), SendError> {
+    let topic = lane.topics.inbox.clone();
+    lane.send(0, tag, record(&topic));
+    match wait(lane, tag) {
+        PortEvent::Sent { outcome, .. } => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+const OUT_OF_ORDER: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+
+#[test]
+fn a_fatal_error_replaces_the_producer_and_leaves_its_batch_unknown() {
+    let cluster = cluster();
+    let mut lane = lane(&cluster);
+    assert!(known(&append(&mut lane, 1)));
+
+    // Of the first batch in flight that means that broker and producer have lost each other: librdkafka gives up.
+    cluster.request_errors(RDKafkaApiKey::Produce, &[OUT_OF_ORDER]);
+    assert!(append(&mut lane, 2).contains(&Delivery::Unknown));
+
+    // The news may come after the next batch was given to the old producer.
+    assert!((3..6).any(|tag| known(&append(&mut lane, tag))));
+}
+
+#[test]
+fn a_fatal_error_of_the_effects_producer_is_no_reason_to_give_an_effect_up() {
+    let cluster = cluster();
+    let mut lane = lane(&cluster);
+    assert_eq!(send(&mut lane, 1), Ok(()));
+
+    cluster.request_errors(RDKafkaApiKey::Produce, &[OUT_OF_ORDER]);
+    assert!(!send(&mut lane, 2).unwrap_err().permanent);
+
+    assert!((3..6).any(|tag| send(&mut lane, tag) == Ok(())));
+}
+
+#[test]
+fn a_duplicate_sequence_is_success_without_an_offset_hence_unknown() {
+    let cluster = cluster();
+    let duplicate = RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER;
+    let mut lane = lane(&cluster);
+    assert!(known(&append(&mut lane, 1)));
+
+    cluster.request_errors(RDKafkaApiKey::Produce, &[duplicate]);
+    assert!(append(&mut lane, 2).contains(&Delivery::Unknown));
+
+    assert!(known(&append(&mut lane, 3)));
+}
+
+#[test]
+fn without_a_lease_nothing_is_proved() {
+    let cluster = cluster();
+    let mut lane = lane(&cluster);
+
+    lane.prove_lease(0, 1);
+
+    assert!(matches!(
+        wait(&mut lane, 1),
+        PortEvent::Lease { held: false, .. }
+    ));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the clock of the test")]
+fn a_waker_ends_the_poll() {
+    let cluster = cluster();
+    let mut lane = lane(&cluster);
+    let mut events = Vec::new();
+    // What the making of the clients left behind.
+    lane.poll(Duration::from_millis(1), &mut events);
+    let start = Instant::now();
+
+    let waker = lane.waker();
+    std::thread::spawn(move || waker.wake()).join().unwrap();
+    lane.poll(LATE, &mut events);
+
+    assert!(start.elapsed() < LATE / 2);
+    assert_eq!(events, []);
+}
