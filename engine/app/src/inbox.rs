@@ -3,6 +3,8 @@
 //! Deliberately absent: the types that the SDK's client has. A command hands payloads on as they are, and is known by
 //! its user: `ce_source` is `sagaline.cli/<user>`.
 
+mod answer;
+
 use std::{ops::ControlFlow, time::Duration};
 
 use sagaline_core::{
@@ -11,9 +13,10 @@ use sagaline_core::{
 use sagaline_journal::{
     NewRecord, Record,
     kafka::{Admin, Producer, Reader, TopicState},
-    wire::{ce_type, header, outcome, partition_of, topic},
+    wire::{header, outcome, partition_of, topic},
 };
 
+pub(crate) use self::answer::Answer;
 use crate::{
     cli::Session,
     clock::Deadline,
@@ -60,18 +63,6 @@ pub(crate) struct Asked {
     /// Where the answers cannot begin before.
     answers_from: i64,
     correlation: String,
-}
-
-/// One answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    /// One of [`outcome`].
-    pub(crate) outcome: String,
-    pub(crate) run_id: Option<RunId>,
-    pub(crate) error_type: String,
-    pub(crate) error_message: String,
-    /// The result, or details of the error.
-    pub(crate) value: Payload,
 }
 
 impl Question {
@@ -280,29 +271,6 @@ impl Inbox {
             },
         )?;
         Ok(appended_at)
-    }
-}
-
-impl Answer {
-    /// The answer that a record is, if it is one to this request.
-    fn read(record: &Record, correlation: &str) -> Option<Self> {
-        let text = |name: &str| Some(String::from_utf8_lossy(record.header(name)?).into_owned());
-        if text(header::CE_TYPE)? != ce_type::REPLY || text(header::CORRELATION)? != correlation {
-            return None;
-        }
-        let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
-        Some(Self {
-            outcome: text(header::OUTCOME)?,
-            run_id: text(header::RUN_ID).and_then(|run_id| run_id.parse().ok()),
-            error_type: text(header::ERROR_TYPE).unwrap_or_default(),
-            error_message: text(header::ERROR_MESSAGE).unwrap_or_default(),
-            value: Payload::new(&content_type, record.value().unwrap_or_default()),
-        })
-    }
-
-    /// Whether it is the run's end.
-    pub(crate) fn is_final(&self) -> bool {
-        self.outcome != outcome::ACCEPTED
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use sagaline_core::WorkflowId;
 use sagaline_journal::{
-    Error, Record,
+    Error, Item, JournalReader, Record,
     kafka::{Admin, Kafka, Reader, TopicState},
     wire::{partition_of, topic},
 };
@@ -58,22 +58,37 @@ impl Journal {
         Self::of(&session.kafka()?, self.topic.clone(), self.partitions)
     }
 
+    /// The partition of an id. The first claim's number of partitions holds, also when somebody added some.
+    pub(crate) fn partition_of(&self, id: &WorkflowId) -> Outcome<i32> {
+        let mut reader = JournalReader::new();
+        let mut items = Vec::new();
+        let mut pinned = None;
+        self.visit(0, |record| {
+            reader.read(record, &mut items)?;
+            pinned = items.drain(..).find_map(|item| match item {
+                Item::Claim(seen) if seen.valid => i32::try_from(seen.claim.partitions).ok(),
+                Item::Claim(_) | Item::Batch(_) | Item::Void(_) => None,
+            });
+            Ok(if pinned.is_some() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        Ok(partition_of(
+            id.as_str().as_bytes(),
+            pinned
+                .filter(|&pinned| pinned > 0)
+                .unwrap_or(self.partitions),
+        ))
+    }
+
     /// Folds the partition of an id, with the histories of its runs; says which partition that is.
     pub(crate) fn runs_of(&self, id: &WorkflowId) -> Outcome<(i32, Runs)> {
-        let partition = partition_of(id.as_str().as_bytes(), self.partitions);
-        let runs = self.fold(partition, Keep::Histories(id.clone()))?;
-        let pinned = runs
-            .partitions()
-            .and_then(|pinned| i32::try_from(pinned).ok())
-            .unwrap_or(self.partitions);
-        // Somebody added partitions: the first claim's number holds.
-        let pinned_partition = partition_of(id.as_str().as_bytes(), pinned);
-        if pinned_partition == partition {
-            return Ok((partition, runs));
-        }
+        let partition = self.partition_of(id)?;
         Ok((
-            pinned_partition,
-            self.fold(pinned_partition, Keep::Histories(id.clone()))?,
+            partition,
+            self.fold(partition, Keep::Histories(id.clone()))?,
         ))
     }
 
@@ -84,25 +99,30 @@ impl Journal {
         Ok(runs)
     }
 
-    /// Gives every record of a partition, from the first to the end as it is now; returns where that is.
+    /// Gives every record of a partition, from the first to the end as it is now.
     pub(crate) fn read(
         &self,
         partition: i32,
         mut take: impl FnMut(Record) -> Result<(), Error>,
-    ) -> Outcome<i64> {
+    ) -> Outcome {
+        self.visit(partition, |record| take(record).map(ControlFlow::Continue))
+    }
+
+    /// The same until `take` breaks off.
+    fn visit(
+        &self,
+        partition: i32,
+        mut take: impl FnMut(Record) -> Result<ControlFlow<()>, Error>,
+    ) -> Outcome {
         let mut failed = None;
-        let next = self
-            .reader
+        self.reader
             .read(&self.topic, partition, 0, None, |record| {
-                match take(record.clone()) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        failed = Some(error);
-                        ControlFlow::Break(())
-                    }
-                }
+                take(record.clone()).unwrap_or_else(|error| {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                })
             })?;
-        failed.map_or(Ok(next), |error| Err(error.into()))
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Where a partition ends now.

@@ -37,7 +37,6 @@ pub(crate) struct Runs {
     reader: JournalReader,
     runs: BTreeMap<WorkflowId, Vec<SeenRun>>,
     as_of: Timestamp,
-    partitions: Option<u32>,
     next_offset: i64,
     /// Offset and size of the records that no valid batch has taken yet.
     sizes: Vec<(i64, usize)>,
@@ -52,7 +51,6 @@ impl Runs {
             reader,
             runs: BTreeMap::new(),
             as_of: Timestamp::default(),
-            partitions: None,
             next_offset: 0,
             sizes: Vec::new(),
         }
@@ -67,16 +65,10 @@ impl Runs {
         for item in items {
             match item {
                 Item::Batch(batch) => self.batch(batch),
-                Item::Claim(seen) if seen.valid => self.partitions = Some(seen.claim.partitions),
                 Item::Claim(_) | Item::Void(_) => {}
             }
         }
         Ok(())
-    }
-
-    /// The number of partitions that the namespace is pinned to, once a claim has said it.
-    pub(crate) const fn partitions(&self) -> Option<u32> {
-        self.partitions
     }
 
     /// Offset of the next record to read.

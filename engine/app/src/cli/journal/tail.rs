@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, str::FromStr, sync::mpsc, thread};
 
 use clap::Args;
 use sagaline_core::{WorkflowId, show::Shown, view::JournalLine};
-use sagaline_journal::{Batch, Item, JournalReader, Record, wire::partition_of};
+use sagaline_journal::{Batch, Item, JournalReader, Record};
 use serde_json::{json, value::RawValue};
 
 use super::Session;
@@ -50,7 +50,7 @@ impl FromStr for From {
 pub(super) fn tail(session: &Session, args: &TailArgs) -> Outcome {
     let journal = Journal::open(session)?;
     let partitions: Vec<i32> = match &args.workflow_id {
-        Some(id) => vec![partition_of(id.as_str().as_bytes(), journal.partitions)],
+        Some(id) => vec![journal.partition_of(id)?],
         None => (0..journal.partitions).collect(),
     };
     if args.until_end {
