@@ -526,7 +526,8 @@ impl Lane {
         let Some(footer) = self.fold.footer() else {
             return false;
         };
-        let moved = footer.effects_done < self.outbox.done(self.fold.footing().batch_no);
+        // Every batch is behind on its own effects, a mark too, which has none: only batches with effects count.
+        let moved = footer.effects_done < self.outbox.finished();
         let read_on = self.fold.position(&self.shared.reading.inbox) != self.positions.inbox
             || self.fold.position(&self.shared.reading.results) != self.positions.results;
         self.flight.is_none() && (moved || read_on)

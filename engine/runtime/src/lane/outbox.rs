@@ -28,6 +28,8 @@ const TOPIC_AFTER: Millis = Millis(20);
 pub(super) struct Outbox {
     /// Batches with effects on their way, oldest first, and how many each.
     batches: VecDeque<(u64, usize)>,
+    /// The last batch with effects that is dealt with, and all before it are.
+    finished: u64,
     waiting: VecDeque<Entry>,
     later: Vec<(Millis, Entry)>,
     sent: HashMap<Tag, Entry>,
@@ -102,6 +104,11 @@ impl Outbox {
         self.batches
             .front()
             .map_or(last, |(batch_no, _)| batch_no - 1)
+    }
+
+    /// The last batch with effects up to [`Self::done`]: what a mark may tell a new owner, who would send them again.
+    pub(super) const fn finished(&self) -> u64 {
+        self.finished
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -240,7 +247,8 @@ impl Outbox {
         {
             self.batches[at].1 -= 1;
         }
-        while self.batches.front().is_some_and(|(_, left)| *left == 0) {
+        while let Some((batch_no, 0)) = self.batches.front() {
+            self.finished = *batch_no;
             self.batches.pop_front();
         }
     }
@@ -289,5 +297,29 @@ impl Lane {
             Ok(()) => self.outbox.acknowledged(tag),
             Err(error) => self.outbox.failed(tag, &error, now.monotonic),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sagaline_core::Cause;
+
+    use super::*;
+
+    #[test]
+    fn only_batches_with_effects_are_worth_a_mark() {
+        let mut outbox = Outbox::default();
+        let forward = Effect::Forward {
+            target_partition: 1,
+            cause: Cause::lane(0, "1/1"),
+        };
+
+        outbox.push(4, vec![forward], HashMap::new());
+        outbox.push(5, Vec::new(), HashMap::new());
+        assert_eq!((outbox.done(5), outbox.finished()), (3, 0));
+        let entry = outbox.waiting.pop_front().unwrap();
+        outbox.finish(&entry);
+
+        assert_eq!((outbox.done(5), outbox.finished()), (5, 4));
     }
 }
