@@ -36,6 +36,9 @@ const ABANDONED_MAX: usize = 2;
 /// How often the supervisor looks around.
 const TURN: Duration = Duration::from_millis(50);
 
+/// A supervisor that did not look around for this long was not running: its process was stopped, or its machine slept.
+const ASLEEP_AFTER: Millis = Millis(1_000);
+
 /// How often positions are committed, so that lag can be seen.
 const COMMIT_EVERY: Millis = Millis(1_000);
 
@@ -59,6 +62,22 @@ struct Crew {
     held: BTreeMap<i32, usize>,
     abandoned: Vec<LaneThread>,
     started: u64,
+    /// When the supervisor last looked around.
+    looked_at: Millis,
+    /// Since when it has done so without a break.
+    awake_since: Millis,
+}
+
+impl Crew {
+    /// Notes that the supervisor looks around; says for how long it has done so without a break.
+    fn awake_ms(&mut self) -> u64 {
+        let now = clock::monotonic();
+        if now.0 - self.looked_at.0 > ASLEEP_AFTER.0 {
+            self.awake_since = now;
+        }
+        self.looked_at = now;
+        now.0 - self.awake_since.0
+    }
 }
 
 impl Supervisor {
@@ -68,6 +87,8 @@ impl Supervisor {
             held: BTreeMap::new(),
             abandoned: Vec::new(),
             started: 0,
+            looked_at: clock::monotonic(),
+            awake_since: clock::monotonic(),
         };
         for _ in 0..self.threads_wanted {
             let thread = self.start_thread(&mut crew)?;
@@ -193,15 +214,20 @@ impl Supervisor {
 
     /// A thread that does not move any more: its partitions are claimed anew, and the run that it was in is parked.
     fn look_after(&self, crew: &mut Crew) -> Result<(), Error> {
+        // While the whole process stood still, so did the thread, and nothing is wrong with it.
+        let awake_ms = crew.awake_ms();
+        crew.abandoned.retain(|thread| !thread.watch.has_ended());
         for at in 0..crew.threads.len() {
-            if crew.threads[at].watch.silent_ms() < SILENT_MAX.0 {
+            if crew.threads[at].watch.silent_ms().min(awake_ms) < SILENT_MAX.0 {
                 continue;
             }
             let suspect = crew.threads[at].watch.run();
             tracing::error!(thread = at, run = ?suspect, "a lane thread is silent and is abandoned");
             let fresh = self.start_thread(crew)?;
-            crew.abandoned
-                .push(std::mem::replace(&mut crew.threads[at], fresh));
+            let silent = std::mem::replace(&mut crew.threads[at], fresh);
+            // Should it come back, its lanes must not fight for what the fresh thread owns.
+            silent.order(Order::End);
+            crew.abandoned.push(silent);
             for (partition, _) in crew.held.iter().filter(|(_, thread)| **thread == at) {
                 crew.threads[at].order(Order::Take(*partition, suspect));
             }

@@ -76,7 +76,10 @@ impl LaneThread {
         };
         std::thread::Builder::new()
             .name(format!("sagaline-lane-{}", parts.number))
-            .spawn(move || thread.run(&receiver))
+            .spawn(move || {
+                thread.run(&receiver);
+                thread.watch.end();
+            })
             .map_err(|error| {
                 Error::new(
                     sagaline_journal::ErrorKind::Unavailable,

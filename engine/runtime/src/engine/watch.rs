@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -38,12 +38,23 @@ impl Statuses {
 #[derive(Debug, Default)]
 pub(super) struct ThreadWatch {
     beat: AtomicU64,
+    ended: AtomicBool,
     run: Mutex<Option<RunId>>,
 }
 
 impl ThreadWatch {
     pub(super) fn beat(&self) {
         self.beat.store(clock::monotonic().0, Ordering::Relaxed);
+    }
+
+    /// The thread has returned.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has returned.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// For how long it has been silent.
