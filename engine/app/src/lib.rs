@@ -33,6 +33,8 @@ mod journal;
 mod logging;
 mod output;
 mod runs;
+#[cfg(test)]
+mod scripted;
 mod server;
 mod settings;
 mod signals;

@@ -189,3 +189,68 @@ fn forget_what_only_owners_need(run: &mut Run) {
         run.activations = Vec::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sagaline_core::event::WorkflowTerminated;
+
+    use super::*;
+    use crate::scripted::{Script, started, transition};
+
+    fn ended() -> Event {
+        WorkflowTerminated {
+            reason: Some("twice".into()),
+        }
+        .into()
+    }
+
+    fn folded(script: Script, keep: Keep) -> Runs {
+        let mut runs = Runs::new(3, keep);
+        for record in script.records {
+            runs.record(record).unwrap();
+        }
+        runs
+    }
+
+    fn two_runs() -> Script {
+        Script::new()
+            .batch(&[
+                transition("a", 1, [started()]),
+                transition("b", 1, [started()]),
+            ])
+            .foreign()
+            .batch(&[transition("a", 2, [ended()])])
+    }
+
+    #[test]
+    fn closed_runs_stay_and_say_who_closed_them() {
+        let runs = folded(two_runs(), Keep::Runs);
+        let id = WorkflowId::new("a").unwrap();
+
+        let seen = runs.find(&id, None).unwrap();
+        let view = runs.view(&id, seen, Timestamp::from_millis(5_000), &[]);
+
+        assert_eq!(runs.iter().count(), 2);
+        assert_eq!(view.waiting_for().text, "Terminated by ada: \"twice\".");
+        assert_eq!(runs.next_offset(), 5);
+        assert!(seen.history.is_empty());
+    }
+
+    #[test]
+    fn the_histories_of_one_id_leave_the_others_out() {
+        let id = WorkflowId::new("a").unwrap();
+        let runs = folded(two_runs(), Keep::Histories(id.clone()));
+
+        let offsets: Vec<i64> = runs.of(&id)[0]
+            .history
+            .iter()
+            .map(|one| one.offset)
+            .collect();
+
+        assert_eq!(offsets, [1, 4]);
+        assert_eq!(runs.iter().count(), 1);
+        assert!(runs.find(&WorkflowId::new("b").unwrap(), None).is_none());
+        let other_run = RunId::derive("ns", &id, b"2");
+        assert!(runs.find(&id, Some(other_run)).is_none());
+    }
+}

@@ -2,13 +2,16 @@
 //!
 //! What counts is known from offset 0 on only, so every partition is read from there, whatever is printed.
 
+mod other;
+
 use std::{ops::ControlFlow, str::FromStr, sync::mpsc, thread};
 
 use clap::Args;
-use sagaline_core::{WorkflowId, show::Shown, view::JournalLine};
+use sagaline_core::{WorkflowId, view::JournalLine};
 use sagaline_journal::{Batch, Item, JournalReader, Record};
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 
+use self::other::{ClaimLine, MarkLine, VoidLine};
 use super::Session;
 use crate::{cli::workflow_id, clock::Deadline, fault::Outcome, journal::Journal};
 
@@ -154,34 +157,22 @@ impl<'a> Lines<'a> {
     }
 
     fn item(&self, item: &Item) -> Vec<Box<RawValue>> {
-        let (offset, other) = match item {
+        let (offset, line) = match item {
             Item::Batch(batch) => return self.batch(batch),
-            Item::Claim(seen) => {
-                let claim = &seen.claim;
-                let line = json!({"partition": self.partition, "offset": seen.offset, "kind": "claim", "valid": seen.valid,
-                    "epoch": claim.epoch, "owner": claim.owner, "app": claim.app, "build": claim.build,
-                    "partitions": claim.partitions, "workflows": claim.workflows, "at": seen.appended_at.to_rfc3339()});
-                (seen.offset, line)
-            }
-            Item::Void(record) => {
-                let key = record.key().map(String::from_utf8_lossy);
-                let line = json!({"partition": self.partition, "offset": record.offset, "kind": "void", "key": key,
-                    "bytes": record.size(), "at": record.timestamp.to_rfc3339()});
-                (record.offset, line)
-            }
+            Item::Claim(seen) => (seen.offset, raw(&ClaimLine::of(self.partition, seen))),
+            Item::Void(record) => (record.offset, raw(&VoidLine::of(self.partition, record))),
         };
         let wanted = self.args.all && offset >= self.from;
-        wanted.then(|| raw(&other)).into_iter().collect()
+        wanted.then_some(line).into_iter().collect()
     }
 
     fn batch(&self, batch: &Batch) -> Vec<Box<RawValue>> {
-        if batch.transitions.is_empty() && self.args.all && batch.footer_offset >= self.from {
-            let footer = &batch.footer;
-            return vec![raw(
-                &json!({"partition": self.partition, "offset": batch.footer_offset, "kind": "mark",
-                "epoch": batch.epoch, "batch": batch.batch_no, "at": Shown(&footer.now), "effects_done": footer.effects_done,
-                "open_runs": footer.open_runs}),
-            )];
+        if batch.transitions.is_empty() {
+            let wanted = self.args.all && batch.footer_offset >= self.from;
+            return wanted
+                .then(|| raw(&MarkLine::of(self.partition, batch)))
+                .into_iter()
+                .collect();
         }
         let wanted = |id: Option<&WorkflowId>| {
             self.args
@@ -207,4 +198,65 @@ impl<'a> Lines<'a> {
 
 fn raw(line: &impl serde::Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(line).expect("a line holds nothing that JSON has not")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::scripted::{Script, started, transition};
+
+    /// What is printed of a claim, two transitions, a mark and a stranger's record, at offsets 0 to 4.
+    fn printed(from: Option<From>, workflow_id: Option<&str>, all: bool) -> Vec<Value> {
+        let workflow_id = workflow_id.map(|id| WorkflowId::new(id).unwrap());
+        let args = TailArgs {
+            from,
+            until_end: true,
+            workflow_id,
+            all,
+        };
+        let script = Script::new()
+            .batch(&[
+                transition("a", 1, [started()]),
+                transition("b", 1, [started()]),
+            ])
+            .batch(&[])
+            .foreign();
+        let mut lines = Lines::new(&args, 3, 5);
+        let lines = script
+            .records
+            .into_iter()
+            .flat_map(|record| lines.of(record).unwrap());
+        lines
+            .map(|line| serde_json::from_str(line.get()).unwrap())
+            .collect()
+    }
+
+    fn offsets(lines: &[Value]) -> Vec<i64> {
+        lines
+            .iter()
+            .map(|line| line["offset"].as_i64().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn only_transitions_are_printed_unless_all_is_asked_for() {
+        let all = printed(Some(From(0)), None, true);
+
+        assert_eq!(offsets(&printed(Some(From(0)), None, false)), [1, 2]);
+        assert_eq!(offsets(&all), [0, 1, 2, 3, 4]);
+        let kinds: Vec<_> = all.iter().map(|line| line["kind"].as_str()).collect();
+        assert_eq!(
+            kinds,
+            [Some("claim"), None, None, Some("mark"), Some("void")]
+        );
+    }
+
+    #[test]
+    fn an_offset_and_an_id_leave_out_the_others() {
+        assert_eq!(offsets(&printed(Some(From(2)), None, false)), [2]);
+        assert_eq!(offsets(&printed(Some(From(0)), Some("a"), false)), [1]);
+        assert!(printed(None, None, true).is_empty());
+    }
 }

@@ -41,6 +41,11 @@ struct Report {
     digest: String,
 }
 
+#[derive(Serialize)]
+struct Reports<'a> {
+    partitions: &'a [Report],
+}
+
 pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
     let journal = Journal::open(session)?;
     let all = args
@@ -144,7 +149,9 @@ impl Histories {
 fn print(session: &Session, reports: &[Report]) -> Outcome {
     let output = session.output;
     match output.format {
-        Format::Json => output.json(&serde_json::json!({"partitions": reports}))?,
+        Format::Json => output.json(&Reports {
+            partitions: reports,
+        })?,
         Format::Jsonl => reports.iter().try_for_each(|report| output.json(report))?,
         Format::Table => {
             let rows: Vec<Vec<String>> = reports
