@@ -228,11 +228,16 @@ impl State {
             digest ^= self.closed.get(hash).map_or(0, of) ^ new.as_ref().map_or(0, of);
         }
         let now = self.now.max(now);
-        let expired = self
+        let mut expired: Vec<_> = self
             .forget_order
             .iter()
-            .take_while(|(closed_at, _)| closed_at.plus(self.closed_retention) <= now);
-        for (closed_at, hash) in expired.filter(|(_, hash)| !delta.closed.contains_key(hash)) {
+            .take_while(|(closed_at, _)| closed_at.plus(self.closed_retention) <= now)
+            .filter(|(_, hash)| !delta.closed.contains_key(hash))
+            .collect();
+        // An id that closed twice at the same instant stands there twice, and is forgotten once.
+        expired.sort_unstable();
+        expired.dedup();
+        for (closed_at, hash) in expired {
             if let Some(closed) = self
                 .closed
                 .get(hash)
@@ -385,9 +390,15 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Ends a transition: stamps what changed, and moves a run that closed to the closed ids.
-    pub(crate) fn settle(&mut self, workflow_id: &WorkflowId, position: Position) {
-        let Some(Some(open)) = self.delta.open.get_mut(workflow_id) else {
+    /// Ends a transition of a run: stamps what changed, and moves a run that closed to the closed ids.
+    ///
+    /// Nothing when another run of the id has begun since: that one has a transition of its own.
+    pub(crate) fn settle(&mut self, workflow_id: &WorkflowId, run_id: RunId, position: Position) {
+        let open = self.delta.open.get_mut(workflow_id);
+        let Some(open) = open
+            .and_then(Option::as_mut)
+            .filter(|open| open.run.run_id == run_id)
+        else {
             return;
         };
         open.changed = position;

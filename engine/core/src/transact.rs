@@ -67,8 +67,8 @@ pub fn transact(
 
 /// Gives a transition's changes their place in the journal: what the digest and every reader will see.
 pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Position) {
-    if let (Some(workflow_id), Some(_)) = (&transition.workflow_id, transition.run_id) {
-        overlay.settle(workflow_id, position);
+    if let (Some(workflow_id), Some(run_id)) = (&transition.workflow_id, transition.run_id) {
+        overlay.settle(workflow_id, run_id, position);
     }
 }
 
@@ -108,7 +108,7 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
     if let Some(mut open) = open {
         open.run.end_transition(last.at);
         overlay.put(workflow_id, open);
-        overlay.settle(workflow_id, position);
+        overlay.settle(workflow_id, run_id, position);
     }
     effects
 }
@@ -212,15 +212,16 @@ impl Work<'_, '_> {
         match decide::start::decide(self.overlay, self.cause, start, self.programs) {
             Decision::Started {
                 event,
-                terminate_existing,
+                terminated,
                 program_missing,
             } => {
-                if terminate_existing {
+                if let Some(old) = terminated {
                     let reason = Box::from("a start with terminate-existing took its id");
-                    let terminated = decide::cancel::terminated(Some(reason));
-                    self.transition(&start.workflow_id, Vec::from([terminated]));
-                    // The new run must find the old one closed; its place is refined when the batch settles both.
-                    self.overlay.settle(&start.workflow_id, Position::default());
+                    let event = decide::cancel::terminated(Some(reason));
+                    self.transition(&start.workflow_id, Vec::from([event]));
+                    // The new run must find the old one closed.
+                    self.overlay
+                        .settle(&start.workflow_id, old, Position::default());
                 }
                 self.begin(start, event, program_missing);
             }

@@ -50,6 +50,11 @@ impl Program for Steps {
         let mut commands = Vec::new();
         for job in activation.jobs {
             match job {
+                Job::Started { input } if input.data() == b"\"at once\"" => {
+                    commands.push(ProgramCommand::Complete {
+                        result: Payload::empty(),
+                    });
+                }
                 Job::Started { .. } => commands.push(self.schedule()),
                 Job::ActivityCompleted {
                     activity_id,
@@ -547,6 +552,23 @@ fn terminate_existing_ends_the_open_run_and_starts_another() {
 }
 
 #[test]
+fn a_run_that_ends_at_once_can_take_the_place_of_an_open_one() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    let mut again = start("w");
+    again.id_conflict = IdConflict::TerminateExisting;
+    again.input = Payload::json(*b"\"at once\"");
+    world.input("2", Command::Start(again));
+
+    assert_eq!(world.state.open_runs(), 0);
+    assert_eq!(
+        world.state.closed(&id()).unwrap().outcome,
+        Outcome::Completed
+    );
+}
+
+#[test]
 fn an_unknown_workflow_is_rejected_with_the_names_that_are_known() {
     let mut world = World::new(&["a"]);
 
@@ -598,6 +620,25 @@ fn closed_ids_are_forgotten_after_their_time() {
     world.start("1");
     world.complete();
     assert_eq!(world.state.closed_ids(), 1);
+    world.now = world
+        .now
+        .plus(sagaline_core::Millis::from_secs(7 * 24 * 3600));
+    world.input("x", cancel(true));
+
+    assert_eq!(world.state.closed_ids(), 0);
+    assert_eq!(world.state.digest(), State::new(0).digest());
+}
+
+#[test]
+fn an_id_that_closed_twice_at_the_same_instant_is_forgotten_once() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    world.input("2", terminate(false));
+    let mut again = start("w");
+    again.id_reuse = IdReuse::AllowDuplicate;
+    world.input("3", Command::Start(again));
+    world.input("4", terminate(false));
     world.now = world
         .now
         .plus(sagaline_core::Millis::from_secs(7 * 24 * 3600));

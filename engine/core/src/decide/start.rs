@@ -10,7 +10,7 @@ use alloc::{boxed::Box, format, string::String};
 
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
-    Cause, IdConflict, IdReuse, Name, Outcome, Overlay, Start,
+    Cause, IdConflict, IdReuse, Name, Outcome, Overlay, RunId, Start,
     error_type::ALREADY_STARTED,
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::Programs,
@@ -22,8 +22,8 @@ pub(crate) enum Decision {
     /// A new run.
     Started {
         event: WorkflowStarted,
-        /// The open run of the id ends first.
-        terminate_existing: bool,
+        /// The open run of the id, which ends first.
+        terminated: Option<RunId>,
         /// The program is not here, but it was somewhere.
         program_missing: bool,
     },
@@ -43,7 +43,7 @@ pub(crate) fn decide(
 ) -> Decision {
     let identity = cause.identity();
     let reply = start.reply.as_ref();
-    let mut terminate_existing = false;
+    let mut terminated = None;
     if let Some(run) = overlay.run(&start.workflow_id) {
         let repeat = run.seen.contains(identity) || run.starts.contains(&identity);
         if repeat || start.id_conflict == IdConflict::UseExisting {
@@ -60,7 +60,7 @@ pub(crate) fn decide(
             );
             return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
         }
-        terminate_existing = true;
+        terminated = Some(run.run_id);
     } else if let Some(closed) = overlay.closed(&start.workflow_id) {
         let repeat = closed.starts.contains(&identity);
         let reusable = match start.id_reuse {
@@ -86,7 +86,7 @@ pub(crate) fn decide(
                 input: start.input.clone(),
                 trace: start.trace.clone(),
             },
-            terminate_existing,
+            terminated,
             program_missing,
         },
         Err(rejection) => Decision::Rejected(rejection),
