@@ -166,6 +166,31 @@ impl<E: std::error::Error> From<E> for Error {
     }
 }
 
+/// So that `?` takes it where errors are boxed, as in many a `main`.
+impl From<Error> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(error: Error) -> Self {
+        Box::new(Boxed(error))
+    }
+}
+
+impl From<Error> for Box<dyn std::error::Error> {
+    fn from(error: Error) -> Self {
+        Box::new(Boxed(error))
+    }
+}
+
+/// An [`Error`] as the standard library wants one.
+#[derive(Debug)]
+struct Boxed(Error);
+
+impl fmt::Display for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Boxed {}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.error_type(), self.message())
@@ -231,6 +256,15 @@ mod tests {
         assert_eq!(error.details::<Vec<u8>>(), Some(vec![1, 2]));
         assert_eq!(error.details::<String>(), None);
         assert_eq!(Error::new("Declined", "no").details::<Vec<u8>>(), None);
+    }
+
+    #[test]
+    fn it_can_be_boxed() {
+        fn boxed() -> Result<(), Box<dyn std::error::Error>> {
+            Err(Error::new("SoldOut", "no tea"))?
+        }
+
+        assert_eq!(boxed().unwrap_err().to_string(), "SoldOut: no tea");
     }
 
     #[test]

@@ -43,22 +43,27 @@ pub enum Untyped {}
 
 /// A call of a workflow by its name alone: of a declarative one, or one of another program.
 ///
-/// # Errors
-/// The name is empty or too long.
+/// A name that cannot be one (empty, over 249 bytes) becomes the error of the start.
 ///
 /// # Example: a declarative workflow
 /// ```
 /// use sagaline_sdk::{WorkflowCall, call_workflow};
 ///
-/// let call: WorkflowCall<()> = call_workflow("nightly-report", &"2026-01-31")?.version("2.0.0");
+/// let call: WorkflowCall<()> = call_workflow("nightly-report", &"2026-01-31").version("2.0.0");
 /// assert_eq!(call.workflow(), "nightly-report");
-/// # sagaline_sdk::Result::<_>::Ok(())
 /// ```
-pub fn call_workflow<R>(
-    workflow: &str,
-    input: &(impl Serialize + ?Sized),
-) -> Result<WorkflowCall<R>> {
-    Ok(WorkflowCall::new(Name::new(workflow)?, input))
+pub fn call_workflow<R>(workflow: &str, input: &(impl Serialize + ?Sized)) -> WorkflowCall<R> {
+    match Name::new(workflow) {
+        Ok(checked) => WorkflowCall::new(checked, input),
+        Err(invalid) => WorkflowCall {
+            call: ErasedWorkflowCall {
+                workflow: Name::from("invalid"),
+                version: None,
+                input: Err(invalid.into()),
+            },
+            types: PhantomData,
+        },
+    }
 }
 
 impl<R, W> WorkflowCall<R, W> {

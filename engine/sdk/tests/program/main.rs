@@ -5,6 +5,7 @@
 mod cancel;
 mod compensation;
 mod drive;
+mod engine;
 mod parallel;
 mod replay;
 mod steps;

@@ -12,7 +12,7 @@ fn part(name: &str, n: u64) -> ActivityCall<u64> {
 
 /// Uses everything at once, and decides by what it got.
 #[workflow]
-async fn busy(cx: Context, size: u64) -> Result<u64> {
+pub(crate) async fn busy(cx: Context, size: u64) -> Result<u64> {
     let lucky: bool = cx.side_effect("lucky", || true)?;
     let first = cx
         .run(part("first", size))
@@ -53,10 +53,10 @@ async fn busy(cx: Context, size: u64) -> Result<u64> {
 }
 
 /// A small generator for the order of events; its seed is in every message.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
