@@ -8,9 +8,11 @@
 //! Invariant: at most one batch is in flight; nothing leaves before its footer is known valid; no {epoch, batch_no} is
 //! appended twice. Deliberately absent: clocks and threads (`now` is given), bytes of the journal (`sagaline_journal`).
 
+mod answer;
 mod batch;
 mod careful;
 mod clock;
+mod making;
 mod outbox;
 mod proof;
 mod status;

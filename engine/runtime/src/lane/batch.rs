@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 
 use sagaline_core::{
-    Cause, Command, Delta, Effect, Env, Ignored, Millis, Overlay, Position, Reply, ReplyTo, RunId,
-    Timestamp, Transacted, Transition, WorkflowId, effect_without_run,
-    event::{Answer, AnswerOutcome, InputForwarded, ReplyRequested},
-    settle, transact,
+    Command, Delta, Effect, Millis, RunId, Timestamp, WorkflowId, run_id_of_start,
 };
-use sagaline_journal::{EncodedTransition, JournalReader, LanePort, NewRecord, Record, Tag};
+use sagaline_journal::{JournalReader, LanePort, NewRecord, Tag};
 use sagaline_schemas::{Footer, InputPosition, Trying};
 
 use super::{
     BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, Lane, Now, Phase, Positions, Taken,
+    answer::Question, making::Making,
 };
-use crate::input::{Input, Refusal, rejected};
+use crate::input::Input;
 
 /// An idle lane writes what has been delivered, and how far it has read, after this.
 pub(super) const MARK_AFTER: Millis = Millis(1_000);
@@ -33,43 +31,6 @@ pub(super) struct Flight {
     pub(super) closed: Vec<RunId>,
     /// The records between its own are being read: by this request, with this reader, up to this footer.
     pub(super) verifying: Option<(Tag, JournalReader, i64)>,
-}
-
-/// Somebody wants to know how a run is doing.
-#[derive(Debug)]
-pub(super) struct Question {
-    pub(super) workflow_id: WorkflowId,
-    pub(super) run_id: Option<RunId>,
-    pub(super) reply: ReplyTo,
-}
-
-/// A batch that is being made.
-struct Making {
-    now: Timestamp,
-    delta: Delta,
-    records: Vec<EncodedTransition>,
-    bytes: usize,
-    effects: Vec<Effect>,
-    forwards: HashMap<(String, i64), NewRecord>,
-    answers: Vec<Question>,
-    closed: Vec<RunId>,
-    trying: Option<Trying>,
-}
-
-impl Making {
-    fn at(now: Timestamp) -> Self {
-        Self {
-            now,
-            delta: Delta::default(),
-            records: Vec::new(),
-            bytes: 0,
-            effects: Vec::new(),
-            forwards: HashMap::new(),
-            answers: Vec::new(),
-            closed: Vec::new(),
-            trying: None,
-        }
-    }
 }
 
 impl Lane {
@@ -204,9 +165,7 @@ impl Lane {
         };
         let workflow_id = command.workflow_id();
         let run_id = match command {
-            Command::Start(start) => {
-                sagaline_core::run_id_of_start(&self.shared.namespace, cause, start)
-            }
+            Command::Start(start) => run_id_of_start(&self.shared.namespace, cause, start),
             _ => match self.fold.state.run(workflow_id) {
                 Some(run) => run.run_id,
                 None => return true,
@@ -221,170 +180,6 @@ impl Lane {
             cause: cause.clone(),
         });
         false
-    }
-
-    fn take(&mut self, making: &mut Making, taken: Taken) {
-        let Taken { record, input } = taken;
-        self.passed(&record);
-        match input {
-            Input::Command { cause, command } => {
-                self.decide(making, &cause, &command, Some(&record))
-            }
-            Input::Describe {
-                workflow_id,
-                run_id,
-                reply,
-            } => making.answers.push(Question {
-                workflow_id,
-                run_id,
-                reply,
-            }),
-            Input::Forward {
-                cause,
-                target_partition,
-                record: forwarded,
-            } => {
-                making
-                    .forwards
-                    .insert((cause.topic.to_string(), cause.offset), *forwarded);
-                making.effects.push(Effect::Forward {
-                    target_partition,
-                    cause: cause.clone(),
-                });
-                self.counts.forwarded += 1;
-                let workflow_id = record
-                    .key()
-                    .and_then(|key| std::str::from_utf8(key).ok())
-                    .and_then(|key| WorkflowId::new(key).ok());
-                let events = vec![InputForwarded { target_partition }.into()];
-                self.journal(
-                    making,
-                    Transition {
-                        run_id: None,
-                        workflow_id,
-                        first_seq: 0,
-                        at: making.now,
-                        cause,
-                        events,
-                    },
-                );
-            }
-            Input::Refused { cause, refusal } => {
-                let invalid = sagaline_core::error_type::INVALID_INPUT;
-                let answer = refusal
-                    .reply
-                    .as_ref()
-                    .map(|to| sagaline_core::refusal(to, invalid, &*refusal.message));
-                self.reject(making, &record, (&cause, refusal), answer);
-            }
-        }
-    }
-
-    fn passed(&mut self, record: &Record) {
-        let position = if record.topic == self.shared.reading.inbox {
-            &mut self.positions.inbox
-        } else {
-            &mut self.positions.results
-        };
-        *position = record.offset + 1;
-        let is_inbox = record.topic == self.shared.reading.inbox;
-        self.proof.passed(
-            is_inbox,
-            record.timestamp,
-            (self.positions.inbox, self.positions.results),
-        );
-    }
-
-    fn decide(
-        &mut self,
-        making: &mut Making,
-        cause: &Cause,
-        command: &Command,
-        record: Option<&Record>,
-    ) {
-        let mut overlay = Overlay::new(&self.fold.state, &mut making.delta);
-        let env = Env {
-            namespace: &self.shared.namespace,
-            now: making.now,
-        };
-        let Transacted {
-            transitions,
-            effects,
-            ignored,
-            rejected,
-        } = transact(&mut overlay, env, cause, command, &mut self.programs);
-        match ignored {
-            Some(Ignored::Repeat) => self.counts.repeats += 1,
-            Some(Ignored::Stale) => self.counts.stale += 1,
-            Some(Ignored::Already) | None => {}
-        }
-        making.effects.extend(effects);
-        for transition in transitions {
-            self.journal(making, transition);
-        }
-        if let (Some(rejection), Some(record)) = (rejected, record) {
-            let refusal = Refusal::new(rejection.reason, rejection.message.into_string());
-            self.reject(
-                making,
-                record,
-                (cause, refusal),
-                rejection.reply.map(|reply| *reply),
-            );
-        }
-    }
-
-    /// Journals a refused record, and the answer to whoever wants one.
-    fn reject(
-        &mut self,
-        making: &mut Making,
-        record: &Record,
-        (cause, refusal): (&Cause, Refusal),
-        answer: Option<ReplyRequested>,
-    ) {
-        self.counts.rejected += 1;
-        tracing::info!(
-            partition = self.partition,
-            topic = %record.topic,
-            offset = record.offset,
-            reason = refusal.reason.as_str(),
-            message = refusal.message,
-            "input rejected"
-        );
-        let mut transition = rejected(record, cause, refusal, making.now);
-        if let Some(answer) = answer {
-            let event = answer.into();
-            let workflow_id = transition.workflow_id.as_ref();
-            making
-                .effects
-                .extend(effect_without_run(workflow_id, cause, &event));
-            transition.events.push(event);
-        }
-        self.journal(making, transition);
-    }
-
-    /// Encodes a transition and gives it its place.
-    fn journal(&mut self, making: &mut Making, transition: Transition) {
-        let before = making.records.len();
-        if let Err(error) = EncodedTransition::append(&transition, &mut making.records) {
-            // Core bounds every payload below the schemas' limits.
-            return self.fail(error);
-        }
-        making.bytes += making.records[before..]
-            .iter()
-            .map(EncodedTransition::size)
-            .sum::<usize>();
-        let index = u32::try_from(making.records.len() - 1).unwrap_or(u32::MAX);
-        let batch = self.fold.footing().batch_no + 1;
-        let mut overlay = Overlay::new(&self.fold.state, &mut making.delta);
-        settle(&mut overlay, &transition, Position { batch, index });
-        if let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id)
-            && overlay
-                .run(workflow_id)
-                .is_none_or(|run| run.run_id != run_id)
-        {
-            making.closed.push(run_id);
-        }
-        self.counts.events += transition.events.len() as u64;
     }
 
     fn append(&mut self, making: Making, now: Now, port: &mut dyn LanePort) {
@@ -460,65 +255,6 @@ impl Lane {
             self.outbox.push_answer(reply);
         }
         self.work(now, port);
-    }
-
-    /// How a run is doing, from durable state and behind a footer.
-    fn answer(&self, question: Question) -> Reply {
-        let run = self
-            .fold
-            .state
-            .run(&question.workflow_id)
-            .filter(|run| question.run_id.is_none_or(|wanted| wanted == run.run_id));
-        let answer = match run {
-            Some(run) => {
-                let json = crate::describe::describe(
-                    &question.workflow_id,
-                    run,
-                    self.partition,
-                    self.fold.state.now(),
-                );
-                Answer {
-                    outcome: AnswerOutcome::Completed,
-                    error_type: None,
-                    error_message: None,
-                    result: Some(sagaline_core::Payload::json(json)),
-                }
-            }
-            None => {
-                let closed = self.fold.state.closed(&question.workflow_id);
-                let (error_type, message) = match closed {
-                    Some(closed) => (
-                        sagaline_core::error_type::CLOSED,
-                        format!(
-                            "workflow {} is {}",
-                            question.workflow_id,
-                            closed.outcome.status()
-                        ),
-                    ),
-                    None => (
-                        sagaline_core::error_type::NOT_FOUND,
-                        format!("workflow {} is not known", question.workflow_id),
-                    ),
-                };
-                Answer {
-                    outcome: AnswerOutcome::Rejected,
-                    error_type: Some(error_type.into()),
-                    error_message: Some(message.into()),
-                    result: None,
-                }
-            }
-        };
-        let id = format!(
-            "describe/{}/{}",
-            question.workflow_id, question.reply.correlation
-        );
-        Reply {
-            to: question.reply,
-            workflow_id: question.workflow_id,
-            run_id: run.map(|run| run.run_id),
-            id: id.into(),
-            answer,
-        }
     }
 
     /// Whether a mark has something to say.
