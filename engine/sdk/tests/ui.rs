@@ -84,7 +84,7 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 fn told(file: &Path) -> String {
     let libraries = env::current_exe().unwrap().parent().unwrap().to_owned();
     let out = env::temp_dir().join(format!("sagaline-ui-{}", std::process::id()));
-    let output = Command::new("rustc")
+    let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .args([
             "--edition=2024",
             "--error-format=json",

@@ -96,13 +96,17 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
                 "attempts did not end in time; another worker begins them again"
             );
         }
-        self.running.shutdown().await;
+        // Not waited for: one that blocks its thread would never end.
+        self.running.abort_all();
         drop(self.leaving.take());
         self.tasks.close().await;
         Ok(())
     }
 
     /// Whatever comes first. Dropped in between it has lost nothing.
+    ///
+    /// While a task waits for a permit nothing more is read, not even that partitions go: a worker that is full learns of a
+    /// rebalance when an attempt ends. The group does not wait longer than for any hand-over.
     async fn step(&mut self) -> ControlFlow<KafkaError> {
         let Self {
             tasks,

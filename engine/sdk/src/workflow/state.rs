@@ -99,7 +99,9 @@ impl Shared {
             .and_then(|step| step.compensate.take());
         if let (Some(Compensate(make)), StepOutcome::Completed(result)) = (compensate, &outcome) {
             let registered = make(result).and_then(|call| self.register(id, call));
-            if let Err(error) = registered {
+            if let Err(error) = registered
+                && !self.is_replaying()
+            {
                 // The engine finds a completed step without registration and raises an incident.
                 tracing::error!(run_id = %self.info.run_id, activity_id = %id, %error, "no compensation could be registered");
             }
