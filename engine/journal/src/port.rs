@@ -24,7 +24,13 @@ pub trait LanePort {
 
     /// Moves input records that have arrived to `into`, in offset order within each topic, neither topic starving the
     /// other: at most `records_max`, and none after `bytes_max` is reached.
-    fn take(&mut self, partition: i32, records_max: usize, bytes_max: usize, into: &mut Vec<Record>);
+    fn take(
+        &mut self,
+        partition: i32,
+        records_max: usize,
+        bytes_max: usize,
+        into: &mut Vec<Record>,
+    );
 
     /// Appends records to one journal partition, in order. Answered once, by [`PortEvent::Appended`].
     fn append(&mut self, partition: i32, tag: Tag, records: Vec<NewRecord>);

@@ -25,8 +25,23 @@ pub struct Record {
 impl Record {
     /// A record without key, value and headers; `with_…` and [`Self::push_header`] add them.
     #[must_use]
-    pub fn new(topic: Arc<str>, partition: i32, offset: i64, timestamp: Timestamp, capacity: usize) -> Self {
-        Self { topic, partition, offset, timestamp, buffer: Vec::with_capacity(capacity), key: None, value: None, headers: Vec::new() }
+    pub fn new(
+        topic: Arc<str>,
+        partition: i32,
+        offset: i64,
+        timestamp: Timestamp,
+        capacity: usize,
+    ) -> Self {
+        Self {
+            topic,
+            partition,
+            offset,
+            timestamp,
+            buffer: Vec::with_capacity(capacity),
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Sets the key.
@@ -64,13 +79,21 @@ impl Record {
 
     /// All headers in order, a repeated one as often as it is there.
     pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&[u8], Option<&[u8]>)> {
-        self.headers.iter().map(|(name, value)| (self.load(name), value.as_ref().map(|range| self.load(range))))
+        self.headers.iter().map(|(name, value)| {
+            (
+                self.load(name),
+                value.as_ref().map(|range| self.load(range)),
+            )
+        })
     }
 
     /// The value of a header; of a repeated one the last counts.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers().rev().find(|(have, _)| *have == name.as_bytes()).and_then(|(_, value)| value)
+        self.headers()
+            .rev()
+            .find(|(have, _)| *have == name.as_bytes())
+            .and_then(|(_, value)| value)
     }
 
     /// Bytes of key, value and headers.
@@ -93,7 +116,14 @@ impl Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Record({}/{}@{}, {} bytes)", self.topic, self.partition, self.offset, self.size())
+        write!(
+            f,
+            "Record({}/{}@{}, {} bytes)",
+            self.topic,
+            self.partition,
+            self.offset,
+            self.size()
+        )
     }
 }
 
@@ -121,16 +151,26 @@ impl NewRecord {
     /// Bytes of key, value and headers.
     #[must_use]
     pub fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
         self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers
     }
 
     /// The same record as a reader sees it, once it has a place.
     #[must_use]
     pub fn placed(&self, offset: i64, timestamp: Timestamp) -> Record {
-        let mut record = Record::new(self.topic.clone(), self.partition, offset, timestamp, self.size())
-            .with_key(self.key.as_deref())
-            .with_value(self.value.as_deref());
+        let mut record = Record::new(
+            self.topic.clone(),
+            self.partition,
+            offset,
+            timestamp,
+            self.size(),
+        )
+        .with_key(self.key.as_deref())
+        .with_value(self.value.as_deref());
         for (name, value) in &self.headers {
             record.push_header(name, Some(value));
         }

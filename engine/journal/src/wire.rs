@@ -245,6 +245,9 @@ mod tests {
     #[test]
     fn topics_begin_with_their_namespace() {
         assert_eq!(topic::tasks("shop", "payments"), "shop.tasks.payments");
-        assert_eq!(topic::worker_group("shop", "payments"), "shop.worker.payments");
+        assert_eq!(
+            topic::worker_group("shop", "payments"),
+            "shop.worker.payments"
+        );
     }
 }

@@ -16,6 +16,12 @@
 //!
 //! `SAGALINE_MODEL_WALKS` sets the number of random walks, `SAGALINE_MODEL_SEED` the seed of the first,
 //! `SAGALINE_MODEL_DEEP=1` widens the bounds of the exhaustive search (minutes).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::enum_variant_names,
+    reason = "in a test that is an assertion"
+)]
 
 mod check;
 mod explore;

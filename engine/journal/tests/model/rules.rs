@@ -102,6 +102,7 @@ pub(crate) struct Variant {
 }
 
 /// Readings that are easy to fall into, planted bugs, and one control that is sound.
+#[expect(clippy::too_many_lines, reason = "a table of readings")]
 pub(crate) fn variants() -> Vec<Variant> {
     let literal = Rules {
         belief: BeliefRule::FooterLanded,

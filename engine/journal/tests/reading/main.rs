@@ -1,4 +1,9 @@
 //! Writing batches and claims, and reading them back among whatever else lies in the log.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test that is an assertion"
+)]
 
 mod damage;
 mod log;

@@ -4,6 +4,7 @@ use sagaline_core::{Attempt, Event, Name, OnExhausted, Outcome, RetryPolicy, eve
 
 use super::values::{activity_id, at, binary, failure, json, retry};
 
+#[expect(clippy::too_many_lines, reason = "a table of samples")]
 pub(crate) fn activity_events() -> Vec<Event> {
     let (activity_id, activity, attempt) = (
         activity_id(5),
