@@ -1,4 +1,9 @@
 //! Topics, settings and groups on Apache Kafka.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a real broker takes real time"
+)]
 
 #[path = "support/broker.rs"]
 mod broker;

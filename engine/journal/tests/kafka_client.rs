@@ -1,4 +1,9 @@
 //! Producers, group members and followers on Apache Kafka: what workers and clients use.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a real broker takes real time"
+)]
 
 #[path = "support/broker.rs"]
 mod broker;

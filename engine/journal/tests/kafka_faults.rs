@@ -1,4 +1,9 @@
 //! A lane whose broker crashes, and what it makes of it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a real broker takes real time"
+)]
 
 #[path = "support/broker.rs"]
 mod broker;

@@ -1,4 +1,9 @@
 //! A lane on Apache Kafka: appending, taking, effects, reads and ends.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a real broker takes real time"
+)]
 
 #[path = "support/broker.rs"]
 mod broker;
@@ -258,7 +263,7 @@ fn an_effect_that_can_never_go_out_says_so() {
     let mut lane = lane("refused");
     let large = NewRecord {
         value: Some(vec![b'x'; 2_000_000]),
-        ..record(&lane.topics.inbox.clone(), 0, "")
+        ..record(&lane.topics.inbox, 0, "")
     };
     let missing = record(&Arc::from(namespace("never-made")), 0, "x");
     let misnamed = record(&Arc::from("no/topic"), 0, "x");

@@ -1,4 +1,9 @@
 //! The lease on Apache Kafka: who holds which partitions, how they move, what proves that they are held.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a real broker takes real time"
+)]
 
 #[path = "support/broker.rs"]
 mod broker;

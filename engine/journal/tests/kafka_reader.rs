@@ -1,4 +1,9 @@
 //! Blocking reads on Apache Kafka, with the holes that transactions and deletion leave.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a real broker takes real time"
+)]
 
 #[path = "support/broker.rs"]
 mod broker;
@@ -151,8 +156,7 @@ fn a_read_ends_although_its_last_offsets_hold_no_record() {
     assert_eq!((seen, next), (vec!["a".into(), "never".into()], 3));
 
     let mut lane = Lane::open(shared(), &topics);
-    let inbox = topics.inbox.clone();
-    let (records, next, error) = lane.read((&inbox, 0), 1, 0, None);
+    let (records, next, error) = lane.read((&topics.inbox, 0), 1, 0, None);
     assert_eq!((values(&records), next, error), (vec!["a".into()], 3, None));
 }
 
@@ -180,8 +184,7 @@ fn an_open_transaction_ends_the_inbox_and_does_not_hold_the_journal_up() {
     );
     lane.port.fetch(0, 0, 2);
     assert_eq!(values(&lane.take(0, 1)), ["a"]);
-    let journal = topics.journal.clone();
-    let (records, next, _) = lane.read((&journal, 0), 2, 0, None);
+    let (records, next, _) = lane.read((&topics.journal, 0), 2, 0, None);
     assert_eq!(
         (values(&records), next),
         (vec!["pending".into(), "behind".into()], 2)

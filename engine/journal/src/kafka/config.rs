@@ -161,13 +161,15 @@ const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
-    ("fetch.wait.max.ms", "500"),
+    // While one partition's queue is full, a client asks its broker for the others only, and hears of nothing else until
+    // that answer: with librdkafka's 500 a busy partition would starve beside idle ones, and a new one would begin late.
+    ("fetch.wait.max.ms", "100"),
     ("fetch.min.bytes", "1"),
     // librdkafka's 1000 stalls a reader that has just emptied its queue.
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.error.backoff.ms", "100"),
     // Read ahead, for each partition. The byte limit wins.
-    ("queued.min.messages", "20000"),
+    ("queued.min.messages", "100000"),
     ("queued.max.messages.kbytes", "16384"),
 ];
 

@@ -110,7 +110,7 @@ impl KafkaLane {
         let config = kafka.consumer(&topics.group, Isolation::Committed);
         let source = Splits::open(&config, wake.clone())?;
         Ok(Self {
-            asker: Asker::start(source.consumer().clone(), topics.clone(), inbox.clone())?,
+            asker: Asker::start(kafka, topics.clone(), inbox.clone())?,
             reads: Reads::start(kafka, &topics, inbox.clone())?,
             journal: Line::open(&kafka.producer(), Arc::new(Appends::new(inbox.clone())))?,
             effects: Line::open(&kafka.producer(), Arc::new(Sends::new(inbox.clone())))?,

@@ -82,6 +82,7 @@ impl Broker {
 
     /// Starts an empty one with more arguments of `tools/apache-kafka start`.
     pub(crate) fn start_with(name: &str, arguments: &[&str]) -> Self {
+        sweep();
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("kafka-{name}-{}", std::process::id()));
         let arguments = [&["--port", "0", "--heap", "512m"], arguments].concat();
@@ -117,6 +118,27 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
         std::fs::remove_dir_all(&self.directory).expect("the directory is this test's own");
+    }
+}
+
+/// Removes what test processes left behind that are gone.
+fn sweep() {
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    for entry in std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        let Some(owner) = name
+            .strip_prefix("kafka-")
+            .and_then(|name| name.rsplit('-').next())
+        else {
+            continue;
+        };
+        if !Path::new("/proc").join(owner).exists() {
+            // Another test may be at it, too.
+            drop(std::fs::remove_dir_all(path));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Asks where both inputs end, on a thread of its own, since librdkafka answers only while its caller waits. Questions
-//! that come meanwhile go into one request.
+//! Asks where both inputs end, on a thread of its own, since librdkafka answers only while its caller waits, and through
+//! a client of its own, since a broker answers a connection's requests in turn: behind a fetch that waits for records
+//! a question would wait, too. Questions that come meanwhile go into one request.
 
 use std::{
     sync::{
@@ -9,12 +10,14 @@ use std::{
     thread,
 };
 
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::{config::FromClientConfigAndContext, consumer::BaseConsumer};
 
 use super::{LaneTopics, inbox::Inbox};
 use crate::{
     Error, PortEvent, Tag,
     kafka::{
+        Kafka,
+        config::Isolation,
         context::Quiet,
         ends::{self, Edge},
         fault,
@@ -29,12 +32,15 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// `consumer` reads committed records, so that an end is one that it can reach.
     pub(super) fn start(
-        consumer: Arc<BaseConsumer<Quiet>>,
+        kafka: &Kafka,
         topics: LaneTopics,
         inbox: Arc<Inbox>,
     ) -> Result<Self, Error> {
+        // Of committed records, so that an end is one that the lane can reach.
+        let config = kafka.consumer(&topics.group, Isolation::Committed);
+        let consumer = BaseConsumer::from_config_and_context(&config, Quiet::default())
+            .map_err(|error| fault::error("make a consumer", &error))?;
         let (questions, asked) = mpsc::sync_channel(QUESTIONS_MAX);
         thread::Builder::new()
             .name("kafka-ends".to_owned())

@@ -305,8 +305,8 @@ impl Source {
         let mut config = kafka.consumer(&topics.group, isolation);
         config
             .set("enable.partition.eof", "true")
-            // Only asked for when a range has a gap at its end.
-            .set("fetch.wait.max.ms", "20")
+            // The next range waits for the answer to a fetch of this one; and at the end of a range nobody waits for news.
+            .set("fetch.wait.max.ms", "5")
             .set("queued.max.messages.kbytes", "4096");
         Self {
             config,

@@ -49,17 +49,14 @@ fn wait(lane: &mut KafkaLane, wanted: Tag) -> PortEvent {
     loop {
         assert!(start.elapsed() < LATE, "nothing came");
         lane.poll(Duration::from_secs(1), &mut events);
-        for event in events.drain(..) {
-            match event {
-                PortEvent::Appended { tag, .. }
+        match events.pop() {
+            Some(
+                event @ (PortEvent::Appended { tag, .. }
                 | PortEvent::Sent { tag, .. }
-                | PortEvent::Lease { tag, .. }
-                    if tag == wanted =>
-                {
-                    return event;
-                }
-                other => panic!("{other:?}"),
-            }
+                | PortEvent::Lease { tag, .. }),
+            ) if tag == wanted && events.is_empty() => return event,
+            None => {}
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -127,6 +124,49 @@ fn a_duplicate_sequence_is_success_without_an_offset_hence_unknown() {
     assert!(append(&mut lane, 2).contains(&Delivery::Unknown));
 
     assert!(known(&append(&mut lane, 3)));
+}
+
+#[test]
+fn what_a_producer_has_no_room_for_stands_in_line_and_nothing_more_is_taken() {
+    let cluster = cluster();
+    let mut lane = lane(&cluster);
+    let (inbox, journal) = (lane.topics.inbox.clone(), lane.topics.journal.clone());
+    assert_eq!(send(&mut lane, 1), Ok(()));
+    lane.fetch(0, 0, 0);
+    let mut events = Vec::new();
+    lane.poll(LATE, &mut events);
+    cluster.broker_down(1).unwrap();
+
+    // The producer holds 128 MB.
+    let large = NewRecord {
+        value: Some(vec![b'x'; 1_000_000]),
+        ..record(&journal)
+    };
+    lane.append(0, 2, vec![large; 140]);
+    assert!(lane.is_congested());
+    let mut taken = Vec::new();
+    lane.take(0, 10, usize::MAX, &mut taken);
+    assert_eq!(taken, []);
+
+    cluster.broker_up(1).unwrap();
+    let PortEvent::Appended { reports, .. } = wait(&mut lane, 2) else {
+        panic!("no append")
+    };
+    let offset = |report: &Delivery| match report {
+        Delivery::At { offset, .. } => *offset,
+        Delivery::Unknown => panic!("{reports:?}"),
+    };
+    assert_eq!(
+        reports.iter().map(offset).collect::<Vec<_>>(),
+        (0..140).collect::<Vec<_>>()
+    );
+    assert!(!lane.is_congested());
+    while taken.is_empty() {
+        lane.take(0, 10, usize::MAX, &mut taken);
+        lane.poll(Duration::from_millis(100), &mut events);
+    }
+    assert_eq!(taken[0].topic, inbox);
+    assert_eq!(events, []);
 }
 
 #[test]
