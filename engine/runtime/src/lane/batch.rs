@@ -47,17 +47,21 @@ impl Lane {
         if self.flight.is_some() {
             return;
         }
-        if self.stopping {
+        if self.stopping && self.own.is_empty() {
             return self.hand_over(now, port);
         }
         if self.outbox.is_full() {
             return;
         }
-        self.be_less_careful(now, port);
-        self.take_inputs(port);
         let mut making = Making::at(now.wall.max(self.fold.state.now()));
-        self.fill(&mut making);
-        self.fire(&mut making, now, port);
+        if self.stopping {
+            self.fill(&mut making);
+        } else {
+            self.be_less_careful(now, port);
+            self.take_inputs(port);
+            self.fill(&mut making);
+            self.fire(&mut making, now, port);
+        }
         let must_append =
             !making.records.is_empty() || making.trying.is_some() || !making.answers.is_empty();
         let mark_is_due = now.monotonic.0 >= self.last_batch.0 + MARK_AFTER.0;
@@ -283,6 +287,7 @@ impl Lane {
 
     /// Tasks that the log refuses for good become failed attempts.
     fn give_up_effects(&mut self) {
+        self.outbox.forget_refused(&self.fold.state);
         while let Some(command) = self.outbox.next_undeliverable() {
             self.ask_self(command);
         }

@@ -4,11 +4,11 @@
 //! into an outcome.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
-use sagaline_core::{Command, Effect, Millis, Name, Reply};
+use sagaline_core::{Command, Effect, Millis, Name, Reply, State};
 use sagaline_journal::{LanePort, NewRecord, SendError, Tag};
 
 use super::{Lane, LaneShared, Now, ReadBack};
@@ -36,6 +36,8 @@ pub(super) struct Outbox {
     reading: HashMap<Tag, Entry>,
     forwards: HashMap<(String, i64), NewRecord>,
     queues: HashMap<Name, Queue>,
+    /// Tasks that the log refuses for good, until the journal says what became of their attempts.
+    refused: Vec<Entry>,
     undeliverable: VecDeque<Command>,
     dropped: u64,
 }
@@ -63,17 +65,35 @@ enum Sending {
 }
 
 impl Outbox {
-    /// What the earlier owner may not have sent and the state still wants.
-    pub(super) fn after_take_over(fold: &mut Fold) -> Self {
-        let mut outbox = Self::default();
-        for (batch_no, effects) in fold.take_effects() {
-            let wanted = effects
-                .into_iter()
-                .filter(|effect| effect.is_wanted(&fold.state))
-                .collect();
-            outbox.push(batch_no, wanted, HashMap::new());
+    /// What this lane or an earlier owner may not have sent, and the state still wants.
+    ///
+    /// The fold knows the effects of batches that it read; those of batches that this lane wrote are here alone.
+    pub(super) fn after_take_over(self, fold: &mut Fold) -> Self {
+        let mut outbox = Self {
+            dropped: self.dropped,
+            ..Self::default()
+        };
+        let done = fold.footer().map_or(0, |footer| footer.effects_done);
+        let mut batches: BTreeMap<u64, Vec<Effect>> = fold.take_effects().into_iter().collect();
+        for entry in self.into_entries() {
+            if entry.batch_no > done {
+                let effects = batches.entry(entry.batch_no).or_default();
+                effects.push(entry.effect);
+            }
+        }
+        for (batch_no, mut effects) in batches {
+            effects.retain(|effect| effect.is_wanted(&fold.state));
+            outbox.push(batch_no, effects, HashMap::new());
         }
         outbox
+    }
+
+    /// All that is on its way, in the same order whatever the hashes.
+    fn into_entries(self) -> impl Iterator<Item = Entry> {
+        let by_tag: BTreeMap<Tag, Entry> = self.sent.into_iter().chain(self.reading).collect();
+        let later = self.later.into_iter().map(|(_, entry)| entry);
+        let sent = by_tag.into_values();
+        sent.chain(later).chain(self.waiting).chain(self.refused)
     }
 
     pub(super) fn push(
@@ -116,7 +136,11 @@ impl Outbox {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.later.len() + self.sent.len() + self.reading.len()
+        self.waiting.len()
+            + self.later.len()
+            + self.sent.len()
+            + self.reading.len()
+            + self.refused.len()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -125,6 +149,18 @@ impl Outbox {
 
     pub(super) const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Refused tasks whose attempts are over are dealt with.
+    pub(super) fn forget_refused(&mut self, state: &State) {
+        if self.refused.is_empty() {
+            return;
+        }
+        let (refused, over): (Vec<Entry>, Vec<Entry>) = std::mem::take(&mut self.refused)
+            .into_iter()
+            .partition(|entry| entry.effect.is_wanted(state));
+        self.refused = refused;
+        over.iter().for_each(|entry| self.finish(entry));
     }
 
     pub(super) fn next_undeliverable(&mut self) -> Option<Command> {
@@ -271,16 +307,19 @@ impl Outbox {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
             return;
         }
-        self.finish(&entry);
-        match entry.effect {
-            Effect::Task(task) => self.undeliverable.push_back(Command::Undeliverable {
-                workflow_id: task.workflow_id,
-                run_id: task.run_id,
-                activity_id: task.activity_id,
-                attempt: task.attempt,
-                reason: error.reason.clone().into_boxed_str(),
-            }),
+        match &entry.effect {
+            Effect::Task(task) => {
+                self.undeliverable.push_back(Command::Undeliverable {
+                    workflow_id: task.workflow_id.clone(),
+                    run_id: task.run_id,
+                    activity_id: task.activity_id,
+                    attempt: task.attempt,
+                    reason: error.reason.clone().into_boxed_str(),
+                });
+                self.refused.push(entry);
+            }
             Effect::Reply(_) | Effect::Forward { .. } => {
+                self.finish(&entry);
                 self.dropped += 1;
                 tracing::warn!(
                     reason = error.reason,
@@ -306,15 +345,28 @@ mod tests {
 
     use super::*;
 
+    fn forward() -> Effect {
+        Effect::Forward {
+            target_partition: 1,
+            cause: Cause::lane(0, "1/1"),
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_is_still_to_be_sent_after_claiming_again() {
+        let mut outbox = Outbox::default();
+        outbox.push(4, vec![forward()], HashMap::new());
+
+        let outbox = outbox.after_take_over(&mut Fold::new(1));
+
+        assert_eq!((outbox.len(), outbox.done(5)), (1, 3));
+    }
+
     #[test]
     fn only_batches_with_effects_are_worth_a_mark() {
         let mut outbox = Outbox::default();
-        let forward = Effect::Forward {
-            target_partition: 1,
-            cause: Cause::lane(0, "1/1"),
-        };
 
-        outbox.push(4, vec![forward], HashMap::new());
+        outbox.push(4, vec![forward()], HashMap::new());
         outbox.push(5, Vec::new(), HashMap::new());
         assert_eq!((outbox.done(5), outbox.finished()), (3, 0));
         let entry = outbox.waiting.pop_front().unwrap();

@@ -11,12 +11,15 @@ use sagaline_schemas::Claim;
 use uuid::Uuid;
 
 use super::{
-    Lane, Now, Phase, Positions, ReadBack, batch::Flight, careful::Careful, outbox::Outbox,
-    proof::InputProof,
+    Lane, Now, Phase, Positions, ReadBack, batch::Flight, careful::Careful, proof::InputProof,
 };
+use crate::fold::Fold;
 
 /// Pause before a claim after a foreign one; doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Millis = Millis(50);
+
+/// How often a long fold says how far it is.
+const PROGRESS_EVERY: Millis = Millis(2_000);
 
 /// Longest pause between claims.
 const PAUSE_MAX: Millis = Millis::from_secs(30);
@@ -39,6 +42,24 @@ pub(super) struct Claiming {
     pub(super) other: Option<String>,
     /// The lease was proved after the last foreign claim was seen.
     proved: bool,
+    /// When a long fold last said how far it is.
+    progress_at: Option<Millis>,
+}
+
+impl Claiming {
+    /// Tells people how far a long fold is.
+    fn say_progress(&mut self, fold: &Fold, partition: i32, now: Now) {
+        let since = *self.progress_at.get_or_insert(now.monotonic);
+        if now.monotonic.0 >= since.0 + PROGRESS_EVERY.0 {
+            self.progress_at = Some(now.monotonic);
+            tracing::info!(
+                partition,
+                offset = fold.next_offset(),
+                open_runs = fold.state.open_runs(),
+                "folding the journal"
+            );
+        }
+    }
 }
 
 impl Lane {
@@ -65,6 +86,7 @@ impl Lane {
                 return self.fail(error);
             }
         }
+        self.claiming.say_progress(&self.fold, self.partition, now);
         if let Some(error) = read.error {
             tracing::warn!(partition = self.partition, %error, "journal could not be read; trying again");
             return self.pause(now);
@@ -203,6 +225,7 @@ impl Lane {
         }
         self.claiming.owner = Some(self.claiming.next_owner.clone());
         self.claiming.foreign = 0;
+        self.claiming.progress_at = None;
         self.claiming.other = None;
         self.activate(now, port);
     }
@@ -222,7 +245,7 @@ impl Lane {
         };
         self.careful = Careful::after_take_over(&self.fold, self.suspect.take(), now.wall);
         self.programs.quarantine(self.careful.quarantined());
-        self.outbox = Outbox::after_take_over(&mut self.fold);
+        self.outbox = std::mem::take(&mut self.outbox).after_take_over(&mut self.fold);
         self.ask_for_programs();
         port.fetch(self.partition, self.positions.inbox, self.positions.results);
         tracing::info!(
