@@ -278,6 +278,7 @@ impl Lane {
     /// Begins to hand over: nothing more is taken; what is in flight is awaited.
     pub fn stop(&mut self) {
         self.stopping = true;
+        self.inputs.clear();
         if !matches!(self.phase, Phase::Active | Phase::Failed(_)) {
             self.phase = Phase::Stopped;
         }
