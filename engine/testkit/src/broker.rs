@@ -126,7 +126,7 @@ impl World {
         };
         let record = record.clone();
         self.trace.record(&record);
-        self.check.journal(&record, &self.log)?;
+        self.check.journal(&record, &self.log, &self.inputs)?;
         let report = if self.rng.ppm(self.faults.append_unknown) {
             if self.rng.percent(50) {
                 Delivery::Unknown
@@ -214,10 +214,13 @@ impl World {
         let is_task = Topics::is_tasks(&record.topic);
         let mut after = self.rng.delay(Span::millis(2));
         let failed = |permanent| {
-            Some(Err(SendError {
+            Err(SendError {
                 permanent,
                 reason: "simulated".into(),
-            }))
+            })
+        };
+        let Some(partition) = self.lanes.get(&lane).map(|slot| slot.partition) else {
+            return;
         };
         let (lands, told) = if self.rng.ppm(self.faults.effect_failed) {
             (false, failed(false))
@@ -227,11 +230,12 @@ impl World {
         } else if self.rng.ppm(self.faults.effect_refused) && is_task {
             (false, failed(true))
         } else {
-            (true, Some(Ok(())))
+            (true, Ok(()))
         };
         let effect = Effect {
             lane,
             tag,
+            partition,
             record,
             lands,
             told,
@@ -240,16 +244,19 @@ impl World {
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) -> Result<(), Violation> {
-        if let (Some(outcome), Some(slot)) = (effect.told, self.lanes.get(&effect.lane)) {
+        let refused = matches!(&effect.told, Err(error) if error.permanent);
+        if self.lanes.contains_key(&effect.lane) {
             let event = PortEvent::Sent {
-                partition: slot.partition,
+                partition: effect.partition,
                 tag: effect.tag,
-                outcome,
+                outcome: effect.told,
             };
             self.back(Span::millis(1), effect.lane, event);
         }
         if !effect.lands {
-            self.check.refused(&effect.record);
+            if refused {
+                self.check.refused(&effect.record);
+            }
             return Ok(());
         }
         let Some(record) = self.produce(&effect.record) else {
@@ -258,7 +265,7 @@ impl World {
                 format!("an effect for {} that is not there", effect.record.topic),
             ));
         };
-        self.check.landed(&record)?;
+        self.check.landed(effect.partition, &record);
         if Topics::is_tasks(&record.topic) {
             self.give_to_worker(&record);
         }

@@ -1,22 +1,23 @@
-//! Clients: they start sagas.
+//! Clients: they start, repeat, cancel, terminate and ask; and strangers, whose records mean nothing.
 
-use sagaline_core::{IdConflict, IdReuse, WorkflowId};
-use sagaline_journal::wire::{ce_type, header, partition_of};
+mod garbage;
+mod start;
+mod stop;
 
-use crate::{
-    Violation,
-    event::Event,
-    inputs::{Asks, Input, StartAsked, StopAsked, draft, identify},
-    plan::Plan,
-    programs::SAGA,
-    time::Span,
-    world::World,
+use sagaline_core::{WorkflowId, event::RejectReason};
+use sagaline_journal::{
+    NewRecord,
+    wire::{header, partition_of},
 };
+
+use crate::{event::Event, inputs::Input, time::Span, world::World};
 
 /// What clients remember.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     pub(crate) started: u32,
+    /// Numbers identities and correlations.
+    made: u64,
 }
 
 /// Something that a client does.
@@ -24,6 +25,15 @@ pub(crate) struct Clients {
 pub(crate) enum Act {
     /// Starts a saga.
     Start(u32),
+    /// Starts another one under an id that may be in use.
+    StartAgain(String),
+    /// Sends a record once more, as it was.
+    Repeat(Box<(NewRecord, Input)>),
+    Cancel(String),
+    Terminate(String),
+    Describe(String),
+    /// A record that is to be refused.
+    Garbage,
 }
 
 impl World {
@@ -33,59 +43,75 @@ impl World {
         for saga in 0..self.settings.sagas {
             let at = Span(self.rng.below(active.0));
             self.push(at, Event::Client(Act::Start(saga)));
+            if self.rng.ppm(self.faults.clients.garbage) {
+                let at = Span(self.rng.below(active.0));
+                self.push(at, Event::Client(Act::Garbage));
+            }
         }
     }
 
-    pub(crate) fn client(&mut self, act: Act) -> Result<(), Violation> {
+    pub(crate) fn client(&mut self, act: Act) {
         match act {
             Act::Start(saga) => self.start_saga(saga),
+            Act::StartAgain(id) => self.start_again(&id),
+            Act::Repeat(sent) => {
+                let (mut record, input) = *sent;
+                self.inputs.add(&mut record, input);
+                self.produce(&record);
+            }
+            Act::Cancel(id) => self.cancel(&id),
+            Act::Terminate(id) => self.terminate(&id),
+            Act::Describe(id) => self.describe(&id),
+            Act::Garbage => self.garbage(),
         }
-        Ok(())
     }
 
-    /// Ends the open run of a workflow, whatever it waits for.
-    pub(crate) fn terminate(&mut self, workflow_id: &WorkflowId) {
-        let id = workflow_id.as_str();
-        let partition = partition_of(id.as_bytes(), self.partitions);
-        let mut record = draft(
-            &self.topics.inbox,
-            partition,
-            id,
-            ce_type::WORKFLOW_TERMINATE,
-        );
-        let input = Input {
-            workflow_id: Some(workflow_id.clone()),
-            identity: None,
-            asks: Asks::Terminate(StopAsked {
-                run_id: None,
-                compensate: false,
-                wants_reply: false,
-            }),
-        };
+    /// Sends a client's record, perhaps to a wrong partition, perhaps more than once.
+    fn submit(&mut self, mut record: NewRecord, input: Input) {
+        if self.rng.ppm(self.faults.clients.misrouted) {
+            record.partition = (record.partition + 1) % self.partitions;
+        }
+        if input.identity.is_some() && self.rng.ppm(self.faults.clients.repeated) {
+            for _ in 0..self.rng.between(1, 2) {
+                let after = Span::millis(self.rng.below(12_000));
+                let sent = Box::new((record.clone(), input.clone()));
+                self.push(after, Event::Client(Act::Repeat(sent)));
+            }
+        }
         self.inputs.add(&mut record, input);
         self.produce(&record);
     }
 
-    fn start_saga(&mut self, saga: u32) {
-        let plan = Plan::draw(&mut self.rng, self.faults.mischief);
-        let id = format!("w-{saga}");
-        let partition = partition_of(id.as_bytes(), self.partitions);
-        let mut record = draft(&self.topics.inbox, partition, &id, ce_type::WORKFLOW_START);
-        record.value = serde_json::to_vec(&plan).ok();
-        record.push_header(header::WORKFLOW, SAGA);
-        identify(&mut record, "client", &id);
-        let input = Input {
-            workflow_id: WorkflowId::new(&id).ok(),
-            identity: Some(("client".into(), id)),
-            asks: Asks::Start(StartAsked {
-                id_conflict: IdConflict::UseExisting,
-                id_reuse: IdReuse::RejectDuplicate,
-                wants_reply: false,
-                may_be_unknown: false,
-            }),
-        };
-        self.inputs.add(&mut record, input);
-        self.produce(&record);
-        self.clients.started += 1;
+    /// Asks for an answer, now and then. Says whether it did.
+    fn ask_for_reply(&mut self, record: &mut NewRecord) -> bool {
+        let asks = self.rng.percent(40);
+        if asks {
+            self.push_reply_headers(record);
+        }
+        asks
+    }
+
+    fn push_reply_headers(&mut self, record: &mut NewRecord) {
+        let number = self.number();
+        record.push_header(header::REPLY_TOPIC, self.topics.replies.as_bytes());
+        record.push_header(header::CORRELATION, format!("c-{number}"));
+    }
+
+    fn number(&mut self) -> u64 {
+        self.clients.made += 1;
+        self.clients.made
+    }
+
+    fn home(&self, id: &str) -> i32 {
+        partition_of(id.as_bytes(), self.partitions)
+    }
+}
+
+/// An input that is to be refused.
+fn bad(id: Option<&str>, reason: RejectReason) -> Input {
+    Input {
+        workflow_id: id.and_then(|id| WorkflowId::new(id).ok()),
+        identity: None,
+        asks: crate::inputs::Asks::Bad(reason),
     }
 }

@@ -81,11 +81,13 @@ pub(crate) struct Landing {
 pub(crate) struct Effect {
     pub(crate) lane: LaneKey,
     pub(crate) tag: Tag,
+    /// The lane's.
+    pub(crate) partition: i32,
     pub(crate) record: NewRecord,
     /// The broker takes it.
     pub(crate) lands: bool,
-    /// What the lane is told, if anything.
-    pub(crate) told: Option<Result<(), SendError>>,
+    /// What the lane is told.
+    pub(crate) told: Result<(), SendError>,
 }
 
 /// A read on its way.

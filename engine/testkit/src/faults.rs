@@ -1,6 +1,9 @@
 //! What goes wrong in a run, and how often. Drawn from the seed: each kind is absent in some runs, so that no fault hides
 //! another.
 
+use sagaline_core::Millis;
+use sagaline_runtime::lane::CLOCK_SKEW_MAX;
+
 use crate::{plan::Mischief, rng::Rng, time::Span};
 
 /// How often things go wrong; in a million where nothing else is said.
@@ -132,6 +135,19 @@ impl Faults {
         };
         faults.draw_times(rng);
         faults
+    }
+
+    /// How far a clock may be off while a lane trusts it.
+    pub(crate) fn skew_max(&self) -> Millis {
+        match (self.skew_ms_max, self.skew_large) {
+            (0, 0) => Millis(0),
+            _ => CLOCK_SKEW_MAX,
+        }
+    }
+
+    /// Whether processes die or fall silent, also while they have an innocent run in hand.
+    pub(crate) fn kill_engines(&self) -> bool {
+        self.crash_every != Span(0) || self.mischief.kill > 0 || self.mischief.hang > 0
     }
 
     fn draw_times(&mut self, rng: &mut Rng) {

@@ -8,11 +8,18 @@ use crate::{
     world::World,
 };
 
+/// A process in one of its lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) node: usize,
+    pub(crate) starts: u32,
+}
+
 /// The coordinator's view.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    /// By partition.
-    pub(crate) holders: Vec<Option<usize>>,
+    /// By partition: the process, and which of its lives. A process that started anew is another member.
+    pub(crate) holders: Vec<Option<Member>>,
 }
 
 impl Group {
@@ -22,26 +29,26 @@ impl Group {
         }
     }
 
-    pub(crate) fn holds(&self, node: usize, partition: i32) -> bool {
+    pub(crate) fn holds(&self, member: Member, partition: i32) -> bool {
         usize::try_from(partition)
             .ok()
             .and_then(|at| self.holders.get(at))
-            .is_some_and(|holder| *holder == Some(node))
+            .is_some_and(|holder| *holder == Some(member))
     }
 }
 
 impl World {
     /// Gives the partitions to the members that live; now and then some change hands without need.
     pub(crate) fn rebalance(&mut self) {
-        let living: Vec<usize> = (0..self.nodes.len())
+        let living: Vec<Member> = (0..self.nodes.len())
             .filter(|node| self.nodes[*node].alive)
+            .map(|node| self.member(node))
             .collect();
         let shuffles = !self.healed && self.rng.percent(40);
         for partition in 0..self.group.holders.len() {
             let old = self.group.holders[partition];
-            let stays = old.is_some_and(|node| self.nodes[node].alive)
-                && !(shuffles && self.rng.percent(50));
-            if stays {
+            let lives = old.is_some_and(|member| living.contains(&member));
+            if lives && !(shuffles && self.rng.percent(50)) {
                 continue;
             }
             let new = if living.is_empty() {
@@ -58,11 +65,17 @@ impl World {
         }
     }
 
-    fn tell(&mut self, old: Option<usize>, new: Option<usize>, partition: i32) {
+    /// A process in the life that it has now.
+    pub(crate) fn member(&self, node: usize) -> Member {
+        let starts = self.nodes[node].starts;
+        Member { node, starts }
+    }
+
+    fn tell(&mut self, old: Option<Member>, new: Option<Member>, partition: i32) {
         if old == new {
             return;
         }
-        if let Some(node) = old {
+        if let Some(Member { node, .. }) = old {
             let deaf = self.rng.ppm(self.faults.deaf);
             let after = if deaf {
                 Span::millis(self.rng.between(2_000, 20_000))
@@ -72,7 +85,7 @@ impl World {
             let what = NodeEvent::Revoked(partition);
             self.push(after, Event::Node { node, what });
         }
-        if let Some(node) = new {
+        if let Some(Member { node, .. }) = new {
             let after = self.rng.delay(Span::millis(200));
             let what = NodeEvent::Assigned(partition);
             self.push(after, Event::Node { node, what });
@@ -85,7 +98,7 @@ impl World {
             return;
         };
         let (node, partition, abandoned) = (slot.node, slot.partition, slot.abandoned);
-        let holds = self.group.holds(node, partition) && !abandoned;
+        let holds = self.group.holds(self.member(node), partition) && !abandoned;
         let held = if holds {
             !self.rng.ppm(self.faults.lease_denied)
         } else {

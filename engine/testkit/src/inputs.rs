@@ -46,7 +46,6 @@ pub(crate) struct StartAsked {
 
 #[derive(Clone, Debug)]
 pub(crate) struct StopAsked {
-    pub(crate) run_id: Option<RunId>,
     pub(crate) compensate: bool,
     pub(crate) wants_reply: bool,
 }

@@ -212,7 +212,7 @@ impl World {
     }
 
     fn assigned(&mut self, node: usize, partition: i32) {
-        if !self.nodes[node].alive || !self.group.holds(node, partition) {
+        if !self.nodes[node].alive || !self.group.holds(self.member(node), partition) {
             return;
         }
         self.nodes[node].owned.insert(partition);
@@ -254,7 +254,9 @@ impl World {
     }
 
     fn revoked(&mut self, node: usize, partition: i32) -> Result<(), Violation> {
-        if self.group.holds(node, partition) || !self.nodes[node].owned.remove(&partition) {
+        if self.group.holds(self.member(node), partition)
+            || !self.nodes[node].owned.remove(&partition)
+        {
             return Ok(());
         }
         for key in self.lanes_of(node) {

@@ -32,7 +32,7 @@ const QUIET_AFTER_MAX: Span = Span::secs(1_800);
 const SWEEP_EVERY: Span = Span::secs(60);
 
 /// How often it is looked whether everything is done.
-const LOOK_EVERY: u64 = 500;
+const LOOK_EVERY: Span = Span::secs(1);
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl World {
             healed: false,
             partitions,
             log: world::log(&topics, partitions),
-            check: Check::new(&topics, partitions),
+            check: Check::new(&topics, partitions, settings.closed_retention()),
             topics,
             queue_topics: std::sync::Arc::default(),
             nodes: (0..nodes).map(|_| Node::new()).collect(),
@@ -125,11 +125,14 @@ impl World {
     }
 
     fn run(&mut self) -> Result<Report, Violation> {
+        self.check.outside.skew = self.faults.skew_max();
+        self.check.outside.engines_die = self.faults.kill_engines();
         self.start_nodes();
         self.schedule_clients();
         let active = self.settings.active_for();
         self.push(active, Event::Heal);
         let mut deadline = None;
+        let mut look_at = self.now;
         while self.steps < STEPS_MAX {
             if !self.step()? {
                 break;
@@ -138,8 +141,11 @@ impl World {
                 continue;
             }
             let deadline = *deadline.get_or_insert(self.now + QUIET_AFTER_MAX);
-            if self.steps.is_multiple_of(LOOK_EVERY) && self.is_quiet() {
-                return self.finish();
+            if self.now >= look_at {
+                look_at = self.now + LOOK_EVERY;
+                if self.is_quiet() {
+                    return self.finish();
+                }
             }
             if self.now > deadline {
                 break;
@@ -169,7 +175,7 @@ impl World {
     /// A person ends what waits for one.
     pub(crate) fn sweep(&mut self) {
         for workflow_id in self.check.parked() {
-            self.terminate(&workflow_id);
+            self.end_for_good(&workflow_id);
         }
         self.push(SWEEP_EVERY, Event::Sweep);
     }

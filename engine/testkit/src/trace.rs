@@ -2,7 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use sagaline_journal::Record;
+use sagaline_journal::{Record, wire::header};
+use sagaline_schemas::{decode_claim, decode_transition};
 
 use crate::{event::Event, time::Moment};
 
@@ -38,6 +39,9 @@ impl Trace {
 
     /// A record is in the log.
     pub(crate) fn record(&mut self, record: &Record) {
+        if self.verbose {
+            self.say(&appended(record));
+        }
         (&record.topic, record.partition, record.offset).hash(&mut self.hasher);
         (record.key(), record.value()).hash(&mut self.hasher);
         for header in record.headers() {
@@ -65,6 +69,36 @@ impl Trace {
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 fn seconds(now: Moment) -> f64 {
     now.0 as f64 / 1e6
+}
+
+/// A record for people: of the journal its events, of all others their headers.
+fn appended(record: &Record) -> String {
+    let place = format!(
+        "    + {}/{}@{}",
+        record.topic, record.partition, record.offset
+    );
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if record.header(header::KIND).is_none() {
+        let headers: Vec<String> = record
+            .headers()
+            .map(|(name, value)| format!("{}={}", text(name), text(value.unwrap_or_default())))
+            .collect();
+        return format!("{place} {:?} {}", record.key().map(text), headers.join(" "));
+    }
+    let batch = record.header(header::BATCH).map(text).unwrap_or_default();
+    if let Ok(transition) = decode_transition(record.value().unwrap_or_default()) {
+        return format!(
+            "{place} {batch} {:?} {:?} from {} {:?} by {}@{}",
+            transition.workflow_id,
+            transition.run_id,
+            transition.first_seq,
+            transition.events,
+            transition.cause.topic,
+            transition.cause.offset
+        );
+    }
+    let claim = decode_claim(record.value().unwrap_or_default());
+    format!("{place} {batch} {claim:?}")
 }
 
 fn told(event: &Event) -> String {

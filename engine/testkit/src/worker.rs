@@ -1,18 +1,11 @@
-//! Workers: they take tasks, mostly do them, and answer as Kafka clients do: at least once, late, or never.
+//! Workers: they take tasks, mostly do them, and answer as Kafka clients do: at least once, late, wrongly, or never.
 
-use sagaline_core::{RunId, WorkflowId};
-use sagaline_journal::{
-    Record,
-    wire::{ce_type, header},
-};
+mod answer;
 
-use crate::{
-    Violation,
-    event::Event,
-    inputs::{Asks, Input, Reported, What, draft, identify},
-    time::Span,
-    world::World,
-};
+use sagaline_core::RunId;
+use sagaline_journal::{Record, wire::header};
+
+use crate::{event::Event, faults::WorkerFaults, inputs::What, time::Span, world::World};
 
 /// What workers remember.
 #[derive(Debug, Default)]
@@ -37,63 +30,110 @@ pub(crate) enum Job {
     /// Reads a task.
     Take(Task),
     /// Answers.
-    Answer(Task, What),
+    Answer(Task, What, How),
+}
+
+/// How an answer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// As PROTOCOL §4 says.
+    Well,
+    /// With a token that was changed.
+    Forged,
+    WithoutToken,
+    /// To a partition that is not the run's.
+    Misrouted,
+    /// To the inbox.
+    ToInbox,
 }
 
 impl World {
-    /// A task has reached its queue: some worker will read it.
+    /// A task has reached its queue: some worker will read it, perhaps twice.
     pub(crate) fn give_to_worker(&mut self, record: &Record) {
-        if let Some(task) = task(record) {
-            let after = self.rng.delay(Span::millis(3));
-            self.push(after, Event::Work(Job::Take(task)));
+        let Some(task) = task(record) else { return };
+        if self.rng.ppm(self.faults.workers.redelivered) {
+            let after = Span::millis(self.rng.between(10, 20_000));
+            self.push(after, Event::Work(Job::Take(task.clone())));
         }
+        let after = self.rng.delay(Span::millis(3));
+        self.push(after, Event::Work(Job::Take(task)));
     }
 
-    pub(crate) fn work(&mut self, job: Job) -> Result<(), Violation> {
+    pub(crate) fn work(&mut self, job: Job) {
         match job {
-            Job::Take(task) => {
-                self.workers.answers += 1;
-                let what = What::Completed(format!("\"{}\"", self.workers.answers).into_bytes());
-                let after = self.rng.delay(Span::millis(20));
-                self.push(after, Event::Work(Job::Answer(task, what)));
-            }
-            Job::Answer(task, what) => self.answer(task, what),
+            Job::Take(task) => self.take(&task),
+            Job::Answer(task, what, how) => self.answer(task, what, how),
         }
-        Ok(())
     }
 
-    fn answer(&mut self, task: Task, what: What) {
-        self.workers.answers += 1;
-        let id = self.workers.answers.to_string();
-        let ce_type = match &what {
-            What::Started => ce_type::ACTIVITY_STARTED,
-            What::Completed(_) => ce_type::ACTIVITY_COMPLETED,
-            What::Failed { .. } => ce_type::ACTIVITY_FAILED,
-            What::Canceled => ce_type::ACTIVITY_CANCELED,
-        };
-        let mut record = draft(
-            &self.topics.results,
-            task.partition,
-            &task.workflow_id,
-            ce_type,
-        );
-        record.push_header(header::TOKEN, task.token);
-        identify(&mut record, "worker", &id);
-        if let What::Completed(result) = &what {
-            record.value = Some(result.clone());
+    fn take(&mut self, task: &Task) {
+        let faults = self.faults.workers;
+        if self.rng.ppm(faults.silent) {
+            return;
         }
-        let input = Input {
-            workflow_id: WorkflowId::new(&task.workflow_id).ok(),
-            identity: Some(("worker".into(), id)),
-            asks: Asks::Report(Reported {
-                run_id: task.run_id,
-                activity_id: task.activity_id,
-                attempt: task.attempt,
-                what,
-            }),
+        let mut after = self.rng.delay(Span::millis(20));
+        if self.rng.percent(15) {
+            let job = Job::Answer(task.clone(), What::Started, How::Well);
+            self.push(Span(after.0 / 2), Event::Work(job));
+        }
+        if self.rng.ppm(faults.late) {
+            after = after + Span::millis(self.rng.between(900, 15_000));
+        }
+        let how = self.draw_how(faults);
+        let times = if self.rng.ppm(faults.twice) { 2 } else { 1 };
+        for _ in 0..times {
+            let what = self.draw_what(faults);
+            self.push(after, Event::Work(Job::Answer(task.clone(), what, how)));
+            after = after + self.rng.delay(Span::millis(50));
+        }
+        // Whoever answered wrongly mends it some day.
+        if how != How::Well && self.rng.percent(70) {
+            let what = self.draw_what(faults);
+            let after = after + Span::millis(self.rng.below(2_000));
+            self.push(
+                after,
+                Event::Work(Job::Answer(task.clone(), what, How::Well)),
+            );
+        }
+    }
+
+    fn draw_how(&mut self, faults: WorkerFaults) -> How {
+        if self.rng.ppm(faults.forged) {
+            *self
+                .rng
+                .pick(&[How::Forged, How::WithoutToken, How::ToInbox])
+        } else if self.rng.ppm(faults.misrouted) {
+            How::Misrouted
+        } else {
+            How::Well
+        }
+    }
+
+    fn draw_what(&mut self, faults: WorkerFaults) -> What {
+        self.workers.answers += 1;
+        let failed = |error_type: &str, non_retryable| What::Failed {
+            error_type: error_type.into(),
+            non_retryable,
         };
-        self.inputs.add(&mut record, input);
-        self.produce(&record);
+        if self.rng.ppm(faults.fails) {
+            return failed("Flaky", false);
+        }
+        if self.rng.ppm(faults.fails_for_good) {
+            return failed("Broken", true);
+        }
+        if self.rng.ppm(faults.unknown_activity) {
+            return failed(sagaline_core::error_type::UNKNOWN_ACTIVITY, false);
+        }
+        if self.rng.ppm(faults.fails / 10) {
+            return What::Canceled;
+        }
+        let mut result = format!("\"{}", self.workers.answers).into_bytes();
+        if self.rng.ppm(self.faults.mischief.large) {
+            let bytes = self.rng.between(300_000, 1_000_000);
+            result.resize(usize::try_from(bytes).unwrap_or_default(), b'r');
+        }
+        result.push(b'"');
+        What::Completed(result)
     }
 }
 

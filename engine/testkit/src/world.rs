@@ -115,8 +115,14 @@ impl World {
                 self.topic_ready(topic);
                 Ok(())
             }
-            Event::Work(job) => self.work(job),
-            Event::Client(act) => self.client(act),
+            Event::Work(job) => {
+                self.work(job);
+                Ok(())
+            }
+            Event::Client(act) => {
+                self.client(act);
+                Ok(())
+            }
             Event::Node { node, what } => self.node(node, what),
             Event::Rebalance => {
                 self.rebalance();
@@ -190,8 +196,8 @@ impl World {
     }
 
     fn asked(&mut self, lane: LaneKey, request: Request) -> Result<(), Violation> {
-        if self.lanes.contains_key(&lane) {
-            self.check.asked(&request)?;
+        if let Some(slot) = self.lanes.get(&lane) {
+            self.check.asked(slot.partition, &request)?;
             self.request(lane, request);
         }
         Ok(())
@@ -223,6 +229,7 @@ impl World {
     pub(crate) fn produce(&mut self, record: &NewRecord) -> Option<Record> {
         let appended = self.log.append(record, self.now.appended_at())?.clone();
         self.trace.record(&appended);
+        self.check.produced(&appended, &self.inputs);
         self.wake_readers(&appended);
         Some(appended)
     }

@@ -1,35 +1,59 @@
-//! Runs as the journal tells them.
+//! The runs of one partition and the ids that they are open under: I1, I7, I19.
 
 use std::collections::BTreeMap;
 
-use sagaline_core::{Event, RunId, Transition, WorkflowId, event::IncidentKind};
+use sagaline_core::{Event, IdReuse, Millis, Outcome, RunId, Timestamp, Transition, WorkflowId};
 use sagaline_journal::wire::partition_of;
 
-use crate::Violation;
+use super::{
+    outside::Outside,
+    run::{Identity, Place, Run},
+};
+use crate::{
+    Violation,
+    inputs::{Asks, Input, StartAsked},
+};
 
 /// The runs of one partition.
 #[derive(Debug)]
 pub(super) struct Runs {
     partition: i32,
     partitions: i32,
+    retention: Millis,
     runs: BTreeMap<RunId, Run>,
+    ids: BTreeMap<WorkflowId, Id>,
+    /// What each id was in the course of the batch that is being taken, from before it on.
+    visited: BTreeMap<WorkflowId, Vec<IdState>>,
+    /// Time of the batch before.
+    before: Timestamp,
 }
 
+/// A workflow id.
 #[derive(Debug, Default)]
-struct Run {
-    workflow_id: Option<WorkflowId>,
-    seq: u64,
-    closed: bool,
-    /// Open incidents, by the position of their first event.
-    incidents: BTreeMap<u64, IncidentKind>,
+struct Id {
+    open: Option<RunId>,
+    last: Option<RunId>,
+    starts: Vec<Identity>,
+}
+
+/// What an id is at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IdState {
+    Unknown,
+    Open(RunId),
+    Closed(Outcome),
 }
 
 impl Runs {
-    pub(super) fn new(partition: i32, partitions: i32) -> Self {
+    pub(super) fn new(partition: i32, partitions: i32, retention: Millis) -> Self {
         Self {
             partition,
             partitions,
+            retention,
             runs: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            visited: BTreeMap::new(),
+            before: Timestamp::default(),
         }
     }
 
@@ -37,34 +61,12 @@ impl Runs {
         self.runs.len() as u64
     }
 
-    pub(super) fn transition(&mut self, transition: &Transition) -> Result<(), Violation> {
-        let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
-            return Ok(());
-        };
-        if partition_of(workflow_id.as_str().as_bytes(), self.partitions) != self.partition {
-            return Err(Violation::new(
-                "I19",
-                format!("{workflow_id} is journaled in partition {}", self.partition),
-            ));
-        }
-        let run = self.runs.entry(run_id).or_default();
-        run.workflow_id = Some(workflow_id.clone());
-        for (seq, event) in (transition.first_seq..).zip(&transition.events) {
-            let is_start = matches!(event, Event::WorkflowStarted(_));
-            if seq != run.seq + 1 || is_start != (seq == 1) || run.closed {
-                let what = format!(
-                    "run {run_id}: {} is event {seq} after {}, closed {}",
-                    event.name(),
-                    run.seq,
-                    run.closed
-                );
-                return Err(Violation::new("I1", what));
-            }
-            run.seq = seq;
-            run.closed = is_terminal(event);
-            run.apply(seq, event);
-        }
-        Ok(())
+    pub(super) fn run(&self, run_id: RunId) -> Option<&Run> {
+        self.runs.get(&run_id)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Run> {
+        self.runs.values()
     }
 
     /// Open runs that wait for a person.
@@ -72,48 +74,197 @@ impl Runs {
         let parked = self
             .runs
             .values()
-            .filter(|run| !run.closed && !run.incidents.is_empty());
-        parked.filter_map(|run| run.workflow_id.as_ref())
+            .filter(|run| run.closed.is_none() && run.incidents.are_open());
+        parked.map(|run| &run.workflow_id)
+    }
+
+    /// A batch begins, after one of that time.
+    pub(super) fn begin_batch(&mut self, before: Timestamp) {
+        self.before = before;
+        self.visited.clear();
+    }
+
+    /// Takes a transition of a run; says which one.
+    pub(super) fn transition(
+        &mut self,
+        transition: &Transition,
+        by: Option<&Input>,
+        outside: &Outside,
+    ) -> Result<(), Violation> {
+        let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
+            return Ok(());
+        };
+        if partition_of(workflow_id.as_str().as_bytes(), self.partitions) != self.partition {
+            let what = format!("{workflow_id} is journaled in partition {}", self.partition);
+            return Err(Violation::new("I19", what));
+        }
+        let identity = (
+            transition.cause.source.to_string(),
+            transition.cause.id.to_string(),
+        );
+        let before = self.state(workflow_id);
+        self.visited
+            .entry(workflow_id.clone())
+            .or_insert_with(|| vec![before]);
+        if let Some(Event::WorkflowStarted(started)) = transition.events.first() {
+            self.check_start(workflow_id, &identity, by)?;
+            self.runs
+                .insert(run_id, Run::start(workflow_id, run_id, started));
+            let id = self.ids.entry(workflow_id.clone()).or_default();
+            (id.open, id.last) = (Some(run_id), Some(run_id));
+            id.starts.push(identity.clone());
+        }
+        let run = self.runs.get_mut(&run_id);
+        let Some(run) = run.filter(|run| run.workflow_id == *workflow_id) else {
+            return Err(Violation::new(
+                "I1",
+                format!("run {run_id} of {workflow_id} has no first event"),
+            ));
+        };
+        check_identity(run, transition, by, &identity)?;
+        for (seq, event) in (transition.first_seq..).zip(&transition.events) {
+            let place = Place {
+                seq,
+                at: transition.at,
+                by,
+                outside,
+            };
+            run.event(place, event)?;
+        }
+        if run.closed.is_some() {
+            self.ids.entry(workflow_id.clone()).or_default().open = None;
+        }
+        let after = self.state(workflow_id);
+        self.visited
+            .entry(workflow_id.clone())
+            .or_default()
+            .push(after);
+        Ok(())
+    }
+
+    /// I7: one open run of an id, and a start once within its window.
+    fn check_start(
+        &mut self,
+        workflow_id: &WorkflowId,
+        identity: &Identity,
+        by: Option<&Input>,
+    ) -> Result<(), Violation> {
+        let broken = |what: String| {
+            Err(Violation::new(
+                "I7",
+                format!("{workflow_id} is started by {identity:?}: {what}"),
+            ))
+        };
+        let state = self.state(workflow_id);
+        let Some(Input {
+            asks: Asks::Start(asked),
+            ..
+        }) = by
+        else {
+            return broken(format!("nobody asked for it: {by:?}"));
+        };
+        let id = self.ids.entry(workflow_id.clone()).or_default();
+        match state {
+            IdState::Open(run_id) => broken(format!("run {run_id} is open")),
+            IdState::Unknown => {
+                id.starts.clear();
+                Ok(())
+            }
+            IdState::Closed(_) if id.starts.contains(identity) => {
+                broken("it was started by the same before".into())
+            }
+            IdState::Closed(outcome) if !may_reuse(asked, outcome) => {
+                // Taken from the open run by terminate-existing, it need not be reusable.
+                let taken = self.visited.get(workflow_id).is_some_and(|visited| {
+                    visited
+                        .iter()
+                        .rev()
+                        .skip(1)
+                        .any(|state| matches!(state, IdState::Open(_)))
+                });
+                let takes = asked.id_conflict == sagaline_core::IdConflict::TerminateExisting;
+                if taken && takes {
+                    Ok(())
+                } else {
+                    broken(format!("the last run is {outcome:?}"))
+                }
+            }
+            IdState::Closed(_) => Ok(()),
+        }
+    }
+
+    /// What an id is now.
+    fn state(&self, workflow_id: &WorkflowId) -> IdState {
+        let Some(id) = self.ids.get(workflow_id) else {
+            return IdState::Unknown;
+        };
+        if let Some(open) = id.open {
+            return IdState::Open(open);
+        }
+        let closed = id.last.and_then(|last| self.runs.get(&last)?.closed);
+        match closed {
+            Some((outcome, at)) if at.plus(self.retention) > self.before => {
+                IdState::Closed(outcome)
+            }
+            _ => IdState::Unknown,
+        }
+    }
+
+    /// What an id was in the course of this batch.
+    pub(super) fn visited(&self, workflow_id: &WorkflowId) -> Vec<IdState> {
+        let visited = self.visited.get(workflow_id).cloned();
+        visited.unwrap_or_else(|| vec![self.state(workflow_id)])
+    }
+
+    /// Whether an id was started by this input, as far as it is remembered.
+    pub(super) fn was_started_by(&self, workflow_id: &WorkflowId, identity: &Identity) -> bool {
+        self.ids
+            .get(workflow_id)
+            .is_some_and(|id| id.starts.contains(identity))
     }
 
     pub(super) fn finish(&self) -> Result<(), Violation> {
-        let open: Vec<&RunId> = self
-            .runs
-            .iter()
-            .filter(|(_, run)| !run.closed)
-            .map(|(id, _)| id)
-            .collect();
-        if open.is_empty() {
-            return Ok(());
-        }
-        Err(Violation::new(
-            "I17",
-            format!("runs that never end: {open:?}"),
-        ))
-    }
-}
-
-impl Run {
-    fn apply(&mut self, seq: u64, event: &Event) {
-        match event {
-            Event::IncidentRaised(raised) => {
-                self.incidents.insert(seq, raised.kind);
+        match self.runs.values().find(|run| run.closed.is_none()) {
+            None => Ok(()),
+            Some(run) => {
+                let kinds: Vec<_> = run.incidents.kinds().collect();
+                Err(run.violates("I17", format!("never ends; incidents {kinds:?}")))
             }
-            Event::IncidentResolved(resolved) => {
-                self.incidents.remove(&resolved.incident_seq);
-            }
-            _ => {}
         }
     }
 }
 
-/// Whether nothing may follow.
-pub(super) const fn is_terminal(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::WorkflowCompleted(_)
-            | Event::WorkflowFailed(_)
-            | Event::WorkflowCanceled(_)
-            | Event::WorkflowTerminated(_)
-    )
+pub(super) fn may_reuse(asked: &StartAsked, outcome: Outcome) -> bool {
+    match asked.id_reuse {
+        IdReuse::RejectDuplicate => false,
+        IdReuse::AllowDuplicate => true,
+        IdReuse::AllowDuplicateFailedOnly => outcome != Outcome::Completed,
+    }
+}
+
+/// I7: an input changes a run once, however often it comes. Workers' answers are told by their attempt instead.
+fn check_identity(
+    run: &mut Run,
+    transition: &Transition,
+    by: Option<&Input>,
+    identity: &Identity,
+) -> Result<(), Violation> {
+    let asks = by.map(|input| &input.asks);
+    let counts = matches!(
+        asks,
+        Some(Asks::Start(_) | Asks::Cancel(_) | Asks::Terminate(_))
+    );
+    let only_answers = transition
+        .events
+        .iter()
+        .all(|event| matches!(event, Event::ReplyRequested(_)));
+    let continues = transition.first_seq > 1 && run.last_cause == Some(transition.cause.offset);
+    run.last_cause = Some(transition.cause.offset);
+    if !counts || only_answers || continues || run.seen.insert(identity.clone()) {
+        return Ok(());
+    }
+    Err(run.violates(
+        "I7",
+        format!("{identity:?} changes it again: {:?}", transition.events),
+    ))
 }

@@ -1,0 +1,223 @@
+//! I8, I9: nothing leaves without its event, and nothing that an event asks for is left out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use sagaline_core::{Event, Transition};
+use sagaline_journal::{
+    NewRecord, Record,
+    wire::{header, outcome},
+};
+
+use super::{
+    outside::{AttemptKey, attempt_of},
+    runs::Runs,
+};
+use crate::{
+    Violation,
+    inputs::MARK,
+    log::{Log, Topics},
+};
+
+/// What leaves, however often.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Effect {
+    Task(AttemptKey),
+    /// By correlation and outcome.
+    Reply(String, String),
+    /// By the record's mark.
+    Forward(String),
+}
+
+/// The effects of one partition.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// Asked for by events of valid batches.
+    due: BTreeSet<Effect>,
+    landed: BTreeSet<Effect>,
+    by_batch: VecDeque<(u64, Vec<Effect>)>,
+    /// Where the questions for a description lie, by correlation.
+    described: BTreeMap<String, i64>,
+}
+
+impl Effects {
+    /// A question for a description is in the inbox.
+    pub(super) fn described(&mut self, record: &Record) {
+        if let Some(correlation) = text(record.header(header::CORRELATION)) {
+            self.described.entry(correlation).or_insert(record.offset);
+        }
+    }
+
+    /// A valid batch: what it asks for, and what it says was done.
+    pub(super) fn batch(
+        &mut self,
+        (batch_no, done): (u64, u64),
+        transitions: &[Transition],
+        runs: &Runs,
+        log: &Log,
+    ) -> Result<(), Violation> {
+        let mut effects = Vec::new();
+        for transition in transitions {
+            for event in &transition.events {
+                effects.extend(asked_for(transition, event, runs, log));
+            }
+        }
+        self.due.extend(effects.iter().cloned());
+        self.by_batch.push_back((batch_no, effects));
+        while self
+            .by_batch
+            .front()
+            .is_some_and(|(batch_no, _)| *batch_no <= done)
+        {
+            for effect in self
+                .by_batch
+                .pop_front()
+                .map(|(_, effects)| effects)
+                .unwrap_or_default()
+            {
+                if !self.is_done(&effect, runs) {
+                    let what =
+                        format!("the footer of batch {batch_no} says that {effect:?} was done");
+                    return Err(Violation::new("I8", what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_done(&self, effect: &Effect, runs: &Runs) -> bool {
+        let wanted = match effect {
+            Effect::Task((run_id, activity_id, attempt)) => {
+                let run = runs.run(*run_id);
+                run.is_some_and(|run| run.wants(*activity_id, *attempt))
+            }
+            Effect::Reply(..) | Effect::Forward(_) => true,
+        };
+        self.landed.contains(effect) || !wanted
+    }
+
+    /// A lane sends a record; its inbox was durably read up to `position`.
+    pub(super) fn asked(
+        &self,
+        record: &NewRecord,
+        position: i64,
+        runs: &Runs,
+    ) -> Result<(), Violation> {
+        let header_of = |name: &str| {
+            let found = record.headers.iter().rev().find(|(have, _)| have == name);
+            found.map(|(_, value)| value.as_slice())
+        };
+        let broken = |what: String| {
+            Err(Violation::new(
+                "I8",
+                format!("{} gets {what}", record.topic),
+            ))
+        };
+        let Some(effect) = effect_of(&record.topic, header_of) else {
+            let correlation = text(header_of(header::CORRELATION)).unwrap_or_default();
+            return match self.described.get(&correlation) {
+                Some(offset) if *offset < position => Ok(()),
+                other => broken(format!(
+                    "an answer to {correlation}, asked at {other:?}, read up to {position}"
+                )),
+            };
+        };
+        if !self.due.contains(&effect) {
+            return broken(format!("{effect:?}, which no valid event asks for"));
+        }
+        if let Effect::Task((run_id, activity_id, _)) = effect {
+            let task = runs.run(run_id).and_then(|run| run.task(activity_id));
+            let fits = task.is_some_and(|(queue, input)| {
+                record.topic.ends_with(&format!(".tasks.{queue}"))
+                    && record.value.as_deref() == Some(input)
+            });
+            if !fits {
+                return broken(format!("{effect:?}, which is not the activity's"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An effect is in its topic.
+    pub(super) fn landed(&mut self, record: &Record) {
+        self.landed
+            .extend(effect_of(&record.topic, |name| record.header(name)));
+    }
+
+    /// Everything is done: nothing is missing.
+    pub(super) fn finish(&self, runs: &Runs) -> Result<(), Violation> {
+        match self.due.iter().find(|effect| !self.is_done(effect, runs)) {
+            None => Ok(()),
+            Some(effect) => Err(Violation::new("I8", format!("{effect:?} never came"))),
+        }
+    }
+}
+
+/// What an event asks for; `runs` are as after the batch.
+fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> Vec<Effect> {
+    let run = transition.run_id.and_then(|run_id| runs.run(run_id));
+    let closed = |outcome: &str| {
+        let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
+        let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+        followers.iter().map(reply).collect()
+    };
+    match event {
+        Event::ActivityAttemptScheduled(event) => {
+            let key = |run_id| (run_id, event.activity_id.get(), event.attempt.get());
+            transition
+                .run_id
+                .map(|run_id| Effect::Task(key(run_id)))
+                .into_iter()
+                .collect()
+        }
+        Event::ReplyRequested(event) => {
+            let correlation = event.reply.correlation.to_string();
+            vec![Effect::Reply(
+                correlation,
+                event.answer.outcome.as_str().into(),
+            )]
+        }
+        Event::WorkflowCompleted(_) => closed(outcome::COMPLETED),
+        Event::WorkflowFailed(_) => closed(outcome::FAILED),
+        Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
+        Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
+        Event::InputForwarded(_) => {
+            let cause = &transition.cause;
+            let record = log
+                .range(
+                    &cause.topic,
+                    cause.partition,
+                    cause.offset,
+                    cause.offset + 1,
+                )
+                .first();
+            record
+                .and_then(|record| text(record.header(MARK)))
+                .map(Effect::Forward)
+                .into_iter()
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a record is; none: an answer to a question, which has no event.
+fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Effect> {
+    if Topics::is_tasks(topic) {
+        return attempt_of(header_of).map(Effect::Task);
+    }
+    if let Some(mark) = text(header_of(MARK)) {
+        return Some(Effect::Forward(mark));
+    }
+    let id = text(header_of(header::CE_ID)).unwrap_or_default();
+    if id.starts_with("describe/") {
+        return None;
+    }
+    Some(Effect::Reply(
+        text(header_of(header::CORRELATION))?,
+        text(header_of(header::OUTCOME))?,
+    ))
+}
+
+fn text(bytes: Option<&[u8]>) -> Option<String> {
+    String::from_utf8(bytes?.to_vec()).ok()
+}

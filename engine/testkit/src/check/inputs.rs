@@ -1,0 +1,275 @@
+//! I6: every input below a footer's position was applied, answered, forwarded, dropped for a reason, or refused.
+
+use std::collections::BTreeMap;
+
+use sagaline_core::{Event, IdConflict, Transition, event::RejectReason};
+use sagaline_journal::{
+    Record,
+    wire::{ce_type, header, partition_of},
+};
+use sagaline_schemas::Footer;
+
+use super::runs::{IdState, Runs, may_reuse};
+use crate::{
+    Violation,
+    inputs::{Asks, Input, Inputs, StartAsked, StopAsked},
+    log::Log,
+};
+
+/// Topic and offset.
+pub(super) type Spot = (String, i64);
+
+/// What one batch did with the inputs of its partition.
+#[derive(Debug)]
+pub(super) struct Took<'a> {
+    pub(super) partition: i32,
+    pub(super) partitions: i32,
+    pub(super) log: &'a Log,
+    pub(super) inputs: &'a Inputs,
+    pub(super) runs: &'a Runs,
+    /// The batch's transitions that records caused, by where these lie.
+    by_cause: BTreeMap<Spot, Vec<&'a Transition>>,
+}
+
+impl<'a> Took<'a> {
+    pub(super) fn new(
+        (partition, partitions): (i32, i32),
+        log: &'a Log,
+        inputs: &'a Inputs,
+        runs: &'a Runs,
+        transitions: &'a [Transition],
+    ) -> Self {
+        let mut by_cause: BTreeMap<Spot, Vec<&Transition>> = BTreeMap::new();
+        for transition in transitions.iter().filter(|one| one.cause.is_record()) {
+            let spot = (transition.cause.topic.to_string(), transition.cause.offset);
+            by_cause.entry(spot).or_default().push(transition);
+        }
+        Self {
+            partition,
+            partitions,
+            log,
+            inputs,
+            runs,
+            by_cause,
+        }
+    }
+
+    /// Between two footers: every input in turn, and nothing else.
+    pub(super) fn check(mut self, before: Option<&Footer>, now: &Footer) -> Result<(), Violation> {
+        for input in &now.inputs {
+            let from = before
+                .and_then(|footer| footer.inputs.iter().find(|one| one.topic == input.topic))
+                .map_or(0, |one| one.next_offset);
+            let records = self
+                .log
+                .range(&input.topic, self.partition, from, input.next_offset);
+            if i64::try_from(records.len()) != Ok(input.next_offset - from) {
+                return Err(self.broken(format!(
+                    "{} was read beyond its end: {from} to {}",
+                    input.topic, input.next_offset
+                )));
+            }
+            for record in records {
+                let did = self.by_cause.remove(&(input.topic.clone(), record.offset));
+                self.judge(record, &did.unwrap_or_default())?;
+            }
+        }
+        match self.by_cause.keys().next() {
+            None => Ok(()),
+            Some(spot) => Err(self.broken(format!("{spot:?} was taken out of turn"))),
+        }
+    }
+
+    fn broken(&self, what: String) -> Violation {
+        Violation::new("I6", format!("partition {}: {what}", self.partition))
+    }
+
+    fn judge(&self, record: &Record, did: &[&Transition]) -> Result<(), Violation> {
+        let Some(input) = self.inputs.of(record) else {
+            return Err(self.broken(format!("{record:?} is nobody's")));
+        };
+        let what = self.what_was_done(record, input, did);
+        match what {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.broken(format!("{record:?} asks {input:?}; {why}: {did:?}"))),
+        }
+    }
+
+    fn what_was_done(
+        &self,
+        record: &Record,
+        input: &Input,
+        did: &[&Transition],
+    ) -> Result<(), &'static str> {
+        self.check_identity(record, input, did)?;
+        if let Some(home) = self.misrouted(record, input) {
+            let forwarded = did.iter().flat_map(|one| &one.events).any(|event| {
+                matches!(event, Event::InputForwarded(forwarded) if forwarded.target_partition == home)
+            });
+            return if forwarded && did.len() == 1 {
+                Ok(())
+            } else {
+                Err("it belongs elsewhere and was not forwarded")
+            };
+        }
+        let rejected = did
+            .iter()
+            .flat_map(|one| &one.events)
+            .find_map(|event| match event {
+                Event::InputRejected(rejected) => Some(rejected.reason),
+                _ => None,
+            });
+        match (&input.asks, rejected) {
+            (Asks::Bad(reason), Some(told)) if *reason == told => Ok(()),
+            (Asks::Bad(_), _) => Err("it was to be refused"),
+            (Asks::Describe, None) if did.is_empty() => Ok(()),
+            (Asks::Describe | Asks::Report(_), Some(_)) | (Asks::Describe, _) => {
+                Err("nothing is wrong with it")
+            }
+            (Asks::Start(asked), Some(RejectReason::UnknownWorkflow)) if asked.may_be_unknown => {
+                Ok(())
+            }
+            (Asks::Start(_), Some(_)) => Err("nothing is wrong with it"),
+            (Asks::Cancel(_) | Asks::Terminate(_), Some(RejectReason::NoOpenRun)) => {
+                let was_closed = self
+                    .states(input)
+                    .iter()
+                    .any(|state| !matches!(state, IdState::Open(_)));
+                if was_closed {
+                    Ok(())
+                } else {
+                    Err("there is an open run")
+                }
+            }
+            (Asks::Cancel(_) | Asks::Terminate(_), Some(_)) => Err("nothing is wrong with it"),
+            (_, None) if did.iter().any(|one| one.run_id.is_some()) => Ok(()),
+            (asks, None) => self.may_drop(record, input, asks, did.is_empty()),
+        }
+    }
+
+    /// Nothing was done to a run: for a good reason?
+    fn may_drop(
+        &self,
+        record: &Record,
+        input: &Input,
+        asks: &Asks,
+        silently: bool,
+    ) -> Result<(), &'static str> {
+        let identity = identity(record, input);
+        match asks {
+            Asks::Report(reported) => {
+                let run = self.runs.run(reported.run_id);
+                let wanted = run.is_some_and(|run| run.listens_to(reported));
+                if wanted {
+                    Err("it is still waited for")
+                } else {
+                    Ok(())
+                }
+            }
+            Asks::Start(asked) => {
+                if silently && asked.wants_reply {
+                    return Err("nobody was told");
+                }
+                let repeated = input
+                    .workflow_id
+                    .as_ref()
+                    .is_some_and(|id| self.runs.was_started_by(id, &identity));
+                let refused = self
+                    .states(input)
+                    .iter()
+                    .any(|state| refuses(*state, asked));
+                if repeated || refused {
+                    Ok(())
+                } else {
+                    Err("it was to start a run")
+                }
+            }
+            Asks::Cancel(asked) | Asks::Terminate(asked) => {
+                if asked.wants_reply {
+                    return Err("nobody was told");
+                }
+                let cancels = matches!(asks, Asks::Cancel(_));
+                let ignores = |run_id| {
+                    let run = self.runs.run(run_id);
+                    run.is_some_and(|run| {
+                        run.seen.contains(&identity)
+                            || is_so_already(run.cancel, run.undo.is_some(), cancels, asked)
+                    })
+                };
+                let ignored = self
+                    .states(input)
+                    .iter()
+                    .any(|state| matches!(state, IdState::Open(run_id) if ignores(*run_id)));
+                if ignored {
+                    Ok(())
+                } else {
+                    Err("it was to stop a run")
+                }
+            }
+            Asks::Describe | Asks::Bad(_) => Ok(()),
+        }
+    }
+
+    fn states(&self, input: &Input) -> Vec<IdState> {
+        let id = input.workflow_id.as_ref();
+        id.map(|id| self.runs.visited(id)).unwrap_or_default()
+    }
+
+    /// The partition that it belongs to, when that is another one and nothing else is wrong.
+    fn misrouted(&self, record: &Record, input: &Input) -> Option<i32> {
+        let home = partition_of(
+            input.workflow_id.as_ref()?.as_str().as_bytes(),
+            self.partitions,
+        );
+        let is_forwarded = record.header(header::CE_TYPE) == Some(ce_type::FORWARD.as_bytes());
+        let bad = matches!(input.asks, Asks::Bad(_));
+        (home != self.partition && !is_forwarded && !bad).then_some(home)
+    }
+
+    /// What was journaled names the record's own identity.
+    fn check_identity(
+        &self,
+        record: &Record,
+        input: &Input,
+        did: &[&Transition],
+    ) -> Result<(), &'static str> {
+        let forwarded = record.header(header::CE_TYPE) == Some(ce_type::FORWARD.as_bytes());
+        if input.identity.is_none() && forwarded || matches!(input.asks, Asks::Bad(_)) {
+            return Ok(());
+        }
+        let (source, id) = identity(record, input);
+        let same = |one: &&Transition| *one.cause.source == *source && *one.cause.id == *id;
+        if did.iter().all(same) {
+            Ok(())
+        } else {
+            Err("it was journaled under another identity")
+        }
+    }
+}
+
+fn identity(record: &Record, input: &Input) -> (String, String) {
+    let place = || {
+        (
+            String::new(),
+            format!("{}/{}/{}", record.topic, record.partition, record.offset),
+        )
+    };
+    input.identity.clone().unwrap_or_else(place)
+}
+
+/// Whether the id rules refuse a start, or have nothing to do for it.
+fn refuses(state: IdState, asked: &StartAsked) -> bool {
+    match state {
+        IdState::Unknown => false,
+        IdState::Open(_) => asked.id_conflict != IdConflict::TerminateExisting,
+        IdState::Closed(outcome) => !may_reuse(asked, outcome),
+    }
+}
+
+fn is_so_already(cancel: Option<bool>, undoing: bool, cancels: bool, asked: &StopAsked) -> bool {
+    if cancels {
+        cancel.is_some() || undoing
+    } else {
+        undoing && asked.compensate
+    }
+}

@@ -1,0 +1,76 @@
+//! What happened outside the engine: answers of workers, refusals of the broker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sagaline_core::{Millis, RunId, Timestamp};
+use sagaline_journal::{
+    Record,
+    wire::{header, partition_of},
+};
+
+use crate::inputs::{Asks, Inputs, What};
+
+/// Run, activity, attempt.
+pub(super) type AttemptKey = (RunId, u32, u32);
+
+/// What the checks know of the world outside.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    /// When each attempt was first answered for good, in the right place.
+    answered: BTreeMap<AttemptKey, Timestamp>,
+    /// Tasks that the broker refused for good.
+    refused: BTreeSet<AttemptKey>,
+    /// Lanes' clocks are ahead by up to this.
+    pub(crate) skew: Millis,
+    /// Engines die, also in the middle of an innocent run.
+    pub(crate) engines_die: bool,
+}
+
+impl Outside {
+    /// A client or worker produced a record.
+    pub(super) fn produced(&mut self, record: &Record, inputs: &Inputs, partitions: i32) {
+        let Some(input) = inputs.of(record) else {
+            return;
+        };
+        let (Asks::Report(reported), Some(workflow_id)) = (&input.asks, &input.workflow_id) else {
+            return;
+        };
+        let at_home = partition_of(workflow_id.as_str().as_bytes(), partitions) == record.partition;
+        if at_home && reported.what != What::Started {
+            let key = (reported.run_id, reported.activity_id, reported.attempt);
+            self.answered.entry(key).or_insert(record.timestamp);
+        }
+    }
+
+    /// The broker refused a task.
+    pub(super) fn refused(&mut self, record: &sagaline_journal::NewRecord) {
+        self.refused.extend(attempt_of(|name| {
+            let found = record.headers.iter().find(|(have, _)| have == name);
+            found.map(|(_, value)| value.as_slice())
+        }));
+    }
+
+    pub(super) fn was_refused(&self, key: &AttemptKey) -> bool {
+        self.refused.contains(key)
+    }
+
+    /// A worker's final word that was in the log before a deadline, by more than clocks may differ.
+    pub(super) fn answered_before(&self, key: &AttemptKey, due: Timestamp) -> Option<Timestamp> {
+        // The broker's clock has whole milliseconds.
+        let slack = Millis(self.skew.0 + 1);
+        self.answered
+            .get(key)
+            .copied()
+            .filter(|at| at.plus(slack) < due)
+    }
+}
+
+/// The attempt that a task is for.
+pub(super) fn attempt_of<'a>(header_of: impl Fn(&str) -> Option<&'a [u8]>) -> Option<AttemptKey> {
+    let text = |name: &str| std::str::from_utf8(header_of(name)?).ok();
+    Some((
+        text(header::RUN_ID)?.parse().ok()?,
+        text(header::ACTIVITY_ID)?.parse().ok()?,
+        text(header::ATTEMPT)?.parse().ok()?,
+    ))
+}

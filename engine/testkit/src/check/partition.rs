@@ -1,0 +1,232 @@
+//! One partition of the journal, record by record, and what each valid batch means.
+
+use sagaline_core::{Millis, Timestamp, Transition};
+use sagaline_journal::{
+    Item, JournalReader, NewRecord, Record,
+    wire::{ce_type, header},
+};
+use sagaline_runtime::{
+    Fold,
+    lane::{Lane, Stage},
+};
+use sagaline_schemas::Footer;
+
+use super::{effects::Effects, inputs::Took, outside::Outside, runs::Runs, validity::Naive};
+use crate::{
+    Violation,
+    inputs::Inputs,
+    log::{Log, Topics},
+};
+
+/// The hash seed of the checks' own fold.
+const OTHER_SEED: u64 = 0x0dd_5eed;
+
+/// States of more open runs than this are compared now and then only.
+const COMPARED_MAX: u64 = 100;
+
+/// What is known of one partition of the journal.
+#[derive(Debug)]
+pub(super) struct Partition {
+    partition: i32,
+    partitions: i32,
+    reader: JournalReader,
+    naive: Naive,
+    fold: Fold,
+    footer: Option<Footer>,
+    pub(super) runs: Runs,
+    effects: Effects,
+    pub(super) batches: u64,
+}
+
+impl Partition {
+    pub(super) fn new(partition: i32, partitions: i32, retention: Millis) -> Self {
+        Self {
+            partition,
+            partitions,
+            reader: JournalReader::new(),
+            naive: Naive::default(),
+            fold: Fold::new(OTHER_SEED),
+            footer: None,
+            runs: Runs::new(partition, partitions, retention),
+            effects: Effects::default(),
+            batches: 0,
+        }
+    }
+
+    /// Takes the next record of the journal.
+    pub(super) fn record(
+        &mut self,
+        record: &Record,
+        (log, inputs, outside): (&Log, &Inputs, &Outside),
+    ) -> Result<(), Violation> {
+        let mut items = Vec::new();
+        let corrupt = |error: sagaline_journal::Error| Violation::new("I5", error.to_string());
+        self.reader
+            .read(record.clone(), &mut items)
+            .map_err(corrupt)?;
+        self.naive.record(record, &items)?;
+        self.fold.record(record.clone()).map_err(corrupt)?;
+        for item in items {
+            if let Item::Batch(batch) = item {
+                self.batches += 1;
+                let transitions: Vec<Transition> = batch
+                    .transitions
+                    .into_iter()
+                    .map(|one| one.transition)
+                    .collect();
+                self.batch(&batch.footer, &transitions, (log, inputs, outside))?;
+                self.footer = Some(batch.footer);
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(
+        &mut self,
+        footer: &Footer,
+        transitions: &[Transition],
+        (log, inputs, outside): (&Log, &Inputs, &Outside),
+    ) -> Result<(), Violation> {
+        self.check_footer(footer)?;
+        let before = self.footer.as_ref();
+        self.runs
+            .begin_batch(before.map_or(Timestamp::default(), |before| before.now));
+        for transition in transitions {
+            let cause = &transition.cause;
+            let record = log
+                .range(
+                    &cause.topic,
+                    cause.partition,
+                    cause.offset,
+                    cause.offset + 1,
+                )
+                .first();
+            let by = record.and_then(|record| inputs.of(record));
+            let of_lane = !cause.is_record();
+            if of_lane != by.is_none() || transition.at != footer.now {
+                return Err(self.broken(
+                    "I6",
+                    &format!("a transition by {cause:?} at {:?}", transition.at),
+                ));
+            }
+            self.runs.transition(transition, by, outside)?;
+        }
+        Took::new(
+            (self.partition, self.partitions),
+            log,
+            inputs,
+            &self.runs,
+            transitions,
+        )
+        .check(before, footer)?;
+        let numbers = (footer.batch_no, footer.effects_done);
+        self.effects.batch(numbers, transitions, &self.runs, log)?;
+        self.check_deadlines()
+    }
+
+    fn broken(&self, invariant: &'static str, what: &str) -> Violation {
+        Violation::new(invariant, format!("partition {}: {what}", self.partition))
+    }
+
+    /// I2: numbers, epochs, positions and the time never go back.
+    fn check_footer(&self, footer: &Footer) -> Result<(), Violation> {
+        let Some(before) = &self.footer else {
+            return Ok(());
+        };
+        let inputs_go_on =
+            footer.inputs.len() == before.inputs.len()
+                && footer.inputs.iter().zip(&before.inputs).all(|(now, then)| {
+                    now.topic == then.topic && now.next_offset >= then.next_offset
+                });
+        let holds = footer.batch_no == before.batch_no + 1
+            && footer.epoch >= before.epoch
+            && footer.now >= before.now
+            && footer.effects_done >= before.effects_done
+            && inputs_go_on;
+        if holds {
+            return Ok(());
+        }
+        Err(self.broken("I2", &format!("{footer:?} after {before:?}")))
+    }
+
+    /// I11: what is pending has a deadline, or waits for a person.
+    fn check_deadlines(&self) -> Result<(), Violation> {
+        if !self.is_compared() {
+            return Ok(());
+        }
+        for (workflow_id, run) in self.fold.state.runs() {
+            for activity in &run.activities {
+                let parked = run.incident_of(activity.activity_id).is_some();
+                if activity.deadline().is_none() && !parked {
+                    return Err(self.broken(
+                        "I11",
+                        &format!("{workflow_id}: {activity:?} has no deadline"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_compared(&self) -> bool {
+        self.fold.state.open_runs() <= COMPARED_MAX || self.batches.is_multiple_of(50)
+    }
+
+    /// I4: what a lane holds in memory.
+    pub(super) fn memory(&self, lane: &Lane) -> Result<(), Violation> {
+        let same_place = lane.fold().footing() == self.fold.footing();
+        if lane.status().stage != Stage::Active || !same_place || !self.is_compared() {
+            return Ok(());
+        }
+        if lane.fold().state == self.fold.state {
+            return Ok(());
+        }
+        Err(self.broken(
+            "I4",
+            &format!(
+                "memory differs from fold(journal) at {:?}",
+                self.fold.footing()
+            ),
+        ))
+    }
+
+    /// A lane sends an effect.
+    pub(super) fn asked(&self, record: &NewRecord, inbox: &str) -> Result<(), Violation> {
+        self.effects
+            .asked(record, self.fold.position(inbox), &self.runs)
+    }
+
+    pub(super) fn landed(&mut self, record: &Record) {
+        self.effects.landed(record);
+    }
+
+    /// A record is in the inbox.
+    pub(super) fn produced(&mut self, record: &Record) {
+        let types = [header::CE_TYPE, header::FORWARDED].map(|name| record.header(name));
+        if types.contains(&Some(ce_type::WORKFLOW_DESCRIBE.as_bytes())) {
+            self.effects.described(record);
+        }
+    }
+
+    /// Everything is done.
+    pub(super) fn finish(&self, log: &Log, topics: &Topics) -> Result<(), Violation> {
+        let mut fold = Fold::new(1);
+        let (mut started, mut ended) = (0, 0);
+        for record in log.records(&topics.journal, self.partition) {
+            fold.record(record.clone())
+                .map_err(|error| self.broken("I5", &error.to_string()))?;
+        }
+        if fold.state != self.fold.state {
+            return Err(self.broken("I15", "another hash seed, another state"));
+        }
+        for run in self.runs.all() {
+            started += 1;
+            ended += u32::from(run.closed.is_some());
+        }
+        if started != ended {
+            return Err(self.broken("I17", &format!("{started} runs started, {ended} ended")));
+        }
+        self.runs.finish()?;
+        self.effects.finish(&self.runs)
+    }
+}

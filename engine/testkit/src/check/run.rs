@@ -1,0 +1,176 @@
+//! One run as the journal tells it: what may follow what, by DESIGN alone. Nothing here comes from core but the events.
+
+mod activity;
+mod end;
+mod incident;
+mod undo;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sagaline_core::{Event, Outcome, RunId, Timestamp, WorkflowId, event::WorkflowStarted};
+
+use self::{activity::Activity, incident::Incidents, undo::Registration};
+use super::outside::Outside;
+use crate::{
+    Violation,
+    inputs::{Asks, Input, Reported},
+    plan::Plan,
+};
+
+/// Source and id of an input.
+pub(super) type Identity = (String, String);
+
+/// A run between its first and its last event, and after.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) workflow_id: WorkflowId,
+    pub(super) run_id: RunId,
+    pub(super) seq: u64,
+    /// How it ended, and when.
+    pub(super) closed: Option<(Outcome, Timestamp)>,
+    plan: Option<Plan>,
+    workflow: String,
+    version: String,
+    /// The number that the next activity or registration must have.
+    next_id: u32,
+    activities: BTreeMap<u32, Activity>,
+    registrations: Vec<Registration>,
+    pub(super) undo: Option<Outcome>,
+    /// Whether what was done shall be compensated, once somebody asked it to stop.
+    pub(super) cancel: Option<bool>,
+    pub(super) incidents: Incidents,
+    /// Inputs that changed it.
+    pub(super) seen: BTreeSet<Identity>,
+    /// Offset of the input of the last transition: a long one comes in several records.
+    pub(super) last_cause: Option<i64>,
+    /// Correlations of those who want to know how it ends.
+    pub(super) followers: Vec<String>,
+}
+
+/// What is around an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+    /// The input; none when the lane's own clock caused it.
+    pub(super) by: Option<&'a Input>,
+    pub(super) outside: &'a Outside,
+}
+
+impl<'a> Place<'a> {
+    /// What a worker said, if a worker caused it.
+    const fn reported(&self) -> Option<&'a Reported> {
+        match self.by {
+            Some(Input {
+                asks: Asks::Report(reported),
+                ..
+            }) => Some(reported),
+            _ => None,
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn start(workflow_id: &WorkflowId, run_id: RunId, event: &WorkflowStarted) -> Self {
+        Self {
+            workflow_id: workflow_id.clone(),
+            run_id,
+            seq: 0,
+            closed: None,
+            plan: serde_json::from_slice(event.input.data()).ok(),
+            workflow: event.workflow.to_string(),
+            version: event.version.to_string(),
+            next_id: 1,
+            activities: BTreeMap::new(),
+            registrations: Vec::new(),
+            undo: None,
+            cancel: None,
+            incidents: Incidents::default(),
+            seen: BTreeSet::new(),
+            last_cause: None,
+            followers: Vec::new(),
+        }
+    }
+
+    /// Takes the run's next event.
+    pub(super) fn event(&mut self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
+        let is_start = matches!(event, Event::WorkflowStarted(_));
+        if place.seq != self.seq + 1 || is_start != (place.seq == 1) || self.closed.is_some() {
+            let what = format!(
+                "{} is event {} after {}, closed {:?}",
+                event.name(),
+                place.seq,
+                self.seq,
+                self.closed
+            );
+            return Err(self.violates("I1", what));
+        }
+        self.seq = place.seq;
+        match event {
+            Event::WorkflowStarted(_) | Event::MarkerRecorded(_) => Ok(()),
+            Event::WorkflowCancelRequested(event) => {
+                match place.by.map(|input| &input.asks) {
+                    Some(Asks::Cancel(asked)) if asked.compensate == event.compensate => {}
+                    by => return Err(self.violates("I7", format!("cancelled by {by:?}"))),
+                }
+                if self.cancel.replace(event.compensate).is_some() {
+                    return Err(self.violates("I7", "cancelled twice".into()));
+                }
+                Ok(())
+            }
+            Event::ReplyRequested(event) => {
+                let correlation = event.reply.correlation.to_string();
+                if event.follow && !self.followers.contains(&correlation) {
+                    self.followers.push(correlation);
+                }
+                Ok(())
+            }
+            Event::WorkflowCompleted(_)
+            | Event::WorkflowFailed(_)
+            | Event::WorkflowCanceled(_)
+            | Event::WorkflowTerminated(_) => self.ended(place, event),
+            Event::CompensationRegistered(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::CompensationFailed(_) => self.compensation(event),
+            Event::IncidentRaised(_) | Event::IncidentResolved(_) => self.incident(place, event),
+            Event::InputForwarded(_) | Event::InputRejected(_) => {
+                Err(self.violates("I1", format!("{} is of no run", event.name())))
+            }
+            _ => self.activity(place, event),
+        }
+    }
+
+    /// Whether an attempt's task is still wanted.
+    pub(super) fn wants(&self, activity_id: u32, attempt: u32) -> bool {
+        self.closed.is_none()
+            && self
+                .activities
+                .get(&activity_id)
+                .is_some_and(|activity| activity.attempt == attempt && activity.is_in_flight())
+    }
+
+    /// Whether a worker's word on an attempt would change anything.
+    pub(super) fn listens_to(&self, reported: &Reported) -> bool {
+        let starts = reported.what == crate::inputs::What::Started;
+        let waits = self
+            .activities
+            .get(&reported.activity_id)
+            .is_some_and(|activity| activity.is_queued());
+        self.wants(reported.activity_id, reported.attempt) && (!starts || waits)
+    }
+
+    /// Where the tasks of an activity go, and with what.
+    pub(super) fn task(&self, activity_id: u32) -> Option<(&str, &[u8])> {
+        let activity = self.activities.get(&activity_id)?;
+        Some((&activity.task_queue, &activity.input))
+    }
+
+    pub(super) fn violates(&self, invariant: &'static str, what: String) -> Violation {
+        let what = format!(
+            "{} run {} after event {}: {what}",
+            self.workflow_id, self.run_id, self.seq
+        );
+        Violation::new(invariant, what)
+    }
+}

@@ -1,0 +1,251 @@
+//! I10, I11: attempts one after the other, each with at most one outcome, none before its time.
+
+use sagaline_core::{Event, Millis, Timestamp, error_type};
+
+use super::{Place, Run};
+use crate::{Violation, inputs::What};
+
+/// An activity, also one that is over.
+#[derive(Debug)]
+pub(super) struct Activity {
+    pub(super) task_queue: String,
+    pub(super) input: Vec<u8>,
+    pub(super) compensable: bool,
+    pub(super) compensates: Option<u32>,
+    start_to_close: Millis,
+    pub(super) attempt: u32,
+    /// When the attempt's clock began.
+    since: Timestamp,
+    pub(super) state: State,
+    /// An attempt ended by its time: nobody knows what it did.
+    pub(super) outcome_unknown: bool,
+    /// What it returned.
+    pub(super) result: Option<Vec<u8>>,
+    pub(super) cancel_requested: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Announced; its first task follows.
+    Scheduled,
+    Queued,
+    Running,
+    Backoff(Timestamp),
+    /// No attempt follows; what becomes of it is the next event.
+    Exhausted,
+    Parked,
+    Completed,
+    Ended,
+}
+
+impl Activity {
+    pub(super) const fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::Queued | State::Running)
+    }
+
+    pub(super) fn is_queued(&self) -> bool {
+        self.state == State::Queued
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Completed | State::Ended)
+    }
+}
+
+impl Run {
+    pub(super) fn activity(&mut self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
+        if let Event::ActivityScheduled(_) = event {
+            return self.scheduled(place, event);
+        }
+        let id = activity_id(event).unwrap_or_default();
+        let Some(activity) = self.activities.get_mut(&id).filter(|one| !one.is_over()) else {
+            return Err(self.violates(
+                "I11",
+                format!("{} of activity {id}, which is not pending", event.name()),
+            ));
+        };
+        let before = activity.state;
+        match step(activity, place, event) {
+            Ok(()) => {}
+            Err(what) => {
+                let what = format!("{} of activity {id} in {before:?}: {what}", event.name());
+                return Err(self.violates("I11", what));
+            }
+        }
+        if let Event::ActivityFailed(_) = event
+            && !self.activities[&id].outcome_unknown
+        {
+            self.registrations.retain(|one| one.compensates != id);
+        }
+        self.check_report(place, event)?;
+        self.check_time_out(place, event)
+    }
+
+    fn scheduled(&mut self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
+        let Event::ActivityScheduled(scheduled) = event else {
+            return Ok(());
+        };
+        let id = scheduled.activity_id.get();
+        match scheduled.compensates {
+            Some(step) => self.check_order(id, step.get())?,
+            None if self.undo.is_some() || id != self.next_id => {
+                let what = format!(
+                    "activity {id} is scheduled, {} is next, undo {:?}",
+                    self.next_id, self.undo
+                );
+                return Err(self.violates("I12", what));
+            }
+            None => self.next_id += 1,
+        }
+        let activity = Activity {
+            task_queue: scheduled.task_queue.to_string(),
+            input: scheduled.input.data().to_vec(),
+            compensable: scheduled.compensable,
+            compensates: scheduled.compensates.map(sagaline_core::ActivityId::get),
+            start_to_close: Millis(scheduled.start_to_close_ms),
+            attempt: 0,
+            since: place.at,
+            state: State::Scheduled,
+            outcome_unknown: false,
+            result: None,
+            cancel_requested: false,
+        };
+        if self.activities.insert(id, activity).is_some() {
+            return Err(self.violates("I12", format!("activity {id} is scheduled twice")));
+        }
+        Ok(())
+    }
+
+    /// What a worker said is what was journaled, of the attempt that it was given.
+    fn check_report(&self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
+        let Some(reported) = place.reported() else {
+            let needs_one = matches!(
+                event,
+                Event::ActivityCompleted(_) | Event::ActivityStarted(_)
+            );
+            return if needs_one {
+                Err(self.violates("I11", format!("{} without a worker's word", event.name())))
+            } else {
+                Ok(())
+            };
+        };
+        let (attempt, fits) = match event {
+            Event::ActivityCompleted(event) => {
+                let result = event.result.data();
+                (
+                    event.attempt.get(),
+                    matches!(&reported.what, What::Completed(given) if given == result),
+                )
+            }
+            Event::ActivityStarted(event) => (event.attempt.get(), reported.what == What::Started),
+            Event::ActivityAttemptFailed(event) => {
+                let error_type = event.failure.error_type.as_str();
+                let fits = match &reported.what {
+                    What::Failed {
+                        error_type: given, ..
+                    } => given == error_type,
+                    What::Canceled => error_type == error_type::CANCELED,
+                    What::Started | What::Completed(_) => false,
+                };
+                (event.attempt.get(), fits)
+            }
+            _ => return Ok(()),
+        };
+        let id = activity_id(event).unwrap_or_default();
+        let same =
+            (reported.run_id, reported.activity_id, reported.attempt) == (self.run_id, id, attempt);
+        if same && fits {
+            return Ok(());
+        }
+        Err(self.violates("I11", format!("{event:?} by {reported:?}")))
+    }
+
+    /// I10: a time-out never comes early, and never overtakes a result that was appended before it.
+    fn check_time_out(&self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
+        let Event::ActivityAttemptFailed(failed) = event else {
+            return Ok(());
+        };
+        if place.by.is_some() {
+            return Ok(());
+        }
+        let id = failed.activity_id.get();
+        let key = (self.run_id, id, failed.attempt.get());
+        if failed.failure.error_type.as_str() == error_type::UNDELIVERABLE {
+            return if place.outside.was_refused(&key) {
+                Ok(())
+            } else {
+                Err(self.violates("I8", format!("task {key:?} was never refused")))
+            };
+        }
+        let activity = &self.activities[&id];
+        let due = activity.since.plus(activity.start_to_close);
+        if place.at < due {
+            return Err(self.violates(
+                "I10",
+                format!("activity {id} times out at {:?}, due {due:?}", place.at),
+            ));
+        }
+        match place.outside.answered_before(&key, due) {
+            None => Ok(()),
+            Some(at) => Err(self.violates(
+                "I10",
+                format!("activity {id} times out, due {due:?}, answered at {at:?}"),
+            )),
+        }
+    }
+}
+
+fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), String> {
+    let from = activity.state;
+    match event {
+        Event::ActivityAttemptScheduled(event) => {
+            let early = matches!(from, State::Backoff(due) if place.at < due);
+            let follows = matches!(from, State::Scheduled | State::Backoff(_))
+                && event.attempt.get() == activity.attempt + 1;
+            if early || !follows {
+                return Err(format!("attempt {} at {:?}", event.attempt, place.at));
+            }
+            activity.attempt = event.attempt.get();
+            activity.since = place.at;
+            activity.state = State::Queued;
+        }
+        Event::ActivityStarted(_) if from == State::Queued => {
+            activity.since = place.at;
+            activity.state = State::Running;
+        }
+        Event::ActivityAttemptFailed(event) if activity.is_in_flight() => {
+            activity.outcome_unknown |=
+                event.failure.error_type.as_str() == error_type::START_TO_CLOSE;
+            activity.state = event
+                .next_attempt_at
+                .map_or(State::Exhausted, State::Backoff);
+        }
+        Event::ActivityCompleted(event) if activity.is_in_flight() => {
+            activity.result = Some(event.result.data().to_vec());
+            activity.state = State::Completed;
+        }
+        Event::ActivityCancelRequested(_) if !activity.cancel_requested => {
+            activity.cancel_requested = true
+        }
+        Event::ActivityFailed(_) | Event::ActivityTimedOut(_) => activity.state = State::Ended,
+        Event::ActivityCanceled(_) if activity.cancel_requested => activity.state = State::Ended,
+        _ => return Err("does not follow".into()),
+    }
+    Ok(())
+}
+
+fn activity_id(event: &Event) -> Option<u32> {
+    let id = match event {
+        Event::ActivityScheduled(event) => event.activity_id,
+        Event::ActivityAttemptScheduled(event) => event.activity_id,
+        Event::ActivityStarted(event) => event.activity_id,
+        Event::ActivityCancelRequested(event) => event.activity_id,
+        Event::ActivityCompleted(event) => event.activity_id,
+        Event::ActivityAttemptFailed(event) => event.activity_id,
+        Event::ActivityFailed(event) => event.activity_id,
+        Event::ActivityTimedOut(event) => event.activity_id,
+        Event::ActivityCanceled(event) => event.activity_id,
+        _ => return None,
+    };
+    Some(id.get())
+}

@@ -1,0 +1,94 @@
+//! The last event of a run, and what must have happened before it.
+
+use sagaline_core::{Event, Outcome};
+
+use super::{Place, Run};
+use crate::{
+    Violation,
+    inputs::{Asks, StartAsked, StopAsked},
+};
+
+impl Run {
+    pub(super) fn ended(&mut self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
+        let outcome = match event {
+            Event::WorkflowCompleted(_) => Outcome::Completed,
+            Event::WorkflowFailed(_) => Outcome::Failed,
+            Event::WorkflowCanceled(_) => Outcome::Canceled,
+            _ => Outcome::Terminated,
+        };
+        self.closed = Some((outcome, place.at));
+        if ends_at_once(place) && outcome == Outcome::Terminated {
+            return Ok(());
+        }
+        match self.undo {
+            Some(fixed) => self.check_undone(fixed, outcome),
+            None => self.check_nothing_to_undo(outcome, event),
+        }
+    }
+
+    fn check_undone(&self, fixed: Outcome, outcome: Outcome) -> Result<(), Violation> {
+        let pending = self.activities.values().any(|one| !one.is_over());
+        let left = self.not_undone();
+        if fixed == outcome && !pending && left.is_empty() {
+            return Ok(());
+        }
+        let what = format!(
+            "ends as {outcome:?}, fixed was {fixed:?}; pending {pending}; not undone {left:?}"
+        );
+        Err(self.violates("I12", what))
+    }
+
+    fn check_nothing_to_undo(&self, outcome: Outcome, event: &Event) -> Result<(), Violation> {
+        if let Event::WorkflowCompleted(completed) = event {
+            return self.check_result(completed.result.data());
+        }
+        let undo_is_not_wanted = outcome == Outcome::Canceled && self.cancel == Some(false);
+        let unclear = self
+            .activities
+            .values()
+            .any(|one| one.compensable && (!one.is_over() || one.result.is_some()));
+        if undo_is_not_wanted || (!unclear && self.registrations.is_empty()) {
+            return Ok(());
+        }
+        Err(self.violates(
+            "I12",
+            format!("ends as {outcome:?} without undoing what it did"),
+        ))
+    }
+
+    /// The program returned every result that it was given: those that workers gave, each once.
+    fn check_result(&self, result: &[u8]) -> Result<(), Violation> {
+        let given: Vec<(u32, String)> = serde_json::from_slice(result).unwrap_or_default();
+        let mut journaled: Vec<(u32, String)> = self
+            .activities
+            .iter()
+            .filter_map(|(id, one)| {
+                Some((
+                    *id,
+                    String::from_utf8_lossy(one.result.as_ref()?).into_owned(),
+                ))
+            })
+            .collect();
+        let mut returned = given.clone();
+        journaled.sort();
+        returned.sort();
+        if returned == journaled {
+            return Ok(());
+        }
+        Err(self.violates(
+            "I11",
+            format!("returns {given:?}, its activities returned {journaled:?}"),
+        ))
+    }
+}
+
+/// Somebody asked for the end, and not for undoing anything first.
+fn ends_at_once(place: Place<'_>) -> bool {
+    match place.by.map(|input| &input.asks) {
+        Some(Asks::Terminate(StopAsked { compensate, .. })) => !compensate,
+        Some(Asks::Start(StartAsked { id_conflict, .. })) => {
+            *id_conflict == sagaline_core::IdConflict::TerminateExisting
+        }
+        _ => false,
+    }
+}

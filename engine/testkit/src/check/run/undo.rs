@@ -1,0 +1,161 @@
+//! I12: compensations in reverse order, after everything in flight has ended, each once.
+
+use sagaline_core::{Event, event::CompensationRegistered};
+
+use super::Run;
+use crate::Violation;
+
+/// How a step is undone.
+#[derive(Debug)]
+pub(super) struct Registration {
+    pub(super) activity_id: u32,
+    pub(super) compensates: u32,
+    group: Option<u32>,
+    pub(super) state: RegistrationState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RegistrationState {
+    Waiting,
+    Running,
+    Done,
+    GivenUp,
+}
+
+impl Run {
+    pub(super) fn compensation(&mut self, event: &Event) -> Result<(), Violation> {
+        match event {
+            Event::CompensationRegistered(event) => self.registered(event),
+            Event::CompensationStarted(event) => match self.undo.replace(event.outcome) {
+                None => Ok(()),
+                Some(_) => Err(self.violates("I12", "compensation starts twice".into())),
+            },
+            Event::CompensationCompleted(event) => {
+                let id = event.activity_id.get();
+                let completed = self
+                    .activities
+                    .get(&id)
+                    .is_some_and(|one| one.result.is_some());
+                self.undone(id, completed, RegistrationState::Done)
+            }
+            Event::CompensationFailed(event) => {
+                let id = event.activity_id.get();
+                let failed = self
+                    .activities
+                    .get(&id)
+                    .is_some_and(|one| one.is_over() && one.result.is_none());
+                self.undone(id, failed, RegistrationState::GivenUp)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn registered(&mut self, event: &CompensationRegistered) -> Result<(), Violation> {
+        let (id, step) = (event.activity_id.get(), event.compensates.get());
+        if id != self.next_id || !self.activities.contains_key(&step) {
+            return Err(self.violates(
+                "I12",
+                format!("registration {id} of step {step}, {} is next", self.next_id),
+            ));
+        }
+        self.next_id += 1;
+        self.registrations.push(Registration {
+            activity_id: id,
+            compensates: step,
+            group: event.group,
+            state: RegistrationState::Waiting,
+        });
+        Ok(())
+    }
+
+    fn undone(&mut self, id: u32, fits: bool, to: RegistrationState) -> Result<(), Violation> {
+        let registration = self
+            .registrations
+            .iter_mut()
+            .find(|one| one.activity_id == id);
+        match registration {
+            Some(one) if fits && one.state == RegistrationState::Running => {
+                one.state = to;
+                Ok(())
+            }
+            other => {
+                let what = format!("compensation {id} ends as {to:?}, it was {other:?}");
+                Err(self.violates("I12", what))
+            }
+        }
+    }
+
+    /// Compensation `id` of `step` may begin: nothing else is in flight, all registered later are undone, or are its
+    /// neighbours of the same group.
+    pub(super) fn check_order(&mut self, id: u32, step: u32) -> Result<(), Violation> {
+        let pending = self
+            .activities
+            .iter()
+            .find(|(_, one)| one.compensates.is_none() && !one.is_over())
+            .map(|(id, _)| *id);
+        if let Some(other) = pending {
+            return Err(self.violates(
+                "I12",
+                format!("compensation {id} begins while activity {other} is pending"),
+            ));
+        }
+        let Some(at) = self
+            .registrations
+            .iter()
+            .position(|one| one.activity_id == id)
+        else {
+            return Err(self.violates("I12", format!("compensation {id} was not registered")));
+        };
+        let group = self.registrations[at].group;
+        let mut neighbours = true;
+        for later in &self.registrations[at + 1..] {
+            neighbours &= group.is_some() && later.group == group;
+            let over = matches!(
+                later.state,
+                RegistrationState::Done | RegistrationState::GivenUp
+            );
+            if !over && !(neighbours && later.state == RegistrationState::Running) {
+                let what = format!(
+                    "compensation {id} begins before {} is done",
+                    later.activity_id
+                );
+                return Err(self.violates("I12", what));
+            }
+        }
+        let registration = &mut self.registrations[at];
+        let once =
+            registration.state == RegistrationState::Waiting && registration.compensates == step;
+        registration.state = RegistrationState::Running;
+        if once && self.undo.is_some() {
+            return Ok(());
+        }
+        Err(self.violates(
+            "I12",
+            format!("compensation {id} of step {step} begins again, or without undo"),
+        ))
+    }
+
+    /// Steps that are done and were to be compensated, and are not.
+    pub(super) fn not_undone(&self) -> Vec<u32> {
+        let left = self
+            .registrations
+            .iter()
+            .filter(|one| {
+                matches!(
+                    one.state,
+                    RegistrationState::Waiting | RegistrationState::Running
+                )
+            })
+            .map(|one| one.compensates);
+        let uncovered = self.activities.iter().filter(|(id, one)| {
+            one.compensable
+                && one.result.is_some()
+                && !self
+                    .registrations
+                    .iter()
+                    .any(|registration| registration.compensates == **id)
+                && !self.incidents.were_about(**id)
+        });
+        left.chain(uncovered.map(|(id, _)| *id)).collect()
+    }
+}

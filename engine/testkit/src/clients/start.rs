@@ -1,0 +1,149 @@
+//! Starts, by all id rules and in both modes of CloudEvents.
+
+use sagaline_core::{IdConflict, IdReuse, WorkflowId};
+use sagaline_journal::{
+    NewRecord,
+    wire::{ce_type, header, id_conflict, id_reuse},
+};
+
+use super::Act;
+use crate::{
+    event::Event,
+    inputs::{Asks, Input, StartAsked, draft, identify},
+    plan::Plan,
+    programs::{RARE, SAGA},
+    time::Span,
+    world::World,
+};
+
+impl World {
+    pub(super) fn start_saga(&mut self, saga: u32) {
+        let faults = self.faults.clients;
+        let id = if self.rng.ppm(faults.reused) {
+            format!("w-{}", self.rng.below(u64::from(saga) + 1))
+        } else {
+            format!("w-{saga}")
+        };
+        self.clients.started += 1;
+        self.start(&id);
+        let mut later = |ppm: u32, act: Act| {
+            if self.rng.ppm(ppm) {
+                let after = match self.rng.below(3) {
+                    0 => Span::millis(self.rng.below(60)),
+                    1 => Span::millis(self.rng.below(1_000)),
+                    _ => Span::millis(self.rng.below(15_000)),
+                };
+                self.push(after, Event::Client(act));
+            }
+        };
+        later(faults.conflicting, Act::StartAgain(id.clone()));
+        later(faults.canceled, Act::Cancel(id.clone()));
+        later(faults.canceled / 3, Act::Cancel(id.clone()));
+        later(faults.terminated, Act::Terminate(id.clone()));
+        later(faults.terminated / 2, Act::Terminate(id.clone()));
+        later(faults.described, Act::Describe(id));
+    }
+
+    pub(super) fn start_again(&mut self, id: &str) {
+        self.start(id);
+    }
+
+    fn start(&mut self, id: &str) {
+        let plan = Plan::draw(&mut self.rng, self.faults.mischief);
+        let value = serde_json::to_vec(&plan).unwrap_or_default();
+        let workflow = if self.rng.ppm(self.faults.clients.rare_workflow) {
+            RARE
+        } else {
+            SAGA
+        };
+        let number = format!("s-{}", self.number());
+        let mut record = draft(
+            &self.topics.inbox,
+            self.home(id),
+            id,
+            ce_type::WORKFLOW_START,
+        );
+        let mut identity = None;
+        if self.rng.percent(10) {
+            structure(&mut record, id, &number, workflow, &value);
+            identity = Some(("structured".into(), number));
+        } else {
+            record.value = Some(value);
+            record.push_header(header::WORKFLOW, workflow);
+            if self.rng.percent(80) {
+                let source = if self.rng.percent(50) { "client" } else { "" };
+                identify(&mut record, source, &number);
+                identity = Some((source.to_owned(), number));
+            }
+        }
+        let asked = self.draw_rules(&mut record, identity.is_some(), workflow == RARE);
+        let input = Input {
+            workflow_id: WorkflowId::new(id).ok(),
+            identity,
+            asks: Asks::Start(asked),
+        };
+        self.submit(record, input);
+    }
+
+    fn draw_rules(&mut self, record: &mut NewRecord, identified: bool, rare: bool) -> StartAsked {
+        let conflict = match self.rng.below(4) {
+            0 => Some((id_conflict::FAIL, IdConflict::Fail)),
+            1 if identified => Some((
+                id_conflict::TERMINATE_EXISTING,
+                IdConflict::TerminateExisting,
+            )),
+            2 => Some((id_conflict::USE_EXISTING, IdConflict::UseExisting)),
+            _ => None,
+        };
+        let reuse = match self.rng.below(4) {
+            0 => Some((id_reuse::ALLOW_DUPLICATE, IdReuse::AllowDuplicate)),
+            1 => Some((
+                id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
+                IdReuse::AllowDuplicateFailedOnly,
+            )),
+            2 => Some((id_reuse::REJECT_DUPLICATE, IdReuse::RejectDuplicate)),
+            _ => None,
+        };
+        if let Some((text, _)) = conflict {
+            record.push_header(header::ID_CONFLICT, text);
+        }
+        if let Some((text, _)) = reuse {
+            record.push_header(header::ID_REUSE, text);
+        }
+        let version = match self.rng.below(12) {
+            0 => Some("1"),
+            1 => Some("2"),
+            2 => Some("9"),
+            _ => None,
+        };
+        if let Some(version) = version {
+            record.push_header(header::VERSION, version);
+        }
+        StartAsked {
+            id_conflict: conflict.map_or(IdConflict::UseExisting, |(_, rule)| rule),
+            id_reuse: reuse.map_or(IdReuse::RejectDuplicate, |(_, rule)| rule),
+            wants_reply: self.ask_for_reply(record),
+            may_be_unknown: rare || matches!(version, Some("2" | "9")),
+        }
+    }
+}
+
+/// The same start in structured mode, our headers as extension attributes.
+fn structure(record: &mut NewRecord, id: &str, ce_id: &str, workflow: &str, value: &[u8]) {
+    record.headers.clear();
+    record.push_header(
+        header::CONTENT_TYPE,
+        "application/cloudevents+json; charset=utf-8",
+    );
+    let data: serde_json::Value = serde_json::from_slice(value).unwrap_or_default();
+    let event = serde_json::json!({
+        "specversion": "1.0",
+        "type": ce_type::WORKFLOW_START,
+        "source": "structured",
+        "id": ce_id,
+        "subject": id,
+        "slworkflow": workflow,
+        "data": data,
+    });
+    record.value = serde_json::to_vec(&event).ok();
+}
