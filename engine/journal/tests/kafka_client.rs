@@ -194,6 +194,35 @@ async fn no_more_is_read_than_there_is_room_for_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn a_partition_that_is_held_lets_the_others_by_and_goes_on_where_it_was() {
+    let topic = topic("hold", 2);
+    let producer = Producer::open(shared()).unwrap();
+    for number in 0..40 {
+        let record = record(&topic, number % 2, &number.to_string());
+        producer.send(record).await.unwrap();
+    }
+    let mut consumer = GroupConsumer::open(shared(), &settings(&topic)).unwrap();
+    let first = next_record(&mut consumer).await;
+    consumer.hold(&topic, first.partition);
+
+    let mut seen = [Vec::new(), Vec::new()];
+    seen[usize::try_from(first.partition).unwrap()].push(first.offset);
+    let other = usize::try_from(1 - first.partition).unwrap();
+    while seen[other].len() < 20 {
+        let record = next_record(&mut consumer).await;
+        seen[usize::try_from(record.partition).unwrap()].push(record.offset);
+    }
+    assert!(seen[1 - other].len() <= 9, "{seen:?}");
+
+    consumer.resume(&topic, first.partition);
+    while seen[1 - other].len() < 20 {
+        seen[1 - other].push(next_record(&mut consumer).await.offset);
+    }
+    assert_eq!(seen[0], (0..20).collect::<Vec<_>>());
+    assert_eq!(seen[1], (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn work_may_be_finished_and_committed_before_a_partition_goes() {
     let topic = topic("finish", 2);
     let producer = Producer::open(shared()).unwrap();

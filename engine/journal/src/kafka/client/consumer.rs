@@ -146,6 +146,17 @@ impl GroupConsumer {
         self.committer().commit(topic, partition, next);
     }
 
+    /// Hands nothing more out of a partition until [`GroupConsumer::resume`], or until the partition goes; what waits
+    /// for [`GroupConsumer::next`] already still comes. What was read ahead is kept. Returns at once.
+    pub fn hold(&self, topic: &Arc<str>, partition: i32) {
+        self.order(Command::Hold(topic.clone(), partition, true));
+    }
+
+    /// Goes on with a partition that was held. Returns at once.
+    pub fn resume(&self, topic: &Arc<str>, partition: i32) {
+        self.order(Command::Hold(topic.clone(), partition, false));
+    }
+
     /// What commits for this member from elsewhere.
     #[must_use]
     pub fn committer(&self) -> Committer {
@@ -162,9 +173,14 @@ impl GroupConsumer {
         drop((&mut self.ended).await);
     }
 
-    fn order_close(&mut self) {
-        drop(self.commands.send(Command::Close));
+    /// After the thread has ended there is nothing to order.
+    fn order(&self, command: Command) {
+        drop(self.commands.send(command));
         self.wake.wake();
+    }
+
+    fn order_close(&mut self) {
+        self.order(Command::Close);
         // A revocation that was not given out would be waited for.
         self.notices.close();
         while self.notices.try_recv().is_ok() {}

@@ -1,7 +1,7 @@
 //! The thread of a worker's consumer.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +11,7 @@ use std::{
 };
 
 use rdkafka::TopicPartitionList;
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 
 use crate::{
     Record,
@@ -29,6 +29,8 @@ use crate::{
 pub(super) enum Command {
     /// Everything before this offset is done.
     Commit(Arc<str>, i32, i64),
+    /// Hand nothing more out of this partition, or go on.
+    Hold(Arc<str>, i32, bool),
     /// Leave the group.
     Close,
 }
@@ -66,6 +68,8 @@ pub(super) struct Desk {
     /// Counts assignments.
     assignment: u64,
     splits: Vec<Split<Context>>,
+    /// Partitions that nothing is handed out of.
+    held: BTreeSet<(Arc<str>, i32)>,
     /// Whose turn it is.
     turn: usize,
     /// Positions to be committed.
@@ -96,6 +100,7 @@ impl Desk {
             records,
             assignment: 0,
             splits: Vec::new(),
+            held: BTreeSet::new(),
             turn: 0,
             moved: BTreeMap::new(),
             committing: false,
@@ -141,6 +146,12 @@ impl Desk {
                     } else {
                         tracing::debug!(%topic, partition, next, "no commit: the partition is gone");
                     }
+                }
+                Ok(Command::Hold(topic, partition, true)) => {
+                    self.held.insert((topic, partition));
+                }
+                Ok(Command::Hold(topic, partition, false)) => {
+                    self.held.remove(&(topic, partition));
                 }
                 Err(TryRecvError::Empty) => return true,
                 Ok(Command::Close) | Err(TryRecvError::Disconnected) => return false,
@@ -214,31 +225,28 @@ impl Desk {
     /// The group takes everything at a time.
     fn forget(&mut self) {
         self.splits.clear();
+        self.held.clear();
         self.moved.clear();
     }
 
-    /// Hands records out, one of each partition in turn, as far as there is room. Says how long nothing will happen.
+    /// Hands records out, one of each partition in turn, as far as there is room. Says how long nothing will happen
+    /// unless the thread is woken: by a queue that fills, by room, by a partition that is no longer held.
     fn hand_out(&mut self) -> Duration {
         if self.leaving.is_some() {
             return LOST_PAUSE;
         }
-        self.splits
-            .iter()
-            .filter(|split| split.is_filled())
-            .for_each(Split::begin);
         let mut empty = 0;
         while empty < self.splits.len() {
-            let permit = match self.records.try_reserve() {
-                Ok(permit) => permit,
-                Err(TrySendError::Full(()) | TrySendError::Closed(())) => {
-                    // Which are empty is not known any more; the next turn will find out.
-                    self.splits.iter().for_each(Split::stop_early);
-                    break;
-                }
+            let Ok(permit) = self.records.try_reserve() else {
+                break;
             };
             self.turn = (self.turn + 1) % self.splits.len();
             let split = &self.splits[self.turn];
-            match split.pop() {
+            let is_held = !self.held.is_empty()
+                && self
+                    .held
+                    .contains(&(split.topic().clone(), split.partition()));
+            match (!is_held).then(|| split.pop()).flatten() {
                 Some(Ok(message)) => {
                     let record = record::taken(&message, split.topic());
                     permit.send(Item {
