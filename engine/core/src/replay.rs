@@ -1,16 +1,17 @@
 //! Rebuilding a program from what its run remembers, and telling when it is no longer the same program.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
 use crate::{
     ActivityId, Name, Run, WorkflowId,
-    program::{Activation, CommandKind, Program, ProgramCommand, Recorded},
+    program::{Activation, CommandKind, Job, Program, ProgramCommand, Recorded},
     run::ActivationRecord,
 };
 
 /// Gives `program` all activations of `run`; returns the commands of the last.
 ///
 /// All but the last must give the recorded commands again, in kind, name, number and order; inputs and options may differ.
+/// To stop an activity that is over is no command: it changes nothing, live or on replay.
 ///
 /// # Errors
 /// The first difference, both sides in words.
@@ -22,8 +23,9 @@ pub fn replay(
     let Some((last, earlier)) = run.activations.split_last() else {
         return Ok(Vec::new());
     };
+    let mut history = History::default();
     for activation in earlier {
-        check(program, workflow_id, run, activation)?;
+        history.check(program, workflow_id, run, activation)?;
     }
     Ok(activate(program, workflow_id, run, last, None))
 }
@@ -37,9 +39,10 @@ pub fn verify(
     workflow_id: &WorkflowId,
     run: &Run,
 ) -> Result<(), String> {
+    let mut history = History::default();
     run.activations
         .iter()
-        .try_for_each(|activation| check(program, workflow_id, run, activation))
+        .try_for_each(|activation| history.check(program, workflow_id, run, activation))
 }
 
 /// Gives `program` the last activation of `run`, live.
@@ -54,39 +57,86 @@ pub fn activate_last(
         .unwrap_or_default()
 }
 
-fn check(
-    program: &mut dyn Program,
-    workflow_id: &WorkflowId,
-    run: &Run,
-    activation: &ActivationRecord,
-) -> Result<(), String> {
-    let commands = activate(
-        program,
-        workflow_id,
-        run,
-        activation,
-        Some(&activation.commands),
-    );
-    let mut wanted = commands.iter().map(Asked::from);
-    for recorded in &activation.commands {
-        let have = wanted.next();
-        if have.as_ref() != Some(&Asked::from(recorded)) {
-            let have = have.map_or_else(|| String::from("nothing"), |have| have.in_words());
-            return Err(format!(
-                "event {} is {}, the program now wants {have}",
-                recorded.seq,
-                Asked::from(recorded).in_words()
-            ));
+/// History as far as it was replayed.
+#[derive(Default)]
+struct History {
+    /// Activities that could still be asked to stop.
+    pending: BTreeSet<ActivityId>,
+}
+
+impl History {
+    fn check(
+        &mut self,
+        program: &mut dyn Program,
+        workflow_id: &WorkflowId,
+        run: &Run,
+        activation: &ActivationRecord,
+    ) -> Result<(), String> {
+        activation.jobs.iter().for_each(|job| self.job(job));
+        let recorded = &activation.commands;
+        let commands = activate(program, workflow_id, run, activation, Some(recorded));
+        let mut wanted = commands.iter();
+        for recorded in recorded {
+            let expected = Asked::from(recorded);
+            match self.next(&mut wanted, Some(&expected)) {
+                Some(have) if have == expected => self.command(recorded),
+                have => {
+                    let have = have.map_or_else(|| String::from("nothing"), |have| have.in_words());
+                    return Err(format!(
+                        "event {} is {}, the program now wants {have}",
+                        recorded.seq,
+                        expected.in_words()
+                    ));
+                }
+            }
+        }
+        match self.next(&mut wanted, None) {
+            None => Ok(()),
+            Some(extra) => {
+                let after = activation.commands.last().map_or(0, |last| last.seq);
+                Err(format!(
+                    "after event {after} the history has nothing, the program now wants {}",
+                    extra.in_words()
+                ))
+            }
         }
     }
-    match wanted.next() {
-        None => Ok(()),
-        Some(extra) => {
-            let after = activation.commands.last().map_or(0, |last| last.seq);
-            Err(format!(
-                "after event {after} the history has nothing, the program now wants {}",
-                extra.in_words()
-            ))
+
+    /// The next command; to stop what need not stop is none, and left no event.
+    fn next<'a>(
+        &self,
+        wanted: &mut impl Iterator<Item = &'a ProgramCommand>,
+        expected: Option<&Asked<'_>>,
+    ) -> Option<Asked<'a>> {
+        wanted.map(Asked::from).find(|asked| {
+            let stops = asked.kind == CommandKind::CancelActivity;
+            let is_pending = asked.id.is_some_and(|id| self.pending.contains(&id));
+            !stops || is_pending || expected == Some(asked)
+        })
+    }
+
+    fn job(&mut self, job: &Job) {
+        match job {
+            Job::ActivityCompleted { activity_id, .. }
+            | Job::ActivityFailed { activity_id, .. }
+            | Job::ActivityCanceled { activity_id } => {
+                self.pending.remove(activity_id);
+            }
+            Job::Started { .. } | Job::CancelRequested { .. } | Job::Ended => {}
+        }
+    }
+
+    fn command(&mut self, recorded: &Recorded) {
+        match recorded.kind {
+            CommandKind::ScheduleActivity => self.pending.extend(recorded.id),
+            CommandKind::CancelActivity => {
+                self.pending.retain(|id| Some(*id) != recorded.id);
+            }
+            CommandKind::RegisterCompensation
+            | CommandKind::RecordMarker
+            | CommandKind::Complete
+            | CommandKind::Fail
+            | CommandKind::Cancel => {}
         }
     }
 }

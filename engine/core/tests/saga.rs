@@ -23,6 +23,8 @@ struct Steps {
     next_id: u32,
     retry: RetryPolicy,
     ended: bool,
+    /// It asks each activity to stop that is over, which changes nothing.
+    stops: bool,
 }
 
 impl Steps {
@@ -55,7 +57,10 @@ impl Program for Steps {
                         result: Payload::empty(),
                     });
                 }
-                Job::Started { .. } => commands.push(self.schedule()),
+                Job::Started { input } => {
+                    self.stops = input.data() == b"\"stops\"";
+                    commands.push(self.schedule());
+                }
                 Job::ActivityCompleted {
                     activity_id,
                     result,
@@ -81,6 +86,11 @@ impl Program for Steps {
                     }));
                     if self.ended {
                         continue;
+                    }
+                    if self.stops {
+                        commands.push(ProgramCommand::CancelActivity {
+                            activity_id: *activity_id,
+                        });
                     }
                     self.at += 1;
                     if self.at < self.steps.len() {
@@ -130,6 +140,7 @@ impl Programs for Rebuilding {
             next_id: 0,
             retry: self.retry.clone(),
             ended: false,
+            stops: false,
         };
         let mut rebuilt = fresh();
         match replay(&mut rebuilt, workflow_id, run) {
@@ -507,6 +518,49 @@ fn terminate_during_undo_parks_and_a_second_one_ends() {
 }
 
 #[test]
+fn a_repeated_termination_is_not_a_second_one() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    let failure = Failure::new(Name::from("No"), "no").non_retryable();
+    world.report(Report::Failed {
+        failure,
+        retry_after: None,
+    });
+    world.input("t1", terminate(false));
+    let repeat = world.input("t1", terminate(false));
+
+    assert_eq!(repeat.ignored, Some(sagaline_core::Ignored::Repeat));
+    assert_eq!(world.state.open_runs(), 1);
+}
+
+#[test]
+fn whoever_asks_for_an_end_that_is_fixed_already_is_told() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    world.complete();
+    let failure = Failure::new(Name::from("No"), "no").non_retryable();
+    world.report(Report::Failed {
+        failure,
+        retry_after: None,
+    });
+    let Command::Terminate(mut terminate) = terminate(true) else {
+        unreachable!()
+    };
+    terminate.reply = Some(sagaline_core::ReplyTo {
+        topic: "replies".into(),
+        partition: 0,
+        correlation: "x".into(),
+    });
+    world.input("t1", Command::Terminate(terminate));
+
+    assert_eq!(world.names().last(), Some(&"ReplyRequested"));
+    assert_eq!(world.replies.len(), 1);
+}
+
+#[test]
 fn a_repeated_start_starts_nothing_while_open_and_after() {
     let mut world = World::new(&["a"]);
 
@@ -667,6 +721,19 @@ fn a_program_that_differs_from_its_history_is_told_with_both_sides() {
 }
 
 #[test]
+fn to_stop_what_is_over_is_no_difference_from_history() {
+    let mut world = World::new(&["a", "b"]);
+
+    let mut start = start("w");
+    start.input = Payload::json(*b"\"stops\"");
+    world.input("1", Command::Start(start));
+    world.complete();
+    world.complete();
+
+    assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
+}
+
+#[test]
 fn seqs_of_a_run_have_no_gap() {
     let mut world = World::new(&["a", "b"]);
     world.start("1");
@@ -696,6 +763,7 @@ fn a_live_program_is_the_same_as_a_rebuilt_one() {
         next_id: 0,
         retry: world.programs.retry.clone(),
         ended: false,
+        stops: false,
     };
     world.start("1");
     for _ in 0..2 {

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use super::Place;
 use crate::{
-    ActivityId, Identity, Run, RunId,
+    ActivityId, Identity, Run, RunId, error_type,
     event::{
         IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested,
         WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
@@ -132,6 +132,10 @@ impl Run {
     }
 
     pub(super) fn incident_raised(&mut self, place: Place<'_>, event: &IncidentRaised) {
+        if event.failure.error_type.as_str() == error_type::TERMINATED {
+            // A repeat of the termination that raised it must not be taken for the second one, which ends the run.
+            self.seen.insert(place.cause.identity());
+        }
         self.incidents.push(Incident {
             seq: place.seq,
             kind: event.kind,

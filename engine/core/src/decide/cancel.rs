@@ -108,7 +108,7 @@ pub(crate) fn terminate(
         .iter()
         .any(|incident| incident.kind == IncidentKind::CompensationFailed);
     match &run.undo {
-        Some(_) if command.compensate => return Err(Ignored::Already),
+        Some(_) if command.compensate => {}
         Some(_) if !left.is_empty() && !parked => {
             let message = format!(
                 "terminated while compensating; still done: {}; terminate again to leave it so",
@@ -131,6 +131,9 @@ pub(crate) fn terminate(
             events.extend(undo::end(run, end, true));
         }
         Some(_) | None => events.push(terminated(command.reason.clone())),
+    }
+    if events.is_empty() {
+        return Err(Ignored::Already);
     }
     Ok(events)
 }

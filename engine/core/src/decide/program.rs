@@ -1,13 +1,19 @@
 //! What a program's commands mean: events, and what follows from them at once.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
 
 use super::{activity::too_large, undo};
 use crate::{
     ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, error_type,
     event::{
-        ActivityAttemptScheduled, ActivityFailed, ActivityScheduled, CompensationRegistered,
-        IncidentKind, IncidentRaised, MarkerRecorded, Outcome, WorkflowCompleted,
+        ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
+        CompensationRegistered, IncidentKind, IncidentRaised, MarkerRecorded, Outcome,
+        WorkflowCompleted,
     },
     program::{
         COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
@@ -44,6 +50,8 @@ pub(crate) fn wanted(run: &Run, commands: Vec<ProgramCommand>) -> Result<Wanted,
         run,
         next_id: run.next_activity_id,
         wanted: Wanted::default(),
+        scheduled: BTreeMap::new(),
+        canceled: BTreeSet::new(),
         completed: false,
     };
     for command in commands {
@@ -72,6 +80,10 @@ struct Translation<'a> {
     run: &'a Run,
     next_id: ActivityId,
     wanted: Wanted,
+    /// Activities that this activation schedules.
+    scheduled: BTreeMap<ActivityId, Name>,
+    /// Activities that it asks to stop.
+    canceled: BTreeSet<ActivityId>,
     completed: bool,
 }
 
@@ -80,11 +92,8 @@ impl Translation<'_> {
         match command {
             ProgramCommand::ScheduleActivity(command) => self.schedule_activity(command)?,
             ProgramCommand::CancelActivity { activity_id } => {
-                let asked = self
-                    .run
-                    .activity(activity_id)
-                    .filter(|one| !one.cancel_requested);
-                self.wanted.events.extend(asked.map(undo::cancel_requested));
+                let asked = self.cancel_activity(activity_id);
+                self.wanted.events.extend(asked);
             }
             ProgramCommand::RegisterCompensation(command) => self.register_compensation(command)?,
             ProgramCommand::RecordMarker { kind, name, value } => {
@@ -138,6 +147,23 @@ impl Translation<'_> {
         Ok(())
     }
 
+    /// Asks an activity to stop that is pending, or scheduled by this very activation, once; all others need not stop.
+    fn cancel_activity(&mut self, activity_id: ActivityId) -> Option<Event> {
+        let pending = self
+            .run
+            .activity(activity_id)
+            .filter(|one| !one.cancel_requested)
+            .map(|one| &one.name);
+        let activity = pending.or(self.scheduled.get(&activity_id))?.clone();
+        let event = ActivityCancelRequested {
+            activity_id,
+            activity,
+        };
+        self.canceled
+            .insert(activity_id)
+            .then(|| Event::from(event))
+    }
+
     fn take_id(&mut self, activity_id: ActivityId) -> Result<(), String> {
         if activity_id != self.next_id {
             return Err(format!(
@@ -156,6 +182,7 @@ impl Translation<'_> {
             .is_too_large()
             .then(|| too_large(&command.activity, &command.input));
         let (activity_id, activity) = (command.activity_id, command.activity.clone());
+        self.scheduled.insert(activity_id, activity.clone());
         self.wanted.events.push(
             ActivityScheduled {
                 activity_id,
