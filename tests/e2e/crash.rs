@@ -1,0 +1,145 @@
+//! Crashes: engines, workers and brokers that die at the worst moment. Nothing is lost, nothing happens twice.
+
+use std::fs;
+
+use sagaline_core::Outcome;
+use sagaline_journal::wire::topic;
+use serde_json::json;
+
+use crate::harness::{
+    broker::Broker,
+    check::duplicates,
+    journal::Journal,
+    load::{self, Load},
+    process::Process,
+    sagas, say,
+    wait::{Watch, until_true},
+    world::World,
+};
+
+#[test]
+fn three_engines_survive_two_kills_under_load() {
+    let world = World::new(12);
+    let mut journal = world.journal();
+    let mut engines: Vec<Process> = (0..3).map(|_| world.engine(&[])).collect();
+    journal.until("all three own partitions", |journal| {
+        engines
+            .iter()
+            .all(|engine| !journal.owned_by(engine).is_empty())
+            .then_some(())
+    });
+    let _worker = load::worker(&world);
+    let count = sagas(300, 20_000);
+    let mut load = Load::start(&world, count / 2);
+
+    journal.until_so_many_ended(count / 20);
+    kill_and_await_take_over(&mut journal, engines.remove(0));
+    engines.push(world.engine(&[]));
+    load.start_more(&world, count - count / 2);
+    journal.until_owner(&engines[2]);
+    let ended = journal.ended();
+    journal.until_so_many_ended(ended + count / 20);
+    kill_and_await_take_over(&mut journal, engines.remove(0));
+
+    load.until_ended(&mut journal);
+    load.check(journal.audit());
+    say(&format!(
+        "{} tasks were sent again",
+        duplicates(&world.tasks()).len()
+    ));
+}
+
+/// Kills an engine and waits until every partition that it owned has another owner; prints how long that took.
+fn kill_and_await_take_over(journal: &mut Journal<'_>, mut engine: Process) {
+    let owned = journal.until_owner(&engine);
+    let ended = journal.ended();
+    assert!(
+        ended < journal.runs.len(),
+        "a kill without work proves nothing"
+    );
+    let watch = Watch::begin();
+    engine.kill();
+    journal.until(
+        "the partitions of a dead engine are taken over",
+        |journal| journal.owned_by(&engine).is_empty().then_some(()),
+    );
+    say(&format!(
+        "killed {} with {} of {} partitions after {ended} sagas: taken over in {:.1} s",
+        engine.name(),
+        owned.len(),
+        journal.partitions.len(),
+        watch.elapsed().as_secs_f64()
+    ));
+}
+
+#[test]
+fn a_task_of_a_killed_worker_is_delivered_again_and_completes_once() {
+    let world = World::new(2);
+    let diary = world.file("diary");
+    let victim = |command: &mut std::process::Command| {
+        world.spawn("victim", command.env("VICTIM_DIARY", &diary))
+    };
+    let _engine = world.engine_of(&mut world.server("victim", &[]));
+    let mut first = victim(&mut world.command("victim", &["worker"]));
+    let mut journal = world.journal();
+    let steps = json!([{"ms": 0}, {"ms": 3_000}, {"ms": 0}]);
+    world
+        .request("sagaline.workflow.start.v1", "slow")
+        .header("sl-workflow", "steps")
+        .json(&steps)
+        .send();
+
+    journal.until_event("slow", "ActivityStarted");
+    first.kill();
+    let _second = victim(&mut world.command("victim", &["worker"]));
+
+    assert_eq!(journal.until_ended("slow"), Outcome::Completed);
+    let diary = fs::read_to_string(&diary).unwrap();
+    let tries = |step: &str| diary.lines().filter(|line| line.starts_with(step)).count();
+    assert_eq!((tries("slow 1 1 "), tries("slow 3 1 ")), (1, 2), "{diary}");
+    assert_eq!(
+        journal.newest("slow").unwrap().count("ActivityCompleted"),
+        3
+    );
+    assert_eq!(
+        duplicates(&world.tasks()),
+        [""; 0],
+        "Kafka delivers again what the engine sent once"
+    );
+    journal.audit();
+}
+
+#[test]
+fn sagas_outlive_a_crash_of_the_broker() {
+    let broker = Broker::start("crash");
+    let world = World::on(broker.bootstrap(), 4);
+    let _engines = [world.engine(&[]), world.engine(&[])];
+    let _worker = load::worker(&world);
+    let mut journal = world.journal();
+    let load = Load::start(&world, sagas(200, 5_000));
+
+    journal.until_so_many_ended(load.len() / 4);
+    broker.kill();
+    let watch = Watch::begin();
+    broker.restart();
+    let restarted = watch.elapsed();
+    let ended = journal.read_on().ended();
+    journal.until_so_many_ended(ended + 1);
+    say(&format!(
+        "broker killed after {ended} sagas, back after {:.1} s, sagas end again {:.1} s later",
+        restarted.as_secs_f64(),
+        (watch.elapsed() - restarted).as_secs_f64()
+    ));
+
+    load.until_ended(&mut journal);
+    load.check(journal.audit());
+    let inbox = topic::inbox(&world.namespace);
+    until_true("the inbox is read to its end", || {
+        journal.read_on();
+        world
+            .ends(&inbox)
+            .iter()
+            .zip(&journal.partitions)
+            .all(|(end, one)| one.position(&inbox) == *end)
+    });
+}

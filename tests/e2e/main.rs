@@ -1,0 +1,15 @@
+//! End to end, on Apache Kafka: whole processes that are killed, stopped, frozen, and fed with nonsense.
+//!
+//! Each test has a namespace of its own on one broker that all share. What a test found in a journal is checked as a
+//! whole at its end: see `harness/check.rs`. `tools/test-e2e` builds what the tests run.
+
+mod answers;
+mod crash;
+mod handover;
+mod harness;
+mod inputs;
+mod poison;
+mod refusals;
+mod saga;
+mod starts;
+mod stops;

@@ -1,0 +1,91 @@
+//! What does not start, and says why.
+
+use std::{fs, process::Output};
+
+use sagaline_core::Outcome;
+
+use crate::harness::{records::order, world::World};
+
+/// What a command that was refused said; it ended with this code.
+fn refused(output: &Output, code: i32) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains("error: "), "{said}");
+    said
+}
+
+#[test]
+fn unknown_settings_and_properties_that_are_not_the_users_are_refused_by_name() {
+    let world = World::new(1);
+    let file = |name: &str, text: &str| {
+        let path = world.file(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let unknown = file("unknown.toml", "[engine]\npartition = 3\n");
+    let owned = file("owned.properties", "acks=1\n");
+    let misspelt = file("misspelt.properties", "compresion.type=zstd\n");
+
+    let said = refused(
+        &world.run("order-saga", &["server", "--config", &unknown]),
+        2,
+    );
+    assert!(
+        said.contains("partition") && said.contains("partitions"),
+        "{said}"
+    );
+    let said = refused(
+        &world.run("order-saga", &["server", "--kafka-config", &owned]),
+        2,
+    );
+    assert!(said.contains("`acks`"), "{said}");
+    let said = refused(
+        &world.run("order-saga", &["worker", "--kafka-config", &owned]),
+        2,
+    );
+    assert!(said.contains("`acks`"), "{said}");
+    let said = refused(
+        &world.run("order-saga", &["server", "--kafka-config", &misspelt]),
+        2,
+    );
+    assert!(said.contains("compresion.type"), "{said}");
+}
+
+#[test]
+fn another_app_on_the_same_namespace_refuses_to_run_and_harms_nobody() {
+    let world = World::new(2);
+    let engine = world.engine(&[]);
+    let mut journal = world.journal();
+    journal.until_owner(&engine);
+
+    let mut stranger = world.spawn("stranger", &mut world.server("victim", &[]));
+    let status = stranger.end();
+
+    assert_eq!(status.code(), Some(4), "{}", stranger.log());
+    let said = stranger.log();
+    assert!(
+        said.contains("order-saga")
+            && said.contains("victim")
+            && said.contains("one app per namespace"),
+        "{said}"
+    );
+    world.start_order("a", &order("a", "visa", "ok")).send();
+    world.complete(
+        &world.task("a", "reserve-stock", 1),
+        "{\"reservation\":\"r\"}",
+    );
+    world.complete(
+        &world.task("a", "charge-card", 1),
+        "{\"payment\":\"p\",\"amount\":1.0}",
+    );
+    world.complete(&world.task("a", "ship", 1), "null");
+    assert_eq!(journal.until_ended("a"), Outcome::Completed);
+    let apps: Vec<_> = journal
+        .partitions
+        .iter()
+        .flat_map(|one| &one.claims)
+        .map(|seen| seen.claim.app.as_str())
+        .collect();
+    assert!(apps.iter().all(|app| *app == "order-saga"), "{apps:?}");
+    journal.audit();
+}
