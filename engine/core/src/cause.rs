@@ -76,9 +76,9 @@ impl Identity {
     }
 }
 
-/// The last [`IDENTITIES_MAX`] inputs of a workflow.
+/// The last [`IDENTITIES_MAX`] inputs of a workflow. Shared, since few inputs add to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IdentityRing(VecDeque<Identity>);
+pub struct IdentityRing(Arc<VecDeque<Identity>>);
 
 impl IdentityRing {
     /// Whether this input was seen.
@@ -92,9 +92,10 @@ impl IdentityRing {
         if self.contains(identity) {
             return;
         }
-        if self.0.len() >= IDENTITIES_MAX {
-            self.0.pop_front();
+        let ring = Arc::make_mut(&mut self.0);
+        if ring.len() >= IDENTITIES_MAX {
+            ring.pop_front();
         }
-        self.0.push_back(identity);
+        ring.push_back(identity);
     }
 }

@@ -1,6 +1,6 @@
 //! What must leave the partition once an event is durable. A pure function of the state after the event, and the event.
 
-use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{
     ActivityId, Attempt, Cause, Event, Millis, Name, Payload, ReplyTo, Run, RunId, State, Trace,
@@ -82,15 +82,19 @@ impl Effect {
     }
 }
 
-/// The effects of an event of a run; `run` is the state after it.
-#[must_use]
-pub fn effects_of_run(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Vec<Effect> {
+/// Adds the effects of an event of a run to `effects`; `run` is the state after it.
+pub(crate) fn effects_of_run(
+    workflow_id: &WorkflowId,
+    run: &Run,
+    event: &Event,
+    effects: &mut Vec<Effect>,
+) {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
             let Some(activity) = run.activity(scheduled.activity_id) else {
-                return Vec::new();
+                return;
             };
-            vec![Effect::Task(Box::new(Task {
+            effects.push(Effect::Task(Box::new(Task {
                 workflow_id: workflow_id.clone(),
                 run_id: run.run_id,
                 workflow: run.workflow.clone(),
@@ -101,36 +105,33 @@ pub fn effects_of_run(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Vec
                 input: activity.input.clone(),
                 start_to_close: activity.start_to_close,
                 trace: run.trace.clone(),
-            }))]
+            })));
         }
         Event::ReplyRequested(requested) => {
-            vec![reply(
+            effects.push(reply(
                 workflow_id,
                 Some(run.run_id),
                 &requested.reply,
                 "now",
                 requested.answer.clone(),
-            )]
+            ));
         }
         Event::WorkflowCompleted(_)
         | Event::WorkflowFailed(_)
         | Event::WorkflowCanceled(_)
         | Event::WorkflowTerminated(_) => {
             let Some(closed) = &run.closed else {
-                return Vec::new();
+                return;
             };
-            run.replies
-                .iter()
-                .map(|to| {
-                    reply(
-                        workflow_id,
-                        Some(run.run_id),
-                        to,
-                        "closed",
-                        final_answer(closed),
-                    )
-                })
-                .collect()
+            effects.extend(run.replies.iter().map(|to| {
+                reply(
+                    workflow_id,
+                    Some(run.run_id),
+                    to,
+                    "closed",
+                    final_answer(closed),
+                )
+            }));
         }
         Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
@@ -150,7 +151,7 @@ pub fn effects_of_run(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Vec
         | Event::IncidentRaised(_)
         | Event::IncidentResolved(_)
         | Event::InputForwarded(_)
-        | Event::InputRejected(_) => Vec::new(),
+        | Event::InputRejected(_) => {}
     }
 }
 

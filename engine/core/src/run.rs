@@ -28,7 +28,7 @@ pub struct Run {
     /// The registered workflow.
     pub workflow: Name,
     /// Its version.
-    pub version: Box<str>,
+    pub version: Arc<str>,
     /// The input.
     pub input: Payload,
     /// The caller's trace.

@@ -3,7 +3,12 @@
 //! Invariant: what a reader of the same batches in any process holds is equal, whatever its hash seed: nothing here is
 //! iterated in hash order without being sorted.
 
-use alloc::{boxed::Box, collections::BTreeSet, collections::VecDeque, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -71,8 +76,8 @@ pub struct State {
     pub(crate) closed: Map<u128, Closed>,
     /// Closed ids in the order of their closing; entries of ids that were used again are stale and skipped.
     forget_order: VecDeque<(Timestamp, u128)>,
-    /// One entry per open run that has a deadline.
-    deadlines: BTreeSet<(Timestamp, WorkflowId)>,
+    /// One entry per open run that has a deadline, behind those of the same instant that changed earlier.
+    deadlines: BTreeMap<(Timestamp, Position), WorkflowId>,
     /// Workflows that any valid claim named.
     workflows: BTreeSet<Name>,
     closed_retention: Millis,
@@ -101,7 +106,7 @@ impl State {
             open: Map::with_hasher(FixedState::with_seed(seed)),
             closed: Map::with_hasher(FixedState::with_seed(seed)),
             forget_order: VecDeque::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: BTreeMap::new(),
             workflows: BTreeSet::new(),
             closed_retention: Millis::from_secs(7 * 24 * 3600),
             digest: 0,
@@ -154,7 +159,7 @@ impl State {
     /// The earliest deadline of any run.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(due, _)| *due)
+        self.deadlines.keys().next().map(|(due, _)| *due)
     }
 
     /// Runs whose deadline is at or before `until`, earliest first, at most `max`.
@@ -165,9 +170,9 @@ impl State {
     ) -> impl Iterator<Item = (Timestamp, &WorkflowId)> {
         self.deadlines
             .iter()
-            .take_while(move |(due, _)| *due <= until)
+            .take_while(move |((due, _), _)| *due <= until)
             .take(max)
-            .map(|(due, id)| (*due, id))
+            .map(|((due, _), id)| (*due, id))
     }
 
     /// All open runs in order of their ids. For take-over and pages, not for the hot path.
@@ -253,10 +258,8 @@ impl State {
         let key = workflow_id.as_str().as_bytes();
         if let Some(old) = self.open.get(&workflow_id) {
             self.digest ^= entry_digest(KIND_OPEN, key, old.changed);
-            if let Some(due) = old.deadline
-                && open.as_ref().and_then(|new| new.deadline) != Some(due)
-            {
-                self.deadlines.remove(&(due, workflow_id.clone()));
+            if let Some(due) = old.deadline {
+                self.deadlines.remove(&(due, old.changed));
             }
         }
         let Some(new) = open else {
@@ -265,7 +268,8 @@ impl State {
         };
         self.digest ^= entry_digest(KIND_OPEN, key, new.changed);
         if let Some(due) = new.deadline {
-            self.deadlines.insert((due, workflow_id.clone()));
+            self.deadlines
+                .insert((due, new.changed), workflow_id.clone());
         }
         self.open.insert(workflow_id, new);
     }

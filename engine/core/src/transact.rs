@@ -121,7 +121,7 @@ fn apply(
     effects: &mut Vec<Effect>,
 ) {
     run.apply(place, event);
-    effects.extend(effects_of_run(workflow_id, run, event));
+    effects_of_run(workflow_id, run, event, effects);
 }
 
 struct Work<'a, 's> {

@@ -1,6 +1,6 @@
 //! Start, end, cancellation, markers, incidents and replies.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::Place;
 use crate::{
@@ -31,7 +31,7 @@ impl Run {
         let mut run = Self {
             run_id,
             workflow: event.workflow.clone(),
-            version: event.version.clone(),
+            version: Arc::from(&*event.version),
             input: event.input.clone(),
             trace: event.trace.clone(),
             started_at: place.at,
