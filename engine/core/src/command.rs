@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActivityId, Attempt, Failure, Millis, Name, Payload, RunId, WorkflowId};
+use crate::{ActivityId, Attempt, Failure, Millis, Name, Payload, RunId, Timestamp, WorkflowId};
 
 /// One input, understood and authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Command {
     Fire {
         /// The run's workflow id.
         workflow_id: WorkflowId,
+        /// The deadline: all inputs up to it were decided. A later one that has taken its place does not fire.
+        due: Timestamp,
     },
     /// The program of a run may be here now: try again what waits for it.
     ProgramAvailable {
@@ -51,7 +53,7 @@ impl Command {
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
-            Self::Fire { workflow_id }
+            Self::Fire { workflow_id, .. }
             | Self::ProgramAvailable { workflow_id }
             | Self::Undeliverable { workflow_id, .. } => workflow_id,
         }
@@ -78,7 +80,7 @@ pub struct Start {
     /// The caller's trace, carried through.
     pub trace: Option<Trace>,
     /// Append time of the start record: part of the start's identity, so that a repeat after the window is another run.
-    pub appended_at: crate::Timestamp,
+    pub appended_at: Timestamp,
 }
 
 /// What a start does while a run of the same id is open.

@@ -187,9 +187,9 @@ impl Work<'_, '_> {
                 )?;
                 self.transition(workflow_id, events);
             }
-            Command::Fire { workflow_id } => {
+            Command::Fire { workflow_id, due } => {
                 let run = self.overlay.run(workflow_id).ok_or(Ignored::Stale)?;
-                let events = decide::activity::fire(run, now);
+                let events = decide::activity::fire(run, now, *due);
                 self.transition(workflow_id, events);
             }
             Command::ProgramAvailable { workflow_id } => {

@@ -292,8 +292,14 @@ impl World {
     }
 
     fn fire(&mut self) -> Transacted {
-        self.now = self.state.next_deadline().expect("a deadline");
-        self.input("fire", Command::Fire { workflow_id: id() })
+        let due = self.state.next_deadline().expect("a deadline");
+        self.now = due;
+        self.fire_at(due)
+    }
+
+    fn fire_at(&mut self, due: Timestamp) -> Transacted {
+        let workflow_id = id();
+        self.input("fire", Command::Fire { workflow_id, due })
     }
 
     fn events(&self) -> Vec<&Event> {
@@ -435,6 +441,20 @@ fn a_hanging_attempt_times_out_and_is_tried_again() {
     assert_eq!(ignored.ignored, Some(sagaline_core::Ignored::Stale));
     assert_eq!(world.tasks.len(), 2);
     assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
+}
+
+#[test]
+fn a_later_deadline_does_not_fire_in_the_place_of_one_that_has_moved() {
+    let mut world = World::new(&["a", "b"]);
+
+    world.start("1");
+    let due = world.state.next_deadline().unwrap();
+    world.now = world.now.plus(sagaline_core::Millis(10));
+    world.complete();
+    world.now = due.plus(sagaline_core::Millis::from_secs(60));
+    let fired = world.fire_at(due);
+
+    assert!(fired.transitions.is_empty());
 }
 
 #[test]

@@ -216,13 +216,13 @@ fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
     events
 }
 
-/// The earliest deadline of a run has come. Events, or nothing when it has moved.
-pub(crate) fn fire(run: &Run, now: Timestamp) -> Vec<Event> {
+/// A run's deadline at `until` has come. Events, or nothing when it has moved.
+pub(crate) fn fire(run: &Run, now: Timestamp, until: Timestamp) -> Vec<Event> {
     let due = run
         .activities
         .iter()
         .filter_map(|one| Some((one.deadline()?, one)))
-        .filter(|(due, _)| *due <= now);
+        .filter(|(due, _)| *due <= until);
     let Some((_, activity)) = due.min_by_key(|(due, one)| (*due, one.activity_id)) else {
         return Vec::new();
     };

@@ -125,14 +125,18 @@ impl Lane {
             if !self.proof.covers(due) {
                 return self.ask_for_ends(now, port);
             }
+            let fire = Command::Fire { workflow_id, due };
             if self.careful.is_on() {
                 if self.own.is_empty() {
-                    self.ask_self(Command::Fire { workflow_id });
+                    self.ask_self(fire);
                 }
                 return;
             }
+            if making.bytes >= BATCH_BYTES_MAX {
+                return;
+            }
             let cause = self.own_cause();
-            self.decide(making, &cause, &Command::Fire { workflow_id }, None);
+            self.decide(making, &cause, &fire, None);
         }
     }
 
