@@ -1,6 +1,9 @@
 //! Records between librdkafka's form and ours.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use rdkafka::{
     Message,
@@ -14,7 +17,7 @@ use crate::{NewRecord, Record};
 pub(super) fn taken(message: &BorrowedMessage<'_>, topic: &Arc<str>) -> Record {
     let headers = message.headers();
     let mut size = message.key_len() + message.payload_len();
-    for header in headers.into_iter().flat_map(Headers::iter) {
+    for header in headers.into_iter().flat_map(named) {
         size += header.key.len() + header.value.map_or(0, <[u8]>::len);
     }
 
@@ -28,10 +31,17 @@ pub(super) fn taken(message: &BorrowedMessage<'_>, topic: &Arc<str>) -> Record {
     )
     .with_key(message.key())
     .with_value(message.payload());
-    for header in headers.into_iter().flat_map(Headers::iter) {
+    for header in headers.into_iter().flat_map(named) {
         record.push_header(header.key, header.value);
     }
     record
+}
+
+/// The headers whose names are UTF-8. Any other is nobody's, and asking rdkafka for it panics: a stranger's record must
+/// not end the thread that reads it.
+fn named<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]>> {
+    let header = |index| catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
+    (0..headers.count()).filter_map(move |index| header(index).ok().flatten())
 }
 
 /// A new record's headers in librdkafka's form.
@@ -47,4 +57,34 @@ pub(super) fn headers(record: &NewRecord) -> Option<OwnedHeaders> {
         });
     }
     Some(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As rdkafka gives them: `None` stands for a name that is not UTF-8.
+    struct Strange(Vec<Option<&'static str>>);
+
+    impl Headers for Strange {
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn try_get(&self, index: usize) -> Option<Header<'_, &[u8]>> {
+            self.0.get(index).map(|name| Header {
+                key: name.unwrap(),
+                value: Some(&b"value"[..]),
+            })
+        }
+    }
+
+    #[test]
+    fn a_header_whose_name_is_no_text_is_left_out_and_the_others_stay() {
+        let headers = Strange(vec![Some("ce_type"), None, Some("ce_id")]);
+
+        let names: Vec<&str> = named(&headers).map(|header| header.key).collect();
+
+        assert_eq!(names, ["ce_type", "ce_id"]);
+    }
 }
