@@ -136,6 +136,8 @@ pub enum Delivery {
 pub struct SendError {
     /// Sending the same again cannot help: the record is too large, the topic is refused.
     pub permanent: bool,
+    /// The topic or the partition is not there. It may come.
+    pub missing: bool,
     /// What the log said.
     pub reason: String,
 }

@@ -278,11 +278,22 @@ fn an_effect_that_can_never_go_out_says_so() {
         })
     };
 
-    let SendError { permanent, reason } = outcome(1, large);
+    let SendError {
+        permanent, reason, ..
+    } = outcome(1, large);
     assert!(permanent && reason.contains("too large"), "{reason}");
-    let SendError { permanent, reason } = outcome(2, missing);
-    assert!(!permanent && reason.contains("nknown topic"), "{reason}");
-    let SendError { permanent, reason } = outcome(3, misnamed);
+    let SendError {
+        permanent,
+        missing,
+        reason,
+    } = outcome(2, missing);
+    assert!(
+        !permanent && missing && reason.contains("nknown topic"),
+        "{reason}"
+    );
+    let SendError {
+        permanent, reason, ..
+    } = outcome(3, misnamed);
     assert!(permanent && reason.contains("topic"), "{reason}");
 }
 

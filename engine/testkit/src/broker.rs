@@ -216,6 +216,7 @@ impl World {
         let failed = |permanent| {
             Err(SendError {
                 permanent,
+                missing: false,
                 reason: "simulated".into(),
             })
         };

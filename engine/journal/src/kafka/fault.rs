@@ -37,6 +37,7 @@ pub(super) fn send_error(error: &KafkaError) -> SendError {
     };
     SendError {
         permanent,
+        missing: sort(error).1 == TOPIC_MISSING,
         reason: describe(error),
     }
 }
@@ -62,7 +63,7 @@ fn sort(error: &KafkaError) -> (ErrorKind, &'static str) {
         Code::UnknownTopic
         | Code::UnknownPartition
         | Code::UnknownTopicOrPartition
-        | Code::UnknownTopicId => (ErrorKind::NotFound, "kafka-topic-missing"),
+        | Code::UnknownTopicId => (ErrorKind::NotFound, TOPIC_MISSING),
         Code::OffsetOutOfRange | Code::AutoOffsetReset | Code::LogTruncation => {
             (ErrorKind::NotFound, "kafka-offset-missing")
         }
@@ -98,6 +99,8 @@ fn sort(error: &KafkaError) -> (ErrorKind, &'static str) {
     }
 }
 
+const TOPIC_MISSING: &str = "kafka-topic-missing";
+
 /// Sending the same record again meets the same refusal. A topic that is missing is not among them: it may come.
 const PERMANENT: &[RDKafkaErrorCode] = &[
     RDKafkaErrorCode::MessageSizeTooLarge,
@@ -132,9 +135,11 @@ mod tests {
     fn a_missing_topic_may_come_and_is_named() {
         let error = produced(RDKafkaErrorCode::UnknownTopic);
 
-        assert!(!error.permanent);
+        assert!(!error.permanent && error.missing);
+        assert!(produced(RDKafkaErrorCode::UnknownPartition).missing);
         assert!(error.reason.contains("nknown topic"), "{}", error.reason);
-        assert!(!produced(RDKafkaErrorCode::MessageTimedOut).permanent);
+        let late = produced(RDKafkaErrorCode::MessageTimedOut);
+        assert!(!late.permanent && !late.missing);
     }
 
     #[test]

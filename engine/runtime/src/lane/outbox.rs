@@ -20,6 +20,10 @@ pub(crate) const EFFECTS_MAX: usize = 20_000;
 /// Pause before an effect is sent again.
 const RESEND_AFTER: Millis = Millis(200);
 
+/// A reply to a topic or partition that is still not there after so many tries is dropped: its caller named it, and what
+/// is never delivered would hold up a new owner for ever.
+const REPLY_TRIES_MAX: u32 = 20;
+
 /// How often a lane looks whether a queue's topic is there.
 const TOPIC_AFTER: Millis = Millis(20);
 
@@ -47,6 +51,18 @@ struct Entry {
     /// 0: an answer from state, of no batch.
     batch_no: u64,
     effect: Effect,
+    /// How often the log said that its topic or partition is not there.
+    missed: u32,
+}
+
+impl Entry {
+    const fn new(batch_no: u64, effect: Effect) -> Self {
+        Self {
+            batch_no,
+            effect,
+            missed: 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -106,17 +122,16 @@ impl Outbox {
             return;
         }
         self.batches.push_back((batch_no, effects.len()));
+        let entries = effects.into_iter();
         self.waiting
-            .extend(effects.into_iter().map(|effect| Entry { batch_no, effect }));
+            .extend(entries.map(|effect| Entry::new(batch_no, effect)));
         self.forwards.extend(forwards);
     }
 
     /// An answer that no event asks for: lost with its owner.
     pub(super) fn push_answer(&mut self, reply: Reply) {
-        self.waiting.push_back(Entry {
-            batch_no: 0,
-            effect: Effect::Reply(Box::new(reply)),
-        });
+        let effect = Effect::Reply(Box::new(reply));
+        self.waiting.push_back(Entry::new(0, effect));
     }
 
     /// The last batch whose effects, and those of all before it, are dealt with; `last` is the last valid one.
@@ -296,14 +311,17 @@ impl Outbox {
     }
 
     fn failed(&mut self, tag: Tag, error: &SendError, now: Millis) {
-        let Some(entry) = self.sent.remove(&tag) else {
+        let Some(mut entry) = self.sent.remove(&tag) else {
             return;
         };
+        entry.missed += u32::from(error.missing);
         if let Effect::Task(task) = &entry.effect {
             // The queue's topic may be gone, or have more partitions by now.
             self.queues.remove(&task.task_queue);
         }
-        if !error.permanent {
+        let nobody_there =
+            matches!(entry.effect, Effect::Reply(_)) && entry.missed >= REPLY_TRIES_MAX;
+        if !error.permanent && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
             return;
         }
@@ -341,7 +359,7 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use sagaline_core::Cause;
+    use sagaline_core::{Cause, ReplyTo, WorkflowId, effect_without_run};
 
     use super::*;
 
@@ -360,6 +378,47 @@ mod tests {
         let outbox = outbox.after_take_over(&mut Fold::new(1));
 
         assert_eq!((outbox.len(), outbox.done(5)), (1, 3));
+    }
+
+    #[test]
+    fn a_reply_to_what_is_not_there_is_dropped_in_the_end() {
+        let to = ReplyTo {
+            topic: "sagaline.reply.nobody".into(),
+            partition: 1_000_000,
+            correlation: "c".into(),
+        };
+        let reply = sagaline_core::refusal(&to, "sagaline.NotFound", "");
+        let id = WorkflowId::new("w").unwrap();
+        let effect = effect_without_run(Some(&id), &Cause::lane(0, "1/1"), &reply.into()).unwrap();
+        let missing = SendError {
+            permanent: false,
+            missing: true,
+            reason: "unknown partition".into(),
+        };
+        let away = SendError {
+            missing: false,
+            ..missing.clone()
+        };
+        let mut outbox = Outbox::default();
+        outbox.push(4, vec![effect], HashMap::new());
+
+        let mut fail = |error: &SendError| {
+            let entry = outbox
+                .waiting
+                .pop_front()
+                .or_else(|| Some(outbox.later.pop()?.1));
+            outbox.sent.insert(1, entry.unwrap());
+            outbox.failed(1, error, Millis(0));
+            (outbox.len(), outbox.done(5), outbox.dropped)
+        };
+
+        for _ in 0..1_000 {
+            assert_eq!(fail(&away), (1, 3, 0));
+        }
+        for _ in 1..REPLY_TRIES_MAX {
+            assert_eq!(fail(&missing), (1, 3, 0));
+        }
+        assert_eq!(fail(&missing), (0, 5, 1));
     }
 
     #[test]

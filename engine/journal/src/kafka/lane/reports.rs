@@ -152,6 +152,7 @@ impl Sends {
         for (partition, tag) in open {
             let error = SendError {
                 permanent: false,
+                missing: false,
                 reason: reason.to_owned(),
             };
             self.inbox.push(PortEvent::Sent {
@@ -316,6 +317,7 @@ mod tests {
         assert_eq!(second, 1);
         let error = SendError {
             permanent: false,
+            missing: false,
             reason: "the producer was replaced".to_owned(),
         };
         assert_eq!(
