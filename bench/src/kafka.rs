@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
+    metadata::MetadataTopic,
 };
+
+use crate::clock;
 
 /// Partitions of every topic but the replies.
 pub(crate) const PARTITIONS: i32 = 4;
 
-/// Most records that one batch takes.
-pub(crate) const BATCH_INPUTS_MAX: usize = 4_096;
+/// Most records that one batch takes: the engine's bound.
+pub(crate) const BATCH_INPUTS_MAX: usize = 1_000;
 
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 
@@ -53,16 +56,30 @@ pub(crate) fn consumer(kafka: &str, group: &str) -> ClientConfig {
     config
 }
 
-/// Topics of one run of the benchmark, made and deleted together.
+/// Topics of one run of the benchmark: all that begin with its namespace, deleted together.
 pub(crate) struct Topics {
     admin: AdminClient<DefaultClientContext>,
-    names: Vec<String>,
+    consumer: BaseConsumer,
+    namespace: String,
 }
 
 impl Topics {
-    /// Makes topics, each with its number of partitions, on a broker that has none of them yet.
-    pub(crate) fn create(kafka: &str, topics: &[(String, i32)]) -> Result<Self> {
-        let admin: AdminClient<_> = client(kafka).create()?;
+    /// Nothing is made yet.
+    pub(crate) fn new(kafka: &str, namespace: String) -> Result<Self> {
+        Ok(Self {
+            admin: client(kafka).create()?,
+            consumer: consumer(kafka, "sagaline-bench").create()?,
+            namespace,
+        })
+    }
+
+    /// What all their names begin with, before a dot.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Makes topics, each with its number of partitions.
+    pub(crate) fn create(&self, topics: &[(String, i32)]) -> Result<()> {
         let new: Vec<_> = topics
             .iter()
             .map(|(name, partitions)| {
@@ -70,40 +87,70 @@ impl Topics {
                     .set("message.timestamp.type", "LogAppendTime")
             })
             .collect();
-        let names = topics.iter().map(|(name, _)| name.clone()).collect();
         let options = AdminOptions::new().operation_timeout(Some(REQUEST_MAX));
-        for result in
-            block_on(admin.create_topics(&new, &options)).context("topics could not be made")?
-        {
+        for result in block_on(self.admin.create_topics(&new, &options))? {
             if let Err((topic, code)) = result {
                 bail!("topic {topic} could not be made: {code}");
             }
         }
-        Ok(Self { admin, names })
+        Ok(())
+    }
+
+    /// Waits until topics are there.
+    pub(crate) fn wait_for(&self, names: &[String]) -> Result<()> {
+        let begun = clock::now();
+        while begun.elapsed() < REQUEST_MAX {
+            let have = self.partitions()?;
+            if names
+                .iter()
+                .all(|name| have.iter().any(|(topic, _)| topic == name))
+            {
+                return Ok(());
+            }
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
+        bail!("not there after {REQUEST_MAX:?}: {}", names.join(", "))
     }
 
     /// How many records the topics hold.
-    pub(crate) fn records(&self, kafka: &str) -> Result<u64> {
-        let consumer: BaseConsumer = consumer(kafka, "sagaline-bench").create()?;
+    pub(crate) fn records(&self) -> Result<u64> {
         let mut records = 0;
-        for name in &self.names {
-            let metadata = consumer.fetch_metadata(Some(name), REQUEST_MAX)?;
-            for partition in metadata
-                .topics()
-                .iter()
-                .flat_map(|topic| topic.partitions())
-            {
-                let (low, high) = consumer.fetch_watermarks(name, partition.id(), REQUEST_MAX)?;
-                records += u64::try_from(high - low).unwrap_or(0);
-            }
+        for (topic, partition) in self.partitions()? {
+            let (low, high) = self
+                .consumer
+                .fetch_watermarks(&topic, partition, REQUEST_MAX)?;
+            records += u64::try_from(high - low).unwrap_or(0);
         }
         Ok(records)
+    }
+
+    fn partitions(&self) -> Result<Vec<(String, i32)>> {
+        let metadata = self.consumer.fetch_metadata(None, REQUEST_MAX)?;
+        let beginning = format!("{}.", self.namespace);
+        let ours = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.name().starts_with(&beginning));
+        let each = |topic: &MetadataTopic| {
+            let partitions = topic.partitions().iter();
+            partitions
+                .map(|one| (topic.name().to_owned(), one.id()))
+                .collect::<Vec<_>>()
+        };
+        Ok(ours.flat_map(each).collect())
     }
 }
 
 impl Drop for Topics {
     fn drop(&mut self) {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let mut names: Vec<String> = self
+            .partitions()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(topic, _)| topic)
+            .collect();
+        names.dedup();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         // Left-over topics do no harm: the next run has a namespace of its own.
         let _deleted = block_on(self.admin.delete_topics(&names, &AdminOptions::new()));
     }

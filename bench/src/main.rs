@@ -8,6 +8,7 @@ mod kafka;
 mod memory;
 mod process;
 mod saga;
+mod sagaline;
 
 use clap::{Parser, Subcommand};
 
@@ -28,6 +29,10 @@ enum Command {
     BareEngine(bare::ChildOptions),
     #[command(hide = true)]
     BareWorker(bare::ChildOptions),
+    #[command(hide = true)]
+    SagalineEngine(bare::ChildOptions),
+    #[command(hide = true)]
+    SagalineWorker(bare::ChildOptions),
 }
 
 /// What is printed.
@@ -45,5 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Memory(options) => memory::run(&options),
         Command::BareEngine(options) => saga::child::run(|| bare::engine::run(&options)),
         Command::BareWorker(options) => saga::child::run(|| bare::worker::run(&options)),
+        Command::SagalineEngine(options) => saga::child::run(|| sagaline::engine(&options)),
+        Command::SagalineWorker(options) => saga::child::run(|| sagaline::worker(&options)),
     }
 }

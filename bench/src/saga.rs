@@ -11,6 +11,7 @@ mod report;
 use std::{io::Write as _, time::Duration};
 
 use anyhow::{Context as _, Result};
+use sagaline_journal::wire::topic;
 
 use self::{
     child::Children,
@@ -18,11 +19,7 @@ use self::{
     load::Load,
     report::{Measured, Row},
 };
-use crate::{
-    Output, clock,
-    kafka::Topics,
-    process::Broker,
-};
+use crate::{Output, clock, kafka::Topics, process::Broker};
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
@@ -107,8 +104,10 @@ impl Bench<'_> {
             self.runs,
             contender.name()
         );
-        let topics = Topics::create(kafka, &contender.topics(&namespace))?;
+        let topics = Topics::new(kafka, namespace.clone())?;
+        contender.make_topics(&topics)?;
         let mut children = Children::spawn(contender, kafka, &namespace)?;
+        topics.wait_for(&[topic::inbox(&namespace), topic::replies(&namespace)])?;
         let mut load = Load::new(contender, kafka, &namespace, open)?;
 
         load.run_until_all_closed_once(&mut children)?;
@@ -127,7 +126,7 @@ impl Bench<'_> {
             elapsed,
             cpu: cpu_after.since(&cpu_before),
             engine_rss_bytes,
-            records_per_saga: topics.records(kafka)? as f64 / sagas,
+            records_per_saga: topics.records()? as f64 / sagas,
             bytes_per_saga: broker
                 .log_bytes(&namespace)
                 .map(|bytes| bytes as f64 / sagas),

@@ -27,6 +27,7 @@ pub(super) struct Load {
     contender: Contender,
     consumer: BaseConsumer,
     producer: BaseProducer,
+    namespace: String,
     inbox: String,
     slots: Vec<Slot>,
     open: usize,
@@ -61,6 +62,7 @@ impl Load {
             contender,
             consumer,
             producer: kafka::producer(kafka).create()?,
+            namespace: namespace.to_owned(),
             inbox: topic::inbox(namespace),
             slots: (0..open)
                 .map(|_| Slot {
@@ -196,7 +198,7 @@ impl Load {
             .partition(partition)
             .key(saga.as_bytes())
             .payload(input.as_bytes());
-        record.headers = self.contender.start_headers(&saga);
+        record.headers = self.contender.start_headers(&self.namespace, &saga);
         self.producer
             .send(record)
             .map_err(|(error, _)| anyhow!(error))
@@ -205,7 +207,7 @@ impl Load {
 
 /// The slot and generation in a saga's id, if the reply says that it is closed.
 fn closed_slot(contender: Contender, reply: &BorrowedMessage<'_>) -> Result<Option<(usize, u32)>> {
-    let Some(saga) = contender.closed(reply) else {
+    let Some(saga) = contender.closed(reply)? else {
         return Ok(None);
     };
     let mut parts = saga.split('-').skip(1);

@@ -1,0 +1,76 @@
+//! The same sagas by Sagaline: an app with one workflow of three activities, as anybody would write it.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use sagaline::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    bare::ChildOptions,
+    kafka::{BATCH_INPUTS_MAX, PARTITIONS},
+};
+
+/// Name of the workflow.
+pub(crate) const WORKFLOW: &str = "order";
+
+/// What the load generator orders.
+#[derive(Serialize, Deserialize)]
+struct Order {
+    order: String,
+    customer: String,
+    sku: String,
+    quantity: u32,
+    amount: String,
+}
+
+#[activity]
+async fn reserve_stock(order: Order) -> sagaline::Result<Order> {
+    Ok(order)
+}
+
+#[activity]
+async fn charge_card(order: Order) -> sagaline::Result<Order> {
+    Ok(order)
+}
+
+#[activity]
+async fn ship(order: Order) -> sagaline::Result<Order> {
+    Ok(order)
+}
+
+#[workflow]
+async fn order(cx: Context, order: Order) -> sagaline::Result<Order> {
+    let order = cx.run(reserve_stock(order)).await?;
+    let order = cx.run(charge_card(order)).await?;
+    cx.run(ship(order)).await
+}
+
+/// Runs the engine until the process is ended.
+pub(crate) fn engine(options: &ChildOptions) -> Result<()> {
+    run(
+        options,
+        &["server", "--partitions", &PARTITIONS.to_string()],
+    )
+}
+
+/// Runs the worker until the process is ended.
+pub(crate) fn worker(options: &ChildOptions) -> Result<()> {
+    run(
+        options,
+        &["worker", "--max-in-flight", &BATCH_INPUTS_MAX.to_string()],
+    )
+}
+
+fn run(options: &ChildOptions, command: &[&str]) -> Result<()> {
+    let address = ["--kafka", &options.kafka, "--namespace", &options.namespace];
+    let app =
+        sagaline::app()
+            .workflow(order)
+            .activities(activities![reserve_stock, charge_card, ship]);
+    let arguments = ["sagaline-bench"].iter().chain(command).chain(&address);
+    if app.run_with(arguments.map(Into::into)) != ExitCode::SUCCESS {
+        bail!("{} failed", command[0]);
+    }
+    Ok(())
+}
