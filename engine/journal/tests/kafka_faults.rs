@@ -96,6 +96,31 @@ fn a_lane_outlives_the_crash_of_its_broker() {
 }
 
 #[test]
+fn a_process_can_end_while_its_broker_is_away() {
+    let broker = Broker::start("away");
+    let kafka = broker.kafka();
+    let topics = lane_topics(&kafka, "away", 1);
+    let mut lane = Lane::open(&kafka, &topics);
+    lane.append(0, 1, &["a"]);
+    lane.send(2, record(&topics.inbox, 0, "x"));
+    lane.port.fetch(0, 0, 0);
+    lane.take(0, 1);
+    broker.kill();
+    lane.port.prove_lease(0, 3);
+    lane.port.ends(0, 4);
+    lane.port.read(topics.journal, 0, 5, 0, None);
+
+    let start = Instant::now();
+    drop(lane);
+
+    assert!(
+        start.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
 fn no_client_makes_a_topic_by_accident() {
     let config = ["--config", "auto.create.topics.enable=true"];
     let broker = Broker::start_with("automatic", &config);

@@ -6,15 +6,16 @@
 //!
 //! Commits have a thread of their own: librdkafka tells how one ended only to a caller that waits for it.
 
+mod committer;
+mod hand_over;
+
 use std::{
     collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, Sender},
     },
-    thread,
     time::Duration,
 };
 
@@ -26,6 +27,8 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
+use self::committer::Committer;
+pub use self::hand_over::HandOver;
 use super::{
     context::Notes,
     fault, splits,
@@ -260,58 +263,6 @@ impl ConsumerContext for Desk {
     }
 }
 
-/// The thread that waits for commits. It keeps the consumer, so the group is left only after it has ended.
-struct Committer {
-    orders: Option<Sender<TopicPartitionList>>,
-    ended: Receiver<()>,
-}
-
-impl Committer {
-    fn start(consumer: Arc<BaseConsumer<Desk>>, wake: Arc<Wake>) -> Result<Self, Error> {
-        let (orders, ordered) = mpsc::channel::<TopicPartitionList>();
-        let (ending, ended) = mpsc::channel();
-        let commit = move || {
-            for list in ordered {
-                let accepted = match consumer.commit(&list, CommitMode::Sync) {
-                    Ok(()) => true,
-                    Err(error) => {
-                        tracing::info!(?list, %error, "a commit was not accepted");
-                        false
-                    }
-                };
-                lock(&consumer.context().outcomes).push(Outcome { accepted });
-                wake.wake();
-            }
-            drop(consumer);
-            // Nobody waits for it when the group was left in a hurry.
-            let _ = ending.send(());
-        };
-        thread::Builder::new()
-            .name("kafka-commits".to_owned())
-            .spawn(commit)
-            .map_err(|error| fault::no_thread(&error))?;
-        Ok(Self {
-            orders: Some(orders),
-            ended,
-        })
-    }
-
-    fn order(&self, list: TopicPartitionList) {
-        let orders = self.orders.as_ref().expect("it is there until the end");
-        if orders.send(list).is_err() {
-            tracing::warn!("the thread that commits has ended");
-        }
-    }
-
-    /// Waits for the commits that are on their way, but not for brokers that are away.
-    fn end(&mut self) {
-        self.orders = None;
-        if self.ended.recv_timeout(COMMITS_WAIT).is_err() {
-            tracing::warn!("a commit is not answered: the group is left without waiting for it");
-        }
-    }
-}
-
 fn list<'a>(positions: impl IntoIterator<Item = (&'a str, i32, i64)>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (topic, partition, next) in positions {
@@ -321,41 +272,6 @@ fn list<'a>(positions: impl IntoIterator<Item = (&'a str, i32, i64)>) -> TopicPa
     }
     list
 }
-
-/// Given with a revocation: while it is held, up to a limit, the partitions are not let go.
-///
-/// Dropping it says the same as [`HandOver::done`].
-#[derive(Debug)]
-pub struct HandOver {
-    done: Arc<AtomicBool>,
-    wake: Arc<Wake>,
-}
-
-impl HandOver {
-    pub(super) fn new(wake: Arc<Wake>) -> (Self, Arc<AtomicBool>) {
-        let done = Arc::new(AtomicBool::new(false));
-        (
-            Self {
-                done: done.clone(),
-                wake,
-            },
-            done,
-        )
-    }
-
-    /// Everything is handed over: the partitions may go.
-    pub fn done(self) {}
-}
-
-impl Drop for HandOver {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::SeqCst);
-        self.wake.wake();
-    }
-}
-
-/// How long leaving the group waits for commits.
-const COMMITS_WAIT: Duration = Duration::from_secs(5);
 
 /// How often the group is looked after when nothing wakes the loop.
 pub(super) const SERVE_PAUSE: Duration = Duration::from_secs(1);
