@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::input::Refusal;
 
-/// Most bytes of headers in all.
+/// Most bytes of headers in all, and of the attributes of structured mode.
 pub(crate) const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 const STRUCTURED: &[u8] = b"application/cloudevents+json";
@@ -27,16 +27,9 @@ pub(crate) struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     pub(crate) fn read(record: &'a Record) -> Result<Self, Refusal> {
-        let headers: usize = record
-            .headers()
-            .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len))
-            .sum();
-        if headers > HEADERS_BYTES_MAX {
-            return Err(Refusal::new(
-                RejectReason::TooLarge,
-                format!("headers of {headers} bytes; {HEADERS_BYTES_MAX} are allowed"),
-            ));
-        }
+        let bytes =
+            |(name, value): (&[u8], Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len);
+        bounded("headers", record.headers().map(bytes).sum())?;
         let content_type = record.header(header::CONTENT_TYPE).unwrap_or_default();
         if content_type.len() >= STRUCTURED.len()
             && content_type[..STRUCTURED.len()].eq_ignore_ascii_case(STRUCTURED)
@@ -76,6 +69,8 @@ impl<'a> Envelope<'a> {
                             .map_err(|_| bad("data_base64 is not base64".into()))?,
                     );
                 }
+                // As good as not there, says CloudEvents.
+                _ if raw.get() == "null" => {}
                 _ => {
                     let value = match serde_json::from_str::<String>(raw.get()) {
                         Ok(text) => Cow::Owned(text),
@@ -85,6 +80,8 @@ impl<'a> Envelope<'a> {
                 }
             }
         }
+        let bytes = |(name, value): (&String, &Cow<'_, str>)| name.len() + value.len();
+        bounded("attributes", attributes.iter().map(bytes).sum())?;
         let content_type = attributes
             .get("datacontenttype")
             .map_or("", |value| value.as_ref())
@@ -170,6 +167,17 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// What goes into causes, tasks and answers is bounded, in whichever mode it came.
+fn bounded(what: &str, bytes: usize) -> Result<(), Refusal> {
+    if bytes <= HEADERS_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        RejectReason::TooLarge,
+        format!("{what} of {bytes} bytes; {HEADERS_BYTES_MAX} are allowed"),
+    ))
+}
+
 /// A header whose value is none of those allowed; the value is cut, it is a stranger's.
 pub(crate) fn bad_header(name: &str, value: &str, expected: &str) -> Refusal {
     let shown: String = value.chars().take(60).collect();
@@ -186,4 +194,44 @@ fn utf8<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Refusal> {
             format!("header {name} is not UTF-8"),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sagaline_core::Timestamp;
+
+    use super::*;
+
+    fn structured(value: &str) -> Record {
+        let mut record = Record::new("t".into(), 0, 0, Timestamp::default(), 0)
+            .with_value(Some(value.as_bytes()));
+        record.push_header(header::CONTENT_TYPE, Some(STRUCTURED));
+        record
+    }
+
+    #[test]
+    fn an_attribute_that_is_null_is_not_there() {
+        let record = structured(r#"{"type":"x","subject":null,"slworkflow":null,"data":null}"#);
+
+        let envelope = Envelope::read(&record).unwrap();
+
+        assert_eq!(envelope.attribute(header::CE_TYPE).unwrap(), Some("x"));
+        assert_eq!(envelope.attribute(header::CE_SUBJECT).unwrap(), None);
+        assert_eq!(envelope.header(header::WORKFLOW).unwrap(), None);
+        assert_eq!(envelope.payload().data(), b"null");
+    }
+
+    #[test]
+    fn attributes_have_the_limit_of_headers_and_data_has_not() {
+        let long = "x".repeat(HEADERS_BYTES_MAX);
+
+        let attribute = structured(&format!(r#"{{"source":"{long}"}}"#));
+        let data = structured(&format!(r#"{{"source":"s","data":"{long}"}}"#));
+
+        let refusal = Envelope::read(&attribute);
+        let taken = Envelope::read(&data);
+
+        assert_eq!(refusal.unwrap_err().reason, RejectReason::TooLarge);
+        assert_eq!(taken.unwrap().payload().data().len(), long.len() + 2);
+    }
 }
