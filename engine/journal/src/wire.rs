@@ -46,6 +46,13 @@ pub mod topic {
         format!("{namespace}.replies")
     }
 
+    /// Whether Kafka takes a topic of this name: 1 to 249 letters, digits, dots, dashes and underscores, not only dots.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        (1..=249).contains(&text.len()) && text.bytes().all(is_legal) && !matches!(text, "." | "..")
+    }
+
     /// The group of engine processes: the lease.
     #[must_use]
     pub fn engine_group(namespace: &str) -> String {
@@ -241,6 +248,16 @@ pub mod kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_topic_s_name_is_what_kafka_takes() {
+        for name in ["a", "shop.tasks.Pay-1_x", &"x".repeat(249)] {
+            assert!(topic::is_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "a b", "a/b", "é", "a\0", &"x".repeat(250)] {
+            assert!(!topic::is_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn topics_begin_with_their_namespace() {

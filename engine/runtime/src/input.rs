@@ -224,11 +224,15 @@ impl Reading {
     }
 
     fn reply_to(&self, envelope: &Envelope<'_>) -> Result<Option<ReplyTo>, Refusal> {
-        let Some(topic) = envelope.header(header::REPLY_TOPIC)? else {
+        let Some(reply_topic) = envelope.header(header::REPLY_TOPIC)? else {
             return Ok(None);
         };
-        if topic != self.replies.0 && !topic.starts_with(&self.replies.1) {
+        if reply_topic != self.replies.0 && !reply_topic.starts_with(&self.replies.1) {
             let message = format!("replies go to {} or {}*", self.replies.0, self.replies.1);
+            return Err(Refusal::new(RejectReason::BadReplyTopic, message));
+        }
+        if !topic::is_name(reply_topic) {
+            let message = "the name of the reply topic is none that Kafka takes";
             return Err(Refusal::new(RejectReason::BadReplyTopic, message));
         }
         let partition = envelope
@@ -236,7 +240,7 @@ impl Reading {
             .unwrap_or(0);
         let correlation = envelope.header(header::CORRELATION)?.unwrap_or_default();
         Ok(Some(ReplyTo {
-            topic: topic.into(),
+            topic: reply_topic.into(),
             partition: partition.max(0),
             correlation: correlation.into(),
         }))
@@ -269,4 +273,43 @@ fn key(record: &Record, envelope: &Envelope<'_>) -> Result<WorkflowId, Refusal> 
         }
     };
     WorkflowId::new(text).map_err(|invalid| Refusal::new(RejectReason::BadKey, invalid.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sagaline_core::Timestamp;
+
+    use super::*;
+
+    fn read(headers: &[(&str, &str)]) -> Input {
+        let reading = Reading::new("ns", 1, Keys::development());
+        let mut record =
+            Record::new("ns.inbox".into(), 0, 7, Timestamp::default(), 0).with_key(Some(b"w"));
+        for (name, value) in headers {
+            record.push_header(name, Some(value.as_bytes()));
+        }
+        reading.input(&record, 0)
+    }
+
+    #[test]
+    fn a_reply_goes_to_a_topic_that_there_can_be() {
+        let check = |topic: &str, expected: Option<RejectReason>| {
+            let start = [
+                (header::CE_TYPE, ce_type::WORKFLOW_START),
+                (header::WORKFLOW, "order"),
+                (header::REPLY_TOPIC, topic),
+            ];
+            let reason = match read(&start) {
+                Input::Refused { refusal, .. } => Some(refusal.reason),
+                _ => None,
+            };
+            assert_eq!(reason, expected, "{topic:?}");
+        };
+
+        check("ns.replies", None);
+        check("ns.reply.shop-1", None);
+        for topic in ["ns.journal", "ns.reply.a b", "ns.reply.\0", "ns.reply./"] {
+            check(topic, Some(RejectReason::BadReplyTopic));
+        }
+    }
 }

@@ -3,13 +3,16 @@
 //! Invariant: [`Outbox::done`] never covers a batch of which an effect was neither delivered, nor unwanted, nor turned
 //! into an outcome.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
 use sagaline_core::{Command, Effect, Millis, Name, Reply, State};
-use sagaline_journal::{LanePort, NewRecord, SendError, Tag};
+use sagaline_journal::{LanePort, NewRecord, SendError, Tag, wire::topic};
 
 use super::{Lane, LaneShared, Now, ReadBack};
 use crate::fold::Fold;
@@ -76,6 +79,8 @@ enum Sending {
     Record(NewRecord),
     /// The queue's topic is not there yet.
     NoTopic,
+    /// The queue's topic can never be there.
+    Never(String),
     /// The record to be forwarded must be read first.
     Read(Arc<str>, i32, i64),
 }
@@ -212,6 +217,7 @@ impl Outbox {
                     self.sent.insert(*tags, entry);
                     port.send(partition, *tags, record);
                 }
+                Sending::Never(reason) => self.refuse(entry, &reason),
                 Sending::NoTopic => self.later.push((Millis(now.0 + TOPIC_AFTER.0), entry)),
                 Sending::Read(topic, of, offset) => {
                     self.reading.insert(*tags, entry);
@@ -228,6 +234,12 @@ impl Outbox {
                     Some(queue) => queue.clone(),
                     None => {
                         let topic = shared.writing.task_topic(task);
+                        if !topic::is_name(&topic) {
+                            let queue = &task.task_queue;
+                            return Sending::Never(format!(
+                                "no topic can serve task queue {queue}"
+                            ));
+                        }
                         let Some(partitions) = shared.topics.partitions(&topic) else {
                             return Sending::NoTopic;
                         };
@@ -325,6 +337,11 @@ impl Outbox {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
             return;
         }
+        self.refuse(entry, &error.reason);
+    }
+
+    /// It will never go out: a task's attempt has failed, anything else is dropped and counted.
+    fn refuse(&mut self, entry: Entry, reason: &str) {
         match &entry.effect {
             Effect::Task(task) => {
                 self.undeliverable.push_back(Command::Undeliverable {
@@ -332,17 +349,14 @@ impl Outbox {
                     run_id: task.run_id,
                     activity_id: task.activity_id,
                     attempt: task.attempt,
-                    reason: error.reason.clone().into_boxed_str(),
+                    reason: reason.into(),
                 });
                 self.refused.push(entry);
             }
             Effect::Reply(_) | Effect::Forward { .. } => {
                 self.finish(&entry);
                 self.dropped += 1;
-                tracing::warn!(
-                    reason = error.reason,
-                    "an effect cannot be delivered and is dropped"
-                );
+                tracing::warn!(reason, "an effect cannot be delivered and is dropped");
             }
         }
     }
@@ -354,83 +368,5 @@ impl Lane {
             Ok(()) => self.outbox.acknowledged(tag),
             Err(error) => self.outbox.failed(tag, &error, now.monotonic),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sagaline_core::{Cause, ReplyTo, WorkflowId, effect_without_run};
-
-    use super::*;
-
-    fn forward() -> Effect {
-        Effect::Forward {
-            target_partition: 1,
-            cause: Cause::lane(0, "1/1"),
-        }
-    }
-
-    #[test]
-    fn what_was_not_sent_is_still_to_be_sent_after_claiming_again() {
-        let mut outbox = Outbox::default();
-        outbox.push(4, vec![forward()], HashMap::new());
-
-        let outbox = outbox.after_take_over(&mut Fold::new(1));
-
-        assert_eq!((outbox.len(), outbox.done(5)), (1, 3));
-    }
-
-    #[test]
-    fn a_reply_to_what_is_not_there_is_dropped_in_the_end() {
-        let to = ReplyTo {
-            topic: "sagaline.reply.nobody".into(),
-            partition: 1_000_000,
-            correlation: "c".into(),
-        };
-        let reply = sagaline_core::refusal(&to, "sagaline.NotFound", "");
-        let id = WorkflowId::new("w").unwrap();
-        let effect = effect_without_run(Some(&id), &Cause::lane(0, "1/1"), &reply.into()).unwrap();
-        let missing = SendError {
-            permanent: false,
-            missing: true,
-            reason: "unknown partition".into(),
-        };
-        let away = SendError {
-            missing: false,
-            ..missing.clone()
-        };
-        let mut outbox = Outbox::default();
-        outbox.push(4, vec![effect], HashMap::new());
-
-        let mut fail = |error: &SendError| {
-            let entry = outbox
-                .waiting
-                .pop_front()
-                .or_else(|| Some(outbox.later.pop()?.1));
-            outbox.sent.insert(1, entry.unwrap());
-            outbox.failed(1, error, Millis(0));
-            (outbox.len(), outbox.done(5), outbox.dropped)
-        };
-
-        for _ in 0..1_000 {
-            assert_eq!(fail(&away), (1, 3, 0));
-        }
-        for _ in 1..REPLY_TRIES_MAX {
-            assert_eq!(fail(&missing), (1, 3, 0));
-        }
-        assert_eq!(fail(&missing), (0, 5, 1));
-    }
-
-    #[test]
-    fn only_batches_with_effects_are_worth_a_mark() {
-        let mut outbox = Outbox::default();
-
-        outbox.push(4, vec![forward()], HashMap::new());
-        outbox.push(5, Vec::new(), HashMap::new());
-        assert_eq!((outbox.done(5), outbox.finished()), (3, 0));
-        let entry = outbox.waiting.pop_front().unwrap();
-        outbox.finish(&entry);
-
-        assert_eq!((outbox.done(5), outbox.finished()), (5, 4));
     }
 }

@@ -1,0 +1,133 @@
+//! What becomes of effects that do not go out.
+
+use sagaline_core::{
+    ActivityId, Attempt, Cause, Payload, ReplyTo, RunId, Task, WorkflowId, effect_without_run,
+};
+
+use super::*;
+
+fn forward() -> Effect {
+    Effect::Forward {
+        target_partition: 1,
+        cause: Cause::lane(0, "1/1"),
+    }
+}
+
+#[test]
+fn what_was_not_sent_is_still_to_be_sent_after_claiming_again() {
+    let mut outbox = Outbox::default();
+    outbox.push(4, vec![forward()], HashMap::new());
+
+    let outbox = outbox.after_take_over(&mut Fold::new(1));
+
+    assert_eq!((outbox.len(), outbox.done(5)), (1, 3));
+}
+
+#[derive(Debug)]
+struct NoTopics;
+
+impl super::super::QueueTopics for NoTopics {
+    fn partitions(&self, _: &str) -> Option<i32> {
+        None
+    }
+}
+
+fn shared() -> LaneShared {
+    LaneShared::new(super::super::LaneConfig {
+        namespace: "ns".to_owned(),
+        app: "app".to_owned(),
+        build: String::new(),
+        process: "p".to_owned(),
+        partitions: 1,
+        closed_retention: Millis(1),
+        programs_kept: std::num::NonZeroUsize::MIN,
+        keys: crate::Keys::development(),
+        topics: Arc::new(NoTopics),
+    })
+}
+
+fn task(task_queue: &'static str) -> Effect {
+    let workflow_id = WorkflowId::new("w").unwrap();
+    Effect::Task(Box::new(Task {
+        run_id: RunId::derive("ns", &workflow_id, b"1"),
+        workflow_id,
+        workflow: Name::from("order"),
+        activity_id: ActivityId::FIRST,
+        attempt: Attempt::FIRST,
+        activity: Name::from("charge"),
+        task_queue: Name::from(task_queue),
+        input: Payload::empty(),
+        start_to_close: Millis(1),
+        trace: None,
+    }))
+}
+
+#[test]
+fn a_task_of_a_queue_that_no_topic_can_serve_is_refused_and_others_wait_for_theirs() {
+    let mut outbox = Outbox::default();
+
+    let sending = outbox.record(&shared(), 0, &task("no such/queue"));
+    assert!(matches!(&sending, Sending::Never(reason) if reason.contains("no such/queue")));
+    let sending = outbox.record(&shared(), 0, &task("orders"));
+    assert!(matches!(sending, Sending::NoTopic));
+
+    outbox.refuse(Entry::new(4, task("no such/queue")), "why");
+    assert!(matches!(
+        outbox.next_undeliverable(),
+        Some(Command::Undeliverable { .. })
+    ));
+}
+
+#[test]
+fn a_reply_to_what_is_not_there_is_dropped_in_the_end() {
+    let to = ReplyTo {
+        topic: "sagaline.reply.nobody".into(),
+        partition: 1_000_000,
+        correlation: "c".into(),
+    };
+    let reply = sagaline_core::refusal(&to, "sagaline.NotFound", "");
+    let id = WorkflowId::new("w").unwrap();
+    let effect = effect_without_run(Some(&id), &Cause::lane(0, "1/1"), &reply.into()).unwrap();
+    let missing = SendError {
+        permanent: false,
+        missing: true,
+        reason: "unknown partition".into(),
+    };
+    let away = SendError {
+        missing: false,
+        ..missing.clone()
+    };
+    let mut outbox = Outbox::default();
+    outbox.push(4, vec![effect], HashMap::new());
+
+    let mut fail = |error: &SendError| {
+        let entry = outbox
+            .waiting
+            .pop_front()
+            .or_else(|| Some(outbox.later.pop()?.1));
+        outbox.sent.insert(1, entry.unwrap());
+        outbox.failed(1, error, Millis(0));
+        (outbox.len(), outbox.done(5), outbox.dropped)
+    };
+
+    for _ in 0..1_000 {
+        assert_eq!(fail(&away), (1, 3, 0));
+    }
+    for _ in 1..REPLY_TRIES_MAX {
+        assert_eq!(fail(&missing), (1, 3, 0));
+    }
+    assert_eq!(fail(&missing), (0, 5, 1));
+}
+
+#[test]
+fn only_batches_with_effects_are_worth_a_mark() {
+    let mut outbox = Outbox::default();
+
+    outbox.push(4, vec![forward()], HashMap::new());
+    outbox.push(5, Vec::new(), HashMap::new());
+    assert_eq!((outbox.done(5), outbox.finished()), (3, 0));
+    let entry = outbox.waiting.pop_front().unwrap();
+    outbox.finish(&entry);
+
+    assert_eq!((outbox.done(5), outbox.finished()), (5, 4));
+}
