@@ -12,7 +12,7 @@ use crate::{
 /// Most commands that one activation may return; more is an incident.
 pub const COMMANDS_MAX: usize = 10_000;
 
-/// Most bytes of payloads that one activation may ask for; more is an incident.
+/// Most bytes of payloads that a run may ask for without waiting; more is an incident.
 pub const COMMAND_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Longest time-out or interval in milliseconds: a hundred years.

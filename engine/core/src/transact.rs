@@ -302,6 +302,7 @@ impl Work<'_, '_> {
             open,
             next_seq: first_seq,
             events: Vec::new(),
+            bytes: 0,
         };
         self.emit(&mut history, events);
         self.run_until_it_waits(&mut history);
@@ -364,10 +365,15 @@ impl Work<'_, '_> {
     fn activate(&mut self, history: &mut History<'_>) -> Vec<Event> {
         let run = &history.open.run;
         let (kind, error_type, message) = match self.programs.activate(history.workflow_id, run) {
-            Activated::Commands(commands) => match decide::program::wanted(run, commands) {
-                Ok(wanted) => return self.want(history, wanted),
-                Err(message) => (IncidentKind::Limit, error_type::LIMIT, message),
-            },
+            Activated::Commands(commands) => {
+                match decide::program::wanted(run, commands, history.bytes) {
+                    Ok(wanted) => {
+                        history.bytes = wanted.bytes;
+                        return self.want(history, wanted);
+                    }
+                    Err(message) => (IncidentKind::Limit, error_type::LIMIT, message),
+                }
+            }
             Activated::Missing => {
                 let message = format!(
                     "no engine that is running has workflow {} {}",
@@ -440,6 +446,8 @@ struct History<'a> {
     open: Box<Open>,
     next_seq: Seq,
     events: Vec<Event>,
+    /// Bytes of payloads that the program has asked for: what it asks for without waiting has an end.
+    bytes: usize,
 }
 
 /// What waited for the program goes on.

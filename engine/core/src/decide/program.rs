@@ -30,26 +30,39 @@ pub(crate) struct Wanted {
     pub(crate) refused: Vec<ActivityFailed>,
     /// How the run ends, if it does.
     pub(crate) end: Option<undo::End>,
+    /// Bytes of payloads asked for so far in the transition.
+    pub(crate) bytes: usize,
 }
 
 /// Translates an activation's commands; the text says why the program is broken.
-pub(crate) fn wanted(run: &Run, commands: Vec<ProgramCommand>) -> Result<Wanted, String> {
+/// `before` are the bytes of payloads that the run has asked for in the same transition, by earlier activations.
+pub(crate) fn wanted(
+    run: &Run,
+    commands: Vec<ProgramCommand>,
+    before: usize,
+) -> Result<Wanted, String> {
     if commands.len() > COMMANDS_MAX {
         return Err(format!(
             "{} commands in one activation; {COMMANDS_MAX} are allowed",
             commands.len()
         ));
     }
-    let bytes = commands.iter().map(size).fold(0, usize::saturating_add);
+    let bytes = commands
+        .iter()
+        .map(size)
+        .fold(before, usize::saturating_add);
     if bytes > COMMAND_BYTES_MAX {
         return Err(format!(
-            "{bytes} bytes of payloads in one activation; {COMMAND_BYTES_MAX} are allowed"
+            "{bytes} bytes of payloads without waiting; {COMMAND_BYTES_MAX} are allowed"
         ));
     }
     let mut translation = Translation {
         run,
         next_id: run.next_activity_id,
-        wanted: Wanted::default(),
+        wanted: Wanted {
+            bytes,
+            ..Wanted::default()
+        },
         scheduled: BTreeMap::new(),
         canceled: BTreeSet::new(),
         completed: false,
