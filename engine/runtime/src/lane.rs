@@ -320,7 +320,8 @@ impl Lane {
                 let mark = self
                     .wants_mark()
                     .then(|| until(Millis(self.last_batch.0 + batch::MARK_AFTER.0)));
-                [due, mark, self.outbox.next_turn(now.monotonic)]
+                let gap = self.proof.waits().then_some(proof::GAP_AFTER);
+                [due, mark, gap, self.outbox.next_turn(now.monotonic)]
                     .into_iter()
                     .flatten()
                     .min()

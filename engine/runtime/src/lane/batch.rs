@@ -1,6 +1,6 @@
 //! The owner's loop: take, decide on an overlay, append, await, merge, send.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sagaline_core::{
     Command, Delta, Effect, Millis, RunId, Timestamp, WorkflowId, run_id_of_start,
@@ -10,9 +10,9 @@ use sagaline_schemas::{Footer, InputPosition, Trying};
 
 use super::{
     BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, Lane, Now, Phase, Positions, Taken,
-    answer::Question, making::Making,
+    answer::Question, making::Making, proof::Gap,
 };
-use crate::input::Input;
+use crate::{fold::Merged, input::Input};
 
 /// An idle lane writes what has been delivered, and how far it has read, after this.
 pub(super) const MARK_AFTER: Millis = Millis(1_000);
@@ -59,6 +59,9 @@ impl Lane {
         } else {
             self.be_less_careful(now, port);
             self.take_inputs(port);
+            if self.inputs.is_empty() {
+                self.look_into_gap(now, port);
+            }
             self.fill(&mut making);
             self.fire(&mut making, now, port);
         }
@@ -79,17 +82,49 @@ impl Lane {
         }
         if self.proof.covers(since) {
             self.careful.is_over();
-            self.programs.quarantine(None);
+            self.programs.quarantine(&BTreeSet::new());
         } else {
-            self.ask_for_ends(now, port);
+            self.ask_for_ends(since, now, port);
         }
     }
 
-    fn ask_for_ends(&mut self, now: Now, port: &mut dyn LanePort) {
-        if let Some(tag) = self.proof.ask(now.wall, self.next_tag + 1) {
+    /// Asks where the inputs end, so that what came before `wanted` is known to be read.
+    fn ask_for_ends(&mut self, wanted: Timestamp, now: Now, port: &mut dyn LanePort) {
+        if let Some(tag) = self.proof.ask(wanted, now.wall, self.next_tag + 1) {
             self.next_tag = tag;
             port.ends(self.partition, tag);
         }
+    }
+
+    /// While there is nothing to take: looks whether anything lies before an end that was seen.
+    fn look_into_gap(&mut self, now: Now, port: &mut dyn LanePort) {
+        let positions = (self.positions.inbox, self.positions.results);
+        let tag = self.next_tag + 1;
+        let Some(gap) = self.proof.gap(now.monotonic, positions, tag) else {
+            return;
+        };
+        self.next_tag = tag;
+        let reading = &self.shared.reading;
+        let topic = if gap.is_inbox {
+            reading.inbox.clone()
+        } else {
+            reading.results.clone()
+        };
+        port.read(topic, self.partition, tag, gap.from, Some(gap.to));
+    }
+
+    /// Nothing lies in a gap: the position is behind it.
+    pub(super) fn cross(&mut self, gap: Gap) {
+        let position = if gap.is_inbox {
+            &mut self.positions.inbox
+        } else {
+            &mut self.positions.results
+        };
+        if *position == gap.from {
+            *position = gap.to;
+        }
+        self.proof
+            .reach((self.positions.inbox, self.positions.results));
     }
 
     fn take_inputs(&mut self, port: &mut dyn LanePort) {
@@ -123,7 +158,7 @@ impl Lane {
             .collect();
         for (due, workflow_id) in due {
             if !self.proof.covers(due) {
-                return self.ask_for_ends(now, port);
+                return self.ask_for_ends(due, now, port);
             }
             let fire = Command::Fire { workflow_id, due };
             if self.careful.is_on() {
@@ -250,10 +285,11 @@ impl Lane {
         port: &mut dyn LanePort,
     ) {
         let batch_no = flight.footer.batch_no;
-        if flight.has_transitions {
-            self.fold.note_transition();
-        }
-        self.fold.merge(flight.delta, flight.footer, footer_offset);
+        let place = Merged {
+            footer_offset,
+            has_transitions: flight.has_transitions,
+        };
+        self.fold.merge(flight.delta, flight.footer, place);
         for run_id in flight.closed {
             self.programs.closed(run_id);
         }

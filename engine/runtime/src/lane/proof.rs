@@ -1,10 +1,13 @@
 //! Proof that the inputs were read far enough for a deadline to fire: a result appended before its deadline is in time.
 //!
 //! A deadline at T is covered once both inputs were dealt with up to a record appended after T, or up to their end as it
-//! was seen at or after T.
+//! was seen at or after T. What lies before an end may be no record: a transaction, say, ends with a mark of its own.
 
-use sagaline_core::Timestamp;
+use sagaline_core::{Millis, Timestamp};
 use sagaline_journal::Tag;
+
+/// How long a lane waits for records before an end, until it looks whether there are any.
+pub(super) const GAP_AFTER: Millis = Millis(200);
 
 /// How far both inputs are known to be read, as instants.
 #[derive(Debug, Default)]
@@ -15,6 +18,21 @@ pub(super) struct InputProof {
     asked: Option<(Tag, Timestamp)>,
     /// Ends seen at an instant, not yet reached.
     ahead: Option<(Timestamp, (i64, i64))>,
+    /// Where the lane waits, and since when.
+    waits: ((i64, i64), Millis),
+    /// A look whether there is anything in a gap.
+    looks: Option<(Tag, Gap)>,
+}
+
+/// Offsets before an input's end that perhaps hold no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Of the inbox, or of the results.
+    pub(super) is_inbox: bool,
+    /// The next offset.
+    pub(super) from: i64,
+    /// The end.
+    pub(super) to: i64,
 }
 
 impl InputProof {
@@ -36,9 +54,10 @@ impl InputProof {
         self.reach(positions);
     }
 
-    /// Asks for the ends, unless that is under way. Returns the tag to ask with.
-    pub(super) fn ask(&mut self, now: Timestamp, tag: Tag) -> Option<Tag> {
-        if self.asked.is_some() {
+    /// Asks for the ends, unless that is under way, or those that were seen at `wanted` or later are not reached yet.
+    /// Returns the tag to ask with.
+    pub(super) fn ask(&mut self, wanted: Timestamp, now: Timestamp, tag: Tag) -> Option<Tag> {
+        if self.asked.is_some() || self.ahead.is_some_and(|(at, _)| at >= wanted) {
             return None;
         }
         self.asked = Some((tag, now));
@@ -56,7 +75,47 @@ impl InputProof {
         }
     }
 
-    fn reach(&mut self, positions: (i64, i64)) {
+    /// What lies between a lane that has nothing to take and the end that it waits for, once it has waited for a while. It
+    /// is to be looked into with `tag`.
+    pub(super) fn gap(&mut self, now: Millis, positions: (i64, i64), tag: Tag) -> Option<Gap> {
+        let (_, ends) = self.ahead?;
+        if self.waits.0 != positions {
+            self.waits = (positions, now);
+        }
+        if self.looks.is_some() || now.0 < self.waits.1.0 + GAP_AFTER.0 {
+            return None;
+        }
+        let is_inbox = positions.0 < ends.0;
+        let (from, to) = if is_inbox {
+            (positions.0, ends.0)
+        } else {
+            (positions.1, ends.1)
+        };
+        let gap = Gap { is_inbox, from, to };
+        self.looks = Some((tag, gap));
+        // The next look, should this one fail, comes after another wait.
+        self.waits.1 = now;
+        Some(gap)
+    }
+
+    /// The gap that was looked into with this tag.
+    pub(super) fn looked(&mut self, tag: Tag) -> Option<Gap> {
+        let looked = self.looks.take_if(|(expected, _)| *expected == tag);
+        looked.map(|(_, gap)| gap)
+    }
+
+    /// The ends are to be asked for anew.
+    pub(super) const fn forget_ends(&mut self) {
+        self.ahead = None;
+    }
+
+    /// Whether ends were seen that are not reached yet.
+    pub(super) const fn waits(&self) -> bool {
+        self.ahead.is_some()
+    }
+
+    /// `positions` are the next offsets of inbox and results.
+    pub(super) fn reach(&mut self, positions: (i64, i64)) {
         let Some((at, ends)) = self.ahead else { return };
         if positions.0 >= ends.0 {
             self.inbox = self.inbox.max(at);
@@ -82,8 +141,8 @@ mod tests {
     fn ends_cover_the_instant_at_which_they_were_asked_for_once_they_are_reached() {
         let mut proof = InputProof::default();
 
-        assert_eq!(proof.ask(at(100), 7), Some(7));
-        assert_eq!(proof.ask(at(200), 8), None);
+        assert_eq!(proof.ask(at(100), at(100), 7), Some(7));
+        assert_eq!(proof.ask(at(200), at(200), 8), None);
         proof.ends(7, Some((5, 3)), (5, 2));
         assert!(!proof.covers(at(100)));
         proof.passed(false, at(50), (5, 3));
@@ -107,11 +166,43 @@ mod tests {
     fn an_answer_that_failed_or_is_not_the_asked_one_proves_nothing() {
         let mut proof = InputProof::default();
 
-        proof.ask(at(100), 7);
+        proof.ask(at(100), at(100), 7);
         proof.ends(6, Some((0, 0)), (0, 0));
         proof.ends(7, None, (0, 0));
 
         assert!(!proof.covers(at(1)));
-        assert_eq!(proof.ask(at(200), 8), Some(8));
+        assert_eq!(proof.ask(at(200), at(200), 8), Some(8));
+    }
+
+    #[test]
+    fn ends_seen_late_enough_are_not_asked_for_again() {
+        let mut proof = InputProof::default();
+
+        proof.ask(at(100), at(120), 7);
+        proof.ends(7, Some((5, 3)), (4, 3));
+
+        assert_eq!(proof.ask(at(120), at(130), 8), None);
+        assert_eq!(proof.ask(at(121), at(130), 8), Some(8));
+    }
+
+    #[test]
+    fn a_gap_before_an_end_is_looked_into_after_a_while_and_once() {
+        let mut proof = InputProof::default();
+        let gap = Gap {
+            is_inbox: true,
+            from: 4,
+            to: 5,
+        };
+
+        proof.ask(at(100), at(100), 7);
+        proof.ends(7, Some((5, 3)), (4, 3));
+        assert_eq!(proof.gap(Millis(1_000), (4, 3), 8), None);
+        assert_eq!(proof.gap(Millis(1_199), (4, 3), 8), None);
+        assert_eq!(proof.gap(Millis(1_200), (4, 3), 8), Some(gap));
+        assert_eq!(proof.gap(Millis(1_500), (4, 3), 9), None);
+        assert_eq!((proof.looked(7), proof.looked(8)), (None, Some(gap)));
+        proof.reach((5, 3));
+
+        assert!(proof.covers(at(100)) && !proof.waits());
     }
 }

@@ -381,6 +381,14 @@ impl Lane {
         if self.outbox.forward_was_read(&read, &self.shared) {
             return;
         }
+        if let Some(gap) = self.proof.looked(read.tag) {
+            // Records, if there are any, are on their way; an error may mean that the end is another by now.
+            match read.done && read.error.is_none() && read.records.is_empty() {
+                true => self.cross(gap),
+                false => self.proof.forget_ends(),
+            }
+            return;
+        }
         let Some(mut flight) = self.flight.take() else {
             return;
         };
