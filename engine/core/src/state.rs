@@ -320,6 +320,14 @@ pub struct Delta {
     closed: Map<u128, Option<Closed>>,
 }
 
+impl Delta {
+    /// Whether it changes the open run of an id, or ends it.
+    #[must_use]
+    pub fn changes(&self, workflow_id: &WorkflowId) -> bool {
+        self.open.contains_key(workflow_id) || self.closed.contains_key(&workflow_id.hash128())
+    }
+}
+
 /// A state with a batch's changes on top: what decisions see and events change.
 #[derive(Debug)]
 pub struct Overlay<'a> {

@@ -3,11 +3,15 @@
 //! A lane folds what it did not write itself, and merges what it did; both end in the same place. Every footer is
 //! checked against the fold: a difference is corruption, never repaired by going on.
 
+mod care;
+
 use std::collections::VecDeque;
 
 use sagaline_core::{Delta, Effect, Millis, Overlay, Position, RunId, State, Transition, fold};
 use sagaline_journal::{Batch, Error, ErrorKind, Footing, Item, JournalReader, Record};
-use sagaline_schemas::{Claim, Footer, Trying};
+use sagaline_schemas::{Claim, Footer};
+
+use self::care::Care;
 
 /// A partition's state and what a new owner must know beside it.
 #[derive(Clone, Debug)]
@@ -21,18 +25,16 @@ pub struct Fold {
     claim: Option<Claim>,
     footer: Option<Footer>,
     effects: VecDeque<(u64, Vec<Effect>)>,
-    quiet: Quiet,
+    care: Care,
 }
 
-/// What tells a partition whose owners die of what they do.
-#[derive(Clone, Debug, Default)]
-struct Quiet {
-    /// A transition was journaled since the last valid claim.
-    transition_since_claim: bool,
-    /// No transition was journaled between the last two valid claims.
-    between_claims: bool,
-    /// The last batch announced this, and that many claims found it so.
-    trying: Option<(Trying, u32)>,
+/// A batch that was merged without being read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Merged {
+    /// Where its footer lies.
+    pub(crate) footer_offset: i64,
+    /// It is no mark.
+    pub(crate) has_transitions: bool,
 }
 
 impl Fold {
@@ -48,7 +50,7 @@ impl Fold {
             claim: None,
             footer: None,
             effects: VecDeque::new(),
-            quiet: Quiet::default(),
+            care: Care::default(),
         }
     }
 
@@ -109,19 +111,14 @@ impl Fold {
             .map_or(0, |input| input.next_offset)
     }
 
-    /// Whether the last two owners did nothing: what comes next may be what they died of.
-    #[must_use]
-    pub const fn is_quiet(&self) -> bool {
-        self.quiet.between_claims
+    /// Whether earlier owners may have died of what comes next.
+    pub(crate) const fn needs_care(&self) -> bool {
+        self.care.is_needed()
     }
 
-    /// The run whose activation was announced, and the number of claims that found nothing after it.
-    #[must_use]
-    pub fn tried(&self) -> Option<(RunId, u32)> {
-        self.quiet
-            .trying
-            .as_ref()
-            .map(|(trying, claims)| (trying.run_id, *claims))
+    /// Runs that owners died of again and again.
+    pub(crate) fn quarantined(&self) -> impl Iterator<Item = RunId> {
+        self.care.quarantined()
     }
 
     /// Takes the effects that may not have been delivered, batch by batch.
@@ -130,7 +127,15 @@ impl Fold {
     }
 
     /// Merges a batch that this owner wrote and knows to be valid, without reading it.
-    pub(crate) fn merge(&mut self, delta: Delta, footer: Footer, footer_offset: i64) {
+    pub(crate) fn merge(&mut self, delta: Delta, footer: Footer, place: Merged) {
+        let Merged {
+            footer_offset,
+            has_transitions,
+        } = place;
+        self.care
+            .batch(footer.trying.as_ref(), has_transitions, |id| {
+                delta.changes(id)
+            });
         self.state.merge(delta, footer.now);
         self.footing = Footing {
             offset: footer_offset,
@@ -139,14 +144,7 @@ impl Fold {
         };
         self.reader = JournalReader::after(self.footing);
         self.next_offset = footer_offset + 1;
-        // A mark has one record too; the caller's batches with transitions say so by `open` changes, so look at `trying`.
-        self.note(&footer, false);
         self.footer = Some(footer);
-    }
-
-    /// A transition was journaled by this owner.
-    pub(crate) fn note_transition(&mut self) {
-        self.quiet.transition_since_claim = true;
     }
 
     fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
@@ -173,9 +171,13 @@ impl Fold {
             ));
             rest = others;
         }
+        let has_transitions = !batch.transitions.is_empty();
+        self.care
+            .batch(batch.footer.trying.as_ref(), has_transitions, |id| {
+                delta.changes(id)
+            });
         self.state.merge(delta, batch.footer.now);
         self.check(batch)?;
-        self.note(&batch.footer, !batch.transitions.is_empty());
         if !effects.is_empty() {
             self.effects.push_back((batch.batch_no, effects));
         }
@@ -188,17 +190,6 @@ impl Fold {
         }
         self.footer = Some(batch.footer.clone());
         Ok(())
-    }
-
-    fn note(&mut self, footer: &Footer, transition: bool) {
-        self.quiet.transition_since_claim |= transition;
-        self.quiet.trying = footer
-            .trying
-            .clone()
-            .map(|trying| match self.quiet.trying.take() {
-                Some((before, claims)) if before.run_id == trying.run_id => (trying, claims),
-                _ => (trying, 0),
-            });
     }
 
     fn check(&self, batch: &Batch) -> Result<(), Error> {
@@ -219,11 +210,7 @@ impl Fold {
     }
 
     fn claimed(&mut self, claim: Claim) {
-        self.quiet.between_claims = self.claim.is_some() && !self.quiet.transition_since_claim;
-        self.quiet.transition_since_claim = false;
-        if let Some((_, claims)) = &mut self.quiet.trying {
-            *claims += 1;
-        }
+        self.care.claimed();
         let names = claim.workflows.iter().map(String::as_str);
         self.state.claimed(names, Millis(claim.closed_retention_ms));
         self.claim = Some(claim);

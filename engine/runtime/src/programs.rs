@@ -4,6 +4,7 @@
 //! that (a void batch, a lost lane, a revoked activation) drops the program; rebuilding is always right.
 
 use std::{
+    collections::BTreeSet,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -36,7 +37,7 @@ pub(crate) struct LanePrograms {
     workflows: Arc<dyn Workflows>,
     kept: LruCache<RunId, Kept>,
     /// Not to be activated: its activation stopped an engine.
-    quarantined: Option<RunId>,
+    quarantined: BTreeSet<RunId>,
 }
 
 struct Kept {
@@ -50,7 +51,7 @@ impl LanePrograms {
         Self {
             workflows,
             kept: LruCache::new(kept_max),
-            quarantined: None,
+            quarantined: BTreeSet::new(),
         }
     }
 
@@ -63,8 +64,8 @@ impl LanePrograms {
         self.kept.pop(&run_id);
     }
 
-    pub(crate) fn quarantine(&mut self, run_id: Option<RunId>) {
-        self.quarantined = run_id;
+    pub(crate) fn quarantine(&mut self, runs: &BTreeSet<RunId>) {
+        self.quarantined.clone_from(runs);
     }
 
     fn run(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
@@ -107,7 +108,7 @@ impl LanePrograms {
 
 impl Programs for LanePrograms {
     fn activate(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
-        if self.quarantined == Some(run.run_id) {
+        if self.quarantined.contains(&run.run_id) {
             return Activated::Quarantined;
         }
         self.run(workflow_id, run)

@@ -1,14 +1,13 @@
 //! A poison run cannot take the fleet down: after owners that did nothing, one activation at a time, each announced.
 //!
-//! The same run found announced by [`CLAIMS_MAX`] claims, with nothing after it, is not activated any more: it waits as
-//! an incident. A run in which a lane of this very process fell silent is parked at once.
+//! A run that owners died of again and again, each having announced it, is not activated any more: it waits as an
+//! incident. A run in which a lane of this very process fell silent is parked at once.
+
+use std::collections::BTreeSet;
 
 use sagaline_core::{RunId, Timestamp};
 
 use crate::fold::Fold;
-
-/// How many claims may find the same run announced.
-pub(crate) const CLAIMS_MAX: u32 = 3;
 
 /// How many activations a careful lane survives before it trusts its partition again.
 const SURVIVED_MAX: u32 = 1_000;
@@ -20,19 +19,15 @@ pub(super) struct Careful {
     /// When the partition was taken over: what waits since before may be what the earlier owners died of.
     since: Timestamp,
     announced: Option<RunId>,
-    quarantined: Option<RunId>,
+    quarantined: BTreeSet<RunId>,
     survived: u32,
 }
 
 impl Careful {
     pub(super) fn after_take_over(fold: &Fold, suspect: Option<RunId>, now: Timestamp) -> Self {
-        let tried = fold
-            .tried()
-            .filter(|(_, claims)| *claims >= CLAIMS_MAX)
-            .map(|(run_id, _)| run_id);
-        let quarantined = suspect.or(tried);
+        let quarantined: BTreeSet<RunId> = fold.quarantined().chain(suspect).collect();
         Self {
-            on: fold.is_quiet() || quarantined.is_some(),
+            on: fold.needs_care() || !quarantined.is_empty(),
             since: now,
             announced: None,
             quarantined,
@@ -49,14 +44,14 @@ impl Careful {
         self.since
     }
 
-    /// The run that must not be activated.
-    pub(super) const fn quarantined(&self) -> Option<RunId> {
-        self.quarantined
+    /// The runs that must not be activated.
+    pub(super) const fn quarantined(&self) -> &BTreeSet<RunId> {
+        &self.quarantined
     }
 
     /// Whether this run may be activated now: it was announced, or will not be activated at all.
     pub(super) fn may_activate(&mut self, run_id: RunId) -> bool {
-        self.quarantined == Some(run_id) || self.announced == Some(run_id)
+        self.quarantined.contains(&run_id) || self.announced == Some(run_id)
     }
 
     /// A batch goes out: with a mark that announces a run, or with what an announced run came to.
@@ -71,6 +66,6 @@ impl Careful {
     /// All that waited at the take-over is dealt with: whatever the earlier owners died of, it was not here.
     pub(super) fn is_over(&mut self) {
         self.on = false;
-        self.quarantined = None;
+        self.quarantined.clear();
     }
 }

@@ -1,0 +1,157 @@
+//! Whether the owners of a partition die of what they do, as the journal shows it.
+//!
+//! An owner that may die of the next activation announces it by a mark. A claim behind such a mark is a death; a
+//! transition of the run is proof that it can be survived. What other runs do in between changes neither.
+
+use std::collections::BTreeMap;
+
+use sagaline_core::{RunId, WorkflowId};
+use sagaline_schemas::Trying;
+
+/// How many owners may die of a run before it is parked.
+pub(super) const DEATHS_MAX: u32 = 3;
+
+/// Most runs whose deaths are counted; of more, those with the fewest are forgotten.
+const RUNS_MAX: usize = 64;
+
+/// What is known of the deaths in a partition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Care {
+    claimed: bool,
+    transition_since_claim: bool,
+    /// No transition was journaled between the last two valid claims.
+    quiet: bool,
+    /// The last batch announced this; nothing has followed.
+    trying: Option<Trying>,
+    /// The owner before the last claim died while it tried a run.
+    died_trying: bool,
+    deaths: BTreeMap<RunId, (WorkflowId, u32)>,
+}
+
+impl Care {
+    /// A valid batch; `changes` says whether it changed a workflow.
+    pub(super) fn batch(
+        &mut self,
+        trying: Option<&Trying>,
+        has_transitions: bool,
+        changes: impl Fn(&WorkflowId) -> bool,
+    ) {
+        self.transition_since_claim |= has_transitions;
+        self.trying = trying.cloned();
+        self.deaths
+            .retain(|_, (workflow_id, _)| !changes(workflow_id));
+    }
+
+    /// A valid claim.
+    pub(super) fn claimed(&mut self) {
+        self.quiet = self.claimed && !self.transition_since_claim;
+        self.claimed = true;
+        self.transition_since_claim = false;
+        self.died_trying = self.trying.is_some();
+        if let Some(trying) = self.trying.take() {
+            self.died_of(trying);
+        }
+    }
+
+    fn died_of(&mut self, trying: Trying) {
+        let fewest = self.deaths.iter().min_by_key(|(_, (_, times))| *times);
+        if let Some((&run_id, _)) = fewest.filter(|_| self.deaths.len() >= RUNS_MAX) {
+            self.deaths.remove(&run_id);
+        }
+        let death = self.deaths.entry(trying.run_id);
+        death.or_insert((trying.workflow_id, 0)).1 += 1;
+    }
+
+    /// Whether the next owner must announce what it tries.
+    pub(super) const fn is_needed(&self) -> bool {
+        self.quiet || self.died_trying
+    }
+
+    /// Runs that are not to be activated any more.
+    pub(super) fn quarantined(&self) -> impl Iterator<Item = RunId> {
+        let fatal = self
+            .deaths
+            .iter()
+            .filter(|(_, (_, times))| *times >= DEATHS_MAX);
+        fatal.map(|(run_id, _)| *run_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sagaline_core::Cause;
+
+    use super::*;
+
+    fn trying(id: &str) -> Trying {
+        let workflow_id = WorkflowId::new(id).unwrap();
+        Trying {
+            run_id: RunId::derive("test", &workflow_id, b"start"),
+            workflow_id,
+            cause: Cause::lane(0, id),
+        }
+    }
+
+    /// An owner that first does `others`, then announces `last` and dies.
+    fn dies(care: &mut Care, others: &[&str], last: &str) {
+        care.claimed();
+        for id in others {
+            care.batch(Some(&trying(id)), false, |_| false);
+            care.batch(None, true, |changed| changed.as_str() == *id);
+        }
+        care.batch(Some(&trying(last)), false, |_| false);
+    }
+
+    #[test]
+    fn owners_that_did_nothing_ask_for_care() {
+        let mut care = Care::default();
+
+        care.claimed();
+        assert!(!care.is_needed());
+        care.claimed();
+        assert!(care.is_needed());
+        care.batch(None, true, |_| true);
+        care.claimed();
+        assert!(!care.is_needed());
+    }
+
+    #[test]
+    fn a_run_that_three_owners_died_of_is_quarantined_whatever_they_did_before() {
+        let mut care = Care::default();
+
+        for owner in ["a", "b", "c"] {
+            assert_eq!(care.quarantined().count(), 0);
+            dies(&mut care, &[owner], "poison");
+        }
+        care.claimed();
+
+        assert!(care.is_needed());
+        let poison = trying("poison").run_id;
+        assert_eq!(care.quarantined().collect::<Vec<_>>(), [poison]);
+    }
+
+    #[test]
+    fn a_claim_without_an_announcement_before_it_is_no_death() {
+        let mut care = Care::default();
+
+        dies(&mut care, &[], "innocent");
+        for _ in 0..10 {
+            care.claimed();
+        }
+
+        assert_eq!(care.quarantined().count(), 0);
+    }
+
+    #[test]
+    fn a_transition_of_the_run_ends_its_count() {
+        let mut care = Care::default();
+
+        for _ in 0..3 {
+            dies(&mut care, &[], "poison");
+        }
+        care.claimed();
+        care.batch(None, true, |changed| changed.as_str() == "poison");
+
+        assert_eq!(care.quarantined().count(), 0);
+    }
+}
