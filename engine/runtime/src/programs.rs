@@ -68,6 +68,15 @@ impl LanePrograms {
         self.quarantined.clone_from(runs);
     }
 
+    /// A run that began while nobody had its program was given no version: it goes by the highest.
+    fn program_of(&self, run: &Run) -> Option<Box<dyn Program>> {
+        let version = match &*run.version {
+            "" => self.workflows.resolve(&run.workflow, None)?,
+            version => version.into(),
+        };
+        self.workflows.program(&run.workflow, &version)
+    }
+
     fn run(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
         let earlier = run.activations.len().saturating_sub(1);
         let kept = self
@@ -76,7 +85,7 @@ impl LanePrograms {
             .filter(|kept| kept.activations == earlier);
         let (mut program, rebuild) = match kept {
             Some(kept) => (kept.program, false),
-            None => match self.workflows.program(&run.workflow, &run.version) {
+            None => match self.program_of(run) {
                 Some(program) => (program, true),
                 None => return Activated::Missing,
             },
