@@ -128,9 +128,11 @@ impl Run {
         if event.uncounted && activity.maximum_attempts != 0 {
             activity.maximum_attempts = activity.maximum_attempts.saturating_add(1);
         }
-        if event.failure.error_type.as_str() == error_type::START_TO_CLOSE {
-            activity.outcome_unknown = true;
-        }
+        // After these the work may be done: what was registered to undo it stays.
+        activity.outcome_unknown |= matches!(
+            event.failure.error_type.as_str(),
+            error_type::START_TO_CLOSE | error_type::PAYLOAD_TOO_LARGE
+        );
         count(&mut activity.failures, &event.failure);
         activity.last_failure = Some(Box::new(LastFailure {
             failure: event.failure.clone(),

@@ -42,6 +42,17 @@ pub(crate) fn report(
         {
             Err(Ignored::Stale)
         }
+        // The work was done, and nobody can be told what came of it: not to be tried again.
+        Report::Completed { result } if result.is_too_large() && activity.compensates.is_none() => {
+            let failure = &too_large(&activity.name, result).non_retryable();
+            let retry_after = None;
+            let failed_with = Failed {
+                failure,
+                retry_after,
+                worker,
+            };
+            Ok(failed(run, activity, now, failed_with))
+        }
         Report::Completed { result } => Ok(completed(activity, result, worker)),
         Report::Failed {
             failure,
@@ -79,15 +90,17 @@ pub(crate) fn report(
 }
 
 fn completed(activity: &Activity, result: &Payload, worker: Option<Name>) -> Vec<Event> {
-    if result.is_too_large() {
-        let failure = too_large(&activity.name, result).non_retryable();
-        return given_up(activity, failure);
-    }
+    // Nobody reads what a compensation returns; that it is done counts.
+    let result = if result.is_too_large() {
+        Payload::empty()
+    } else {
+        result.clone()
+    };
     let mut events = Vec::from([Event::from(ActivityCompleted {
         activity_id: activity.activity_id,
         activity: activity.name.clone(),
         attempt: activity.attempt,
-        result: result.clone(),
+        result,
         worker,
     })]);
     if let Some(compensates) = activity.compensates {

@@ -214,8 +214,10 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
             activity.state = State::Running;
         }
         Event::ActivityAttemptFailed(event) if activity.is_in_flight() => {
-            activity.outcome_unknown |=
-                event.failure.error_type.as_str() == error_type::START_TO_CLOSE;
+            activity.outcome_unknown |= matches!(
+                event.failure.error_type.as_str(),
+                error_type::START_TO_CLOSE | error_type::PAYLOAD_TOO_LARGE
+            );
             activity.state = event
                 .next_attempt_at
                 .map_or(State::Exhausted, State::Backoff);
