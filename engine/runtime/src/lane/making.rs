@@ -177,10 +177,11 @@ impl Lane {
         if let Some(answer) = answer {
             let event = answer.into();
             let workflow_id = transition.workflow_id.as_ref();
-            making
-                .effects
-                .extend(effect_without_run(workflow_id, cause, &event));
-            transition.events.push(event);
+            // An answer is about a workflow: who names none gets none.
+            if let Some(effect) = effect_without_run(workflow_id, cause, &event) {
+                making.effects.push(effect);
+                transition.events.push(event);
+            }
         }
         self.journal(making, transition);
     }

@@ -44,7 +44,7 @@ impl InputProof {
     /// A record was dealt with; `positions` are the next offsets of inbox and results.
     pub(super) fn passed(&mut self, is_inbox: bool, appended_at: Timestamp, positions: (i64, i64)) {
         // Kafka's clock has milliseconds: a record of the same one may lie before or after the deadline.
-        let before = Timestamp::from_micros(appended_at.as_micros() - 1_000);
+        let before = Timestamp::from_micros(appended_at.as_micros().saturating_sub(1_000));
         let seen = if is_inbox {
             &mut self.inbox
         } else {
@@ -160,6 +160,16 @@ mod tests {
 
         assert!(proof.covers(at(99)));
         assert!(!proof.covers(at(100)));
+    }
+
+    #[test]
+    fn a_time_at_the_end_of_its_range_proves_nothing() {
+        let mut proof = InputProof::default();
+
+        proof.passed(true, Timestamp::from_micros(i64::MIN), (1, 0));
+        proof.passed(false, Timestamp::from_micros(i64::MIN), (1, 1));
+
+        assert!(!proof.covers(at(1)));
     }
 
     #[test]
