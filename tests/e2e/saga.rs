@@ -1,9 +1,16 @@
 //! The main path: any producer starts a saga, any worker works on it.
 
+use std::{fs, time::Duration};
+
 use sagaline_core::Outcome;
 use serde_json::{Value, json};
 
-use crate::harness::{check::duplicates, records::order, wait::until, world::World};
+use crate::harness::{
+    check::duplicates,
+    records::order,
+    wait::{Watch, until, until_true},
+    world::World,
+};
 
 /// The history of an order that no courier took.
 const UNDONE: [&str; 24] = [
@@ -113,6 +120,84 @@ fn workers_in_rust_and_python_share_a_queue() {
     assert_eq!(workers.len(), 2, "{workers:?}");
     assert!(workers[0].starts_with("worker-"), "{workers:?}");
     assert_eq!(duplicates(&world.tasks()), [""; 0]);
+    journal.audit();
+}
+
+#[test]
+fn workers_may_be_older_than_the_engine_and_a_step_that_fails_is_tried_again() {
+    let world = World::new(2);
+    let down = world.file("gateway-down");
+    fs::write(&down, "").unwrap();
+    let mut worker = world.command("order-saga", &["worker"]);
+    let worker = world.spawn("worker", worker.env("ORDER_SAGA_GATEWAY_DOWN", &down));
+    let mut python = world.python();
+    let python = world.spawn("worker.py", python.env("ORDER_SAGA_GATEWAY_DOWN", &down));
+    let _engine = world.engine(&[]);
+    let mut journal = world.journal();
+
+    for id in ["a", "b", "c", "d"] {
+        world.start_order(id, &order(id, "gateway", "ok")).send();
+    }
+    for id in ["a", "b", "c", "d"] {
+        journal.until_event(id, "ActivityAttemptFailed");
+    }
+    fs::remove_file(&down).unwrap();
+
+    for id in ["a", "b", "c", "d"] {
+        assert_eq!(journal.until_ended(id), Outcome::Completed);
+        let run = journal.newest(id).unwrap();
+        let tasks = run.count("ActivityAttemptScheduled") - run.count("ActivityAttemptFailed");
+        assert_eq!(tasks, 3, "one attempt of each step succeeded");
+    }
+    drop((worker, python));
+    journal.audit();
+}
+
+#[test]
+fn an_idle_engine_writes_nothing() {
+    let world = World::new(2);
+    let _engine = world.engine(&[]);
+    let _worker = world.worker(&[]);
+    let mut journal = world.journal();
+    world.start_order("a", &order("a", "visa", "ok")).send();
+    assert_eq!(journal.until_ended("a"), Outcome::Completed);
+
+    // A last mark says that everything was sent, once nothing has come for a second.
+    let topic = format!("{}.journal", world.namespace);
+    let mut ends = world.ends(&topic);
+    let mut watch = Watch::begin();
+    until_true("nothing is written for 5 s", || {
+        let now = world.ends(&topic);
+        if now != ends {
+            (ends, watch) = (now, Watch::begin());
+        }
+        watch.elapsed() > Duration::from_secs(5)
+    });
+    journal.audit();
+}
+
+#[test]
+fn a_start_counts_when_its_transaction_is_committed_and_time_goes_on_behind_it() {
+    let world = World::new(1);
+    let _engine = world.engine(&[]);
+    let mut journal = world.journal();
+
+    world.in_transaction("aborted", "abort");
+    world.in_transaction("committed", "commit");
+
+    journal.until_event("committed", "WorkflowStarted");
+    assert!(journal.newest("aborted").is_none());
+    // What ends the transaction lies behind the last record: no deadline may wait for somebody to read it.
+    let first = world.task("committed", "reserve-stock", 1);
+    let failed = world
+        .answer(&first, "failed")
+        .header("sl-error-type", "Busy");
+    failed.send();
+    world.complete(
+        &world.task("committed", "reserve-stock", 2),
+        "{\"reservation\":\"r\"}",
+    );
+    journal.until_event("committed", "ActivityCompleted");
     journal.audit();
 }
 

@@ -52,7 +52,7 @@ const COMPLETED: Expected = Expected {
 
 /// A worker that is slow enough for a crash to meet work of every kind.
 pub(crate) fn worker(world: &World) -> Process {
-    world.worker(&["--max-in-flight", if is_full() { "1000" } else { "12" }])
+    world.worker(&["--max-in-flight", if is_full() { "300" } else { "12" }])
 }
 
 impl Load {

@@ -99,13 +99,18 @@ impl World {
 
     /// The example's worker in Python.
     pub(crate) fn python_worker(&self) -> Process {
+        self.spawn("worker.py", &mut self.python())
+    }
+
+    /// The command that is the example's worker in Python.
+    pub(crate) fn python(&self) -> Command {
         let mut command = Command::new(super::python::interpreter());
         command
             .arg(repository().join("examples/order-saga/worker.py"))
             .env("SAGALINE_KAFKA", &self.bootstrap)
             .env("SAGALINE_NAMESPACE", &self.namespace)
             .env("PYTHONUNBUFFERED", "1");
-        self.spawn("worker.py", &mut command)
+        command
     }
 
     /// Starts a process whose log is this test's. Its claims name it.

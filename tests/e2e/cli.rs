@@ -1,0 +1,139 @@
+//! The command line, over Kafka alone.
+
+use sagaline_core::Outcome;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    load::{self, Load},
+    records::order,
+    world::World,
+};
+
+/// Runs a command that ends with this code, and gives what it printed.
+fn run(world: &World, code: i32, arguments: &[&str]) -> String {
+    let output = world.run("order-saga", arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
+fn as_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// `workflow start` or `execute` of an order.
+fn begin(world: &World, code: i32, verb: &str, id: &str, courier: &str) -> String {
+    let input = order(id, "visa", courier).to_string();
+    let arguments = [
+        "workflow", verb, "--type", "order", "--id", id, "--input", &input,
+    ];
+    run(world, code, &arguments)
+}
+
+#[test]
+fn commands_start_workflows_and_print_how_they_ended() {
+    let world = World::new(4);
+    let engine = world.engine(&[]);
+    let _worker = world.worker(&[]);
+    let mut journal = world.journal();
+    journal.until_owner(&engine);
+
+    let good = as_json(&begin(&world, 0, "execute", "good", "ok"));
+    begin(&world, 1, "execute", "bad", "refuses");
+
+    assert_eq!(
+        good["charge"],
+        json!({"payment": "card-good", "amount": 49.9})
+    );
+    assert_eq!(
+        as_json(&run(&world, 0, &["workflow", "result", "good"])),
+        good
+    );
+    run(&world, 1, &["workflow", "result", "bad"]);
+    run(&world, 4, &["workflow", "describe", "nobody"]);
+    let history = run(&world, 0, &["workflow", "history", "bad"]);
+    for word in ["CompensationStarted", "CourierRefused", "release-stock"] {
+        assert!(history.contains(word), "{word}: {history}");
+    }
+    journal.audit();
+}
+
+#[test]
+fn commands_show_open_workflows_and_stop_them() {
+    let world = World::new(4);
+    let engine = world.engine(&[]);
+    let mut journal = world.journal();
+    journal.until_owner(&engine);
+
+    begin(&world, 0, "start", "one", "ok");
+    begin(&world, 0, "start", "two", "ok");
+    let one = as_json(&run(
+        &world,
+        0,
+        &["workflow", "describe", "one", "-o", "json"],
+    ));
+    run(
+        &world,
+        0,
+        &["workflow", "terminate", "two", "--reason", "a drill"],
+    );
+    let list = as_json(&run(&world, 0, &["workflow", "list", "-o", "json"]));
+
+    assert_eq!(
+        (&one["status"], &one["pending_activities"][0]["activity"]),
+        (&json!("Running"), &json!("reserve-stock"))
+    );
+    let rows = list["workflows"].as_array().unwrap().iter();
+    let mut rows: Vec<_> = rows
+        .map(|row| [&row["workflow_id"], &row["status"]].map(|text| text.as_str().unwrap()))
+        .collect();
+    rows.sort_unstable();
+    assert_eq!(rows, [["one", "Running"], ["two", "Terminated"]]);
+    assert_eq!(journal.until_ended("two"), Outcome::Terminated);
+    journal.audit();
+}
+
+#[test]
+fn what_commands_read_in_the_journal_of_a_killed_engine_is_what_the_engine_wrote() {
+    let world = World::new(4);
+    let mut engine = world.engine(&[]);
+    let _worker = load::worker(&world);
+    let mut journal = world.journal();
+    let load = Load::start(&world, 60);
+    journal.until_so_many_ended(10);
+    engine.kill();
+    let _engine = world.engine(&[]);
+    load.until_ended(&mut journal);
+    load.check(journal.audit());
+
+    run(&world, 0, &["journal", "verify"]);
+    let lines = run(
+        &world,
+        0,
+        &["journal", "tail", "--from", "earliest", "--until-end"],
+    );
+
+    let mut printed: Vec<(i64, i64, usize)> = Vec::new();
+    for line in lines.lines().map(as_json) {
+        let events = line["events"].as_array().unwrap().len();
+        printed.push((
+            line["partition"].as_i64().unwrap(),
+            line["offset"].as_i64().unwrap(),
+            events,
+        ));
+    }
+    printed.sort_unstable();
+    let mut ours = std::collections::BTreeMap::new();
+    for run in journal.runs.values() {
+        for fact in &run.facts {
+            *ours
+                .entry((i64::from(run.partition), fact.offset))
+                .or_insert(0) += 1;
+        }
+    }
+    let ours: Vec<_> = ours
+        .into_iter()
+        .map(|((partition, offset), events)| (partition, offset, events))
+        .collect();
+    assert_eq!(printed, ours);
+}
