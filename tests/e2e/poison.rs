@@ -11,14 +11,22 @@ const PARTITIONS: i32 = 2;
 /// More restarts than a poisoned run may cost.
 const RESTARTS_MAX: usize = 12;
 
-/// A run that harms its engine after so many steps.
-fn start_poison(world: &World, how: &str, after: u32) {
-    let poison = json!({"how": how, "after": after});
+/// A run that harms its engine when it starts, with the result of a step, or when a deadline comes.
+fn start_poison(world: &World, how: &str, when: When) {
+    let poison = json!({"how": how, "after": u32::from(when == When::Result), "late": when == When::Deadline});
     world
         .request(ce_type::WORKFLOW_START, "poison")
         .header("sl-workflow", "poison")
         .json(&poison)
         .send();
+}
+
+/// What brings the harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    Start,
+    Result,
+    Deadline,
 }
 
 /// Ordinary runs, some beside the poisoned one in its partition.
@@ -55,7 +63,7 @@ fn until_all_completed(journal: &mut Journal<'_>, ids: &[String]) {
 }
 
 /// Restarts the engine whenever it dies, as an init system does, until the poisoned run is parked.
-fn is_quarantined(how: &str, after: u32) {
+fn is_quarantined(how: &str, when: When) {
     let world = World::new(PARTITIONS);
     let mut engine = engine(&world);
     let _worker = worker(&world);
@@ -64,8 +72,9 @@ fn is_quarantined(how: &str, after: u32) {
     until_all_completed(&mut journal, &before);
     let watch = Watch::begin();
 
-    start_poison(&world, how, after);
+    start_poison(&world, how, when);
     let beside = start_others(&world, "beside");
+    let mut beside = beside;
     let mut restarts = 0;
     let incident = journal.until(
         &format!("the run that dies of {how} is parked"),
@@ -73,6 +82,8 @@ fn is_quarantined(how: &str, after: u32) {
             if engine.has_ended() {
                 restarts += 1;
                 assert!(restarts <= RESTARTS_MAX, "the fleet is down");
+                // Work goes on to come, to the poisoned partition too.
+                beside.extend(start_others(&world, &format!("beside-{restarts}")));
                 engine = self::engine(&world);
             }
             journal
@@ -83,7 +94,7 @@ fn is_quarantined(how: &str, after: u32) {
     );
 
     say(&format!(
-        "{how} after {after} steps: parked after {restarts} restarts, {:.0} s",
+        "{how} at {when:?}: parked after {restarts} restarts, {:.0} s",
         watch.elapsed().as_secs_f64()
     ));
     assert_eq!(incident.kind, IncidentKind::Quarantined, "{incident:?}");
@@ -98,12 +109,17 @@ fn is_quarantined(how: &str, after: u32) {
 
 #[test]
 fn a_run_that_overflows_the_stack_is_parked_after_a_few_restarts() {
-    is_quarantined("overflow", 0);
+    is_quarantined("overflow", When::Start);
 }
 
 #[test]
 fn a_run_that_aborts_the_process_is_parked_after_a_few_restarts() {
-    is_quarantined("abort", 1);
+    is_quarantined("abort", When::Result);
+}
+
+#[test]
+fn a_run_that_aborts_the_process_at_a_deadline_is_parked_after_a_few_restarts() {
+    is_quarantined("abort", When::Deadline);
 }
 
 #[test]
@@ -116,7 +132,7 @@ fn a_run_that_never_returns_is_parked_without_a_restart() {
     until_all_completed(&mut journal, &before);
     let watch = Watch::begin();
 
-    start_poison(&world, "hang", 1);
+    start_poison(&world, "hang", When::Result);
     let beside = start_others(&world, "beside");
 
     assert_eq!(
@@ -146,7 +162,7 @@ fn a_run_that_panics_or_wants_too_much_is_parked_at_once() {
         let _worker = worker(&world);
         let mut journal = world.journal();
 
-        start_poison(&world, how, 1);
+        start_poison(&world, how, When::Result);
         let beside = start_others(&world, "beside");
 
         let incident = journal.until_incident("poison");

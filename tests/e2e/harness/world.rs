@@ -205,7 +205,9 @@ impl World {
         let mut topics: Vec<String> = ["inbox", "results", "journal", "replies"]
             .map(|name| format!("{}.{name}", self.namespace))
             .into();
-        topics.extend(["orders", "default"].map(|queue| topic::tasks(&self.namespace, queue)));
+        topics.extend(
+            ["orders", "default", "nobody"].map(|queue| topic::tasks(&self.namespace, queue)),
+        );
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         // The broker may be gone already, and then its data are.
         drop(self.admin.delete_topics(&names));

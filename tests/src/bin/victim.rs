@@ -42,6 +42,8 @@ struct Poison {
     how: String,
     /// After this many ordinary steps.
     after: u32,
+    /// And after one that runs out of time: no worker is told, a deadline brings the harm.
+    late: bool,
 }
 
 /// Steps one after the other, each with a compensation.
@@ -68,6 +70,10 @@ async fn steps(cx: Context, steps: Vec<Step>) -> Result<u32> {
 async fn poison(cx: Context, poison: Poison) -> Result<()> {
     for _ in 0..poison.after {
         cx.run(work(&Step::default())).await?;
+    }
+    if poison.late {
+        let step = cx.run(nobody_works()).retry(Retry::never());
+        step.start_to_close(500.milliseconds()).await.unwrap_err();
     }
     match poison.how.as_str() {
         "overflow" => drop(black_box(deep(0))),
@@ -126,6 +132,10 @@ async fn work(cx: ActivityContext, step: &Step) -> Result<u32> {
         false => Ok(1),
     }
 }
+
+/// Stands in a queue that no worker reads.
+#[activity(queue = "nobody")]
+async fn nobody_works() -> Result<()>;
 
 /// Undoes a step.
 #[activity(queue = "orders")]
