@@ -1,6 +1,6 @@
 //! I10, I11: attempts one after the other, each with at most one outcome, none before its time.
 
-use sagaline_core::{Event, Millis, Timestamp, error_type};
+use sagaline_core::{Event, Millis, PAYLOAD_BYTES_MAX, Timestamp, error_type};
 
 use super::{Place, Run};
 use crate::{Violation, inputs::What};
@@ -132,10 +132,15 @@ impl Run {
         let (attempt, fits) = match event {
             Event::ActivityCompleted(event) => {
                 let result = event.result.data();
-                (
-                    event.attempt.get(),
-                    matches!(&reported.what, What::Completed(given) if given == result),
-                )
+                let undoes = self.activities[&event.activity_id.get()]
+                    .compensates
+                    .is_some();
+                let fits = match &reported.what {
+                    What::Completed(given) if undoes && is_too_large(given) => result.is_empty(),
+                    What::Completed(given) => given == result,
+                    What::Started | What::Canceled | What::Failed { .. } => false,
+                };
+                (event.attempt.get(), fits)
             }
             Event::ActivityStarted(event) => (event.attempt.get(), reported.what == What::Started),
             Event::ActivityAttemptFailed(event) => {
@@ -145,7 +150,10 @@ impl Run {
                         error_type: given, ..
                     } => given == error_type,
                     What::Canceled => error_type == error_type::CANCELED,
-                    What::Started | What::Completed(_) => false,
+                    What::Completed(given) => {
+                        is_too_large(given) && error_type == error_type::PAYLOAD_TOO_LARGE
+                    }
+                    What::Started => false,
                 };
                 (event.attempt.get(), fits)
             }
@@ -193,6 +201,10 @@ impl Run {
             )),
         }
     }
+}
+
+fn is_too_large(result: &[u8]) -> bool {
+    result.len() > PAYLOAD_BYTES_MAX
 }
 
 fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), String> {
