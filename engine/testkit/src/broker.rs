@@ -124,7 +124,6 @@ impl World {
                 "a journal record for no partition".into(),
             ));
         };
-        let record = record.clone();
         self.trace.record(&record);
         self.check.journal(&record, &self.log, &self.inputs)?;
         let report = if self.rng.ppm(self.faults.append_unknown) {
@@ -281,17 +280,21 @@ impl World {
         let to = reading
             .to
             .unwrap_or_else(|| self.log.end(&reading.topic, reading.partition));
+        let to = to.max(reading.from);
         let chunk = i64::try_from(self.rng.between(1, 400)).unwrap_or(1);
         let upto = to.min(reading.from + chunk);
         let fails = self.rng.ppm(self.faults.read_failed);
-        let records = if fails && self.rng.percent(50) {
-            Vec::new()
+        let next = if fails && self.rng.percent(50) {
+            reading.from
         } else {
-            self.log
-                .range(&reading.topic, reading.partition, reading.from, upto)
-                .to_vec()
+            upto.min(self.log.end(&reading.topic, reading.partition))
+                .max(reading.from)
         };
-        let next = reading.from + i64::try_from(records.len()).unwrap_or_default();
+        let records = self
+            .log
+            .range(&reading.topic, reading.partition, reading.from, next)
+            .cloned()
+            .collect();
         let done = fails || next >= to;
         let event = PortEvent::Read {
             partition,
@@ -376,14 +379,12 @@ impl World {
             }
             // One topic may be far behind the other.
             let most = self.rng.pick(&[0, 1, 3, 50, 1_000]);
-            let records = self.log.range(
-                topic,
-                slot.partition,
-                fetch.next[which],
-                fetch.next[which] + most,
-            );
-            fetch.next[which] += i64::try_from(records.len()).unwrap_or_default();
-            fetch.arrived[which].extend(records.iter().cloned());
+            let from = fetch.next[which];
+            fetch.next[which] = end.min(from + most);
+            let records = self
+                .log
+                .range(topic, slot.partition, from, fetch.next[which]);
+            fetch.arrived[which].extend(records.cloned());
         }
         self.expect_arrival(lane);
         self.lane_turn(lane, None)

@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) lease_denied: u32,
     /// A lease that is not held is proved.
     pub(crate) lease_wrong: u32,
+    /// A record was the last of a transaction, whose end takes an offset, too.
+    pub(crate) transactions: u32,
     /// Between two crashes, on average; 0: none.
     pub(crate) crash_every: Span,
     pub(crate) pause_every: Span,
@@ -99,6 +101,7 @@ impl Faults {
             ends_unanswered: often(300_000),
             lease_denied: often(500_000),
             lease_wrong: often(50_000),
+            transactions: often(300_000),
             deaf: often(400_000),
             skew_large: often(100_000),
             workers: WorkerFaults {

@@ -36,6 +36,9 @@ mod world;
 pub use settings::Settings;
 pub use sim::{Failed, Report, simulate};
 
+/// Longest text about a violation.
+const WHAT_BYTES_MAX: usize = 4_000;
+
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -46,7 +49,13 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(crate) fn new(invariant: &'static str, what: String) -> Self {
+    pub(crate) fn new(invariant: &'static str, mut what: String) -> Self {
+        if what.len() > WHAT_BYTES_MAX {
+            let end = (0..=WHAT_BYTES_MAX)
+                .rev()
+                .find(|at| what.is_char_boundary(*at));
+            what.truncate(end.unwrap_or_default());
+        }
         Self { invariant, what }
     }
 }

@@ -39,27 +39,46 @@ impl Topics {
 /// All topics.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    topics: BTreeMap<Arc<str>, Vec<Vec<Record>>>,
+    topics: BTreeMap<Arc<str>, Vec<Vec<Entry>>>,
+}
+
+/// What lies at an offset.
+#[derive(Debug)]
+enum Entry {
+    Record(Record),
+    /// The end of a transaction, or a record of one that was aborted: no reader is given it.
+    Mark,
 }
 
 impl Log {
     pub(crate) fn create(&mut self, topic: Arc<str>, partitions: i32) {
         let partitions = usize::try_from(partitions).unwrap_or_default();
-        self.topics
-            .entry(topic)
-            .or_insert_with(|| vec![Vec::new(); partitions]);
+        let empty = || (0..partitions).map(|_| Vec::new()).collect();
+        self.topics.entry(topic).or_insert_with(empty);
     }
 
     /// Appends a record; `None` when its topic or partition is not there.
-    pub(crate) fn append(&mut self, record: &NewRecord, at: Timestamp) -> Option<&Record> {
-        let partition = usize::try_from(record.partition).ok()?;
-        let records = self.topics.get_mut(&record.topic)?.get_mut(partition)?;
-        let offset = i64::try_from(records.len()).ok()?;
-        records.push(record.placed(offset, at));
-        records.last()
+    pub(crate) fn append(&mut self, record: &NewRecord, at: Timestamp) -> Option<Record> {
+        let entries = self.entries_mut(&record.topic, record.partition)?;
+        let offset = i64::try_from(entries.len()).ok()?;
+        let record = record.placed(offset, at);
+        entries.push(Entry::Record(record.clone()));
+        Some(record)
     }
 
-    pub(crate) fn records(&self, topic: &str, partition: i32) -> &[Record] {
+    /// Takes an offset that no reader is given.
+    pub(crate) fn mark(&mut self, topic: &str, partition: i32) {
+        if let Some(entries) = self.entries_mut(topic, partition) {
+            entries.push(Entry::Mark);
+        }
+    }
+
+    fn entries_mut(&mut self, topic: &str, partition: i32) -> Option<&mut Vec<Entry>> {
+        let partition = usize::try_from(partition).ok()?;
+        self.topics.get_mut(topic)?.get_mut(partition)
+    }
+
+    fn entries(&self, topic: &str, partition: i32) -> &[Entry] {
         let partition = usize::try_from(partition).unwrap_or(usize::MAX);
         self.topics
             .get(topic)
@@ -67,19 +86,39 @@ impl Log {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// Offset of the next record.
     pub(crate) fn end(&self, topic: &str, partition: i32) -> i64 {
-        i64::try_from(self.records(topic, partition).len()).unwrap_or(i64::MAX)
+        i64::try_from(self.entries(topic, partition).len()).unwrap_or(i64::MAX)
+    }
+
+    /// The offset behind the last record that readers are given.
+    pub(crate) fn last(&self, topic: &str, partition: i32) -> i64 {
+        let end = self.end(topic, partition);
+        let mut records = self.range(topic, partition, 0, end);
+        records.next_back().map_or(0, |record| record.offset + 1)
     }
 
     /// The records from `from` to before `to`, as far as they are there.
-    pub(crate) fn range(&self, topic: &str, partition: i32, from: i64, to: i64) -> &[Record] {
-        let records = self.records(topic, partition);
-        let at = |offset: i64| usize::try_from(offset).unwrap_or(0).min(records.len());
+    pub(crate) fn range(
+        &self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+        to: i64,
+    ) -> impl DoubleEndedIterator<Item = &Record> {
+        let entries = self.entries(topic, partition);
+        let at = |offset: i64| usize::try_from(offset).unwrap_or(0).min(entries.len());
         let (from, to) = (at(from), at(to));
-        &records[from..to.max(from)]
+        entries[from..to.max(from)]
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Record(record) => Some(record),
+                Entry::Mark => None,
+            })
     }
 
-    pub(crate) fn partitions(&self, topic: &str) -> usize {
-        self.topics.get(topic).map_or(0, Vec::len)
+    /// The record at an offset.
+    pub(crate) fn record(&self, topic: &str, partition: i32, offset: i64) -> Option<&Record> {
+        self.range(topic, partition, offset, offset + 1).next()
     }
 }

@@ -227,9 +227,14 @@ impl World {
 
     /// Produces a record as a client or a worker does: it is there at once.
     pub(crate) fn produce(&mut self, record: &NewRecord) -> Option<Record> {
-        let appended = self.log.append(record, self.now.appended_at())?.clone();
+        let appended = self.log.append(record, self.now.appended_at())?;
         self.trace.record(&appended);
         self.check.produced(&appended, &self.inputs);
+        if self.rng.ppm(self.faults.transactions) {
+            for _ in 0..self.rng.between(1, 3) {
+                self.log.mark(&appended.topic, appended.partition);
+            }
+        }
         self.wake_readers(&appended);
         Some(appended)
     }

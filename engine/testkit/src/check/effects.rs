@@ -182,14 +182,7 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
         Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
-            let record = log
-                .range(
-                    &cause.topic,
-                    cause.partition,
-                    cause.offset,
-                    cause.offset + 1,
-                )
-                .first();
+            let record = log.record(&cause.topic, cause.partition, cause.offset);
             record
                 .and_then(|record| text(record.header(MARK)))
                 .map(Effect::Forward)

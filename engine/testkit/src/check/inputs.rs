@@ -60,15 +60,14 @@ impl<'a> Took<'a> {
             let from = before
                 .and_then(|footer| footer.inputs.iter().find(|one| one.topic == input.topic))
                 .map_or(0, |one| one.next_offset);
-            let records = self
-                .log
-                .range(&input.topic, self.partition, from, input.next_offset);
-            if i64::try_from(records.len()) != Ok(input.next_offset - from) {
+            if input.next_offset > self.log.end(&input.topic, self.partition) {
                 return Err(self.broken(format!(
-                    "{} was read beyond its end: {from} to {}",
+                    "{} was read beyond its end: up to {}",
                     input.topic, input.next_offset
                 )));
             }
+            let log = self.log;
+            let records = log.range(&input.topic, self.partition, from, input.next_offset);
             for record in records {
                 let did = self.by_cause.remove(&(input.topic.clone(), record.offset));
                 self.judge(record, &did.unwrap_or_default())?;
@@ -221,9 +220,8 @@ impl<'a> Took<'a> {
             input.workflow_id.as_ref()?.as_str().as_bytes(),
             self.partitions,
         );
-        let is_forwarded = record.header(header::CE_TYPE) == Some(ce_type::FORWARD.as_bytes());
         let bad = matches!(input.asks, Asks::Bad(_));
-        (home != self.partition && !is_forwarded && !bad).then_some(home)
+        (home != self.partition && !is_forwarded(record) && !bad).then_some(home)
     }
 
     /// What was journaled names the record's own identity.
@@ -233,8 +231,7 @@ impl<'a> Took<'a> {
         input: &Input,
         did: &[&Transition],
     ) -> Result<(), &'static str> {
-        let forwarded = record.header(header::CE_TYPE) == Some(ce_type::FORWARD.as_bytes());
-        if input.identity.is_none() && forwarded || matches!(input.asks, Asks::Bad(_)) {
+        if matches!(input.asks, Asks::Bad(_)) {
             return Ok(());
         }
         let (source, id) = identity(record, input);
@@ -247,7 +244,17 @@ impl<'a> Took<'a> {
     }
 }
 
+fn is_forwarded(record: &Record) -> bool {
+    record.header(header::CE_TYPE) == Some(ce_type::FORWARD.as_bytes())
+}
+
+/// The sender's identity; without one, the record's first place, which a forward carries along.
 fn identity(record: &Record, input: &Input) -> (String, String) {
+    if is_forwarded(record) {
+        let text =
+            |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
+        return (text(header::CE_SOURCE), text(header::CE_ID));
+    }
     let place = || {
         (
             String::new(),

@@ -93,14 +93,7 @@ impl Partition {
             .begin_batch(before.map_or(Timestamp::default(), |before| before.now));
         for transition in transitions {
             let cause = &transition.cause;
-            let record = log
-                .range(
-                    &cause.topic,
-                    cause.partition,
-                    cause.offset,
-                    cause.offset + 1,
-                )
-                .first();
+            let record = log.record(&cause.topic, cause.partition, cause.offset);
             let by = record.and_then(|record| inputs.of(record));
             let of_lane = !cause.is_record();
             if of_lane != by.is_none() || transition.at != footer.now {
@@ -212,7 +205,7 @@ impl Partition {
     pub(super) fn finish(&self, log: &Log, topics: &Topics) -> Result<(), Violation> {
         let mut fold = Fold::new(1);
         let (mut started, mut ended) = (0, 0);
-        for record in log.records(&topics.journal, self.partition) {
+        for record in log.range(&topics.journal, self.partition, 0, i64::MAX) {
             fold.record(record.clone())
                 .map_err(|error| self.broken("I5", &error.to_string()))?;
         }

@@ -21,6 +21,8 @@ pub(crate) struct Incidents {
     about: BTreeSet<u32>,
     /// The program was not to be had, at some time.
     blocked: bool,
+    /// Position of the last one that was solved.
+    solved_at: u64,
 }
 
 impl Incidents {
@@ -42,7 +44,10 @@ impl Run {
         match event {
             Event::IncidentRaised(raised) => {
                 let id = raised.activity_id.map(sagaline_core::ActivityId::get);
-                if !self.explains(place, raised.kind, id) {
+                // What recovers has its program.
+                let again = raised.kind == IncidentKind::DefinitionMissing
+                    && self.incidents.solved_at + 1 == place.seq;
+                if again || !self.explains(place, raised.kind, id) {
                     return Err(self.violates("incident", format!("{raised:?}")));
                 }
                 self.incidents.open.insert(place.seq, (raised.kind, id));
@@ -57,7 +62,10 @@ impl Run {
             }
             Event::IncidentResolved(resolved) => {
                 match self.incidents.open.remove(&resolved.incident_seq) {
-                    Some(_) => Ok(()),
+                    Some(_) => {
+                        self.incidents.solved_at = place.seq;
+                        Ok(())
+                    }
                     None => Err(self.violates("incident", format!("{resolved:?} is not open"))),
                 }
             }
@@ -89,7 +97,9 @@ impl Run {
                 let terminated =
                     matches!(place.by.map(|input| &input.asks), Some(Asks::Terminate(_)));
                 let gone = self.incidents.blocked || step(|step| step.undo == Undo::Forgotten);
-                terminated || gone || step(|step| step.park)
+                // A program that waits for nothing forgets to register, too.
+                let forgets = trick == Some(Trick::Deadlock);
+                terminated || gone || forgets || step(|step| step.park)
             }
             IncidentKind::Nondeterminism => trick == Some(Trick::Drift),
             IncidentKind::Panic => trick == Some(Trick::Panic),
