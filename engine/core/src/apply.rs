@@ -6,7 +6,7 @@ mod activity;
 mod compensation;
 mod workflow;
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
     Cause, Event, Run, Seq, Timestamp,
@@ -72,7 +72,7 @@ impl Run {
         self.activations.push(Arc::new(ActivationRecord {
             at,
             jobs,
-            commands: alloc::vec::Vec::new(),
+            commands: Vec::new(),
         }));
         true
     }
@@ -89,14 +89,14 @@ impl Run {
     }
 
     fn see(&mut self, job: Job) {
-        self.unseen.push(job);
+        push_first(&mut self.unseen, job);
     }
 
     /// Remembers a command of the program, as part of the activation that is under way.
     fn recorded(&mut self, place: Place<'_>, command: Recorded) {
         self.open_activation(place.at);
         if let Some(activation) = self.activations.last_mut() {
-            Arc::make_mut(activation).commands.push(command);
+            push_first(&mut Arc::make_mut(activation).commands, command);
         }
     }
 
@@ -112,4 +112,12 @@ impl Run {
             },
         );
     }
+}
+
+/// Pushes; a list of one, which most are in a run that waits, takes no more memory than one.
+fn push_first<T>(list: &mut Vec<T>, item: T) {
+    if list.capacity() == 0 {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }

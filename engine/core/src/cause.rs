@@ -93,6 +93,9 @@ impl IdentityRing {
             return;
         }
         let ring = Arc::make_mut(&mut self.0);
+        if ring.is_empty() {
+            ring.reserve_exact(1);
+        }
         if ring.len() >= IDENTITIES_MAX {
             ring.pop_front();
         }

@@ -30,6 +30,9 @@ impl Run {
         let at = self
             .activities
             .partition_point(|one| one.activity_id < event.activity_id);
+        if self.activities.is_empty() {
+            self.activities.reserve_exact(1);
+        }
         self.activities.insert(
             at,
             Activity {

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use super::Place;
+use super::{Place, push_first};
 use crate::{
     ActivityId, Identity, Run, RunId, error_type,
     event::{
@@ -27,7 +27,7 @@ impl Run {
         if starts.len() >= STARTS_MAX {
             starts.remove(0);
         }
-        starts.push(identity);
+        push_first(&mut starts, identity);
         let mut run = Self {
             run_id,
             workflow: event.workflow.clone(),
