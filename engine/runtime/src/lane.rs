@@ -48,6 +48,9 @@ pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most deadlines that one batch fires.
 pub const BATCH_DEADLINES_MAX: usize = 1_000;
 
+/// A deadline that has come and may not fire yet waits for an answer, which wakes the lane; if none comes, for this.
+const OVERDUE_AFTER: Millis = Millis(50);
+
 /// What all lanes of a process share.
 #[derive(Debug)]
 pub struct LaneShared {
@@ -312,11 +315,13 @@ impl Lane {
         match self.phase {
             Phase::BackingOff { until: at } => Some(until(at)),
             Phase::Active => {
-                let due = self
-                    .fold
-                    .state
-                    .next_deadline()
-                    .map(|due| Millis(due.since(now.wall).0.max(1)));
+                let due = self.fold.state.next_deadline().map(|due| {
+                    if due > now.wall {
+                        Millis(due.since(now.wall).0 + 1)
+                    } else {
+                        OVERDUE_AFTER
+                    }
+                });
                 let mark = self
                     .wants_mark()
                     .then(|| until(Millis(self.last_batch.0 + batch::MARK_AFTER.0)));

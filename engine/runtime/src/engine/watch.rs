@@ -106,9 +106,17 @@ struct WatchedProgram {
 impl Program for WatchedProgram {
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
         *lock(&self.watch.run) = Some(activation.run_id);
-        let commands = self.program.activate(activation);
-        *lock(&self.watch.run) = None;
-        commands
+        let _left = Left(&self.watch);
+        self.program.activate(activation)
+    }
+}
+
+/// The program was left, also by a panic.
+struct Left<'a>(&'a ThreadWatch);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.run) = None;
     }
 }
 
