@@ -36,6 +36,9 @@ pub(crate) fn producer(kafka: &str) -> ClientConfig {
     let mut config = client(kafka);
     config
         .set("enable.idempotence", "true")
+        // At the limit of 5 for each partition librdkafka's thread spins, and before it sends one record at a time; this
+        // limit, of a connection, makes it wait and gather.
+        .set("max.in.flight", "2")
         .set("acks", "all")
         .set("linger.ms", "0")
         .set("queue.buffering.max.messages", "1000000");
