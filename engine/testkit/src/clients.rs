@@ -10,7 +10,10 @@ use sagaline_journal::{
     wire::{header, partition_of},
 };
 
-use crate::{event::Event, inputs::Input, time::Span, world::World};
+use crate::{event::Event, inputs::Input, log::NAMESPACE, time::Span, world::World};
+
+/// Answers with such correlations are wanted on a topic that is not there.
+pub(crate) const NOWHERE: &str = "nowhere-";
 
 /// What clients remember.
 #[derive(Debug, Default)]
@@ -93,8 +96,13 @@ impl World {
 
     fn push_reply_headers(&mut self, record: &mut NewRecord) {
         let number = self.number();
-        record.push_header(header::REPLY_TOPIC, self.topics.replies.as_bytes());
-        record.push_header(header::CORRELATION, format!("c-{number}"));
+        if self.rng.percent(3) {
+            record.push_header(header::REPLY_TOPIC, format!("{NAMESPACE}.reply.nowhere"));
+            record.push_header(header::CORRELATION, format!("{NOWHERE}{number}"));
+        } else {
+            record.push_header(header::REPLY_TOPIC, self.topics.replies.as_bytes());
+            record.push_header(header::CORRELATION, format!("c-{number}"));
+        }
     }
 
     fn number(&mut self) -> u64 {

@@ -60,8 +60,6 @@ pub(crate) enum NodeEvent {
     Revoked(i32),
     /// Its supervisor looks for threads that are silent.
     Supervise,
-    /// Its clock is set.
-    SetClock(i64),
 }
 
 /// A journal record on its way.

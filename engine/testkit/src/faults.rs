@@ -23,6 +23,8 @@ pub(crate) struct Faults {
     /// The broker refuses it for good.
     pub(crate) effect_refused: u32,
     pub(crate) read_failed: u32,
+    /// Inputs reach a lane seconds late.
+    pub(crate) fetch_slow: u32,
     pub(crate) ends_unanswered: u32,
     /// A lease that is held cannot be proved.
     pub(crate) lease_denied: u32,
@@ -98,6 +100,7 @@ impl Faults {
             effect_unknown: often(50_000),
             effect_refused: often(3_000),
             read_failed: often(100_000),
+            fetch_slow: often(20_000),
             ends_unanswered: often(300_000),
             lease_denied: often(500_000),
             lease_wrong: often(50_000),

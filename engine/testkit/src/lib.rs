@@ -20,6 +20,7 @@ mod inputs;
 mod log;
 mod node;
 mod plan;
+mod plant;
 mod port;
 mod programs;
 mod rng;
@@ -33,6 +34,7 @@ mod trace;
 mod worker;
 mod world;
 
+pub use plant::Bug;
 pub use settings::Settings;
 pub use sim::{Failed, Report, simulate};
 

@@ -73,6 +73,11 @@ impl Log {
         }
     }
 
+    pub(crate) fn has(&self, topic: &str, partition: i32) -> bool {
+        let partitions = self.topics.get(topic).map_or(0, Vec::len);
+        usize::try_from(partition).is_ok_and(|partition| partition < partitions)
+    }
+
     fn entries_mut(&mut self, topic: &str, partition: i32) -> Option<&mut Vec<Entry>> {
         let partition = usize::try_from(partition).ok()?;
         self.topics.get_mut(topic)?.get_mut(partition)

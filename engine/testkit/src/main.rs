@@ -1,8 +1,8 @@
-//! The simulation from the command line: `sim --seed N [--sagas 2000] [--calm] [-v]` or `sim --seeds 1000 [--from N]`.
+//! The simulation from the command line: `sim --seed N [--sagas 2000] [--calm] [--bug NAME] [-v]` or `sim --seeds 1000 [--from N]`.
 
 use std::process::ExitCode;
 
-use sagaline_testkit::{Settings, simulate};
+use sagaline_testkit::{Bug, Settings, simulate};
 
 /// What was asked for.
 struct Asked {
@@ -10,6 +10,7 @@ struct Asked {
     seeds: u64,
     sagas: u32,
     calm: bool,
+    bug: Option<Bug>,
     verbose: bool,
 }
 
@@ -18,7 +19,9 @@ fn main() -> ExitCode {
         Ok(asked) => run(&asked),
         Err(message) => {
             say(&format!("error: {message}"));
-            say("usage: sim (--seed N | --seeds COUNT [--from N]) [--sagas N] [--calm] [-v]");
+            say(
+                "usage: sim (--seed N | --seeds COUNT [--from N]) [--sagas N] [--calm] [--bug NAME] [-v]",
+            );
             ExitCode::from(2)
         }
     }
@@ -29,6 +32,7 @@ fn run(asked: &Asked) -> ExitCode {
         let settings = Settings {
             sagas: asked.sagas,
             calm: asked.calm,
+            bug: asked.bug,
             verbose: asked.verbose,
             ..Settings::seed(seed)
         };
@@ -52,15 +56,18 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
         seeds: 1,
         sagas: 2_000,
         calm: false,
+        bug: None,
         verbose: false,
     };
     while let Some(flag) = arguments.next() {
+        let mut text = || arguments.next().ok_or(format!("{flag} needs a value"));
         let mut number = || {
-            let text = arguments.next().ok_or(format!("{flag} needs a number"))?;
+            let text = text()?;
             text.parse::<u64>()
                 .map_err(|_| format!("{flag}: `{text}` is no number"))
         };
         match flag.as_str() {
+            "--bug" => asked.bug = Some(text()?.parse()?),
             "--seed" | "--from" => asked.first = number()?,
             "--seeds" => asked.seeds = number()?,
             "--sagas" => {

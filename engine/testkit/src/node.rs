@@ -1,11 +1,13 @@
 //! Engine processes: their lanes, their clocks, and all that can happen to them.
 
+mod harm;
+
 use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
 
 use sagaline_core::{Millis, RunId};
 use sagaline_runtime::{
     Keys,
-    lane::{Lane, LaneConfig, LaneShared, Stage},
+    lane::{Lane, LaneConfig, LaneShared},
 };
 
 use crate::{
@@ -17,9 +19,6 @@ use crate::{
     time::{Moment, Span},
     world::World,
 };
-
-/// A supervisor abandons a thread that is silent for so long.
-const SILENT_MAX: Span = Span::secs(10);
 
 /// One engine process.
 #[derive(Debug)]
@@ -93,7 +92,6 @@ impl World {
             NodeEvent::Assigned(partition) => self.assigned(node, partition),
             NodeEvent::Revoked(partition) => return self.revoked(node, partition),
             NodeEvent::Supervise => self.supervise(node),
-            NodeEvent::SetClock(skew_micros) => self.nodes[node].skew_micros = skew_micros,
         }
         Ok(())
     }
@@ -171,41 +169,6 @@ impl World {
         skew.cast_signed() - (most * 1_000).cast_signed()
     }
 
-    /// The process is gone; what its producers had sent may land still.
-    pub(crate) fn crash(&mut self, node: usize) {
-        if !self.nodes[node].alive {
-            return;
-        }
-        self.nodes[node].alive = false;
-        self.nodes[node].owned.clear();
-        for lane in self.lanes_of(node) {
-            self.cut_producer(lane);
-            self.lanes.remove(&lane);
-        }
-        let after = Span::millis(self.rng.between(200, 4_000));
-        let what = NodeEvent::Start;
-        self.push(after, Event::Node { node, what });
-        // The coordinator notices by the session's time-out, or at once when the connection breaks.
-        let after = Span::millis(self.rng.between(50, 6_000));
-        self.push(after, Event::Rebalance);
-    }
-
-    fn pause(&mut self, node: usize) {
-        if self.healed {
-            return;
-        }
-        let until = self.now + Span::millis(self.rng.between(100, 15_000));
-        for lane in self.lanes_of(node) {
-            self.freeze(lane, until);
-        }
-    }
-
-    fn freeze(&mut self, lane: LaneKey, until: Moment) {
-        if let Some(slot) = self.lanes.get_mut(&lane) {
-            slot.frozen_until = slot.frozen_until.max(until);
-        }
-    }
-
     fn lanes_of(&self, node: usize) -> Vec<LaneKey> {
         let of_node = self.lanes.iter().filter(|(_, slot)| slot.node == node);
         of_node.map(|(key, _)| *key).collect()
@@ -276,37 +239,5 @@ impl World {
 
     pub(crate) fn forget_lane(&mut self, key: LaneKey) {
         self.lanes.remove(&key);
-    }
-
-    /// A lane's thread is silent: so are all lanes of its process, which here has one thread.
-    pub(crate) fn hang(&mut self, lane: LaneKey, until: Moment) {
-        let Some(slot) = self.lanes.get_mut(&lane) else {
-            return;
-        };
-        let node = slot.node;
-        slot.hung_in = self.nodes[node].workflows.fate.by();
-        for other in self.lanes_of(node) {
-            self.freeze(other, until);
-        }
-        let what = NodeEvent::Supervise;
-        self.push(SILENT_MAX, Event::Node { node, what });
-    }
-
-    /// Lanes of a silent thread are claimed anew; the one that was in a run parks it.
-    fn supervise(&mut self, node: usize) {
-        for key in self.lanes_of(node) {
-            let Some(slot) = self.lanes.get_mut(&key) else {
-                continue;
-            };
-            let silent = slot.frozen_until > self.now && !slot.abandoned;
-            if !silent || slot.lane.status().stage == Stage::Stopped {
-                continue;
-            }
-            slot.abandoned = true;
-            let (partition, suspect, stopping) = (slot.partition, slot.hung_in, slot.stopping);
-            if !stopping {
-                self.make_lane(node, partition, suspect);
-            }
-        }
     }
 }

@@ -30,6 +30,7 @@ pub(crate) struct Step {
     pub(crate) attempts: u32,
     pub(crate) park: bool,
     pub(crate) start_to_close_ms: u64,
+    /// [`NO_QUEUE`]: one whose topic there cannot be.
     pub(crate) queue: u8,
     /// Bytes of its input.
     pub(crate) bytes: u32,
@@ -87,6 +88,9 @@ pub(crate) enum Trick {
     /// It asks an activity to stop that is over.
     CancelDone,
 }
+
+/// The queue whose name no topic can have.
+pub(crate) const NO_QUEUE: u8 = 9;
 
 /// How likely the bad ones are, each in a million sagas.
 #[derive(Clone, Copy, Debug, Default)]
@@ -151,6 +155,13 @@ impl Stage {
 }
 
 impl Step {
+    pub(crate) fn queue_name(&self) -> String {
+        match self.queue {
+            NO_QUEUE => "q/9".into(),
+            queue => format!("q{queue}"),
+        }
+    }
+
     fn draw(rng: &mut Rng, mischief: Mischief) -> Self {
         Self {
             undo: match rng.below(20) {
@@ -163,7 +174,11 @@ impl Step {
             attempts: *rng.pick(&[0, 0, 1, 2, 3, 5]),
             park: rng.percent(10),
             start_to_close_ms: rng.between(1_000, 8_000),
-            queue: u8::try_from(rng.below(3)).unwrap_or_default(),
+            queue: if rng.percent(1) {
+                NO_QUEUE
+            } else {
+                u8::try_from(rng.below(3)).unwrap_or_default()
+            },
             bytes: if rng.ppm(mischief.large) {
                 u32::try_from(rng.between(300_000, 900_000)).unwrap_or_default()
             } else {

@@ -91,7 +91,7 @@ impl Scripted {
         ProgramCommand::RegisterCompensation(RegisterCompensation {
             activity_id: self.next_id(),
             activity: name(format!("undo-{compensates}")),
-            task_queue: name(format!("q{}", step.queue)),
+            task_queue: name(step.queue_name()),
             input: Payload::json(compensates.to_string().into_bytes()),
             retry: RetryPolicy {
                 initial_interval_ms: 500,
@@ -186,7 +186,7 @@ impl Scripted {
         commands.push(ProgramCommand::ScheduleActivity(ScheduleActivity {
             activity_id,
             activity: name(activity),
-            task_queue: name(format!("q{}", step.queue)),
+            task_queue: name(step.queue_name()),
             input: Payload::new("text/plain", vec![b'i'; step.bytes as usize]),
             retry: RetryPolicy {
                 initial_interval_ms: 500,

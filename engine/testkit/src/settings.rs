@@ -2,7 +2,7 @@
 
 use sagaline_core::Millis;
 
-use crate::time::Span;
+use crate::{plant::Bug, time::Span};
 
 /// What a run is made from; the same settings give the same run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Settings {
     pub sagas: u32,
     /// Whether nothing goes wrong.
     pub calm: bool,
+    /// A bug that the checks must find.
+    pub bug: Option<Bug>,
     /// Whether every event is told on standard error.
     pub verbose: bool,
 }
@@ -25,6 +27,7 @@ impl Settings {
             seed,
             sagas: 200,
             calm: false,
+            bug: None,
             verbose: false,
         }
     }
@@ -36,7 +39,7 @@ impl Settings {
 
     /// How long closed ids are remembered: in some runs so short that they are forgotten while it goes on.
     pub(crate) fn closed_retention(&self) -> Millis {
-        Millis::from_secs(if self.seed % 3 == 0 {
+        Millis::from_secs(if self.seed.is_multiple_of(3) {
             5
         } else {
             7 * 24 * 3_600

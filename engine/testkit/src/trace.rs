@@ -49,13 +49,6 @@ impl Trace {
         }
     }
 
-    /// A line for people, when they asked for it.
-    pub(crate) fn note(&self, now: Moment, line: impl FnOnce() -> String) {
-        if self.verbose {
-            self.say(&format!("{:>12.6} {}", seconds(now), line()));
-        }
-    }
-
     #[expect(
         clippy::print_stderr,
         clippy::unused_self,

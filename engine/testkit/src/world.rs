@@ -9,7 +9,7 @@ use sagaline_runtime::lane::{Now, Stage};
 
 use crate::{
     Settings, Violation,
-    broker::Producer,
+    broker::append::Producer,
     check::Check,
     clients::Clients,
     event::{Event, LaneKey},
@@ -18,6 +18,7 @@ use crate::{
     inputs::Inputs,
     log::{Log, NAMESPACE, Topics},
     node::{Node, Slot},
+    plant::Bug,
     port::Request,
     rng::Rng,
     schedule::Schedule,
@@ -59,6 +60,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn push(&mut self, after: Span, event: Event) {
         self.schedule.push(self.now + after, event);
+    }
+
+    /// Whether this bug was planted.
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.settings.bug == Some(bug)
     }
 
     /// Takes the next step. `false` when nothing is left to happen.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Violation,
+    clients::NOWHERE,
     inputs::MARK,
     log::{Log, Topics},
 };
@@ -90,7 +91,8 @@ impl Effects {
                 let run = runs.run(*run_id);
                 run.is_some_and(|run| run.wants(*activity_id, *attempt))
             }
-            Effect::Reply(..) | Effect::Forward(_) => true,
+            Effect::Reply(correlation, _) => !correlation.starts_with(NOWHERE),
+            Effect::Forward(_) => true,
         };
         self.landed.contains(effect) || !wanted
     }

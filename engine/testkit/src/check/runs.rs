@@ -74,7 +74,7 @@ impl Runs {
         let parked = self
             .runs
             .values()
-            .filter(|run| run.closed.is_none() && run.incidents.are_open());
+            .filter(|run| run.closed.is_none() && run.waits_in_vain());
         parked.map(|run| &run.workflow_id)
     }
 

@@ -10,6 +10,7 @@ use super::bad;
 use crate::{inputs::draft, world::World};
 
 impl World {
+    #[expect(clippy::too_many_lines, reason = "a table of bad records")]
     pub(super) fn garbage(&mut self) {
         let id = format!("g-{}", self.number());
         let start = draft(

@@ -111,6 +111,7 @@ impl World {
             record.push_header(header::ID_REUSE, text);
         }
         let version = match self.rng.below(12) {
+            _ if self.faults.clients.garbage == 0 => None,
             0 => Some("1"),
             1 => Some("2"),
             2 => Some("9"),

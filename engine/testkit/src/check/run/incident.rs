@@ -8,7 +8,7 @@ use super::{Place, Run, activity::State};
 use crate::{
     Violation,
     inputs::Asks,
-    plan::{Step, Trick, Undo},
+    plan::{NO_QUEUE, Step, Trick, Undo},
     programs::RARE,
 };
 
@@ -71,6 +71,16 @@ impl Run {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it waits for a person, or for a queue that no worker can ever read.
+    pub(in crate::check) fn waits_in_vain(&self) -> bool {
+        let plan = self.plan.as_ref();
+        let mut steps = plan
+            .into_iter()
+            .flat_map(|plan| &plan.stages)
+            .flat_map(|stage| &stage.steps);
+        self.incidents.are_open() || steps.any(|step| step.queue == NO_QUEUE)
     }
 
     fn explains(&self, place: Place<'_>, kind: IncidentKind, activity_id: Option<u32>) -> bool {

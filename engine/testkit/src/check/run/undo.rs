@@ -114,7 +114,8 @@ impl Run {
                 later.state,
                 RegistrationState::Done | RegistrationState::GivenUp
             );
-            if !over && !(neighbours && later.state == RegistrationState::Running) {
+            let in_parallel = neighbours && later.state == RegistrationState::Running;
+            if !over && !in_parallel {
                 let what = format!(
                     "compensation {id} begins before {} is done",
                     later.activity_id

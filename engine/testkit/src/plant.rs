@@ -1,0 +1,50 @@
+//! Bugs that are planted on purpose, to show that the checks find them. They lie in what a lane is told, never in the lane.
+
+use std::str::FromStr;
+
+/// What a lane is told wrongly, now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// A batch is acknowledged before it is in the log: its effects leave too early.
+    AckTooEarly,
+    /// A batch is told to lie right behind the one before, whatever lies between: a zombie believes itself.
+    ZombieBelieved,
+    /// A lost record is told to be in the log.
+    LossUnnoticed,
+    /// What is read back of the journal leaves out the claims of others.
+    ClaimsUnread,
+    /// An effect is acknowledged that never reaches its topic.
+    EffectLost,
+    /// An input is given to the lane twice, the second time under another identity.
+    InputTwice,
+    /// An input is never given to the lane.
+    InputSkipped,
+    /// A worker's result is another one when the lane reads it.
+    ResultChanged,
+    /// The inputs are told to end where they ended long ago: a time-out overtakes a result.
+    EndsTooLow,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::AckTooEarly,
+        Self::ZombieBelieved,
+        Self::LossUnnoticed,
+        Self::ClaimsUnread,
+        Self::EffectLost,
+        Self::InputTwice,
+        Self::InputSkipped,
+        Self::ResultChanged,
+        Self::EndsTooLow,
+    ];
+}
+
+impl FromStr for Bug {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|bug| format!("{bug:?}") == text);
+        found.ok_or_else(|| format!("`{text}` is none of {:?}", Self::ALL))
+    }
+}
