@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sagaline_core::Outcome;
+use serde_json::json;
 
 use crate::harness::{
     check::duplicates,
@@ -20,13 +21,13 @@ const STOP_MAX: Duration = Duration::from_secs(3);
 #[test]
 fn an_engine_that_joins_and_one_that_stops_under_load_send_nothing_twice() {
     let world = World::new(6);
-    let mut first = world.engine(&[]);
+    let mut first = world.engine(&["--lane-threads", "3"]);
     let _worker = load::worker(&world);
     let mut journal = world.journal();
     let load = Load::start(&world, sagas(200, 5_000));
 
     journal.until_so_many_ended(load.len() / 5);
-    let second = world.engine(&[]);
+    let second = world.engine(&["--lane-threads", "2"]);
     journal.until_owner(&second);
     journal.until_so_many_ended(load.len() * 2 / 5);
     let watch = Watch::begin();
@@ -86,5 +87,33 @@ fn an_engine_that_was_thought_dead_steps_down_and_works_again() {
         .send();
     assert_eq!(journal.until_ended("afterwards"), Outcome::Completed);
     assert!(!zombie.has_ended());
+    journal.audit();
+}
+
+#[test]
+fn a_worker_that_is_told_to_stop_ends_what_it_has_begun() {
+    let world = World::new(2);
+    let _engine = world.engine_of(&mut world.server("victim", &[]));
+    let mut worker = world.spawn("victim", &mut world.command("victim", &["worker"]));
+    let mut journal = world.journal();
+    let start = world.request("sagaline.workflow.start.v1", "slow");
+    start
+        .header("sl-workflow", "steps")
+        .json(&json!([{"ms": 3_000}]))
+        .send();
+
+    journal.until_event("slow", "ActivityStarted");
+    worker.signal(Signal::Term);
+    let status = worker.end();
+
+    assert!(status.success(), "{status}");
+    assert_eq!(journal.until_ended("slow"), Outcome::Completed);
+    assert_eq!(
+        journal
+            .newest("slow")
+            .unwrap()
+            .count("ActivityAttemptScheduled"),
+        1
+    );
     journal.audit();
 }

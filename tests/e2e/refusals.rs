@@ -4,7 +4,7 @@ use std::{fs, process::Output};
 
 use sagaline_core::Outcome;
 
-use crate::harness::{records::order, world::World};
+use crate::harness::{process::Signal, records::order, wait::until_true, world::World};
 
 /// What a command that was refused said; it ended with this code.
 fn refused(output: &Output, code: i32) -> String {
@@ -87,5 +87,34 @@ fn another_app_on_the_same_namespace_refuses_to_run_and_harms_nobody() {
         .map(|seen| seen.claim.app.as_str())
         .collect();
     assert!(apps.iter().all(|app| *app == "order-saga"), "{apps:?}");
+    journal.audit();
+}
+
+#[test]
+fn an_inbox_that_was_made_anew_stops_its_partition_and_is_named() {
+    let world = World::new(1);
+    let mut first = world.engine(&[]);
+    let mut journal = world.journal();
+    world.start_order("a", &order("a", "visa", "ok")).send();
+    journal.until_event("a", "WorkflowStarted");
+    journal.until_inputs_are_read();
+    first.signal(Signal::Term);
+    first.end();
+    let inbox = format!("{}.inbox", world.namespace);
+
+    world.make_anew(&inbox);
+    let mut second = world.engine(&[]);
+
+    until_true("the engine says what is wrong", || {
+        assert!(!second.has_ended(), "it may own partitions that are well");
+        second.said("input-lost") > 0
+    });
+    assert!(
+        second
+            .log()
+            .contains(&format!("{inbox}/0 no longer has offset 1")),
+        "{}",
+        second.log()
+    );
     journal.audit();
 }

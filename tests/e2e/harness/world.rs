@@ -11,7 +11,7 @@ use std::{
 
 use sagaline_journal::{
     Record,
-    kafka::{Admin, Kafka, Producer, Reader, TopicState},
+    kafka::{Admin, Creation, Kafka, Producer, Reader, TopicSpec, TopicState},
     wire::topic,
 };
 
@@ -199,6 +199,21 @@ impl World {
     /// The journal, not read yet.
     pub(crate) fn journal(&self) -> Journal<'_> {
         Journal::new(self)
+    }
+
+    /// Deletes a topic and makes it again, empty.
+    pub(crate) fn make_anew(&self, topic: &str) {
+        let spec = TopicSpec {
+            name: topic.to_owned(),
+            partitions: self.partitions,
+            replication: 1,
+            config: BTreeMap::new(),
+        };
+        self.admin.delete_topics(&[topic]).expect("it is deleted");
+        until(&format!("{topic} is made anew"), || {
+            let made = self.admin.create_topics(std::slice::from_ref(&spec)).ok()?;
+            (made == [Creation::Created]).then_some(())
+        });
     }
 
     fn clean_up(&self) {
