@@ -1,6 +1,10 @@
 //! Crashes: engines, workers and brokers that die at the worst moment. Nothing is lost, nothing happens twice.
 
-use std::fs;
+use std::{
+    fs,
+    hash::{BuildHasher, Hasher, RandomState},
+    time::Duration,
+};
 
 use sagaline_core::Outcome;
 use sagaline_journal::wire::topic;
@@ -9,9 +13,10 @@ use serde_json::json;
 use crate::harness::{
     broker::Broker,
     check::duplicates,
+    is_full,
     journal::Journal,
     load::{self, Load},
-    process::Process,
+    process::{Process, Signal},
     sagas, say,
     wait::{Watch, until_true},
     world::World,
@@ -141,4 +146,75 @@ fn sagas_outlive_a_crash_of_the_broker() {
             .zip(&journal.partitions)
             .all(|(end, one)| one.position(&inbox) == *end)
     });
+}
+
+/// What may happen to an engine.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Kill,
+    Stop,
+    Freeze(Duration),
+}
+
+#[test]
+fn sagas_survive_whatever_befalls_their_engines_in_whatever_order() {
+    let seed = std::env::var("SAGALINE_E2E_SEED").map_or_else(
+        |_| RandomState::new().build_hasher().finish(),
+        |seed| seed.parse().expect("SAGALINE_E2E_SEED is a number"),
+    );
+    say(&format!("SAGALINE_E2E_SEED={seed}"));
+    let mut random = oorandom::Rand64::new(seed.into());
+    let world = World::new(6);
+    let mut engines: Vec<Process> = (0..3).map(|_| world.engine(&[])).collect();
+    let _worker = load::worker(&world);
+    let mut journal = world.journal();
+    let mut load = Load::start(&world, 0);
+    let faults = if is_full() { 60 } else { 6 };
+
+    for _ in 0..faults {
+        load.start_more(&world, sagas(40, 400));
+        journal.until_so_many_ended(journal.ended() + 10);
+        let at = usize::try_from(random.rand_range(0..3)).expect("it is below 3");
+        let fault = match random.rand_range(0..4) {
+            0 => Fault::Stop,
+            1 | 2 => Fault::Kill,
+            _ => Fault::Freeze(Duration::from_secs(random.rand_range(1..13))),
+        };
+        say(&format!(
+            "{fault:?} {} after {} sagas",
+            engines[at].name(),
+            journal.read_on().ended()
+        ));
+        befall(&world, &mut journal, &mut engines[at], fault);
+    }
+
+    load.until_ended(&mut journal);
+    load.check(journal.audit());
+    say(&format!(
+        "{} tasks were sent again",
+        duplicates(&world.tasks()).len()
+    ));
+}
+
+/// Does that to an engine; another takes the place of one that is gone.
+fn befall(world: &World, journal: &mut Journal<'_>, engine: &mut Process, fault: Fault) {
+    match fault {
+        Fault::Kill => {
+            engine.kill();
+            *engine = world.engine(&[]);
+        }
+        Fault::Stop => {
+            engine.signal(Signal::Term);
+            assert!(engine.end().success(), "{} ends cleanly", engine.name());
+            *engine = world.engine(&[]);
+        }
+        Fault::Freeze(span) => {
+            engine.signal(Signal::Stop);
+            let watch = Watch::begin();
+            journal.until("it is frozen for a while", |_| {
+                (watch.elapsed() >= span).then_some(())
+            });
+            engine.signal(Signal::Cont);
+        }
+    }
 }
