@@ -68,7 +68,8 @@ impl Lane {
         let must_append =
             !making.records.is_empty() || making.trying.is_some() || !making.answers.is_empty();
         let mark_is_due = now.monotonic.0 >= self.last_batch.0 + MARK_AFTER.0;
-        if must_append || (mark_is_due && self.wants_mark()) {
+        let says_something = self.wants_mark() || self.holds_deadlines(making.now);
+        if must_append || (mark_is_due && says_something) {
             self.append(making, now, port);
         }
     }
@@ -311,6 +312,13 @@ impl Lane {
         let read_on = self.fold.position(&self.shared.reading.inbox) != self.positions.inbox
             || self.fold.position(&self.shared.reading.results) != self.positions.results;
         self.flight.is_none() && (moved || read_on)
+    }
+
+    /// Whether a deadline has come and the clock keeps it from firing. A mark's report tells whether the clock was set
+    /// right since; nothing else might ever come that does.
+    fn holds_deadlines(&self, now: Timestamp) -> bool {
+        let due = self.fold.state.next_deadline();
+        !self.clock.is_trusted() && due.is_some_and(|due| due <= now)
     }
 
     /// Nothing is in flight and nothing more is taken: await the effects, say so in a mark, be done.
