@@ -1,9 +1,12 @@
 //! What goes wrong in a run, and how often. Drawn from the seed: each kind is absent in some runs, so that no fault hides
 //! another.
 
+mod weather;
+
 use sagaline_core::Millis;
 use sagaline_runtime::lane::CLOCK_SKEW_MAX;
 
+pub use self::weather::Weather;
 use crate::{plan::Mischief, rng::Rng, time::Span};
 
 /// How often things go wrong; in a million where nothing else is said.
@@ -81,7 +84,7 @@ impl Faults {
         Self::default()
     }
 
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
+    fn draw(rng: &mut Rng) -> Self {
         if rng.percent(5) {
             return Self::none();
         }

@@ -34,6 +34,7 @@ mod trace;
 mod worker;
 mod world;
 
+pub use faults::Weather;
 pub use plant::Bug;
 pub use settings::Settings;
 pub use sim::{Failed, Report, simulate};

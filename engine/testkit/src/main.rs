@@ -1,15 +1,15 @@
-//! The simulation from the command line: `sim --seed N [--sagas 2000] [--calm] [--bug NAME] [-v]` or `sim --seeds 1000 [--from N]`.
+//! The simulation from the command line: `sim --seed N [--sagas 2000] [--weather NAME] [--bug NAME] [-v]` or `sim --seeds 1000 [--from N]`.
 
 use std::process::ExitCode;
 
-use sagaline_testkit::{Bug, Settings, simulate};
+use sagaline_testkit::{Bug, Settings, Weather, simulate};
 
 /// What was asked for.
 struct Asked {
     first: u64,
     seeds: u64,
     sagas: u32,
-    calm: bool,
+    weather: Weather,
     bug: Option<Bug>,
     verbose: bool,
 }
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Err(message) => {
             say(&format!("error: {message}"));
             say(
-                "usage: sim (--seed N | --seeds COUNT [--from N]) [--sagas N] [--calm] [--bug NAME] [-v]",
+                "usage: sim (--seed N | --seeds COUNT [--from N]) [--sagas N] [--weather NAME] [--bug NAME] [-v]",
             );
             ExitCode::from(2)
         }
@@ -31,7 +31,7 @@ fn run(asked: &Asked) -> ExitCode {
     for seed in asked.first..asked.first + asked.seeds {
         let settings = Settings {
             sagas: asked.sagas,
-            calm: asked.calm,
+            weather: asked.weather,
             bug: asked.bug,
             verbose: asked.verbose,
             ..Settings::seed(seed)
@@ -55,7 +55,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
         first: 0,
         seeds: 1,
         sagas: 2_000,
-        calm: false,
+        weather: Weather::Drawn,
         bug: None,
         verbose: false,
     };
@@ -73,7 +73,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--sagas" => {
                 asked.sagas = u32::try_from(number()?).map_err(|error| error.to_string())?
             }
-            "--calm" => asked.calm = true,
+            "--weather" => asked.weather = text()?.parse()?,
             "-v" => asked.verbose = true,
             other => return Err(format!("`{other}` is not known")),
         }

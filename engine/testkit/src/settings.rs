@@ -2,7 +2,7 @@
 
 use sagaline_core::Millis;
 
-use crate::{plant::Bug, time::Span};
+use crate::{faults::Weather, plant::Bug, time::Span};
 
 /// What a run is made from; the same settings give the same run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct Settings {
     pub seed: u64,
     /// How many sagas are started.
     pub sagas: u32,
-    /// Whether nothing goes wrong.
-    pub calm: bool,
+    /// What goes wrong above all.
+    pub weather: Weather,
     /// A bug that the checks must find.
     pub bug: Option<Bug>,
     /// Whether every event is told on standard error.
@@ -26,7 +26,7 @@ impl Settings {
         Self {
             seed,
             sagas: 200,
-            calm: false,
+            weather: Weather::Drawn,
             bug: None,
             verbose: false,
         }

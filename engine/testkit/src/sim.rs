@@ -9,7 +9,7 @@ use crate::{
     check::Check,
     clients::Clients,
     event::Event,
-    faults::Faults,
+    faults::{Faults, Weather},
     group::Group,
     inputs::Inputs,
     log::Topics,
@@ -64,11 +64,16 @@ pub struct Failed {
 
 impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Settings { seed, sagas, .. } = self.settings;
+        let Settings {
+            seed,
+            sagas,
+            weather,
+            ..
+        } = self.settings;
         writeln!(f, "seed {seed}, step {}: {}", self.step, self.violation)?;
         write!(
             f,
-            "again: cargo run -p sagaline-testkit --release -- sim --seed {seed} --sagas {sagas}"
+            "again: cargo run -p sagaline-testkit --release -- sim --seed {seed} --sagas {sagas} --weather {weather:?}"
         )
     }
 }
@@ -91,13 +96,12 @@ pub fn simulate(settings: Settings) -> Result<Report, Failed> {
 impl World {
     fn new(settings: Settings) -> Self {
         let mut rng = Rng::new(settings.seed);
-        let faults = if settings.calm {
-            Faults::none()
-        } else {
-            Faults::draw(&mut rng)
-        };
+        let faults = Faults::of(settings.weather, &mut rng);
         let partitions = *rng.pick(&[1, 2, 4]);
-        let nodes = *rng.pick(&[1, 2, 3]);
+        let nodes = match settings.weather {
+            Weather::Fencing => 3,
+            _ => *rng.pick(&[1, 2, 3]),
+        };
         let topics = Topics::new();
         Self {
             settings,
