@@ -51,6 +51,15 @@ impl Check {
         self.partitions.iter().map(|one| one.runs.started()).sum()
     }
 
+    /// Runs that were quarantined although they do nothing bad.
+    pub(crate) fn innocent(&self) -> u64 {
+        let innocent = |run: &&run::Run| run.incidents.innocent;
+        self.partitions
+            .iter()
+            .map(|one| one.runs.all().filter(innocent).count() as u64)
+            .sum()
+    }
+
     /// Workflows whose open run waits for a person.
     pub(crate) fn parked(&self) -> Vec<WorkflowId> {
         let parked = self.partitions.iter().flat_map(|one| one.runs.parked());

@@ -43,8 +43,11 @@ impl World {
     /// Spreads the sagas' starts over the time in which things go wrong.
     pub(crate) fn schedule_clients(&mut self) {
         let active = self.settings.active_for();
+        // In some runs they come all at once.
+        let rush = self.rng.percent(15);
         for saga in 0..self.settings.sagas {
-            let at = Span(self.rng.below(active.0));
+            let within = if rush { active.0 / 100 } else { active.0 };
+            let at = Span(self.rng.below(within));
             self.push(at, Event::Client(Act::Start(saga)));
             if self.rng.ppm(self.faults.clients.garbage) {
                 let at = Span(self.rng.below(active.0));

@@ -143,6 +143,9 @@ impl Faults {
             ..Self::none()
         };
         faults.draw_times(rng);
+        if rng.percent(3) {
+            faults.mischief.large = 60_000;
+        }
         faults
     }
 

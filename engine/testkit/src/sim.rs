@@ -47,6 +47,10 @@ pub struct Report {
     pub batches: u64,
     /// Runs that were started.
     pub runs: u64,
+    /// Most processes that one run killed.
+    pub kills: u32,
+    /// Runs that were quarantined although they do nothing bad: their owners died of something else, three times.
+    pub innocent: u64,
     /// A hash of everything that happened.
     pub trace: u64,
 }
@@ -125,6 +129,7 @@ impl World {
             trace: Trace::new(settings.verbose),
             rng,
             steps: 0,
+            kills: BTreeMap::new(),
         }
     }
 
@@ -227,6 +232,8 @@ impl World {
             seconds: self.now.0 / 1_000_000,
             batches: self.check.batches(),
             runs: self.check.runs(),
+            kills: self.kills.values().copied().max().unwrap_or_default(),
+            innocent: self.check.innocent(),
             trace: self.trace.hash(),
         })
     }

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use sagaline_core::RunId;
 use sagaline_journal::{NewRecord, PortEvent, Record};
 use sagaline_runtime::lane::{Now, Stage};
 
@@ -31,6 +32,10 @@ use crate::{
 /// A lane's turn may come this much later than what it reacts to.
 const TURN_DELAY: Span = Span(200);
 
+/// Most processes that a run may kill: the first ones unawares, three that had announced it, and some that died of
+/// something else in between.
+const KILLS_MAX: u32 = 16;
+
 /// Everything there is.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -55,6 +60,8 @@ pub(crate) struct World {
     pub(crate) check: Check,
     pub(crate) trace: Trace,
     pub(crate) steps: u64,
+    /// How many processes each run killed.
+    pub(crate) kills: BTreeMap<RunId, u32>,
 }
 
 impl World {
@@ -193,12 +200,24 @@ impl World {
         let fate = self.nodes[node].workflows.fate.clone();
         if fate.is_dead() {
             self.crash(node);
-            return Ok(());
+            return self.killed(fate.by());
         }
         if fate.take_hang() {
             self.hang(key, now + silence);
         }
         self.after_turn(key, stage)
+    }
+
+    /// Poison: a run that kills its processes is parked before it has killed too many.
+    fn killed(&mut self, by: Option<RunId>) -> Result<(), Violation> {
+        let Some(run_id) = by else { return Ok(()) };
+        let kills = self.kills.entry(run_id).or_default();
+        *kills += 1;
+        if *kills <= KILLS_MAX {
+            return Ok(());
+        }
+        let what = format!("run {run_id} has killed {kills} processes");
+        Err(Violation::new("poison", what))
     }
 
     fn asked(&mut self, lane: LaneKey, request: Request) -> Result<(), Violation> {

@@ -2,7 +2,7 @@
 
 use sagaline_core::{Millis, Timestamp, Transition};
 use sagaline_journal::{
-    Item, JournalReader, NewRecord, Record,
+    Footing, Item, JournalReader, NewRecord, Record,
     wire::{ce_type, header},
 };
 use sagaline_runtime::{
@@ -36,6 +36,8 @@ pub(super) struct Partition {
     pub(super) runs: Runs,
     effects: Effects,
     pub(super) batches: u64,
+    /// A place from which the journal is read once more in the end, and how many batches were there.
+    footing: Option<(Footing, u64)>,
 }
 
 impl Partition {
@@ -50,6 +52,7 @@ impl Partition {
             runs: Runs::new(partition, partitions, retention),
             effects: Effects::default(),
             batches: 0,
+            footing: None,
         }
     }
 
@@ -76,6 +79,9 @@ impl Partition {
                     .collect();
                 self.batch(&batch.footer, &transitions, (log, inputs, outside))?;
                 self.footer = Some(batch.footer);
+                if self.batches.is_power_of_two() {
+                    self.footing = Some((self.reader.footing(), self.batches));
+                }
             }
         }
         Ok(())
@@ -201,6 +207,39 @@ impl Partition {
         }
     }
 
+    /// Who reads on from a place that was given finds the same batches.
+    fn read_again(&self, log: &Log, topics: &Topics) -> Result<(), Violation> {
+        let Some((footing, before)) = self.footing else {
+            return Ok(());
+        };
+        let mut reader = JournalReader::after(footing);
+        let mut items = Vec::new();
+        for record in log.range(
+            &topics.journal,
+            self.partition,
+            footing.offset + 1,
+            i64::MAX,
+        ) {
+            reader
+                .read(record.clone(), &mut items)
+                .map_err(|error| self.broken("I4", &error.to_string()))?;
+        }
+        let found = items
+            .iter()
+            .filter(|item| matches!(item, Item::Batch(_)))
+            .count() as u64;
+        if before + found == self.batches {
+            return Ok(());
+        }
+        Err(self.broken(
+            "I4",
+            &format!(
+                "{found} batches behind {footing:?}, of {} in all",
+                self.batches
+            ),
+        ))
+    }
+
     /// Everything is done.
     pub(super) fn finish(&self, log: &Log, topics: &Topics) -> Result<(), Violation> {
         let mut fold = Fold::new(1);
@@ -212,6 +251,7 @@ impl Partition {
         if fold.state != self.fold.state {
             return Err(self.broken("I15", "another hash seed, another state"));
         }
+        self.read_again(log, topics)?;
         for run in self.runs.all() {
             started += 1;
             ended += u32::from(run.closed.is_some());

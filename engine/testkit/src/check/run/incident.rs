@@ -23,6 +23,8 @@ pub(crate) struct Incidents {
     blocked: bool,
     /// Position of the last one that was solved.
     solved_at: u64,
+    /// It was quarantined although it does nothing bad.
+    pub(in crate::check) innocent: bool,
 }
 
 impl Incidents {
@@ -52,6 +54,8 @@ impl Run {
                 }
                 self.incidents.open.insert(place.seq, (raised.kind, id));
                 self.incidents.about.extend(id);
+                self.incidents.innocent |=
+                    raised.kind == IncidentKind::Quarantined && !self.is_poison();
                 self.incidents.blocked |= raised.kind.blocks_program();
                 if let Some(activity) = id.and_then(|id| self.activities.get_mut(&id))
                     && !activity.is_over()
@@ -81,6 +85,11 @@ impl Run {
             .flat_map(|plan| &plan.stages)
             .flat_map(|stage| &stage.steps);
         self.incidents.are_open() || steps.any(|step| step.queue == NO_QUEUE)
+    }
+
+    fn is_poison(&self) -> bool {
+        let trick = self.plan.as_ref().and_then(|plan| plan.trick);
+        matches!(trick, Some((_, Trick::Kill | Trick::Hang)))
     }
 
     fn explains(&self, place: Place<'_>, kind: IncidentKind, activity_id: Option<u32>) -> bool {
@@ -114,9 +123,7 @@ impl Run {
             IncidentKind::Nondeterminism => trick == Some(Trick::Drift),
             IncidentKind::Panic => trick == Some(Trick::Panic),
             IncidentKind::DefinitionMissing => self.workflow == RARE || self.version != "1",
-            IncidentKind::Quarantined => {
-                matches!(trick, Some(Trick::Kill | Trick::Hang)) || place.outside.engines_die
-            }
+            IncidentKind::Quarantined => self.is_poison() || place.outside.engines_die,
             IncidentKind::Limit => matches!(trick, Some(Trick::Late | Trick::Deadlock)),
             IncidentKind::Deadlock => trick == Some(Trick::Deadlock),
         }
