@@ -21,7 +21,7 @@ pub(crate) fn shared() -> &'static str {
     })
 }
 
-/// A broker of one test's own, ended with this.
+/// Brokers of one test's own, ended with this.
 #[derive(Debug)]
 pub(crate) struct Broker {
     directory: PathBuf,
@@ -29,35 +29,44 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts an empty one.
-    pub(crate) fn start(name: &str) -> Self {
+    /// Starts so many, one or three, all empty.
+    pub(crate) fn start(name: &str, nodes: usize) -> Self {
         let directory = directory(name);
-        let bootstrap = start(&directory, &["--port", "0", "--heap", "512m"]);
+        let nodes = nodes.to_string();
+        let bootstrap = start(
+            &directory,
+            &["--port", "0", "--heap", "512m", "--nodes", &nodes],
+        );
         Self {
             directory,
             bootstrap,
         }
     }
 
-    /// Where it listens, as host:port.
+    /// Where they listen, as host:port.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 
-    /// Ends it as a crash does.
-    pub(crate) fn kill(&self) {
-        tool(&["stop", "--kill", "--dir"], &self.directory, &[]);
+    /// Ends one, counted from 1, as a crash does.
+    pub(crate) fn kill(&self, node: usize) {
+        let node = node.to_string();
+        tool(
+            &["stop", "--kill", "--dir"],
+            &self.directory,
+            &["--node", &node],
+        );
     }
 
-    /// Starts it again with its data.
-    pub(crate) fn restart(&self) {
-        start(&self.directory, &[]);
+    /// Starts one again with its data; returns when it is in sync.
+    pub(crate) fn restart(&self, node: usize) {
+        start(&self.directory, &["--node", &node.to_string()]);
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.kill();
+        tool(&["stop", "--kill", "--dir"], &self.directory, &[]);
         drop(std::fs::remove_dir_all(&self.directory));
     }
 }
