@@ -8,7 +8,7 @@ mod care;
 use std::collections::VecDeque;
 
 use sagaline_core::{Delta, Effect, Millis, Overlay, Position, RunId, State, Transition, fold};
-use sagaline_journal::{Batch, Error, ErrorKind, Footing, Item, JournalReader, Record};
+use sagaline_journal::{Batch, ClaimSeen, Error, ErrorKind, Footing, Item, JournalReader, Record};
 use sagaline_schemas::{Claim, Footer};
 
 use self::care::Care;
@@ -65,7 +65,7 @@ impl Fold {
         for item in items.drain(..) {
             match item {
                 Item::Batch(batch) => self.batch(&batch)?,
-                Item::Claim(seen) if seen.valid => self.claimed(seen.claim),
+                Item::Claim(seen) if seen.valid => self.claimed(seen),
                 Item::Claim(_) | Item::Void(_) => {}
             }
         }
@@ -112,7 +112,7 @@ impl Fold {
     }
 
     /// Whether earlier owners may have died of what comes next.
-    pub(crate) const fn needs_care(&self) -> bool {
+    pub(crate) fn needs_care(&self) -> bool {
         self.care.is_needed()
     }
 
@@ -209,8 +209,9 @@ impl Fold {
         ))
     }
 
-    fn claimed(&mut self, claim: Claim) {
-        self.care.claimed();
+    fn claimed(&mut self, seen: ClaimSeen) {
+        self.care.claimed(seen.appended_at);
+        let claim = seen.claim;
         let names = claim.workflows.iter().map(String::as_str);
         self.state.claimed(names, Millis(claim.closed_retention_ms));
         self.claim = Some(claim);

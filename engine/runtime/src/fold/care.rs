@@ -3,9 +3,9 @@
 //! An owner that may die of the next activation announces it by a mark. A claim behind such a mark is a death; a
 //! transition of the run is proof that it can be survived. What other runs do in between changes neither.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use sagaline_core::{RunId, WorkflowId};
+use sagaline_core::{Millis, RunId, Timestamp, WorkflowId};
 use sagaline_schemas::Trying;
 
 /// How many owners may die of a run before it is parked.
@@ -14,10 +14,17 @@ pub(super) const DEATHS_MAX: u32 = 3;
 /// Most runs whose deaths are counted; of more, those with the fewest are forgotten.
 const RUNS_MAX: usize = 64;
 
+/// So many claims within [`CROWD_WITHIN`] are too many: owners die of something, whatever they get done before.
+const CROWD: usize = 4;
+
+/// Rolling deploys move a partition less often than [`CROWD`] times in this.
+const CROWD_WITHIN: Millis = Millis::from_secs(60);
+
 /// What is known of the deaths in a partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Care {
-    claimed: bool,
+    /// When the last claims were appended.
+    claims: VecDeque<Timestamp>,
     transition_since_claim: bool,
     /// No transition was journaled between the last two valid claims.
     quiet: bool,
@@ -42,10 +49,13 @@ impl Care {
             .retain(|_, (workflow_id, _)| !changes(workflow_id));
     }
 
-    /// A valid claim.
-    pub(super) fn claimed(&mut self) {
-        self.quiet = self.claimed && !self.transition_since_claim;
-        self.claimed = true;
+    /// A valid claim, appended at that time.
+    pub(super) fn claimed(&mut self, at: Timestamp) {
+        self.quiet = !self.claims.is_empty() && !self.transition_since_claim;
+        if self.claims.len() == CROWD {
+            self.claims.pop_front();
+        }
+        self.claims.push_back(at);
         self.transition_since_claim = false;
         self.died_trying = self.trying.is_some();
         if let Some(trying) = self.trying.take() {
@@ -63,8 +73,17 @@ impl Care {
     }
 
     /// Whether the next owner must announce what it tries.
-    pub(super) const fn is_needed(&self) -> bool {
-        self.quiet || self.died_trying
+    pub(super) fn is_needed(&self) -> bool {
+        self.quiet || self.died_trying || self.is_crowded()
+    }
+
+    fn is_crowded(&self) -> bool {
+        match (self.claims.front(), self.claims.back()) {
+            (Some(first), Some(last)) => {
+                self.claims.len() == CROWD && last.since(*first) <= CROWD_WITHIN
+            }
+            _ => false,
+        }
     }
 
     /// Runs that are not to be activated any more.
@@ -92,9 +111,15 @@ mod tests {
         }
     }
 
+    /// An hour after the claim before.
+    fn claimed(care: &mut Care) {
+        let last = care.claims.back().copied().unwrap_or_default();
+        care.claimed(last.plus(Millis::from_secs(3_600)));
+    }
+
     /// An owner that first does `others`, then announces `last` and dies.
     fn dies(care: &mut Care, others: &[&str], last: &str) {
-        care.claimed();
+        claimed(care);
         for id in others {
             care.batch(Some(&trying(id)), false, |_| false);
             care.batch(None, true, |changed| changed.as_str() == *id);
@@ -106,13 +131,27 @@ mod tests {
     fn owners_that_did_nothing_ask_for_care() {
         let mut care = Care::default();
 
-        care.claimed();
+        claimed(&mut care);
         assert!(!care.is_needed());
-        care.claimed();
+        claimed(&mut care);
         assert!(care.is_needed());
         care.batch(None, true, |_| true);
-        care.claimed();
+        claimed(&mut care);
         assert!(!care.is_needed());
+    }
+
+    #[test]
+    fn owners_that_follow_each_other_fast_ask_for_care_whatever_they_did() {
+        let mut care = Care::default();
+        let mut needed = Vec::new();
+
+        for second in [0, 10, 20, 30, 200] {
+            care.claimed(Timestamp::from_millis(second * 1_000));
+            needed.push(care.is_needed());
+            care.batch(None, true, |_| true);
+        }
+
+        assert_eq!(needed, [false, false, false, true, false]);
     }
 
     #[test]
@@ -123,7 +162,7 @@ mod tests {
             assert_eq!(care.quarantined().count(), 0);
             dies(&mut care, &[owner], "poison");
         }
-        care.claimed();
+        claimed(&mut care);
 
         assert!(care.is_needed());
         let poison = trying("poison").run_id;
@@ -136,7 +175,7 @@ mod tests {
 
         dies(&mut care, &[], "innocent");
         for _ in 0..10 {
-            care.claimed();
+            claimed(&mut care);
         }
 
         assert_eq!(care.quarantined().count(), 0);
@@ -149,7 +188,7 @@ mod tests {
         for _ in 0..3 {
             dies(&mut care, &[], "poison");
         }
-        care.claimed();
+        claimed(&mut care);
         care.batch(None, true, |changed| changed.as_str() == "poison");
 
         assert_eq!(care.quarantined().count(), 0);
