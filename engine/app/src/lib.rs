@@ -24,6 +24,10 @@
 //! }
 //! ```
 
+// Linked for its `malloc`, which then is everybody's, librdkafka's too.
+#[cfg(all(feature = "jemalloc", unix, not(target_env = "musl")))]
+use tikv_jemalloc_sys as _;
+
 mod app;
 mod cli;
 mod clock;
