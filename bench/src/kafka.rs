@@ -41,6 +41,7 @@ pub(crate) fn producer(kafka: &str) -> ClientConfig {
         .set("max.in.flight", "2")
         .set("acks", "all")
         .set("linger.ms", "0")
+        .set("compression.type", "lz4")
         .set("queue.buffering.max.messages", "1000000");
     config
 }
@@ -53,7 +54,7 @@ pub(crate) fn consumer(kafka: &str, group: &str) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
-        .set("fetch.wait.max.ms", "500")
+        .set("fetch.wait.max.ms", "100")
         .set("fetch.min.bytes", "1")
         .set("fetch.queue.backoff.ms", "5");
     config

@@ -28,7 +28,9 @@ mod wake;
 pub use admin::{
     Admin, Broker, Cluster, Creation, Group, GroupMember, TopicInfo, TopicSpec, TopicState,
 };
-pub use client::{Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer};
+pub use client::{
+    Bulk, Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer,
+};
 pub use config::Kafka;
 pub use lane::{KafkaLane, LaneTopics, LaneWaker};
 pub use lease::{Lease, LeaseEvent, LeaseHandle};

@@ -12,10 +12,18 @@ mod offsets;
 mod port;
 mod queue;
 mod recent;
+mod saying;
 mod task;
 
 use std::{
-    collections::BTreeSet, fmt, future::Future, num::NonZeroUsize, sync::Arc, time::Duration,
+    collections::BTreeSet,
+    fmt,
+    future::Future,
+    num::NonZeroUsize,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::future::try_join_all;
@@ -24,7 +32,10 @@ use sagaline_journal::{
     kafka::{GroupConsumer, GroupSettings, Producer},
     wire::topic,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 
 use self::{
     attempt::Attempts,
@@ -182,8 +193,10 @@ impl Worker {
         for queue in &queues {
             let consumer = GroupConsumer::open(&self.kafka, &self.group(queue))?;
             let worker =
-                QueueWorker::new(attempts.clone(), consumer, producer.clone(), limits.clone());
-            workers.push(worker.run(stopped.clone()));
+                QueueWorker::new(attempts.clone(), consumer, producer.bulk(), limits.clone());
+            // On a thread of the runtime, where attempts begin without waking another.
+            let running = tokio::spawn(worker.run(stopped.clone()));
+            workers.push(Running(running));
         }
         tracing::info!(worker = self.name, ?queues, "the worker takes tasks");
         let work = try_join_all(workers);
@@ -210,6 +223,28 @@ impl Worker {
             records_max: self.max_in_flight.get(),
             hand_over_max: HAND_OVER_MAX,
         }
+    }
+}
+
+/// A queue's worker; dropped, it ends where it is.
+struct Running(JoinHandle<Result<(), Error>>);
+
+impl Future for Running {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|ended| {
+            ended.unwrap_or_else(|error| {
+                let text = format!("the worker of a task queue ended by itself: {error}");
+                Err(Error::new(ErrorKind::Internal, "worker-consumer", text))
+            })
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -9,6 +9,9 @@
 //! A partition with records to take ends one poll, not the next ones until it was taken from: a lane whose batch is in
 //! flight leaves its inputs where they are and must not be kept awake by them. So it looks at every lane that can take
 //! after each poll, whatever the poll returned for.
+//!
+//! Lanes go in rounds: while appends are on their way nothing is taken, so that the next batches grow, and effects leave
+//! together when they have arrived. A round that takes long (a partition's broker is away) does not hold up the next.
 
 mod asker;
 mod inbox;
@@ -36,7 +39,12 @@ use self::{
     reports::{Appends, Sends},
 };
 use super::{
-    Kafka, clock::Deadline, config::Isolation, lease::LeaseHandle, line::Line, splits::Splits,
+    Kafka,
+    clock::Deadline,
+    config::Isolation,
+    lease::LeaseHandle,
+    line::{Line, Pace},
+    splits::Splits,
     wake::Wake,
 };
 use crate::{Error, LanePort, NewRecord, PortEvent, Record, Tag, wire};
@@ -96,6 +104,8 @@ pub struct KafkaLane {
     effects: Line<Sends>,
     asker: Asker,
     reads: Reads,
+    /// Whether inputs may be taken until the next poll.
+    open: bool,
 }
 
 impl KafkaLane {
@@ -112,8 +122,16 @@ impl KafkaLane {
         Ok(Self {
             asker: Asker::start(kafka, topics.clone(), inbox.clone())?,
             reads: Reads::start(kafka, &topics, inbox.clone())?,
-            journal: Line::open(&kafka.producer(), Arc::new(Appends::new(inbox.clone())))?,
-            effects: Line::open(&kafka.producer(), Arc::new(Sends::new(inbox.clone())))?,
+            journal: Line::open(
+                &kafka.producer(),
+                Pace::AtOnce,
+                Arc::new(Appends::new(inbox.clone())),
+            )?,
+            effects: Line::open(
+                &kafka.producer(),
+                Pace::Gathered,
+                Arc::new(Sends::new(inbox.clone())),
+            )?,
             kafka: kafka.clone(),
             topics,
             lease,
@@ -125,6 +143,7 @@ impl KafkaLane {
             source,
             inputs: BTreeMap::new(),
             lost: Vec::new(),
+            open: true,
         })
     }
 
@@ -139,16 +158,23 @@ impl KafkaLane {
         self.journal.is_full() || self.effects.is_full()
     }
 
-    /// Moves everything that came back to `into`.
-    fn collect(&mut self, into: &mut Vec<PortEvent>) {
+    /// Sends what was appended and sent since the last poll, and moves everything that came back to `into`. Says whether
+    /// inputs may be taken where they might not before.
+    fn collect(&mut self, into: &mut Vec<PortEvent>) -> bool {
         self.source.serve();
         self.replace_failed_producers();
-        self.journal.advance();
-        self.effects.advance();
+        self.journal.flush();
+        let round = self.journal.is_busy();
+        if !round {
+            self.effects.flush();
+        }
         into.append(&mut self.lost);
         if self.inbox.take(into) {
             self.reads.go_on();
         }
+        let was_open = self.open;
+        self.open = !round && !self.is_congested();
+        self.open && !was_open
     }
 
     /// Only a fatal error ends a producer; what it had in flight is answered as unknown.
@@ -159,7 +185,7 @@ impl KafkaLane {
                 "the journal producer failed for good and is replaced"
             );
             let reports = Arc::new(Appends::new(self.inbox.clone()));
-            match Line::open(&self.kafka.producer(), reports) {
+            match Line::open(&self.kafka.producer(), Pace::AtOnce, reports) {
                 Ok(line) => std::mem::replace(&mut self.journal, line)
                     .reports()
                     .abandon(),
@@ -172,7 +198,7 @@ impl KafkaLane {
                 "the effects producer failed for good and is replaced"
             );
             let reports = Arc::new(Sends::new(self.inbox.clone()));
-            match Line::open(&self.kafka.producer(), reports) {
+            match Line::open(&self.kafka.producer(), Pace::Gathered, reports) {
                 Ok(line) => std::mem::replace(&mut self.effects, line)
                     .reports()
                     .abandon(&reason),
@@ -184,7 +210,7 @@ impl KafkaLane {
     /// Whether some partition has records that the lane was not told of.
     fn announce(&mut self) -> bool {
         // Every one is asked: each remembers that it was announced.
-        !self.is_congested()
+        self.open
             && self
                 .inputs
                 .values_mut()
@@ -225,7 +251,7 @@ impl LanePort for KafkaLane {
         bytes_max: usize,
         into: &mut Vec<Record>,
     ) {
-        if self.is_congested() {
+        if !self.open {
             return;
         }
         if let Some(inputs) = self.inputs.get_mut(&partition) {
@@ -282,9 +308,9 @@ impl LanePort for KafkaLane {
         let before = into.len();
         let late = Deadline::after(wait);
         loop {
-            self.collect(into);
+            let opened = self.collect(into);
             let ordered = self.waker.ordered.swap(false, Ordering::SeqCst);
-            if into.len() > before || self.announce() || ordered {
+            if into.len() > before || self.announce() || opened || ordered {
                 return;
             }
             let remaining = late.remaining();
@@ -293,6 +319,8 @@ impl LanePort for KafkaLane {
             }
             let pause = if self.is_congested() {
                 CONGESTION_PAUSE
+            } else if !self.open || self.effects.waits() {
+                GATHER_PAUSE
             } else {
                 SERVE_PAUSE
             };
@@ -322,6 +350,10 @@ impl fmt::Debug for KafkaLane {
 
 /// How often the client as a whole is looked after when nothing wakes the thread.
 const SERVE_PAUSE: Duration = Duration::from_secs(1);
+
+/// How soon a round, or effects in line, are looked at again: the last report before them goes on with them, unless a broker
+/// is away.
+const GATHER_PAUSE: Duration = Duration::from_millis(20);
 
 /// How soon a full producer is tried again: librdkafka does not say when there is room.
 const CONGESTION_PAUSE: Duration = Duration::from_millis(5);

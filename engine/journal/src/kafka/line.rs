@@ -1,7 +1,16 @@
 //! One idempotent producer and the thread that brings its delivery reports.
 //!
-//! Sending never waits: what librdkafka has no room for stands in line here, and everything after it too, so that
-//! records of one partition keep their order.
+//! Sending never waits: what may not go yet, or has no room in librdkafka, stands in line here, and everything after it
+//! too, so that records of one partition keep their order.
+//!
+//! ```text
+//!   send ─▶ line ─(nothing is on its way)─▶ librdkafka ─▶ broker
+//!             ▲                                              │
+//!             └── the last report opens the gate: all go ◀───┘
+//! ```
+//! A line that is [`Pace::Gathered`] does as Nagle does (RFC 896): alone, a record leaves at once; while others are on
+//! their way it waits for them and leaves with what came meanwhile. librdkafka by itself would make a request of every
+//! few records, and requests are what a broker's time goes into.
 //!
 //! Invariant: every record that was sent is reported once, unless the whole producer is given up ([`Reports::fatal`]).
 
@@ -9,8 +18,8 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -21,17 +30,20 @@ use rdkafka::{
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::{KafkaError, RDKafkaErrorCode},
     message::{DeliveryResult, Timestamp as MessageTime},
-    producer::{BaseProducer, BaseRecord, NoCustomPartitioner, Producer, ProducerContext},
+    producer::{BaseProducer, BaseRecord, NoCustomPartitioner, ProducerContext},
 };
 use sagaline_core::Timestamp;
 
-use super::{context::Notes, fault, record};
+use super::{clock::Deadline, context::Notes, fault, record, wake::lock};
 use crate::{Error, NewRecord};
 
-/// Where a producer's reports go. Called on the producer's own thread, and by [`Line::send`].
+/// Where a producer's reports go. Called on the producer's own thread, and by [`Line::flush`].
 pub(super) trait Reports: Send + Sync + 'static {
     /// A record was acknowledged or given up. `mark` is what [`Line::send`] was given.
     fn delivered(&self, mark: usize, report: Result<Placed, KafkaError>);
+
+    /// Nothing is on its way any more, until the next record goes.
+    fn idle(&self) {}
 
     /// The producer can never send again.
     fn fatal(&self, reason: &str);
@@ -45,23 +57,45 @@ pub(super) struct Placed {
     pub(super) appended_at: Option<Timestamp>,
 }
 
+/// When records go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// At the next flush.
+    AtOnce,
+    /// At the next flush, or with all that came meanwhile when nothing is on its way.
+    Gathered,
+}
+
+/// Records that stand in line are sent when there are so many, whatever is on its way.
+const GATHERED_MAX: usize = 1_000;
+
+/// What is on its way for longer holds nobody up: one partition's broker is away, the others go on.
+const HOLD_MAX: Duration = Duration::from_millis(20);
+
+/// A line is full when records of so many bytes stand in it.
+const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// A producer.
 pub(super) struct Line<R: Reports> {
     producer: Arc<BaseProducer<Desk<R>>>,
-    reports: Arc<R>,
-    waiting: VecDeque<(NewRecord, usize)>,
     closed: Arc<AtomicBool>,
 }
 
 impl<R: Reports> Line<R> {
-    pub(super) fn open(config: &ClientConfig, reports: Arc<R>) -> Result<Self, Error> {
+    pub(super) fn open(config: &ClientConfig, pace: Pace, reports: Arc<R>) -> Result<Self, Error> {
         let desk = Desk {
-            reports: reports.clone(),
+            reports,
+            pace,
             notes: Notes::default(),
+            queue: Mutex::default(),
+            on_their_way: AtomicUsize::new(0),
+            producer: OnceLock::new(),
         };
         let producer = BaseProducer::from_config_and_context(config, desk)
             .map_err(|error| fault::error("make a producer", &error))?;
         let producer = Arc::new(producer);
+        // Set once, here.
+        drop(desk_of(&producer).producer.set(Arc::downgrade(&producer)));
         let closed = Arc::new(AtomicBool::new(false));
         thread::Builder::new()
             .name("kafka-reports".to_owned())
@@ -70,46 +104,43 @@ impl<R: Reports> Line<R> {
                 move || serve(&producer, &closed)
             })
             .map_err(|error| fault::no_thread(&error))?;
-        Ok(Self {
-            producer,
-            reports,
-            waiting: VecDeque::new(),
-            closed,
-        })
+        Ok(Self { producer, closed })
     }
 
-    /// Sends a record; `mark` comes back with its report.
-    pub(super) fn send(&mut self, record: NewRecord, mark: usize) {
-        self.waiting.push_back((record, mark));
-        if self.waiting.len() == 1 {
-            self.advance();
-        }
+    /// Puts a record in line; `mark` comes back with its report. It goes after the next [`Self::flush`].
+    pub(super) fn send(&self, record: NewRecord, mark: usize) {
+        lock(&self.desk().queue).push(record, mark);
     }
 
-    /// Sends what stood in line, as far as there is room.
-    pub(super) fn advance(&mut self) {
-        while let Some((record, mark)) = self.waiting.front() {
-            match produce(&self.producer, record, *mark) {
-                Ok(()) => {}
-                Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => return,
-                Err(error) => {
-                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-                        self.reports.fatal(&error.to_string());
-                    }
-                    self.reports.delivered(*mark, Err(error));
-                }
-            }
-            self.waiting.pop_front();
-        }
+    /// Sends what stands in line, as far as it may go.
+    pub(super) fn flush(&self) {
+        self.desk().flush(&self.producer);
     }
 
-    /// Whether something stands in line, so that its owner should ask for nothing more.
+    /// Whether records stand in line and nothing is sure to send them but a flush.
+    pub(super) fn waits(&self) -> bool {
+        !lock(&self.desk().queue).records.is_empty()
+    }
+
+    /// Whether something is on its way, and not for so long that nobody should wait for it.
+    pub(super) fn is_busy(&self) -> bool {
+        let desk = self.desk();
+        desk.on_their_way.load(Ordering::SeqCst) > 0
+            && lock(&desk.queue).hold.is_some_and(|hold| !hold.passed())
+    }
+
+    /// Whether so much stands in line that its owner should ask for nothing more.
     pub(super) fn is_full(&self) -> bool {
-        !self.waiting.is_empty()
+        let queue = lock(&self.desk().queue);
+        queue.refused || queue.bytes >= LINE_BYTES_MAX
     }
 
     pub(super) fn reports(&self) -> &Arc<R> {
-        &self.reports
+        &self.desk().reports
+    }
+
+    fn desk(&self) -> &Desk<R> {
+        desk_of(&self.producer)
     }
 }
 
@@ -122,12 +153,95 @@ impl<R: Reports> Drop for Line<R> {
 
 impl<R: Reports> fmt::Debug for Line<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let in_flight = self.producer.in_flight_count();
-        write!(
-            f,
-            "Line({in_flight} in flight, {} waiting)",
-            self.waiting.len()
-        )
+        let desk = self.desk();
+        let waiting = lock(&desk.queue).records.len();
+        let on_their_way = desk.on_their_way.load(Ordering::Relaxed);
+        write!(f, "Line({on_their_way} in flight, {waiting} waiting)")
+    }
+}
+
+fn desk_of<R: Reports>(producer: &BaseProducer<Desk<R>>) -> &Desk<R> {
+    use rdkafka::producer::Producer as _;
+    producer.context()
+}
+
+/// What stands in line.
+#[derive(Debug, Default)]
+struct Queue {
+    records: VecDeque<(NewRecord, usize)>,
+    bytes: usize,
+    /// librdkafka had no room for the first.
+    refused: bool,
+    /// Until then, what is on its way holds up what is not.
+    hold: Option<Deadline>,
+}
+
+impl Queue {
+    fn push(&mut self, record: NewRecord, mark: usize) {
+        self.bytes += record.size();
+        self.records.push_back((record, mark));
+    }
+
+    fn pop(&mut self) {
+        if let Some((record, _)) = self.records.pop_front() {
+            self.bytes -= record.size();
+        }
+    }
+}
+
+/// The producer's context: where its reports arrive, and what stands in line.
+struct Desk<R: Reports> {
+    reports: Arc<R>,
+    pace: Pace,
+    notes: Notes,
+    queue: Mutex<Queue>,
+    /// Records that librdkafka has and has not reported.
+    on_their_way: AtomicUsize,
+    producer: OnceLock<Weak<BaseProducer<Self>>>,
+}
+
+impl<R: Reports> Desk<R> {
+    fn flush(&self, producer: &BaseProducer<Self>) {
+        let mut queue = lock(&self.queue);
+        if queue.records.is_empty() || !self.is_open(&queue) {
+            return;
+        }
+        queue.refused = false;
+        while let Some((record, mark)) = queue.records.front() {
+            // Before it can be reported.
+            self.on_their_way.fetch_add(1, Ordering::SeqCst);
+            if let Err(error) = produce(producer, record, *mark) {
+                self.on_their_way.fetch_sub(1, Ordering::SeqCst);
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
+                    queue.refused = true;
+                    break;
+                }
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+                    self.reports.fatal(&error.to_string());
+                }
+                self.reports.delivered(*mark, Err(error));
+            }
+            queue.pop();
+        }
+        queue.hold = Some(Deadline::after(HOLD_MAX));
+    }
+
+    fn is_open(&self, queue: &Queue) -> bool {
+        self.pace == Pace::AtOnce
+            || self.on_their_way.load(Ordering::SeqCst) == 0
+            || queue.records.len() >= GATHERED_MAX
+            || queue.hold.is_none_or(Deadline::passed)
+    }
+
+    /// One record less is on its way. Whoever puts one in line after this sees that, whoever did before is seen here.
+    fn arrived(&self) {
+        if self.on_their_way.fetch_sub(1, Ordering::SeqCst) != 1 {
+            return;
+        }
+        if let Some(producer) = self.producer.get().and_then(Weak::upgrade) {
+            self.flush(&producer);
+        }
+        self.reports.idle();
     }
 }
 
@@ -158,11 +272,6 @@ fn serve<R: Reports>(producer: &BaseProducer<Desk<R>>, closed: &AtomicBool) {
 /// that a closed producer lives on for one.
 const SERVE_SPAN: Duration = Duration::from_secs(1);
 
-struct Desk<R> {
-    reports: Arc<R>,
-    notes: Notes,
-}
-
 impl<R: Reports> ClientContext for Desk<R> {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.notes.log(level, facility, message);
@@ -191,5 +300,6 @@ impl<R: Reports> ProducerContext<NoCustomPartitioner> for Desk<R> {
             Err((error, _)) => Err(error.clone()),
         };
         self.reports.delivered(mark, report);
+        self.arrived();
     }
 }

@@ -4,7 +4,7 @@ use std::{any::Any, future::Future, sync::Arc};
 
 use sagaline_journal::{
     Error, NewRecord, Record,
-    kafka::{GroupConsumer, GroupEvent, Producer},
+    kafka::{Bulk, GroupConsumer, GroupEvent},
 };
 
 use super::offsets::Place;
@@ -30,6 +30,9 @@ pub(crate) trait Tasks: Send {
     /// What comes next; `None`: it broke. Dropping the future loses nothing.
     fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
 
+    /// What is there already, without waiting.
+    fn try_next(&mut self) -> Option<Event>;
+
     /// Everything before `next` is done. Returns at once.
     fn commit(&self, place: &Place, next: i64);
 
@@ -38,19 +41,28 @@ pub(crate) trait Tasks: Send {
 }
 
 /// Where answers go.
-pub(crate) trait Answers: Clone + Send + Sync + 'static {
-    /// Sends, and waits until the answer is on all replicas.
-    fn send(&self, record: NewRecord) -> impl Future<Output = Result<(), Error>> + Send;
+pub(crate) trait Answers: Send {
+    /// Puts an answer in line for the next flush; what becomes of it comes with `mark`.
+    fn send(&mut self, mark: u64, record: NewRecord);
+
+    /// Sends what stands in line.
+    fn flush(&mut self);
+
+    /// Which answers are on all replicas, and which may not be; waits for a failure, or until nothing is on its way any
+    /// more. Dropping the future loses nothing.
+    fn ended(&mut self) -> impl Future<Output = Vec<(u64, Result<(), Error>)>> + Send;
+
+    /// The same, as far as is known now.
+    fn try_ended(&mut self) -> Vec<(u64, Result<(), Error>)>;
 }
 
 impl Tasks for GroupConsumer {
     async fn next(&mut self) -> Option<Event> {
-        Some(match Self::next(self).await? {
-            GroupEvent::Record(record) => Event::Record(record),
-            GroupEvent::Assigned(_) => Event::Assigned,
-            GroupEvent::Revoked(places, hand_over) => Event::Leaving(places, Box::new(hand_over)),
-            GroupEvent::Lost(_) => Event::Lost,
-        })
+        Self::next(self).await.map(Event::from)
+    }
+
+    fn try_next(&mut self) -> Option<Event> {
+        Self::try_next(self).map(Event::from)
     }
 
     fn commit(&self, (topic, partition): &Place, next: i64) {
@@ -63,8 +75,31 @@ impl Tasks for GroupConsumer {
     }
 }
 
-impl Answers for Producer {
-    async fn send(&self, record: NewRecord) -> Result<(), Error> {
-        Self::send(self, record).await.map(drop)
+impl From<GroupEvent> for Event {
+    fn from(event: GroupEvent) -> Self {
+        match event {
+            GroupEvent::Record(record) => Self::Record(record),
+            GroupEvent::Assigned(_) => Self::Assigned,
+            GroupEvent::Revoked(places, hand_over) => Self::Leaving(places, Box::new(hand_over)),
+            GroupEvent::Lost(_) => Self::Lost,
+        }
+    }
+}
+
+impl Answers for Bulk {
+    fn send(&mut self, mark: u64, record: NewRecord) {
+        Self::send(self, mark, record);
+    }
+
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+
+    async fn ended(&mut self) -> Vec<(u64, Result<(), Error>)> {
+        Self::ended(self).await
+    }
+
+    fn try_ended(&mut self) -> Vec<(u64, Result<(), Error>)> {
+        Self::try_ended(self)
     }
 }

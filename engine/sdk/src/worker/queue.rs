@@ -1,16 +1,18 @@
 //! The worker of one task queue.
 //!
 //! ```text
-//! next record ─▶ permit ─▶ spawn: attempt ─▶ answer until acknowledged ─▶ Done ─▶ offsets ─▶ commit
+//! next record ─▶ permit ─▶ spawn: attempt ─▶ answer until acknowledged ─▶ offsets ─▶ commit
 //! ```
+//! Everything goes in groups, as many as are there: a wake-up for each task would cost more than the task.
 //! Invariant: a task counts as done only when its answer was acknowledged, or when nobody could be told.
 
 use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Duration};
 
-use sagaline_journal::{Error as KafkaError, ErrorKind, Record};
+use sagaline_journal::{Error as KafkaError, ErrorKind, NewRecord, Record};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
+    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -19,16 +21,16 @@ use super::{
     offsets::{Offsets, Place, Ticket},
     port::{Answers, Event, HandOver, Tasks},
     recent::Recent,
-    task::{Address, Task, Unreadable},
+    saying::{Said, Saying},
+    task::{Task, Unreadable},
 };
 use crate::{Error, json};
 
 /// An attempt that runs longer than this is told to the engine, whose clock then starts.
 const STARTED_AFTER: Duration = Duration::from_secs(1);
 
-/// Waits between tries to send an answer.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// How long answers that have arrived wait for others that have not.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What all queues of a worker share.
 #[derive(Clone, Debug)]
@@ -46,11 +48,19 @@ pub(crate) struct QueueWorker<T, A> {
     limits: Limits,
     /// Read, and waiting for a permit.
     waiting: Option<Record>,
-    running: JoinSet<String>,
-    /// The tickets of each running task: more than one when it was read again after a rebalance.
+    running: JoinSet<Said>,
+    /// Attempts that take long say so here.
+    notes: (
+        mpsc::UnboundedSender<NewRecord>,
+        mpsc::UnboundedReceiver<NewRecord>,
+    ),
+    saying: Saying,
+    /// The tickets of each task that is not done: more than one when it was read again after a rebalance.
     tickets: HashMap<String, Vec<Ticket>>,
     recent: Recent,
     offsets: Offsets,
+    /// Where to commit to, by the next commit.
+    moved: HashMap<Place, i64>,
     /// Partitions that go when what runs on them has ended.
     leaving: Option<(Vec<Place>, HandOver)>,
 }
@@ -58,15 +68,18 @@ pub(crate) struct QueueWorker<T, A> {
 impl<T: Tasks, A: Answers> QueueWorker<T, A> {
     pub(crate) fn new(attempts: Arc<Attempts>, tasks: T, answers: A, limits: Limits) -> Self {
         Self {
+            saying: Saying::new(attempts.worker.clone()),
             attempts,
             tasks,
             answers,
             limits,
             waiting: None,
             running: JoinSet::new(),
+            notes: mpsc::unbounded_channel(),
             tickets: HashMap::new(),
             recent: Recent::default(),
             offsets: Offsets::default(),
+            moved: HashMap::new(),
             leaving: None,
         }
     }
@@ -92,7 +105,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             .is_err()
         {
             tracing::warn!(
-                tasks = self.running.len(),
+                tasks = self.tickets.len(),
                 "attempts did not end in time; another worker begins them again"
             );
         }
@@ -113,19 +126,29 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             running,
             waiting,
             limits,
+            answers,
+            saying,
+            notes,
             ..
         } = self;
         tokio::select! {
             biased;
-            Some(ended) = running.join_next() => self.ended(ended),
+            ended = answers.ended() => self.answered(ended),
+            Some(ended) = running.join_next() => self.ended(ended.ok()),
+            Some(note) = notes.1.recv() => self.tell(note),
+            () = next_look(saying) => self.look(),
             permit = limits.permits.clone().acquire_owned(), if waiting.is_some() => {
                 let permit = permit.expect("nobody closes the semaphore");
                 if let Some(record) = self.waiting.take() {
                     self.begin(&record, permit);
                 }
+                self.begin_more();
             }
             event = tasks.next(), if waiting.is_none() => match event {
-                Some(event) => self.take(event),
+                Some(event) => {
+                    self.take(event);
+                    self.begin_more();
+                }
                 None => {
                     let text = "the consumer of a task queue ended by itself";
                     return ControlFlow::Break(KafkaError::new(ErrorKind::Internal, "worker-consumer", text));
@@ -133,6 +156,25 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             },
         }
         ControlFlow::Continue(())
+    }
+
+    /// Begins what is there already, as far as there are permits.
+    fn begin_more(&mut self) {
+        loop {
+            if let Some(record) = self.waiting.take() {
+                let Ok(permit) = self.limits.permits.clone().try_acquire_owned() else {
+                    self.waiting = Some(record);
+                    break;
+                };
+                self.begin(&record, permit);
+            }
+            match self.tasks.try_next() {
+                Some(event) => self.take(event),
+                None => break,
+            }
+        }
+        self.answers.flush();
+        self.commit();
     }
 
     fn take(&mut self, event: Event) {
@@ -146,7 +188,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             }
             Event::Lost | Event::Assigned => {
                 self.leaving = None;
-                self.offsets.forget();
+                self.forget();
             }
         }
     }
@@ -168,7 +210,8 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
                     format!("the task cannot be read: {reason}"),
                 )
                 .non_retryable();
-                self.spawn(ticket, permit, *address, Err(error));
+                self.tickets.insert(address.task_id.clone(), vec![ticket]);
+                self.say(Said::new(*address, Answer::Failed(error), permit));
             }
             Ok(task)
                 if self.attempts.is_expired(&task)
@@ -178,46 +221,81 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             }
             Ok(task) => match self.tickets.get_mut(&task.address.task_id) {
                 Some(tickets) => tickets.push(ticket),
-                None => self.spawn(ticket, permit, task.address.clone(), Ok(task)),
+                None => self.spawn(ticket, permit, task),
             },
         }
     }
 
-    /// Makes the attempt, unless the task cannot be read, and answers.
-    fn spawn(
-        &mut self,
-        ticket: Ticket,
-        permit: OwnedSemaphorePermit,
-        address: Address,
-        task: Result<Task, Error>,
-    ) {
-        self.tickets.insert(address.task_id.clone(), vec![ticket]);
-        let (attempts, answers) = (self.attempts.clone(), self.answers.clone());
+    /// Makes the attempt.
+    fn spawn(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit, task: Task) {
+        self.tickets
+            .insert(task.address.task_id.clone(), vec![ticket]);
+        let (attempts, notes) = (self.attempts.clone(), self.notes.0.clone());
         self.running.spawn(async move {
-            let answer = match task {
-                Ok(task) => make(&attempts, &answers, task).await,
-                Err(error) => Answer::Failed(error),
-            };
-            deliver(&answers, &address, &answer, &attempts.worker).await;
-            drop(permit);
-            address.task_id
+            let address = task.address.clone();
+            let answer = make(&attempts, &notes, task).await;
+            Said::new(address, answer, permit)
         });
     }
 
-    fn ended(&mut self, ended: Result<String, tokio::task::JoinError>) {
-        // The attempt itself cannot panic through; were it to, its task stays uncommitted and is read again.
-        let Ok(task_id) = ended else { return };
-        let tickets = self.tickets.remove(&task_id).unwrap_or_default();
-        self.recent.insert(task_id.into());
-        self.finish(&tickets);
+    /// Attempts ended: this one and all that have by now.
+    fn ended(&mut self, first: Option<Said>) {
+        // An attempt itself cannot panic through; were it to, its task stays uncommitted and is read again.
+        if let Some(said) = first {
+            self.say(said);
+        }
+        while let Some(ended) = self.running.try_join_next() {
+            if let Ok(said) = ended {
+                self.say(said);
+            }
+        }
+        self.answers.flush();
+    }
+
+    fn say(&mut self, said: Said) {
+        self.saying.say(said, &mut self.answers);
+    }
+
+    /// Hears of some answers while others are on their way, and sends again what is due.
+    fn look(&mut self) {
+        let ended = self.answers.try_ended();
+        self.answered(ended);
+        self.saying.say_again(&mut self.answers);
+        self.answers.flush();
+    }
+
+    /// Something that is said once and not waited for.
+    fn tell(&mut self, note: NewRecord) {
+        let mark = self.saying.mark_of_a_note();
+        self.answers.send(mark, note);
+        self.answers.flush();
+    }
+
+    /// What became of answers.
+    fn answered(&mut self, ended: Vec<(u64, Result<(), KafkaError>)>) {
+        for (mark, outcome) in ended {
+            if let Some(said) = self.saying.ended(mark, outcome) {
+                let task_id = said.address.task_id;
+                let tickets = self.tickets.remove(&task_id).unwrap_or_default();
+                self.recent.insert(task_id.into());
+                self.finish(&tickets);
+            }
+        }
+        self.commit();
         self.let_go_when_idle();
     }
 
     fn finish(&mut self, tickets: &[Ticket]) {
         for ticket in tickets {
             if let Some((place, next)) = self.offsets.finish(ticket) {
-                self.tasks.commit(&place, next);
+                self.moved.insert(place, next);
             }
+        }
+    }
+
+    fn commit(&mut self) {
+        for (place, next) in self.moved.drain() {
+            self.tasks.commit(&place, next);
         }
     }
 
@@ -225,20 +303,49 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         if let Some((places, _)) = &self.leaving
             && !self.offsets.is_busy(places)
         {
+            self.forget();
             self.leaving = None;
-            self.offsets.forget();
         }
     }
 
+    /// The partitions went away; what was done before that is committed first.
+    fn forget(&mut self) {
+        self.commit();
+        self.offsets.forget();
+    }
+
     async fn finish_running(&mut self) {
-        while let Some(ended) = self.running.join_next().await {
-            self.ended(ended);
+        while !(self.running.is_empty() && self.saying.is_empty()) {
+            let Self {
+                running,
+                answers,
+                saying,
+                notes,
+                ..
+            } = self;
+            tokio::select! {
+                biased;
+                ended = answers.ended() => self.answered(ended),
+                Some(ended) = running.join_next() => self.ended(ended.ok()),
+                Some(note) = notes.1.recv() => self.tell(note),
+                () = next_look(saying) => self.look(),
+            }
         }
     }
 }
 
+/// Until an answer is to be sent again, or until nobody should wait any longer for all of them: one partition's broker may
+/// be away.
+async fn next_look(saying: &Saying) {
+    if saying.is_empty() {
+        return std::future::pending().await;
+    }
+    let look = Instant::now() + PATIENCE;
+    sleep_until(saying.next_try().map_or(look, |again| again.min(look))).await;
+}
+
 /// Makes the attempt, telling the engine when it takes long.
-async fn make<A: Answers>(attempts: &Attempts, answers: &A, task: Task) -> Answer {
+async fn make(attempts: &Attempts, notes: &mpsc::UnboundedSender<NewRecord>, task: Task) -> Answer {
     let address = task.address.clone();
     let mut attempt = std::pin::pin!(attempts.make(task));
     tokio::select! {
@@ -246,24 +353,9 @@ async fn make<A: Answers>(attempts: &Attempts, answers: &A, task: Task) -> Answe
         ended = &mut attempt => return Answer::to(ended),
         () = tokio::time::sleep(STARTED_AFTER) => {}
     }
-    let started = Answer::Started.record(&address, &attempts.worker);
-    let told = async {
-        if let Err(error) = answers.send(started).await {
-            tracing::debug!(task_id = address.task_id, %error, "the engine was not told that an attempt has begun");
-        }
-    };
-    let (ended, ()) = tokio::join!(attempt, told);
-    Answer::to(ended)
-}
-
-/// Sends an answer until it is acknowledged, however long that takes.
-async fn deliver<A: Answers>(answers: &A, address: &Address, answer: &Answer, worker: &str) {
-    let mut wait = BACKOFF_MIN;
-    while let Err(error) = answers.send(answer.record(address, worker)).await {
-        tracing::warn!(task_id = address.task_id, %error, wait_ms = wait.as_millis(), "an answer was not acknowledged");
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(BACKOFF_MAX);
-    }
+    // Nobody reads notes of a worker that ended.
+    drop(notes.send(Answer::Started.record(&address, &attempts.worker)));
+    Answer::to(attempt.await)
 }
 
 #[cfg(test)]

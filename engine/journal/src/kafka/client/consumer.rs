@@ -6,6 +6,7 @@
 //! workers written in several may share a queue.
 
 mod desk;
+mod room;
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,10 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use self::desk::{Command, Desk, Item, Notice};
+use self::{
+    desk::{Command, Desk, Item, Notice},
+    room::Room,
+};
 use crate::{
     Error, ErrorKind, Record,
     kafka::{
@@ -63,7 +67,10 @@ pub enum GroupEvent {
 /// waits for it.
 pub struct GroupConsumer {
     notices: mpsc::UnboundedReceiver<Notice>,
-    records: mpsc::Receiver<Item>,
+    records: mpsc::UnboundedReceiver<Vec<Item>>,
+    /// The rest of those that came together.
+    current: std::vec::IntoIter<Item>,
+    room: Arc<Room>,
     /// The assignment in which a partition went away last.
     gone: HashMap<(Arc<str>, i32), u64>,
     commands: Sender<Command>,
@@ -95,13 +102,14 @@ impl GroupConsumer {
         let member = Member::join(&mut config, Protocol::Eager, &topics, wake.clone())?;
         let (commands, ordered) = sync::channel();
         let (notices_out, notices) = mpsc::unbounded_channel();
-        let (records_out, records) = mpsc::channel(settings.records_max);
+        let (records_out, records) = mpsc::unbounded_channel();
+        let room = Arc::new(Room::new(settings.records_max));
         let desk = Desk::new(
             member,
             settings.hand_over_max,
             ordered,
-            notices_out,
-            records_out,
+            (notices_out, records_out),
+            room.clone(),
         );
         let (ending, ended) = oneshot::channel();
         thread::Builder::new()
@@ -115,6 +123,8 @@ impl GroupConsumer {
         Ok(Self {
             notices,
             records,
+            current: Vec::new().into_iter(),
+            room,
             gone: HashMap::new(),
             commands,
             wake,
@@ -125,19 +135,36 @@ impl GroupConsumer {
     /// What comes next; `None` only after the thread has failed. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<GroupEvent> {
         loop {
+            if let Some(event) = self.try_next() {
+                return Some(event);
+            }
             tokio::select! {
                 biased;
                 notice = self.notices.recv() => return Some(self.announce(notice?)),
-                item = self.records.recv() => {
-                    let Item { record, assignment } = item?;
-                    // There is room for one more.
+                items = self.records.recv() => self.current = items?.into_iter(),
+            }
+        }
+    }
+
+    /// What is there already, without waiting.
+    pub fn try_next(&mut self) -> Option<GroupEvent> {
+        if let Ok(notice) = self.notices.try_recv() {
+            return Some(self.announce(notice));
+        }
+        loop {
+            for Item { record, assignment } in self.current.by_ref() {
+                if self.room.free() {
                     self.wake.wake();
-                    let place = (record.topic.clone(), record.partition);
-                    if self.gone.get(&place).is_none_or(|gone| assignment > *gone) {
-                        return Some(GroupEvent::Record(record));
-                    }
+                }
+                if self.gone.is_empty() {
+                    return Some(GroupEvent::Record(record));
+                }
+                let place = (record.topic.clone(), record.partition);
+                if self.gone.get(&place).is_none_or(|gone| assignment > *gone) {
+                    return Some(GroupEvent::Record(record));
                 }
             }
+            self.current = self.records.try_recv().ok()?.into_iter();
         }
     }
 

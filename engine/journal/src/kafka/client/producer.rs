@@ -1,4 +1,4 @@
-//! A producer for whoever waits for each record's acknowledgement.
+//! A producer for whoever waits for each record's acknowledgement, or for those of many together.
 
 use std::{
     fmt,
@@ -8,11 +8,12 @@ use std::{
 use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 
+use super::bulk::{Bulk, Told};
 use crate::{
     Error, ErrorKind, NewRecord,
     kafka::{
         Kafka, fault,
-        line::{Line, Placed, Reports},
+        line::{Line, Pace, Placed, Reports},
         slots::Slots,
         wake::lock,
     },
@@ -31,7 +32,7 @@ impl Producer {
     /// # Errors
     /// [`ErrorKind::Invalid`]: librdkafka refuses the properties. [`ErrorKind::Unavailable`]: no thread.
     pub fn open(kafka: &Kafka) -> Result<Self, Error> {
-        let line = Line::open(&kafka.producer(), Arc::new(Acks::default()))?;
+        let line = Line::open(&kafka.producer(), Pace::Gathered, Arc::new(Acks::default()))?;
         Ok(Self {
             kafka: kafka.clone(),
             line: Arc::new(Mutex::new(line)),
@@ -64,18 +65,23 @@ impl Producer {
         finish(&doing, ack.blocking_recv().ok())
     }
 
+    /// What sends many records and hears of them together.
+    #[must_use]
+    pub fn bulk(&self) -> Bulk {
+        Bulk::new(self.clone())
+    }
+
     fn begin(&self, record: NewRecord) -> Result<oneshot::Receiver<Ack>, Error> {
+        let (sender, ack) = oneshot::channel();
+        self.put(record, Waiter::One(sender))?;
+        self.flush();
+        Ok(ack)
+    }
+
+    /// Puts a record in line.
+    pub(super) fn put(&self, record: NewRecord, waiter: Waiter) -> Result<(), Error> {
         let mut line = lock(&self.line);
-        let failure = lock(&line.reports().failure).clone();
-        if let Some(reason) = failure {
-            tracing::warn!(reason, "a producer failed for good and is replaced");
-            let next = Line::open(&self.kafka.producer(), Arc::new(Acks::default()))?;
-            // What was in flight is answered by the drop of its sender.
-            lock(&std::mem::replace(&mut *line, next).reports().open)
-                .drain()
-                .for_each(drop);
-        }
-        line.advance();
+        self.replace_failed(&mut line)?;
         if line.is_full() {
             let message = format!(
                 "{}: too many records are on their way already",
@@ -87,10 +93,30 @@ impl Producer {
                 message,
             ));
         }
-        let (sender, ack) = oneshot::channel();
-        let mark = lock(&line.reports().open).insert(sender);
+        let mark = lock(&line.reports().open).insert(waiter);
         line.send(record, mark as usize);
-        Ok(ack)
+        Ok(())
+    }
+
+    /// Sends what stands in line, once it may go.
+    pub(super) fn flush(&self) {
+        lock(&self.line).flush();
+    }
+
+    fn replace_failed(&self, line: &mut Line<Acks>) -> Result<(), Error> {
+        let failure = lock(&line.reports().failure).clone();
+        let Some(reason) = failure else { return Ok(()) };
+        tracing::warn!(reason, "a producer failed for good and is replaced");
+        let next = Line::open(
+            &self.kafka.producer(),
+            Pace::Gathered,
+            Arc::new(Acks::default()),
+        )?;
+        let open: Vec<_> = lock(&std::mem::replace(line, next).reports().open)
+            .drain()
+            .collect();
+        open.into_iter().for_each(Waiter::give_up);
+        Ok(())
     }
 }
 
@@ -100,21 +126,59 @@ impl fmt::Debug for Producer {
     }
 }
 
-type Ack = Result<Placed, KafkaError>;
+pub(super) type Ack = Result<Placed, KafkaError>;
+
+/// Who wants to know what became of a record.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    One(oneshot::Sender<Ack>),
+    /// One of a bulk's, by its mark.
+    Many(Arc<Told>, u64),
+}
+
+impl Waiter {
+    fn tell(self, ack: Ack) {
+        match self {
+            // Nobody waits for it any more when the future was dropped.
+            Self::One(sender) => drop(sender.send(ack)),
+            Self::Many(told, mark) => told.tell(mark, Some(ack)),
+        }
+    }
+
+    fn give_up(self) {
+        match self {
+            Self::One(sender) => drop(sender),
+            Self::Many(told, mark) => told.tell(mark, None),
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Acks {
-    open: Mutex<Slots<oneshot::Sender<Ack>>>,
+    open: Mutex<Slots<Waiter>>,
+    /// Bulks that were told something since the last idle moment: few, one for each task queue.
+    told: Mutex<Vec<Arc<Told>>>,
     failure: Mutex<Option<String>>,
 }
 
 impl Reports for Acks {
     fn delivered(&self, mark: usize, report: Result<Placed, KafkaError>) {
         let mark = u32::try_from(mark).expect("a mark was made from a slot's number");
-        if let Some(sender) = lock(&self.open).remove(mark) {
-            // Nobody waits for it any more when the future was dropped.
-            drop(sender.send(report));
+        let waiter = lock(&self.open).remove(mark);
+        if let Some(Waiter::Many(bulk, _)) = &waiter {
+            let mut told = lock(&self.told);
+            if !told.iter().any(|known| Arc::ptr_eq(known, bulk)) {
+                told.push(bulk.clone());
+            }
         }
+        if let Some(waiter) = waiter {
+            waiter.tell(report);
+        }
+    }
+
+    fn idle(&self) {
+        let told = std::mem::take(&mut *lock(&self.told));
+        told.iter().for_each(|bulk| bulk.idle());
     }
 
     fn fatal(&self, reason: &str) {
@@ -122,7 +186,8 @@ impl Reports for Acks {
     }
 }
 
-fn finish(doing: &str, ack: Option<Ack>) -> Result<Option<i64>, Error> {
+/// What became of it; `None`: its producer was replaced.
+pub(super) fn finish(doing: &str, ack: Option<Ack>) -> Result<Option<i64>, Error> {
     match ack {
         Some(Ok(placed)) => Ok((placed.offset >= 0).then_some(placed.offset)),
         Some(Err(error)) => Err(fault::error(doing, &error)),

@@ -31,8 +31,13 @@ impl Inbox {
         if matches!(event, PortEvent::Read { .. }) {
             self.chunks.fetch_add(1, Ordering::SeqCst);
         }
-        lock(&self.events).push(event);
+        self.push_quietly(event);
         self.wake.wake();
+    }
+
+    /// Puts an event in that the lane thread may find when something else wakes it.
+    pub(super) fn push_quietly(&self, event: PortEvent) {
+        lock(&self.events).push(event);
     }
 
     /// Wakes the lane thread for something that is no event.

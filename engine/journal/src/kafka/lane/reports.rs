@@ -172,11 +172,20 @@ impl Reports for Sends {
         let outcome = report
             .map(|_| ())
             .map_err(|error| fault::send_error(&error));
-        self.inbox.push(PortEvent::Sent {
+        let failed = outcome.is_err();
+        self.inbox.push_quietly(PortEvent::Sent {
             partition,
             tag,
             outcome,
         });
+        if failed {
+            self.inbox.rouse();
+        }
+    }
+
+    /// A lane is told of many effects at once: none of them is waited for one by one.
+    fn idle(&self) {
+        self.inbox.rouse();
     }
 
     fn fatal(&self, reason: &str) {

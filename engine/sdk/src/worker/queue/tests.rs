@@ -11,7 +11,7 @@ use std::{
 use sagaline_core::Timestamp;
 use sagaline_journal::{NewRecord, wire::header};
 use sagaline_macros::activity;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{ActivityContext, Result, activities, activity::Data, worker::task::tests::task};
@@ -54,16 +54,43 @@ fn in_words(answer: &NewRecord) -> String {
     format!("{} {}", parts[3], parts[1])
 }
 
-impl Answers for Log {
-    async fn send(&self, record: NewRecord) -> std::result::Result<(), KafkaError> {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        self.look(|seen| match seen.refusals.pop_front() {
+/// Acknowledges what was flushed, a millisecond later.
+struct Broker {
+    log: Log,
+    line: Vec<(u64, NewRecord)>,
+    flushed: Vec<(Instant, u64, NewRecord)>,
+}
+
+impl Answers for Broker {
+    fn send(&mut self, mark: u64, record: NewRecord) {
+        self.line.push((mark, record));
+    }
+
+    fn flush(&mut self) {
+        let at = Instant::now() + Duration::from_millis(1);
+        let line = self.line.drain(..);
+        self.flushed
+            .extend(line.map(|(mark, record)| (at, mark, record)));
+    }
+
+    async fn ended(&mut self) -> Vec<(u64, std::result::Result<(), KafkaError>)> {
+        let Some((at, ..)) = self.flushed.first() else {
+            return std::future::pending().await;
+        };
+        sleep_until(*at).await;
+        let (_, mark, record) = self.flushed.remove(0);
+        let outcome = self.log.look(|seen| match seen.refusals.pop_front() {
             Some(error) => Err(error),
             None => {
                 seen.answers.push(record);
                 Ok(())
             }
-        })
+        });
+        vec![(mark, outcome)]
+    }
+
+    fn try_ended(&mut self) -> Vec<(u64, std::result::Result<(), KafkaError>)> {
+        Vec::new()
     }
 }
 
@@ -75,6 +102,10 @@ struct Group {
 impl Tasks for Group {
     async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    fn try_next(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 
     fn commit(&self, _: &Place, next: i64) {
@@ -134,7 +165,12 @@ impl Bench {
             drain: Duration::from_secs(30),
         };
         let (stop, stopped) = watch::channel(false);
-        let worker = QueueWorker::new(Arc::new(attempts), group, log.clone(), limits).run(stopped);
+        let broker = Broker {
+            log: log.clone(),
+            line: Vec::new(),
+            flushed: Vec::new(),
+        };
+        let worker = QueueWorker::new(Arc::new(attempts), group, broker, limits).run(stopped);
         Self {
             log,
             counts,

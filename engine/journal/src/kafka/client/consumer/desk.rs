@@ -13,6 +13,7 @@ use std::{
 use rdkafka::TopicPartitionList;
 use tokio::sync::mpsc;
 
+use super::room::Room;
 use crate::{
     Record,
     kafka::{
@@ -64,7 +65,8 @@ pub(super) struct Desk {
     hand_over_max: Duration,
     commands: Receiver<Command>,
     notices: mpsc::UnboundedSender<Notice>,
-    records: mpsc::Sender<Item>,
+    records: mpsc::UnboundedSender<Vec<Item>>,
+    room: Arc<Room>,
     /// Counts assignments.
     assignment: u64,
     splits: Vec<Split<Context>>,
@@ -75,6 +77,8 @@ pub(super) struct Desk {
     /// Positions to be committed.
     moved: BTreeMap<(Arc<str>, i32), i64>,
     committing: bool,
+    /// Not before.
+    next_commit: Deadline,
     leaving: Option<Leaving>,
 }
 
@@ -89,8 +93,11 @@ impl Desk {
         member: Member,
         hand_over_max: Duration,
         commands: Receiver<Command>,
-        notices: mpsc::UnboundedSender<Notice>,
-        records: mpsc::Sender<Item>,
+        (notices, records): (
+            mpsc::UnboundedSender<Notice>,
+            mpsc::UnboundedSender<Vec<Item>>,
+        ),
+        room: Arc<Room>,
     ) -> Self {
         Self {
             member,
@@ -98,12 +105,14 @@ impl Desk {
             commands,
             notices,
             records,
+            room,
             assignment: 0,
             splits: Vec::new(),
             held: BTreeSet::new(),
             turn: 0,
             moved: BTreeMap::new(),
             committing: false,
+            next_commit: Deadline::after(Duration::ZERO),
             leaving: None,
         }
     }
@@ -122,8 +131,7 @@ impl Desk {
                 break;
             }
             self.leave_when_due();
-            self.send_commit();
-            let pause = self.hand_out();
+            let pause = self.send_commit().min(self.hand_out());
             self.member.wake().wait(pause);
         }
         self.commit_last();
@@ -235,11 +243,10 @@ impl Desk {
         if self.leaving.is_some() {
             return LOST_PAUSE;
         }
+        let room = self.room.left();
+        let mut items = Vec::new();
         let mut empty = 0;
-        while empty < self.splits.len() {
-            let Ok(permit) = self.records.try_reserve() else {
-                break;
-            };
+        while empty < self.splits.len() && items.len() < room {
             self.turn = (self.turn + 1) % self.splits.len();
             let split = &self.splits[self.turn];
             let is_held = !self.held.is_empty()
@@ -249,7 +256,7 @@ impl Desk {
             match (!is_held).then(|| split.pop()).flatten() {
                 Some(Ok(message)) => {
                     let record = record::taken(&message, split.topic());
-                    permit.send(Item {
+                    items.push(Item {
                         record,
                         assignment: self.assignment,
                     });
@@ -262,11 +269,17 @@ impl Desk {
                 None => empty += 1,
             }
         }
+        if !items.is_empty() {
+            self.room.take(items.len());
+            // Nobody may be listening any more; then the consumer is about to be closed.
+            drop(self.records.send(items));
+        }
         SERVE_PAUSE
     }
 
-    /// Commits what moved, one commit at a time, so that many small ones become few.
-    fn send_commit(&mut self) {
+    /// Commits what moved, one commit at a time and not too often: each costs the broker a write. Says how long until the
+    /// next.
+    fn send_commit(&mut self) -> Duration {
         for outcome in self.member.outcomes() {
             self.committing = false;
             if !outcome.accepted {
@@ -274,11 +287,16 @@ impl Desk {
             }
         }
         if self.committing || self.moved.is_empty() {
-            return;
+            return SERVE_PAUSE;
+        }
+        if !self.next_commit.passed() {
+            return self.next_commit.remaining();
         }
         let moved = std::mem::take(&mut self.moved);
         self.member.commit(positions(&moved));
         self.committing = true;
+        self.next_commit = Deadline::after(COMMIT_PAUSE);
+        SERVE_PAUSE
     }
 
     /// Commits before the group is told that the partitions go.
@@ -305,6 +323,9 @@ fn positions(moved: &BTreeMap<(Arc<str>, i32), i64>) -> impl Iterator<Item = (&s
         .iter()
         .map(|((topic, partition), next)| (&**topic, *partition, *next))
 }
+
+/// Between one commit and the next: what is read again after a crash was answered within so long before.
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often a hand-over looks whether there is still something to hand over.
 const LOST_PAUSE: Duration = Duration::from_millis(100);

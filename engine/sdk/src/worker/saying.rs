@@ -1,0 +1,116 @@
+//! Answers on their way: sent again until they are acknowledged.
+//!
+//! Deliberately absent: waiting for them, which is the queue's.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use sagaline_journal::Error as KafkaError;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::{answer::Answer, port::Answers, task::Address};
+
+/// Waits between tries to send an answer.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// What a worker says and nobody has acknowledged yet.
+pub(crate) struct Saying {
+    worker: String,
+    next_mark: u64,
+    open: HashMap<u64, Said>,
+    /// Those that were not acknowledged, by when they are sent again.
+    again: BTreeSet<(Instant, u64)>,
+}
+
+/// An attempt's last word; its permit is free when that has arrived.
+pub(crate) struct Said {
+    pub(crate) address: Address,
+    answer: Answer,
+    _permit: OwnedSemaphorePermit,
+    wait: Duration,
+}
+
+impl Said {
+    pub(crate) const fn new(
+        address: Address,
+        answer: Answer,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            address,
+            answer,
+            _permit: permit,
+            wait: BACKOFF_MIN,
+        }
+    }
+}
+
+impl Saying {
+    pub(crate) fn new(worker: String) -> Self {
+        Self {
+            worker,
+            next_mark: 0,
+            open: HashMap::new(),
+            again: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Puts an answer in line.
+    pub(crate) fn say(&mut self, said: Said, answers: &mut impl Answers) {
+        self.next_mark += 1;
+        answers.send(
+            self.next_mark,
+            said.answer.record(&said.address, &self.worker),
+        );
+        self.open.insert(self.next_mark, said);
+    }
+
+    /// A mark for what is said once, whatever becomes of it.
+    pub(crate) const fn mark_of_a_note(&mut self) -> u64 {
+        self.next_mark += 1;
+        self.next_mark
+    }
+
+    /// What became of an answer. Returns it once it is acknowledged.
+    pub(crate) fn ended(&mut self, mark: u64, outcome: Result<(), KafkaError>) -> Option<Said> {
+        match outcome {
+            Ok(()) => self.open.remove(&mark),
+            Err(error) => {
+                let Some(said) = self.open.get_mut(&mark) else {
+                    tracing::debug!(%error, "the engine was not told that an attempt has begun");
+                    return None;
+                };
+                let (task_id, wait_ms) = (&said.address.task_id, said.wait.as_millis());
+                tracing::warn!(task_id, %error, wait_ms, "an answer was not acknowledged");
+                self.again.insert((Instant::now() + said.wait, mark));
+                said.wait = (said.wait * 2).min(BACKOFF_MAX);
+                None
+            }
+        }
+    }
+
+    /// When the next answer is to be sent again.
+    pub(crate) fn next_try(&self) -> Option<Instant> {
+        self.again.first().map(|(at, _)| *at)
+    }
+
+    /// Sends again what is due.
+    pub(crate) fn say_again(&mut self, answers: &mut impl Answers) {
+        let now = Instant::now();
+        while let Some((at, mark)) = self.again.first().copied()
+            && at <= now
+        {
+            self.again.pop_first();
+            if let Some(said) = self.open.get(&mark) {
+                answers.send(mark, said.answer.record(&said.address, &self.worker));
+            }
+        }
+    }
+}
