@@ -11,7 +11,7 @@ use sagaline_core::{
     Cause, IdConflict, IdReuse, Name, Payload, RunId, Start, Timestamp, WorkflowId, run_id_of_start,
 };
 use sagaline_journal::{
-    NewRecord, Record,
+    Headers, NewRecord, Record,
     kafka::{Admin, Producer, Reader, TopicState},
     wire::{header, outcome, partition_of, topic},
 };
@@ -144,7 +144,7 @@ impl Inbox {
             partition,
             key: Some(workflow_id.as_str().as_bytes().to_vec()),
             value: value.as_ref().map(|value| value.data().to_vec()),
-            headers: Vec::with_capacity(headers.len() + 8),
+            headers: Headers::with_capacity(headers.len() + 8, 256),
         };
         record.push_header(header::CE_SPECVERSION, "1.0");
         record.push_header(header::CE_TYPE, ce_type);

@@ -3,7 +3,7 @@
 use sagaline_core::{
     Cause, Event, Name, Payload, RunId, Timestamp, Transition, WorkflowId, event::WorkflowStarted,
 };
-use sagaline_journal::{EncodedTransition, JournalWriter, NewRecord, Record};
+use sagaline_journal::{EncodedTransition, Headers, JournalWriter, NewRecord, Record};
 use sagaline_schemas::{Claim, Footer};
 
 /// One partition, owned by epoch 1.
@@ -66,7 +66,7 @@ impl Script {
             partition: 3,
             key: None,
             value: Some(b"hello".to_vec()),
-            headers: Vec::new(),
+            headers: Headers::new(),
         };
         self.append(&record);
         self

@@ -21,7 +21,7 @@ pub use header::{BatchIndex, BatchKind, Header};
 pub use item::{Batch, ClaimSeen, Footing, Item, Journaled};
 pub use port::{Delivery, LanePort, PortEvent, SendError, Tag};
 pub use reader::JournalReader;
-pub use record::{NewRecord, Record};
+pub use record::{Headers, NewRecord, Record};
 pub use split::split;
 pub use validity::{Entry, Validity, Verdict};
 pub use writer::{

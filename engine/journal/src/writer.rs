@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sagaline_core::Transition;
 use sagaline_schemas::{self as schemas, Claim, Footer};
 
-use crate::{BatchIndex, Error, ErrorKind, NewRecord, split::split, wire};
+use crate::{BatchIndex, Error, ErrorKind, Headers, NewRecord, split::split, wire};
 
 /// Largest value of a transition that has more than one event; a larger one is split. One event alone may be larger, up
 /// to [`sagaline_schemas::VALUE_BYTES_MAX`].
@@ -145,12 +145,14 @@ impl JournalWriter {
             index,
         };
         record.push_header(wire::header::KIND, kind);
-        record.push_header(wire::header::BATCH, at.to_string());
+        record
+            .headers
+            .write(wire::header::BATCH, format_args!("{at}"));
         record
     }
 
     fn record(&self, key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> NewRecord {
-        let headers = Vec::with_capacity(3);
+        let headers = Headers::with_capacity(3, PLACE_BYTES);
         NewRecord {
             topic: self.topic.clone(),
             partition: self.partition,
@@ -160,6 +162,9 @@ impl JournalWriter {
         }
     }
 }
+
+/// Room for what a record's headers say of its place; a footer takes more.
+const PLACE_BYTES: usize = 48;
 
 fn count(transitions: usize) -> Result<u32, Error> {
     match u32::try_from(transitions.max(1)) {

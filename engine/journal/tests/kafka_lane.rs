@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use broker::{create_topic, lane_topics, namespace, shared};
 use lane::{Lane, offsets, record, values};
 use sagaline_journal::{
-    Delivery, LanePort, NewRecord, PortEvent, SendError,
+    Delivery, Headers, LanePort, NewRecord, PortEvent, SendError,
     kafka::{Admin, Producer},
 };
 
@@ -78,7 +78,7 @@ fn a_record_comes_back_as_it_was_sent() {
     let bare = NewRecord {
         key: None,
         value: None,
-        headers: Vec::new(),
+        headers: Headers::new(),
         ..sent.clone()
     };
     let hollow = NewRecord {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sagaline_core::{Cause, Command, ReplyTo, RunId, WorkflowId, event::RejectReason};
 use sagaline_journal::{
-    NewRecord, Record,
+    Headers, NewRecord, Record,
     wire::{ce_type, header, partition_of, topic},
 };
 
@@ -187,7 +187,7 @@ impl Reading {
             partition: target_partition,
             key: record.key().map(<[u8]>::to_vec),
             value: record.value().map(<[u8]>::to_vec),
-            headers: Vec::new(),
+            headers: Headers::new(),
         };
         let replaced = [
             header::CE_TYPE,

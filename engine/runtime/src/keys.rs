@@ -188,7 +188,7 @@ impl Keys {
         let headers: Vec<(&[u8], &[u8])> = record
             .headers
             .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_slice()))
+            .map(|(name, value)| (name.as_bytes(), value))
             .collect();
         let key = self.signer();
         let mac = key.sign(
@@ -306,6 +306,8 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
+    use sagaline_journal::Headers;
+
     use super::*;
     use sagaline_core::{Timestamp, WorkflowId};
 
@@ -362,7 +364,7 @@ mod tests {
             partition: 0,
             key: Some(b"k".to_vec()),
             value: Some(b"v".to_vec()),
-            headers: Vec::new(),
+            headers: Headers::new(),
         };
         record.push_header(header::CE_TYPE, "x");
         record.push_header(header::REASON, "y");

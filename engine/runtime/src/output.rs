@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sagaline_core::{Payload, Reply, Task};
 use sagaline_journal::{
-    NewRecord,
+    Headers, NewRecord,
     wire::{ce_type, header, partition_of, topic},
 };
 
@@ -32,9 +32,8 @@ impl Writing {
         partition: i32,
         partitions: i32,
     ) -> NewRecord {
-        let task_id = format!("{}/{}/{}", task.run_id, task.activity_id, task.attempt);
-        let idempotency_key =
-            task_id[..task_id.len() - decimal_digits(task.attempt.get()) - 1].to_owned();
+        let (run_id, activity_id) = (task.run_id, task.activity_id);
+        let task_id = format!("{run_id}/{activity_id}/{}", task.attempt);
         let token = self.keys.token(&TokenClaims {
             run_id: task.run_id,
             activity_id: task.activity_id,
@@ -46,21 +45,29 @@ impl Writing {
             partition: partition_of(task_id.as_bytes(), partitions),
             key: Some(task.workflow_id.as_str().as_bytes().to_vec()),
             value: Some(task.input.data().to_vec()),
-            headers: Vec::with_capacity(17),
+            headers: Headers::with_capacity(19, TASK_HEADERS_BYTES),
         };
-        event(&mut record, ce_type::ACTIVITY_TASK, task_id, &task.input);
+        event(&mut record, ce_type::ACTIVITY_TASK, &task_id, &task.input);
         record.push_header(header::CE_SUBJECT, task.workflow_id.as_str());
         record.push_header(header::ACTIVITY, task.activity.as_str());
         record.push_header(header::WORKFLOW, task.workflow.as_str());
         record.push_header(header::WORKFLOW_ID, task.workflow_id.as_str());
-        record.push_header(header::RUN_ID, task.run_id.to_string());
-        record.push_header(header::ACTIVITY_ID, task.activity_id.to_string());
-        record.push_header(header::ATTEMPT, task.attempt.to_string());
-        record.push_header(header::IDEMPOTENCY_KEY, idempotency_key);
+        let headers = &mut record.headers;
+        headers.write(header::RUN_ID, format_args!("{run_id}"));
+        headers.write(header::ACTIVITY_ID, format_args!("{activity_id}"));
+        headers.write(header::ATTEMPT, format_args!("{}", task.attempt));
+        headers.write(
+            header::IDEMPOTENCY_KEY,
+            format_args!("{run_id}/{activity_id}"),
+        );
         record.push_header(header::TOKEN, token);
         record.push_header(header::REPLY_TOPIC, self.results.as_bytes());
-        record.push_header(header::REPLY_PARTITION, partition.to_string());
-        record.push_header(header::START_TO_CLOSE_MS, task.start_to_close.0.to_string());
+        let headers = &mut record.headers;
+        headers.write(header::REPLY_PARTITION, format_args!("{partition}"));
+        headers.write(
+            header::START_TO_CLOSE_MS,
+            format_args!("{}", task.start_to_close.0),
+        );
         if let Some(trace) = &task.trace {
             record.push_header(header::TRACEPARENT, trace.parent.as_bytes());
             if let Some(state) = &trace.state {
@@ -79,14 +86,16 @@ impl Writing {
             partition: reply.to.partition,
             key: Some(reply.workflow_id.as_str().as_bytes().to_vec()),
             value: Some(result.data().to_vec()),
-            headers: Vec::with_capacity(11),
+            headers: Headers::with_capacity(11, REPLY_HEADERS_BYTES),
         };
-        event(&mut record, ce_type::REPLY, reply.id.to_string(), result);
+        event(&mut record, ce_type::REPLY, &reply.id, result);
         record.push_header(header::CE_SUBJECT, reply.workflow_id.as_str());
         record.push_header(header::CORRELATION, reply.to.correlation.as_bytes());
         record.push_header(header::OUTCOME, reply.answer.outcome.as_str());
         if let Some(run_id) = reply.run_id {
-            record.push_header(header::RUN_ID, run_id.to_string());
+            record
+                .headers
+                .write(header::RUN_ID, format_args!("{run_id}"));
         }
         if let Some(error_type) = &reply.answer.error_type {
             record.push_header(header::ERROR_TYPE, error_type.as_str());
@@ -98,14 +107,14 @@ impl Writing {
     }
 }
 
-fn event(record: &mut NewRecord, ce_type: &'static str, id: String, payload: &Payload) {
+/// Room for the values of a task's headers, of a reply's: most fit.
+const TASK_HEADERS_BYTES: usize = 640;
+const REPLY_HEADERS_BYTES: usize = 256;
+
+fn event(record: &mut NewRecord, ce_type: &'static str, id: &str, payload: &Payload) {
     record.push_header(header::CE_SPECVERSION, "1.0");
     record.push_header(header::CE_TYPE, ce_type);
     record.push_header(header::CE_SOURCE, "sagaline.engine");
     record.push_header(header::CE_ID, id);
     record.push_header(header::CONTENT_TYPE, payload.content_type());
-}
-
-fn decimal_digits(number: u32) -> usize {
-    number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use sagaline_core::{IdConflict, IdReuse, RunId, WorkflowId, event::RejectReason};
-use sagaline_journal::{NewRecord, Record, wire::header};
+use sagaline_journal::{Headers, NewRecord, Record, wire::header};
 
 /// Names the record's number in [`Inputs`].
 pub(crate) const MARK: &str = "x-sim";
@@ -91,7 +91,7 @@ pub(crate) fn draft(topic: &Arc<str>, partition: i32, key: &str, ce_type: &str) 
         partition,
         key: Some(key.as_bytes().to_vec()),
         value: None,
-        headers: Vec::new(),
+        headers: Headers::new(),
     };
     record.push_header(header::CE_TYPE, ce_type);
     record

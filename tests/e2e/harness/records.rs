@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sagaline_journal::{NewRecord, wire::partition_of};
+use sagaline_journal::{Headers, NewRecord, wire::partition_of};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -37,7 +37,7 @@ impl<'w> Draft<'w> {
             partition: partition_of(key.as_bytes(), world.partitions),
             key: Some(key.into()),
             value: None,
-            headers: Vec::new(),
+            headers: Headers::new(),
         };
         Self { world, record }
     }
@@ -61,14 +61,17 @@ impl<'w> Draft<'w> {
     pub(crate) fn header(
         mut self,
         name: impl Into<Cow<'static, str>>,
-        value: impl Into<Vec<u8>>,
+        value: impl AsRef<[u8]>,
     ) -> Self {
         self.record.push_header(name, value);
         self
     }
 
     pub(crate) fn without_header(mut self, name: &str) -> Self {
-        self.record.headers.retain(|(have, _)| have != name);
+        let others = self.record.headers.iter().filter(|(have, _)| *have != name);
+        self.record.headers = others
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         self
     }
 

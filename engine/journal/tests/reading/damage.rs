@@ -1,6 +1,8 @@
 //! Strangers' records and damaged ones: what is left out, and when the reader stops.
 
-use sagaline_journal::{BATCH_RECORDS_MAX, ErrorKind, Footing, JournalReader, NewRecord, wire};
+use sagaline_journal::{
+    BATCH_RECORDS_MAX, ErrorKind, Footing, Headers, JournalReader, NewRecord, wire,
+};
 
 use crate::log::{Log, batch, claim, told};
 
@@ -25,7 +27,7 @@ fn strangers_are_counted_and_change_nothing() {
     let mut log = Log::default();
     let mark = batch(1, 1, 0).remove(0);
     let bare = NewRecord {
-        headers: Vec::new(),
+        headers: Headers::new(),
         ..mark.clone()
     };
     let strangers = [
@@ -106,7 +108,7 @@ fn what_a_newer_build_wrote_stops_the_reader() {
     let newer = |value: &[u8]| [&[0xC3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8], &value[10..]].concat();
     let claims = with_value(claim(1), &newer(&claim(1).value.unwrap()));
     let mark = batch(1, 1, 0).remove(0);
-    let footer = newer(&mark.headers.last().unwrap().1);
+    let footer = newer(mark.headers.get(wire::header::FOOTER).unwrap());
     let footers = with_header(mark, wire::header::FOOTER, &footer);
 
     for record in [claims, footers] {
@@ -156,7 +158,7 @@ fn a_batch_without_an_end_does_not_take_memory_without_bound() {
     let mut log = Log::default();
     log.append(&claim(1));
     let mut mark = NewRecord {
-        headers: Vec::new(),
+        headers: Headers::new(),
         ..batch(1, 1, 0).remove(0)
     };
     mark.push_header(wire::header::KIND, wire::kind::MARK);

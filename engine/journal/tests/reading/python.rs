@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sagaline_journal::{Footing, Item, JournalReader, NewRecord, Record, wire};
+use sagaline_journal::{Footing, Headers, Item, JournalReader, NewRecord, Record, wire};
 use serde_json::{Value, json};
 
 use crate::{
@@ -215,7 +215,7 @@ fn stranger(random: &mut Random) -> NewRecord {
         0 => record.push_header(wire::header::KIND, text),
         1 => record.push_header(wire::header::BATCH, text),
         2 => record.push_header(wire::header::FOOTER, text),
-        _ => record.headers.clear(),
+        _ => record.headers = Headers::new(),
     }
     record
 }

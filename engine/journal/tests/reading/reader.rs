@@ -1,7 +1,7 @@
 //! What the reader gives.
 
 use sagaline_core::Timestamp;
-use sagaline_journal::{Footing, Item, JournalReader, NewRecord};
+use sagaline_journal::{Footing, Headers, Item, JournalReader, NewRecord};
 
 use crate::log::{self, Log, batch, claim, told};
 
@@ -86,7 +86,7 @@ fn a_fenced_owner_s_batch_is_void() {
 fn void_claims_and_strangers_lie_between_the_records_of_a_batch() {
     let records = batch(1, 1, 2);
     let stranger = NewRecord {
-        headers: Vec::new(),
+        headers: Headers::new(),
         ..records[0].clone()
     };
     check(

@@ -9,11 +9,7 @@ use sagaline_schemas::decode_footer;
 use crate::log::{batch, claim, footer, transition, writer};
 
 fn header<'a>(record: &'a NewRecord, name: &str) -> Option<&'a [u8]> {
-    record
-        .headers
-        .iter()
-        .find(|(have, _)| have == name)
-        .map(|(_, value)| value.as_slice())
+    record.headers.get(name)
 }
 
 #[test]
@@ -51,7 +47,8 @@ fn a_batch_without_transitions_is_one_bare_mark() {
 fn a_claim_has_neither_key_nor_place() {
     let record = claim(7);
 
-    assert_eq!(record.headers, [("sl-kind".into(), b"claim".to_vec())]);
+    let headers: Vec<_> = record.headers.iter().collect();
+    assert_eq!(headers, [("sl-kind", &b"claim"[..])]);
     assert_eq!(record.key, None);
 }
 

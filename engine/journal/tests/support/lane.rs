@@ -124,7 +124,7 @@ pub(crate) fn record(topic: &Arc<str>, partition: i32, value: &str) -> NewRecord
         partition,
         key: Some(b"key".to_vec()),
         value: Some(value.as_bytes().to_vec()),
-        headers: vec![("sl-test".into(), value.as_bytes().to_vec())],
+        headers: [("sl-test", value)].into_iter().collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sagaline_core::{Payload, WORKFLOW_ID_BYTES_MAX};
 use sagaline_journal::{
-    Error, ErrorKind, NewRecord,
+    Error, ErrorKind, Headers, NewRecord,
     wire::{header, partition_of},
 };
 use uuid::Uuid;
@@ -73,7 +73,7 @@ impl Request {
             topic: inbox.clone(),
             partition: partition_of(self.workflow_id.as_bytes(), partitions),
             value: self.value.as_ref().map(|value| value.data().to_vec()),
-            headers: Vec::with_capacity(10 + self.headers.len()),
+            headers: Headers::with_capacity(10 + self.headers.len(), 256),
             key: Some(self.workflow_id.into_bytes()),
         };
         let id = self.id.unwrap_or_else(|| correlation.to_owned());
@@ -120,8 +120,8 @@ mod tests {
     }
 
     fn value<'a>(record: &'a NewRecord, name: &str) -> Option<&'a str> {
-        let found = record.headers.iter().find(|(have, _)| have == name);
-        found.map(|(_, value)| str::from_utf8(value).unwrap())
+        let found = record.headers.get(name);
+        found.map(|value| str::from_utf8(value).unwrap())
     }
 
     #[test]

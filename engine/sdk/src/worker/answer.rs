@@ -2,7 +2,7 @@
 
 use sagaline_core::{Payload, error_type};
 use sagaline_journal::{
-    NewRecord,
+    Headers, NewRecord,
     wire::{ce_type, header},
 };
 
@@ -54,17 +54,18 @@ impl Answer {
             .trim_end_matches(".v1");
         let payload = self.payload();
         let mut record = NewRecord {
-            topic: address.topic.as_str().into(),
+            topic: address.topic.clone(),
             partition: address.partition,
             key: address.key.clone(),
             value: payload.map(|payload| payload.data().to_vec()),
-            headers: Vec::with_capacity(12),
+            headers: Headers::with_capacity(12, 320),
         };
         record.push_header(header::CE_SPECVERSION, "1.0");
         record.push_header(header::CE_TYPE, ce_type);
-        record.push_header(header::CE_SOURCE, format!("sagaline.worker/{worker}"));
-        record.push_header(header::CE_ID, format!("{}/{kind}", address.task_id));
-        record.push_header(header::TOKEN, address.token.clone());
+        let headers = &mut record.headers;
+        headers.write(header::CE_SOURCE, format_args!("sagaline.worker/{worker}"));
+        headers.write(header::CE_ID, format_args!("{}/{kind}", address.task_id));
+        record.push_header(header::TOKEN, &address.token);
         record.push_header(header::WORKER, worker);
         if let Some(payload) = payload {
             record.push_header(header::CONTENT_TYPE, payload.content_type());
@@ -113,11 +114,11 @@ mod tests {
         let record = answer.record(&task.address, "w-1");
         assert_eq!((&*record.topic, record.partition), ("ns.results", 3));
         assert_eq!(record.key.as_deref(), Some(&b"o-1"[..]));
-        let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
         let headers = record
             .headers
-            .into_iter()
-            .map(|(name, value)| (name.into_owned(), text(value)));
+            .iter()
+            .map(|(name, value)| (name.to_owned(), text(value)));
         (headers.collect(), record.value)
     }
 

@@ -11,7 +11,7 @@ use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Duration};
 use sagaline_journal::{Error as KafkaError, ErrorKind, NewRecord, Record};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{Instant, sleep_until},
 };
 
@@ -28,6 +28,9 @@ use crate::{Error, json};
 
 /// An attempt that runs longer than this is told to the engine, whose clock then starts.
 const STARTED_AFTER: Duration = Duration::from_secs(1);
+
+/// So many answers are sent without waiting for attempts that are about to end.
+const GATHERED_MAX: usize = 256;
 
 /// How long answers that have arrived wait for others that have not.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -49,6 +52,8 @@ pub(crate) struct QueueWorker<T, A> {
     /// Read, and waiting for a permit.
     waiting: Option<Record>,
     running: JoinSet<Said>,
+    /// Ended, and not said yet.
+    ended: Vec<Said>,
     /// Attempts that take long say so here.
     notes: (
         mpsc::UnboundedSender<NewRecord>,
@@ -75,6 +80,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             limits,
             waiting: None,
             running: JoinSet::new(),
+            ended: Vec::new(),
             notes: mpsc::unbounded_channel(),
             tickets: HashMap::new(),
             recent: Recent::default(),
@@ -124,6 +130,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         let Self {
             tasks,
             running,
+            ended,
             waiting,
             limits,
             answers,
@@ -133,8 +140,9 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         } = self;
         tokio::select! {
             biased;
-            ended = answers.ended() => self.answered(ended),
-            Some(ended) = running.join_next() => self.ended(ended.ok()),
+            outcomes = answers.ended() => self.answered(outcomes),
+            Some(attempt) = running.join_next() => self.gather(attempt.ok()),
+            () = yield_now(), if !ended.is_empty() => self.say_ended(),
             Some(note) = notes.1.recv() => self.tell(note),
             () = next_look(saying) => self.look(),
             permit = limits.permits.clone().acquire_owned(), if waiting.is_some() => {
@@ -238,16 +246,21 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         });
     }
 
-    /// Attempts ended: this one and all that have by now.
-    fn ended(&mut self, first: Option<Said>) {
+    /// Attempts ended: this one and all that have by now. Those that are about to have their turn first.
+    fn gather(&mut self, first: Option<Said>) {
         // An attempt itself cannot panic through; were it to, its task stays uncommitted and is read again.
-        if let Some(said) = first {
-            self.say(said);
+        self.ended.extend(first);
+        while let Some(next) = self.running.try_join_next() {
+            self.ended.extend(next.ok());
         }
-        while let Some(ended) = self.running.try_join_next() {
-            if let Ok(said) = ended {
-                self.say(said);
-            }
+        if self.ended.len() >= GATHERED_MAX {
+            self.say_ended();
+        }
+    }
+
+    fn say_ended(&mut self) {
+        for said in std::mem::take(&mut self.ended) {
+            self.say(said);
         }
         self.answers.flush();
     }
@@ -315,9 +328,10 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
     }
 
     async fn finish_running(&mut self) {
-        while !(self.running.is_empty() && self.saying.is_empty()) {
+        while !(self.running.is_empty() && self.ended.is_empty() && self.saying.is_empty()) {
             let Self {
                 running,
+                ended,
                 answers,
                 saying,
                 notes,
@@ -325,8 +339,9 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             } = self;
             tokio::select! {
                 biased;
-                ended = answers.ended() => self.answered(ended),
-                Some(ended) = running.join_next() => self.ended(ended.ok()),
+                outcomes = answers.ended() => self.answered(outcomes),
+                Some(attempt) = running.join_next() => self.gather(attempt.ok()),
+                () = yield_now(), if !ended.is_empty() => self.say_ended(),
                 Some(note) = notes.1.recv() => self.tell(note),
                 () = next_look(saying) => self.look(),
             }

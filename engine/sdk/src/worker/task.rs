@@ -1,6 +1,6 @@
 //! A task as a worker reads it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sagaline_core::{Payload, Timestamp};
 use sagaline_journal::{
@@ -27,7 +27,7 @@ pub(crate) struct Address {
     pub(crate) task_id: String,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) token: Vec<u8>,
-    pub(crate) topic: String,
+    pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
 }
 
@@ -42,15 +42,71 @@ pub(crate) enum Unreadable {
 
 impl Task {
     pub(crate) fn read(record: &Record) -> Result<Self, Unreadable> {
-        let address = Address::read(record).map_err(Unreadable::Lost)?;
-        match Self::read_for(record, address.clone()) {
-            Ok(task) => Ok(task),
+        let headers = Headers::of(record);
+        let address = headers.address(record).map_err(Unreadable::Lost)?;
+        match headers.task(record) {
+            Ok((info, input, expires_at)) => Ok(Self {
+                address,
+                info,
+                input,
+                expires_at,
+            }),
             Err(reason) => Err(Unreadable::Answerable(Box::new(address), reason)),
         }
     }
+}
 
-    fn read_for(record: &Record, address: Address) -> Result<Self, String> {
-        let found = required(record, header::CE_TYPE)?;
+/// The headers that a worker looks at, found in one pass; of a repeated one the last counts.
+#[derive(Default)]
+struct Headers<'a>([Option<&'a [u8]>; NAMES.len()]);
+
+const NAMES: [&str; 15] = [
+    header::CE_TYPE,
+    header::CE_ID,
+    header::CONTENT_TYPE,
+    header::ACTIVITY,
+    header::WORKFLOW,
+    header::WORKFLOW_ID,
+    header::RUN_ID,
+    header::ACTIVITY_ID,
+    header::ATTEMPT,
+    header::IDEMPOTENCY_KEY,
+    header::TOKEN,
+    header::REPLY_TOPIC,
+    header::REPLY_PARTITION,
+    header::START_TO_CLOSE_MS,
+    header::EXPIRES_AT,
+];
+
+impl<'a> Headers<'a> {
+    fn of(record: &'a Record) -> Self {
+        let mut all = Self::default();
+        for (name, value) in record.headers() {
+            if let Some(index) = NAMES.iter().position(|known| known.as_bytes() == name) {
+                all.0[index] = value;
+            }
+        }
+        all
+    }
+
+    fn address(&self, record: &Record) -> Result<Address, String> {
+        let token = self
+            .bytes(header::TOKEN)
+            .ok_or_else(|| missing(header::TOKEN))?;
+        Ok(Address {
+            task_id: self.required(header::CE_ID)?.to_owned(),
+            key: record.key().map(<[u8]>::to_vec),
+            token: token.to_vec(),
+            topic: self.required(header::REPLY_TOPIC)?.into(),
+            partition: number(
+                header::REPLY_PARTITION,
+                self.required(header::REPLY_PARTITION)?,
+            )?,
+        })
+    }
+
+    fn task(&self, record: &Record) -> Result<(ActivityInfo, Payload, Option<Timestamp>), String> {
+        let found = self.required(header::CE_TYPE)?;
         if found != ce_type::ACTIVITY_TASK {
             return Err(format!(
                 "{} is `{found}` where `{}` is expected",
@@ -58,59 +114,43 @@ impl Task {
                 ce_type::ACTIVITY_TASK
             ));
         }
-        let start_to_close = optional(record, header::START_TO_CLOSE_MS)?
-            .map(|ms| number(header::START_TO_CLOSE_MS, ms));
-        let expires_at = optional(record, header::EXPIRES_AT)?
+        let start_to_close = self
+            .optional(header::START_TO_CLOSE_MS)?
+            .map(|ms| number(header::START_TO_CLOSE_MS, ms))
+            .transpose()?;
+        let expires_at = self
+            .optional(header::EXPIRES_AT)?
             .map(instant)
             .transpose()?;
-        let content_type = optional(record, header::CONTENT_TYPE)?.unwrap_or_default();
+        let content_type = self.optional(header::CONTENT_TYPE)?.unwrap_or_default();
+        let workflow = self.optional(header::WORKFLOW)?.unwrap_or_default();
         let info = ActivityInfo {
-            activity: required(record, header::ACTIVITY)?.to_owned(),
-            workflow: optional(record, header::WORKFLOW)?
-                .unwrap_or_default()
-                .to_owned(),
-            workflow_id: required(record, header::WORKFLOW_ID)?.to_owned(),
-            run_id: required(record, header::RUN_ID)?.to_owned(),
-            activity_id: number(header::ACTIVITY_ID, required(record, header::ACTIVITY_ID)?)?,
-            attempt: number(header::ATTEMPT, required(record, header::ATTEMPT)?)?,
-            idempotency_key: required(record, header::IDEMPOTENCY_KEY)?.to_owned(),
-            start_to_close: start_to_close.transpose()?.map(Duration::from_millis),
+            activity: self.required(header::ACTIVITY)?.to_owned(),
+            workflow: workflow.to_owned(),
+            workflow_id: self.required(header::WORKFLOW_ID)?.to_owned(),
+            run_id: self.required(header::RUN_ID)?.to_owned(),
+            activity_id: number(header::ACTIVITY_ID, self.required(header::ACTIVITY_ID)?)?,
+            attempt: number(header::ATTEMPT, self.required(header::ATTEMPT)?)?,
+            idempotency_key: self.required(header::IDEMPOTENCY_KEY)?.to_owned(),
+            start_to_close: start_to_close.map(Duration::from_millis),
         };
         let input = Payload::new(content_type, record.value().unwrap_or_default());
-        Ok(Self {
-            address,
-            info,
-            input,
-            expires_at,
-        })
+        Ok((info, input, expires_at))
     }
-}
 
-impl Address {
-    fn read(record: &Record) -> Result<Self, String> {
-        Ok(Self {
-            task_id: required(record, header::CE_ID)?.to_owned(),
-            key: record.key().map(<[u8]>::to_vec),
-            token: record
-                .header(header::TOKEN)
-                .ok_or_else(|| missing(header::TOKEN))?
-                .to_vec(),
-            topic: required(record, header::REPLY_TOPIC)?.to_owned(),
-            partition: number(
-                header::REPLY_PARTITION,
-                required(record, header::REPLY_PARTITION)?,
-            )?,
-        })
+    fn bytes(&self, name: &str) -> Option<&'a [u8]> {
+        let index = NAMES.iter().position(|known| *known == name)?;
+        self.0[index]
     }
-}
 
-fn required<'a>(record: &'a Record, name: &str) -> Result<&'a str, String> {
-    optional(record, name)?.ok_or_else(|| missing(name))
-}
+    fn optional(&self, name: &str) -> Result<Option<&'a str>, String> {
+        let value = self.bytes(name).map(str::from_utf8).transpose();
+        value.map_err(|_| format!("header `{name}` is not UTF-8"))
+    }
 
-fn optional<'a>(record: &'a Record, name: &str) -> Result<Option<&'a str>, String> {
-    let value = record.header(name).map(str::from_utf8).transpose();
-    value.map_err(|_| format!("header `{name}` is not UTF-8"))
+    fn required(&self, name: &str) -> Result<&'a str, String> {
+        self.optional(name)?.ok_or_else(|| missing(name))
+    }
 }
 
 fn missing(name: &str) -> String {
@@ -186,7 +226,7 @@ pub(crate) mod tests {
             "2026-01-31T12:00:00.250Z"
         );
         assert_eq!(
-            (task.address.topic.as_str(), task.address.partition),
+            (&*task.address.topic, task.address.partition),
             ("ns.results", 3)
         );
         assert_eq!(task.address.key.as_deref(), Some(&b"o-1"[..]));

@@ -66,10 +66,9 @@ impl World {
             + stall;
         lands_at += self.rng.delay(Span::millis(2));
         let mut reports = vec![None; records.len()];
-        let is_claim = records.iter().any(|record| {
-            let kind = record.headers.iter().find(|(name, _)| name == header::KIND);
-            kind.is_some_and(|(_, value)| value == kind::CLAIM.as_bytes())
-        });
+        let is_claim = records
+            .iter()
+            .any(|record| record.headers.get(header::KIND) == Some(kind::CLAIM.as_bytes()));
         for (index, record) in records.into_iter().enumerate() {
             lands_at += Span(self.rng.below(100));
             let producer = self.producers.entry(lane).or_default();

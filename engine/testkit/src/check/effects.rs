@@ -104,10 +104,7 @@ impl Effects {
         position: i64,
         runs: &Runs,
     ) -> Result<(), Violation> {
-        let header_of = |name: &str| {
-            let found = record.headers.iter().rev().find(|(have, _)| have == name);
-            found.map(|(_, value)| value.as_slice())
-        };
+        let header_of = |name: &str| record.headers.get(name);
         let broken = |what: String| {
             Err(Violation::new(
                 "I8",

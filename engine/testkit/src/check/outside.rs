@@ -44,10 +44,8 @@ impl Outside {
 
     /// The broker refused a task.
     pub(super) fn refused(&mut self, record: &sagaline_journal::NewRecord) {
-        self.refused.extend(attempt_of(|name| {
-            let found = record.headers.iter().find(|(have, _)| have == name);
-            found.map(|(_, value)| value.as_slice())
-        }));
+        self.refused
+            .extend(attempt_of(|name| record.headers.get(name)));
     }
 
     pub(super) fn was_refused(&self, key: &AttemptKey) -> bool {

@@ -2,7 +2,7 @@
 
 use sagaline_core::event::RejectReason;
 use sagaline_journal::{
-    NewRecord,
+    Headers, NewRecord,
     wire::{ce_type, header},
 };
 
@@ -60,7 +60,7 @@ impl World {
             }
             8 => {
                 let mut record = start;
-                record.headers.clear();
+                record.headers = Headers::new();
                 record.value = Some(b"{\"type\": ".to_vec());
                 (
                     with(record, header::CONTENT_TYPE, "application/cloudevents+json"),

@@ -2,7 +2,7 @@
 
 use sagaline_core::{IdConflict, IdReuse, WorkflowId};
 use sagaline_journal::{
-    NewRecord,
+    Headers, NewRecord,
     wire::{ce_type, header, id_conflict, id_reuse},
 };
 
@@ -131,7 +131,7 @@ impl World {
 
 /// The same start in structured mode, our headers as extension attributes.
 fn structure(record: &mut NewRecord, id: &str, ce_id: &str, workflow: &str, value: &[u8]) {
-    record.headers.clear();
+    record.headers = Headers::new();
     record.push_header(
         header::CONTENT_TYPE,
         "application/cloudevents+json; charset=utf-8",

@@ -12,6 +12,7 @@ use rdkafka::{
 };
 
 use super::*;
+use crate::Headers;
 use crate::{Delivery, SendError};
 
 const LATE: Duration = Duration::from_secs(60);
@@ -35,7 +36,7 @@ fn record(topic: &Arc<str>) -> NewRecord {
         partition: 0,
         key: None,
         value: Some(b"x".to_vec()),
-        headers: Vec::new(),
+        headers: Headers::new(),
     }
 }
 

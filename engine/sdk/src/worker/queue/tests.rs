@@ -44,12 +44,8 @@ impl Log {
 }
 
 fn in_words(answer: &NewRecord) -> String {
-    let id = answer
-        .headers
-        .iter()
-        .find(|(name, _)| name == header::CE_ID)
-        .unwrap();
-    let id = String::from_utf8(id.1.clone()).unwrap();
+    let id = answer.headers.get(header::CE_ID).unwrap();
+    let id = String::from_utf8(id.to_vec()).unwrap();
     let parts: Vec<&str> = id.split('/').collect();
     format!("{} {}", parts[3], parts[1])
 }
@@ -275,13 +271,8 @@ async fn a_task_that_cannot_be_read_is_answered_and_one_without_address_is_passe
 
     assert_eq!(bench.log.answers(), ["failed 1"]);
     let answer = bench.log.look(|seen| seen.answers[0].clone());
-    let said = |name: &str| {
-        answer
-            .headers
-            .iter()
-            .any(|(have, value)| have == name && value == b"true")
-    };
-    assert!(said(header::NON_RETRYABLE));
+    let said = answer.headers.get(header::NON_RETRYABLE);
+    assert_eq!(said, Some(&b"true"[..]));
     assert_eq!(bench.log.commits(), [3]);
     assert_eq!(bench.begun(), 0);
 }
