@@ -69,6 +69,7 @@ pub(crate) struct Reading {
     pub(crate) results: Arc<str>,
     /// `<ns>.replies` and the beginning `<ns>.reply.`.
     pub(crate) replies: (String, String),
+    nothing: Arc<str>,
 }
 
 impl Reading {
@@ -79,32 +80,34 @@ impl Reading {
             inbox: topic::inbox(namespace).into(),
             results: topic::results(namespace).into(),
             replies: (topic::replies(namespace), format!("{namespace}.reply.")),
+            nothing: "".into(),
         }
     }
 
     /// Reads one input record of the partition `owned`.
     pub(crate) fn input(&self, record: &Record, owned: i32) -> Input {
-        let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
         let mut cause = Cause {
-            source: Arc::from(""),
-            id: Arc::from(place),
+            source: self.nothing.clone(),
+            id: self.nothing.clone(),
             topic: record.topic.clone(),
             partition: record.partition,
             offset: record.offset,
         };
         let envelope = match Envelope::read(record) {
             Ok(envelope) => envelope,
-            Err(refusal) => return Input::Refused { cause, refusal },
+            Err(refusal) => {
+                cause.id = place(record);
+                return Input::Refused { cause, refusal };
+            }
         };
-        let ce_type = envelope.attribute(header::CE_TYPE);
-        let named = ce_type
-            .as_ref()
-            .ok()
-            .and_then(|name| name.map(|name| name.chars().take(200).collect::<String>()));
         match self.understood(record, &envelope, owned, &mut cause) {
             Ok(input) => input,
             Err(mut refusal) => {
-                refusal.ce_type = named;
+                if cause.id.is_empty() {
+                    cause.id = place(record);
+                }
+                let ce_type = envelope.attribute(header::CE_TYPE).ok().flatten();
+                refusal.ce_type = ce_type.map(|name| name.chars().take(200).collect());
                 refusal.reply = self.reply_to(&envelope).ok().flatten();
                 Input::Refused { cause, refusal }
             }
@@ -121,12 +124,11 @@ impl Reading {
         if let Some(source) = envelope.attribute(header::CE_SOURCE)? {
             cause.source = Arc::from(source);
         }
-        if let Some(id) = envelope
-            .attribute(header::CE_ID)?
-            .filter(|id| !id.is_empty())
-        {
-            cause.id = Arc::from(id);
-        }
+        let id = envelope.attribute(header::CE_ID)?;
+        cause.id = match id.filter(|id| !id.is_empty()) {
+            Some(id) => Arc::from(id),
+            None => place(record),
+        };
         let workflow_id = key(record, envelope)?;
         let mut ce_type = envelope
             .attribute(header::CE_TYPE)?
@@ -248,6 +250,11 @@ impl Reading {
 }
 
 /// The workflow id: the record's key, or `ce_subject`; both and different is refused.
+/// The identity of a record that has none.
+fn place(record: &Record) -> Arc<str> {
+    format!("{}/{}/{}", record.topic, record.partition, record.offset).into()
+}
+
 fn key(record: &Record, envelope: &Envelope<'_>) -> Result<WorkflowId, Refusal> {
     let subject = envelope
         .attribute(header::CE_SUBJECT)?

@@ -233,9 +233,12 @@ impl<R: Reports> Desk<R> {
             || queue.hold.is_none_or(Deadline::passed)
     }
 
-    /// One record less is on its way. Whoever puts one in line after this sees that, whoever did before is seen here.
-    fn arrived(&self) {
-        if self.on_their_way.fetch_sub(1, Ordering::SeqCst) != 1 {
+    /// A record arrived. It is no longer on its way when that is told: whoever hears of it may look at once. Whoever puts one
+    /// in line after the count fell sends it, whoever did before is seen here.
+    fn arrived(&self, mark: usize, report: Result<Placed, KafkaError>) {
+        let is_last = self.on_their_way.fetch_sub(1, Ordering::SeqCst) == 1;
+        self.reports.delivered(mark, report);
+        if !is_last {
             return;
         }
         if let Some(producer) = self.producer.get().and_then(Weak::upgrade) {
@@ -299,7 +302,6 @@ impl<R: Reports> ProducerContext<NoCustomPartitioner> for Desk<R> {
             }),
             Err((error, _)) => Err(error.clone()),
         };
-        self.reports.delivered(mark, report);
-        self.arrived();
+        self.arrived(mark, report);
     }
 }
