@@ -3,12 +3,21 @@
 //! ```text
 //! start ─▶ journal ─ack─▶ task ─▶ worker ─▶ result ─▶ journal ─ack─▶ task … three times … ─▶ journal ─ack─▶ reply
 //! ```
-//! Deliberately absent: headers, retries, time-outs, deduplication, fencing, recovery. A record's key is the saga's id,
-//! and everything of a saga lies in one partition number.
+//! Deliberately absent: retries, time-outs, deduplication, fencing, recovery, and headers but for those that Sagaline's
+//! worker wants on a task. A record's key is the saga's id, and everything of a saga lies in one partition number.
 
 pub(crate) mod engine;
 mod sender;
 pub(crate) mod worker;
+
+/// What a task says beside its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tasks {
+    /// Nothing: for the loop's own worker.
+    Plain,
+    /// What Sagaline's worker wants to know: for the comparison of engines, both with the same worker.
+    Addressed,
+}
 
 /// Activities of one saga.
 pub(crate) const STEPS: u8 = 3;
@@ -18,7 +27,7 @@ pub(crate) const ACCEPTED: &[u8] = b"accepted";
 /// Value of the reply that ends a saga.
 pub(crate) const COMPLETED: &[u8] = b"completed";
 
-/// Queue and consumer group of the only worker.
+/// Queue of the only worker.
 pub(crate) const QUEUE: &str = "default";
 
 /// What every child process is told.

@@ -12,6 +12,8 @@ mod sagaline;
 
 use clap::{Parser, Subcommand};
 
+use self::bare::Tasks;
+
 #[derive(Parser)]
 #[command(about)]
 struct Arguments {
@@ -28,7 +30,9 @@ enum Command {
     #[command(hide = true)]
     BareEngine(bare::ChildOptions),
     #[command(hide = true)]
-    BareWorker(bare::ChildOptions),
+    MinimalEngine(bare::ChildOptions),
+    #[command(hide = true)]
+    MinimalWorker(bare::ChildOptions),
     #[command(hide = true)]
     SagalineEngine(bare::ChildOptions),
     #[command(hide = true)]
@@ -48,8 +52,13 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Saga(options) => saga::run(&options),
         Command::Memory(options) => memory::run(&options),
-        Command::BareEngine(options) => saga::child::run(|| bare::engine::run(&options)),
-        Command::BareWorker(options) => saga::child::run(|| bare::worker::run(&options)),
+        Command::BareEngine(options) => {
+            saga::child::run(|| bare::engine::run(&options, Tasks::Addressed))
+        }
+        Command::MinimalEngine(options) => {
+            saga::child::run(|| bare::engine::run(&options, Tasks::Plain))
+        }
+        Command::MinimalWorker(options) => saga::child::run(|| bare::worker::run(&options)),
         Command::SagalineEngine(options) => saga::child::run(|| sagaline::engine(&options)),
         Command::SagalineWorker(options) => saga::child::run(|| sagaline::worker(&options)),
     }

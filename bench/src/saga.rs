@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Numbers of open sagas, one measurement each.
     #[arg(long, value_delimiter = ',', default_value = "1,1000")]
     open: Vec<u32>,
+    /// Measures the bare loop with tasks without headers and a worker that is as bare, too.
+    #[arg(long)]
+    minimal: bool,
     /// How long each measurement takes.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -68,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     for (index, &open) in options.open.iter().enumerate() {
         let mut row = Row::new(open);
-        for contender in Contender::ALL {
+        for &contender in Contender::all(options.minimal) {
             let measured = bench
                 .measure(contender, open, &window)
                 .with_context(|| format!("{} with {open} open sagas", contender.name()))?;

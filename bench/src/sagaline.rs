@@ -7,12 +7,15 @@ use sagaline::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bare::ChildOptions,
+    bare::{ChildOptions, STEPS},
     kafka::{BATCH_INPUTS_MAX, PARTITIONS},
 };
 
 /// Name of the workflow.
 pub(crate) const WORKFLOW: &str = "order";
+
+/// Its activities, in their order.
+pub(crate) const ACTIVITIES: [&str; STEPS as usize] = ["reserve-stock", "charge-card", "ship"];
 
 /// What the load generator orders.
 #[derive(Serialize, Deserialize)]

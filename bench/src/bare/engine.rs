@@ -6,22 +6,23 @@ use anyhow::Result;
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
-    message::BorrowedMessage,
+    message::{BorrowedMessage, Header, OwnedHeaders},
 };
-use sagaline_journal::wire::topic;
+use sagaline_journal::wire::{ce_type, header, topic};
 
-use super::{ACCEPTED, COMPLETED, ChildOptions, QUEUE, STEPS, sender::Sender};
+use super::{ACCEPTED, COMPLETED, ChildOptions, QUEUE, STEPS, Tasks, sender::Sender};
 use crate::{
     clock, kafka,
     kafka::{BATCH_INPUTS_MAX, PARTITIONS},
+    sagaline::{ACTIVITIES, WORKFLOW},
 };
 
 /// Positions are committed this often, only so that lag can be seen.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until the process is ended.
-pub(crate) fn run(options: &ChildOptions) -> Result<()> {
-    let mut engine = Engine::new(options)?;
+pub(crate) fn run(options: &ChildOptions, tasks: Tasks) -> Result<()> {
+    let mut engine = Engine::new(options, tasks)?;
     let mut committed = clock::now();
     loop {
         engine.take()?;
@@ -41,6 +42,7 @@ struct Engine {
     journal: Sender,
     effects: Sender,
     names: Names,
+    tasks: Tasks,
     positions: TopicPartitionList,
     batch: Vec<Input>,
     /// Activities that each open saga has finished.
@@ -65,7 +67,7 @@ struct Input {
 }
 
 impl Engine {
-    fn new(options: &ChildOptions) -> Result<Self> {
+    fn new(options: &ChildOptions, tasks: Tasks) -> Result<Self> {
         let namespace = &options.namespace;
         let names = Names {
             inbox: topic::inbox(namespace),
@@ -88,6 +90,7 @@ impl Engine {
             journal: Sender::new(&config)?,
             effects: Sender::new(&config)?,
             names,
+            tasks,
             positions,
             batch: Vec::new(),
             sagas: HashMap::new(),
@@ -143,8 +146,16 @@ impl Engine {
                     .send(&self.names.replies, 0, &input.key, ACCEPTED)?;
             }
             if input.step < STEPS {
-                self.effects
-                    .send(&self.names.tasks, input.partition, &input.key, &input.value)?;
+                let headers = match self.tasks {
+                    Tasks::Plain => None,
+                    Tasks::Addressed => Some(address(input, &self.names.results)?),
+                };
+                self.effects.send_with(
+                    (&self.names.tasks, input.partition),
+                    &input.key,
+                    &input.value,
+                    headers,
+                )?;
             } else {
                 self.effects
                     .send(&self.names.replies, 0, &input.key, COMPLETED)?;
@@ -152,6 +163,41 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// A task's headers, as an engine writes them; nobody will check the token.
+fn address(input: &Input, results: &str) -> Result<OwnedHeaders> {
+    let saga = str::from_utf8(&input.key)?;
+    let number = (input.step + 1).to_string();
+    let key = format!("{saga}/{number}");
+    let id = format!("{key}/1");
+    let partition = input.partition.to_string();
+    let headers = [
+        (header::CE_SPECVERSION, "1.0"),
+        (header::CE_TYPE, ce_type::ACTIVITY_TASK),
+        (header::CE_SOURCE, "bare.engine"),
+        (header::CE_ID, &id),
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CE_SUBJECT, saga),
+        (header::ACTIVITY, ACTIVITIES[usize::from(input.step)]),
+        (header::WORKFLOW, WORKFLOW),
+        (header::WORKFLOW_ID, saga),
+        (header::RUN_ID, saga),
+        (header::ACTIVITY_ID, &number),
+        (header::ATTEMPT, "1"),
+        (header::IDEMPOTENCY_KEY, &key),
+        (header::TOKEN, &id),
+        (header::REPLY_TOPIC, results),
+        (header::REPLY_PARTITION, &partition),
+        (header::START_TO_CLOSE_MS, "60000"),
+    ];
+    let none = OwnedHeaders::new_with_capacity(headers.len());
+    Ok(headers.iter().fold(none, |all, (key, value)| {
+        all.insert(Header {
+            key,
+            value: Some(*value),
+        })
+    }))
 }
 
 fn input(message: &BorrowedMessage<'_>, inbox: &str, sagas: &mut HashMap<Box<[u8]>, u8>) -> Input {

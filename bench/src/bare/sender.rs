@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use rdkafka::{
     ClientConfig, ClientContext,
-    message::DeliveryResult,
+    message::{DeliveryResult, OwnedHeaders},
     producer::{BaseRecord, ProducerContext, ThreadedProducer},
 };
 
@@ -34,14 +34,24 @@ impl Sender {
     }
 
     pub(super) fn send(&self, topic: &str, partition: i32, key: &[u8], value: &[u8]) -> Result<()> {
+        self.send_with((topic, partition), key, value, None)
+    }
+
+    pub(super) fn send_with(
+        &self,
+        (topic, partition): (&str, i32),
+        key: &[u8],
+        value: &[u8],
+        headers: Option<OwnedHeaders>,
+    ) -> Result<()> {
         self.reports.records.fetch_add(1, Ordering::Relaxed);
+        let mut record = BaseRecord::to(topic)
+            .partition(partition)
+            .key(key)
+            .payload(value);
+        record.headers = headers;
         self.producer
-            .send(
-                BaseRecord::to(topic)
-                    .partition(partition)
-                    .key(key)
-                    .payload(value),
-            )
+            .send(record)
             .map_err(|(error, _)| anyhow!(error))
     }
 

@@ -16,7 +16,9 @@ use crate::{
 /// One way to do the same sagas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contender {
-    /// A loop without an engine.
+    /// The bare loop with a worker that is as bare: tasks without headers.
+    Minimal,
+    /// A loop without an engine, and the worker that Sagaline has.
     Bare,
     /// Engine and worker of an app.
     Sagaline,
@@ -24,11 +26,17 @@ pub(crate) enum Contender {
 
 impl Contender {
     /// In the order in which they are measured.
-    pub(super) const ALL: [Self; 2] = [Self::Bare, Self::Sagaline];
+    pub(super) const fn all(minimal: bool) -> &'static [Self] {
+        match minimal {
+            true => &[Self::Minimal, Self::Bare, Self::Sagaline],
+            false => &[Self::Bare, Self::Sagaline],
+        }
+    }
 
     /// Its name in tables, and part of its topics' names.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::Minimal => "minimal",
             Self::Bare => "bare",
             Self::Sagaline => "sagaline",
         }
@@ -37,7 +45,7 @@ impl Contender {
     /// The key of one of its figures in a row's JSON.
     pub(super) fn key(self, figure: &str) -> String {
         match (self, figure) {
-            (Self::Bare, _) => format!("bare_{figure}"),
+            (Self::Minimal | Self::Bare, _) => format!("{}_{figure}", self.name()),
             (Self::Sagaline, "per_s" | "p50_ms" | "p99_ms") => format!("sagaline_{figure}"),
             (Self::Sagaline, _) => figure.to_owned(),
         }
@@ -46,7 +54,8 @@ impl Contender {
     /// This binary's hidden subcommands that are its engine and its worker.
     pub(super) const fn subcommands(self) -> [&'static str; 2] {
         match self {
-            Self::Bare => ["bare-engine", "bare-worker"],
+            Self::Minimal => ["minimal-engine", "minimal-worker"],
+            Self::Bare => ["bare-engine", "sagaline-worker"],
             Self::Sagaline => ["sagaline-engine", "sagaline-worker"],
         }
     }
@@ -55,7 +64,7 @@ impl Contender {
     pub(super) fn make_topics(self, topics: &Topics) -> Result<()> {
         let namespace = topics.namespace();
         match self {
-            Self::Bare => topics.create(&[
+            Self::Minimal | Self::Bare => topics.create(&[
                 (topic::inbox(namespace), PARTITIONS),
                 (topic::results(namespace), PARTITIONS),
                 (topic::journal(namespace), PARTITIONS),
@@ -69,7 +78,7 @@ impl Contender {
     /// The headers of a start record.
     pub(super) fn start_headers(self, namespace: &str, saga: &str) -> Option<OwnedHeaders> {
         match self {
-            Self::Bare => None,
+            Self::Minimal | Self::Bare => None,
             Self::Sagaline => {
                 let replies = topic::replies(namespace);
                 let headers = [
@@ -92,7 +101,7 @@ impl Contender {
     /// The saga that a reply says is closed; of any other reply `None`.
     pub(super) fn closed<'a>(self, reply: &'a BorrowedMessage<'_>) -> Result<Option<&'a str>> {
         match self {
-            Self::Bare => {
+            Self::Minimal | Self::Bare => {
                 let key = reply.key().map(str::from_utf8).transpose()?;
                 Ok(key.filter(|_| reply.payload() == Some(bare::COMPLETED)))
             }
