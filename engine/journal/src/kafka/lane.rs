@@ -11,7 +11,9 @@
 //! after each poll, whatever the poll returned for.
 //!
 //! Lanes go in rounds: while appends are on their way nothing is taken, so that the next batches grow, and effects leave
-//! together when they have arrived. A round that takes long (a partition's broker is away) does not hold up the next.
+//! together when they have arrived. A round that takes long (a partition's broker is away) does not hold up the next. After
+//! a large round the next one begins a little later: under load it costs nothing to wait, and fewer, larger requests do
+//! more per second.
 
 mod asker;
 mod inbox;
@@ -106,6 +108,10 @@ pub struct KafkaLane {
     reads: Reads,
     /// Whether inputs may be taken until the next poll.
     open: bool,
+    /// Records appended since the last poll.
+    appended: usize,
+    /// The next round does not begin before.
+    next_round: Deadline,
 }
 
 impl KafkaLane {
@@ -144,6 +150,8 @@ impl KafkaLane {
             inputs: BTreeMap::new(),
             lost: Vec::new(),
             open: true,
+            appended: 0,
+            next_round: Deadline::after(Duration::ZERO),
         })
     }
 
@@ -164,6 +172,12 @@ impl KafkaLane {
         self.source.serve();
         self.replace_failed_producers();
         self.journal.flush();
+        if self.appended > 0 {
+            if self.appended >= ROUND_RECORDS {
+                self.next_round = Deadline::after(ROUND_PAUSE);
+            }
+            self.appended = 0;
+        }
         let round = self.journal.is_busy();
         if !round {
             self.effects.flush();
@@ -173,7 +187,7 @@ impl KafkaLane {
             self.reads.go_on();
         }
         let was_open = self.open;
-        self.open = !round && !self.is_congested();
+        self.open = !round && !self.is_congested() && self.next_round.passed();
         self.open && !was_open
     }
 
@@ -269,6 +283,7 @@ impl LanePort for KafkaLane {
             return;
         }
         let first_mark = self.journal.reports().open(partition, tag, records.len());
+        self.appended += records.len();
         for (index, record) in records.into_iter().enumerate() {
             self.journal.send(record, first_mark + index);
         }
@@ -320,7 +335,10 @@ impl LanePort for KafkaLane {
             let pause = if self.is_congested() {
                 CONGESTION_PAUSE
             } else if !self.open || self.effects.waits() {
-                GATHER_PAUSE
+                match self.next_round.remaining() {
+                    Duration::ZERO => GATHER_PAUSE,
+                    soon => soon,
+                }
             } else {
                 SERVE_PAUSE
             };
@@ -357,3 +375,9 @@ const GATHER_PAUSE: Duration = Duration::from_millis(20);
 
 /// How soon a full producer is tried again: librdkafka does not say when there is room.
 const CONGESTION_PAUSE: Duration = Duration::from_millis(5);
+
+/// A round of so many records is large: there is load.
+const ROUND_RECORDS: usize = 128;
+
+/// From a large round to the next, at least. With 1,000 open sagas a tenth fewer milliseconds of CPU for each.
+const ROUND_PAUSE: Duration = Duration::from_millis(10);
