@@ -14,3 +14,4 @@ mod refusals;
 mod saga;
 mod starts;
 mod stops;
+mod strays;

@@ -4,6 +4,7 @@
 
 mod activity;
 mod reject;
+mod route;
 mod workflow;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use sagaline_core::{Cause, Command, ReplyTo, RunId, WorkflowId, event::RejectReason};
 use sagaline_journal::{
     Headers, NewRecord, Record,
-    wire::{ce_type, header, partition_of, topic},
+    wire::{ce_type, header, topic},
 };
 
 pub(crate) use reject::rejected;
@@ -84,14 +85,7 @@ impl Reading {
 
     /// Reads one input record of the partition `owned`.
     pub(crate) fn input(&self, record: &Record, owned: i32) -> Input {
-        let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
-        let mut cause = Cause {
-            source: Arc::from(""),
-            id: Arc::from(place),
-            topic: record.topic.clone(),
-            partition: record.partition,
-            offset: record.offset,
-        };
+        let mut cause = route::place(record);
         let envelope = match Envelope::read(record) {
             Ok(envelope) => envelope,
             Err(refusal) => return Input::Refused { cause, refusal },
@@ -118,32 +112,10 @@ impl Reading {
         owned: i32,
         cause: &mut Cause,
     ) -> Result<Input, Refusal> {
-        if let Some(source) = envelope.attribute(header::CE_SOURCE)? {
-            cause.source = Arc::from(source);
-        }
-        if let Some(id) = envelope
-            .attribute(header::CE_ID)?
-            .filter(|id| !id.is_empty())
-        {
-            cause.id = Arc::from(id);
-        }
-        let workflow_id = key(record, envelope)?;
-        let mut ce_type = envelope
-            .attribute(header::CE_TYPE)?
-            .ok_or_else(|| Refusal::new(RejectReason::UnknownType, "ce_type is missing"))?;
-        let forwarded = ce_type == ce_type::FORWARD;
-        if forwarded {
-            if !self.keys.verifies_record(record) {
-                return Err(Refusal::new(
-                    RejectReason::Forged,
-                    "sl-mac is missing or not genuine",
-                ));
-            }
-            ce_type = envelope.required(header::FORWARDED)?;
-        }
-        let target_partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
+        let route = self.route(record, envelope, cause)?;
+        let (target_partition, ce_type) = (route.target_partition, route.ce_type);
         if target_partition != owned {
-            if forwarded {
+            if route.is_forwarded {
                 return Err(Refusal::new(
                     RejectReason::Misrouted,
                     format!("forwarded once, and belongs to partition {target_partition}"),
@@ -156,22 +128,10 @@ impl Reading {
                 record: Box::new(record),
             });
         }
-        let is_activity = ce_type.starts_with(ce_type::ACTIVITY_PREFIX);
-        if is_activity != (record.topic == self.results) && !forwarded {
-            let right = if is_activity {
-                &self.results
-            } else {
-                &self.inbox
-            };
-            return Err(Refusal::new(
-                RejectReason::WrongTopic,
-                format!("{ce_type} belongs on {right}"),
-            ));
+        if ce_type.starts_with(ce_type::ACTIVITY_PREFIX) {
+            return activity::report(self, envelope, route.workflow_id, ce_type, cause);
         }
-        if is_activity {
-            return activity::report(self, envelope, workflow_id, ce_type, cause);
-        }
-        workflow::request(self, record, envelope, workflow_id, ce_type, cause)
+        workflow::request(self, record, envelope, route.workflow_id, ce_type, cause)
     }
 
     /// The same record for its own partition, under its original identity, signed anew.
@@ -247,34 +207,6 @@ impl Reading {
     }
 }
 
-/// The workflow id: the record's key, or `ce_subject`; both and different is refused.
-fn key(record: &Record, envelope: &Envelope<'_>) -> Result<WorkflowId, Refusal> {
-    let subject = envelope
-        .attribute(header::CE_SUBJECT)?
-        .filter(|subject| !subject.is_empty());
-    let text = match (record.key(), subject) {
-        (None, None) => {
-            return Err(Refusal::new(
-                RejectReason::NoKey,
-                "the record has neither key nor ce_subject; either is the workflow id",
-            ));
-        }
-        (None, Some(subject)) => subject,
-        (Some(key), subject) => {
-            let key = std::str::from_utf8(key)
-                .map_err(|_| Refusal::new(RejectReason::BadKey, "the key is not UTF-8"))?;
-            if subject.is_some_and(|subject| subject != key) {
-                return Err(Refusal::new(
-                    RejectReason::KeyMismatch,
-                    "key and ce_subject differ; both are the workflow id",
-                ));
-            }
-            key
-        }
-    };
-    WorkflowId::new(text).map_err(|invalid| Refusal::new(RejectReason::BadKey, invalid.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use sagaline_core::Timestamp;
@@ -310,6 +242,91 @@ mod tests {
         check("ns.reply.shop-1", None);
         for topic in ["ns.journal", "ns.reply.a b", "ns.reply.\0", "ns.reply./"] {
             check(topic, Some(RejectReason::BadReplyTopic));
+        }
+    }
+
+    fn record(key: &str, headers: &[(&str, &str)]) -> NewRecord {
+        let mut record = NewRecord {
+            topic: "ns.inbox".into(),
+            partition: 5,
+            key: Some(key.into()),
+            value: None,
+            headers: Headers::new(),
+        };
+        for (name, value) in headers {
+            record.push_header((*name).to_owned(), *value);
+        }
+        record
+    }
+
+    /// What the lane makes of a record of partition 5 of 4, once it was moved.
+    fn moved(record: &NewRecord) -> (i32, Input) {
+        let reading = Reading::new("ns", 4, Keys::development());
+        let moved = reading.stray(&record.placed(7, Timestamp::default()));
+        let read = reading.input(&moved.placed(0, Timestamp::default()), moved.partition);
+        (moved.partition, read)
+    }
+
+    #[test]
+    fn a_record_of_a_partition_without_journal_keeps_its_identity_where_it_belongs() {
+        let start = [
+            (header::CE_TYPE, ce_type::WORKFLOW_START),
+            (header::WORKFLOW, "order"),
+        ];
+
+        let (partition, input) = moved(&record("w", &start));
+
+        assert_eq!(partition, sagaline_journal::wire::partition_of(b"w", 4));
+        let Input::Command { cause, command } = input else {
+            panic!("{input:?}")
+        };
+        assert_eq!((&*cause.source, &*cause.id), ("", "ns.inbox/5/7"));
+        assert!(matches!(*command, Command::Start(_)));
+    }
+
+    #[test]
+    fn a_record_of_a_partition_without_journal_that_is_bad_is_refused_elsewhere() {
+        let check = |record: NewRecord, expected| {
+            let (partition, input) = moved(&record);
+            assert!(
+                matches!(&input, Input::Refused { refusal, .. } if refusal.reason == expected),
+                "{expected:?}: {input:?} in {partition}"
+            );
+            assert!((0..4).contains(&partition), "{partition}");
+        };
+        let forward = [
+            (header::CE_TYPE, ce_type::FORWARD),
+            (header::FORWARDED, ce_type::WORKFLOW_CANCEL),
+        ];
+        let keyless = NewRecord {
+            key: None,
+            ..record("", &[])
+        };
+
+        check(keyless, RejectReason::NoKey);
+        check(record("w", &[]), RejectReason::UnknownType);
+        check(record("w", &forward), RejectReason::Forged);
+        let report = [(header::CE_TYPE, ce_type::ACTIVITY_STARTED)];
+        check(record("w", &report), RejectReason::WrongTopic);
+        for key in ["a", "b", "c", "d", "e", "f"] {
+            let mut genuine = record(key, &forward);
+            Keys::development().sign_record(&mut genuine);
+            check(genuine, RejectReason::Misrouted);
+        }
+    }
+
+    #[test]
+    fn who_may_write_results_only_cannot_have_a_start_forwarded() {
+        let reading = Reading::new("ns", 4, Keys::development());
+        let mut start = record("w", &[(header::CE_TYPE, ce_type::WORKFLOW_START)]);
+        start.topic = reading.results.clone();
+        for owned in 0..4 {
+            let input = reading.input(&start.placed(7, Timestamp::default()), owned);
+
+            assert!(
+                matches!(&input, Input::Refused { refusal, .. } if refusal.reason == RejectReason::WrongTopic),
+                "{input:?}"
+            );
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use sagaline_journal::{
     Record,
-    kafka::{Admin, Creation, Kafka, Producer, Reader, TopicSpec, TopicState},
+    kafka::{Admin, Creation, Group, Kafka, Producer, Reader, TopicSpec, TopicState},
     wire::topic,
 };
 
@@ -183,6 +183,35 @@ impl World {
             Ok(TopicState::Present(info)) => Some(info.partitions),
             _ => None,
         }
+    }
+
+    /// Gives a topic more partitions, as an administrator does it.
+    pub(crate) fn add_partitions(&mut self, topic: &str, partitions: i32) {
+        let altered = Command::new(repository().join("tools/apache-kafka"))
+            .args(["tool", "topics", "--bootstrap-server", &self.bootstrap])
+            .args(["--alter", "--topic", topic])
+            .args(["--partitions", &partitions.to_string()])
+            .status();
+        assert!(
+            altered.is_ok_and(|status| status.success()),
+            "{topic} gets {partitions} partitions"
+        );
+        until("the topic has its partitions", || {
+            (self.partitions_of(topic) == Some(partitions)).then_some(())
+        });
+        // The one that has been there knows the topic as it was.
+        let kafka = Kafka::new(&*self.bootstrap, BTreeMap::new());
+        self.producer = kafka
+            .and_then(|kafka| Producer::open(&kafka))
+            .expect("a producer is made");
+    }
+
+    /// What the engines' group committed for a partition of the inbox.
+    pub(crate) fn committed(&self, partition: i32) -> Option<i64> {
+        let kafka = Kafka::new(&*self.bootstrap, BTreeMap::new()).ok()?;
+        let group = Group::open(&kafka, &topic::engine_group(&self.namespace)).ok()?;
+        let committed = group.committed(&topic::inbox(&self.namespace), &[partition]);
+        committed.ok()?.into_iter().next().flatten()
     }
 
     /// The end of each partition of a topic.
