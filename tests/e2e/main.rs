@@ -10,6 +10,7 @@ mod handover;
 mod harness;
 mod inputs;
 mod poison;
+mod queues;
 mod refusals;
 mod saga;
 mod starts;

@@ -15,7 +15,13 @@ use sagaline_journal::{
     wire::topic,
 };
 
-use super::{broker, journal::Journal, process::Process, records::Draft, wait::until};
+use super::{
+    broker,
+    journal::Journal,
+    process::Process,
+    records::Draft,
+    wait::{until, until_true},
+};
 
 /// A namespace with everything that a test does in it. It is gone afterwards, unless the test failed.
 pub(crate) struct World {
@@ -232,14 +238,27 @@ impl World {
 
     /// Deletes a topic and makes it again, empty.
     pub(crate) fn make_anew(&self, topic: &str) {
+        self.delete(topic);
+        self.make(topic);
+    }
+
+    /// Deletes a topic.
+    pub(crate) fn delete(&self, topic: &str) {
+        self.admin.delete_topics(&[topic]).expect("it is deleted");
+        until_true(&format!("{topic} is gone"), || {
+            self.partitions_of(topic).is_none()
+        });
+    }
+
+    /// Makes a topic.
+    pub(crate) fn make(&self, topic: &str) {
         let spec = TopicSpec {
             name: topic.to_owned(),
             partitions: self.partitions,
             replication: 1,
             config: BTreeMap::new(),
         };
-        self.admin.delete_topics(&[topic]).expect("it is deleted");
-        until(&format!("{topic} is made anew"), || {
+        until(&format!("{topic} is made"), || {
             let made = self.admin.create_topics(std::slice::from_ref(&spec)).ok()?;
             (made == [Creation::Created]).then_some(())
         });
