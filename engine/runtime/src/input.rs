@@ -2,6 +2,7 @@
 //!
 //! Invariant: a record of any bytes comes to exactly one [`Input`]; nothing panics, nothing is lost.
 
+mod about;
 mod activity;
 mod reject;
 mod route;
