@@ -4,6 +4,8 @@
 
 mod about;
 mod activity;
+#[cfg(test)]
+mod random;
 mod reject;
 mod route;
 mod workflow;
@@ -41,6 +43,9 @@ pub(crate) enum Input {
     Refused { cause: Cause, refusal: Refusal },
 }
 
+/// Longest message of a refusal; the rest of a longer one is cut.
+pub(crate) const REFUSAL_BYTES_MAX: usize = 4 * 1024;
+
 /// Why an input is refused.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -53,9 +58,12 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(reason: RejectReason, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        // It may quote what a stranger wrote.
+        message.truncate(message.floor_char_boundary(REFUSAL_BYTES_MAX));
         Self {
             reason,
-            message: message.into(),
+            message,
             ce_type: None,
             reply: None,
         }
@@ -329,5 +337,47 @@ mod tests {
                 "{input:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_refused_by_the_name_of_its_header() {
+        for name in [
+            "sl-run-timeout-ms",
+            "sl-execution-timeout-ms",
+            "sl-start-at",
+            "sl-retry",
+        ] {
+            let alias = format!("ce_{}", name.replace('-', ""));
+            for spelled in [name, &alias] {
+                let start = [
+                    (header::CE_TYPE, ce_type::WORKFLOW_START),
+                    (header::WORKFLOW, "order"),
+                    (spelled, "1"),
+                ];
+                let Input::Refused { refusal, .. } = read(&start) else {
+                    panic!("{spelled} is taken")
+                };
+                assert_eq!(refusal.reason, RejectReason::Unsupported, "{spelled}");
+                assert!(refusal.message.contains(name), "{}", refusal.message);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_quotes_little_of_what_was_wrong() {
+        let value = serde_json::Value::from("ä".repeat(REFUSAL_BYTES_MAX)).to_string();
+        let mut record = Record::new("ns.inbox".into(), 0, 7, Timestamp::default(), 0)
+            .with_value(Some(value.as_bytes()));
+        let content_type = "application/cloudevents+json";
+        record.push_header(header::CONTENT_TYPE, Some(content_type.as_bytes()));
+
+        let input = Reading::new("ns", 1, Keys::development()).input(&record, 0);
+
+        let Input::Refused { refusal, .. } = input else {
+            panic!("{input:?}")
+        };
+        assert_eq!(refusal.reason, RejectReason::BadEnvelope);
+        assert!(refusal.message.contains("ää"), "{}", refusal.message);
+        assert!(refusal.message.len() <= REFUSAL_BYTES_MAX);
     }
 }
