@@ -51,6 +51,15 @@ fn commands_start_workflows_and_print_how_they_ended() {
         good
     );
     run(&world, 1, &["workflow", "result", "bad"]);
+    let ends = ["good", "bad"].map(|id| {
+        let asked = world.request("sagaline.workflow.describe.v1", id);
+        asked.answered_as(&format!("{id}-asked")).send();
+        let answer = until("the engine answers", || {
+            world.replies(&format!("{id}-asked")).into_iter().next()
+        });
+        as_json(std::str::from_utf8(answer.value().unwrap()).unwrap())["status"].clone()
+    });
+    assert_eq!(ends, ["Completed", "Failed"], "an owner remembers");
     run(&world, 4, &["workflow", "describe", "nobody"]);
     let history = run(&world, 0, &["workflow", "history", "bad"]);
     for word in ["CompensationStarted", "CourierRefused", "release-stock"] {
