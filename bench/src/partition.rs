@@ -71,6 +71,8 @@ impl Partition {
             id_reuse: IdReuse::RejectDuplicate,
             reply: None,
             trace: None,
+            attributes: None,
+            memo: None,
             appended_at: Timestamp::from_millis(self.now_ms),
         });
         self.input("bench.inbox", workflow_id.as_str(), command)

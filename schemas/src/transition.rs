@@ -9,7 +9,11 @@ use crate::{Error, codec::Codec};
 /// The schema of [`Transition`], with every event as a record of its own.
 pub const TRANSITION_AVSC: &str = include_str!("../avro/transition.avsc");
 
-static CODEC: LazyLock<Codec> = LazyLock::new(|| Codec::new("transition", &[TRANSITION_AVSC]));
+/// Before a start had search attributes and memo.
+const TRANSITION_1_AVSC: &str = include_str!("../avro/transition-1.avsc");
+
+static CODEC: LazyLock<Codec> =
+    LazyLock::new(|| Codec::new("transition", &[TRANSITION_1_AVSC, TRANSITION_AVSC]));
 
 /// Appends a transition to `into`.
 ///

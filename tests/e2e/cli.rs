@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     load::{self, Load},
     records::order,
+    wait::until,
     world::World,
 };
 
@@ -50,6 +51,15 @@ fn commands_start_workflows_and_print_how_they_ended() {
         good
     );
     run(&world, 1, &["workflow", "result", "bad"]);
+    let ends = ["good", "bad"].map(|id| {
+        let asked = world.request("sagaline.workflow.describe.v1", id);
+        asked.answered_as(&format!("{id}-asked")).send();
+        let answer = until("the engine answers", || {
+            world.replies(&format!("{id}-asked")).into_iter().next()
+        });
+        as_json(std::str::from_utf8(answer.value().unwrap()).unwrap())["status"].clone()
+    });
+    assert_eq!(ends, ["Completed", "Failed"], "an owner remembers");
     run(&world, 4, &["workflow", "describe", "nobody"]);
     let history = run(&world, 0, &["workflow", "history", "bad"]);
     for word in ["CompensationStarted", "CourierRefused", "release-stock"] {
@@ -136,4 +146,61 @@ fn what_commands_read_in_the_journal_of_a_killed_engine_is_what_the_engine_wrote
         .map(|((partition, offset), events)| (partition, offset, events))
         .collect();
     assert_eq!(printed, ours);
+}
+
+#[test]
+fn search_attributes_and_memo_are_kept_as_they_were_given() {
+    let world = World::new(2);
+    let engine = world.engine(&[]);
+    let mut journal = world.journal();
+    journal.until_owner(&engine);
+    let input = order("a", "visa", "ok").to_string();
+    let start = [
+        "workflow", "start", "--type", "order", "--id", "a", "--input", &input,
+    ];
+    let about = [
+        "--search-attribute",
+        "total=49.90",
+        "--search-attribute",
+        "customer=c-7",
+        "--memo",
+        "note={\"by\":  \"ann\"}",
+    ];
+
+    run(&world, 0, &[&start[..], &about].concat());
+    world
+        .start_order("b", &order("b", "visa", "ok"))
+        .header("sl-attr-9", "1")
+        .answered_as("b")
+        .send();
+
+    let described = run(&world, 0, &["workflow", "describe", "a", "-o", "json"]);
+    let listed = run(&world, 0, &["workflow", "list", "-o", "json"]);
+    for said in [&described, &listed] {
+        assert!(said.contains("49.90"), "{said}");
+        let row = as_json(said);
+        let row = row.get("workflows").map_or(&row, |rows| &rows[0]);
+        assert_eq!(
+            row["attributes"],
+            json!({"customer": "c-7", "total": 49.90})
+        );
+    }
+    assert!(described.contains(r#"{"by":  "ann"}"#), "{described}");
+    let text = run(&world, 0, &["workflow", "describe", "a"]);
+    assert!(text.contains("Attribute      customer=\"c-7\""), "{text}");
+    let history = run(&world, 0, &["workflow", "history", "a", "-o", "json"]);
+    assert!(history.contains("49.90"), "{history}");
+    let asked = world
+        .request("sagaline.workflow.describe.v1", "a")
+        .answered_as("asked");
+    asked.send();
+    let answer = until("the engine answers", || {
+        world.replies("asked").into_iter().next()
+    });
+    let answer = String::from_utf8(answer.value().unwrap().to_vec()).unwrap();
+    assert!(answer.contains(r#""total":49.90"#), "{answer}");
+    let refused = until("b is refused", || world.replies("b").into_iter().next());
+    let why = String::from_utf8_lossy(refused.header("sl-error-message").unwrap()).into_owned();
+    assert!(why.contains("`9` is no name"), "{why}");
+    journal.audit();
 }

@@ -16,7 +16,7 @@ fn open<'w>(world: &'w World, id: &str, ce_id: &str) -> Draft<'w> {
         .request(ce_type::WORKFLOW_START, id)
         .header("sl-workflow", "steps")
         .header("ce_source", "test")
-        .header("ce_id", ce_id.to_owned())
+        .header("ce_id", ce_id)
         .value("[{}]")
         .answered_as(ce_id)
 }

@@ -106,8 +106,14 @@ impl Inbox {
         let namespace = session.settings.namespace.clone();
         let (inbox, replies) = (topic::inbox(&namespace), topic::replies(&namespace));
         let kafka = session.kafka()?;
-        let partitions = match Admin::open(&kafka)?.topic(&inbox)? {
+        let admin = Admin::open(&kafka)?;
+        // What was added to the inbox is only forwarded from.
+        let pinned = match admin.topic(&topic::journal(&namespace))? {
             TopicState::Present(info) => info.partitions,
+            TopicState::Missing | TopicState::Denied => i32::MAX,
+        };
+        let partitions = match admin.topic(&inbox)? {
+            TopicState::Present(info) => info.partitions.min(pinned),
             TopicState::Missing => {
                 return Err(Fault::refused(format!("there is no topic {inbox}"))
                     .hint("is the namespace right? the engine makes its topics when it starts"));
@@ -249,6 +255,8 @@ impl Inbox {
             id_reuse: IdReuse::default(),
             reply: None,
             trace: None,
+            attributes: None,
+            memo: None,
             appended_at,
         };
         Ok(Some(run_id_of_start(&self.namespace, &cause, &start)))

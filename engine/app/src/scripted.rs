@@ -106,6 +106,8 @@ pub(crate) fn started() -> Event {
         version: "1".into(),
         input: Payload::json(*b"{}"),
         trace: None,
+        attributes: None,
+        memo: None,
     }
     .into()
 }

@@ -4,7 +4,9 @@ use alloc::{boxed::Box, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActivityId, Attempt, Failure, Millis, Name, Payload, RunId, Timestamp, WorkflowId};
+use crate::{
+    ActivityId, Attempt, Failure, Fields, Millis, Name, Payload, RunId, Timestamp, WorkflowId,
+};
 
 /// One input, understood and authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +81,10 @@ pub struct Start {
     pub reply: Option<ReplyTo>,
     /// The caller's trace, carried through.
     pub trace: Option<Trace>,
+    /// Search attributes.
+    pub attributes: Option<Fields>,
+    /// For people.
+    pub memo: Option<Fields>,
     /// Append time of the start record: part of the start's identity, so that a repeat after the window is another run.
     pub appended_at: Timestamp,
 }

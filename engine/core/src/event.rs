@@ -10,7 +10,7 @@ use alloc::{boxed::Box, vec::Vec};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    ActivityId, Attempt, Cause, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq,
+    ActivityId, Attempt, Cause, Failure, Fields, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq,
     Timestamp, Trace, WorkflowId,
     show::{Show, Shown, shown_as_serialized},
 };
@@ -88,6 +88,10 @@ events! {
         input: Payload,
         /// The caller's trace.
         trace: Option<Trace>,
+        /// Search attributes; absent from records of before there were any.
+        attributes: Option<Fields>,
+        /// For people; likewise.
+        memo: Option<Fields>,
     }
     /// The run ended and returned.
     WorkflowCompleted {

@@ -17,6 +17,7 @@
 
 extern crate alloc;
 
+mod about;
 mod apply;
 mod cause;
 mod command;
@@ -36,6 +37,10 @@ mod time;
 mod transact;
 pub mod view;
 
+pub use about::{
+    About, FIELD_NAME_BYTES_MAX, FIELDS_BYTES_MAX, FIELDS_MAX, Field, Fields, FieldsOver,
+    is_field_name,
+};
 pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
 pub use command::{

@@ -5,8 +5,8 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{
-    ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo,
-    RetryPolicy, RunId, Seq, Timestamp, Trace,
+    About, ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload,
+    ReplyTo, RetryPolicy, RunId, Seq, Timestamp, Trace,
     event::IncidentKind,
     program::{Job, Recorded},
 };
@@ -33,6 +33,8 @@ pub struct Run {
     pub input: Payload,
     /// The caller's trace.
     pub trace: Option<Trace>,
+    /// Search attributes and memo; most runs have none.
+    pub about: Option<Arc<About>>,
     /// When it started.
     pub started_at: Timestamp,
     /// Position of the last event.

@@ -9,6 +9,7 @@ mod compensation;
 mod describe;
 mod history;
 mod incident;
+mod remembered;
 mod row;
 mod span;
 mod wait;
@@ -20,11 +21,12 @@ pub use compensation::{CompensationStep, CompensationView};
 pub use describe::Description;
 pub use history::{EventOfTransition, HistoryEvent, JournalLine};
 pub use incident::IncidentView;
+pub use remembered::Remembered;
 pub use row::Row;
 pub use span::age;
 pub use wait::{WaitKind, WaitingFor};
 
-use crate::{Name, Run, Timestamp, WorkflowId};
+use crate::{Fields, Name, Run, Timestamp, WorkflowId, show::Show};
 
 /// A run as it is seen at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -176,12 +178,27 @@ impl Serialize for Empty {
     }
 }
 
-/// A JSON object that is always empty, likewise.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct EmptyObject;
+/// Search attributes or a memo: a JSON object, empty where there are none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldsView<'a>(Option<&'a Fields>);
 
-impl Serialize for EmptyObject {
+impl<'a> FieldsView<'a> {
+    fn attributes(run: &'a Run) -> Self {
+        let about = run.about.as_ref();
+        Self(about.and_then(|about| about.attributes.as_ref()))
+    }
+
+    fn memo(run: &'a Run) -> Self {
+        let about = run.about.as_ref();
+        Self(about.and_then(|about| about.memo.as_ref()))
+    }
+}
+
+impl Serialize for FieldsView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(core::iter::empty::<((), ())>())
+        match self.0 {
+            Some(fields) => fields.show(serializer),
+            None => serializer.collect_map(core::iter::empty::<((), ())>()),
+        }
     }
 }

@@ -205,6 +205,8 @@ fn start() -> Command {
         id_reuse: IdReuse::RejectDuplicate,
         reply: None,
         trace: None,
+        attributes: None,
+        memo: None,
         appended_at: Timestamp::default(),
     })
 }

@@ -336,6 +336,8 @@ fn start(id: &str) -> Start {
         id_reuse: IdReuse::RejectDuplicate,
         reply: None,
         trace: None,
+        attributes: None,
+        memo: None,
         appended_at: Timestamp::from_millis(1),
     }
 }

@@ -157,6 +157,15 @@ pub mod header {
     /// Message of an error.
     pub const ERROR_MESSAGE: &str = "sl-error-message";
 
+    /// Search attributes, in one JSON object.
+    pub const ATTRIBUTES: &str = "sl-attributes";
+    /// How the header of one search attribute begins.
+    pub const ATTRIBUTE_PREFIX: &str = "sl-attr-";
+    /// Memo, in one JSON object.
+    pub const MEMO: &str = "sl-memo";
+    /// How the header of one field of the memo begins.
+    pub const MEMO_PREFIX: &str = "sl-memo-";
+
     /// Name of the activity.
     pub const ACTIVITY: &str = "sl-activity";
     /// Number of the activity in its run.

@@ -1,6 +1,9 @@
 //! A run's description as JSON, the same as everywhere.
 
-use sagaline_core::{Run, Timestamp, WorkflowId, view::View};
+use sagaline_core::{
+    Closed, Run, Timestamp, WorkflowId,
+    view::{Remembered, View},
+};
 
 /// The JSON of `GET /workflows/{id}` for an open run.
 pub(crate) fn describe(
@@ -11,4 +14,15 @@ pub(crate) fn describe(
 ) -> Vec<u8> {
     let view = View::new(workflow_id, run, partition, as_of);
     serde_json::to_vec(&view.describe()).unwrap_or_default()
+}
+
+/// The same of a run that is closed, as far as its owner remembers it.
+pub(crate) fn remembered(
+    workflow_id: &WorkflowId,
+    closed: &Closed,
+    partition: i32,
+    as_of: Timestamp,
+) -> Vec<u8> {
+    let remembered = Remembered::of(workflow_id, closed, partition, &as_of);
+    serde_json::to_vec(&remembered).unwrap_or_default()
 }

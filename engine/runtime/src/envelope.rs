@@ -187,7 +187,7 @@ pub(crate) fn bad_header(name: &str, value: &str, expected: &str) -> Refusal {
     )
 }
 
-fn utf8<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Refusal> {
+pub(crate) fn utf8<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Refusal> {
     std::str::from_utf8(value).map_err(|_| {
         Refusal::new(
             RejectReason::BadHeader,

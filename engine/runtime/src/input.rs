@@ -2,8 +2,12 @@
 //!
 //! Invariant: a record of any bytes comes to exactly one [`Input`]; nothing panics, nothing is lost.
 
+mod about;
 mod activity;
+#[cfg(test)]
+mod random;
 mod reject;
+mod route;
 mod workflow;
 
 use std::sync::Arc;
@@ -11,7 +15,7 @@ use std::sync::Arc;
 use sagaline_core::{Cause, Command, ReplyTo, RunId, WorkflowId, event::RejectReason};
 use sagaline_journal::{
     Headers, NewRecord, Record,
-    wire::{ce_type, header, partition_of, topic},
+    wire::{ce_type, header, topic},
 };
 
 pub(crate) use reject::rejected;
@@ -39,6 +43,9 @@ pub(crate) enum Input {
     Refused { cause: Cause, refusal: Refusal },
 }
 
+/// Longest message of a refusal; the rest of a longer one is cut.
+pub(crate) const REFUSAL_BYTES_MAX: usize = 4 * 1024;
+
 /// Why an input is refused.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -51,9 +58,12 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(reason: RejectReason, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        // It may quote what a stranger wrote.
+        message.truncate(message.floor_char_boundary(REFUSAL_BYTES_MAX));
         Self {
             reason,
-            message: message.into(),
+            message,
             ce_type: None,
             reply: None,
         }
@@ -69,7 +79,6 @@ pub(crate) struct Reading {
     pub(crate) results: Arc<str>,
     /// `<ns>.replies` and the beginning `<ns>.reply.`.
     pub(crate) replies: (String, String),
-    nothing: Arc<str>,
 }
 
 impl Reading {
@@ -80,32 +89,19 @@ impl Reading {
             inbox: topic::inbox(namespace).into(),
             results: topic::results(namespace).into(),
             replies: (topic::replies(namespace), format!("{namespace}.reply.")),
-            nothing: "".into(),
         }
     }
 
     /// Reads one input record of the partition `owned`.
     pub(crate) fn input(&self, record: &Record, owned: i32) -> Input {
-        let mut cause = Cause {
-            source: self.nothing.clone(),
-            id: self.nothing.clone(),
-            topic: record.topic.clone(),
-            partition: record.partition,
-            offset: record.offset,
-        };
+        let mut cause = route::place(record);
         let envelope = match Envelope::read(record) {
             Ok(envelope) => envelope,
-            Err(refusal) => {
-                cause.id = place(record);
-                return Input::Refused { cause, refusal };
-            }
+            Err(refusal) => return Input::Refused { cause, refusal },
         };
         match self.understood(record, &envelope, owned, &mut cause) {
             Ok(input) => input,
             Err(mut refusal) => {
-                if cause.id.is_empty() {
-                    cause.id = place(record);
-                }
                 let ce_type = envelope.attribute(header::CE_TYPE).ok().flatten();
                 refusal.ce_type = ce_type.map(|name| name.chars().take(200).collect());
                 refusal.reply = self.reply_to(&envelope).ok().flatten();
@@ -121,31 +117,10 @@ impl Reading {
         owned: i32,
         cause: &mut Cause,
     ) -> Result<Input, Refusal> {
-        if let Some(source) = envelope.attribute(header::CE_SOURCE)? {
-            cause.source = Arc::from(source);
-        }
-        let id = envelope.attribute(header::CE_ID)?;
-        cause.id = match id.filter(|id| !id.is_empty()) {
-            Some(id) => Arc::from(id),
-            None => place(record),
-        };
-        let workflow_id = key(record, envelope)?;
-        let mut ce_type = envelope
-            .attribute(header::CE_TYPE)?
-            .ok_or_else(|| Refusal::new(RejectReason::UnknownType, "ce_type is missing"))?;
-        let forwarded = ce_type == ce_type::FORWARD;
-        if forwarded {
-            if !self.keys.verifies_record(record) {
-                return Err(Refusal::new(
-                    RejectReason::Forged,
-                    "sl-mac is missing or not genuine",
-                ));
-            }
-            ce_type = envelope.required(header::FORWARDED)?;
-        }
-        let target_partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
+        let route = self.route(record, envelope, cause)?;
+        let (target_partition, ce_type) = (route.target_partition, route.ce_type);
         if target_partition != owned {
-            if forwarded {
+            if route.is_forwarded {
                 return Err(Refusal::new(
                     RejectReason::Misrouted,
                     format!("forwarded once, and belongs to partition {target_partition}"),
@@ -158,22 +133,10 @@ impl Reading {
                 record: Box::new(record),
             });
         }
-        let is_activity = ce_type.starts_with(ce_type::ACTIVITY_PREFIX);
-        if is_activity != (record.topic == self.results) && !forwarded {
-            let right = if is_activity {
-                &self.results
-            } else {
-                &self.inbox
-            };
-            return Err(Refusal::new(
-                RejectReason::WrongTopic,
-                format!("{ce_type} belongs on {right}"),
-            ));
+        if ce_type.starts_with(ce_type::ACTIVITY_PREFIX) {
+            return activity::report(self, envelope, route.workflow_id, ce_type, cause);
         }
-        if is_activity {
-            return activity::report(self, envelope, workflow_id, ce_type, cause);
-        }
-        workflow::request(self, record, envelope, workflow_id, ce_type, cause)
+        workflow::request(self, record, envelope, route.workflow_id, ce_type, cause)
     }
 
     /// The same record for its own partition, under its original identity, signed anew.
@@ -249,39 +212,6 @@ impl Reading {
     }
 }
 
-/// The workflow id: the record's key, or `ce_subject`; both and different is refused.
-/// The identity of a record that has none.
-fn place(record: &Record) -> Arc<str> {
-    format!("{}/{}/{}", record.topic, record.partition, record.offset).into()
-}
-
-fn key(record: &Record, envelope: &Envelope<'_>) -> Result<WorkflowId, Refusal> {
-    let subject = envelope
-        .attribute(header::CE_SUBJECT)?
-        .filter(|subject| !subject.is_empty());
-    let text = match (record.key(), subject) {
-        (None, None) => {
-            return Err(Refusal::new(
-                RejectReason::NoKey,
-                "the record has neither key nor ce_subject; either is the workflow id",
-            ));
-        }
-        (None, Some(subject)) => subject,
-        (Some(key), subject) => {
-            let key = std::str::from_utf8(key)
-                .map_err(|_| Refusal::new(RejectReason::BadKey, "the key is not UTF-8"))?;
-            if subject.is_some_and(|subject| subject != key) {
-                return Err(Refusal::new(
-                    RejectReason::KeyMismatch,
-                    "key and ce_subject differ; both are the workflow id",
-                ));
-            }
-            key
-        }
-    };
-    WorkflowId::new(text).map_err(|invalid| Refusal::new(RejectReason::BadKey, invalid.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use sagaline_core::Timestamp;
@@ -318,5 +248,132 @@ mod tests {
         for topic in ["ns.journal", "ns.reply.a b", "ns.reply.\0", "ns.reply./"] {
             check(topic, Some(RejectReason::BadReplyTopic));
         }
+    }
+
+    fn record(key: &str, headers: &[(&str, &str)]) -> NewRecord {
+        let mut record = NewRecord {
+            topic: "ns.inbox".into(),
+            partition: 5,
+            key: Some(key.into()),
+            value: None,
+            headers: Headers::new(),
+        };
+        for (name, value) in headers {
+            record.push_header((*name).to_owned(), *value);
+        }
+        record
+    }
+
+    /// What the lane makes of a record of partition 5 of 4, once it was moved.
+    fn moved(record: &NewRecord) -> (i32, Input) {
+        let reading = Reading::new("ns", 4, Keys::development());
+        let moved = reading.stray(&record.placed(7, Timestamp::default()));
+        let read = reading.input(&moved.placed(0, Timestamp::default()), moved.partition);
+        (moved.partition, read)
+    }
+
+    #[test]
+    fn a_record_of_a_partition_without_journal_keeps_its_identity_where_it_belongs() {
+        let start = [
+            (header::CE_TYPE, ce_type::WORKFLOW_START),
+            (header::WORKFLOW, "order"),
+        ];
+
+        let (partition, input) = moved(&record("w", &start));
+
+        assert_eq!(partition, sagaline_journal::wire::partition_of(b"w", 4));
+        let Input::Command { cause, command } = input else {
+            panic!("{input:?}")
+        };
+        assert_eq!((&*cause.source, &*cause.id), ("", "ns.inbox/5/7"));
+        assert!(matches!(*command, Command::Start(_)));
+    }
+
+    #[test]
+    fn a_record_of_a_partition_without_journal_that_is_bad_is_refused_elsewhere() {
+        let check = |record: NewRecord, expected| {
+            let (partition, input) = moved(&record);
+            assert!(
+                matches!(&input, Input::Refused { refusal, .. } if refusal.reason == expected),
+                "{expected:?}: {input:?} in {partition}"
+            );
+            assert!((0..4).contains(&partition), "{partition}");
+        };
+        let forward = [
+            (header::CE_TYPE, ce_type::FORWARD),
+            (header::FORWARDED, ce_type::WORKFLOW_CANCEL),
+        ];
+        let keyless = NewRecord {
+            key: None,
+            ..record("", &[])
+        };
+
+        check(keyless, RejectReason::NoKey);
+        check(record("w", &[]), RejectReason::UnknownType);
+        check(record("w", &forward), RejectReason::Forged);
+        let report = [(header::CE_TYPE, ce_type::ACTIVITY_STARTED)];
+        check(record("w", &report), RejectReason::WrongTopic);
+        for key in ["a", "b", "c", "d", "e", "f"] {
+            let mut genuine = record(key, &forward);
+            Keys::development().sign_record(&mut genuine);
+            check(genuine, RejectReason::Misrouted);
+        }
+    }
+
+    #[test]
+    fn who_may_write_results_only_cannot_have_a_start_forwarded() {
+        let reading = Reading::new("ns", 4, Keys::development());
+        let mut start = record("w", &[(header::CE_TYPE, ce_type::WORKFLOW_START)]);
+        start.topic = reading.results.clone();
+        for owned in 0..4 {
+            let input = reading.input(&start.placed(7, Timestamp::default()), owned);
+
+            assert!(
+                matches!(&input, Input::Refused { refusal, .. } if refusal.reason == RejectReason::WrongTopic),
+                "{input:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_refused_by_the_name_of_its_header() {
+        for name in [
+            "sl-run-timeout-ms",
+            "sl-execution-timeout-ms",
+            "sl-start-at",
+            "sl-retry",
+        ] {
+            let alias = format!("ce_{}", name.replace('-', ""));
+            for spelled in [name, &alias] {
+                let start = [
+                    (header::CE_TYPE, ce_type::WORKFLOW_START),
+                    (header::WORKFLOW, "order"),
+                    (spelled, "1"),
+                ];
+                let Input::Refused { refusal, .. } = read(&start) else {
+                    panic!("{spelled} is taken")
+                };
+                assert_eq!(refusal.reason, RejectReason::Unsupported, "{spelled}");
+                assert!(refusal.message.contains(name), "{}", refusal.message);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_quotes_little_of_what_was_wrong() {
+        let value = serde_json::Value::from("ä".repeat(REFUSAL_BYTES_MAX)).to_string();
+        let mut record = Record::new("ns.inbox".into(), 0, 7, Timestamp::default(), 0)
+            .with_value(Some(value.as_bytes()));
+        let content_type = "application/cloudevents+json";
+        record.push_header(header::CONTENT_TYPE, Some(content_type.as_bytes()));
+
+        let input = Reading::new("ns", 1, Keys::development()).input(&record, 0);
+
+        let Input::Refused { refusal, .. } = input else {
+            panic!("{input:?}")
+        };
+        assert_eq!(refusal.reason, RejectReason::BadEnvelope);
+        assert!(refusal.message.contains("ää"), "{}", refusal.message);
+        assert!(refusal.message.len() <= REFUSAL_BYTES_MAX);
     }
 }

@@ -69,8 +69,19 @@ pub struct LaneShared {
 
 /// The topics of task queues.
 pub trait QueueTopics: Send + Sync + std::fmt::Debug {
-    /// How many partitions a queue's topic has; `None` while it is not there, and then it is made.
-    fn partitions(&self, topic: &str) -> Option<i32>;
+    /// What is known of a queue's topic. One that is not there is made. Returns at once.
+    fn topic(&self, name: &str) -> QueueTopic;
+}
+
+/// What is known of a queue's topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueTopic {
+    /// It is there, with so many partitions.
+    There(i32),
+    /// It is being looked up or made, or the brokers are away.
+    Coming,
+    /// It is not there, and the brokers refuse to make it: why, and what helps.
+    Refused(Arc<str>),
 }
 
 /// What [`LaneShared::new`] takes.

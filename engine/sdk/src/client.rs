@@ -159,10 +159,11 @@ impl Client {
         self.tell(request.header(header::COMPENSATE, "true")).await
     }
 
-    /// How the open run of an id is doing: the JSON of `GET /workflows/{id}`.
+    /// How the last run of an id is doing: the JSON of `GET /workflows/{id}`. Of a closed one its owner remembers status,
+    /// run id and time for `closed_retention`; everything else is null.
     ///
     /// # Errors
-    /// As [`Client::cancel`].
+    /// [`ErrorKind::NotFound`]: none is known. [`ErrorKind::Unavailable`]: no engine answered in time.
     pub async fn describe(&self, workflow_id: &str) -> Result<serde_json::Value, ClientError> {
         let request = Request::new(ce_type::WORKFLOW_DESCRIBE, workflow_id);
         let (reply, _) = self.ask(request).await?;

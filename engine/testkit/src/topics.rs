@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use sagaline_runtime::lane::QueueTopics;
+use sagaline_runtime::lane::{QueueTopic, QueueTopics};
 
 /// Partitions of every task queue.
 const QUEUE_PARTITIONS: i32 = 3;
@@ -41,14 +41,14 @@ impl QueueTopicsThere {
 }
 
 impl QueueTopics for QueueTopicsThere {
-    fn partitions(&self, topic: &str) -> Option<i32> {
+    fn topic(&self, topic: &str) -> QueueTopic {
         let mut known = self.known();
         if let Some(partitions) = known.there.get(topic) {
-            return Some(*partitions);
+            return QueueTopic::There(*partitions);
         }
         if known.asked.insert(topic.to_owned()) {
             known.wanted.push(topic.to_owned());
         }
-        None
+        QueueTopic::Coming
     }
 }

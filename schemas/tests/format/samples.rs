@@ -9,7 +9,7 @@ use sagaline_schemas::{Claim, Footer, InputPosition, Trying};
 
 use activities::{activity_events, compensation_events};
 use values::{at, cause, run, text, workflow};
-use workflows::{events_of_no_history, other_events, workflow_events};
+use workflows::{events_of_no_history, other_events, started_with_attributes, workflow_events};
 
 /// A claim.
 pub(crate) fn claim() -> Claim {
@@ -74,6 +74,10 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
             },
         )
     }));
+    transitions.push((
+        "WorkflowStarted-with-attributes".into(),
+        transition(1, vec![started_with_attributes()]),
+    ));
     transitions.push(("several-events".into(), transition(1, activity_events())));
     transitions.push(("nothing".into(), nothing()));
     transitions
@@ -93,6 +97,8 @@ fn nothing() -> Transition {
             version: "".into(),
             input: Payload::empty(),
             trace: None,
+            attributes: None,
+            memo: None,
         }
         .into(),
         event::IncidentRaised {

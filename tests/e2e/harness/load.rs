@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use sagaline_core::Outcome;
 
 use super::{
-    is_full, journal::Journal, process::Process, records::order, say, wait::Watch, world::World,
+    is_full,
+    journal::Journal,
+    process::Process,
+    records::{Draft, order},
+    say,
+    wait::Watch,
+    world::World,
 };
 
 /// Sagas that were started.
@@ -68,6 +74,22 @@ impl Load {
 
     /// Starts so many more at once.
     pub(crate) fn start_more(&mut self, world: &World, count: usize) {
+        self.start_by(world, count, |_, start| start);
+    }
+
+    /// Starts so many more at once, whose records lie in these partitions of the inbox.
+    pub(crate) fn start_in(&mut self, world: &World, count: usize, partitions: &[i32]) {
+        self.start_by(world, count, |number, start| {
+            start.partition(partitions[number % partitions.len()])
+        });
+    }
+
+    fn start_by<'w>(
+        &mut self,
+        world: &'w World,
+        count: usize,
+        place: impl Fn(usize, Draft<'w>) -> Draft<'w>,
+    ) {
         let kinds = KINDS
             .iter()
             .cycle()
@@ -82,7 +104,7 @@ impl Load {
                     .header("ce_source", "load")
                     .header("ce_id", id.clone());
                 self.expected.insert(id, *end);
-                start.into_record()
+                place(number, start).into_record()
             })
             .collect();
         world.send_all(starts);

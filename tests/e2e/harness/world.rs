@@ -11,11 +11,17 @@ use std::{
 
 use sagaline_journal::{
     Record,
-    kafka::{Admin, Creation, Kafka, Producer, Reader, TopicSpec, TopicState},
+    kafka::{Admin, Creation, Group, Kafka, Producer, Reader, TopicSpec, TopicState},
     wire::topic,
 };
 
-use super::{broker, journal::Journal, process::Process, records::Draft, wait::until};
+use super::{
+    broker,
+    journal::Journal,
+    process::Process,
+    records::Draft,
+    wait::{until, until_true},
+};
 
 /// A namespace with everything that a test does in it. It is gone afterwards, unless the test failed.
 pub(crate) struct World {
@@ -185,6 +191,35 @@ impl World {
         }
     }
 
+    /// Gives a topic more partitions, as an administrator does it.
+    pub(crate) fn add_partitions(&mut self, topic: &str, partitions: i32) {
+        let altered = Command::new(repository().join("tools/apache-kafka"))
+            .args(["tool", "topics", "--bootstrap-server", &self.bootstrap])
+            .args(["--alter", "--topic", topic])
+            .args(["--partitions", &partitions.to_string()])
+            .status();
+        assert!(
+            altered.is_ok_and(|status| status.success()),
+            "{topic} gets {partitions} partitions"
+        );
+        until("the topic has its partitions", || {
+            (self.partitions_of(topic) == Some(partitions)).then_some(())
+        });
+        // The one that has been there knows the topic as it was.
+        let kafka = Kafka::new(&*self.bootstrap, BTreeMap::new());
+        self.producer = kafka
+            .and_then(|kafka| Producer::open(&kafka))
+            .expect("a producer is made");
+    }
+
+    /// What the engines' group committed for a partition of the inbox.
+    pub(crate) fn committed(&self, partition: i32) -> Option<i64> {
+        let kafka = Kafka::new(&*self.bootstrap, BTreeMap::new()).ok()?;
+        let group = Group::open(&kafka, &topic::engine_group(&self.namespace)).ok()?;
+        let committed = group.committed(&topic::inbox(&self.namespace), &[partition]);
+        committed.ok()?.into_iter().next().flatten()
+    }
+
     /// The end of each partition of a topic.
     pub(crate) fn ends(&self, topic: &str) -> Vec<i64> {
         let partitions = 0..self.partitions_of(topic).unwrap_or(0);
@@ -203,14 +238,27 @@ impl World {
 
     /// Deletes a topic and makes it again, empty.
     pub(crate) fn make_anew(&self, topic: &str) {
+        self.delete(topic);
+        self.make(topic);
+    }
+
+    /// Deletes a topic.
+    pub(crate) fn delete(&self, topic: &str) {
+        self.admin.delete_topics(&[topic]).expect("it is deleted");
+        until_true(&format!("{topic} is gone"), || {
+            self.partitions_of(topic).is_none()
+        });
+    }
+
+    /// Makes a topic.
+    pub(crate) fn make(&self, topic: &str) {
         let spec = TopicSpec {
             name: topic.to_owned(),
             partitions: self.partitions,
             replication: 1,
             config: BTreeMap::new(),
         };
-        self.admin.delete_topics(&[topic]).expect("it is deleted");
-        until(&format!("{topic} is made anew"), || {
+        until(&format!("{topic} is made"), || {
             let made = self.admin.create_topics(std::slice::from_ref(&spec)).ok()?;
             (made == [Creation::Created]).then_some(())
         });

@@ -233,7 +233,7 @@ fn forged(world: &World) -> Bad<'_> {
         world
             .answer(&task, "completed")
             .without_header("sl-token")
-            .header("sl-token", token.to_owned())
+            .header("sl-token", token)
     };
     let forward = || {
         start(world, "a")

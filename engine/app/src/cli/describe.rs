@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sagaline_core::{
-    Activity, Millis, Name, Payload, Run, WorkflowId,
+    Activity, Fields, Millis, Name, Payload, Run, WorkflowId,
     run::{ActivityState, RegistrationState},
     view::View,
 };
@@ -100,6 +100,7 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     let closed = run.closed.as_ref();
     lines.extend(closed.map(|closed| format!("Closed         {}", output.time(closed.at))));
     lines.push(format!("Input          {}", payload(&run.input)));
+    lines.extend(about(run));
     if let Some(result) = closed.and_then(|closed| closed.result.as_ref()) {
         lines.push(format!("Result         {}", payload(result)));
     }
@@ -143,6 +144,24 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         )
     }));
     lines.join("\n")
+}
+
+/// Search attributes and memo, one a line.
+fn about(run: &Run) -> Vec<String> {
+    let Some(about) = &run.about else {
+        return Vec::new();
+    };
+    let lines = |head: &'static str, fields: Option<&Fields>| -> Vec<String> {
+        let fields = fields.into_iter().flat_map(Fields::iter);
+        fields
+            .map(|field| format!("{head}{}={}", field.name, visible(&field.json)))
+            .collect()
+    };
+    [
+        lines("Attribute      ", about.attributes.as_ref()),
+        lines("Memo           ", about.memo.as_ref()),
+    ]
+    .concat()
 }
 
 fn pending(output: Output, activity: &Activity) -> String {

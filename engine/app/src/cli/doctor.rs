@@ -146,9 +146,9 @@ fn topics(session: &Session, admin: &Admin) -> Outcome<Vec<Check>> {
 fn partitions(admin: &Admin, namespace: &str) -> Outcome<Option<Check>> {
     let mut counts = Vec::new();
     for name in [
+        topic::journal(namespace),
         topic::inbox(namespace),
         topic::results(namespace),
-        topic::journal(namespace),
     ] {
         if let TopicState::Present(info) = admin.topic(&name)? {
             counts.push((name, info.partitions));
@@ -167,10 +167,12 @@ fn partitions(admin: &Admin, namespace: &str) -> Outcome<Option<Check>> {
         .iter()
         .map(|(name, count)| format!("{name} has {count}"))
         .collect();
-    let text = format!(
-        "{}; they belong together: add partitions to those that have fewer",
-        all.join(", ")
-    );
+    let advice = if counts.iter().any(|(_, count)| count < first) {
+        "they belong together, and the journal's number holds: add partitions to those that have fewer"
+    } else {
+        "the journal's number holds: what lies in other partitions of the inbox is only forwarded"
+    };
+    let text = format!("{}; {advice}", all.join(", "));
     Ok(Some(Check::found("partitions", "partitions-differ", text)))
 }
 

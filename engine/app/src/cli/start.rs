@@ -1,9 +1,12 @@
 //! `workflow start` and `execute`.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, ValueEnum};
-use sagaline_core::WorkflowId;
+use sagaline_core::{WorkflowId, is_field_name};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Session, input::Input, result, workflow_id};
 use crate::{
@@ -28,6 +31,12 @@ pub(crate) struct StartArgs {
     /// Version of the workflow; otherwise the highest
     #[arg(long)]
     version: Option<String>,
+    /// Search attribute, a value that is no JSON as text; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = field)]
+    search_attribute: Vec<Given>,
+    /// Field of the memo, likewise
+    #[arg(long, value_name = "NAME=VALUE", value_parser = field)]
+    memo: Vec<Given>,
     /// While a run of the id is open
     #[arg(long, value_enum, default_value_t)]
     id_conflict: IdConflict,
@@ -64,6 +73,35 @@ enum IdReuse {
     AllowDuplicate,
     /// A new run starts unless the last one completed
     AllowDuplicateFailedOnly,
+}
+
+/// A name with its JSON.
+#[derive(Clone, Debug)]
+struct Given(String, Box<RawValue>);
+
+/// Takes `NAME=VALUE`.
+fn field(text: &str) -> Result<Given, String> {
+    let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
+    if !is_field_name(name) {
+        return Err("a name is a letter, then letters, digits, _, - and .".to_owned());
+    }
+    let json = match RawValue::from_string(value.to_owned()) {
+        Ok(json) => json,
+        Err(_) => to_raw_value(value).map_err(|error| error.to_string())?,
+    };
+    Ok(Given(name.to_owned(), json))
+}
+
+/// All in one JSON object; of a repeated name the last counts.
+fn object(fields: &[Given]) -> Outcome<Option<String>> {
+    let fields: BTreeMap<&str, &RawValue> = fields
+        .iter()
+        .map(|Given(name, json)| (name.as_str(), &**json))
+        .collect();
+    Ok(match fields.is_empty() {
+        true => None,
+        false => Some(serde_json::to_string(&fields).map_err(std::io::Error::from)?),
+    })
 }
 
 #[derive(Serialize)]
@@ -148,6 +186,8 @@ fn ask(session: &Session, args: StartArgs) -> Outcome<(WorkflowId, Inbox, Asked)
         .header(header::VERSION, args.version)
         .header(header::ID_CONFLICT, Some(conflict))
         .header(header::ID_REUSE, Some(reuse))
+        .header(header::ATTRIBUTES, object(&args.search_attribute)?)
+        .header(header::MEMO, object(&args.memo)?)
         .value(input);
     if let Some(key) = args.idempotency_key {
         question = question.id(key);
@@ -170,4 +210,24 @@ fn print(session: &Session, id: &WorkflowId, answer: &Answer) -> Outcome {
         _ => format!("workflow {id} failed: {}{reason}", answer.error_type),
     };
     Err(Fault::new(Exit::Failed, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_one_object_with_their_json_as_it_was_typed() {
+        let given = ["a=1", "total=49.90", "region=eu", "a=[1,  2]", "empty="];
+        let given: Vec<Given> = given.iter().map(|text| field(text).unwrap()).collect();
+
+        assert_eq!(
+            object(&given).unwrap().as_deref(),
+            Some(r#"{"a":[1,  2],"empty":"","region":"eu","total":49.90}"#)
+        );
+        assert_eq!(object(&[]).unwrap(), None);
+        for bad in ["a", "=1", "9=1", "a b=1"] {
+            assert!(field(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{Place, push_first};
 use crate::{
-    ActivityId, Identity, Run, RunId, error_type,
+    About, ActivityId, Identity, Run, RunId, error_type,
     event::{
         IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested,
         WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
@@ -13,6 +13,15 @@ use crate::{
     program::{CommandKind, Job, Recorded},
     run::{CancelRequest, ClosedBy, Incident, REPLIES_MAX, STARTS_MAX},
 };
+
+/// A run that nothing is said about keeps nothing.
+fn about(event: &WorkflowStarted) -> Option<Arc<About>> {
+    let about = About {
+        attributes: event.attributes.clone(),
+        memo: event.memo.clone(),
+    };
+    (about.attributes.is_some() || about.memo.is_some()).then(|| Arc::new(about))
+}
 
 impl Run {
     /// The state after a run's first event. `starts` are those of earlier runs of the same id.
@@ -34,6 +43,7 @@ impl Run {
             version: Arc::from(&*event.version),
             input: event.input.clone(),
             trace: event.trace.clone(),
+            about: about(event),
             started_at: place.at,
             seq: place.seq,
             next_activity_id: ActivityId::FIRST,

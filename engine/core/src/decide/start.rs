@@ -85,6 +85,8 @@ pub(crate) fn decide(
                 version,
                 input: start.input.clone(),
                 trace: start.trace.clone(),
+                attributes: start.attributes.clone(),
+                memo: start.memo.clone(),
             },
             terminated,
             program_missing,

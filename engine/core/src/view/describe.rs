@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{
-    Empty, EmptyObject, Row, View, activity::PendingActivity, compensation::CompensationView,
+    Empty, FieldsView, Row, View, activity::PendingActivity, compensation::CompensationView,
 };
 use crate::{Failure, Payload, Seq, Timestamp, show::Shown};
 
@@ -17,7 +17,7 @@ pub struct Description<'a> {
     input: Shown<'a, Payload>,
     result: Option<Shown<'a, Payload>>,
     failure: Option<Shown<'a, Failure>>,
-    memo: EmptyObject,
+    memo: FieldsView<'a>,
     root: Option<()>,
     history_events: Seq,
     history_bytes: Option<u64>,
@@ -40,7 +40,7 @@ impl<'a> Description<'a> {
             input: Shown(&run.input),
             result: closed.and_then(|closed| closed.result.as_ref()).map(Shown),
             failure: closed.and_then(|closed| closed.failure.as_ref()).map(Shown),
-            memo: EmptyObject,
+            memo: FieldsView::memo(run),
             root: None,
             history_events: run.seq,
             history_bytes: view.history_bytes,

@@ -5,7 +5,7 @@ use alloc::{format, string::String};
 use serde::Serialize;
 
 use super::{
-    EmptyObject, View, WaitKind, WaitingFor,
+    FieldsView, View, WaitKind, WaitingFor,
     activity::{cause_of, maximum_attempts},
 };
 use crate::{
@@ -31,7 +31,7 @@ pub struct IncidentView<'a> {
     since: Shown<'a, Timestamp>,
     times: u32,
     input: Option<Shown<'a, Payload>>,
-    attributes: EmptyObject,
+    attributes: FieldsView<'a>,
     /// Always null: an open run shows only what is not resolved.
     resolution: Option<()>,
 }
@@ -56,7 +56,7 @@ impl<'a> IncidentView<'a> {
             since: Shown(&incident.since),
             times: 1,
             input: activity.map(|activity| Shown(&activity.input)),
-            attributes: EmptyObject,
+            attributes: FieldsView::attributes(view.run),
             resolution: None,
         }
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{
-    Empty, EmptyObject, Situation, View, WaitingFor,
+    Empty, FieldsView, Situation, View, WaitingFor,
     activity::{LastFailureView, maximum_attempts, next_attempt_at},
     compensation::CompensationView,
     incident::IncidentView,
@@ -35,7 +35,7 @@ pub struct Row<'a> {
     children: Option<()>,
     compensation: Option<CompensationView<'a>>,
     incidents: Vec<IncidentView<'a>>,
-    attributes: EmptyObject,
+    attributes: FieldsView<'a>,
 }
 
 impl<'a> Row<'a> {
@@ -67,7 +67,7 @@ impl<'a> Row<'a> {
                 .iter()
                 .map(|incident| IncidentView::of(view, incident))
                 .collect(),
-            attributes: EmptyObject,
+            attributes: FieldsView::attributes(run),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Runs whose activities are on their way.
 
 use sagaline_core::{
-    Attempt, Name,
+    Attempt, Fields, Name,
     event::ActivityStarted,
     view::{Situation, WaitKind},
 };
@@ -119,4 +119,27 @@ fn the_most_urgent_cause_is_told_and_the_others_are_counted() {
         "a has waited 6 min in queue orders: no worker reads it. And 2 more."
     );
     assert_eq!(script.view().situation(), Some(Situation::NoWorker));
+}
+
+#[test]
+fn search_attributes_and_memo_are_shown_as_they_were_given() {
+    let fields = |name: &'static str, json: &str| {
+        Fields::new([(Name::from(name), json.into())].into()).unwrap()
+    };
+    let script = Script::about(
+        fields("total", "49.90"),
+        fields("note", r#"{"by":  "ann"}"#),
+    );
+
+    let all = serde_json::to_string(&script.view().describe()).unwrap();
+    let row = serde_json::to_string(&script.view().row()).unwrap();
+
+    assert!(all.contains(r#""memo":{"note":{"by":  "ann"}}"#), "{all}");
+    for json in [all, row] {
+        assert!(json.contains(r#""attributes":{"total":49.90}"#), "{json}");
+    }
+    let none = Script::new();
+    assert!(none.run.about.is_none(), "it takes no room");
+    assert_eq!(none.json()["attributes"], json!({}));
+    assert_eq!(none.json()["memo"], json!({}));
 }

@@ -1,8 +1,8 @@
 //! A run whose events are given one by one, and a clock that is set by hand.
 
 use sagaline_core::{
-    ActivityId, Attempt, Cause, Event, Failure, Name, Outcome, Payload, Place, RetryPolicy, Run,
-    RunId, Timestamp, WorkflowId,
+    ActivityId, Attempt, Cause, Event, Failure, Fields, Name, Outcome, Payload, Place, RetryPolicy,
+    Run, RunId, Timestamp, WorkflowId,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCompleted, ActivityFailed,
         ActivityScheduled, CompensationCompleted, CompensationRegistered, CompensationStarted,
@@ -23,12 +23,19 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new() -> Self {
+        Self::about(None, None)
+    }
+
+    /// A run that was started with search attributes or a memo.
+    pub(crate) fn about(attributes: Option<Fields>, memo: Option<Fields>) -> Self {
         let id = WorkflowId::new("order-1").unwrap();
         let started = WorkflowStarted {
             workflow: Name::from("order"),
             version: "1".into(),
             input: Payload::json(*br#"{"total":49.90}"#),
             trace: None,
+            attributes,
+            memo,
         };
         let place = Place {
             seq: 1,

@@ -47,6 +47,8 @@ pub enum Creation {
     Denied(String),
     /// It was refused for another reason: more copies than brokers, a bad setting, a policy.
     Refused(String),
+    /// The brokers could not just now. It may be there or not.
+    Unavailable(String),
 }
 
 /// What is known of a topic.
@@ -138,7 +140,7 @@ impl Admin {
                 Err((name, code)) => (name, creation(code)),
             })
             .collect();
-        let unanswered = || Creation::Refused("the brokers did not answer for it".to_owned());
+        let unanswered = || Creation::Unavailable("the brokers did not answer for it".to_owned());
         let mut answers = Vec::with_capacity(topics.len());
         for topic in topics {
             let end = ends.remove(&topic.name).unwrap_or_else(unanswered);
@@ -307,7 +309,10 @@ fn creation(code: RDKafkaErrorCode) -> Creation {
         RDKafkaErrorCode::TopicAlreadyExists => Creation::Exists,
         RDKafkaErrorCode::TopicAuthorizationFailed
         | RDKafkaErrorCode::ClusterAuthorizationFailed => Creation::Denied(code.to_string()),
-        _ => Creation::Refused(code.to_string()),
+        _ => match fault::error("make a topic", &KafkaError::AdminOp(code)).kind() {
+            ErrorKind::Invalid => Creation::Refused(code.to_string()),
+            _ => Creation::Unavailable(code.to_string()),
+        },
     }
 }
 
@@ -326,3 +331,27 @@ const PROPAGATION_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a question about the cluster may take.
 const METADATA_WAIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_brokers_will_never_do_is_told_from_what_they_cannot_do_now() {
+        for code in [
+            RDKafkaErrorCode::InvalidReplicationFactor,
+            RDKafkaErrorCode::PolicyViolation,
+            RDKafkaErrorCode::InvalidTopic,
+        ] {
+            assert!(matches!(creation(code), Creation::Refused(_)), "{code}");
+        }
+        for code in [
+            RDKafkaErrorCode::RequestTimedOut,
+            RDKafkaErrorCode::NotController,
+        ] {
+            assert!(matches!(creation(code), Creation::Unavailable(_)), "{code}");
+        }
+        let denied = creation(RDKafkaErrorCode::TopicAuthorizationFailed);
+        assert!(matches!(denied, Creation::Denied(_)));
+    }
+}

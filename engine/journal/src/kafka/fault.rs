@@ -46,17 +46,25 @@ pub(super) fn send_error(error: &KafkaError) -> SendError {
 pub(super) fn describe(error: &KafkaError) -> String {
     match error {
         KafkaError::ClientConfig(_, reason, key, _) => format!("`{key}`: {reason}"),
-        other => match other.rdkafka_error_code() {
+        other => match code_of(other) {
             Some(code) => code.to_string(),
             None => other.to_string(),
         },
     }
 }
 
+/// The code, also of what an admin client asked for: rdkafka's own function leaves those out.
+fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    }
+}
+
 fn sort(error: &KafkaError) -> (ErrorKind, &'static str) {
     use RDKafkaErrorCode as Code;
 
-    let Some(code) = error.rdkafka_error_code() else {
+    let Some(code) = code_of(error) else {
         return (ErrorKind::Invalid, "kafka-refused");
     };
     match code {
@@ -140,6 +148,16 @@ mod tests {
         assert!(error.reason.contains("nknown topic"), "{}", error.reason);
         let late = produced(RDKafkaErrorCode::MessageTimedOut);
         assert!(!late.permanent && !late.missing);
+    }
+
+    #[test]
+    fn an_admin_client_that_gets_no_answer_was_not_refused() {
+        let timed_out = KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut);
+
+        assert_eq!(
+            error("make topics", &timed_out).kind(),
+            ErrorKind::Unavailable
+        );
     }
 
     #[test]

@@ -268,6 +268,8 @@ fn produce<R: Reports>(
 fn serve<R: Reports>(producer: &BaseProducer<Desk<R>>, closed: &AtomicBool) {
     while !closed.load(Ordering::Relaxed) {
         producer.poll(SERVE_SPAN);
+        // What waits behind a partition whose broker is away waits no longer than this.
+        desk_of(producer).flush(producer);
     }
 }
 

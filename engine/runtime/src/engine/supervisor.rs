@@ -18,6 +18,7 @@ use sagaline_journal::{
 
 use super::{
     HAND_OVER_MAX,
+    strays::Strays,
     thread::{LaneThread, Order, Parts},
     topics::TopicBook,
     watch::Statuses,
@@ -60,6 +61,8 @@ struct Crew {
     threads: Vec<LaneThread>,
     /// Partitions held, by the thread that serves them.
     held: BTreeMap<i32, usize>,
+    /// Partitions that have no journal.
+    strays: Strays,
     abandoned: Vec<LaneThread>,
     started: u64,
     /// When the supervisor last looked around.
@@ -85,6 +88,11 @@ impl Supervisor {
         let mut crew = Crew {
             threads: Vec::new(),
             held: BTreeMap::new(),
+            strays: Strays::new(
+                self.kafka.clone(),
+                self.lane_topics.clone(),
+                self.shared.clone(),
+            ),
             abandoned: Vec::new(),
             started: 0,
             looked_at: clock::monotonic(),
@@ -111,9 +119,13 @@ impl Supervisor {
 
         let outcome = self.supervise(&mut crew);
         self.stop.store(true, Ordering::SeqCst);
-        let held: Vec<i32> = crew.held.keys().copied().collect();
+        let held: Vec<i32> = crew
+            .held
+            .keys()
+            .copied()
+            .chain(crew.strays.held())
+            .collect();
         self.hand_over(&mut crew, &held);
-        self.commit();
         drop(maker.join());
         self.lease.close();
         outcome
@@ -123,7 +135,7 @@ impl Supervisor {
         let mut next_commit = clock::monotonic();
         while !self.stop.load(Ordering::SeqCst) {
             match self.lease_events.recv_timeout(TURN) {
-                Ok(event) => self.lease_changed(crew, event),
+                Ok(event) => self.lease_changed(crew, event)?,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(
@@ -135,7 +147,7 @@ impl Supervisor {
             }
             if clock::monotonic() >= next_commit {
                 next_commit = Millis(clock::monotonic().0 + COMMIT_EVERY.0);
-                self.commit();
+                self.commit(crew);
                 self.look_at_clock()?;
             }
             self.look_after(crew)?;
@@ -144,15 +156,12 @@ impl Supervisor {
         Ok(())
     }
 
-    fn lease_changed(&self, crew: &mut Crew, event: LeaseEvent) {
+    fn lease_changed(&self, crew: &mut Crew, event: LeaseEvent) -> Result<(), Error> {
         match event {
             LeaseEvent::Assigned(partitions) => {
                 for partition in partitions {
                     if partition >= self.book.partitions() {
-                        tracing::warn!(
-                            partition,
-                            "the inbox has more partitions than its journal; what lies in this one waits"
-                        );
+                        crew.strays.take(partition)?;
                         continue;
                     }
                     let thread = usize::try_from(partition).unwrap_or(0) % crew.threads.len();
@@ -169,6 +178,7 @@ impl Supervisor {
                 self.hand_over(crew, &partitions);
             }
         }
+        Ok(())
     }
 
     /// Asks the lanes to finish and waits for them, but not for long: the claim of the next owner fences what is left.
@@ -180,6 +190,7 @@ impl Supervisor {
                 crew.threads[thread].order(Order::Release(*partition, done.clone()));
                 left += 1;
             }
+            left += usize::from(crew.strays.release(*partition, &done));
         }
         drop(done);
         let until =
@@ -196,19 +207,22 @@ impl Supervisor {
             }
             left -= 1;
         }
+        self.commit(crew);
+        crew.strays.forget_released();
         for partition in partitions {
             self.statuses.remove(*partition);
         }
     }
 
-    fn commit(&self) {
-        let positions: Vec<(i32, i64)> = self
+    fn commit(&self, crew: &Crew) {
+        let mut positions = crew.strays.positions();
+        let lanes = self
             .statuses
             .all()
-            .iter()
+            .into_iter()
             .filter(|status| status.stage == Stage::Active)
-            .map(|status| (status.partition, status.positions.0))
-            .collect();
+            .map(|status| (status.partition, status.positions.0));
+        positions.extend(lanes);
         self.lease.commit(positions);
     }
 

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, mpsc},
 };
 
+use sagaline_core::Millis;
 use sagaline_journal::{
     Error, ErrorKind,
     kafka::{Admin, Creation, TopicSpec, TopicState},
@@ -13,19 +14,40 @@ use sagaline_journal::{
 };
 
 use super::{EngineSettings, watch::lock};
-use crate::{Workflows, lane::QueueTopics};
+use crate::{
+    Workflows, clock,
+    lane::{QueueTopic, QueueTopics},
+};
 
 /// Partitions of inbox, results and journal where nothing else is said.
 pub const DEFAULT_PARTITIONS: i32 = 12;
 
 const MAX_MESSAGE_BYTES: &str = "8388608";
 
+/// How long a topic that is there is taken to be there as it was.
+const THERE_FOR: Millis = Millis(5_000);
+
+/// Pause before a topic that is not there is looked for, or made, again.
+const AGAIN_AFTER: Millis = Millis(500);
+
+/// What is known of one queue's topic.
+#[derive(Debug)]
+struct Known {
+    topic: QueueTopic,
+    /// It is being looked up.
+    asked: bool,
+    /// Not to be looked up again before.
+    look_at: Millis,
+    /// Why it was not to be had, as the log has it.
+    said: Option<String>,
+}
+
 /// What is known of topics, and who makes them.
 pub(super) struct TopicBook {
     admin: Admin,
     partitions: i32,
     replication: i32,
-    queues: Mutex<BTreeMap<String, Option<i32>>>,
+    queues: Mutex<BTreeMap<String, Known>>,
     asked: Mutex<mpsc::Sender<String>>,
     to_make: Mutex<Option<mpsc::Receiver<String>>>,
 }
@@ -93,46 +115,100 @@ impl TopicBook {
             let Ok(name) = receiver.recv_timeout(std::time::Duration::from_millis(200)) else {
                 continue;
             };
-            let known = self.find_or_make(&name);
-            if let Err(error) = &known {
-                tracing::warn!(topic = name, %error, "the topic of a task queue is not to be had; trying again");
+            let found = self
+                .find_or_make(&name)
+                .or_else(|error| match error.kind() {
+                    ErrorKind::Invalid => Ok(QueueTopic::Refused(error.to_string().into())),
+                    _ => Err(error),
+                });
+            if let Some(known) = lock(&self.queues).get_mut(&name) {
+                known.learn(&name, found);
             }
-            match known.ok().flatten() {
-                Some(partitions) => lock(&self.queues).insert(name, Some(partitions)),
-                // Forgotten, so that the next look asks again.
-                None => lock(&self.queues).remove(&name),
-            };
         }
     }
 
-    fn find_or_make(&self, name: &str) -> Result<Option<i32>, Error> {
+    fn find_or_make(&self, name: &str) -> Result<QueueTopic, Error> {
         if let TopicState::Present(info) = self.admin.topic(name)? {
-            return Ok(Some(info.partitions));
+            return Ok(QueueTopic::There(info.partitions));
         }
-        make(
-            &self.admin,
-            &[task_spec(
-                name.to_owned(),
-                self.partitions,
-                self.replication,
-            )],
-        )?;
-        match self.admin.topic(name)? {
-            TopicState::Present(info) => Ok(Some(info.partitions)),
-            TopicState::Missing | TopicState::Denied => Ok(None),
+        let spec = task_spec(name.to_owned(), self.partitions, self.replication);
+        match create(&self.admin, &spec)? {
+            Creation::Denied(reason) | Creation::Refused(reason) => {
+                let command = command(&spec);
+                let reason = format!(
+                    "topic {name} is not there and could not be made ({reason}); make it: {command}"
+                );
+                Ok(QueueTopic::Refused(reason.into()))
+            }
+            Creation::Created | Creation::Exists => Ok(match self.admin.topic(name)? {
+                TopicState::Present(info) => QueueTopic::There(info.partitions),
+                TopicState::Missing => QueueTopic::Coming,
+                TopicState::Denied => {
+                    QueueTopic::Refused(format!("topic {name} is there and may not be seen: allow the engine's principal to describe and write it").into())
+                }
+            }),
+            Creation::Unavailable(reason) => {
+                let message = format!("make the topic {name}: {reason}");
+                Err(Error::new(ErrorKind::Unavailable, "kafka-unavailable", message))
+            }
         }
     }
 }
 
-impl QueueTopics for TopicBook {
-    fn partitions(&self, topic: &str) -> Option<i32> {
-        let mut queues = lock(&self.queues);
-        if let Some(known) = queues.get(topic) {
-            return *known;
+impl Known {
+    /// Takes what a look came to. Tells people once why the topic is not to be had.
+    fn learn(&mut self, name: &str, found: Result<QueueTopic, Error>) {
+        let reason = match &found {
+            Ok(QueueTopic::Refused(reason)) => Some(reason.to_string()),
+            Ok(QueueTopic::There(_) | QueueTopic::Coming) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(reason) = reason
+            .as_ref()
+            .filter(|reason| self.said.as_ref() != Some(reason))
+        {
+            tracing::warn!(
+                topic = name,
+                reason,
+                "the topic of a task queue is not to be had; trying again"
+            );
         }
-        queues.insert(topic.to_owned(), None);
-        drop(lock(&self.asked).send(topic.to_owned()));
-        None
+        self.said = reason;
+        self.topic = match (found, &self.topic) {
+            (Ok(topic), _) => topic,
+            // What was there still is, as far as anybody knows.
+            (Err(_), QueueTopic::There(partitions)) => QueueTopic::There(*partitions),
+            (Err(_), _) => QueueTopic::Coming,
+        };
+        let pause = match self.topic {
+            QueueTopic::There(_) => THERE_FOR,
+            QueueTopic::Coming | QueueTopic::Refused(_) => AGAIN_AFTER,
+        };
+        self.look_at = Millis(clock::monotonic().0 + pause.0);
+        self.asked = false;
+    }
+}
+
+impl QueueTopics for TopicBook {
+    fn topic(&self, name: &str) -> QueueTopic {
+        let mut queues = lock(&self.queues);
+        if !queues.contains_key(name) {
+            let known = Known {
+                topic: QueueTopic::Coming,
+                asked: false,
+                look_at: Millis(0),
+                said: None,
+            };
+            queues.insert(name.to_owned(), known);
+        }
+        let Some(known) = queues.get_mut(name) else {
+            return QueueTopic::Coming;
+        };
+        if !known.asked && clock::monotonic() >= known.look_at {
+            known.asked = true;
+            drop(lock(&self.asked).send(name.to_owned()));
+        }
+        known.topic.clone()
     }
 }
 
@@ -177,14 +253,12 @@ fn make(admin: &Admin, specs: &[TopicSpec]) -> Result<(), Error> {
     let outcomes = admin.create_topics(&missing)?;
     let mut refused = Vec::new();
     for (spec, outcome) in missing.iter().zip(outcomes) {
+        say_made(spec, &outcome);
         match outcome {
-            Creation::Created => tracing::info!(
-                topic = spec.name,
-                partitions = spec.partitions,
-                "topic made"
-            ),
-            Creation::Exists => {}
-            Creation::Denied(reason) | Creation::Refused(reason) => {
+            Creation::Created | Creation::Exists => {}
+            Creation::Denied(reason)
+            | Creation::Refused(reason)
+            | Creation::Unavailable(reason) => {
                 refused.push(format!("{} ({reason}): {}", spec.name, command(spec)))
             }
         }
@@ -197,6 +271,25 @@ fn make(admin: &Admin, specs: &[TopicSpec]) -> Result<(), Error> {
         refused.join("\n  ")
     );
     Err(Error::new(ErrorKind::NotFound, "topics-missing", message))
+}
+
+/// Makes one topic.
+fn create(admin: &Admin, spec: &TopicSpec) -> Result<Creation, Error> {
+    let outcomes = admin.create_topics(std::slice::from_ref(spec))?;
+    let unanswered = || Creation::Unavailable("no answer".to_owned());
+    let outcome = outcomes.into_iter().next().unwrap_or_else(unanswered);
+    say_made(spec, &outcome);
+    Ok(outcome)
+}
+
+fn say_made(spec: &TopicSpec, outcome: &Creation) {
+    if *outcome == Creation::Created {
+        tracing::info!(
+            topic = spec.name,
+            partitions = spec.partitions,
+            "topic made"
+        );
+    }
 }
 
 fn command(spec: &TopicSpec) -> String {

@@ -9,7 +9,7 @@ use sagaline_journal::{
     wire::{ce_type, header, id_conflict, id_reuse},
 };
 
-use super::{Input, Reading, Refusal};
+use super::{Input, Reading, Refusal, about};
 use crate::envelope::{Envelope, bad_header};
 
 /// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
@@ -119,6 +119,8 @@ fn start(
         id_reuse: id_reuse(envelope)?,
         reply: reading.reply_to(envelope)?,
         trace: trace.transpose()?,
+        attributes: about::ATTRIBUTES.of(record, envelope)?,
+        memo: about::MEMO.of(record, envelope)?,
         appended_at: record.timestamp,
     })
 }

@@ -37,7 +37,7 @@ impl Lane {
     /// Makes the next batch if there is anything to do and none is in flight.
     pub(super) fn work(&mut self, now: Now, port: &mut dyn LanePort) {
         self.outbox.send_waiting(
-            &self.shared,
+            (&self.shared, &self.fold.state),
             self.partition,
             now.monotonic,
             port,

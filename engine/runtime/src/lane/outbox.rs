@@ -14,7 +14,7 @@ use std::{
 use sagaline_core::{Command, Effect, Millis, Name, Reply, State};
 use sagaline_journal::{LanePort, NewRecord, SendError, Tag, wire::topic};
 
-use super::{Lane, LaneShared, Now, ReadBack};
+use super::{Lane, LaneShared, Now, QueueTopic, ReadBack};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.
@@ -29,6 +29,13 @@ const REPLY_TRIES_MAX: u32 = 20;
 
 /// How often a lane looks whether a queue's topic is there.
 const TOPIC_AFTER: Millis = Millis(20);
+
+/// As [`TOPIC_AFTER`], once the brokers refused to make it.
+const TOPIC_REFUSED_AFTER: Millis = Millis(500);
+
+/// An attempt fails when the brokers have refused to make its queue's topic for this long, or for half of the time that
+/// the attempt may take, if that is less: it shall fail with the reason, not by its time-out.
+const TOPIC_REFUSED_MAX: Millis = Millis::from_secs(30);
 
 /// The effects of one lane.
 #[derive(Debug, Default)]
@@ -56,6 +63,8 @@ struct Entry {
     effect: Effect,
     /// How often the log said that its topic or partition is not there.
     missed: u32,
+    /// Since when the brokers have refused to make its queue's topic.
+    refused_since: Option<Millis>,
 }
 
 impl Entry {
@@ -64,6 +73,15 @@ impl Entry {
             batch_no,
             effect,
             missed: 0,
+            refused_since: None,
+        }
+    }
+
+    /// How long it waits for a topic that the brokers refuse to make.
+    fn patience(&self) -> Millis {
+        match &self.effect {
+            Effect::Task(task) => TOPIC_REFUSED_MAX.min(Millis(task.start_to_close.0 / 2)),
+            Effect::Reply(_) | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
         }
     }
 }
@@ -77,8 +95,8 @@ struct Queue {
 /// What became of an attempt to send.
 enum Sending {
     Record(NewRecord),
-    /// The queue's topic is not there yet.
-    NoTopic,
+    /// The queue's topic is not there yet; why it cannot be made, if the brokers refuse to.
+    NoTopic(Option<Arc<str>>),
     /// The queue's topic can never be there.
     Never(String),
     /// The record to be forwarded must be read first.
@@ -163,8 +181,9 @@ impl Outbox {
             + self.refused.len()
     }
 
+    /// Refused tasks do not count: a batch is what they wait for.
     pub(super) fn is_full(&self) -> bool {
-        self.len() >= EFFECTS_MAX
+        self.len() - self.refused.len() >= EFFECTS_MAX
     }
 
     pub(super) const fn dropped(&self) -> u64 {
@@ -195,7 +214,7 @@ impl Outbox {
     /// Sends what can be sent now.
     pub(super) fn send_waiting(
         &mut self,
-        shared: &LaneShared,
+        (shared, state): (&LaneShared, &State),
         partition: i32,
         now: Millis,
         port: &mut dyn LanePort,
@@ -218,13 +237,30 @@ impl Outbox {
                     port.send(partition, *tags, record);
                 }
                 Sending::Never(reason) => self.refuse(entry, &reason),
-                Sending::NoTopic => self.later.push((Millis(now.0 + TOPIC_AFTER.0), entry)),
+                Sending::NoTopic(_) if !entry.effect.is_wanted(state) => self.finish(&entry),
+                Sending::NoTopic(refusal) => self.await_topic(entry, refusal, now),
                 Sending::Read(topic, of, offset) => {
                     self.reading.insert(*tags, entry);
                     port.read(topic, of, *tags, offset, Some(offset + 1));
                 }
             }
         }
+    }
+
+    /// The queue's topic is not there. While the brokers refuse to make it, its tasks have only so long; while nobody
+    /// knows, as long as it takes.
+    fn await_topic(&mut self, mut entry: Entry, refusal: Option<Arc<str>>, now: Millis) {
+        let Some(reason) = refusal else {
+            entry.refused_since = None;
+            self.later.push((Millis(now.0 + TOPIC_AFTER.0), entry));
+            return;
+        };
+        let since = *entry.refused_since.get_or_insert(now);
+        if now.0 >= since.0 + entry.patience().0 {
+            return self.refuse(entry, &reason);
+        }
+        self.later
+            .push((Millis(now.0 + TOPIC_REFUSED_AFTER.0), entry));
     }
 
     fn record(&mut self, shared: &LaneShared, partition: i32, effect: &Effect) -> Sending {
@@ -240,8 +276,10 @@ impl Outbox {
                                 "no topic can serve task queue {queue}"
                             ));
                         }
-                        let Some(partitions) = shared.topics.partitions(&topic) else {
-                            return Sending::NoTopic;
+                        let partitions = match shared.topics.topic(&topic) {
+                            QueueTopic::There(partitions) => partitions,
+                            QueueTopic::Coming => return Sending::NoTopic(None),
+                            QueueTopic::Refused(reason) => return Sending::NoTopic(Some(reason)),
                         };
                         let queue = Queue { topic, partitions };
                         self.queues.insert(task.task_queue.clone(), queue.clone());

@@ -66,6 +66,8 @@ impl Engine {
             id_reuse: IdReuse::RejectDuplicate,
             reply: None,
             trace: None,
+            attributes: None,
+            memo: None,
             appended_at: Timestamp::from_millis(1),
         }));
         engine

@@ -1,6 +1,6 @@
 //! Events of workflows, incidents, replies and inputs.
 
-use sagaline_core::{Event, ReplyTo, event};
+use sagaline_core::{Event, Fields, ReplyTo, event};
 
 use super::values::{activity_id, binary, failure, json, text, trace};
 
@@ -11,6 +11,8 @@ pub(crate) fn workflow_events() -> Vec<Event> {
             version: "2.1".into(),
             input: json(),
             trace: Some(trace()),
+            attributes: None,
+            memo: None,
         }
         .into(),
         event::WorkflowCompleted { result: json() }.into(),
@@ -29,6 +31,25 @@ pub(crate) fn workflow_events() -> Vec<Event> {
         }
         .into(),
     ]
+}
+
+pub(crate) fn started_with_attributes() -> Event {
+    event::WorkflowStarted {
+        workflow: "order".into(),
+        version: "2.1".into(),
+        input: json(),
+        trace: None,
+        attributes: fields(&[("customer", "\"c-7\""), ("total", "49.90")]),
+        memo: fields(&[("note", r#"{"by": "ann"}"#)]),
+    }
+    .into()
+}
+
+fn fields(pairs: &[(&'static str, &str)]) -> Option<Fields> {
+    let pairs = pairs
+        .iter()
+        .map(|(name, json)| ((*name).into(), (*json).into()));
+    Fields::new(pairs.collect()).expect("they are few and small")
 }
 
 pub(crate) fn other_events() -> Vec<Event> {

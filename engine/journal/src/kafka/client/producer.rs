@@ -71,6 +71,21 @@ impl Producer {
         Bulk::new(self.clone())
     }
 
+    /// As [`Producer::send_blocking`], many at once: how each ended, in their order.
+    pub fn send_all_blocking(&self, records: Vec<NewRecord>) -> Vec<Result<Option<i64>, Error>> {
+        let put = |record: NewRecord| {
+            let (doing, (sender, ack)) = (doing(&record), oneshot::channel());
+            let put = self.put(record, Waiter::One(sender));
+            (doing, put.map(|()| ack))
+        };
+        let begun: Vec<_> = records.into_iter().map(put).collect();
+        self.flush();
+        begun
+            .into_iter()
+            .map(|(doing, ack)| finish(&doing, ack?.blocking_recv().ok()))
+            .collect()
+    }
+
     fn begin(&self, record: NewRecord) -> Result<oneshot::Receiver<Ack>, Error> {
         let (sender, ack) = oneshot::channel();
         self.put(record, Waiter::One(sender))?;

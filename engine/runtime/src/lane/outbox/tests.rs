@@ -24,15 +24,15 @@ fn what_was_not_sent_is_still_to_be_sent_after_claiming_again() {
 }
 
 #[derive(Debug)]
-struct NoTopics;
+struct Answers(QueueTopic);
 
-impl super::super::QueueTopics for NoTopics {
-    fn partitions(&self, _: &str) -> Option<i32> {
-        None
+impl super::super::QueueTopics for Answers {
+    fn topic(&self, _: &str) -> QueueTopic {
+        self.0.clone()
     }
 }
 
-fn shared() -> LaneShared {
+fn shared(topic: QueueTopic) -> LaneShared {
     LaneShared::new(super::super::LaneConfig {
         namespace: "ns".to_owned(),
         app: "app".to_owned(),
@@ -42,7 +42,7 @@ fn shared() -> LaneShared {
         closed_retention: Millis(1),
         programs_kept: std::num::NonZeroUsize::MIN,
         keys: crate::Keys::development(),
-        topics: Arc::new(NoTopics),
+        topics: Arc::new(Answers(topic)),
     })
 }
 
@@ -57,7 +57,7 @@ fn task(task_queue: &'static str) -> Effect {
         activity: Name::from("charge"),
         task_queue: Name::from(task_queue),
         input: Payload::empty(),
-        start_to_close: Millis(1),
+        start_to_close: Millis::from_secs(600),
         trace: None,
     }))
 }
@@ -66,16 +66,78 @@ fn task(task_queue: &'static str) -> Effect {
 fn a_task_of_a_queue_that_no_topic_can_serve_is_refused_and_others_wait_for_theirs() {
     let mut outbox = Outbox::default();
 
-    let sending = outbox.record(&shared(), 0, &task("no such/queue"));
+    let sending = outbox.record(&shared(QueueTopic::Coming), 0, &task("no such/queue"));
     assert!(matches!(&sending, Sending::Never(reason) if reason.contains("no such/queue")));
-    let sending = outbox.record(&shared(), 0, &task("orders"));
-    assert!(matches!(sending, Sending::NoTopic));
+    let sending = outbox.record(&shared(QueueTopic::Coming), 0, &task("orders"));
+    assert!(matches!(sending, Sending::NoTopic(None)));
 
     outbox.refuse(Entry::new(4, task("no such/queue")), "why");
     assert!(matches!(
         outbox.next_undeliverable(),
         Some(Command::Undeliverable { .. })
     ));
+}
+
+/// How a task's queue answers at an instant, and whether the attempt has failed by then.
+fn check_waiting(steps: &[(u64, &QueueTopic, bool)]) {
+    let mut outbox = Outbox::default();
+    outbox.push(4, vec![task("orders")], HashMap::new());
+    for (at, topic, fails) in steps {
+        let entry = outbox.waiting.pop_front();
+        let entry = entry.or_else(|| Some(outbox.later.pop()?.1)).unwrap();
+        match outbox.record(&shared((*topic).clone()), 0, &entry.effect) {
+            Sending::NoTopic(refusal) => outbox.await_topic(entry, refusal, Millis(*at)),
+            _ => panic!("there is no topic"),
+        }
+
+        let failed = outbox.next_undeliverable();
+        assert_eq!(failed.is_some(), *fails, "at {at}");
+        if let Some(Command::Undeliverable { reason, .. }) = failed {
+            assert_eq!(&*reason, "denied");
+        }
+        assert_eq!((outbox.len(), outbox.done(5)), (1, 3), "at {at}");
+    }
+}
+
+#[test]
+fn a_task_whose_topic_the_brokers_refuse_to_make_fails_its_attempt_in_the_end() {
+    let (coming, refused) = (QueueTopic::Coming, QueueTopic::Refused("denied".into()));
+    let limit = TOPIC_REFUSED_MAX.0;
+
+    check_waiting(&[
+        (5, &refused, false),
+        (limit + 4, &refused, false),
+        (limit + 5, &refused, true),
+    ]);
+    check_waiting(&[(5, &coming, false), (100 * limit, &coming, false)]);
+    check_waiting(&[
+        (5, &refused, false),
+        (limit, &coming, false),
+        (limit + 5, &refused, false),
+        (2 * limit + 5, &refused, true),
+    ]);
+}
+
+#[test]
+fn an_attempt_that_may_take_less_waits_for_half_of_it() {
+    let Effect::Task(mut task) = task("orders") else {
+        unreachable!("it is one")
+    };
+    task.start_to_close = Millis(1_000);
+
+    assert_eq!(Entry::new(4, Effect::Task(task)).patience(), Millis(500));
+}
+
+#[test]
+fn refused_tasks_do_not_hold_up_the_batch_that_ends_them() {
+    let mut outbox = Outbox::default();
+    outbox.push(4, vec![task("orders"); EFFECTS_MAX], HashMap::new());
+    assert!(outbox.is_full());
+
+    let entry = outbox.waiting.pop_front().unwrap();
+    outbox.refuse(entry, "why");
+
+    assert!(!outbox.is_full());
 }
 
 #[test]

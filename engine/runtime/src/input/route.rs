@@ -1,0 +1,152 @@
+//! Where an input record belongs, before anything is made of what it asks.
+
+use sagaline_core::{Cause, WorkflowId, event::RejectReason};
+use sagaline_journal::{
+    Headers, NewRecord, Record,
+    wire::{ce_type, header, partition_of},
+};
+
+use super::{Reading, Refusal};
+use crate::envelope::Envelope;
+
+/// Where a record belongs.
+pub(super) struct Route<'a> {
+    pub(super) workflow_id: WorkflowId,
+    /// What it asks; of a forwarded record, what was asked at first.
+    pub(super) ce_type: &'a str,
+    pub(super) is_forwarded: bool,
+    pub(super) target_partition: i32,
+}
+
+impl Reading {
+    /// Reads where a record belongs, and its identity into `cause`.
+    pub(super) fn route<'a>(
+        &self,
+        record: &Record,
+        envelope: &'a Envelope<'_>,
+        cause: &mut Cause,
+    ) -> Result<Route<'a>, Refusal> {
+        if let Some(source) = envelope.attribute(header::CE_SOURCE)? {
+            cause.source = source.into();
+        }
+        if let Some(id) = envelope
+            .attribute(header::CE_ID)?
+            .filter(|id| !id.is_empty())
+        {
+            cause.id = id.into();
+        }
+        let workflow_id = key(record, envelope)?;
+        let mut ce_type = envelope
+            .attribute(header::CE_TYPE)?
+            .ok_or_else(|| Refusal::new(RejectReason::UnknownType, "ce_type is missing"))?;
+        let is_forwarded = ce_type == ce_type::FORWARD;
+        if is_forwarded {
+            if !self.keys.verifies_record(record) {
+                return Err(Refusal::new(
+                    RejectReason::Forged,
+                    "sl-mac is missing or not genuine",
+                ));
+            }
+            ce_type = envelope.required(header::FORWARDED)?;
+        } else {
+            // Before it is forwarded and signed: who may write results only must not start workflows.
+            self.check_topic(record, ce_type)?;
+        }
+        Ok(Route {
+            target_partition: partition_of(workflow_id.as_str().as_bytes(), self.partitions),
+            workflow_id,
+            ce_type,
+            is_forwarded,
+        })
+    }
+
+    fn check_topic(&self, record: &Record, ce_type: &str) -> Result<(), Refusal> {
+        let is_activity = ce_type.starts_with(ce_type::ACTIVITY_PREFIX);
+        let right = if is_activity {
+            &self.results
+        } else {
+            &self.inbox
+        };
+        if is_activity == (record.topic == self.results) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RejectReason::WrongTopic,
+            format!("{ce_type} belongs on {right}"),
+        ))
+    }
+
+    /// What becomes of a record in an inbox partition that has no journal: it is forwarded to its own partition. One that
+    /// must not be, or cannot be understood, is copied as it is to a partition whose lane refuses it and keeps its bytes.
+    pub(crate) fn stray(&self, record: &Record) -> NewRecord {
+        let mut cause = place(record);
+        let mut target = None;
+        if let Ok(envelope) = Envelope::read(record)
+            && let Ok(route) = self.route(record, &envelope, &mut cause)
+        {
+            if !route.is_forwarded {
+                return self.forward(record, &cause, route.ce_type, route.target_partition);
+            }
+            target = Some(route.target_partition);
+        }
+        // What was forwarded once is not forwarded again: where it does not belong, it is refused as misrouted.
+        let aside = record.partition.rem_euclid(self.partitions);
+        let partition = match target {
+            Some(target) if target == aside => (aside + 1).rem_euclid(self.partitions),
+            _ => aside,
+        };
+        let mut copy = NewRecord {
+            topic: self.inbox.clone(),
+            partition,
+            key: record.key().map(<[u8]>::to_vec),
+            value: record.value().map(<[u8]>::to_vec),
+            headers: Headers::new(),
+        };
+        for (name, value) in record.headers() {
+            if let Ok(name) = std::str::from_utf8(name) {
+                copy.push_header(name.to_owned(), value.unwrap_or_default());
+            }
+        }
+        copy
+    }
+}
+
+/// The identity of a record that says none: its place.
+pub(super) fn place(record: &Record) -> Cause {
+    let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
+    Cause {
+        source: "".into(),
+        id: place.into(),
+        topic: record.topic.clone(),
+        partition: record.partition,
+        offset: record.offset,
+    }
+}
+
+/// The workflow id: the record's key, or `ce_subject`; both and different is refused.
+fn key(record: &Record, envelope: &Envelope<'_>) -> Result<WorkflowId, Refusal> {
+    let subject = envelope
+        .attribute(header::CE_SUBJECT)?
+        .filter(|subject| !subject.is_empty());
+    let text = match (record.key(), subject) {
+        (None, None) => {
+            return Err(Refusal::new(
+                RejectReason::NoKey,
+                "the record has neither key nor ce_subject; either is the workflow id",
+            ));
+        }
+        (None, Some(subject)) => subject,
+        (Some(key), subject) => {
+            let key = std::str::from_utf8(key)
+                .map_err(|_| Refusal::new(RejectReason::BadKey, "the key is not UTF-8"))?;
+            if subject.is_some_and(|subject| subject != key) {
+                return Err(Refusal::new(
+                    RejectReason::KeyMismatch,
+                    "key and ce_subject differ; both are the workflow id",
+                ));
+            }
+            key
+        }
+    };
+    WorkflowId::new(text).map_err(|invalid| Refusal::new(RejectReason::BadKey, invalid.to_string()))
+}
