@@ -87,14 +87,14 @@ impl Partition {
         let command = Command::ReportAttempt(ReportAttempt {
             workflow_id: task.workflow_id.clone(),
             run_id: task.run_id,
-            activity_id: task.activity_id,
+            activity_id: task.activity_id(),
             attempt: task.attempt,
             report: Report::Completed {
                 result: Payload::json(*br#"{"reservation":"r-4711"}"#),
             },
             worker: None,
         });
-        let id = format!("{}/{}/{}", task.run_id, task.activity_id, task.attempt);
+        let id = format!("{}/{}/{}", task.run_id, task.activity_id(), task.attempt);
         self.input("bench.results", &id, command)
     }
 
@@ -147,7 +147,7 @@ impl Partition {
                 transitions.push(transition);
             }
             tasks.extend(done.effects.into_iter().filter_map(|effect| match effect {
-                Effect::Task(task) => Some(*task),
+                Effect::Task(task) => Some(task),
                 Effect::Reply(_) | Effect::Forward { .. } => None,
             }));
         }

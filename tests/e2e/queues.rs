@@ -51,7 +51,7 @@ fn a_queue_whose_topic_the_brokers_refuse_fails_its_attempts_with_the_command_an
 fn failed_attempts(journal: &Journal<'_>) -> Vec<ActivityAttemptFailed> {
     let facts = journal.newest("waits").map_or(&[][..], |run| &run.facts);
     let failed = facts.iter().filter_map(|fact| match &fact.event {
-        Event::ActivityAttemptFailed(failed) => Some(failed.clone()),
+        Event::ActivityAttemptFailed(failed) => Some((**failed).clone()),
         _ => None,
     });
     failed.collect()

@@ -124,7 +124,7 @@ fn rejected(journal: &Journal<'_>, value: &str) -> Option<InputRejected> {
         sagaline_core::Event::InputRejected(rejected)
             if rejected.value.data() == value.as_bytes() =>
         {
-            Some(rejected.clone())
+            Some((**rejected).clone())
         }
         _ => None,
     })

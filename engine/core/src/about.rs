@@ -2,7 +2,7 @@
 //!
 //! Deliberately absent: what the values mean. Each is JSON, kept and given back verbatim.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
@@ -18,19 +18,10 @@ pub const FIELD_NAME_BYTES_MAX: usize = 64;
 /// Most bytes of all names and values of a run's search attributes, and as many of its memo.
 pub const FIELDS_BYTES_MAX: usize = 16 * 1024;
 
-/// Search attributes and memo of a run that has any.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct About {
-    /// By which the run is found.
-    pub attributes: Option<Fields>,
-    /// For people.
-    pub memo: Option<Fields>,
-}
-
-/// Names with JSON values, in order of name; at least one.
+/// Names with JSON values, in order of name; at least one. Cloning shares them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Fields(Vec<Field>);
+pub struct Fields(Arc<[Field]>);
 
 /// A name with its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +57,7 @@ impl Fields {
         if bytes > FIELDS_BYTES_MAX {
             return Err(FieldsOver::Bytes(bytes));
         }
-        let fields: Vec<Field> = fields
+        let fields: Arc<[Field]> = fields
             .into_iter()
             .map(|(name, json)| Field { name, json })
             .collect();
@@ -94,7 +85,7 @@ pub fn is_field_name(text: &str) -> bool {
 impl Show for Fields {
     fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for field in &self.0 {
+        for field in &*self.0 {
             match serde_json::from_str::<&RawValue>(&field.json) {
                 Ok(json) => map.serialize_entry(&field.name, json)?,
                 // Nobody of ours wrote it; people may see it all the same.
@@ -107,7 +98,7 @@ impl Show for Fields {
 
 #[cfg(test)]
 mod tests {
-    use alloc::format;
+    use alloc::{format, vec::Vec};
 
     use super::*;
     use crate::show::Shown;
@@ -131,9 +122,9 @@ mod tests {
     }
 
     #[test]
-    fn none_at_all_take_no_room() {
+    fn none_at_all_take_hardly_any_room() {
         assert_eq!(fields(&[]), Ok(None));
-        assert_eq!(size_of::<Option<alloc::sync::Arc<About>>>(), 8);
+        assert_eq!(size_of::<Option<Fields>>(), 16);
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Millis, Name, Payload, ReplyTo, Run, RunId, State, Trace,
-    WorkflowId, error_type,
-    event::{Answer, AnswerOutcome, Outcome},
+    ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, State, WorkflowId, error_type,
+    event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
     run::ClosedBy,
 };
 
@@ -13,7 +12,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// An attempt's task for a worker.
-    Task(Box<Task>),
+    Task(Task),
     /// An answer for whoever asked.
     Reply(Box<Reply>),
     /// A record of another partition's workflow, to be read again and sent there.
@@ -32,22 +31,12 @@ pub struct Task {
     pub workflow_id: WorkflowId,
     /// The run.
     pub run_id: RunId,
-    /// The workflow.
-    pub workflow: Name,
-    /// The activity's number.
-    pub activity_id: ActivityId,
+    /// The run's start: its workflow and the caller's trace.
+    pub started: Arc<WorkflowStarted>,
+    /// The activity: its name, queue, input, and how long an attempt may run.
+    pub scheduled: Arc<ActivityScheduled>,
     /// The attempt.
     pub attempt: Attempt,
-    /// The activity's name.
-    pub activity: Name,
-    /// Where workers take it from.
-    pub task_queue: Name,
-    /// Its input.
-    pub input: Payload,
-    /// How long the attempt may run.
-    pub start_to_close: Millis,
-    /// The trace of the run's start.
-    pub trace: Option<Trace>,
 }
 
 /// An answer.
@@ -65,6 +54,14 @@ pub struct Reply {
     pub answer: Answer,
 }
 
+impl Task {
+    /// The activity's number.
+    #[must_use]
+    pub fn activity_id(&self) -> ActivityId {
+        self.scheduled.activity_id
+    }
+}
+
 impl Effect {
     /// Whether it is still worth sending, when a new owner finds it not yet sent.
     #[must_use]
@@ -73,7 +70,7 @@ impl Effect {
             Self::Task(task) => state
                 .run(&task.workflow_id)
                 .filter(|run| run.run_id == task.run_id)
-                .and_then(|run| run.activity(task.activity_id))
+                .and_then(|run| run.activity(task.activity_id()))
                 .is_some_and(|activity| {
                     activity.attempt == task.attempt && activity.is_in_flight()
                 }),
@@ -94,18 +91,13 @@ pub(crate) fn effects_of_run(
             let Some(activity) = run.activity(scheduled.activity_id) else {
                 return;
             };
-            effects.push(Effect::Task(Box::new(Task {
+            effects.push(Effect::Task(Task {
                 workflow_id: workflow_id.clone(),
                 run_id: run.run_id,
-                workflow: run.workflow.clone(),
-                activity_id: scheduled.activity_id,
+                started: Arc::clone(&run.started),
+                scheduled: Arc::clone(&activity.scheduled),
                 attempt: scheduled.attempt,
-                activity: activity.name.clone(),
-                task_queue: activity.task_queue.clone(),
-                input: activity.input.clone(),
-                start_to_close: activity.start_to_close,
-                trace: run.trace.clone(),
-            })));
+            }));
         }
         Event::ReplyRequested(requested) => {
             effects.push(reply(

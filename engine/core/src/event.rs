@@ -5,7 +5,7 @@
 
 mod word;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
@@ -34,9 +34,22 @@ pub struct Transition {
     pub events: Vec<Event>,
 }
 
+/// What a variant of [`Event`] holds: the event itself unless something else is said.
+macro_rules! held {
+    ($name:ident) => {
+        $name
+    };
+    ($name:ident, $held:ty) => {
+        $held
+    };
+}
+
 /// Declares every event once: the struct, the variant of [`Event`], its name and its form for people.
+///
+/// `in Arc` are those that state goes on to need as they are: it shares them. `in Box` are rare ones that would make all
+/// others larger.
 macro_rules! events {
-    ($( $(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* } )*) => {
+    ($( $(#[$doc:meta])* $name:ident $(in $held:ty)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* } )*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +66,7 @@ macro_rules! events {
 
         /// One fact. The variants are in the order in which they came to exist; new ones go last.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum Event { $( $(#[$doc])* $name($name), )* }
+        pub enum Event { $( $(#[$doc])* $name(held!($name $(, $held)?)), )* }
 
         impl Event {
             /// The names of all events.
@@ -73,13 +86,13 @@ macro_rules! events {
             }
         }
 
-        $( impl From<$name> for Event { fn from(event: $name) -> Self { Self::$name(event) } } )*
+        $( impl From<$name> for Event { fn from(event: $name) -> Self { Self::$name(event.into()) } } )*
     };
 }
 
 events! {
     /// A run began.
-    WorkflowStarted {
+    WorkflowStarted in Arc<WorkflowStarted> {
         /// The registered workflow.
         workflow: Name,
         /// Its version, pinned for the run.
@@ -121,7 +134,7 @@ events! {
         compensate: bool,
     }
     /// The program asked for an activity.
-    ActivityScheduled {
+    ActivityScheduled in Arc<ActivityScheduled> {
         /// Its number in the run.
         activity_id: ActivityId,
         /// Its name.
@@ -180,7 +193,7 @@ events! {
         worker: Option<Name>,
     }
     /// An attempt failed; whether another follows is in `next_attempt_at`.
-    ActivityAttemptFailed {
+    ActivityAttemptFailed in Box<ActivityAttemptFailed> {
         /// Number of the activity.
         activity_id: ActivityId,
         /// Its name.
@@ -197,7 +210,7 @@ events! {
         worker: Option<Name>,
     }
     /// The activity failed for good.
-    ActivityFailed {
+    ActivityFailed in Box<ActivityFailed> {
         /// Number of the activity.
         activity_id: ActivityId,
         /// Its name.
@@ -206,7 +219,7 @@ events! {
         failure: Failure,
     }
     /// The activity's last attempt ran out of time.
-    ActivityTimedOut {
+    ActivityTimedOut in Box<ActivityTimedOut> {
         /// Number of the activity.
         activity_id: ActivityId,
         /// Its name.
@@ -224,7 +237,7 @@ events! {
         details: Option<Payload>,
     }
     /// A step can be undone by this activity.
-    CompensationRegistered {
+    CompensationRegistered in Arc<CompensationRegistered> {
         /// Number that the compensating activity will have.
         activity_id: ActivityId,
         /// Its name.
@@ -243,7 +256,7 @@ events! {
         group: Option<u32>,
     }
     /// The run's end is fixed; what was done is undone first.
-    CompensationStarted {
+    CompensationStarted in Box<CompensationStarted> {
         /// How the run will end.
         outcome: Outcome,
         /// Why, when it failed.
@@ -263,7 +276,7 @@ events! {
         compensates: ActivityId,
     }
     /// A step could not be undone and nobody is asked: its policy says `fail`.
-    CompensationFailed {
+    CompensationFailed in Box<CompensationFailed> {
         /// Number of the compensating activity.
         activity_id: ActivityId,
         /// Its name.
@@ -283,7 +296,7 @@ events! {
         value: Payload,
     }
     /// The run waits for a person, or for what it lacks.
-    IncidentRaised {
+    IncidentRaised in Box<IncidentRaised> {
         /// What kind.
         kind: IncidentKind,
         /// The activity that it is about.
@@ -305,7 +318,7 @@ events! {
         reason: Option<Box<str>>,
     }
     /// Somebody wants an answer: at once, and when the run closes.
-    ReplyRequested {
+    ReplyRequested in Box<ReplyRequested> {
         /// Where to.
         reply: ReplyTo,
         /// The answer now.
@@ -319,7 +332,7 @@ events! {
         target_partition: i32,
     }
     /// A record could not be understood, or not be taken. Its place is in the transition's cause.
-    InputRejected {
+    InputRejected in Box<InputRejected> {
         /// A word for code to match on.
         reason: RejectReason,
         /// For people: what is wrong and what would be right.

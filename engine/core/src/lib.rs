@@ -38,8 +38,7 @@ mod transact;
 pub mod view;
 
 pub use about::{
-    About, FIELD_NAME_BYTES_MAX, FIELDS_BYTES_MAX, FIELDS_MAX, Field, Fields, FieldsOver,
-    is_field_name,
+    FIELD_NAME_BYTES_MAX, FIELDS_BYTES_MAX, FIELDS_MAX, Field, Fields, FieldsOver, is_field_name,
 };
 pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};

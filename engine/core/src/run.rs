@@ -5,9 +5,9 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{
-    About, ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload,
-    ReplyTo, RetryPolicy, RunId, Seq, Timestamp, Trace,
-    event::IncidentKind,
+    ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo,
+    RunId, Seq, Timestamp,
+    event::{ActivityScheduled, CompensationRegistered, IncidentKind, WorkflowStarted},
     program::{Job, Recorded},
 };
 
@@ -25,16 +25,8 @@ pub const ERROR_TYPES_MAX: usize = 16;
 pub struct Run {
     /// The run.
     pub run_id: RunId,
-    /// The registered workflow.
-    pub workflow: Name,
-    /// Its version.
-    pub version: Arc<str>,
-    /// The input.
-    pub input: Payload,
-    /// The caller's trace.
-    pub trace: Option<Trace>,
-    /// Search attributes and memo; most runs have none.
-    pub about: Option<Arc<About>>,
+    /// Workflow, version, input and trace, as its first event has them.
+    pub started: Arc<WorkflowStarted>,
     /// When it started.
     pub started_at: Timestamp,
     /// Position of the last event.
@@ -48,7 +40,7 @@ pub struct Run {
     /// What can be undone, in order of registration.
     pub registrations: Vec<Registration>,
     /// Set once the end of the run is fixed and what was done is being undone.
-    pub undo: Option<Undo>,
+    pub undo: Option<Box<Undo>>,
     /// Set once somebody asked the run to stop.
     pub cancel: Option<CancelRequest>,
     /// What waits for a person, oldest first.
@@ -64,7 +56,7 @@ pub struct Run {
     /// Starts of this and earlier runs of the id.
     pub starts: Vec<Identity>,
     /// Set by the terminal event.
-    pub closed: Option<ClosedBy>,
+    pub closed: Option<Box<ClosedBy>>,
 }
 
 /// What the program was given at once, and what it wanted.
@@ -83,20 +75,8 @@ pub struct ActivationRecord {
 pub struct Activity {
     /// Its number.
     pub activity_id: ActivityId,
-    /// Its name.
-    pub name: Name,
-    /// Its queue.
-    pub task_queue: Name,
-    /// Its input.
-    pub input: Payload,
-    /// How it is retried.
-    pub retry: RetryPolicy,
-    /// How long one attempt may run.
-    pub start_to_close: Millis,
-    /// The step is to be compensated once it is done.
-    pub compensable: bool,
-    /// The step that it undoes.
-    pub compensates: Option<ActivityId>,
+    /// Name, queue, input, retry policy and what else its first event has.
+    pub scheduled: Arc<ActivityScheduled>,
     /// When it was scheduled.
     pub scheduled_at: Timestamp,
     /// The last attempt sent.
@@ -118,12 +98,20 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// How long one attempt may run.
+    #[must_use]
+    pub fn start_to_close(&self) -> Millis {
+        Millis(self.scheduled.start_to_close_ms)
+    }
+
     /// When something must happen to it, if nobody reports.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state {
-            ActivityState::Queued => Some(self.attempt_at.plus(self.start_to_close)),
-            ActivityState::Running { started_at, .. } => Some(started_at.plus(self.start_to_close)),
+            ActivityState::Queued => Some(self.attempt_at.plus(self.start_to_close())),
+            ActivityState::Running { started_at, .. } => {
+                Some(started_at.plus(self.start_to_close()))
+            }
             ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
             ActivityState::Parked => None,
         }
@@ -187,24 +175,10 @@ pub struct Step {
 /// How a step is undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Number of the compensating activity.
-    pub activity_id: ActivityId,
-    /// Its name.
-    pub activity: Name,
-    /// Its queue.
-    pub task_queue: Name,
-    /// Its input.
-    pub input: Payload,
-    /// How it is retried.
-    pub retry: RetryPolicy,
-    /// How long one attempt may run.
-    pub start_to_close: Millis,
-    /// The step.
-    pub compensates: ActivityId,
+    /// The compensating activity, the step and the group, as the event has them.
+    pub registered: Arc<CompensationRegistered>,
     /// The step's name.
     pub of: Name,
-    /// Neighbours of the same group run in parallel.
-    pub group: Option<u32>,
     /// How far it is.
     pub state: RegistrationState,
 }
@@ -327,7 +301,7 @@ impl Run {
             !self
                 .registrations
                 .iter()
-                .any(|one| one.compensates == step.activity_id)
+                .any(|one| one.registered.compensates == step.activity_id)
         })
     }
 }

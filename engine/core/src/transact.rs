@@ -7,7 +7,7 @@
 //! ```
 //! Live and fold share everything from `apply` on: [`fold()`] is the same path without decisions and programs.
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     Cause, Command, Effect, Event, Overlay, Place, Position, Rejection, Run, RunId, Seq, Start,
@@ -259,8 +259,9 @@ impl Work<'_, '_> {
         };
         let run_id = run_id_of_start(self.env.namespace, self.cause, start);
         let starts = self.overlay.reopen(&start.workflow_id);
+        let event = Arc::new(event);
         let open = Open::new(Run::start(run_id, place, &event, starts));
-        let mut events = Vec::from([event.into()]);
+        let mut events = Vec::from([Event::WorkflowStarted(event)]);
         events.extend(
             start
                 .reply
@@ -377,7 +378,7 @@ impl Work<'_, '_> {
             Activated::Missing => {
                 let message = format!(
                     "no engine that is running has workflow {} {}",
-                    run.workflow, run.version
+                    run.started.workflow, run.started.version
                 );
                 (
                     IncidentKind::DefinitionMissing,

@@ -184,13 +184,11 @@ pub(crate) struct FieldsView<'a>(Option<&'a Fields>);
 
 impl<'a> FieldsView<'a> {
     fn attributes(run: &'a Run) -> Self {
-        let about = run.about.as_ref();
-        Self(about.and_then(|about| about.attributes.as_ref()))
+        Self(run.started.attributes.as_ref())
     }
 
     fn memo(run: &'a Run) -> Self {
-        let about = run.about.as_ref();
-        Self(about.and_then(|about| about.memo.as_ref()))
+        Self(run.started.memo.as_ref())
     }
 }
 

@@ -173,7 +173,7 @@ impl World {
         self.events.extend(transition.events.iter().cloned());
         for effect in &done.effects {
             if let Effect::Task(task) = effect {
-                self.sent.push(task.activity.clone());
+                self.sent.push(task.scheduled.activity.clone());
             }
         }
     }

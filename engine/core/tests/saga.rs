@@ -224,7 +224,7 @@ impl World {
             .push((self.batch, self.now, done.transitions.clone()));
         for effect in &done.effects {
             match effect {
-                Effect::Task(task) => self.tasks.push((**task).clone()),
+                Effect::Task(task) => self.tasks.push(task.clone()),
                 Effect::Reply(reply) => self.replies.push((**reply).clone()),
                 Effect::Forward { .. } => unreachable!(),
             }
@@ -269,7 +269,7 @@ impl World {
             Command::ReportAttempt(ReportAttempt {
                 workflow_id: task.workflow_id.clone(),
                 run_id: task.run_id,
-                activity_id: task.activity_id,
+                activity_id: task.activity_id(),
                 attempt: task.attempt,
                 report,
                 worker: None,
@@ -317,7 +317,7 @@ impl World {
     fn activities_sent(&self) -> Vec<&str> {
         self.tasks
             .iter()
-            .map(|task| task.activity.as_str())
+            .map(|task| task.scheduled.activity.as_str())
             .collect()
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Writing {
 impl Writing {
     /// The topic of a task's queue.
     pub(crate) fn task_topic(&self, task: &Task) -> Arc<str> {
-        topic::tasks(&self.namespace, task.task_queue.as_str()).into()
+        topic::tasks(&self.namespace, task.scheduled.task_queue.as_str()).into()
     }
 
     /// The record of an attempt's task; `partition` is the lane's, `partitions` those of the queue's topic.
@@ -32,25 +32,30 @@ impl Writing {
         partition: i32,
         partitions: i32,
     ) -> NewRecord {
-        let (run_id, activity_id) = (task.run_id, task.activity_id);
+        let (run_id, activity_id) = (task.run_id, task.activity_id());
         let task_id = format!("{run_id}/{activity_id}/{}", task.attempt);
         let token = self.keys.token(&TokenClaims {
             run_id: task.run_id,
-            activity_id: task.activity_id,
+            activity_id: task.activity_id(),
             attempt: task.attempt,
-            task_queue: task.task_queue.clone(),
+            task_queue: task.scheduled.task_queue.clone(),
         });
         let mut record = NewRecord {
             topic,
             partition: partition_of(task_id.as_bytes(), partitions),
             key: Some(task.workflow_id.as_str().as_bytes().to_vec()),
-            value: Some(task.input.data().to_vec()),
+            value: Some(task.scheduled.input.data().to_vec()),
             headers: Headers::with_capacity(19, TASK_HEADERS_BYTES),
         };
-        event(&mut record, ce_type::ACTIVITY_TASK, &task_id, &task.input);
+        event(
+            &mut record,
+            ce_type::ACTIVITY_TASK,
+            &task_id,
+            &task.scheduled.input,
+        );
         record.push_header(header::CE_SUBJECT, task.workflow_id.as_str());
-        record.push_header(header::ACTIVITY, task.activity.as_str());
-        record.push_header(header::WORKFLOW, task.workflow.as_str());
+        record.push_header(header::ACTIVITY, task.scheduled.activity.as_str());
+        record.push_header(header::WORKFLOW, task.started.workflow.as_str());
         record.push_header(header::WORKFLOW_ID, task.workflow_id.as_str());
         let headers = &mut record.headers;
         headers.write(header::RUN_ID, format_args!("{run_id}"));
@@ -66,9 +71,9 @@ impl Writing {
         headers.write(header::REPLY_PARTITION, format_args!("{partition}"));
         headers.write(
             header::START_TO_CLOSE_MS,
-            format_args!("{}", task.start_to_close.0),
+            format_args!("{}", task.scheduled.start_to_close_ms),
         );
-        if let Some(trace) = &task.trace {
+        if let Some(trace) = &task.started.trace {
             record.push_header(header::TRACEPARENT, trace.parent.as_bytes());
             if let Some(state) = &trace.state {
                 record.push_header(header::TRACESTATE, state.as_bytes());

@@ -70,11 +70,11 @@ impl LanePrograms {
 
     /// A run that began while nobody had its program was given no version: it goes by the highest.
     fn program_of(&self, run: &Run) -> Option<Box<dyn Program>> {
-        let version = match &*run.version {
-            "" => self.workflows.resolve(&run.workflow, None)?,
+        let version = match &*run.started.version {
+            "" => self.workflows.resolve(&run.started.workflow, None)?,
             version => version.into(),
         };
-        self.workflows.program(&run.workflow, &version)
+        self.workflows.program(&run.started.workflow, &version)
     }
 
     fn run(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {

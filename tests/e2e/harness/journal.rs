@@ -145,7 +145,7 @@ impl<'w> Journal<'w> {
     pub(crate) fn incidents(&self, workflow_id: &str) -> Vec<&IncidentRaised> {
         let facts = self.newest(workflow_id).map_or(&[][..], |run| &run.facts);
         let incidents = facts.iter().filter_map(|fact| match &fact.event {
-            Event::IncidentRaised(incident) => Some(incident),
+            Event::IncidentRaised(incident) => Some(&**incident),
             _ => None,
         });
         incidents.collect()
@@ -204,7 +204,7 @@ impl<'w> Journal<'w> {
         there
             .flat_map(|one| &one.events)
             .find_map(|event| match event {
-                Event::InputRejected(rejected) => Some(rejected),
+                Event::InputRejected(rejected) => Some(&**rejected),
                 _ => None,
             })
     }

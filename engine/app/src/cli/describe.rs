@@ -61,7 +61,9 @@ pub(crate) fn unread_queues<'a>(
     let waiting = runs
         .into_iter()
         .flat_map(|run| run.activities.iter().filter(waits));
-    let mut queues: Vec<&Name> = waiting.map(|activity| &activity.task_queue).collect();
+    let mut queues: Vec<&Name> = waiting
+        .map(|activity| &activity.scheduled.task_queue)
+        .collect();
     queues.sort_unstable();
     queues.dedup();
     let kafka = session.kafka()?;
@@ -89,8 +91,8 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
             "{}   {}{situation}   {}@{}",
             visible(view.workflow_id.as_str()),
             view.status(),
-            run.workflow,
-            run.version
+            run.started.workflow,
+            run.started.version
         ),
         visible(&view.waiting_for().text),
         String::new(),
@@ -99,7 +101,7 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     ];
     let closed = run.closed.as_ref();
     lines.extend(closed.map(|closed| format!("Closed         {}", output.time(closed.at))));
-    lines.push(format!("Input          {}", payload(&run.input)));
+    lines.push(format!("Input          {}", payload(&run.started.input)));
     lines.extend(about(run));
     if let Some(result) = closed.and_then(|closed| closed.result.as_ref()) {
         lines.push(format!("Result         {}", payload(result)));
@@ -129,7 +131,10 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
             RegistrationState::Completed => "completed",
             RegistrationState::Failed => "failed",
         };
-        format!("Compensation   {} undoes {}: {state}", one.activity, one.of)
+        format!(
+            "Compensation   {} undoes {}: {state}",
+            one.registered.activity, one.of
+        )
     }));
     lines.extend(
         run.uncovered_steps()
@@ -148,9 +153,6 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
 
 /// Search attributes and memo, one a line.
 fn about(run: &Run) -> Vec<String> {
-    let Some(about) = &run.about else {
-        return Vec::new();
-    };
     let lines = |head: &'static str, fields: Option<&Fields>| -> Vec<String> {
         let fields = fields.into_iter().flat_map(Fields::iter);
         fields
@@ -158,8 +160,8 @@ fn about(run: &Run) -> Vec<String> {
             .collect()
     };
     [
-        lines("Attribute      ", about.attributes.as_ref()),
-        lines("Memo           ", about.memo.as_ref()),
+        lines("Attribute      ", run.started.attributes.as_ref()),
+        lines("Memo           ", run.started.memo.as_ref()),
     ]
     .concat()
 }
@@ -192,10 +194,14 @@ fn pending(output: Output, activity: &Activity) -> String {
             visible(&failure.message)
         )
     });
-    let (name, id, attempt) = (&activity.name, activity.activity_id, activity.attempt);
+    let (name, id, attempt) = (
+        &activity.scheduled.activity,
+        activity.activity_id,
+        activity.attempt,
+    );
     format!(
         "{name} #{id}, queue {}, attempt {attempt}{of} {state}{}",
-        activity.task_queue,
+        activity.scheduled.task_queue,
         failure.unwrap_or_default()
     )
 }

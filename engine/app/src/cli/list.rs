@@ -86,7 +86,7 @@ fn cells(output: Output, view: &View<'_>) -> Vec<String> {
     vec![
         status.to_owned(),
         view.workflow_id.as_str().to_owned(),
-        workflow(&run.workflow, &run.version),
+        workflow(&run.started.workflow, &run.started.version),
         output.time(run.started_at),
         view.waiting_for().text,
     ]

@@ -1,10 +1,10 @@
 //! Activities and their attempts.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::Place;
 use crate::{
-    ActivityId, Attempt, Failure, Millis, Run, error_type,
+    ActivityId, Attempt, Failure, Run, error_type,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled,
         ActivityCompleted, ActivityFailed, ActivityScheduled, ActivityStarted, ActivityTimedOut,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Run {
-    pub(super) fn activity_scheduled(&mut self, place: Place<'_>, event: &ActivityScheduled) {
+    pub(super) fn activity_scheduled(&mut self, place: Place<'_>, event: &Arc<ActivityScheduled>) {
         match event.compensates {
             None => {
                 self.next_activity_id = event.activity_id.next();
@@ -37,13 +37,7 @@ impl Run {
             at,
             Activity {
                 activity_id: event.activity_id,
-                name: event.activity.clone(),
-                task_queue: event.task_queue.clone(),
-                input: event.input.clone(),
-                retry: event.retry.clone(),
-                start_to_close: Millis(event.start_to_close_ms),
-                compensable: event.compensable,
-                compensates: event.compensates,
+                scheduled: Arc::clone(event),
                 scheduled_at: place.at,
                 attempt: Attempt::FIRST,
                 attempt_at: place.at,
@@ -100,13 +94,15 @@ impl Run {
         let Some(activity) = self.take_activity(event.activity_id) else {
             return;
         };
-        if activity.compensable {
+        if activity.scheduled.compensable {
             self.steps.push(Step {
                 activity_id: activity.activity_id,
-                activity: activity.name.clone(),
+                activity: activity.scheduled.activity.clone(),
             });
         }
-        if activity.compensates.is_none() && (self.undo.is_none() || activity.compensable) {
+        if activity.scheduled.compensates.is_none()
+            && (self.undo.is_none() || activity.scheduled.compensable)
+        {
             self.see(Job::ActivityCompleted {
                 activity_id: event.activity_id,
                 result: event.result.clone(),
@@ -171,7 +167,7 @@ impl Run {
         let Some(activity) = self.take_activity(event.activity_id) else {
             return;
         };
-        if self.undo.is_none() && activity.compensates.is_none() {
+        if self.undo.is_none() && activity.scheduled.compensates.is_none() {
             self.see(Job::ActivityCanceled {
                 activity_id: event.activity_id,
             });
@@ -179,7 +175,7 @@ impl Run {
     }
 
     fn see_failure(&mut self, activity: &Activity, failure: &Failure) {
-        if self.undo.is_none() && activity.compensates.is_none() {
+        if self.undo.is_none() && activity.scheduled.compensates.is_none() {
             self.see(Job::ActivityFailed {
                 activity_id: activity.activity_id,
                 failure: failure.clone(),

@@ -1,8 +1,10 @@
 //! Registrations and their undoing.
 
+use alloc::{boxed::Box, sync::Arc};
+
 use super::Place;
 use crate::{
-    ActivityId, Millis, Name, Run,
+    ActivityId, Name, Run,
     event::{
         CompensationCompleted, CompensationFailed, CompensationRegistered, CompensationStarted,
         Outcome,
@@ -15,7 +17,7 @@ impl Run {
     pub(super) fn compensation_registered(
         &mut self,
         place: Place<'_>,
-        event: &CompensationRegistered,
+        event: &Arc<CompensationRegistered>,
     ) {
         self.next_activity_id = event.activity_id.next();
         self.recorded_activity(
@@ -28,15 +30,8 @@ impl Run {
             .step_name(event.compensates)
             .unwrap_or_else(|| event.activity.clone());
         self.registrations.push(Registration {
-            activity_id: event.activity_id,
-            activity: event.activity.clone(),
-            task_queue: event.task_queue.clone(),
-            input: event.input.clone(),
-            retry: event.retry.clone(),
-            start_to_close: Millis(event.start_to_close_ms),
-            compensates: event.compensates,
+            registered: Arc::clone(event),
             of,
-            group: event.group,
             state: RegistrationState::Registered,
         });
     }
@@ -53,11 +48,11 @@ impl Run {
             };
             self.recorded_end(place, kind);
         }
-        self.undo = Some(Undo {
+        self.undo = Some(Box::new(Undo {
             outcome: event.outcome,
             failure: event.failure.clone(),
             reason: event.reason.clone(),
-        });
+        }));
     }
 
     pub(super) fn compensation_completed(&mut self, event: &CompensationCompleted) {
@@ -72,7 +67,7 @@ impl Run {
         if let Some(registration) = self
             .registrations
             .iter_mut()
-            .find(|one| one.activity_id == activity_id)
+            .find(|one| one.registered.activity_id == activity_id)
         {
             registration.state = state;
         }
@@ -80,7 +75,8 @@ impl Run {
 
     /// A step that is known to have done nothing needs no undoing.
     pub(super) fn forget_registration_of(&mut self, step: ActivityId) {
-        self.registrations.retain(|one| one.compensates != step);
+        self.registrations
+            .retain(|one| one.registered.compensates != step);
     }
 
     fn step_name(&self, step: ActivityId) -> Option<Name> {
@@ -89,6 +85,9 @@ impl Run {
             .iter()
             .find(|one| one.activity_id == step)
             .map(|one| one.activity.clone());
-        completed.or_else(|| self.activity(step).map(|activity| activity.name.clone()))
+        completed.or_else(|| {
+            self.activity(step)
+                .map(|activity| activity.scheduled.activity.clone())
+        })
     }
 }

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{Place, push_first};
 use crate::{
-    About, ActivityId, Identity, Run, RunId, error_type,
+    ActivityId, Identity, Run, RunId, error_type,
     event::{
         IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested,
         WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
@@ -14,22 +14,13 @@ use crate::{
     run::{CancelRequest, ClosedBy, Incident, REPLIES_MAX, STARTS_MAX},
 };
 
-/// A run that nothing is said about keeps nothing.
-fn about(event: &WorkflowStarted) -> Option<Arc<About>> {
-    let about = About {
-        attributes: event.attributes.clone(),
-        memo: event.memo.clone(),
-    };
-    (about.attributes.is_some() || about.memo.is_some()).then(|| Arc::new(about))
-}
-
 impl Run {
     /// The state after a run's first event. `starts` are those of earlier runs of the same id.
     #[must_use]
     pub fn start(
         run_id: RunId,
         place: Place<'_>,
-        event: &WorkflowStarted,
+        event: &Arc<WorkflowStarted>,
         mut starts: Vec<Identity>,
     ) -> Self {
         let identity = place.cause.identity();
@@ -39,11 +30,7 @@ impl Run {
         push_first(&mut starts, identity);
         let mut run = Self {
             run_id,
-            workflow: event.workflow.clone(),
-            version: Arc::from(&*event.version),
-            input: event.input.clone(),
-            trace: event.trace.clone(),
-            about: about(event),
+            started: Arc::clone(event),
             started_at: place.at,
             seq: place.seq,
             next_activity_id: ActivityId::FIRST,
@@ -110,7 +97,7 @@ impl Run {
         self.activities.clear();
         self.incidents.clear();
         self.unseen.clear();
-        self.closed = Some(closed);
+        self.closed = Some(Box::new(closed));
     }
 
     pub(super) fn workflow_cancel_requested(

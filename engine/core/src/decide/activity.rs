@@ -29,7 +29,7 @@ pub(crate) fn report(
         Report::Started if activity.state == ActivityState::Queued => {
             Ok(Vec::from([ActivityStarted {
                 activity_id: activity.activity_id,
-                activity: activity.name.clone(),
+                activity: activity.scheduled.activity.clone(),
                 attempt: activity.attempt,
                 worker,
             }
@@ -43,8 +43,10 @@ pub(crate) fn report(
             Err(Ignored::Stale)
         }
         // The work was done, and nobody can be told what came of it: not to be tried again.
-        Report::Completed { result } if result.is_too_large() && activity.compensates.is_none() => {
-            let failure = &too_large(&activity.name, result).non_retryable();
+        Report::Completed { result }
+            if result.is_too_large() && activity.scheduled.compensates.is_none() =>
+        {
+            let failure = &too_large(&activity.scheduled.activity, result).non_retryable();
             let retry_after = None;
             let failed_with = Failed {
                 failure,
@@ -98,16 +100,16 @@ fn completed(activity: &Activity, result: &Payload, worker: Option<Name>) -> Vec
     };
     let mut events = Vec::from([Event::from(ActivityCompleted {
         activity_id: activity.activity_id,
-        activity: activity.name.clone(),
+        activity: activity.scheduled.activity.clone(),
         attempt: activity.attempt,
         result,
         worker,
     })]);
-    if let Some(compensates) = activity.compensates {
+    if let Some(compensates) = activity.scheduled.compensates {
         events.push(
             CompensationCompleted {
                 activity_id: activity.activity_id,
-                activity: activity.name.clone(),
+                activity: activity.scheduled.activity.clone(),
                 compensates,
             }
             .into(),
@@ -128,7 +130,7 @@ pub(crate) fn too_large(name: &Name, payload: &Payload) -> Failure {
 fn canceled(activity: &Activity, details: &Payload) -> Vec<Event> {
     Vec::from([ActivityCanceled {
         activity_id: activity.activity_id,
-        activity: activity.name.clone(),
+        activity: activity.scheduled.activity.clone(),
         details: (!details.data().is_empty()).then(|| details.clone()),
     }
     .into()])
@@ -146,18 +148,19 @@ fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) ->
     let uncounted = failure.error_type.as_str() == error_type::UNKNOWN_ACTIVITY;
     let attempts_left =
         activity.maximum_attempts == 0 || activity.attempt.get() < activity.maximum_attempts;
-    let retryable = uncounted || (attempts_left && activity.retry.is_retryable(failure));
+    let retryable = uncounted || (attempts_left && activity.scheduled.retry.is_retryable(failure));
     let wait = match failed.retry_after {
         _ if uncounted => UNKNOWN_ACTIVITY_RETRY,
         Some(wish) => wish.min(RETRY_AFTER_MAX),
         None => activity
+            .scheduled
             .retry
             .delay(run.run_id, activity.activity_id, activity.attempt),
     };
     let next_attempt_at = (retryable && !activity.cancel_requested).then(|| now.plus(wait));
     let mut events = Vec::from([Event::from(ActivityAttemptFailed {
         activity_id: activity.activity_id,
-        activity: activity.name.clone(),
+        activity: activity.scheduled.activity.clone(),
         attempt: activity.attempt,
         failure: failure.clone(),
         next_attempt_at,
@@ -172,17 +175,17 @@ fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) ->
 
 /// No attempt follows: the activity fails, or waits for a person. One that was asked to stop never waits.
 fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
-    if activity.cancel_requested && activity.compensates.is_none() {
+    if activity.cancel_requested && activity.scheduled.compensates.is_none() {
         return Vec::from([ActivityCanceled {
             activity_id: activity.activity_id,
-            activity: activity.name.clone(),
+            activity: activity.scheduled.activity.clone(),
             details: None,
         }
         .into()]);
     }
-    match activity.retry.on_exhausted {
+    match activity.scheduled.retry.on_exhausted {
         OnExhausted::Park => {
-            let kind = if activity.compensates.is_some() {
+            let kind = if activity.scheduled.compensates.is_some() {
                 IncidentKind::CompensationFailed
             } else {
                 IncidentKind::AttemptsExhausted
@@ -190,7 +193,7 @@ fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
             Vec::from([IncidentRaised {
                 kind,
                 activity_id: Some(activity.activity_id),
-                activity: Some(activity.name.clone()),
+                activity: Some(activity.scheduled.activity.clone()),
                 failure: failure.clone(),
             }
             .into()])
@@ -200,7 +203,7 @@ fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
 }
 
 fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
-    let (activity_id, name) = (activity.activity_id, activity.name.clone());
+    let (activity_id, name) = (activity.activity_id, activity.scheduled.activity.clone());
     let timed_out = failure.error_type.as_str() == error_type::START_TO_CLOSE;
     let end = match timed_out {
         true => Event::from(ActivityTimedOut {
@@ -215,7 +218,7 @@ fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
         }),
     };
     let mut events = Vec::from([end]);
-    if let Some(compensates) = activity.compensates {
+    if let Some(compensates) = activity.scheduled.compensates {
         events.push(
             CompensationFailed {
                 activity_id,
@@ -242,7 +245,8 @@ pub(crate) fn fire(run: &Run, now: Timestamp, until: Timestamp) -> Vec<Event> {
     if activity.is_in_flight() {
         let message = format!(
             "attempt {} took longer than {} ms",
-            activity.attempt, activity.start_to_close.0
+            activity.attempt,
+            activity.start_to_close().0
         );
         let failure = Failure::new(Name::from(error_type::START_TO_CLOSE), message);
         return failed(
@@ -262,7 +266,7 @@ pub(crate) fn fire(run: &Run, now: Timestamp, until: Timestamp) -> Vec<Event> {
 fn next_attempt(activity: &Activity) -> Event {
     ActivityAttemptScheduled {
         activity_id: activity.activity_id,
-        activity: activity.name.clone(),
+        activity: activity.scheduled.activity.clone(),
         attempt: activity.attempt.next(),
     }
     .into()

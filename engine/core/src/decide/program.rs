@@ -121,7 +121,7 @@ impl Translation<'_> {
                     .push(MarkerRecorded { kind, name, value }.into());
             }
             ProgramCommand::Complete { result } if result.is_too_large() => {
-                let failure = too_large(&self.run.workflow, &result);
+                let failure = too_large(&self.run.started.workflow, &result);
                 self.wanted.end = Some(undo::End {
                     outcome: Outcome::Failed,
                     failure: Some(failure),
@@ -166,7 +166,7 @@ impl Translation<'_> {
             .run
             .activity(activity_id)
             .filter(|one| !one.cancel_requested)
-            .map(|one| &one.name);
+            .map(|one| &one.scheduled.activity);
         let activity = pending.or(self.scheduled.get(&activity_id))?.clone();
         let event = ActivityCancelRequested {
             activity_id,

@@ -33,7 +33,7 @@ pub(crate) struct End {
 pub(crate) fn end(run: &Run, end: End, compensate: bool) -> Vec<Event> {
     let nothing_to_undo = run.registrations.is_empty()
         && run.steps.is_empty()
-        && !run.activities.iter().any(|one| one.compensable);
+        && !run.activities.iter().any(|one| one.scheduled.compensable);
     let mut events = Vec::new();
     if nothing_to_undo || !compensate {
         for activity in run
@@ -87,7 +87,7 @@ pub(crate) fn stop_now(run: &Run, activity: &Activity) -> Vec<Event> {
     events.push(
         ActivityCanceled {
             activity_id: activity.activity_id,
-            activity: activity.name.clone(),
+            activity: activity.scheduled.activity.clone(),
             details: None,
         }
         .into(),
@@ -98,7 +98,7 @@ pub(crate) fn stop_now(run: &Run, activity: &Activity) -> Vec<Event> {
 pub(crate) fn cancel_requested(activity: &Activity) -> Event {
     ActivityCancelRequested {
         activity_id: activity.activity_id,
-        activity: activity.name.clone(),
+        activity: activity.scheduled.activity.clone(),
     }
     .into()
 }
@@ -110,7 +110,12 @@ pub(crate) fn advance(run: &Run) -> Vec<Event> {
     let Some(undo) = &run.undo else {
         return Vec::new();
     };
-    if run.closed.is_some() || run.activities.iter().any(|one| one.compensates.is_none()) {
+    if run.closed.is_some()
+        || run
+            .activities
+            .iter()
+            .any(|one| one.scheduled.compensates.is_none())
+    {
         return Vec::new();
     }
     if let Some(incident) = uncovered(run) {
@@ -164,28 +169,29 @@ fn next_registrations(registrations: &[Registration]) -> Vec<&Registration> {
         return Vec::new();
     };
     let mut next = Vec::from([last]);
-    if last.group.is_some() {
-        next.extend(left.take_while(|one| one.group == last.group));
+    if last.registered.group.is_some() {
+        next.extend(left.take_while(|one| one.registered.group == last.registered.group));
     }
     next
 }
 
 fn schedule(registration: &Registration) -> [Event; 2] {
+    let registered = &*registration.registered;
     [
         ActivityScheduled {
-            activity_id: registration.activity_id,
-            activity: registration.activity.clone(),
-            task_queue: registration.task_queue.clone(),
-            input: registration.input.clone(),
-            retry: registration.retry.clone(),
-            start_to_close_ms: registration.start_to_close.0,
+            activity_id: registered.activity_id,
+            activity: registered.activity.clone(),
+            task_queue: registered.task_queue.clone(),
+            input: registered.input.clone(),
+            retry: registered.retry.clone(),
+            start_to_close_ms: registered.start_to_close_ms,
             compensable: false,
-            compensates: Some(registration.compensates),
+            compensates: Some(registered.compensates),
         }
         .into(),
         ActivityAttemptScheduled {
-            activity_id: registration.activity_id,
-            activity: registration.activity.clone(),
+            activity_id: registered.activity_id,
+            activity: registered.activity.clone(),
             attempt: Attempt::FIRST,
         }
         .into(),

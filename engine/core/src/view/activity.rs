@@ -62,14 +62,14 @@ struct FailureCount<'a> {
 impl<'a> PendingActivity<'a> {
     pub(super) fn of(view: &View<'a>, activity: &'a Activity) -> Self {
         Self {
-            activity: &activity.name,
+            activity: &activity.scheduled.activity,
             activity_id: activity.activity_id,
             attempt: activity.attempt,
             maximum_attempts: maximum_attempts(activity),
             attempts_left: maximum_attempts(activity)
                 .map(|maximum| maximum.saturating_sub(activity.attempt.get())),
             state: state(activity),
-            task_queue: &activity.task_queue,
+            task_queue: &activity.scheduled.task_queue,
             scheduled_at: Shown(&activity.scheduled_at),
             started_at: match &activity.state {
                 ActivityState::Running { started_at, .. } => Some(Shown(started_at)),
@@ -88,15 +88,15 @@ impl<'a> PendingActivity<'a> {
                 .collect(),
             next_attempt_at: next_attempt_at(activity).map(Shown),
             last_heartbeat_at: None,
-            retry: Shown(&activity.retry),
+            retry: Shown(&activity.scheduled.retry),
             timeouts_ms: Timeouts {
                 schedule_to_start: None,
-                start_to_close: activity.start_to_close.0,
+                start_to_close: activity.start_to_close().0,
                 schedule_to_close: None,
                 heartbeat: None,
             },
             idempotency_key: idempotency_key(view.run.run_id, activity.activity_id),
-            input: Shown(&activity.input),
+            input: Shown(&activity.scheduled.input),
         }
     }
 }
@@ -152,7 +152,8 @@ pub(super) fn next_attempt_at(activity: &Activity) -> Option<&Timestamp> {
 
 /// Whether its task lies in a queue that nobody reads.
 pub(super) fn is_unread(activity: &Activity, unread_queues: &[Name]) -> bool {
-    activity.state == ActivityState::Queued && unread_queues.contains(&activity.task_queue)
+    activity.state == ActivityState::Queued
+        && unread_queues.contains(&activity.scheduled.task_queue)
 }
 
 /// `attempt 8 of 100`, or `attempt 8` without limit.

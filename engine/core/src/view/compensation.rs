@@ -68,12 +68,12 @@ impl<'a> CompensationView<'a> {
 
 impl<'a> CompensationStep<'a> {
     fn of(run: &'a Run, registration: &'a Registration) -> Self {
-        let pending = run.activity(registration.activity_id);
+        let pending = run.activity(registration.registered.activity_id);
         let parked = pending.is_some_and(|activity| activity.state == ActivityState::Parked);
         Self {
             of: &registration.of,
-            activity: &registration.activity,
-            activity_id: registration.activity_id,
+            activity: &registration.registered.activity,
+            activity_id: registration.registered.activity_id,
             state: match registration.state {
                 RegistrationState::Running if parked => "parked",
                 RegistrationState::Registered => "registered",
@@ -127,8 +127,9 @@ pub(super) fn left(run: &Run) -> Vec<&Name> {
         .registrations
         .iter()
         .filter(|one| one.state != RegistrationState::Completed);
-    let mut left: Vec<(ActivityId, &Name)> =
-        covered.map(|one| (one.compensates, &one.of)).collect();
+    let mut left: Vec<(ActivityId, &Name)> = covered
+        .map(|one| (one.registered.compensates, &one.of))
+        .collect();
     left.extend(
         run.uncovered_steps()
             .map(|step| (step.activity_id, &step.activity)),

@@ -37,7 +37,7 @@ impl<'a> Description<'a> {
         let closed = run.closed.as_ref();
         Self {
             row: Row::of(view, CompensationView::with_steps(run)),
-            input: Shown(&run.input),
+            input: Shown(&run.started.input),
             result: closed.and_then(|closed| closed.result.as_ref()).map(Shown),
             failure: closed.and_then(|closed| closed.failure.as_ref()).map(Shown),
             memo: FieldsView::memo(run),

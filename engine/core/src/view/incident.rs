@@ -44,8 +44,8 @@ impl<'a> IncidentView<'a> {
             id: format!("{}.{}", run.run_id, incident.seq),
             workflow_id: view.workflow_id,
             run_id: run.run_id,
-            workflow: &run.workflow,
-            version: &run.version,
+            workflow: &run.started.workflow,
+            version: &run.started.version,
             kind: Shown(&incident.kind),
             activity: incident.activity.as_ref(),
             activity_id: incident.activity_id,
@@ -55,7 +55,7 @@ impl<'a> IncidentView<'a> {
             message: &incident.failure.message,
             since: Shown(&incident.since),
             times: 1,
-            input: activity.map(|activity| Shown(&activity.input)),
+            input: activity.map(|activity| Shown(&activity.scheduled.input)),
             attributes: FieldsView::attributes(view.run),
             resolution: None,
         }
@@ -75,7 +75,7 @@ pub(super) fn sentence(view: &View<'_>, incident: &Incident) -> WaitingFor {
                 .run
                 .registrations
                 .iter()
-                .find(|one| one.activity_id == activity.activity_id)
+                .find(|one| one.registered.activity_id == activity.activity_id)
             {
                 Some(registration) => format!(", so {} stays done", registration.of),
                 None => String::new(),
@@ -110,7 +110,7 @@ pub(super) fn sentence(view: &View<'_>, incident: &Incident) -> WaitingFor {
 
 /// `ship used up its 3 attempts`; one that must not be retried did not.
 fn used_up(activity: &Activity) -> String {
-    let (name, attempt) = (&activity.name, activity.attempt);
+    let (name, attempt) = (&activity.scheduled.activity, activity.attempt);
     match activity.maximum_attempts {
         1 => format!("{name} failed at its only attempt"),
         maximum if attempt.get() == maximum => format!("{name} used up its {maximum} attempts"),

@@ -103,6 +103,7 @@ impl<'a> Remembered<'a> {
 mod tests {
     use alloc::{
         string::{String, ToString},
+        sync::Arc,
         vec::Vec,
     };
 
@@ -121,25 +122,25 @@ mod tests {
     fn what_is_remembered_of_a_closed_run_has_the_keys_of_any_description() {
         let id = WorkflowId::new("w").unwrap();
         let run_id = RunId::derive("ns", &id, b"1");
-        let started = WorkflowStarted {
+        let started = Arc::new(WorkflowStarted {
             workflow: Name::from("order"),
             version: "1".into(),
             input: Payload::empty(),
             trace: None,
             attributes: None,
             memo: None,
-        };
+        });
         let place = Place {
             seq: 1,
             at: Timestamp::default(),
             cause: &Cause::lane(0, "1"),
         };
-        let run = Run::start(run_id, place, &started, Vec::new());
+        let run = Run::start(run_id, place, &started, Default::default());
         let closed = Closed {
             run_id,
             outcome: Outcome::Completed,
             closed_at: Timestamp::from_millis(1_000),
-            starts: Vec::new(),
+            starts: Default::default(),
             changed: Position { batch: 1, index: 0 },
         };
         let now = Timestamp::from_millis(2_000);

@@ -134,7 +134,7 @@ pub(super) fn most_urgent<'a>(view: &View<'a>) -> Option<&'a Activity> {
 }
 
 fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
-    let (name, now) = (&activity.name, view.server_time);
+    let (name, now) = (&activity.scheduled.activity, view.server_time);
     let failed = failed(activity);
     let attempt = attempt_of(activity, activity.attempt);
     let (text, kind) = match &activity.state {
@@ -143,7 +143,7 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
             (
                 format!(
                     "{name} has waited {waited} in queue {}: no worker reads it.",
-                    activity.task_queue
+                    activity.scheduled.task_queue
                 ),
                 WaitKind::Queue,
             )
@@ -158,7 +158,7 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
                 Some(failed) => format!("{failed} {} was sent {since} ago.", capitalized(&attempt)),
                 None => format!(
                     "{name} was sent to queue {} {since} ago, {attempt}.",
-                    activity.task_queue
+                    activity.scheduled.task_queue
                 ),
             };
             (text, WaitKind::Activity)
@@ -200,18 +200,24 @@ fn failed(activity: &Activity) -> Option<String> {
     };
     Some(format!(
         "{} failed {times} ({}).",
-        activity.name,
+        activity.scheduled.activity,
         cause_of(&last.failure)
     ))
 }
 
 fn of_compensation(view: &View<'_>, undo: &Undo, activity: Option<&Activity>) -> WaitingFor {
     let (run, now) = (view.run, view.server_time);
-    let in_flight = run.activities.iter().find(|one| one.compensates.is_none());
+    let in_flight = run
+        .activities
+        .iter()
+        .find(|one| one.scheduled.compensates.is_none());
     let next = match (in_flight, activity) {
-        (Some(in_flight), _) => format!("; {} is asked to stop and awaited", in_flight.name),
+        (Some(in_flight), _) => format!(
+            "; {} is asked to stop and awaited",
+            in_flight.scheduled.activity
+        ),
         (None, Some(activity)) => {
-            let name = &activity.name;
+            let name = &activity.scheduled.activity;
             match &activity.state {
                 ActivityState::Queued => {
                     format!(

@@ -139,7 +139,6 @@ fn search_attributes_and_memo_are_shown_as_they_were_given() {
         assert!(json.contains(r#""attributes":{"total":49.90}"#), "{json}");
     }
     let none = Script::new();
-    assert!(none.run.about.is_none(), "it takes no room");
     assert_eq!(none.json()["attributes"], json!({}));
     assert_eq!(none.json()["memo"], json!({}));
 }

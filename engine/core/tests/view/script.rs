@@ -1,5 +1,7 @@
 //! A run whose events are given one by one, and a clock that is set by hand.
 
+use std::sync::Arc;
+
 use sagaline_core::{
     ActivityId, Attempt, Cause, Event, Failure, Fields, Name, Outcome, Payload, Place, RetryPolicy,
     Run, RunId, Timestamp, WorkflowId,
@@ -29,14 +31,14 @@ impl Script {
     /// A run that was started with search attributes or a memo.
     pub(crate) fn about(attributes: Option<Fields>, memo: Option<Fields>) -> Self {
         let id = WorkflowId::new("order-1").unwrap();
-        let started = WorkflowStarted {
+        let started = Arc::new(WorkflowStarted {
             workflow: Name::from("order"),
             version: "1".into(),
             input: Payload::json(*br#"{"total":49.90}"#),
             trace: None,
             attributes,
             memo,
-        };
+        });
         let place = Place {
             seq: 1,
             at: Timestamp::from_millis(START_MS),
@@ -224,7 +226,7 @@ pub(crate) fn undo_scheduled(id: u32, activity: &'static str, compensates: u32) 
     ActivityScheduled {
         compensates: Some(number(compensates)),
         compensable: false,
-        ..event
+        ..Arc::unwrap_or_clone(event)
     }
     .into()
 }

@@ -80,7 +80,9 @@ impl Entry {
     /// How long it waits for a topic that the brokers refuse to make.
     fn patience(&self) -> Millis {
         match &self.effect {
-            Effect::Task(task) => TOPIC_REFUSED_MAX.min(Millis(task.start_to_close.0 / 2)),
+            Effect::Task(task) => {
+                TOPIC_REFUSED_MAX.min(Millis(task.scheduled.start_to_close_ms / 2))
+            }
             Effect::Reply(_) | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
         }
     }
@@ -266,12 +268,12 @@ impl Outbox {
     fn record(&mut self, shared: &LaneShared, partition: i32, effect: &Effect) -> Sending {
         match effect {
             Effect::Task(task) => {
-                let queue = match self.queues.get(&task.task_queue) {
+                let queue = match self.queues.get(&task.scheduled.task_queue) {
                     Some(queue) => queue.clone(),
                     None => {
                         let topic = shared.writing.task_topic(task);
                         if !topic::is_name(&topic) {
-                            let queue = &task.task_queue;
+                            let queue = &task.scheduled.task_queue;
                             return Sending::Never(format!(
                                 "no topic can serve task queue {queue}"
                             ));
@@ -282,7 +284,8 @@ impl Outbox {
                             QueueTopic::Refused(reason) => return Sending::NoTopic(Some(reason)),
                         };
                         let queue = Queue { topic, partitions };
-                        self.queues.insert(task.task_queue.clone(), queue.clone());
+                        self.queues
+                            .insert(task.scheduled.task_queue.clone(), queue.clone());
                         queue
                     }
                 };
@@ -367,7 +370,7 @@ impl Outbox {
         entry.missed += u32::from(error.missing);
         if let Effect::Task(task) = &entry.effect {
             // The queue's topic may be gone, or have more partitions by now.
-            self.queues.remove(&task.task_queue);
+            self.queues.remove(&task.scheduled.task_queue);
         }
         let nobody_there =
             matches!(entry.effect, Effect::Reply(_)) && entry.missed >= REPLY_TRIES_MAX;
@@ -385,7 +388,7 @@ impl Outbox {
                 self.undeliverable.push_back(Command::Undeliverable {
                     workflow_id: task.workflow_id.clone(),
                     run_id: task.run_id,
-                    activity_id: task.activity_id,
+                    activity_id: task.activity_id(),
                     attempt: task.attempt,
                     reason: reason.into(),
                 });

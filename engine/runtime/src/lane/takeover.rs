@@ -266,8 +266,13 @@ impl Lane {
                 .incidents
                 .iter()
                 .any(|one| one.kind == sagaline_core::event::IncidentKind::DefinitionMissing);
-            let version = Some(&*run.version).filter(|version| !version.is_empty());
-            if missing && self.programs.resolve(&run.workflow, version).is_some() {
+            let version = Some(&*run.started.version).filter(|version| !version.is_empty());
+            if missing
+                && self
+                    .programs
+                    .resolve(&run.started.workflow, version)
+                    .is_some()
+            {
                 waiting.push(workflow_id.clone());
             }
         }

@@ -29,7 +29,10 @@ struct Rebuilding(Workflows);
 
 impl Programs for Rebuilding {
     fn activate(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
-        let Some(mut program) = self.0.program(run.workflow.as_str(), &run.version) else {
+        let Some(mut program) = self
+            .0
+            .program(run.started.workflow.as_str(), &run.started.version)
+        else {
             return Activated::Missing;
         };
         match replay(&mut *program, workflow_id, run) {
@@ -111,9 +114,10 @@ impl Engine {
         );
         for effect in done.effects {
             if let Effect::Task(task) = effect {
-                let input = String::from_utf8_lossy(task.input.data()).into_owned();
-                self.sent.push(format!("{} {input}", task.activity));
-                self.tasks.insert(task.activity_id.get(), *task);
+                let input = String::from_utf8_lossy(task.scheduled.input.data()).into_owned();
+                self.sent
+                    .push(format!("{} {input}", task.scheduled.activity));
+                self.tasks.insert(task.activity_id().get(), task);
             }
         }
     }
@@ -123,7 +127,7 @@ impl Engine {
         self.input(&Command::ReportAttempt(ReportAttempt {
             workflow_id: workflow_id(),
             run_id: task.run_id,
-            activity_id: task.activity_id,
+            activity_id: task.activity_id(),
             attempt: task.attempt,
             report,
             worker: None,
@@ -320,6 +324,7 @@ fn no_order_of_events_makes_a_run_differ_from_its_history() {
             );
             let activity_id = open[dice.below(open.len())];
             let is_undo = engine.tasks[&activity_id]
+                .scheduled
                 .activity
                 .as_str()
                 .starts_with("undo-");

@@ -1,7 +1,9 @@
 //! What becomes of effects that do not go out.
 
 use sagaline_core::{
-    ActivityId, Attempt, Cause, Payload, ReplyTo, RunId, Task, WorkflowId, effect_without_run,
+    ActivityId, Attempt, Cause, Payload, ReplyTo, RetryPolicy, RunId, Task, WorkflowId,
+    effect_without_run,
+    event::{ActivityScheduled, WorkflowStarted},
 };
 
 use super::*;
@@ -48,18 +50,29 @@ fn shared(topic: QueueTopic) -> LaneShared {
 
 fn task(task_queue: &'static str) -> Effect {
     let workflow_id = WorkflowId::new("w").unwrap();
-    Effect::Task(Box::new(Task {
+    Effect::Task(Task {
         run_id: RunId::derive("ns", &workflow_id, b"1"),
         workflow_id,
-        workflow: Name::from("order"),
-        activity_id: ActivityId::FIRST,
         attempt: Attempt::FIRST,
-        activity: Name::from("charge"),
-        task_queue: Name::from(task_queue),
-        input: Payload::empty(),
-        start_to_close: Millis::from_secs(600),
-        trace: None,
-    }))
+        started: Arc::new(WorkflowStarted {
+            workflow: Name::from("order"),
+            version: "1".into(),
+            input: Payload::empty(),
+            trace: None,
+            attributes: None,
+            memo: None,
+        }),
+        scheduled: Arc::new(ActivityScheduled {
+            activity_id: ActivityId::FIRST,
+            activity: Name::from("charge"),
+            task_queue: Name::from(task_queue),
+            input: Payload::empty(),
+            retry: RetryPolicy::default(),
+            start_to_close_ms: 600_000,
+            compensable: false,
+            compensates: None,
+        }),
+    })
 }
 
 #[test]
@@ -123,7 +136,7 @@ fn an_attempt_that_may_take_less_waits_for_half_of_it() {
     let Effect::Task(mut task) = task("orders") else {
         unreachable!("it is one")
     };
-    task.start_to_close = Millis(1_000);
+    Arc::make_mut(&mut task.scheduled).start_to_close_ms = 1_000;
 
     assert_eq!(Entry::new(4, Effect::Task(task)).patience(), Millis(500));
 }
