@@ -1,12 +1,16 @@
 //! What caused a transition, and which inputs a workflow has already seen.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use twox_hash::XxHash3_128;
 
 /// How many inputs an open workflow remembers, to drop their repeats.
 pub const IDENTITIES_MAX: usize = 1_024;
+
+/// What most sources and ids take together: of these a hash needs no memory but the stack.
+const IDENTITY_TEXT_BYTES: usize = 256;
 
 /// The record that caused a transition; with an empty topic, the lane's own clock did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,12 +49,7 @@ impl Cause {
     /// The identity for deduplication: a hash of source and id, each after its length.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let mut text = Vec::with_capacity(
-            self.source
-                .len()
-                .saturating_add(self.id.len())
-                .saturating_add(8),
-        );
+        let mut text = SmallVec::<[u8; IDENTITY_TEXT_BYTES]>::new();
         text.extend_from_slice(&(self.source.len() as u64).to_be_bytes());
         text.extend_from_slice(self.source.as_bytes());
         text.extend_from_slice(self.id.as_bytes());
@@ -60,31 +59,43 @@ impl Cause {
 
 /// A 128-bit hash (XXH3) of an input's source and id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identity(u128);
+pub struct Identity([u8; 16]);
 
 impl Identity {
     /// Hashes arbitrary bytes into an identity.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(XxHash3_128::oneshot(bytes))
+        Self(XxHash3_128::oneshot(bytes).to_be_bytes())
     }
 
     /// The hash, big-endian.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
-        self.0.to_be_bytes()
+        self.0
     }
 }
 
-/// The last [`IDENTITIES_MAX`] inputs of a workflow. Shared, since few inputs add to it.
+/// The last [`IDENTITIES_MAX`] inputs of a workflow. Shared, since few inputs add to it; most runs see but their start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IdentityRing(Arc<VecDeque<Identity>>);
+pub struct IdentityRing(Seen);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Seen {
+    #[default]
+    None,
+    One(Identity),
+    Many(Arc<VecDeque<Identity>>),
+}
 
 impl IdentityRing {
     /// Whether this input was seen.
     #[must_use]
     pub fn contains(&self, identity: Identity) -> bool {
-        self.0.contains(&identity)
+        match &self.0 {
+            Seen::None => false,
+            Seen::One(seen) => *seen == identity,
+            Seen::Many(seen) => seen.contains(&identity),
+        }
     }
 
     /// Remembers an input, once.
@@ -92,13 +103,19 @@ impl IdentityRing {
         if self.contains(identity) {
             return;
         }
-        let ring = Arc::make_mut(&mut self.0);
-        if ring.is_empty() {
-            ring.reserve_exact(1);
+        match &mut self.0 {
+            Seen::None => self.0 = Seen::One(identity),
+            Seen::One(first) => {
+                let both = VecDeque::from([*first, identity]);
+                self.0 = Seen::Many(Arc::new(both));
+            }
+            Seen::Many(seen) => {
+                let ring = Arc::make_mut(seen);
+                if ring.len() >= IDENTITIES_MAX {
+                    ring.pop_front();
+                }
+                ring.push_back(identity);
+            }
         }
-        if ring.len() >= IDENTITIES_MAX {
-            ring.pop_front();
-        }
-        ring.push_back(identity);
     }
 }
