@@ -45,7 +45,7 @@ impl Steps {
                 result: result.clone(),
             }),
             Job::ActivityFailed { failure, .. } => Some(ProgramCommand::Fail {
-                failure: failure.clone(),
+                failure: (**failure).clone(),
             }),
             _ => None,
         }

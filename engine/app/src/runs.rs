@@ -6,7 +6,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use sagaline_core::{
-    Event, IdentityRing, Name, Place, Run, RunId, Timestamp, WorkflowId, view::View,
+    Event, IdentityRing, Name, Place, Run, RunId, Timestamp, WorkflowId,
+    run::{Activations, Starts},
+    view::View,
 };
 use sagaline_journal::{Batch, Error, Item, JournalReader, Journaled, Record};
 
@@ -154,7 +156,7 @@ impl Runs {
                 cause: &transition.cause,
             };
             if let Event::WorkflowStarted(started) = event {
-                let run = Run::start(run_id, place, started, Vec::new());
+                let run = Run::start(run_id, place, started, Starts::new());
                 runs.push(SeenRun {
                     run,
                     history: Vec::new(),
@@ -183,10 +185,10 @@ impl Runs {
 /// Of a closed run only what it shows is kept: of its replay log, why it was undone.
 fn forget_what_only_owners_need(run: &mut Run) {
     run.seen = IdentityRing::default();
-    run.starts = Vec::new();
+    run.starts = Starts::new();
     run.replies = Vec::new();
     if run.undo.is_none() {
-        run.activations = Vec::new();
+        run.activations = Activations::default();
     }
 }
 

@@ -6,7 +6,7 @@ mod activity;
 mod compensation;
 mod workflow;
 
-use alloc::{sync::Arc, vec::Vec};
+use smallvec::SmallVec;
 
 use crate::{
     Cause, Event, Run, Seq, Timestamp,
@@ -69,11 +69,11 @@ impl Run {
             return false;
         }
         let jobs = core::mem::take(&mut self.unseen);
-        self.activations.push(Arc::new(ActivationRecord {
+        self.activations.push(ActivationRecord {
             at,
             jobs,
-            commands: Vec::new(),
-        }));
+            commands: SmallVec::new(),
+        });
         true
     }
 
@@ -84,19 +84,19 @@ impl Run {
                 activation.commands.is_empty(),
                 "commands of an activation that did not happen"
             );
-            self.unseen = Arc::unwrap_or_clone(activation).jobs;
+            self.unseen = activation.jobs;
         }
     }
 
     fn see(&mut self, job: Job) {
-        push_first(&mut self.unseen, job);
+        self.unseen.push(job);
     }
 
     /// Remembers a command of the program, as part of the activation that is under way.
     fn recorded(&mut self, place: Place<'_>, command: Recorded) {
         self.open_activation(place.at);
         if let Some(activation) = self.activations.last_mut() {
-            push_first(&mut Arc::make_mut(activation).commands, command);
+            activation.commands.push(command);
         }
     }
 
@@ -112,12 +112,4 @@ impl Run {
             },
         );
     }
-}
-
-/// Pushes; a list of one, which most are in a run that waits, takes no more memory than one.
-fn push_first<T>(list: &mut Vec<T>, item: T) {
-    if list.capacity() == 0 {
-        list.reserve_exact(1);
-    }
-    list.push(item);
 }

@@ -65,7 +65,7 @@ pub enum Job {
         /// Which.
         activity_id: ActivityId,
         /// Why.
-        failure: Failure,
+        failure: Box<Failure>,
     },
     /// An activity ended because it was asked to.
     ActivityCanceled {
@@ -172,7 +172,7 @@ pub struct Recorded {
     /// Number of the activity; for a compensation the compensating one.
     pub id: Option<ActivityId>,
     /// A marker's value.
-    pub value: Option<Payload>,
+    pub value: Option<Box<Payload>>,
 }
 
 /// The kinds of command that replay compares.

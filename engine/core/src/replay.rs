@@ -20,7 +20,8 @@ pub fn replay(
     workflow_id: &WorkflowId,
     run: &Run,
 ) -> Result<Vec<ProgramCommand>, String> {
-    let Some((last, earlier)) = run.activations.split_last() else {
+    let activations = run.activations.to_vec();
+    let Some((last, earlier)) = activations.split_last() else {
         return Ok(Vec::new());
     };
     let mut history = History::default();
@@ -41,7 +42,8 @@ pub fn verify(
 ) -> Result<(), String> {
     let mut history = History::default();
     run.activations
-        .iter()
+        .to_vec()
+        .into_iter()
         .try_for_each(|activation| history.check(program, workflow_id, run, activation))
 }
 

@@ -2,14 +2,20 @@
 //!
 //! Invariant: only `apply/` writes here. Ids are never reused, pending activities stand in the order of their ids.
 
+mod activations;
+
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use smallvec::SmallVec;
 
 use crate::{
     ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo,
     RunId, Seq, Timestamp,
     event::{ActivityScheduled, CompensationRegistered, IncidentKind, WorkflowStarted},
-    program::{Job, Recorded},
+    program::Job,
 };
+
+pub use activations::{ActivationRecord, Activations};
 
 /// Most callers that a run answers when it closes; of more, the oldest are forgotten.
 pub const REPLIES_MAX: usize = 64;
@@ -19,6 +25,9 @@ pub const STARTS_MAX: usize = 1_024;
 
 /// Most activation records; also bounds what replay needs.
 pub const ERROR_TYPES_MAX: usize = 16;
+
+/// Starts of one workflow id: most have one.
+pub type Starts = SmallVec<[Identity; 1]>;
 
 /// One run between its start and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +43,7 @@ pub struct Run {
     /// The number that the next activity or registration gets.
     pub next_activity_id: ActivityId,
     /// Activities without an outcome, by id.
-    pub activities: Vec<Activity>,
+    pub activities: SmallVec<[Activity; 1]>,
     /// Completed steps that are to be compensated.
     pub steps: Vec<Step>,
     /// What can be undone, in order of registration.
@@ -45,29 +54,18 @@ pub struct Run {
     pub cancel: Option<CancelRequest>,
     /// What waits for a person, oldest first.
     pub incidents: Vec<Incident>,
-    /// What the program was given and what it wanted: all that replay needs. Shared, so that copying a long run is cheap.
-    pub activations: Vec<Arc<ActivationRecord>>,
+    /// What the program was given and what it wanted: all that replay needs.
+    pub activations: Activations,
     /// What the program was not given yet.
-    pub unseen: Vec<Job>,
+    pub unseen: SmallVec<[Job; 1]>,
     /// Whom to tell when the run closes.
     pub replies: Vec<ReplyTo>,
     /// Inputs whose repeats are dropped.
     pub seen: IdentityRing,
     /// Starts of this and earlier runs of the id.
-    pub starts: Vec<Identity>,
+    pub starts: Starts,
     /// Set by the terminal event.
     pub closed: Option<Box<ClosedBy>>,
-}
-
-/// What the program was given at once, and what it wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActivationRecord {
-    /// The transition's time.
-    pub at: Timestamp,
-    /// What happened.
-    pub jobs: Vec<Job>,
-    /// What it wanted.
-    pub commands: Vec<Recorded>,
 }
 
 /// An activity without an outcome.

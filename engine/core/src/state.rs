@@ -14,7 +14,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_64;
 
-use crate::{Identity, Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId};
+use crate::{Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId, run::Starts};
 
 /// Most workflow names of earlier claims that are remembered.
 pub(crate) const WORKFLOWS_MAX: usize = 10_000;
@@ -64,7 +64,7 @@ pub struct Closed {
     /// When.
     pub closed_at: Timestamp,
     /// The starts of this id, whose repeats start nothing.
-    pub starts: Vec<Identity>,
+    pub starts: Starts,
     pub(crate) changed: Position,
 }
 
@@ -383,9 +383,9 @@ impl<'a> Overlay<'a> {
     }
 
     /// Forgets that an id is closed: a run of it starts. Returns the starts that its repeats are told by.
-    pub(crate) fn reopen(&mut self, workflow_id: &WorkflowId) -> Vec<Identity> {
+    pub(crate) fn reopen(&mut self, workflow_id: &WorkflowId) -> Starts {
         let Some(closed) = self.closed(workflow_id) else {
-            return Vec::new();
+            return Starts::new();
         };
         let starts = closed.starts.clone();
         self.delta.closed.insert(workflow_id.hash128(), None);

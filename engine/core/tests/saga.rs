@@ -104,7 +104,7 @@ impl Program for Steps {
                 Job::ActivityFailed { failure, .. } => {
                     self.ended = true;
                     commands.push(ProgramCommand::Fail {
-                        failure: failure.clone(),
+                        failure: (**failure).clone(),
                     });
                 }
                 Job::ActivityCanceled { .. } => {

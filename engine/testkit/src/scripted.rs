@@ -77,7 +77,7 @@ impl Scripted {
                 failure,
             } => {
                 self.pending.remove(activity_id);
-                self.failure = self.failure.take().or_else(|| Some(failure.clone()));
+                self.failure = self.failure.take().or_else(|| Some((**failure).clone()));
             }
             Job::ActivityCanceled { activity_id } => {
                 self.pending.remove(activity_id);
@@ -219,7 +219,7 @@ impl Scripted {
             .into_iter()
             .flatten()
             .find(|recorded| recorded.kind == CommandKind::RecordMarker)
-            .and_then(|recorded| recorded.value.clone());
+            .and_then(|recorded| recorded.value.as_deref().cloned());
         let value =
             kept.unwrap_or_else(|| Payload::json(self.fate.draw().to_string().into_bytes()));
         let odd = value.data().last().is_some_and(|digit| digit % 2 == 1);

@@ -30,9 +30,6 @@ impl Run {
         let at = self
             .activities
             .partition_point(|one| one.activity_id < event.activity_id);
-        if self.activities.is_empty() {
-            self.activities.reserve_exact(1);
-        }
         self.activities.insert(
             at,
             Activity {
@@ -178,7 +175,7 @@ impl Run {
         if self.undo.is_none() && activity.scheduled.compensates.is_none() {
             self.see(Job::ActivityFailed {
                 activity_id: activity.activity_id,
-                failure: failure.clone(),
+                failure: Box::new(failure.clone()),
             });
         }
     }

@@ -2,16 +2,18 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use super::{Place, push_first};
+use super::Place;
+use smallvec::SmallVec;
+
 use crate::{
-    ActivityId, Identity, Run, RunId, error_type,
+    ActivityId, Run, RunId, error_type,
     event::{
         IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested,
         WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
         WorkflowStarted, WorkflowTerminated,
     },
     program::{CommandKind, Job, Recorded},
-    run::{CancelRequest, ClosedBy, Incident, REPLIES_MAX, STARTS_MAX},
+    run::{Activations, CancelRequest, ClosedBy, Incident, REPLIES_MAX, STARTS_MAX, Starts},
 };
 
 impl Run {
@@ -21,27 +23,27 @@ impl Run {
         run_id: RunId,
         place: Place<'_>,
         event: &Arc<WorkflowStarted>,
-        mut starts: Vec<Identity>,
+        mut starts: Starts,
     ) -> Self {
         let identity = place.cause.identity();
         if starts.len() >= STARTS_MAX {
             starts.remove(0);
         }
-        push_first(&mut starts, identity);
+        starts.push(identity);
         let mut run = Self {
             run_id,
             started: Arc::clone(event),
             started_at: place.at,
             seq: place.seq,
             next_activity_id: ActivityId::FIRST,
-            activities: Vec::new(),
+            activities: SmallVec::new(),
             steps: Vec::new(),
             registrations: Vec::new(),
             undo: None,
             cancel: None,
             incidents: Vec::new(),
-            activations: Vec::new(),
-            unseen: Vec::new(),
+            activations: Activations::default(),
+            unseen: SmallVec::new(),
             replies: Vec::new(),
             seen: crate::IdentityRing::default(),
             starts,
@@ -123,7 +125,7 @@ impl Run {
                 kind: CommandKind::RecordMarker,
                 name: Some(event.name.clone()),
                 id: None,
-                value: Some(event.value.clone()),
+                value: Some(Box::new(event.value.clone())),
             },
         );
     }

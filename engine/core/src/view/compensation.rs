@@ -161,8 +161,7 @@ pub(super) fn reason<'a>(run: &'a Run, undo: &'a Undo) -> Cow<'a, str> {
 fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
     let jobs = run
         .activations
-        .iter()
-        .rev()
+        .newest_first()
         .flat_map(|activation| activation.jobs.iter().rev());
     let failed = jobs.filter_map(|job| match job {
         Job::ActivityFailed {
@@ -179,7 +178,7 @@ fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
     let activity_id = failed.take(1).next()?;
     let commands = run
         .activations
-        .iter()
+        .newest_first()
         .flat_map(|activation| &activation.commands);
     let mut scheduled = commands.filter(|command| command.kind == CommandKind::ScheduleActivity);
     scheduled

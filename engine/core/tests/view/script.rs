@@ -10,6 +10,7 @@ use sagaline_core::{
         ActivityScheduled, CompensationCompleted, CompensationRegistered, CompensationStarted,
         WorkflowStarted,
     },
+    run::Starts,
     view::View,
 };
 use serde_json::Value;
@@ -45,7 +46,7 @@ impl Script {
             cause: &cause(),
         };
         let run_id = RunId::derive("test", &id, b"start");
-        let mut run = Run::start(run_id, place, &started, Vec::new());
+        let mut run = Run::start(run_id, place, &started, Starts::new());
         run.end_transition(place.at);
         Self {
             id,

@@ -111,7 +111,7 @@ impl Run {
                 failure,
             } => {
                 self.shared
-                    .resolve(*activity_id, StepOutcome::Failed(failure.clone()));
+                    .resolve(*activity_id, StepOutcome::Failed((**failure).clone()));
             }
             Job::ActivityCanceled { activity_id } => {
                 self.shared.resolve(*activity_id, StepOutcome::Canceled)

@@ -251,7 +251,7 @@ impl Shared {
                 name: Some(then),
                 value: Some(value),
                 ..
-            })) if then == *name => Ok(value),
+            })) if then == *name => Ok(*value),
             // History has no such marker here: the command below shows that to whoever compares.
             Some(_) => Err(
                 Error::new(NONDETERMINISM, format!("history has no `{name}` here")).non_retryable(),

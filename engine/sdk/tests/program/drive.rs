@@ -134,7 +134,7 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Recorded {
             CommandKind::RecordMarker,
             Some(name.clone()),
             None,
-            Some(value.clone()),
+            Some(Box::new(value.clone())),
         ),
         ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None, None),
         ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None, None),
@@ -168,7 +168,7 @@ pub(crate) fn completed(id: u32, result: impl Serialize) -> Job {
 pub(crate) fn failed(id: u32, error_type: &'static str) -> Job {
     Job::ActivityFailed {
         activity_id: activity(id),
-        failure: Failure::new(Name::from(error_type), "it failed"),
+        failure: Box::new(Failure::new(Name::from(error_type), "it failed")),
     }
 }
 
