@@ -6,7 +6,8 @@ use alloc::{string::ToString, sync::Arc};
 use core::{fmt, num::NonZeroU32, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use uuid::Uuid;
+use sha1::{Digest as _, Sha1};
+use uuid::{Builder, Uuid};
 
 /// Longest workflow id in bytes; a longer one is rejected.
 pub const WORKFLOW_ID_BYTES_MAX: usize = 255;
@@ -132,13 +133,17 @@ impl RunId {
             workflow_id.as_str().as_bytes(),
             start_identity,
         ];
-        let bytes = parts.iter().map(|part| part.len().saturating_add(8)).sum();
-        let mut name = alloc::vec::Vec::with_capacity(bytes);
+        let mut hash = Sha1::new_with_prefix(RUN_NAMESPACE.as_bytes());
         for part in parts {
-            name.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            name.extend_from_slice(part);
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
         }
-        Self(Uuid::new_v5(&RUN_NAMESPACE, &name))
+        let mut bytes = [0; 16];
+        // The first 16 of 20, as RFC 9562 has it.
+        for (byte, hashed) in bytes.iter_mut().zip(hash.finalize()) {
+            *byte = hashed;
+        }
+        Self(Builder::from_sha1_bytes(bytes).into_uuid())
     }
 
     /// The 16 bytes.
@@ -272,3 +277,17 @@ impl fmt::Display for Attempt {
 
 /// Position of an event in its run's history, from 1.
 pub type Seq = u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_are_uuids_of_version_5_and_stay_what_they_are() {
+        let workflow_id = WorkflowId::new("order-4711").unwrap();
+
+        let run_id = RunId::derive("shop", &workflow_id, b"start");
+
+        assert_eq!(run_id.to_string(), "665645e3-2ba8-5d29-ad3f-f97483e31c6c");
+    }
+}
