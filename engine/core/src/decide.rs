@@ -8,12 +8,22 @@ pub(crate) mod program;
 pub(crate) mod start;
 pub(crate) mod undo;
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    Name, ReplyTo,
+    Event, Name, ReplyTo,
     event::{Answer, AnswerOutcome, RejectReason, ReplyRequested},
 };
+
+/// What an input that makes a run go on usually comes to: what happened, the next activity and its first attempt.
+const EVENTS_USUAL: usize = 4;
+
+/// The events of a transition that begins with this one; those that follow go on in the same list.
+pub(crate) fn first(event: Event) -> Vec<Event> {
+    let mut events = Vec::with_capacity(EVENTS_USUAL);
+    events.push(event);
+    events
+}
 
 /// An input that is refused, with its bytes kept in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]

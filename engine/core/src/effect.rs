@@ -1,6 +1,8 @@
 //! What must leave the partition once an event is durable. A pure function of the state after the event, and the event.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
+
+use smallvec::SmallVec;
 
 use crate::{
     ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, State, WorkflowId, error_type,
@@ -23,6 +25,9 @@ pub enum Effect {
         cause: Cause,
     },
 }
+
+/// The effects of one input: mostly one task.
+pub type Effects = SmallVec<[Effect; 1]>;
 
 /// An attempt's task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +89,7 @@ pub(crate) fn effects_of_run(
     workflow_id: &WorkflowId,
     run: &Run,
     event: &Event,
-    effects: &mut Vec<Effect>,
+    effects: &mut Effects,
 ) {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {

@@ -9,8 +9,10 @@
 
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 
+use smallvec::SmallVec;
+
 use crate::{
-    Cause, Command, Effect, Event, Overlay, Place, Position, Rejection, Run, RunId, Seq, Start,
+    Cause, Command, Effects, Event, Overlay, Place, Position, Rejection, Run, RunId, Seq, Start,
     Timestamp, Transition, WorkflowId,
     decide::{self, Ignored, start::Decision},
     effect::{effect_without_run, effects_of_run},
@@ -33,9 +35,9 @@ pub struct Env<'a> {
 #[derive(Debug, Default)]
 pub struct Transacted {
     /// To be journaled, one per run that it touched; their [`Position`]s are set by [`settle`].
-    pub transitions: Vec<Transition>,
+    pub transitions: SmallVec<[Transition; 1]>,
     /// To be sent once the batch is known valid.
-    pub effects: Vec<Effect>,
+    pub effects: Effects,
     /// Nothing is wrong, and nothing changes.
     pub ignored: Option<Ignored>,
     /// The input is refused; nothing has changed.
@@ -75,8 +77,8 @@ pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Posi
 /// Applies one input's transition as a reader of the journal: no decision, no program. Returns its effects.
 ///
 /// `records` are the consecutive records with the same cause and run, the last of which lies at `position`.
-pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Position) -> Vec<Effect> {
-    let mut effects = Vec::new();
+pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Position) -> Effects {
+    let mut effects = Effects::new();
     let Some(last) = records.last() else {
         return effects;
     };
@@ -118,7 +120,7 @@ fn apply(
     run: &mut Run,
     place: Place<'_>,
     event: &Event,
-    effects: &mut Vec<Effect>,
+    effects: &mut Effects,
 ) {
     run.apply(place, event);
     effects_of_run(workflow_id, run, event, effects);
@@ -261,7 +263,7 @@ impl Work<'_, '_> {
         let starts = self.overlay.reopen(&start.workflow_id);
         let event = Arc::new(event);
         let open = Open::new(Run::start(run_id, place, &event, starts));
-        let mut events = Vec::from([Event::WorkflowStarted(event)]);
+        let mut events = decide::first(Event::WorkflowStarted(event));
         events.extend(
             start
                 .reply
@@ -320,7 +322,18 @@ impl Work<'_, '_> {
     }
 
     fn emit(&mut self, history: &mut History<'_>, mut events: Vec<Event>) {
-        for event in &events {
+        let from = history.events.len();
+        if history.events.is_empty() {
+            history.events = events;
+        } else {
+            history.events.append(&mut events);
+        }
+        self.apply_from(history, from);
+    }
+
+    /// Applies the events from that one on, which stand in the list already.
+    fn apply_from(&mut self, history: &mut History<'_>, from: usize) {
+        for event in history.events.iter().skip(from) {
             let place = Place {
                 seq: history.next_seq,
                 at: self.env.now,
@@ -335,11 +348,6 @@ impl Work<'_, '_> {
                 &mut self.done.effects,
             );
             history.next_seq = history.next_seq.saturating_add(1);
-        }
-        if history.events.is_empty() {
-            history.events = events;
-        } else {
-            history.events.append(&mut events);
         }
     }
 
@@ -364,15 +372,20 @@ impl Work<'_, '_> {
 
     /// Activates the program with the activation that was opened; what is returned has not been applied yet.
     fn activate(&mut self, history: &mut History<'_>) -> Vec<Event> {
-        let run = &history.open.run;
+        let (run, from) = (&history.open.run, history.events.len());
         let (kind, error_type, message) = match self.programs.activate(history.workflow_id, run) {
             Activated::Commands(commands) => {
-                match decide::program::wanted(run, commands, history.bytes) {
+                let (before, events) = (history.bytes, &mut history.events);
+                match decide::program::wanted(run, commands, before, events) {
                     Ok(wanted) => {
                         history.bytes = wanted.bytes;
+                        self.apply_from(history, from);
                         return self.want(history, wanted);
                     }
-                    Err(message) => (IncidentKind::Limit, error_type::LIMIT, message),
+                    Err(message) => {
+                        history.events.truncate(from);
+                        (IncidentKind::Limit, error_type::LIMIT, message)
+                    }
                 }
             }
             Activated::Missing => {
@@ -402,8 +415,8 @@ impl Work<'_, '_> {
         Vec::from([decide::program::incident(kind, error_type, message)])
     }
 
+    /// What follows from an activation whose commands' own events have been applied; returned are those that have not.
     fn want(&mut self, history: &mut History<'_>, wanted: decide::program::Wanted) -> Vec<Event> {
-        self.emit(history, wanted.events);
         if let Some(end) = wanted.end {
             let run = &history.open.run;
             let no_compensation = end.outcome == crate::Outcome::Canceled
@@ -436,8 +449,10 @@ impl Work<'_, '_> {
 /// The run that a start makes: its identity is the record's, and when that was appended.
 #[must_use]
 pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
-    let mut identity = Vec::from(cause.identity().to_bytes());
-    identity.extend_from_slice(&start.appended_at.as_micros().to_be_bytes());
+    let mut identity = [0; 24];
+    let (of_record, when) = identity.split_at_mut(16);
+    of_record.copy_from_slice(&cause.identity().to_bytes());
+    when.copy_from_slice(&start.appended_at.as_micros().to_be_bytes());
     RunId::derive(namespace, &start.workflow_id, &identity)
 }
 

@@ -221,7 +221,7 @@ impl World {
         self.state.merge(delta, self.now);
         assert_eq!(preview, (self.state.open_runs(), self.state.digest()));
         self.journal
-            .push((self.batch, self.now, done.transitions.clone()));
+            .push((self.batch, self.now, done.transitions.to_vec()));
         for effect in &done.effects {
             match effect {
                 Effect::Task(task) => self.tasks.push(task.clone()),

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, format, vec::Vec};
 
-use super::Ignored;
+use super::{Ignored, first};
 use crate::{
     Activity, ActivityId, Event, Failure, Millis, Name, OnExhausted, Payload, RETRY_AFTER_MAX,
     Report, ReportAttempt, Run, Timestamp, UNKNOWN_ACTIVITY_RETRY, error_type,
@@ -98,13 +98,13 @@ fn completed(activity: &Activity, result: &Payload, worker: Option<Name>) -> Vec
     } else {
         result.clone()
     };
-    let mut events = Vec::from([Event::from(ActivityCompleted {
+    let mut events = first(Event::from(ActivityCompleted {
         activity_id: activity.activity_id,
         activity: activity.scheduled.activity.clone(),
         attempt: activity.attempt,
         result,
         worker,
-    })]);
+    }));
     if let Some(compensates) = activity.scheduled.compensates {
         events.push(
             CompensationCompleted {

@@ -21,11 +21,9 @@ use crate::{
     },
 };
 
-/// What an activation's commands come to.
+/// What an activation's commands come to, beside their own events.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
-    /// The commands' own events, in order.
-    pub(crate) events: Vec<Event>,
     /// Activities that fail at once.
     pub(crate) refused: Vec<ActivityFailed>,
     /// How the run ends, if it does.
@@ -34,12 +32,13 @@ pub(crate) struct Wanted {
     pub(crate) bytes: usize,
 }
 
-/// Translates an activation's commands; the text says why the program is broken.
+/// Translates an activation's commands, whose own events are added to `events`; the text says why the program is broken.
 /// `before` are the bytes of payloads that the run has asked for in the same transition, by earlier activations.
 pub(crate) fn wanted(
     run: &Run,
     commands: Vec<ProgramCommand>,
     before: usize,
+    events: &mut Vec<Event>,
 ) -> Result<Wanted, String> {
     if commands.len() > COMMANDS_MAX {
         return Err(format!(
@@ -56,14 +55,17 @@ pub(crate) fn wanted(
             "{bytes} bytes of payloads without waiting; {COMMAND_BYTES_MAX} are allowed"
         ));
     }
+    let cancels = |command| matches!(command, &ProgramCommand::CancelActivity { .. });
     let mut translation = Translation {
         run,
+        first: events.len(),
+        events,
         next_id: run.next_activity_id,
         wanted: Wanted {
             bytes,
             ..Wanted::default()
         },
-        scheduled: BTreeMap::new(),
+        scheduled: commands.iter().any(cancels).then(BTreeMap::new),
         canceled: BTreeSet::new(),
         completed: false,
     };
@@ -92,9 +94,12 @@ pub(crate) fn following(run: &Run, refused: Vec<ActivityFailed>) -> Vec<Event> {
 struct Translation<'a> {
     run: &'a Run,
     next_id: ActivityId,
+    events: &'a mut Vec<Event>,
+    /// Where the events of this activation begin.
+    first: usize,
     wanted: Wanted,
-    /// Activities that this activation schedules.
-    scheduled: BTreeMap<ActivityId, Name>,
+    /// Activities that this activation schedules, if it asks any to stop.
+    scheduled: Option<BTreeMap<ActivityId, Name>>,
     /// Activities that it asks to stop.
     canceled: BTreeSet<ActivityId>,
     completed: bool,
@@ -106,7 +111,7 @@ impl Translation<'_> {
             ProgramCommand::ScheduleActivity(command) => self.schedule_activity(command)?,
             ProgramCommand::CancelActivity { activity_id } => {
                 let asked = self.cancel_activity(activity_id);
-                self.wanted.events.extend(asked);
+                self.events.extend(asked);
             }
             ProgramCommand::RegisterCompensation(command) => self.register_compensation(command)?,
             ProgramCommand::RecordMarker { kind, name, value } => {
@@ -116,8 +121,7 @@ impl Translation<'_> {
                         too_large(&name, &value).message
                     ));
                 }
-                self.wanted
-                    .events
+                self.events
                     .push(MarkerRecorded { kind, name, value }.into());
             }
             ProgramCommand::Complete { result } if result.is_too_large() => {
@@ -131,7 +135,7 @@ impl Translation<'_> {
             }
             ProgramCommand::Complete { result } => {
                 self.completed = true;
-                self.wanted.events.push(WorkflowCompleted { result }.into());
+                self.events.push(WorkflowCompleted { result }.into());
             }
             ProgramCommand::Fail { mut failure } => {
                 failure.details = failure.details.filter(|details| !details.is_too_large());
@@ -167,7 +171,8 @@ impl Translation<'_> {
             .activity(activity_id)
             .filter(|one| !one.cancel_requested)
             .map(|one| &one.scheduled.activity);
-        let activity = pending.or(self.scheduled.get(&activity_id))?.clone();
+        let scheduled = || self.scheduled.as_ref()?.get(&activity_id);
+        let activity = pending.or_else(scheduled)?.clone();
         let event = ActivityCancelRequested {
             activity_id,
             activity,
@@ -195,8 +200,10 @@ impl Translation<'_> {
             .is_too_large()
             .then(|| too_large(&command.activity, &command.input));
         let (activity_id, activity) = (command.activity_id, command.activity.clone());
-        self.scheduled.insert(activity_id, activity.clone());
-        self.wanted.events.push(
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.insert(activity_id, activity.clone());
+        }
+        self.events.push(
             ActivityScheduled {
                 activity_id,
                 activity: command.activity,
@@ -219,7 +226,7 @@ impl Translation<'_> {
                 activity,
                 failure: failure.non_retryable(),
             }),
-            None => self.wanted.events.push(
+            None => self.events.push(
                 ActivityAttemptScheduled {
                     activity_id,
                     activity,
@@ -233,7 +240,7 @@ impl Translation<'_> {
 
     fn register_compensation(&mut self, command: RegisterCompensation) -> Result<(), String> {
         self.take_id(command.activity_id)?;
-        let scheduled = self.wanted.events.iter().any(|event| {
+        let scheduled = self.events.iter().skip(self.first).any(|event| {
             matches!(event, Event::ActivityScheduled(one) if one.activity_id == command.compensates)
         });
         let known = scheduled
@@ -255,7 +262,7 @@ impl Translation<'_> {
                 too_large(&command.activity, &command.input).message
             ));
         }
-        self.wanted.events.push(
+        self.events.push(
             CompensationRegistered {
                 activity_id: command.activity_id,
                 activity: command.activity,
