@@ -3,8 +3,10 @@
 //! Invariant: what a reader of the same batches in any process holds is equal, whatever its hash seed: nothing here is
 //! iterated in hash order without being sorted.
 
+mod open;
+mod overlay;
+
 use alloc::{
-    boxed::Box,
     collections::VecDeque,
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
@@ -13,6 +15,11 @@ use alloc::{
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_64;
+
+use open::OpenRuns;
+pub(crate) use open::{Key, Open};
+use overlay::{After, Change};
+pub use overlay::{Delta, Overlay};
 
 use crate::{Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId, run::Starts};
 
@@ -34,26 +41,6 @@ pub struct Position {
     pub index: u32,
 }
 
-/// An open run with the place of its last change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Open {
-    pub(crate) run: Run,
-    pub(crate) changed: Position,
-    /// The run's next deadline as the lane's heap holds it.
-    pub(crate) deadline: Option<Timestamp>,
-}
-
-impl Open {
-    /// A run that has just started; [`Overlay::settle`] says where.
-    pub(crate) fn new(run: Run) -> Box<Self> {
-        Box::new(Self {
-            run,
-            changed: Position::default(),
-            deadline: None,
-        })
-    }
-}
-
 /// What is remembered of an id whose last run is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
@@ -71,7 +58,7 @@ pub struct Closed {
 /// The state of one partition.
 #[derive(Clone, Debug)]
 pub struct State {
-    pub(crate) open: Map<WorkflowId, Box<Open>>,
+    pub(crate) open: OpenRuns,
     /// By [`WorkflowId::hash128`]: an id costs the same however long it is.
     pub(crate) closed: Map<u128, Closed>,
     /// Closed ids in the order of their closing; entries of ids that were used again are stale and skipped.
@@ -103,7 +90,7 @@ impl State {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            open: Map::with_hasher(FixedState::with_seed(seed)),
+            open: OpenRuns::new(seed),
             closed: Map::with_hasher(FixedState::with_seed(seed)),
             forget_order: VecDeque::new(),
             deadlines: BTreeMap::new(),
@@ -117,7 +104,9 @@ impl State {
     /// The open run of an id.
     #[must_use]
     pub fn run(&self, workflow_id: &WorkflowId) -> Option<&Run> {
-        self.open.get(workflow_id).map(|open| &open.run)
+        self.open
+            .get(self.open.key(workflow_id))
+            .map(|open| &open.run)
     }
 
     /// What is remembered of a closed id.
@@ -178,7 +167,11 @@ impl State {
     /// All open runs in order of their ids. For take-over and pages, not for the hot path.
     #[must_use]
     pub fn runs(&self) -> Vec<(&WorkflowId, &Run)> {
-        let mut runs: Vec<_> = self.open.iter().map(|(id, open)| (id, &open.run)).collect();
+        let mut runs: Vec<_> = self
+            .open
+            .iter()
+            .map(|open| (&open.workflow_id, &open.run))
+            .collect();
         runs.sort_unstable_by_key(|(id, _)| *id);
         runs
     }
@@ -199,8 +192,8 @@ impl State {
 
     /// Makes the changes of a batch that is known valid, and forgets what is out of its time at `now`.
     pub fn merge(&mut self, delta: Delta, now: Timestamp) {
-        for (workflow_id, open) in delta.open {
-            self.replace_open(workflow_id, open);
+        for change in delta.open {
+            self.replace_open(change);
         }
         // In the order of their hashes, so that equal states forget in the same order.
         let mut closed: Vec<_> = delta.closed.into_iter().collect();
@@ -216,15 +209,17 @@ impl State {
     #[must_use]
     pub fn preview(&self, delta: &Delta, now: Timestamp) -> (u64, u64) {
         let (mut open_runs, mut digest) = (self.open_runs(), self.digest);
-        for (workflow_id, new) in &delta.open {
-            let key = workflow_id.as_str().as_bytes();
-            if let Some(old) = self.open.get(workflow_id) {
+        for change in &delta.open {
+            if let Some(old) = self.open.get(change.key()) {
                 open_runs = open_runs.saturating_sub(1);
-                digest ^= entry_digest(KIND_OPEN, key, old.changed);
+                digest ^= old.digest();
             }
-            if let Some(new) = new {
-                open_runs = open_runs.saturating_add(1);
-                digest ^= entry_digest(KIND_OPEN, key, new.changed);
+            match &change.after {
+                After::Open(new) => {
+                    open_runs = open_runs.saturating_add(1);
+                    digest ^= new.digest();
+                }
+                After::Closed(_) => {}
             }
         }
         for (hash, new) in &delta.closed {
@@ -254,24 +249,24 @@ impl State {
         (open_runs, digest)
     }
 
-    fn replace_open(&mut self, workflow_id: WorkflowId, open: Option<Box<Open>>) {
-        let key = workflow_id.as_str().as_bytes();
-        if let Some(old) = self.open.get(&workflow_id) {
-            self.digest ^= entry_digest(KIND_OPEN, key, old.changed);
+    fn replace_open(&mut self, change: Change) {
+        let old = match change.after {
+            After::Open(new) => {
+                self.digest ^= new.digest();
+                if let Some(due) = new.deadline {
+                    self.deadlines
+                        .insert((due, new.changed), new.workflow_id.clone());
+                }
+                self.open.replace(change.hash, new)
+            }
+            After::Closed(_) => self.open.remove(change.key()),
+        };
+        if let Some(old) = old {
+            self.digest ^= old.digest();
             if let Some(due) = old.deadline {
                 self.deadlines.remove(&(due, old.changed));
             }
         }
-        let Some(new) = open else {
-            self.open.remove(&workflow_id);
-            return;
-        };
-        self.digest ^= entry_digest(KIND_OPEN, key, new.changed);
-        if let Some(due) = new.deadline {
-            self.deadlines
-                .insert((due, new.changed), workflow_id.clone());
-        }
-        self.open.insert(workflow_id, new);
     }
 
     fn replace_closed(&mut self, hash: u128, closed: Option<Closed>) {
@@ -302,6 +297,16 @@ impl State {
     }
 }
 
+impl Open {
+    fn digest(&self) -> u64 {
+        entry_digest(
+            KIND_OPEN,
+            self.workflow_id.as_str().as_bytes(),
+            self.changed,
+        )
+    }
+}
+
 const KIND_OPEN: u8 = 1;
 const KIND_CLOSED: u8 = 2;
 
@@ -311,125 +316,4 @@ fn entry_digest(kind: u8, key: &[u8], changed: Position) -> u64 {
         &[kind],
     );
     XxHash3_64::oneshot_with_seed(seed, key)
-}
-
-/// The changes of one batch, on top of a [`State`] that does not see them yet.
-#[derive(Debug, Default)]
-pub struct Delta {
-    open: Map<WorkflowId, Option<Box<Open>>>,
-    closed: Map<u128, Option<Closed>>,
-}
-
-impl Delta {
-    /// Whether it changes the open run of an id, or ends it.
-    #[must_use]
-    pub fn changes(&self, workflow_id: &WorkflowId) -> bool {
-        self.open.contains_key(workflow_id) || self.closed.contains_key(&workflow_id.hash128())
-    }
-}
-
-/// A state with a batch's changes on top: what decisions see and events change.
-#[derive(Debug)]
-pub struct Overlay<'a> {
-    /// What is durable.
-    state: &'a State,
-    /// What this batch adds.
-    delta: &'a mut Delta,
-}
-
-impl<'a> Overlay<'a> {
-    /// Sees `state` through `delta`.
-    pub fn new(state: &'a State, delta: &'a mut Delta) -> Self {
-        if delta.open.is_empty() && delta.closed.is_empty() {
-            // The seed that spreads the state's hashes spreads those of its changes.
-            delta.open = Map::with_hasher(state.open.hasher().clone());
-            delta.closed = Map::with_hasher(state.closed.hasher().clone());
-        }
-        Self { state, delta }
-    }
-
-    /// The durable state beneath.
-    #[must_use]
-    pub const fn state(&self) -> &State {
-        self.state
-    }
-
-    /// The open run of an id.
-    #[must_use]
-    pub fn run(&self, workflow_id: &WorkflowId) -> Option<&Run> {
-        match self.delta.open.get(workflow_id) {
-            Some(changed) => changed.as_ref().map(|open| &open.run),
-            None => self.state.run(workflow_id),
-        }
-    }
-
-    /// Takes the open run of an id, to be changed and then [`put`](Self::put) back: copied from the durable state when it
-    /// is touched first.
-    pub(crate) fn take(&mut self, workflow_id: &WorkflowId) -> Option<Box<Open>> {
-        match self.delta.open.get_mut(workflow_id) {
-            Some(changed) => changed.take(),
-            None => self.state.open.get(workflow_id).cloned(),
-        }
-    }
-
-    /// Puts back what was taken, or a new run.
-    pub(crate) fn put(&mut self, workflow_id: &WorkflowId, open: Box<Open>) {
-        match self.delta.open.get_mut(workflow_id) {
-            Some(changed) => *changed = Some(open),
-            None => {
-                self.delta.open.insert(workflow_id.clone(), Some(open));
-            }
-        }
-    }
-
-    /// Forgets that an id is closed: a run of it starts. Returns the starts that its repeats are told by.
-    pub(crate) fn reopen(&mut self, workflow_id: &WorkflowId) -> Starts {
-        let Some(closed) = self.closed(workflow_id) else {
-            return Starts::new();
-        };
-        let starts = closed.starts.clone();
-        self.delta.closed.insert(workflow_id.hash128(), None);
-        starts
-    }
-
-    /// What is remembered of a closed id.
-    #[must_use]
-    pub fn closed(&self, workflow_id: &WorkflowId) -> Option<&Closed> {
-        let hash = workflow_id.hash128();
-        match self.delta.closed.get(&hash) {
-            Some(changed) => changed.as_ref(),
-            None => self.state.closed.get(&hash),
-        }
-    }
-
-    /// Ends a transition of a run: stamps what changed, and moves a run that closed to the closed ids.
-    ///
-    /// Nothing when another run of the id has begun since: that one has a transition of its own.
-    pub(crate) fn settle(&mut self, workflow_id: &WorkflowId, run_id: RunId, position: Position) {
-        let open = self.delta.open.get_mut(workflow_id);
-        let Some(open) = open
-            .and_then(Option::as_mut)
-            .filter(|open| open.run.run_id == run_id)
-        else {
-            return;
-        };
-        open.changed = position;
-        open.deadline = open.run.deadline();
-        let Some(by) = &open.run.closed else { return };
-        let closed = Closed {
-            run_id: open.run.run_id,
-            outcome: by.outcome,
-            closed_at: by.at,
-            starts: core::mem::take(&mut open.run.starts),
-            changed: position,
-        };
-        self.delta
-            .closed
-            .insert(workflow_id.hash128(), Some(closed));
-        if self.state.open.contains_key(workflow_id) {
-            self.delta.open.insert(workflow_id.clone(), None);
-        } else {
-            self.delta.open.remove(workflow_id);
-        }
-    }
 }

@@ -19,7 +19,7 @@ use crate::{
     error_type,
     event::{IncidentKind, IncidentResolved, WorkflowStarted},
     program::{Activated, Programs},
-    state::Open,
+    state::{Key, Open},
 };
 
 /// What holds for all inputs of a batch.
@@ -70,7 +70,7 @@ pub fn transact(
 /// Gives a transition's changes their place in the journal: what the digest and every reader will see.
 pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Position) {
     if let (Some(workflow_id), Some(run_id)) = (&transition.workflow_id, transition.run_id) {
-        overlay.settle(workflow_id, run_id, position);
+        overlay.settle(overlay.key(workflow_id), run_id, position);
     }
 }
 
@@ -90,7 +90,8 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
         }
         return effects;
     };
-    let mut open = overlay.take(workflow_id);
+    let key = overlay.key(workflow_id);
+    let mut open = overlay.take(key);
     for record in records {
         for (seq, event) in (record.first_seq..).zip(&record.events) {
             let place = Place {
@@ -100,7 +101,8 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
             };
             if let Event::WorkflowStarted(started) = event {
                 let starts = overlay.reopen(workflow_id);
-                open = Some(Open::new(Run::start(run_id, place, started, starts)));
+                let run = Run::start(run_id, place, started, starts);
+                open = Some(Open::new(workflow_id.clone(), run));
             }
             if let Some(open) = &mut open {
                 apply(workflow_id, &mut open.run, place, event, &mut effects);
@@ -109,8 +111,8 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
     }
     if let Some(mut open) = open {
         open.run.end_transition(last.at);
-        overlay.put(workflow_id, open);
-        overlay.settle(workflow_id, run_id, position);
+        overlay.put(key, open);
+        overlay.settle(key, run_id, position);
     }
     effects
 }
@@ -137,8 +139,9 @@ struct Work<'a, 's> {
 impl Work<'_, '_> {
     fn command(&mut self, command: &Command) -> Result<(), Ignored> {
         let now = self.env.now;
+        let key = self.overlay.key(command.workflow_id());
         match command {
-            Command::Start(start) => return self.start(start),
+            Command::Start(start) => return self.start(key, start),
             Command::Cancel(cancel) => {
                 match decide::cancel::open_run(
                     self.overlay,
@@ -148,7 +151,7 @@ impl Work<'_, '_> {
                 ) {
                     Ok(run) => {
                         let events = decide::cancel::cancel(run, self.cause, cancel)?;
-                        self.transition(&cancel.workflow_id, events);
+                        self.transition(key, events);
                     }
                     Err(rejection) => self.done.rejected = Some(rejection),
                 }
@@ -162,24 +165,24 @@ impl Work<'_, '_> {
                 ) {
                     Ok(run) => {
                         let events = decide::cancel::terminate(run, self.cause, terminate)?;
-                        self.transition(&terminate.workflow_id, events);
+                        self.transition(key, events);
                     }
                     Err(rejection) => self.done.rejected = Some(rejection),
                 }
             }
             Command::ReportAttempt(report) => {
-                let run = self.open(&report.workflow_id, report.run_id)?;
+                let run = self.open(key, report.run_id)?;
                 let events = decide::activity::report(run, now, report)?;
-                self.transition(&report.workflow_id, events);
+                self.transition(key, events);
             }
             Command::Undeliverable {
-                workflow_id,
                 run_id,
                 activity_id,
                 attempt,
                 reason,
+                ..
             } => {
-                let run = self.open(workflow_id, *run_id)?;
+                let run = self.open(key, *run_id)?;
                 let events = decide::activity::undeliverable(
                     run,
                     now,
@@ -187,30 +190,30 @@ impl Work<'_, '_> {
                     *attempt,
                     reason.clone(),
                 )?;
-                self.transition(workflow_id, events);
+                self.transition(key, events);
             }
-            Command::Fire { workflow_id, due } => {
-                let run = self.overlay.run(workflow_id).ok_or(Ignored::Stale)?;
+            Command::Fire { due, .. } => {
+                let run = self.overlay.run_of(key).ok_or(Ignored::Stale)?;
                 let events = decide::activity::fire(run, now, *due);
-                self.transition(workflow_id, events);
+                self.transition(key, events);
             }
-            Command::ProgramAvailable { workflow_id } => {
-                let run = self.overlay.run(workflow_id).ok_or(Ignored::Stale)?;
+            Command::ProgramAvailable { .. } => {
+                let run = self.overlay.run_of(key).ok_or(Ignored::Stale)?;
                 let events = recovered(run);
-                self.transition(workflow_id, events);
+                self.transition(key, events);
             }
         }
         Ok(())
     }
 
-    fn open(&self, workflow_id: &WorkflowId, run_id: RunId) -> Result<&Run, Ignored> {
+    fn open(&self, key: Key<'_>, run_id: RunId) -> Result<&Run, Ignored> {
         self.overlay
-            .run(workflow_id)
+            .run_of(key)
             .filter(|run| run.run_id == run_id)
             .ok_or(Ignored::Stale)
     }
 
-    fn start(&mut self, start: &Start) -> Result<(), Ignored> {
+    fn start(&mut self, key: Key<'_>, start: &Start) -> Result<(), Ignored> {
         match decide::start::decide(self.overlay, self.cause, start, self.programs) {
             Decision::Started {
                 event,
@@ -220,15 +223,14 @@ impl Work<'_, '_> {
                 if let Some(old) = terminated {
                     let reason = Box::from("a start with terminate-existing took its id");
                     let event = decide::cancel::terminated(Some(reason));
-                    self.transition(&start.workflow_id, Vec::from([event]));
+                    self.transition(key, Vec::from([event]));
                     // The new run must find the old one closed.
-                    self.overlay
-                        .settle(&start.workflow_id, old, Position::default());
+                    self.overlay.settle(key, old, Position::default());
                 }
-                self.begin(start, event, program_missing);
+                self.begin(key, start, event, program_missing);
             }
             Decision::Existing(reply) => {
-                self.transition(&start.workflow_id, Vec::from([reply.into()]));
+                self.transition(key, Vec::from([reply.into()]));
             }
             Decision::Refused(Some(reply)) => self.without_run(&start.workflow_id, reply.into()),
             Decision::Refused(None) => return Err(Ignored::Already),
@@ -253,7 +255,13 @@ impl Work<'_, '_> {
     }
 
     /// Makes the run of a start.
-    fn begin(&mut self, start: &Start, event: WorkflowStarted, program_missing: bool) {
+    fn begin(
+        &mut self,
+        key: Key<'_>,
+        start: &Start,
+        event: WorkflowStarted,
+        program_missing: bool,
+    ) {
         let place = Place {
             seq: 1,
             at: self.env.now,
@@ -262,7 +270,8 @@ impl Work<'_, '_> {
         let run_id = run_id_of_start(self.env.namespace, self.cause, start);
         let starts = self.overlay.reopen(&start.workflow_id);
         let event = Arc::new(event);
-        let open = Open::new(Run::start(run_id, place, &event, starts));
+        let run = Run::start(run_id, place, &event, starts);
+        let open = Open::new(start.workflow_id.clone(), run);
         let mut events = decide::first(Event::WorkflowStarted(event));
         events.extend(
             start
@@ -278,30 +287,24 @@ impl Work<'_, '_> {
                 message,
             ));
         }
-        self.extend(&start.workflow_id, open, 1, events);
+        self.extend(key, open, 1, events);
     }
 
     /// Applies events of the open run and whatever follows from them.
-    fn transition(&mut self, workflow_id: &WorkflowId, events: Vec<Event>) {
+    fn transition(&mut self, key: Key<'_>, events: Vec<Event>) {
         if events.is_empty() {
             return;
         }
-        if let Some(open) = self.overlay.take(workflow_id) {
+        if let Some(open) = self.overlay.take(key) {
             let first_seq = open.run.seq.saturating_add(1);
-            self.extend(workflow_id, open, first_seq, events);
+            self.extend(key, open, first_seq, events);
         }
     }
 
     /// Applies events from `first_seq` on, and whatever follows from them until the run waits or ends.
-    fn extend(
-        &mut self,
-        workflow_id: &WorkflowId,
-        open: Box<Open>,
-        first_seq: Seq,
-        events: Vec<Event>,
-    ) {
+    fn extend(&mut self, key: Key<'_>, open: Box<Open>, first_seq: Seq, events: Vec<Event>) {
         let mut history = History {
-            workflow_id,
+            workflow_id: key.workflow_id,
             open,
             next_seq: first_seq,
             events: Vec::new(),
@@ -312,13 +315,13 @@ impl Work<'_, '_> {
         let History { open, events, .. } = history;
         self.done.transitions.push(Transition {
             run_id: Some(open.run.run_id),
-            workflow_id: Some(workflow_id.clone()),
+            workflow_id: Some(key.workflow_id.clone()),
             first_seq,
             at: self.env.now,
             cause: self.cause.clone(),
             events,
         });
-        self.overlay.put(workflow_id, open);
+        self.overlay.put(key, open);
     }
 
     fn emit(&mut self, history: &mut History<'_>, mut events: Vec<Event>) {

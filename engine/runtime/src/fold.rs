@@ -134,7 +134,7 @@ impl Fold {
         } = place;
         self.care
             .batch(footer.trying.as_ref(), has_transitions, |id| {
-                delta.changes(id)
+                delta.changes(&self.state, id)
             });
         self.state.merge(delta, footer.now);
         self.footing = Footing {
@@ -174,7 +174,7 @@ impl Fold {
         let has_transitions = !batch.transitions.is_empty();
         self.care
             .batch(batch.footer.trying.as_ref(), has_transitions, |id| {
-                delta.changes(id)
+                delta.changes(&self.state, id)
             });
         self.state.merge(delta, batch.footer.now);
         self.check(batch)?;

@@ -1,0 +1,194 @@
+//! What a batch changes, on top of a state that does not see it yet: a void batch takes its changes with it.
+
+use alloc::boxed::Box;
+
+use hashbrown::{HashMap, HashTable};
+
+use super::{Closed, Key, Map, Open, Position, State};
+use crate::{Run, RunId, WorkflowId, run::Starts};
+
+/// The changes of one batch, on top of a [`State`] that does not see them yet.
+#[derive(Debug, Default)]
+pub struct Delta {
+    pub(super) open: HashTable<Change>,
+    pub(super) closed: Map<u128, Option<Closed>>,
+}
+
+/// What becomes of an id's open run, with the id's hash in the state.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) hash: u64,
+    pub(super) after: After,
+}
+
+#[derive(Debug)]
+pub(super) enum After {
+    /// The run is new or has changed.
+    Open(Box<Open>),
+    /// The state's run is open no more.
+    Closed(WorkflowId),
+}
+
+impl Change {
+    pub(super) fn key(&self) -> Key<'_> {
+        let workflow_id = match &self.after {
+            After::Open(open) => &open.workflow_id,
+            After::Closed(workflow_id) => workflow_id,
+        };
+        Key {
+            workflow_id,
+            hash: self.hash,
+        }
+    }
+
+    fn is_of(&self, key: Key<'_>) -> bool {
+        self.key().workflow_id == key.workflow_id
+    }
+
+    const fn run(&self) -> Option<&Run> {
+        match &self.after {
+            After::Open(open) => Some(&open.run),
+            After::Closed(_) => None,
+        }
+    }
+}
+
+impl Delta {
+    /// Whether it changes the open run of an id of `state`, or ends it.
+    #[must_use]
+    pub fn changes(&self, state: &State, workflow_id: &WorkflowId) -> bool {
+        self.change(state.open.key(workflow_id)).is_some()
+            || self.closed.contains_key(&workflow_id.hash128())
+    }
+
+    fn change(&self, key: Key<'_>) -> Option<&Change> {
+        self.open.find(key.hash, |one| one.is_of(key))
+    }
+
+    fn insert(&mut self, hash: u64, after: After) {
+        let change = Change { hash, after };
+        self.open.insert_unique(hash, change, |one| one.hash);
+    }
+}
+
+/// A state with a batch's changes on top: what decisions see and events change.
+#[derive(Debug)]
+pub struct Overlay<'a> {
+    /// What is durable.
+    state: &'a State,
+    /// What this batch adds.
+    delta: &'a mut Delta,
+}
+
+impl<'a> Overlay<'a> {
+    /// Sees `state` through `delta`.
+    pub fn new(state: &'a State, delta: &'a mut Delta) -> Self {
+        if delta.closed.is_empty() {
+            // The seed that spreads the state's hashes spreads those of its changes.
+            delta.closed = HashMap::with_hasher(state.closed.hasher().clone());
+        }
+        Self { state, delta }
+    }
+
+    /// The durable state beneath.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        self.state
+    }
+
+    /// The open run of an id.
+    #[must_use]
+    pub fn run(&self, workflow_id: &WorkflowId) -> Option<&Run> {
+        self.run_of(self.key(workflow_id))
+    }
+
+    pub(crate) fn key<'k>(&self, workflow_id: &'k WorkflowId) -> Key<'k> {
+        self.state.open.key(workflow_id)
+    }
+
+    pub(crate) fn run_of(&self, key: Key<'_>) -> Option<&Run> {
+        match self.delta.change(key) {
+            Some(change) => change.run(),
+            None => self.state.open.get(key).map(|open| &open.run),
+        }
+    }
+
+    /// Takes the open run of an id, to be changed and then [`put`](Self::put) back: copied from the durable state when it
+    /// is touched first.
+    pub(crate) fn take(&mut self, key: Key<'_>) -> Option<Box<Open>> {
+        match self.delta.open.find_entry(key.hash, |one| one.is_of(key)) {
+            Ok(entry) => match &entry.get().after {
+                After::Closed(_) => None,
+                After::Open(_) => match entry.remove().0.after {
+                    After::Open(open) => Some(open),
+                    After::Closed(_) => None,
+                },
+            },
+            Err(_) => self.state.open.get(key).map(|open| Box::new(open.clone())),
+        }
+    }
+
+    /// Puts back what was taken, or a new run.
+    pub(crate) fn put(&mut self, key: Key<'_>, open: Box<Open>) {
+        match self.delta.open.find_mut(key.hash, |one| one.is_of(key)) {
+            Some(change) => change.after = After::Open(open),
+            None => self.delta.insert(key.hash, After::Open(open)),
+        }
+    }
+
+    /// Forgets that an id is closed: a run of it starts. Returns the starts that its repeats are told by.
+    pub(crate) fn reopen(&mut self, workflow_id: &WorkflowId) -> Starts {
+        let hash = workflow_id.hash128();
+        let Some(closed) = self.closed_at(hash) else {
+            return Starts::new();
+        };
+        let starts = closed.starts.clone();
+        self.delta.closed.insert(hash, None);
+        starts
+    }
+
+    /// What is remembered of a closed id.
+    #[must_use]
+    pub fn closed(&self, workflow_id: &WorkflowId) -> Option<&Closed> {
+        self.closed_at(workflow_id.hash128())
+    }
+
+    fn closed_at(&self, hash: u128) -> Option<&Closed> {
+        match self.delta.closed.get(&hash) {
+            Some(changed) => changed.as_ref(),
+            None => self.state.closed.get(&hash),
+        }
+    }
+
+    /// Ends a transition of a run: stamps what changed, and moves a run that closed to the closed ids.
+    ///
+    /// Nothing when another run of the id has begun since: that one has a transition of its own.
+    pub(crate) fn settle(&mut self, key: Key<'_>, run_id: RunId, position: Position) {
+        let Ok(mut entry) = self.delta.open.find_entry(key.hash, |one| one.is_of(key)) else {
+            return;
+        };
+        let After::Open(open) = &mut entry.get_mut().after else {
+            return;
+        };
+        if open.run.run_id != run_id {
+            return;
+        }
+        open.changed = position;
+        open.deadline = open.run.deadline();
+        let Some(by) = &open.run.closed else { return };
+        let closed = Closed {
+            run_id,
+            outcome: by.outcome,
+            closed_at: by.at,
+            starts: core::mem::take(&mut open.run.starts),
+            changed: position,
+        };
+        let hash = key.workflow_id.hash128();
+        self.delta.closed.insert(hash, Some(closed));
+        if self.state.open.get(key).is_some() {
+            entry.get_mut().after = After::Closed(key.workflow_id.clone());
+        } else {
+            entry.remove();
+        }
+    }
+}
