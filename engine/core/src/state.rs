@@ -3,19 +3,17 @@
 //! Invariant: what a reader of the same batches in any process holds is equal, whatever its hash seed: nothing here is
 //! iterated in hash order without being sorted.
 
+mod deadlines;
 mod open;
 mod overlay;
 
-use alloc::{
-    collections::VecDeque,
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, collections::VecDeque, vec::Vec};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use twox_hash::XxHash3_64;
 
+use deadlines::Deadlines;
 use open::OpenRuns;
 pub(crate) use open::{Key, Open};
 use overlay::{After, Change};
@@ -63,8 +61,7 @@ pub struct State {
     pub(crate) closed: Map<u128, Closed>,
     /// Closed ids in the order of their closing; entries of ids that were used again are stale and skipped.
     forget_order: VecDeque<(Timestamp, u128)>,
-    /// One entry per open run that has a deadline, behind those of the same instant that changed earlier.
-    deadlines: BTreeMap<(Timestamp, Position), WorkflowId>,
+    deadlines: Deadlines,
     /// Workflows that any valid claim named.
     workflows: BTreeSet<Name>,
     closed_retention: Millis,
@@ -93,7 +90,7 @@ impl State {
             open: OpenRuns::new(seed),
             closed: Map::with_hasher(FixedState::with_seed(seed)),
             forget_order: VecDeque::new(),
-            deadlines: BTreeMap::new(),
+            deadlines: Deadlines::default(),
             workflows: BTreeSet::new(),
             closed_retention: Millis::from_secs(7 * 24 * 3600),
             digest: 0,
@@ -148,7 +145,7 @@ impl State {
     /// The earliest deadline of any run.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.keys().next().map(|(due, _)| *due)
+        self.deadlines.first()
     }
 
     /// Runs whose deadline is at or before `until`, earliest first, at most `max`.
@@ -159,9 +156,8 @@ impl State {
     ) -> impl Iterator<Item = (Timestamp, &WorkflowId)> {
         self.deadlines
             .iter()
-            .take_while(move |((due, _), _)| *due <= until)
+            .take_while(move |(due, _)| *due <= until)
             .take(max)
-            .map(|((due, _), id)| (*due, id))
     }
 
     /// All open runs in order of their ids. For take-over and pages, not for the hot path.
@@ -192,7 +188,7 @@ impl State {
 
     /// Makes the changes of a batch that is known valid, and forgets what is out of its time at `now`.
     pub fn merge(&mut self, delta: Delta, now: Timestamp) {
-        for change in delta.open {
+        for change in delta.changes {
             self.replace_open(change);
         }
         // In the order of their hashes, so that equal states forget in the same order.
@@ -209,7 +205,7 @@ impl State {
     #[must_use]
     pub fn preview(&self, delta: &Delta, now: Timestamp) -> (u64, u64) {
         let (mut open_runs, mut digest) = (self.open_runs(), self.digest);
-        for change in &delta.open {
+        for change in &delta.changes {
             if let Some(old) = self.open.get(change.key()) {
                 open_runs = open_runs.saturating_sub(1);
                 digest ^= old.digest();
@@ -255,7 +251,7 @@ impl State {
                 self.digest ^= new.digest();
                 if let Some(due) = new.deadline {
                     self.deadlines
-                        .insert((due, new.changed), new.workflow_id.clone());
+                        .insert(due, new.changed, new.workflow_id.clone());
                 }
                 self.open.replace(change.hash, new)
             }
@@ -264,7 +260,7 @@ impl State {
         if let Some(old) = old {
             self.digest ^= old.digest();
             if let Some(due) = old.deadline {
-                self.deadlines.remove(&(due, old.changed));
+                self.deadlines.remove(due, old.changed);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a batch changes, on top of a state that does not see it yet: a void batch takes its changes with it.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 
 use hashbrown::{HashMap, HashTable};
 
@@ -10,7 +10,10 @@ use crate::{Run, RunId, WorkflowId, run::Starts};
 /// The changes of one batch, on top of a [`State`] that does not see them yet.
 #[derive(Debug, Default)]
 pub struct Delta {
-    pub(super) open: HashTable<Change>,
+    /// In the order in which the runs were first touched.
+    pub(super) changes: Vec<Change>,
+    /// Where in `changes` an id is.
+    places: HashTable<usize>,
     pub(super) closed: Map<u128, Option<Closed>>,
 }
 
@@ -25,7 +28,7 @@ pub(super) struct Change {
 pub(super) enum After {
     /// The run is new or has changed.
     Open(Box<Open>),
-    /// The state's run is open no more.
+    /// No run is open, or it is taken.
     Closed(WorkflowId),
 }
 
@@ -62,12 +65,21 @@ impl Delta {
     }
 
     fn change(&self, key: Key<'_>) -> Option<&Change> {
-        self.open.find(key.hash, |one| one.is_of(key))
+        let is_of = |at: &usize| self.changes.get(*at).is_some_and(|one| one.is_of(key));
+        let at = self.places.find(key.hash, is_of)?;
+        self.changes.get(*at)
+    }
+
+    fn change_mut(&mut self, key: Key<'_>) -> Option<&mut Change> {
+        let is_of = |at: &usize| self.changes.get(*at).is_some_and(|one| one.is_of(key));
+        let at = *self.places.find(key.hash, is_of)?;
+        self.changes.get_mut(at)
     }
 
     fn insert(&mut self, hash: u64, after: After) {
-        let change = Change { hash, after };
-        self.open.insert_unique(hash, change, |one| one.hash);
+        let hash_of = |at: &usize| self.changes.get(*at).map_or(0, |one| one.hash);
+        self.places.insert_unique(hash, self.changes.len(), hash_of);
+        self.changes.push(Change { hash, after });
     }
 }
 
@@ -116,21 +128,21 @@ impl<'a> Overlay<'a> {
     /// Takes the open run of an id, to be changed and then [`put`](Self::put) back: copied from the durable state when it
     /// is touched first.
     pub(crate) fn take(&mut self, key: Key<'_>) -> Option<Box<Open>> {
-        match self.delta.open.find_entry(key.hash, |one| one.is_of(key)) {
-            Ok(entry) => match &entry.get().after {
-                After::Closed(_) => None,
-                After::Open(_) => match entry.remove().0.after {
+        match self.delta.change_mut(key) {
+            Some(change) => {
+                let taken = After::Closed(key.workflow_id.clone());
+                match core::mem::replace(&mut change.after, taken) {
                     After::Open(open) => Some(open),
                     After::Closed(_) => None,
-                },
-            },
-            Err(_) => self.state.open.get(key).map(|open| Box::new(open.clone())),
+                }
+            }
+            None => self.state.open.get(key).map(|open| Box::new(open.clone())),
         }
     }
 
     /// Puts back what was taken, or a new run.
     pub(crate) fn put(&mut self, key: Key<'_>, open: Box<Open>) {
-        match self.delta.open.find_mut(key.hash, |one| one.is_of(key)) {
+        match self.delta.change_mut(key) {
             Some(change) => change.after = After::Open(open),
             None => self.delta.insert(key.hash, After::Open(open)),
         }
@@ -164,10 +176,10 @@ impl<'a> Overlay<'a> {
     ///
     /// Nothing when another run of the id has begun since: that one has a transition of its own.
     pub(crate) fn settle(&mut self, key: Key<'_>, run_id: RunId, position: Position) {
-        let Ok(mut entry) = self.delta.open.find_entry(key.hash, |one| one.is_of(key)) else {
+        let Some(change) = self.delta.change_mut(key) else {
             return;
         };
-        let After::Open(open) = &mut entry.get_mut().after else {
+        let After::Open(open) = &mut change.after else {
             return;
         };
         if open.run.run_id != run_id {
@@ -183,12 +195,8 @@ impl<'a> Overlay<'a> {
             starts: core::mem::take(&mut open.run.starts),
             changed: position,
         };
+        change.after = After::Closed(key.workflow_id.clone());
         let hash = key.workflow_id.hash128();
         self.delta.closed.insert(hash, Some(closed));
-        if self.state.open.get(key).is_some() {
-            entry.get_mut().after = After::Closed(key.workflow_id.clone());
-        } else {
-            entry.remove();
-        }
     }
 }
