@@ -54,17 +54,18 @@ pub fn transact(
     command: &Command,
     programs: &mut dyn Programs,
 ) -> Transacted {
+    let mut done = Transacted::default();
     let mut work = Work {
         overlay,
         env,
         cause,
         programs,
-        done: Transacted::default(),
+        done: &mut done,
     };
     if let Err(ignored) = work.command(command) {
-        work.done.ignored = Some(ignored);
+        done.ignored = Some(ignored);
     }
-    work.done
+    done
 }
 
 /// Gives a transition's changes their place in the journal: what the digest and every reader will see.
@@ -133,7 +134,7 @@ struct Work<'a, 's> {
     env: Env<'a>,
     cause: &'a Cause,
     programs: &'a mut dyn Programs,
-    done: Transacted,
+    done: &'a mut Transacted,
 }
 
 impl Work<'_, '_> {
