@@ -6,8 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use sagaline_core::{
-    Event, IdentityRing, Name, Place, Run, RunId, Timestamp, WorkflowId,
-    run::{Activations, Starts},
+    Event, IdentityRing, Name, Place, Run, RunId, Timestamp, WorkflowId, run::Activations,
     view::View,
 };
 use sagaline_journal::{Batch, Error, Item, JournalReader, Journaled, Record};
@@ -156,7 +155,7 @@ impl Runs {
                 cause: &transition.cause,
             };
             if let Event::WorkflowStarted(started) = event {
-                let run = Run::start(run_id, place, started, Starts::new());
+                let run = Run::start(run_id, place, started, IdentityRing::default());
                 runs.push(SeenRun {
                     run,
                     history: Vec::new(),
@@ -185,7 +184,7 @@ impl Runs {
 /// Of a closed run only what it shows is kept: of its replay log, why it was undone.
 fn forget_what_only_owners_need(run: &mut Run) {
     run.seen = IdentityRing::default();
-    run.starts = Starts::new();
+    run.starts = IdentityRing::default();
     run.replies = Vec::new();
     if run.undo.is_none() {
         run.activations = Activations::default();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use twox_hash::XxHash3_128;
 
-/// How many inputs an open workflow remembers, to drop their repeats.
+/// How many inputs an open workflow remembers, and how many starts its id, to drop their repeats.
 pub const IDENTITIES_MAX: usize = 1_024;
 
 /// What most sources and ids take together: of these a hash needs no memory but the stack.
@@ -75,7 +75,7 @@ impl Identity {
     }
 }
 
-/// The last [`IDENTITIES_MAX`] inputs of a workflow. Shared, since few inputs add to it; most runs see but their start.
+/// The last [`IDENTITIES_MAX`] of some inputs of a workflow. Shared, since few inputs add to it; most hold but one start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentityRing(Seen);
 

@@ -9,8 +9,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Failure, Identity, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo,
-    RunId, Seq, Timestamp,
+    ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo, RunId,
+    Seq, Timestamp,
     event::{ActivityScheduled, CompensationRegistered, IncidentKind, WorkflowStarted},
     program::Job,
 };
@@ -20,14 +20,8 @@ pub use activations::{ActivationRecord, Activations};
 /// Most callers that a run answers when it closes; of more, the oldest are forgotten.
 pub const REPLIES_MAX: usize = 64;
 
-/// Most earlier starts that a workflow id remembers.
-pub const STARTS_MAX: usize = 1_024;
-
 /// Most activation records; also bounds what replay needs.
 pub const ERROR_TYPES_MAX: usize = 16;
-
-/// Starts of one workflow id: most have one.
-pub type Starts = SmallVec<[Identity; 1]>;
 
 /// One run between its start and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +57,7 @@ pub struct Run {
     /// Inputs whose repeats are dropped.
     pub seen: IdentityRing,
     /// Starts of this and earlier runs of the id.
-    pub starts: Starts,
+    pub starts: IdentityRing,
     /// Set by the terminal event.
     pub closed: Option<Box<ClosedBy>>,
 }

@@ -19,7 +19,7 @@ pub(crate) use open::{Key, Open};
 use overlay::{After, Change};
 pub use overlay::{Delta, Overlay};
 
-use crate::{Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId, run::Starts};
+use crate::{IdentityRing, Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId};
 
 /// Most workflow names of earlier claims that are remembered.
 pub(crate) const WORKFLOWS_MAX: usize = 10_000;
@@ -49,7 +49,7 @@ pub struct Closed {
     /// When.
     pub closed_at: Timestamp,
     /// The starts of this id, whose repeats start nothing.
-    pub starts: Starts,
+    pub starts: IdentityRing,
     pub(crate) changed: Position,
 }
 

@@ -12,8 +12,8 @@ use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 use crate::{
-    Cause, Command, Effects, Event, Overlay, Place, Position, Rejection, Run, RunId, Seq, Start,
-    Timestamp, Transition, WorkflowId,
+    Cause, Command, Effects, Event, Identity, Overlay, Place, Position, Rejection, Run, RunId, Seq,
+    Start, Timestamp, Transition, WorkflowId,
     decide::{self, Ignored, start::Decision},
     effect::{effect_without_run, effects_of_run},
     error_type,
@@ -215,7 +215,8 @@ impl Work<'_, '_> {
     }
 
     fn start(&mut self, key: Key<'_>, start: &Start) -> Result<(), Ignored> {
-        match decide::start::decide(self.overlay, self.cause, start, self.programs) {
+        let identity = self.cause.identity();
+        match decide::start::decide(self.overlay, identity, start, self.programs) {
             Decision::Started {
                 event,
                 terminated,
@@ -228,7 +229,8 @@ impl Work<'_, '_> {
                     // The new run must find the old one closed.
                     self.overlay.settle(key, old, Position::default());
                 }
-                self.begin(key, start, event, program_missing);
+                let run_id = run_id(self.env.namespace, identity, start);
+                self.begin(key, (start, run_id), event, program_missing);
             }
             Decision::Existing(reply) => {
                 self.transition(key, Vec::from([reply.into()]));
@@ -259,7 +261,7 @@ impl Work<'_, '_> {
     fn begin(
         &mut self,
         key: Key<'_>,
-        start: &Start,
+        (start, run_id): (&Start, RunId),
         event: WorkflowStarted,
         program_missing: bool,
     ) {
@@ -268,7 +270,6 @@ impl Work<'_, '_> {
             at: self.env.now,
             cause: self.cause,
         };
-        let run_id = run_id_of_start(self.env.namespace, self.cause, start);
         let starts = self.overlay.reopen(&start.workflow_id);
         let event = Arc::new(event);
         let run = Run::start(run_id, place, &event, starts);
@@ -453,11 +454,15 @@ impl Work<'_, '_> {
 /// The run that a start makes: its identity is the record's, and when that was appended.
 #[must_use]
 pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
-    let mut identity = [0; 24];
-    let (of_record, when) = identity.split_at_mut(16);
-    of_record.copy_from_slice(&cause.identity().to_bytes());
+    run_id(namespace, cause.identity(), start)
+}
+
+fn run_id(namespace: &str, identity: Identity, start: &Start) -> RunId {
+    let mut bytes = [0; 24];
+    let (of_record, when) = bytes.split_at_mut(16);
+    of_record.copy_from_slice(&identity.to_bytes());
     when.copy_from_slice(&start.appended_at.as_micros().to_be_bytes());
-    RunId::derive(namespace, &start.workflow_id, &identity)
+    RunId::derive(namespace, &start.workflow_id, &bytes)
 }
 
 /// The history of one run as this input extends it.

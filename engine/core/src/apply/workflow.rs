@@ -6,14 +6,14 @@ use super::Place;
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Run, RunId, error_type,
+    ActivityId, IdentityRing, Run, RunId, error_type,
     event::{
         IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested,
         WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
         WorkflowStarted, WorkflowTerminated,
     },
     program::{CommandKind, Job, Recorded},
-    run::{Activations, CancelRequest, ClosedBy, Incident, REPLIES_MAX, STARTS_MAX, Starts},
+    run::{Activations, CancelRequest, ClosedBy, Incident, REPLIES_MAX},
 };
 
 impl Run {
@@ -23,13 +23,10 @@ impl Run {
         run_id: RunId,
         place: Place<'_>,
         event: &Arc<WorkflowStarted>,
-        mut starts: Starts,
+        mut starts: IdentityRing,
     ) -> Self {
         let identity = place.cause.identity();
-        if starts.len() >= STARTS_MAX {
-            starts.remove(0);
-        }
-        starts.push(identity);
+        starts.insert(identity);
         let mut run = Self {
             run_id,
             started: Arc::clone(event),
@@ -45,7 +42,7 @@ impl Run {
             activations: Activations::default(),
             unseen: SmallVec::new(),
             replies: Vec::new(),
-            seen: crate::IdentityRing::default(),
+            seen: IdentityRing::default(),
             starts,
             closed: None,
         };

@@ -10,7 +10,7 @@ use alloc::{boxed::Box, format, string::String};
 
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
-    Cause, IdConflict, IdReuse, Name, Outcome, Overlay, RunId, Start,
+    IdConflict, IdReuse, Identity, Name, Outcome, Overlay, RunId, Start,
     error_type::ALREADY_STARTED,
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::Programs,
@@ -37,15 +37,14 @@ pub(crate) enum Decision {
 
 pub(crate) fn decide(
     overlay: &Overlay<'_>,
-    cause: &Cause,
+    identity: Identity,
     start: &Start,
     programs: &dyn Programs,
 ) -> Decision {
-    let identity = cause.identity();
     let reply = start.reply.as_ref();
     let mut terminated = None;
     if let Some(run) = overlay.run(&start.workflow_id) {
-        let repeat = run.seen.contains(identity) || run.starts.contains(&identity);
+        let repeat = run.seen.contains(identity) || run.starts.contains(identity);
         if repeat || start.id_conflict == IdConflict::UseExisting {
             return match reply {
                 Some(reply) => Decision::Existing(accepted(reply, true)),
@@ -62,7 +61,7 @@ pub(crate) fn decide(
         }
         terminated = Some(run.run_id);
     } else if let Some(closed) = overlay.closed(&start.workflow_id) {
-        let repeat = closed.starts.contains(&identity);
+        let repeat = closed.starts.contains(identity);
         let reusable = match start.id_reuse {
             IdReuse::RejectDuplicate => false,
             IdReuse::AllowDuplicate => true,

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use hashbrown::{HashMap, HashTable};
 
 use super::{Closed, Key, Map, Open, Position, State};
-use crate::{Run, RunId, WorkflowId, run::Starts};
+use crate::{IdentityRing, Run, RunId, WorkflowId};
 
 /// The changes of one batch, on top of a [`State`] that does not see them yet.
 #[derive(Debug, Default)]
@@ -149,10 +149,10 @@ impl<'a> Overlay<'a> {
     }
 
     /// Forgets that an id is closed: a run of it starts. Returns the starts that its repeats are told by.
-    pub(crate) fn reopen(&mut self, workflow_id: &WorkflowId) -> Starts {
+    pub(crate) fn reopen(&mut self, workflow_id: &WorkflowId) -> IdentityRing {
         let hash = workflow_id.hash128();
         let Some(closed) = self.closed_at(hash) else {
-            return Starts::new();
+            return IdentityRing::default();
         };
         let starts = closed.starts.clone();
         self.delta.closed.insert(hash, None);

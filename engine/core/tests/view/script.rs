@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use sagaline_core::{
-    ActivityId, Attempt, Cause, Event, Failure, Fields, Name, Outcome, Payload, Place, RetryPolicy,
-    Run, RunId, Timestamp, WorkflowId,
+    ActivityId, Attempt, Cause, Event, Failure, Fields, IdentityRing, Name, Outcome, Payload,
+    Place, RetryPolicy, Run, RunId, Timestamp, WorkflowId,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCompleted, ActivityFailed,
         ActivityScheduled, CompensationCompleted, CompensationRegistered, CompensationStarted,
         WorkflowStarted,
     },
-    run::Starts,
     view::View,
 };
 use serde_json::Value;
@@ -46,7 +45,7 @@ impl Script {
             cause: &cause(),
         };
         let run_id = RunId::derive("test", &id, b"start");
-        let mut run = Run::start(run_id, place, &started, Starts::new());
+        let mut run = Run::start(run_id, place, &started, IdentityRing::default());
         run.end_transition(place.at);
         Self {
             id,
