@@ -7,10 +7,9 @@ use serde_avro_fast::{
     Schema,
     de::{DeserializerConfig, DeserializerState, read::SliceRead},
     schema::{Name, SchemaMut},
-    ser::SerializerConfig,
 };
 
-use crate::{Error, Fingerprint};
+use crate::{Error, Fingerprint, datum};
 
 /// How every Avro single object begins.
 pub const MAGIC: [u8; 2] = [0xC3, 0x01];
@@ -60,9 +59,7 @@ impl Codec {
         let version = self.versions.last().expect("there is at least one version");
         into.extend_from_slice(&MAGIC);
         into.extend_from_slice(&version.fingerprint.0);
-        let written =
-            serde_avro_fast::to_datum(value, into, &mut SerializerConfig::new(&version.schema));
-        written.map(drop).map_err(|error| Error::Unencodable {
+        datum::write(value, into).map_err(|error| Error::Unencodable {
             what: self.what,
             reason: error.to_string(),
         })

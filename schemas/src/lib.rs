@@ -2,7 +2,8 @@
 //! codec.
 //!
 //! Every value is an Avro single object: `C3 01`, the CRC-64-AVRO fingerprint of the writer's schema (little-endian), the
-//! datum. Values are decoded with the schema that they were written with, whatever version that was.
+//! datum. Values are written in the order of the Rust types, which the newest schema has too, and decoded with the schema
+//! that they were written with, whatever version that was.
 //!
 //! Deliberately absent: records, headers, what makes a batch valid. That is `sagaline-journal`.
 //!
@@ -10,6 +11,7 @@
 
 mod claim;
 mod codec;
+mod datum;
 mod error;
 mod footer;
 mod transition;

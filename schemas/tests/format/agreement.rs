@@ -32,7 +32,7 @@ fn check<'de, T: Deserialize<'de>>(name: &str, avsc: &str) {
         .find(|(rust, schema)| rust != schema);
     assert_eq!(
         moved, None,
-        "fields have the same order in both, or encoding is slow: (Rust, schema)"
+        "fields, branches and symbols have the same order in both, by which they are written: (Rust, schema)"
     );
 }
 
