@@ -9,6 +9,7 @@ use sagaline_journal::wire::{ce_type, header, topic};
 use crate::harness::{
     journal::Journal,
     load::{self, Load},
+    process::Signal,
     records::order,
     sagas, say,
     wait::until_true,
@@ -30,6 +31,9 @@ fn what_lies_in_an_added_partition_is_done_once_though_its_engine_is_killed() {
     journal.until("forwards arrive", |journal| {
         (journal.runs.len() > 30).then_some(())
     });
+    // It stands still before the last of them are there, so that it dies with some to forward however fast it is.
+    engine.signal(Signal::Stop);
+    load.start_in(&world, 20, &[4, 5]);
     engine.kill();
     let ends = world.ends(&inbox);
     assert!(
