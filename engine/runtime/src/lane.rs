@@ -368,7 +368,11 @@ impl Lane {
         ));
     }
 
+    /// The first reason stands.
     fn fail(&mut self, error: Error) {
+        if matches!(self.phase, Phase::Failed(_)) {
+            return;
+        }
         tracing::error!(partition = self.partition, code = error.code(), %error, "lane stopped");
         self.phase = Phase::Failed(error);
     }
