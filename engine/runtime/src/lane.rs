@@ -17,6 +17,7 @@ mod outbox;
 mod proof;
 mod status;
 mod takeover;
+mod turn;
 
 use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc};
 
@@ -24,8 +25,13 @@ use sagaline_core::{Cause, Command, Millis, Name, RunId, Timestamp};
 use sagaline_journal::{Error, JournalWriter, LanePort, PortEvent, Tag, wire::topic};
 
 use self::{
-    batch::Flight, careful::Careful, clock::ClockWatch, outbox::Outbox, proof::InputProof,
+    batch::Flight,
+    careful::Careful,
+    clock::ClockWatch,
+    outbox::Outbox,
+    proof::InputProof,
     takeover::Claiming,
+    turn::{Turn, Turns},
 };
 pub use self::{
     clock::CLOCK_SKEW_MAX,
@@ -51,6 +57,9 @@ pub const BATCH_DEADLINES_MAX: usize = 1_000;
 /// A deadline that has come and may not fire yet waits for an answer, which wakes the lane; if none comes, for this.
 const OVERDUE_AFTER: Millis = Millis(50);
 
+/// How soon a careful lane looks again whether it is its turn to try.
+const TURN_AFTER: Millis = Millis(5);
+
 /// What all lanes of a process share.
 #[derive(Debug)]
 pub struct LaneShared {
@@ -65,6 +74,7 @@ pub struct LaneShared {
     pub(crate) reading: Reading,
     pub(crate) writing: Writing,
     pub(crate) topics: Arc<dyn QueueTopics>,
+    pub(crate) turns: Turns,
 }
 
 /// The topics of task queues.
@@ -129,6 +139,7 @@ impl LaneShared {
             reading,
             writing,
             topics: config.topics,
+            turns: Turns::default(),
         }
     }
 }
@@ -165,6 +176,12 @@ pub struct Lane {
     proof: InputProof,
     clock: ClockWatch,
     careful: Careful,
+    /// Held while a run that was announced is tried.
+    turn: Option<Turn>,
+    /// It is another lane's turn to try.
+    waits_for_turn: bool,
+    /// A number that no other lane of the process has.
+    id: Tag,
     suspect: Option<RunId>,
     last_batch: Millis,
     stopping: bool,
@@ -217,6 +234,7 @@ impl Lane {
         tags: Tag,
         suspect: Option<RunId>,
     ) -> Self {
+        shared.turns.begin(partition);
         Self {
             partition,
             writer: JournalWriter::new(shared.journal.clone(), partition),
@@ -236,6 +254,9 @@ impl Lane {
             proof: InputProof::default(),
             clock: ClockWatch::default(),
             careful: Careful::default(),
+            turn: None,
+            waits_for_turn: false,
+            id: tags,
             suspect,
             last_batch: Millis(0),
             stopping: false,
@@ -275,6 +296,9 @@ impl Lane {
 
     /// Goes on as far as possible without waiting. Returns when to be called again if nothing comes back before.
     pub fn step(&mut self, now: Now, port: &mut dyn LanePort) -> Option<Millis> {
+        if !matches!(self.phase, Phase::Active) {
+            self.turn = None;
+        }
         match self.phase {
             Phase::BackingOff { until } if until <= now.monotonic => self.read_to_end(port),
             Phase::Active => self.work(now, port),
@@ -337,7 +361,8 @@ impl Lane {
                     .wants_mark()
                     .then(|| until(Millis(self.last_batch.0 + batch::MARK_AFTER.0)));
                 let gap = self.proof.waits().then_some(proof::GAP_AFTER);
-                [due, mark, gap, self.outbox.next_turn(now.monotonic)]
+                let turn = self.waits_for_turn.then_some(TURN_AFTER);
+                [due, mark, gap, turn, self.outbox.next_turn(now.monotonic)]
                     .into_iter()
                     .flatten()
                     .min()

@@ -55,14 +55,14 @@ impl Lane {
         }
         let mut making = Making::at(now.wall.max(self.fold.state.now()));
         if self.stopping {
-            self.fill(&mut making);
+            self.fill(&mut making, now);
         } else {
             self.be_less_careful(now, port);
             self.take_inputs(port);
             if self.inputs.is_empty() {
                 self.look_into_gap(now, port);
             }
-            self.fill(&mut making);
+            self.fill(&mut making, now);
             self.fire(&mut making, now, port);
         }
         let must_append =
@@ -71,6 +71,11 @@ impl Lane {
         let says_something = self.wants_mark() || self.holds_deadlines(making.now);
         if must_append || (mark_is_due && says_something) {
             self.append(making, now, port);
+        }
+        if self.flight.is_none() && self.inputs.is_empty() && self.own.is_empty() {
+            // What was to be tried came to nothing.
+            self.turn = None;
+            self.waits_for_turn = false;
         }
     }
 
@@ -177,10 +182,10 @@ impl Lane {
     }
 
     /// Decides inputs until the batch is full.
-    fn fill(&mut self, making: &mut Making) {
+    fn fill(&mut self, making: &mut Making, now: Now) {
         let mut took_any = false;
         while making.bytes < BATCH_BYTES_MAX && making.records.len() < BATCH_INPUTS_MAX {
-            if self.careful.is_on() && (took_any || !self.may_try(making)) {
+            if self.careful.is_on() && (took_any || !self.may_try(making, now)) {
                 break;
             }
             if let Some((cause, command)) = self.own.pop_front() {
@@ -195,7 +200,7 @@ impl Lane {
     }
 
     /// In careful mode: what may activate a program is announced by a mark before it is tried.
-    fn may_try(&mut self, making: &mut Making) -> bool {
+    fn may_try(&mut self, making: &mut Making, now: Now) -> bool {
         let (cause, command) = match (self.own.front(), self.inputs.front()) {
             (Some((cause, command)), _) => (cause, command),
             (
@@ -218,12 +223,26 @@ impl Lane {
         if self.careful.may_activate(run_id) {
             return true;
         }
+        let (cause, workflow_id) = (cause.clone(), workflow_id.clone());
+        if !self.has_turn(now) {
+            return false;
+        }
         making.trying = Some(Trying {
             run_id,
-            workflow_id: workflow_id.clone(),
-            cause: cause.clone(),
+            workflow_id,
+            cause,
         });
         false
+    }
+
+    /// Whether it is this lane's turn to try a run; otherwise it looks again soon.
+    fn has_turn(&mut self, now: Now) -> bool {
+        if self.turn.is_none() {
+            let turns = &self.shared.turns;
+            self.turn = turns.take(self.partition, self.id, now.monotonic);
+        }
+        self.waits_for_turn = self.turn.is_none();
+        self.turn.is_some()
     }
 
     fn append(&mut self, making: Making, now: Now, port: &mut dyn LanePort) {
@@ -286,6 +305,10 @@ impl Lane {
         port: &mut dyn LanePort,
     ) {
         let batch_no = flight.footer.batch_no;
+        if flight.footer.trying.is_none() {
+            // What was tried is in the journal.
+            self.turn = None;
+        }
         let place = Merged {
             footer_offset,
             has_transitions: flight.has_transitions,
