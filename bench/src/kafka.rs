@@ -41,7 +41,6 @@ pub(crate) fn producer(kafka: &str) -> ClientConfig {
         .set("max.in.flight", "2")
         .set("acks", "all")
         .set("linger.ms", "0")
-        .set("compression.type", "lz4")
         .set("queue.buffering.max.messages", "1000000");
     config
 }

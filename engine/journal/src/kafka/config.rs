@@ -68,10 +68,6 @@ impl Kafka {
         for (key, value) in PRODUCER {
             config.set(*key, *value);
         }
-        let is_compression = |key: &String| COMPRESSION.contains(&key.as_str());
-        if !self.properties.keys().any(is_compression) {
-            config.set(COMPRESSION[0], "lz4");
-        }
         config
     }
 
@@ -161,10 +157,6 @@ const PRODUCER: &[(&str, &str)] = &[
     ("queue.buffering.max.messages", "500000"),
     ("queue.buffering.max.kbytes", "131072"),
 ];
-
-/// Unless the user chooses another, lz4: records of a batch have the same headers, so a saga takes a quarter of the bytes
-/// on network and disk, for no CPU that could be measured (docs/reference/benchmarks.md).
-const COMPRESSION: [&str; 2] = ["compression.type", "compression.codec"];
 
 /// Of every consumer.
 const CONSUMER: &[(&str, &str)] = &[
@@ -287,13 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn records_are_compressed_as_the_user_wants_and_else_by_lz4() {
-        let default = Kafka::new("localhost:9092", BTreeMap::new()).unwrap();
-        let chosen = with("compression.codec", "none").unwrap();
+    fn nothing_is_compressed_unless_the_user_wants_it() {
+        let kafka = Kafka::new("localhost:9092", BTreeMap::new()).unwrap();
 
-        assert_eq!(default.producer().get("compression.type"), Some("lz4"));
-        assert_eq!(chosen.producer().get("compression.type"), None);
-        assert_eq!(chosen.producer().get("compression.codec"), Some("none"));
+        assert_eq!(kafka.producer().get("compression.type"), None);
     }
 
     #[test]
