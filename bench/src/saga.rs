@@ -39,15 +39,15 @@ pub(crate) struct Options {
     /// How long sagas run before a measurement.
     #[arg(long, default_value_t = 3)]
     warm_up_seconds: u64,
-    /// How long the broker is warmed up before everything.
-    #[arg(long, default_value_t = 10)]
+    /// How long the broker is warmed up before everything, by the contenders in turn.
+    #[arg(long, default_value_t = 20)]
     broker_warm_up_seconds: u64,
     #[arg(short, long, default_value = "table")]
     output: Output,
 }
 
 /// Sagas that are open while the broker is warmed up.
-const WARM_UP_OPEN: u32 = 200;
+const WARM_UP_OPEN: u32 = 1_000;
 
 /// Measures and prints, one row per number of open sagas.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -57,13 +57,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         runs: 0,
     };
     if options.broker_warm_up_seconds > 0 {
+        // Each contender asks the broker for other things: its compiler should have seen all of them.
+        let contenders = Contender::all(options.minimal);
         let window = Window {
             warm_up: Duration::ZERO,
-            length: Duration::from_secs(options.broker_warm_up_seconds),
+            length: Duration::from_secs(options.broker_warm_up_seconds) / contenders.len() as u32,
         };
-        bench
-            .measure(Contender::Bare, WARM_UP_OPEN, &window)
-            .context("the broker could not be warmed up")?;
+        for &contender in contenders {
+            bench
+                .measure(contender, WARM_UP_OPEN, &window)
+                .context("the broker could not be warmed up")?;
+        }
     }
     let window = Window {
         warm_up: Duration::from_secs(options.warm_up_seconds),
