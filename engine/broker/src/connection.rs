@@ -1,0 +1,209 @@
+//! One client's connection: requests are answered one after the other, in order, as Kafka does it.
+//!
+//! A client that waits for an answer and goes away is noticed: what waits for it is dropped. Requests that arrive meanwhile
+//! stay in the socket, but for one read-ahead.
+//!
+//! Invariant: no more memory is reserved for a request than bytes of it have come, times two, and no more than
+//! `FRAMES_BYTES_MAX` for all connections together.
+
+use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+
+use bytes::{Buf, BytesMut};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
+
+use crate::{
+    api,
+    limits::{ANSWER_TIME_MAX, FRAME_BYTES_MAX, FRAME_TIME_MAX, IDLE_TIME_MAX},
+    node::Node,
+    wire::{Frame, Garbled},
+};
+
+/// Where a request came from and what it was called under.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// The client's address.
+    pub(crate) client: SocketAddr,
+    /// The address that it connected to: where it is told that the broker is.
+    pub(crate) broker: SocketAddr,
+}
+
+/// Serves a connection until either side ends it.
+pub(crate) async fn serve(node: Rc<Node>, stream: TcpStream) {
+    let peer = match addresses(&stream) {
+        Ok(peer) => peer,
+        Err(error) => return tracing::debug!(%error, "a connection ended before it began"),
+    };
+    let (read, write) = stream.into_split();
+    let mut connection = Connection {
+        node,
+        peer,
+        read,
+        write,
+        received: BytesMut::new(),
+    };
+    match connection.run().await {
+        Ok(()) => {}
+        Err(End::Io(error)) => tracing::debug!(client = %peer.client, %error, "a connection ended"),
+        Err(End::Garbled(reason)) => {
+            tracing::warn!(client = %peer.client, %reason, "a connection was closed: that was no request");
+        }
+        Err(End::Slow(what)) => {
+            tracing::info!(client = %peer.client, "a connection was closed: {what}");
+        }
+    }
+}
+
+fn addresses(stream: &TcpStream) -> io::Result<Peer> {
+    stream.set_nodelay(true)?;
+    Ok(Peer {
+        client: stream.peer_addr()?,
+        broker: stream.local_addr()?,
+    })
+}
+
+struct Connection {
+    node: Rc<Node>,
+    peer: Peer,
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    /// What came and is no whole request yet.
+    received: BytesMut,
+}
+
+/// Why a connection ends, if not because the client closed it between two requests.
+enum End {
+    Io(io::Error),
+    Garbled(Garbled),
+    Slow(&'static str),
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Garbled> for End {
+    fn from(error: Garbled) -> Self {
+        Self::Garbled(error)
+    }
+}
+
+/// Bytes that are read at least when there is nothing to go by.
+const READ_BYTES: usize = 4_096;
+
+/// A buffer that a large request has left behind is given back.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
+impl Connection {
+    async fn run(&mut self) -> Result<(), End> {
+        let node = self.node.clone();
+        while let Some(size) = self.size().await? {
+            let _memory = self.reserve(&node.frames, size).await?;
+            let frame = Frame::parse(self.body(size).await?.freeze())?;
+            let Some(answer) = self.answer(frame).await? else {
+                return Ok(());
+            };
+            if !answer.is_empty() {
+                within(ANSWER_TIME_MAX, "it does not read", self.write.write_all(&answer)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The size of the next request; `None` when the client has closed.
+    async fn size(&mut self) -> Result<Option<usize>, End> {
+        let mut patience = match self.received.is_empty() {
+            true => IDLE_TIME_MAX,
+            false => FRAME_TIME_MAX,
+        };
+        while self.received.len() < 4 {
+            self.received.reserve(READ_BYTES);
+            let read = self.read.read_buf(&mut self.received);
+            if within(patience, "it says nothing", read).await? == 0 {
+                return match self.received.is_empty() {
+                    true => Ok(None),
+                    false => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                };
+            }
+            patience = FRAME_TIME_MAX;
+        }
+        let size = self.received.get_i32();
+        match usize::try_from(size) {
+            Ok(size) if size <= FRAME_BYTES_MAX => Ok(Some(size)),
+            _ => Err(Garbled::size(size).into()),
+        }
+    }
+
+    /// Waits until there is memory for a request of that size.
+    async fn reserve<'a>(
+        &self,
+        frames: &'a Semaphore,
+        size: usize,
+    ) -> Result<SemaphorePermit<'a>, End> {
+        let permits = u32::try_from(size).unwrap_or(u32::MAX);
+        within(FRAME_TIME_MAX, "there is no memory for it", async {
+            frames.acquire_many(permits).await.map_err(io::Error::other)
+        })
+        .await
+    }
+
+    async fn body(&mut self, size: usize) -> Result<BytesMut, End> {
+        within(FRAME_TIME_MAX, "its request does not come to an end", async {
+            while self.received.len() < size {
+                let missing = size - self.received.len();
+                self.received.reserve(missing.min(self.received.len().max(READ_BYTES)));
+                if self.read.read_buf(&mut self.received).await? == 0 {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        let body = self.received.split_to(size);
+        if self.received.is_empty() && size > KEPT_BYTES_MAX {
+            self.received = BytesMut::new();
+        }
+        Ok(body)
+    }
+
+    /// The answer, empty when none is wanted; `None` when the client went away meanwhile.
+    async fn answer(&mut self, frame: Frame) -> Result<Option<BytesMut>, End> {
+        let node = self.node.clone();
+        let answer = api::answer(&node, self.peer, frame);
+        tokio::pin!(answer);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(Some(answer?)),
+                read = async {
+                    self.received.reserve(READ_BYTES);
+                    self.read.read_buf(&mut self.received).await
+                }, if self.received.len() < KEPT_BYTES_MAX => {
+                    if read? == 0 {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn within<T>(
+    time: Duration,
+    what: &'static str,
+    work: impl Future<Output = io::Result<T>>,
+) -> Result<T, End> {
+    match timeout(time, work).await {
+        Ok(done) => Ok(done?),
+        Err(_elapsed) => Err(End::Slow(what)),
+    }
+}
