@@ -13,6 +13,7 @@
     not(test),
     expect(
         dead_code,
+        unused_imports,
         reason = "the request handlers that call this are being written"
     )
 )]

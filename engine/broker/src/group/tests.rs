@@ -1,6 +1,8 @@
 //! Behaviour of groups as clients see it, on a clock that the tests hold.
 
 mod admin;
+mod expiry;
+mod gather;
 mod join;
 mod leave;
 mod limits;
@@ -11,6 +13,7 @@ mod session;
 mod statics;
 mod subscriptions;
 mod sync;
+mod world;
 
 use std::collections::HashMap;
 

@@ -34,7 +34,7 @@ fn heartbeat_checks_member_and_generation() {
     let first = bench.lone("a");
     let stale = Joined {
         generation: 0,
-        ..first.clone()
+        ..first
     };
 
     assert_eq!(bench.heartbeat(&stale), Err(GroupError::IllegalGeneration));
