@@ -2,9 +2,10 @@
 //!
 //! Invariant: some protocol is supported by every member. A join that would break this is refused before it changes anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::roster::{Group, State};
+use super::settings::SUBSCRIBED_TOPICS_MAX;
 use super::subscription::subscribed_topics;
 
 impl Group {
@@ -13,19 +14,23 @@ impl Group {
         if self.state == State::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();
         }
+        let supporters = self.supporters();
         self.protocol_type.as_deref() == Some(protocol_type)
-            && protocols.iter().any(|(name, _)| self.is_common(name))
+            && protocols
+                .iter()
+                .any(|(name, _)| self.is_common(name, &supporters))
     }
 
     /// The protocol that most members prefer among those that all support; on a tie the first by name.
     pub(super) fn elect_protocol(&self) -> Option<String> {
+        let supporters = self.supporters();
         let mut votes = BTreeMap::<&str, usize>::new();
         for member in self.members.values() {
             let vote = member
                 .protocols
                 .iter()
                 .map(|(name, _)| name)
-                .find(|name| self.is_common(name));
+                .find(|name| self.is_common(name, &supporters));
             *votes.entry(vote?).or_default() += 1;
         }
         let most = votes.values().max().copied()?;
@@ -35,10 +40,23 @@ impl Group {
             .map(|(name, _)| name.to_owned())
     }
 
-    fn is_common(&self, protocol: &str) -> bool {
-        self.members
-            .values()
-            .all(|member| member.supports(protocol))
+    fn is_common(&self, protocol: &str, supporters: &HashMap<&str, usize>) -> bool {
+        supporters.get(protocol).copied().unwrap_or(0) == self.members.len()
+    }
+
+    /// How many members support each protocol, as far as all members before them do.
+    fn supporters(&self) -> HashMap<&str, usize> {
+        let mut supporters = HashMap::<&str, usize>::new();
+        for (before, member) in self.members.values().enumerate() {
+            for (name, _) in &member.protocols {
+                // A name that a member gives twice counts once, and one that a member before lacks no more.
+                let count = supporters.entry(name).or_default();
+                if *count == before {
+                    *count += 1;
+                }
+            }
+        }
+        supporters
     }
 
     /// Keeps the leader if it has joined again, or else chooses one that has; false if there is none.
@@ -84,6 +102,9 @@ impl Group {
         let mut topics = BTreeSet::new();
         for member in self.members.values() {
             topics.extend(subscribed_topics(&member.metadata(protocol))?);
+            if topics.len() > SUBSCRIBED_TOPICS_MAX {
+                return None;
+            }
         }
         Some(topics)
     }

@@ -57,11 +57,6 @@ impl Member {
             .collect();
     }
 
-    /// Whether the member knows a protocol.
-    pub(super) fn supports(&self, protocol: &str) -> bool {
-        self.protocols.iter().any(|(name, _)| name == protocol)
-    }
-
     /// What the member said for a protocol.
     pub(super) fn metadata(&self, protocol: &str) -> Bytes {
         self.protocols

@@ -196,10 +196,9 @@ impl Group {
             | State::Dead => return,
         };
         let has_expired = |at: u64| now.saturating_sub(at.max(kept_since)) >= retention_ms;
-        let is_empty = self.state == State::Empty;
         let expired = self
             .offsets
-            .pick(|topic, at| has_expired(at) && (is_empty || !self.is_subscribed(topic)));
+            .pick(|topic, at| has_expired(at) && !self.is_subscribed(topic));
         for (topic, partition) in expired {
             self.remove_offset(&topic, partition, changes);
         }

@@ -231,10 +231,17 @@ impl Group {
             .iter()
             .map(|(id, member)| id.len() + member.footprint())
             .sum();
-        let pending: usize = self.pending.keys().map(String::len).sum();
-        GROUP_BYTES + self.name.len() + members + pending + self.offsets.bytes()
+        let pending: usize = self.pending.keys().map(|id| PENDING_BYTES + id.len()).sum();
+        let topics = TOPIC_BYTES * self.subscribed.as_ref().map_or(0, BTreeSet::len);
+        GROUP_BYTES + self.name.len() + members + pending + topics + self.offsets.bytes()
     }
 }
 
 /// What a group costs beside what it holds.
 const GROUP_BYTES: usize = 512;
+
+/// What an id that was handed out costs beside its bytes.
+const PENDING_BYTES: usize = 64;
+
+/// What a topic that is subscribed to costs beside its name, which the members' metadata counts.
+const TOPIC_BYTES: usize = 64;

@@ -66,3 +66,6 @@ pub(super) const MEMBER_ID_PREFIX_BYTES_MAX: usize = 1_024;
 
 /// Longest metadata of a committed offset, in UTF-16 units as Kafka counts: `offset.metadata.max.bytes`.
 pub(super) const OFFSET_METADATA_MAX: usize = 4_096;
+
+/// Most topics that a group is known to subscribe to; of one with more, every topic counts as subscribed.
+pub(super) const SUBSCRIBED_TOPICS_MAX: usize = 100_000;

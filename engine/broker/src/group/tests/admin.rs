@@ -158,3 +158,15 @@ fn errors_have_the_numbers_of_kafka() {
         assert!(kafka.is_some(), "{number} is no error of Kafka");
     }
 }
+
+#[test]
+fn shares_of_a_generation_that_was_not_completed_are_gone() {
+    let mut bench = Bench::new();
+    let first = bench.lone("a");
+    bench.join(again(&first, at_once("a"))).unwrap();
+
+    bench.send_join(at_once("b"));
+
+    let members = bench.groups.describe(GROUP).members;
+    assert!(members.iter().all(|member| member.assignment.is_empty()));
+}

@@ -208,3 +208,20 @@ fn member_that_missed_the_answer_to_its_join_gets_it_again() {
     assert_eq!(repeated, first);
     assert_eq!(bench.state(), State::CompletingRebalance);
 }
+
+#[test]
+fn protocol_that_a_member_names_twice_counts_once() {
+    let mut bench = Bench::new();
+    let first = bench
+        .join(with_protocols(at_once("a"), &["range"]))
+        .unwrap();
+    bench.sync(leads(&first, &[])).unwrap();
+    let second = bench.send_join(with_protocols(at_once("b"), &["range", "sticky", "sticky"]));
+    let third = with_protocols(at_once("c"), &["sticky"]);
+
+    assert_eq!(bench.refused(third), GroupError::InconsistentGroupProtocol);
+    bench
+        .join(with_protocols(again(&first, at_once("a")), &["range"]))
+        .unwrap();
+    assert_eq!(bench.joined(second).unwrap().unwrap().protocol, "range");
+}

@@ -222,3 +222,55 @@ fn group_of_static_members_that_are_all_away_waits_for_one_to_lead() {
 
     assert_eq!(bench.state(), State::Empty);
 }
+
+#[test]
+fn static_member_that_is_back_before_it_synced_disturbs_nobody() {
+    let mut bench = Bench::new();
+    let (first, second) = pair(&mut bench);
+    let leader = bench.send_join(again(&first, fixed("one")));
+    bench.join(again(&second, fixed("two"))).unwrap();
+    let first = bench.joined(leader).unwrap().unwrap();
+    bench.sync(leads(&first, &[])).unwrap();
+
+    let back = bench.join(fixed("two")).unwrap();
+    bench.sync(follows(&back)).unwrap();
+    for _ in 0..2 * REBALANCE_MS / 5_000 {
+        assert_eq!(bench.heartbeat(&first), Ok(()));
+        assert_eq!(bench.heartbeat(&back), Ok(()));
+        bench.pass(5_000);
+    }
+}
+
+#[test]
+fn static_member_that_is_back_and_waits_outlives_its_session() {
+    let mut bench = Bench::new();
+    let patient = Join {
+        rebalance_timeout_ms: i32::MAX,
+        ..at_once("a")
+    };
+    let first = bench.join(patient.clone()).unwrap();
+    bench.sync(leads(&first, &[])).unwrap();
+    bench.send_join(fixed("two"));
+
+    let back = bench.send_join(fixed("two"));
+    for _ in 0..5 {
+        assert!(bench.heartbeat(&first).is_err());
+        bench.pass(5_000);
+    }
+    bench.join(again(&first, patient)).unwrap();
+
+    assert_eq!(bench.joined(back).unwrap().unwrap().generation, 2);
+}
+
+#[test]
+fn static_member_that_is_back_begins_a_new_session() {
+    let mut bench = Bench::new();
+    let first = bench.join(fixed("one")).unwrap();
+    bench.sync(leads(&first, &[])).unwrap();
+
+    bench.pass(SESSION_MS - 1);
+    let back = bench.join(fixed("one")).unwrap();
+    bench.pass(SESSION_MS - 1);
+
+    assert_eq!(bench.heartbeat(&back), Ok(()));
+}
