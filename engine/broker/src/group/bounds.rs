@@ -1,0 +1,136 @@
+//! What is refused before a group is asked, so that no client can make the broker hold more than its settings allow; and how
+//! groups come and go.
+
+use std::sync::Arc;
+
+use super::offsets;
+use super::roster::Group;
+use super::settings::{INSTANCE_ID_BYTES_MAX, MEMBER_METADATA_BYTES_MAX, PROTOCOLS_MAX};
+use super::{Change, Commit, GroupError, Groups, Join, Slot, Sync, check_name};
+
+impl Groups {
+    /// Whether a join is within bounds.
+    pub(super) fn admit(&self, join: &Join) -> Result<(), GroupError> {
+        check_name(&join.group)?;
+        let bounds = self.settings.session_timeout_ms_min..=self.settings.session_timeout_ms_max;
+        if !u64::try_from(join.session_timeout_ms).is_ok_and(|session| bounds.contains(&session)) {
+            return Err(GroupError::InvalidSessionTimeout);
+        }
+        let metadata: usize = join
+            .protocols
+            .iter()
+            .map(|(name, metadata)| name.len() + metadata.len())
+            .sum();
+        let instance = join.instance.as_ref().map_or(0, String::len);
+        if join.protocols.len() > PROTOCOLS_MAX
+            || metadata > MEMBER_METADATA_BYTES_MAX
+            || instance > INSTANCE_ID_BYTES_MAX
+        {
+            return Err(GroupError::InvalidRequest);
+        }
+        self.check_bytes(metadata)
+    }
+
+    /// Whether a sync is within bounds.
+    pub(super) fn check_sync(&self, sync: &Sync) -> Result<(), GroupError> {
+        check_name(&sync.group)?;
+        self.check_bytes(
+            sync.assignments
+                .iter()
+                .map(|(_, assignment)| assignment.len())
+                .sum(),
+        )
+    }
+
+    /// Whether a commit is within bounds.
+    pub(super) fn check_commit(&self, commit: &Commit) -> Result<(), GroupError> {
+        let offsets = commit.offsets.iter();
+        self.check_bytes(
+            offsets
+                .map(|commit| offsets::footprint(&commit.topic, &commit.offset))
+                .sum(),
+        )
+    }
+
+    fn check_bytes(&self, more: usize) -> Result<(), GroupError> {
+        if self.bytes.saturating_add(more) > self.settings.bytes_max {
+            Err(GroupError::LimitReached)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes a group unless it is there.
+    pub(super) fn ensure(&mut self, name: &str, now: u64) -> Result<(), GroupError> {
+        if self.by_name.contains_key(name) {
+            return Ok(());
+        }
+        if self.by_name.len() >= self.settings.groups_max {
+            return Err(GroupError::LimitReached);
+        }
+        self.insert(name, now);
+        Ok(())
+    }
+
+    /// Makes a group unless it is there, whatever the limit.
+    pub(super) fn insert(&mut self, name: &str, now: u64) {
+        if self.by_name.contains_key(name) {
+            return;
+        }
+        let name: Arc<str> = name.into();
+        let group = Group::new(name.clone(), now);
+        let slot = Slot {
+            group,
+            deadline: None,
+            bytes: 0,
+        };
+        self.by_name.insert(name, slot);
+        let interval_ms = self.settings.offsets_retention_check_ms.max(1);
+        self.sweep_at.get_or_insert(now.saturating_add(interval_ms));
+    }
+
+    /// Drops a group that was made for a request which was refused then: nobody can have seen it.
+    pub(super) fn forget_if_new(&mut self, name: &str) {
+        let is_unused = |slot: &Slot| slot.group.generation == 0 && slot.group.is_vacant();
+        if self.by_name.get(name).is_some_and(is_unused) {
+            self.take(name);
+        }
+    }
+
+    /// Drops a group whose offsets are gone.
+    pub(super) fn drop_group(&mut self, name: &str, changes: &mut Vec<Change>) {
+        if let Some(slot) = self.take(name) {
+            changes.push(Change::GroupRemoved {
+                group: slot.group.name,
+            });
+        }
+    }
+
+    /// Removes what has expired, and groups that nothing is left of.
+    pub(super) fn sweep(&mut self, now: u64, changes: &mut Vec<Change>) {
+        let retention_ms = self.settings.offsets_retention_ms;
+        for name in self.names() {
+            let is_vacant = self.on(&name, now, |group, _| {
+                group.expire_offsets(now, retention_ms, changes);
+                group.is_vacant()
+            });
+            if is_vacant == Some(true) {
+                self.drop_group(&name, changes);
+            }
+        }
+        let interval_ms = self.settings.offsets_retention_check_ms.max(1);
+        self.sweep_at = (!self.by_name.is_empty()).then(|| now.saturating_add(interval_ms));
+    }
+
+    fn take(&mut self, name: &str) -> Option<Slot> {
+        let slot = self.by_name.remove(name)?;
+        if let Some(at) = slot.deadline {
+            self.deadlines.remove(&(at, slot.group.name.clone()));
+        }
+        self.bytes -= slot.bytes;
+        if self.by_name.is_empty() {
+            self.sweep_at = None;
+        }
+        Some(slot)
+    }
+}

@@ -1,0 +1,115 @@
+//! Calls about committed offsets, which are all that outlives the broker.
+
+use super::{Change, Commit, CommittedOffset, GroupError, Groups, check_name};
+
+/// What became of the parts of a request that changes offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// One for each part, in order.
+    pub(crate) outcomes: Vec<Result<(), GroupError>>,
+    /// To be on disk before the answer.
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Groups {
+    /// OffsetCommit. Without generation it makes the group if need be.
+    ///
+    /// # Errors
+    /// The whole request is refused; nothing has changed.
+    pub(crate) fn commit(&mut self, commit: Commit, now: u64) -> Result<Done, GroupError> {
+        self.check_commit(&commit)?;
+        if commit.identity.generation < 0 {
+            self.ensure(&commit.group, now)?;
+        }
+        let mut changes = Vec::new();
+        let outcomes = self.on(&commit.group, now, |group, cx| {
+            group.validate_commit(&commit.identity)?;
+            Ok(group.commit(&commit.identity, commit.offsets, cx.now, &mut changes))
+        });
+        self.forget_if_new(&commit.group);
+        let outcomes = outcomes.unwrap_or(Err(GroupError::IllegalGeneration))?;
+        Ok(Done { outcomes, changes })
+    }
+
+    /// OffsetFetch of one partition.
+    pub(crate) fn fetch_offset(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Option<&CommittedOffset> {
+        self.by_name.get(group)?.group.offsets.get(topic, partition)
+    }
+
+    /// OffsetFetch of everything that a group has committed, by topic and partition.
+    pub(crate) fn fetch_offsets(
+        &self,
+        group: &str,
+    ) -> impl Iterator<Item = (&str, i32, &CommittedOffset)> {
+        let slot = self.by_name.get(group);
+        slot.into_iter().flat_map(|slot| slot.group.offsets.iter())
+    }
+
+    /// OffsetDelete: one outcome for each partition.
+    ///
+    /// # Errors
+    /// The whole request is refused; nothing has changed.
+    pub(crate) fn delete_offsets(
+        &mut self,
+        group: &str,
+        partitions: &[(String, i32)],
+        now: u64,
+    ) -> Result<Done, GroupError> {
+        check_name(group)?;
+        let mut changes = Vec::new();
+        let outcomes = self.on(group, now, |group, _| {
+            group.validate_offset_deletion()?;
+            Ok(group.delete_offsets(partitions, &mut changes))
+        });
+        let outcomes = outcomes.unwrap_or(Err(GroupError::GroupIdNotFound))?;
+        Ok(Done { outcomes, changes })
+    }
+
+    /// Removes every offset of a topic that was deleted; the changes are to be on disk before that is answered.
+    pub(crate) fn topic_deleted(&mut self, topic: &str, now: u64) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for name in self.names() {
+            self.on(&name, now, |group, _| {
+                group.remove_topic(topic, &mut changes)
+            });
+        }
+        changes
+    }
+
+    /// Takes back changes in the order that they were written in. Limits do not count: what was acknowledged is kept.
+    ///
+    /// Offsets count as committed at `now`, since no clock but the caller's knows how long the broker was down: a restart gives
+    /// them their whole retention again.
+    pub(crate) fn restore(&mut self, changes: impl IntoIterator<Item = Change>, now: u64) {
+        for change in changes {
+            match change {
+                Change::OffsetCommitted {
+                    group,
+                    topic,
+                    partition,
+                    offset,
+                } => {
+                    self.insert(&group, now);
+                    self.on(&group, now, |group, _| {
+                        group.offsets.put(&topic, partition, offset, now)
+                    });
+                }
+                Change::OffsetRemoved {
+                    group,
+                    topic,
+                    partition,
+                } => {
+                    self.on(&group, now, |group, _| {
+                        group.offsets.remove(&topic, partition)
+                    });
+                }
+                Change::GroupRemoved { group } => self.drop_group(&group, &mut Vec::new()),
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The committed offsets of one group, and who may change them when.
+
+use std::collections::BTreeMap;
+
+use super::request::{CommitOffset, Identity};
+use super::roster::{Group, State};
+use super::settings::OFFSET_METADATA_MAX;
+use super::{Change, CommittedOffset, GroupError};
+
+/// Offsets by topic and partition.
+#[derive(Debug, Default)]
+pub(super) struct Offsets {
+    by_topic: BTreeMap<String, BTreeMap<i32, Stored>>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Stored {
+    offset: CommittedOffset,
+    /// When it was committed, or restored, by the monotonic clock.
+    at: u64,
+}
+
+impl Offsets {
+    /// Stores an offset in place of the one before.
+    pub(super) fn put(&mut self, topic: &str, partition: i32, offset: CommittedOffset, now: u64) {
+        self.bytes += footprint(topic, &offset);
+        let stored = Stored { offset, at: now };
+        let before = match self.by_topic.get_mut(topic) {
+            Some(partitions) => partitions.insert(partition, stored),
+            None => {
+                let partitions = BTreeMap::from([(partition, stored)]);
+                self.by_topic.insert(topic.to_owned(), partitions);
+                None
+            }
+        };
+        if let Some(before) = before {
+            self.bytes -= footprint(topic, &before.offset);
+        }
+    }
+
+    /// Removes an offset; false if there is none.
+    pub(super) fn remove(&mut self, topic: &str, partition: i32) -> bool {
+        let Some(partitions) = self.by_topic.get_mut(topic) else {
+            return false;
+        };
+        let Some(before) = partitions.remove(&partition) else {
+            return false;
+        };
+        self.bytes -= footprint(topic, &before.offset);
+        if partitions.is_empty() {
+            self.by_topic.remove(topic);
+        }
+        true
+    }
+
+    /// The offset of a partition.
+    pub(super) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
+        Some(&self.by_topic.get(topic)?.get(&partition)?.offset)
+    }
+
+    /// All offsets, by topic and partition.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, i32, &CommittedOffset)> {
+        self.by_topic.iter().flat_map(|(topic, partitions)| {
+            partitions
+                .iter()
+                .map(move |(partition, stored)| (topic.as_str(), *partition, &stored.offset))
+        })
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_topic.is_empty()
+    }
+
+    /// Bytes held, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The partitions whose offset a test of the topic and of the instant of its commit picks.
+    fn pick(&self, mut is_picked: impl FnMut(&str, u64) -> bool) -> Vec<(String, i32)> {
+        let mut picked = Vec::new();
+        for (topic, partitions) in &self.by_topic {
+            for (partition, stored) in partitions {
+                if is_picked(topic, stored.at) {
+                    picked.push((topic.clone(), *partition));
+                }
+            }
+        }
+        picked
+    }
+}
+
+impl Group {
+    /// Whether a commit may be accepted. One without a generation is a simple consumer's or an operator's, which a group
+    /// accepts while it has no members.
+    pub(super) fn validate_commit(&self, identity: &Identity) -> Result<(), GroupError> {
+        if identity.generation < 0 && self.state == State::Empty {
+            return Ok(());
+        }
+        self.validate_generation(identity)?;
+        if self.state == State::CompletingRebalance {
+            // The member has learnt of the new generation and not of its share: what it commits may be another's by now.
+            return Err(GroupError::RebalanceInProgress);
+        }
+        Ok(())
+    }
+
+    /// Commits offsets that passed `validate_commit`, and takes them as a sign of life; one outcome for each.
+    pub(super) fn commit(
+        &mut self,
+        identity: &Identity,
+        offsets: Vec<CommitOffset>,
+        now: u64,
+        changes: &mut Vec<Change>,
+    ) -> Vec<Result<(), GroupError>> {
+        if let Some(member) = self.members.get_mut(&identity.member) {
+            member.renew(now);
+        }
+        offsets
+            .into_iter()
+            .map(|commit| {
+                if commit.offset.metadata.encode_utf16().count() > OFFSET_METADATA_MAX {
+                    return Err(GroupError::OffsetMetadataTooLarge);
+                }
+                self.offsets
+                    .put(&commit.topic, commit.partition, commit.offset.clone(), now);
+                changes.push(Change::OffsetCommitted {
+                    group: self.name.clone(),
+                    topic: commit.topic,
+                    partition: commit.partition,
+                    offset: commit.offset,
+                });
+                Ok(())
+            })
+            .collect()
+    }
+
+    /// Whether offsets may be deleted. Members of consumers may stay: it is told which topics they use.
+    pub(super) fn validate_offset_deletion(&self) -> Result<(), GroupError> {
+        if self.state == State::Empty || self.is_of_consumers() {
+            Ok(())
+        } else {
+            Err(GroupError::NonEmptyGroup)
+        }
+    }
+
+    /// Deletes offsets of topics that no member subscribes to; one outcome for each. An offset that is not there is deleted.
+    pub(super) fn delete_offsets(
+        &mut self,
+        partitions: &[(String, i32)],
+        changes: &mut Vec<Change>,
+    ) -> Vec<Result<(), GroupError>> {
+        partitions
+            .iter()
+            .map(|(topic, partition)| {
+                if self.is_subscribed(topic) {
+                    return Err(GroupError::GroupSubscribedToTopic);
+                }
+                self.remove_offset(topic, *partition, changes);
+                Ok(())
+            })
+            .collect()
+    }
+
+    /// Removes the offsets of a topic that is no more.
+    pub(super) fn remove_topic(&mut self, topic: &str, changes: &mut Vec<Change>) {
+        for (topic, partition) in self.offsets.pick(|candidate, _| candidate == topic) {
+            self.remove_offset(&topic, partition, changes);
+        }
+    }
+
+    /// Removes all offsets.
+    pub(super) fn remove_offsets(&mut self, changes: &mut Vec<Change>) {
+        for (topic, partition) in self.offsets.pick(|_, _| true) {
+            self.remove_offset(&topic, partition, changes);
+        }
+    }
+
+    /// Removes offsets that were kept long enough: of a group without members since it lost the last one, of a stable group of
+    /// consumers those that no member subscribes to since they were committed.
+    pub(super) fn expire_offsets(
+        &mut self,
+        now: u64,
+        retention_ms: u64,
+        changes: &mut Vec<Change>,
+    ) {
+        let kept_since = match self.state {
+            State::Empty if self.protocol_type.is_some() => self.since,
+            State::Empty => 0,
+            State::Stable if self.is_of_consumers() && self.subscribed.is_some() => 0,
+            State::Stable
+            | State::PreparingRebalance
+            | State::CompletingRebalance
+            | State::Dead => return,
+        };
+        let has_expired = |at: u64| now.saturating_sub(at.max(kept_since)) >= retention_ms;
+        let expired = self
+            .offsets
+            .pick(|topic, at| has_expired(at) && !self.is_subscribed(topic));
+        for (topic, partition) in expired {
+            self.remove_offset(&topic, partition, changes);
+        }
+    }
+
+    fn remove_offset(&mut self, topic: &str, partition: i32, changes: &mut Vec<Change>) {
+        if self.offsets.remove(topic, partition) {
+            changes.push(Change::OffsetRemoved {
+                group: self.name.clone(),
+                topic: topic.to_owned(),
+                partition,
+            });
+        }
+    }
+}
+
+/// Bytes that an offset takes, about; its topic counts each time, so that the sum needs no look at the others.
+pub(super) fn footprint(topic: &str, offset: &CommittedOffset) -> usize {
+    OFFSET_BYTES + topic.len() + offset.metadata.len()
+}
+
+/// What an offset costs beside its strings.
+const OFFSET_BYTES: usize = 96;
