@@ -4,3 +4,5 @@
 //! cleaning) goes to other threads. A single node has no replicas: what is appended is committed.
 //!
 //! Absent: replication, access control, and every request that is not advertised (`wire/versions.rs`).
+
+mod log;
