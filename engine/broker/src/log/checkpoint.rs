@@ -1,7 +1,7 @@
 //! The small files beside the segments: how far records were deleted, synced and cleaned, and that a shutdown was clean.
 //!
-//! They are replaced by a rename but not synced: after a power failure an older state is as good, for all three positions
-//! only ever save work or hide records. An unreadable file counts as absent.
+//! They are replaced by a rename but not synced: after a power failure an older state is nearly as good, as the positions
+//! save work or hide records. An unreadable file says nothing, and that batches may be missing anywhere.
 
 use std::{
     fs,
@@ -19,6 +19,9 @@ pub(super) struct Checkpoint {
     pub(super) flushed: i64,
     /// Records below have been cleaned.
     pub(super) cleaned: i64,
+    /// From here on no cleaning has removed a batch: each begins where the one before ends. Written before a cleaning is
+    /// installed, for else a gap would look like damage.
+    pub(super) gapless_from: i64,
 }
 
 /// Where the active segment ended at a clean shutdown.
@@ -31,19 +34,27 @@ pub(super) struct CleanEnd {
 impl Checkpoint {
     /// Reads the file, or begins anew.
     pub(super) fn load(dir: &Path) -> Self {
-        let Some([start_offset, flushed, cleaned]) = read(&dir.join(CHECKPOINT)) else {
-            return Self::default();
+        let path = dir.join(CHECKPOINT);
+        let Some([start_offset, flushed, cleaned, gapless_from]) = read(&path) else {
+            return Self {
+                gapless_from: if path.exists() { i64::MAX } else { 0 },
+                ..Self::default()
+            };
         };
         Self {
             start_offset: start_offset.clamp(0, i64::MAX / 2),
             flushed: flushed.max(0),
             cleaned: cleaned.max(0),
+            gapless_from: gapless_from.max(0),
         }
     }
 
     /// Replaces the file.
     pub(super) fn store(&self, dir: &Path) -> Result<(), LogError> {
-        let content = format!("{} {} {}", self.start_offset, self.flushed, self.cleaned);
+        let content = format!(
+            "{} {} {} {}",
+            self.start_offset, self.flushed, self.cleaned, self.gapless_from
+        );
         replace(&dir.join(CHECKPOINT), &content)
     }
 }

@@ -43,10 +43,14 @@ impl Log {
     ) -> Result<(Self, Recovery), LogError> {
         fs::create_dir_all(dir).map_err(LogError::storage("create", dir))?;
         let names = FileNames::list(dir)?;
-        cleaner::finish_swaps(dir, &names.swaps)?;
+        let mut checkpoint = Checkpoint::load(dir);
+        if let Some(bound) = names.swaps.iter().map(|(_, bound)| *bound).max() {
+            checkpoint.gapless_from = checkpoint.gapless_from.max(bound);
+            checkpoint.store(dir)?;
+            cleaner::finish_swaps(dir, &names.swaps)?;
+        }
         let mut segments = existing_segments(dir)?;
         let clean_end = CleanEnd::take(dir)?;
-        let mut checkpoint = Checkpoint::load(dir);
         let mut recovery = Recovery::default();
         if let Some(active) = segments.back_mut()
             && clean_end
@@ -56,7 +60,7 @@ impl Log {
         }
         if !recovery.was_clean {
             let interval = config.index_interval_bytes;
-            verify_unsynced(&mut segments, checkpoint.flushed, interval, &mut recovery)?;
+            verify_unsynced(&mut segments, &checkpoint, interval, &mut recovery)?;
         }
         let mut last_segment_id = segments.iter().map(|segment| segment.id).max().unwrap_or(0);
         let (active, end_offset) =
@@ -68,6 +72,7 @@ impl Log {
         checkpoint.start_offset = checkpoint.start_offset.max(first);
         checkpoint.flushed = checkpoint.flushed.min(active.base_offset);
         checkpoint.cleaned = checkpoint.cleaned.min(end_offset);
+        checkpoint.gapless_from = checkpoint.gapless_from.min(end_offset);
         let mut log = Self {
             dir: dir.to_owned(),
             config,
@@ -176,7 +181,7 @@ fn existing_segments(dir: &Path) -> Result<VecDeque<Segment>, LogError> {
 /// Verifies from the first segment that is not wholly synced, and ends the log at the first bad batch.
 fn verify_unsynced(
     segments: &mut VecDeque<Segment>,
-    flushed: i64,
+    checkpoint: &Checkpoint,
     interval_bytes: u32,
     recovery: &mut Recovery,
 ) -> Result<(), LogError> {
@@ -184,10 +189,10 @@ fn verify_unsynced(
     for at in 0..count {
         let is_active = at + 1 == count;
         let segment = &mut segments[at];
-        if segment.bound <= flushed && !is_active {
+        if segment.bound <= checkpoint.flushed && !is_active {
             continue;
         }
-        let damage = verify(segment, interval_bytes)?;
+        let damage = verify(segment, checkpoint.gapless_from, interval_bytes)?;
         recovery.verified_bytes += segment.size;
         let Some(damage) = damage else { continue };
         tracing::warn!(
@@ -205,25 +210,32 @@ fn verify_unsynced(
     Ok(())
 }
 
-/// Checks every batch's checksum and makes the index on the way.
-fn verify(segment: &mut Segment, interval_bytes: u32) -> Result<Option<Damage>, LogError> {
+/// Checks every batch's checksum, and its offset, which the checksum does not cover; makes the index on the way.
+fn verify(
+    segment: &mut Segment,
+    gapless_from: i64,
+    interval_bytes: u32,
+) -> Result<Option<Damage>, LogError> {
     let source = segment.source()?;
     let mut index = Index::new(source.base_offset);
     let mut scanner = Scanner::new(&source, 0);
     let damage = loop {
-        match scanner.step()? {
-            Step::Batch(found) if scanner.is_intact(&found)? => {
-                index.note(found.position, &found.header, interval_bytes);
-            }
-            Step::Batch(found) => {
-                break Some(Damage {
-                    position: found.position,
-                    reason: "the checksum does not fit",
-                });
-            }
+        let found = match scanner.step()? {
+            Step::Batch(found) => found,
             Step::Damaged(damage) => break Some(damage),
             Step::End => break None,
+        };
+        let position = found.position;
+        let expected = index.summary().next_offset;
+        if expected >= gapless_from && found.header.base_offset != expected {
+            let reason = "the offsets have a gap";
+            break Some(Damage { position, reason });
         }
+        if !scanner.is_intact(&found)? {
+            let reason = "the checksum does not fit";
+            break Some(Damage { position, reason });
+        }
+        index.note(position, &found.header, interval_bytes);
     };
     segment.set_index(index);
     Ok(damage)

@@ -85,6 +85,7 @@ impl Log {
             start_offset: start,
             flushed: start,
             cleaned: start,
+            gapless_from: start,
         };
         self.checkpoint.store(&self.dir)
     }

@@ -191,7 +191,11 @@ fn damage_in_a_closed_segment_is_an_error_for_its_readers_only() {
     assert_eq!(log.read(base + 1, &generous()).unwrap_err().code(), 2);
     assert!(!log.read(bound, &generous()).unwrap().is_empty());
     assert_eq!(log.end_offset(), 20);
-    assert!(log.offset_for_time(1000 + bound - 1).is_err());
+    assert!(log.offset_for_time(1000 + base + 1).is_err());
+    assert_eq!(
+        log.offset_for_time(1000 + bound).unwrap(),
+        Some((bound, 1000 + bound))
+    );
 }
 
 #[test]

@@ -15,7 +15,6 @@ use std::{
 use super::{Cleaned, CleanedGroup, SWAP_EXTENSION};
 use crate::log::{
     Log, LogError,
-    checkpoint::Checkpoint,
     open::segment_bases,
     segment::{INDEX_EXTENSION, Segment, log_path, remove_if_present},
 };
@@ -26,6 +25,10 @@ impl Log {
     /// # Errors
     /// `Storage`: what was not installed now is finished or given up at the next opening.
     pub(crate) fn install(&mut self, cleaned: Cleaned) -> Result<(), LogError> {
+        if cleaned.era == self.era && cleaned.below > self.checkpoint.gapless_from {
+            self.checkpoint.gapless_from = cleaned.below;
+            self.checkpoint.store(&self.dir)?;
+        }
         for group in cleaned.groups {
             let at = (cleaned.era == self.era)
                 .then(|| self.place_of(&group))
@@ -38,12 +41,8 @@ impl Log {
         if cleaned.era != self.era {
             return Ok(());
         }
-        let moved = Checkpoint {
-            cleaned: cleaned.below,
-            ..self.checkpoint
-        };
-        self.checkpoint = moved;
-        moved.store(&self.dir)
+        self.checkpoint.cleaned = cleaned.below;
+        self.checkpoint.store(&self.dir)
     }
 
     /// Where the segments of the group are, if all are there.

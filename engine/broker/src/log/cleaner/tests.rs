@@ -61,11 +61,27 @@ fn the_latest_record_of_each_key_stays_at_its_offset() {
     assert_eq!(values(&seen), ["37", "38", "39"]);
     assert!(seen.iter().map(|one| one.offset).eq(37..40));
     assert_eq!((log.start_offset(), log.end_offset()), (0, 40));
-    assert_eq!(log.closed.len(), 1, "small segments become one");
     drop(log);
     let mut log = open(dir.path());
     assert_eq!(values(&consume(&mut log, 100)), ["37", "38", "39"]);
     assert_eq!(log.end_offset(), 40);
+}
+
+#[test]
+fn segments_that_became_small_become_one_at_the_next_cleaning() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    for at in 0..40 {
+        append(&mut log, batch(&[record(at, "k", &at.to_string())]));
+    }
+    clean(&mut log, 100);
+    assert!(log.closed.len() > 5);
+    append(&mut log, batch(&[record(1, "j", "more")]));
+
+    let seen = clean(&mut log, 100);
+
+    assert_eq!(values(&seen), ["39", "more"]);
+    assert_eq!((log.closed.len(), log.start_offset()), (1, 0));
 }
 
 #[test]
