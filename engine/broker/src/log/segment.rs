@@ -33,6 +33,7 @@ pub(super) struct Segment {
     path: Arc<Path>,
     file: Option<Arc<File>>,
     index: Option<Index>,
+    /// Of the index that was forgotten; an index in memory knows better.
     summary: Option<Summary>,
 }
 
@@ -137,7 +138,6 @@ impl Segment {
 
     /// Takes an index that a scan has made.
     pub(super) fn set_index(&mut self, index: Index) {
-        self.summary = Some(index.summary());
         self.index = Some(index);
     }
 
@@ -148,7 +148,9 @@ impl Segment {
 
     /// Gives the index's memory back, and the file's handle; both come again when needed.
     pub(super) fn forget_index(&mut self) {
-        self.index = None;
+        if let Some(index) = self.index.take() {
+            self.summary = Some(index.summary());
+        }
         self.file = None;
     }
 

@@ -29,6 +29,7 @@ impl Log {
             self.checkpoint.gapless_from = cleaned.below;
             self.checkpoint.store(&self.dir)?;
         }
+        self.tail.clear();
         for group in cleaned.groups {
             let at = (cleaned.era == self.era)
                 .then(|| self.place_of(&group))
