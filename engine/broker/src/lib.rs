@@ -3,6 +3,32 @@
 //! Everything runs on one thread with one event loop, so state needs no locks; only what may take long (syncing to disk,
 //! cleaning) goes to other threads. A single node has no replicas: what is appended is committed.
 //!
-//! Absent: replication, access control, and every request that is not advertised (`wire/versions.rs`).
+//! ```text
+//!   connection.rs ─▶ wire.rs ─▶ api.rs ─▶ topics.rs ─▶ partition.rs ─▶ log.rs ─▶ segment files
+//!   (bytes)          (frames)   (one file an API)      producers.rs
+//!                                  └────▶ coordinator.rs ─▶ group.rs
+//! ```
+//! Absent: replication, access control, transactions, and every request that is not advertised (`wire/versions.rs`).
 
+mod api;
+mod clock;
+mod code;
+mod connection;
+mod coordinator;
+mod error;
 mod group;
+mod limits;
+mod log;
+mod maintenance;
+mod node;
+mod partition;
+mod producers;
+mod server;
+mod store;
+mod syncer;
+mod topic;
+mod topics;
+mod wire;
+
+pub use error::{Error, ErrorKind};
+pub use server::{Broker, Flush, Options};

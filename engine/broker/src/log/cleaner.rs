@@ -1,0 +1,295 @@
+//! Compaction: of the records with one key only the latest stays. Runs on another thread over closed segments.
+//!
+//! ```text
+//! Log::cleaning (decides) ──> Cleaning::run (another thread: map keys, write *.cleaned, sync) ──> Log::install (renames)
+//! ```
+//!
+//! What stays: the latest record of each key; a tombstone until the delete horizon that its first cleaning sets; control
+//! batches; and an empty batch for the last sequence of a producer. Records without a key go. Offsets never change.
+//! Absent: removing control batches of old transactions. Invariant: a crash at any point leaves a readable log.
+
+mod install;
+mod key_map;
+mod rewrite;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use self::{key_map::KeyMap, rewrite::Rewrite};
+use super::{BatchHeader, Log, LogConfig, LogError, index::Index, scanner::SegmentFile};
+
+pub(super) use self::install::finish_swaps;
+
+/// What of a log has been cleaned and what has not: enough to decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dirtiness {
+    /// Bytes of segments that earlier cleanings have seen.
+    pub(crate) clean_bytes: u64,
+    /// Bytes of segments that may be cleaned and have not been.
+    pub(crate) dirty_bytes: u64,
+    /// The timestamp of the oldest of these.
+    pub(crate) oldest_dirty: Option<i64>,
+}
+
+/// One cleaning, ready to run on any thread.
+#[derive(Debug)]
+pub(crate) struct Cleaning {
+    dir: PathBuf,
+    era: u64,
+    /// Segments that become one, in order.
+    groups: Vec<Vec<Member>>,
+    /// From here on keys are collected.
+    dirty_from: i64,
+    /// The end of the last group.
+    until: i64,
+    now: i64,
+    delete_retention_ms: i64,
+    index_interval_bytes: u32,
+}
+
+/// What the cleaner must know of producers and transactions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProducerView {
+    /// The last offset of each producer that may still send: its batch stays, if only empty, so that a restart knows its
+    /// sequence.
+    pub(crate) last_offsets: HashMap<i64, i64>,
+    /// Transactions whose records do not count.
+    pub(crate) aborted: Vec<AbortedTransaction>,
+}
+
+/// The records of one transaction that was rolled back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AbortedTransaction {
+    /// Who wrote it.
+    pub(crate) producer_id: i64,
+    /// Its first record.
+    pub(crate) first_offset: i64,
+    /// Its control batch.
+    pub(crate) last_offset: i64,
+}
+
+/// What a cleaning has written, for [`Log::install`].
+#[derive(Debug)]
+pub(crate) struct Cleaned {
+    era: u64,
+    groups: Vec<CleanedGroup>,
+    /// Everything below has been cleaned.
+    below: i64,
+}
+
+/// One file that replaces some segments.
+#[derive(Debug)]
+struct CleanedGroup {
+    replaces: Vec<u64>,
+    path: PathBuf,
+    index: Index,
+}
+
+#[derive(Debug)]
+struct Member {
+    id: u64,
+    source: SegmentFile,
+}
+
+impl Dirtiness {
+    /// Whether a cleaning is worth its while, or records have waited too long for one.
+    pub(crate) fn is_due(&self, config: &LogConfig, now: i64) -> bool {
+        if self.dirty_bytes == 0 {
+            return false;
+        }
+        let ratio = self.dirty_bytes as f64 / (self.clean_bytes + self.dirty_bytes) as f64;
+        let has_waited = self
+            .oldest_dirty
+            .is_some_and(|oldest| now.saturating_sub(oldest) > config.max_compaction_lag_ms);
+        ratio > config.min_cleanable_dirty_ratio || has_waited
+    }
+}
+
+impl Log {
+    /// How much a cleaning would have to do. Records from `stable_offset` on, which belong to open transactions, and those
+    /// younger than `min.compaction.lag.ms` are left alone.
+    ///
+    /// # Errors
+    /// `Storage`: a segment cannot be read.
+    pub(crate) fn dirtiness(
+        &mut self,
+        stable_offset: i64,
+        now: i64,
+    ) -> Result<Dirtiness, LogError> {
+        let until = self.cleanable_count(stable_offset, now)?;
+        let cleaned = self.checkpoint.cleaned;
+        let interval = self.config.index_interval_bytes;
+        let mut dirtiness = Dirtiness::default();
+        for segment in self.closed.iter_mut().take(until) {
+            if segment.bound <= cleaned {
+                dirtiness.clean_bytes += segment.size;
+                continue;
+            }
+            dirtiness.dirty_bytes += segment.size;
+            let first = segment.summary(interval)?.first_timestamp;
+            if first >= 0 {
+                let oldest = dirtiness
+                    .oldest_dirty
+                    .map_or(first, |other| other.min(first));
+                dirtiness.oldest_dirty = Some(oldest);
+            }
+        }
+        Ok(dirtiness)
+    }
+
+    /// The cleaning that is due, if one is. The caller runs one at a time for each log.
+    ///
+    /// # Errors
+    /// `Storage`: a segment cannot be read.
+    pub(crate) fn cleaning(
+        &mut self,
+        stable_offset: i64,
+        now: i64,
+    ) -> Result<Option<Cleaning>, LogError> {
+        if !self.config.cleanup.compacts()
+            || !self
+                .dirtiness(stable_offset, now)?
+                .is_due(&self.config, now)
+        {
+            return Ok(None);
+        }
+        let count = self.cleanable_count(stable_offset, now)?;
+        let mut groups: Vec<Vec<Member>> = Vec::new();
+        let mut until = self.checkpoint.cleaned;
+        let bytes_max = u64::from(self.config.segment_bytes);
+        for segment in self.closed.iter_mut().take(count) {
+            let member = Member {
+                id: segment.id,
+                source: segment.source()?,
+            };
+            until = until.max(segment.bound);
+            match groups.last_mut() {
+                Some(group) if fits(group, &member, bytes_max) => group.push(member),
+                _ => groups.push(vec![member]),
+            }
+        }
+        Ok(Some(Cleaning {
+            dir: self.dir.clone(),
+            era: self.era,
+            groups,
+            dirty_from: self.checkpoint.cleaned,
+            until,
+            now,
+            delete_retention_ms: self.config.delete_retention_ms,
+            index_interval_bytes: self.config.index_interval_bytes,
+        }))
+    }
+
+    /// How many of the closed segments, from the oldest, may be cleaned.
+    fn cleanable_count(&mut self, stable_offset: i64, now: i64) -> Result<usize, LogError> {
+        let lag = self.config.min_compaction_lag_ms;
+        let interval = self.config.index_interval_bytes;
+        for (at, segment) in self.closed.iter_mut().enumerate() {
+            let is_young =
+                lag > 0 && segment.summary(interval)?.max_timestamp > now.saturating_sub(lag);
+            if is_young || segment.bound > stable_offset {
+                return Ok(at);
+            }
+        }
+        Ok(self.closed.len())
+    }
+}
+
+impl Cleaning {
+    /// Reads, decides and writes; takes as long as the segments are large. Nothing of the log changes yet.
+    ///
+    /// # Errors
+    /// `Storage`, and `Stopped` when `stop` was set meanwhile. What was written is removed at the next opening or cleaning.
+    pub(crate) fn run(
+        &self,
+        producers: &ProducerView,
+        stop: &AtomicBool,
+    ) -> Result<Cleaned, LogError> {
+        let judge = Judge {
+            cleaning: self,
+            producers,
+            stop,
+        };
+        let keys = KeyMap::collect(&judge)?;
+        let mut groups = Vec::new();
+        for group in &self.groups {
+            if group
+                .first()
+                .is_some_and(|first| first.source.base_offset < keys.end())
+                && let Some(cleaned) = Rewrite::new(&judge, &keys, group)?.run()?
+            {
+                groups.push(cleaned);
+            }
+        }
+        Ok(Cleaned {
+            era: self.era,
+            groups,
+            below: keys.end(),
+        })
+    }
+}
+
+/// Decides about batches; both passes ask the same one.
+#[derive(Clone, Copy, Debug)]
+struct Judge<'a> {
+    cleaning: &'a Cleaning,
+    producers: &'a ProducerView,
+    stop: &'a AtomicBool,
+}
+
+impl Judge<'_> {
+    /// Whether the batch's records were rolled back.
+    fn is_aborted(&self, header: &BatchHeader) -> bool {
+        header.is_transactional()
+            && self.producers.aborted.iter().any(|aborted| {
+                aborted.producer_id == header.producer_id
+                    && (aborted.first_offset..=aborted.last_offset).contains(&header.base_offset)
+            })
+    }
+
+    /// Whether the batch has a producer's last sequence.
+    fn is_last_of_producer(&self, header: &BatchHeader) -> bool {
+        header.producer_id >= 0
+            && self.producers.last_offsets.get(&header.producer_id) == Some(&header.last_offset())
+    }
+
+    /// To be called now and then, so that a shutdown need not wait.
+    fn check_stop(&self) -> Result<(), LogError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(LogError::Stopped);
+        }
+        Ok(())
+    }
+}
+
+fn fits(group: &[Member], member: &Member, bytes_max: u64) -> bool {
+    let size: u64 = group.iter().map(|other| other.source.size).sum();
+    let base = group.first().map_or(0, |first| first.source.base_offset);
+    size + member.source.size <= bytes_max
+        && member.source.bound - base <= super::segment::OFFSETS_MAX
+}
+
+/// The two offsets in the name of a cleaned file: what it replaces.
+pub(super) fn parse_name(path: &Path) -> Option<(i64, i64)> {
+    let (base, bound) = path.file_stem()?.to_str()?.split_once('-')?;
+    let range = (parse_offset(base)?, parse_offset(bound)?);
+    (range.0 < range.1).then_some(range)
+}
+
+/// An offset as it stands in file names.
+pub(super) fn parse_offset(digits: &str) -> Option<i64> {
+    let is_canonical = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let offset: i64 = digits.parse().ok().filter(|_| is_canonical)?;
+    (offset <= i64::MAX / 2).then_some(offset)
+}
+
+/// Extension of a file that may not be whole.
+pub(super) const CLEANED_EXTENSION: &str = "cleaned";
+/// Extension of a whole file that has to replace segments.
+pub(super) const SWAP_EXTENSION: &str = "swap";
+
+#[cfg(test)]
+mod tests;

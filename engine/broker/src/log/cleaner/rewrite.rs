@@ -1,0 +1,221 @@
+//! Writes one group of segments anew, without the records that are superseded.
+//!
+//! A batch whose records all stay is copied as it is. Another keeps its header but for count, size, timestamps and checksum,
+//! and its codec. Invariant: a batch that cannot be read or is damaged is copied as it is, never repaired into a valid one.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::PathBuf,
+};
+
+use super::{CLEANED_EXTENSION, CleanedGroup, Judge, KeyMap, Member};
+use crate::log::{
+    BatchHeader, HEADER_BYTES, LogError,
+    batch::{CODEC_BITS, HORIZON_BIT, LENGTH_END},
+    codec::{Codec, Unreadable},
+    index::Index,
+    records::{Record, Records, plain},
+    scanner::{Scanner, Step},
+};
+
+/// One group being written.
+#[derive(Debug)]
+pub(super) struct Rewrite<'a> {
+    judge: &'a Judge<'a>,
+    keys: &'a KeyMap,
+    group: &'a [Member],
+    path: PathBuf,
+    file: BufWriter<File>,
+    position: u64,
+    index: Index,
+    has_changed: bool,
+}
+
+/// What becomes of a batch.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Stays,
+    Goes,
+    Becomes(BatchHeader, Vec<u8>),
+}
+
+impl<'a> Rewrite<'a> {
+    /// Makes the file `<base>-<bound>.cleaned`.
+    pub(super) fn new(
+        judge: &'a Judge<'a>,
+        keys: &'a KeyMap,
+        group: &'a [Member],
+    ) -> Result<Self, LogError> {
+        let base = group.first().map_or(0, |first| first.source.base_offset);
+        let bound = group.last().map_or(base, |last| last.source.bound);
+        let name = format!("{base:020}-{bound:020}.{CLEANED_EXTENSION}");
+        let path = judge.cleaning.dir.join(name);
+        let file = File::create(&path).map_err(LogError::storage("create", &path))?;
+        Ok(Self {
+            judge,
+            keys,
+            group,
+            path,
+            file: BufWriter::with_capacity(WRITE_BYTES, file),
+            position: 0,
+            index: Index::new(base),
+            has_changed: group.len() > 1,
+        })
+    }
+
+    /// Writes and syncs; `None` when the group need not or cannot be replaced.
+    pub(super) fn run(mut self) -> Result<Option<CleanedGroup>, LogError> {
+        for member in self.group {
+            let is_whole = self.copy(member)?;
+            if !is_whole {
+                self.has_changed = false;
+                break;
+            }
+        }
+        if !self.has_changed || self.position > u64::from(u32::MAX) {
+            drop(self.file);
+            fs::remove_file(&self.path).map_err(LogError::storage("remove", &self.path))?;
+            return Ok(None);
+        }
+        self.file
+            .flush()
+            .and_then(|()| self.file.get_ref().sync_data())
+            .map_err(LogError::storage("write", &self.path))?;
+        Ok(Some(CleanedGroup {
+            replaces: self.group.iter().map(|member| member.id).collect(),
+            path: self.path,
+            index: self.index,
+        }))
+    }
+
+    /// Copies what stays of a segment; `false` when part of it is damaged, for then it must stay as it is.
+    fn copy(&mut self, member: &Member) -> Result<bool, LogError> {
+        let mut scanner = Scanner::new(&member.source, 0);
+        loop {
+            self.judge.check_stop()?;
+            let found = match scanner.step()? {
+                Step::Batch(found) => found,
+                Step::End => return Ok(true),
+                Step::Damaged(_) => return Ok(false),
+            };
+            let header = found.header;
+            let is_intact = scanner.is_intact(&found)?;
+            let bytes = scanner.batch(&found)?;
+            let records = &bytes[HEADER_BYTES..];
+            let outcome = if is_intact {
+                self.outcome(&header, records).unwrap_or(Outcome::Stays)
+            } else {
+                Outcome::Stays
+            };
+            self.has_changed |= outcome != Outcome::Stays;
+            match outcome {
+                Outcome::Stays => self.write(&header, records)?,
+                Outcome::Becomes(header, records) => self.write(&header, &records)?,
+                Outcome::Goes => {}
+            }
+        }
+    }
+
+    fn write(&mut self, header: &BatchHeader, records: &[u8]) -> Result<(), LogError> {
+        self.file
+            .write_all(&header.to_raw())
+            .and_then(|()| self.file.write_all(records))
+            .map_err(LogError::storage("write", &self.path))?;
+        let interval = self.judge.cleaning.index_interval_bytes;
+        self.index.note(self.position, header, interval);
+        self.position += header.size() as u64;
+        Ok(())
+    }
+
+    fn outcome(&self, header: &BatchHeader, records: &[u8]) -> Result<Outcome, Unreadable> {
+        if header.is_control() || header.base_offset >= self.keys.end() {
+            return Ok(Outcome::Stays);
+        }
+        if self.judge.is_aborted(header) {
+            return Ok(self.emptied(header));
+        }
+        let bytes = plain(header, records)?;
+        let mut kept = Vec::new();
+        for record in Records::new(header, &bytes) {
+            let record = record?;
+            if self.stays(header, &record) {
+                kept.push(record);
+            }
+        }
+        let has_tombstones = kept.iter().any(|record| record.value.is_none());
+        let needs_horizon = has_tombstones && header.delete_horizon().is_none();
+        if kept.is_empty() {
+            Ok(self.emptied(header))
+        } else if kept.len() == header.count as usize && !needs_horizon {
+            Ok(Outcome::Stays)
+        } else {
+            self.filtered(header, &kept, needs_horizon)
+        }
+    }
+
+    fn stays(&self, header: &BatchHeader, record: &Record<'_>) -> bool {
+        let offset = record.offset(header);
+        if offset >= self.keys.end() {
+            return true;
+        }
+        let Some(key) = record.key else { return false };
+        let has_expired = record.value.is_none()
+            && header
+                .delete_horizon()
+                .is_some_and(|horizon| horizon <= self.judge.cleaning.now);
+        !has_expired && !self.keys.supersedes(key, offset)
+    }
+
+    /// A batch without its records: gone, unless it tells a producer's last sequence.
+    fn emptied(&self, header: &BatchHeader) -> Outcome {
+        if !self.judge.is_last_of_producer(header) {
+            return Outcome::Goes;
+        }
+        if header.count == 0 {
+            return Outcome::Stays;
+        }
+        let mut empty = *header;
+        empty.count = 0;
+        empty.batch_length = (HEADER_BYTES - LENGTH_END) as i32;
+        empty.attributes &= !(CODEC_BITS | HORIZON_BIT);
+        empty.base_timestamp = -1;
+        Outcome::Becomes(empty.with_crc(&[]), Vec::new())
+    }
+
+    fn filtered(
+        &self,
+        header: &BatchHeader,
+        kept: &[Record<'_>],
+        needs_horizon: bool,
+    ) -> Result<Outcome, Unreadable> {
+        let mut changed = *header;
+        let mut records = Vec::new();
+        if needs_horizon {
+            let cleaning = self.judge.cleaning;
+            let horizon = cleaning.now.saturating_add(cleaning.delete_retention_ms);
+            changed.base_timestamp = horizon;
+            changed.attributes |= HORIZON_BIT;
+            for record in kept {
+                let timestamp = header.base_timestamp.wrapping_add(record.timestamp_delta);
+                record.put_with_delta(timestamp.wrapping_sub(horizon), &mut records);
+            }
+        } else {
+            kept.iter()
+                .for_each(|record| records.extend_from_slice(record.raw));
+        }
+        if let Some(codec) = Codec::of(header.codec())? {
+            records = codec.compress(&records)?;
+        }
+        if !header.has_append_time() {
+            let latest = kept.iter().map(|record| record.timestamp(header)).max();
+            changed.max_timestamp = latest.unwrap_or(header.max_timestamp);
+        }
+        changed.count = kept.len() as i32;
+        changed.batch_length = i32::try_from(HEADER_BYTES - LENGTH_END + records.len())
+            .map_err(|_| "the batch became too large")?;
+        Ok(Outcome::Becomes(changed.with_crc(&records), records))
+    }
+}
+
+const WRITE_BYTES: usize = 1 << 20;

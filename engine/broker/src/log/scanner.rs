@@ -1,0 +1,156 @@
+//! Walks the batches of a segment's file from front to back, in large reads.
+//!
+//! Absent: opinions about damage. The scanner says where it is; who opened the log truncates, who reads gives an error.
+//! Invariant: it asks for no more memory than the file has bytes, whatever the bytes say.
+
+use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
+
+use super::{
+    BatchHeader, LogError,
+    batch::{CRC_FROM, HEADER_BYTES},
+};
+
+/// A segment's file as it was at some moment; later appends lie past `size`.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentFile {
+    /// The first offset that belongs here.
+    pub(super) base_offset: i64,
+    /// The first offset that does not.
+    pub(super) bound: i64,
+    /// Bytes to read.
+    pub(super) size: u64,
+    pub(super) path: Arc<Path>,
+    pub(super) file: Arc<File>,
+}
+
+/// A position in a segment, moving.
+#[derive(Debug)]
+pub(super) struct Scanner<'a> {
+    source: &'a SegmentFile,
+    position: u64,
+    expected_offset: i64,
+    buffer: Vec<u8>,
+    buffer_at: u64,
+}
+
+/// What stands at a scanner's position.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// A batch with a plausible header that lies wholly in the file.
+    Batch(Found),
+    /// The end of the segment.
+    End,
+    /// Bytes that are no batch: nothing after them can be found.
+    Damaged(Damage),
+}
+
+/// A batch and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) position: u64,
+    pub(super) header: BatchHeader,
+}
+
+/// The first bad byte and why it is bad.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Damage {
+    pub(super) position: u64,
+    pub(super) reason: &'static str,
+}
+
+impl SegmentFile {
+    /// The error for a reader that meets damage.
+    pub(super) fn corrupt(&self, damage: Damage) -> LogError {
+        LogError::CorruptSegment {
+            segment: self.base_offset,
+            position: damage.position,
+            reason: damage.reason,
+        }
+    }
+
+    /// Fills `into` from the file.
+    pub(super) fn fill(&self, into: &mut [u8], position: u64) -> Result<(), LogError> {
+        self.file
+            .read_exact_at(into, position)
+            .map_err(LogError::storage("read", &self.path))
+    }
+}
+
+impl<'a> Scanner<'a> {
+    /// Starts at a batch's first byte.
+    pub(super) fn new(source: &'a SegmentFile, position: u64) -> Self {
+        Self {
+            source,
+            position,
+            expected_offset: source.base_offset,
+            buffer: Vec::new(),
+            buffer_at: 0,
+        }
+    }
+
+    /// Gives the next batch by its header; its checksum is for `is_intact`.
+    pub(super) fn step(&mut self) -> Result<Step, LogError> {
+        let position = self.position;
+        let left = self.source.size.saturating_sub(position);
+        if left == 0 {
+            return Ok(Step::End);
+        }
+        let damaged = |reason| Ok(Step::Damaged(Damage { position, reason }));
+        if left < HEADER_BYTES as u64 {
+            return damaged("a header is cut short");
+        }
+        let header = match BatchHeader::parse(self.window(position, HEADER_BYTES)?) {
+            Ok(header) => header,
+            Err(LogError::CorruptBatch(reason)) => return damaged(reason),
+            Err(_) => return damaged("the message format is not 2"),
+        };
+        if header.size() as u64 > left {
+            return damaged("a batch is cut short");
+        }
+        if header.base_offset < self.expected_offset || header.next_offset() > self.source.bound {
+            return damaged("the offsets are out of order");
+        }
+        self.expected_offset = header.next_offset();
+        self.position += header.size() as u64;
+        Ok(Step::Batch(Found { position, header }))
+    }
+
+    /// Whether the batch's checksum fits.
+    pub(super) fn is_intact(&mut self, found: &Found) -> Result<bool, LogError> {
+        let end = found.position + found.header.size() as u64;
+        let mut at = found.position + CRC_FROM as u64;
+        let mut crc = 0;
+        while at < end {
+            let len = usize::try_from(end - at).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+            crc = crc32c::crc32c_append(crc, self.window(at, len)?);
+            at += len as u64;
+        }
+        Ok(crc == found.header.crc)
+    }
+
+    /// The whole batch.
+    pub(super) fn batch(&mut self, found: &Found) -> Result<&[u8], LogError> {
+        self.window(found.position, found.header.size())
+    }
+
+    /// Bytes of the file, read anew when the buffer has not all of them. The caller has checked that the file does.
+    fn window(&mut self, at: u64, len: usize) -> Result<&[u8], LogError> {
+        let buffered = at
+            .checked_sub(self.buffer_at)
+            .and_then(|skip| usize::try_from(skip).ok())
+            .filter(|skip| skip.saturating_add(len) <= self.buffer.len());
+        let skip = if let Some(skip) = buffered {
+            skip
+        } else {
+            let left = usize::try_from(self.source.size - at).unwrap_or(usize::MAX);
+            self.buffer.resize(left.min(len.max(CHUNK_BYTES)), 0);
+            self.buffer_at = at;
+            self.source.fill(&mut self.buffer, at)?;
+            0
+        };
+        Ok(&self.buffer[skip..skip + len])
+    }
+}
+
+/// Bytes of one read.
+const CHUNK_BYTES: usize = 1 << 20;

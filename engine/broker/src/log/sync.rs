@@ -1,0 +1,123 @@
+//! Syncing to the disk on another thread, and the clean shutdown.
+//!
+//! Invariant: the checkpoint's `flushed` is never ahead of what was synced, so that an opening verifies all that was not.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Log, LogError, checkpoint::CleanEnd};
+
+/// Makes what was appended before it survive a power failure. Runs on any thread.
+#[derive(Debug)]
+pub(crate) struct SyncTask {
+    files: Vec<(Arc<Path>, Arc<File>)>,
+    /// Where files were created since the last sync.
+    dirs: Vec<PathBuf>,
+    done: Synced,
+}
+
+/// What a [`SyncTask`] has achieved, for [`Log::synced`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Synced {
+    /// All records below are on the disk.
+    pub(crate) below: i64,
+    segment_id: u64,
+    era: u64,
+}
+
+impl SyncTask {
+    /// Syncs; takes as long as the disk does.
+    ///
+    /// # Errors
+    /// `Storage`: whether the records are on the disk is unknown. Trying again is no help, for systems forget what failed.
+    pub(crate) fn run(&self) -> Result<Synced, LogError> {
+        for (path, file) in &self.files {
+            file.sync_data().map_err(LogError::storage("sync", path))?;
+        }
+        for dir in &self.dirs {
+            File::open(dir)
+                .and_then(|dir| dir.sync_all())
+                .map_err(LogError::storage("sync", dir))?;
+        }
+        Ok(self.done)
+    }
+}
+
+impl Log {
+    /// Gives what has to be synced so that everything appended so far is on the disk.
+    ///
+    /// # Errors
+    /// `Storage`: a closed segment could not be opened.
+    pub(crate) fn sync(&mut self) -> Result<SyncTask, LogError> {
+        let flushed = self.checkpoint.flushed;
+        let closed = self
+            .closed
+            .iter_mut()
+            .filter(|segment| segment.bound > flushed);
+        let mut files = Vec::new();
+        for segment in closed {
+            let source = segment.source()?;
+            files.push((source.path, source.file));
+        }
+        let source = self.active.source()?;
+        files.push((source.path, source.file));
+        let mut dirs = Vec::new();
+        if self.synced_segment_id < self.last_segment_id {
+            dirs.push(self.dir.clone());
+            dirs.extend(self.dir.parent().map(Path::to_owned));
+        }
+        Ok(SyncTask {
+            files,
+            dirs,
+            done: Synced {
+                below: self.end_offset,
+                segment_id: self.last_segment_id,
+                era: self.era,
+            },
+        })
+    }
+
+    /// Whether a closed segment is not on the disk yet: then a [`SyncTask`] should run even where appends do not wait for
+    /// one, as each segment that is not synced is verified when the log is opened after a crash.
+    pub(crate) fn wants_sync(&self) -> bool {
+        self.closed
+            .back()
+            .is_some_and(|last| last.bound > self.checkpoint.flushed)
+    }
+
+    /// Takes note that a task has run.
+    ///
+    /// # Errors
+    /// `Storage`: the checkpoint could not be written, which costs time at the next opening only.
+    pub(crate) fn synced(&mut self, done: Synced) -> Result<(), LogError> {
+        if done.era != self.era {
+            return Ok(());
+        }
+        self.synced_segment_id = self.synced_segment_id.max(done.segment_id);
+        let flushed = done.below.min(self.active.base_offset);
+        if flushed > self.checkpoint.flushed {
+            self.checkpoint.flushed = flushed;
+            self.checkpoint.store(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Syncs everything and marks the shutdown as clean: the next opening verifies nothing.
+    ///
+    /// # Errors
+    /// `Storage`: the next opening will verify.
+    pub(crate) fn close(mut self) -> Result<(), LogError> {
+        self.repair()?;
+        let done = self.sync()?.run()?;
+        self.synced(done)?;
+        self.active.store_index();
+        CleanEnd {
+            base_offset: self.active.base_offset,
+            size: self.active.size,
+        }
+        .store(&self.dir)
+    }
+}

@@ -1,0 +1,204 @@
+//! One partition: its log, what producers have sent to it, and who waits for more.
+//!
+//! Invariant: nobody reads beyond `visible`. Without syncing that is the log's end; with `flush = fsync` it is what is on the
+//! disk.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    path::Path,
+    rc::{Rc, Weak},
+};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::{
+    code::ErrorCode,
+    log::{CheckedBatch, FirstBatch, Log, LogConfig, LogError, Origin, ReadBounds, SyncTask, Synced},
+    producers::{Producers, Verdict},
+};
+
+/// A partition.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) log: RefCell<Log>,
+    producers: RefCell<Producers>,
+    visible: Cell<i64>,
+    waiting: RefCell<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    by_number: HashMap<u64, Rc<Notify>>,
+}
+
+/// What became of a produced batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Produced {
+    pub(crate) base_offset: i64,
+    /// Where the log ended then: to be visible before the answer.
+    pub(crate) next_offset: i64,
+    pub(crate) append_time: i64,
+    pub(crate) start_offset: i64,
+}
+
+impl Partition {
+    /// Opens the partition's log, and reads in it what producers have sent.
+    pub(crate) fn open(dir: &Path, config: LogConfig, now: i64) -> Result<Self, LogError> {
+        let (mut log, recovery) = Log::open(dir, config, now)?;
+        if recovery.truncated_bytes > 0 {
+            let bytes = recovery.truncated_bytes;
+            tracing::warn!(dir = %dir.display(), bytes, "the end of a log was torn and is cut off");
+        }
+        let mut producers = Producers::default();
+        log.visit_batches(log.start_offset(), |batch| {
+            let time = if batch.has_append_time() { batch.max_timestamp } else { -1 };
+            producers.appended(batch, batch.base_offset, time);
+        })?;
+        Ok(Self {
+            visible: Cell::new(log.end_offset()),
+            log: RefCell::new(log),
+            producers: RefCell::new(producers),
+            waiting: RefCell::default(),
+        })
+    }
+
+    /// Appends what a client sent, unless it is a repeat. It is not visible yet.
+    pub(crate) fn produce(&self, records: Bytes, now: i64) -> Result<Produced, Refused> {
+        let mut log = self.log.borrow_mut();
+        let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
+        if batch.header().is_transactional() {
+            return Err(Refused::new(ErrorCode::InvalidRecord, "there are no transactions here"));
+        }
+        let mut producers = self.producers.borrow_mut();
+        let verdict = producers.judge(batch.header()).map_err(|code| {
+            Refused::new(code, "the sequence number does not follow the last one")
+        })?;
+        if let Verdict::Repeat(sent) = verdict {
+            return Ok(Produced {
+                base_offset: sent.base_offset,
+                next_offset: log.end_offset(),
+                append_time: sent.append_time,
+                start_offset: log.start_offset(),
+            });
+        }
+        let header = *batch.header();
+        let appended = log.append(&[batch], now)?;
+        producers.appended(&header, appended.base_offset, appended.log_append_time);
+        Ok(Produced {
+            base_offset: appended.base_offset,
+            next_offset: appended.next_offset,
+            append_time: appended.log_append_time,
+            start_offset: appended.start_offset,
+        })
+    }
+
+    /// Everything up to `end` may be read; wakes who waits for it.
+    pub(crate) fn show(&self, end: i64) {
+        if end > self.visible.get() {
+            self.visible.set(end);
+            for waiting in self.waiting.borrow().by_number.values() {
+                waiting.notify_one();
+            }
+        }
+    }
+
+    /// What a [`SyncTask`] made durable may be read.
+    pub(crate) fn synced(&self, done: Synced) {
+        if let Err(error) = self.log.borrow_mut().synced(done) {
+            tracing::warn!(%error, "a log's checkpoint is not written");
+        }
+        self.show(done.below);
+    }
+
+    /// What has to be synced so that all appends so far are on the disk.
+    pub(crate) fn sync(&self) -> Result<SyncTask, LogError> {
+        self.log.borrow_mut().sync()
+    }
+
+    /// Whole batches from an offset on.
+    pub(crate) fn fetch(
+        &self,
+        offset: i64,
+        bytes_max: usize,
+        first_batch: FirstBatch,
+    ) -> Result<Bytes, LogError> {
+        let below = self.visible.get();
+        self.log.borrow_mut().read(offset, &ReadBounds { bytes_max, first_batch, below })
+    }
+
+    /// The offset that the next visible record will have: Kafka's high watermark.
+    pub(crate) fn visible(&self) -> i64 {
+        self.visible.get()
+    }
+
+    pub(crate) fn start_offset(&self) -> i64 {
+        self.log.borrow().start_offset()
+    }
+
+    /// The last offsets of producers, for the cleaner.
+    pub(crate) fn producers_last_offsets(&self) -> HashMap<i64, i64> {
+        self.producers.borrow().last_offsets()
+    }
+
+    /// Wakes everyone: the partition is gone.
+    pub(crate) fn end(&self) {
+        for waiting in self.waiting.borrow().by_number.values() {
+            waiting.notify_one();
+        }
+    }
+
+    /// `notify` is told when more is visible, until the guard is dropped.
+    pub(crate) fn wait(self: &Rc<Self>, notify: &Rc<Notify>) -> Wait {
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.next += 1;
+        let number = waiting.next;
+        waiting.by_number.insert(number, notify.clone());
+        Wait {
+            partition: Rc::downgrade(self),
+            number,
+        }
+    }
+}
+
+/// Somebody waits for more records of a partition, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    partition: Weak<Partition>,
+    number: u64,
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(partition) = self.partition.upgrade() {
+            partition.waiting.borrow_mut().by_number.remove(&self.number);
+        }
+    }
+}
+
+/// Why a batch was not appended.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: i16,
+    pub(crate) message: String,
+}
+
+impl Refused {
+    fn new(code: ErrorCode, message: &str) -> Self {
+        Self {
+            code: code.code(),
+            message: message.to_owned(),
+        }
+    }
+}
+
+impl From<LogError> for Refused {
+    fn from(error: LogError) -> Self {
+        Self {
+            code: error.code(),
+            message: error.to_string(),
+        }
+    }
+}
