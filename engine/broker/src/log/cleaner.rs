@@ -141,6 +141,7 @@ impl Log {
                 dirtiness.oldest_dirty = Some(oldest);
             }
         }
+        self.trim_memory(self.closed.len());
         Ok(dirtiness)
     }
 
@@ -175,6 +176,7 @@ impl Log {
                 _ => groups.push(vec![member]),
             }
         }
+        self.trim_memory(self.closed.len());
         Ok(Some(Cleaning {
             dir: self.dir.clone(),
             era: self.era,

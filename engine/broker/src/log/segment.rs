@@ -143,13 +143,13 @@ impl Segment {
         self.index = Some(index);
     }
 
-    /// Whether the index takes memory.
-    pub(super) fn has_index(&self) -> bool {
-        self.index.is_some()
+    /// Whether it has an open file or an index in memory.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.index.is_some() || self.file.is_some()
     }
 
-    /// Gives the index's memory back, and the file's handle; both come again when needed.
-    pub(super) fn forget_index(&mut self) {
+    /// Closes the file and gives the index's memory back; both come again when needed.
+    pub(super) fn unload(&mut self) {
         if let Some(index) = self.index.take() {
             self.summary = Some(index.summary());
         }

@@ -489,3 +489,18 @@ fn a_sync_of_another_era_counts_for_nothing() {
     assert!(!log.wants_sync());
     assert_eq!(done.below, 20);
 }
+
+#[test]
+fn closed_segments_do_not_pile_up_open_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = filled(dir.path(), 60);
+
+    consume(&mut log, 1000);
+    log.sync().unwrap();
+    log.dirtiness(i64::MAX, 0).unwrap();
+    log.offset_of_max_timestamp().unwrap();
+
+    let loaded = log.closed.iter().filter(|segment| segment.is_loaded());
+    assert!(log.closed.len() > 2 * SEGMENTS_LOADED_MAX);
+    assert!(loaded.count() <= SEGMENTS_LOADED_MAX);
+}
