@@ -295,23 +295,24 @@ impl Log {
         }
     }
 
-    /// Lets go of closed segments' indexes and files, but for a few, and not the one in use.
+    /// Closes the files of closed segments, but for a few, and not the one in use: many logs share the process's limit.
     fn trim_memory(&mut self, in_use: usize) {
-        let mut loaded = self.closed.iter().filter(|at| at.has_index()).count();
+        let loaded = self.closed.iter().filter(|segment| segment.is_loaded());
+        let mut excess = loaded.count().saturating_sub(SEGMENTS_LOADED_MAX);
         for (at, segment) in self.closed.iter_mut().enumerate() {
-            if loaded <= INDEXES_LOADED_MAX {
+            if excess == 0 {
                 return;
             }
-            if at != in_use && segment.has_index() {
-                segment.forget_index();
-                loaded -= 1;
+            if at != in_use && segment.is_loaded() {
+                segment.unload();
+                excess -= 1;
             }
         }
     }
 }
 
-/// Closed segments of one log whose index stays in memory.
-const INDEXES_LOADED_MAX: usize = 2;
+/// Closed segments of one log whose file and index are held.
+const SEGMENTS_LOADED_MAX: usize = 4;
 
 #[cfg(test)]
 mod model;

@@ -103,7 +103,12 @@ pub(super) fn batch(records: &[NewRecord]) -> Bytes {
 }
 
 pub(super) fn checked(bytes: Bytes) -> CheckedBatch {
-    CheckedBatch::new(bytes, 1 << 24, Origin::Client).unwrap()
+    CheckedBatch::new(
+        bytes,
+        LogConfig::default().max_message_bytes,
+        Origin::Client,
+    )
+    .unwrap()
 }
 
 pub(super) fn small_config() -> LogConfig {

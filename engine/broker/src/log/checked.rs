@@ -30,25 +30,29 @@ impl CheckedBatch {
     /// Takes the one batch that `bytes` must hold, whole and valid.
     ///
     /// # Errors
-    /// As Kafka answers a produce request: `TooLarge`, `CorruptBatch`, `UnsupportedFormat`, `InvalidRecord`.
+    /// As Kafka answers a produce request: `TooLarge`, `CorruptBatch`, `InvalidRecord`, `UnsupportedCodec`.
     pub(crate) fn new(bytes: Bytes, max_bytes: usize, origin: Origin) -> Result<Self, LogError> {
-        let header = BatchHeader::parse(&bytes)?;
+        let header = BatchHeader::parse(&bytes).map_err(|error| match error {
+            // What Kafka answers to every version of the request that is still spoken.
+            LogError::UnsupportedFormat(_) => LogError::InvalidRecord("the format is not 2"),
+            error => error,
+        })?;
+        if header.size() > bytes.len() {
+            return Err(LogError::CorruptBatch("the batch is cut short"));
+        }
+        if header.size() < bytes.len() {
+            return Err(LogError::InvalidRecord(
+                "a request holds one batch for each partition",
+            ));
+        }
         if header.size() > max_bytes {
             return Err(LogError::TooLarge {
                 size: header.size(),
                 max: max_bytes,
             });
         }
-        if header.size() > bytes.len() {
-            return Err(LogError::CorruptBatch("the batch is cut short"));
-        }
-        if crc32c::crc32c(&bytes[CRC_FROM..header.size()]) != header.crc {
+        if crc32c::crc32c(&bytes[CRC_FROM..]) != header.crc {
             return Err(LogError::CorruptBatch("the checksum does not fit"));
-        }
-        if header.size() < bytes.len() {
-            return Err(LogError::InvalidRecord(
-                "a request holds one batch for each partition",
-            ));
         }
         if let Some(reason) = refusal(&header, origin) {
             return Err(LogError::InvalidRecord(reason));

@@ -45,6 +45,8 @@ pub(crate) struct Cleaning {
     dirty_from: i64,
     /// The end of the last group.
     until: i64,
+    /// Up to here everything was on the disk before.
+    flushed: i64,
     now: i64,
     delete_retention_ms: i64,
     index_interval_bytes: u32,
@@ -78,6 +80,8 @@ pub(crate) struct Cleaned {
     groups: Vec<CleanedGroup>,
     /// Everything below has been cleaned.
     below: i64,
+    /// Everything below is on the disk.
+    synced_below: i64,
 }
 
 /// One file that replaces some segments.
@@ -137,6 +141,7 @@ impl Log {
                 dirtiness.oldest_dirty = Some(oldest);
             }
         }
+        self.trim_memory(self.closed.len());
         Ok(dirtiness)
     }
 
@@ -171,12 +176,14 @@ impl Log {
                 _ => groups.push(vec![member]),
             }
         }
+        self.trim_memory(self.closed.len());
         Ok(Some(Cleaning {
             dir: self.dir.clone(),
             era: self.era,
             groups,
             dirty_from: self.checkpoint.cleaned,
             until,
+            flushed: self.checkpoint.flushed,
             now,
             delete_retention_ms: self.config.delete_retention_ms,
             index_interval_bytes: self.config.index_interval_bytes,
@@ -213,6 +220,7 @@ impl Cleaning {
             producers,
             stop,
         };
+        self.sync_sources()?;
         let keys = KeyMap::collect(&judge)?;
         let mut groups = Vec::new();
         for group in &self.groups {
@@ -228,7 +236,19 @@ impl Cleaning {
             era: self.era,
             groups,
             below: keys.end(),
+            synced_below: self.until,
         })
+    }
+
+    /// A cleaned file is synced, so what supersedes its records must be, too: a power failure must not take both.
+    fn sync_sources(&self) -> Result<(), LogError> {
+        let members = self.groups.iter().flatten();
+        for member in members.filter(|member| member.source.bound > self.flushed) {
+            let source = &member.source;
+            let synced = source.file.sync_data();
+            synced.map_err(LogError::storage("sync", &source.path))?;
+        }
+        Ok(())
     }
 }
 

@@ -170,6 +170,28 @@ mod tests {
         assert_eq!(Codec::Snappy.decompress(&packed).unwrap(), b"raw raw raw");
     }
 
+    /// Made by the `zstd`, `lz4` and `gzip` programs from "saga " forty times.
+    #[test]
+    fn what_other_implementations_compressed_is_read() {
+        let zstd: &[u8] =
+            b"\x28\xb5\x2f\xfd\x04\x58\x65\x00\x00\x28\x73\x61\x67\x61\x20\x01\x00\x40\x50\x45\x0b\
+            \xce\x09\xc7\xc9";
+        let lz4: &[u8] = b"\x04\x22\x4d\x18\x6c\x40\xc8\x00\x00\x00\x00\x00\x00\x00\xa4\x0f\x00\x00\x00\x5f\
+            \x73\x61\x67\x61\x20\x05\x00\xab\x50\x73\x61\x67\x61\x20\x00\x00\x00\x00\x0b\x10\xc8\xe1";
+        let gzip: &[u8] =
+            b"\x1f\x8b\x08\x00\x4d\x67\x07\x6b\x00\x03\x2b\x4e\x4c\x4f\x54\x28\x1e\xfa\x04\x00\
+            \xe2\x98\xf3\x32\xc8\x00\x00\x00";
+        let plain = b"saga ".repeat(40);
+
+        assert_eq!(Codec::Zstd.decompress(zstd).unwrap(), plain);
+        assert_eq!(
+            Codec::Zstd.decompress(&zstd.repeat(2)).unwrap(),
+            plain.repeat(2)
+        );
+        assert_eq!(Codec::Lz4.decompress(lz4).unwrap(), plain);
+        assert_eq!(Codec::Gzip.decompress(gzip).unwrap(), plain);
+    }
+
     #[test]
     fn a_decompression_bomb_is_refused() {
         let plain = vec![0; DECOMPRESSED_BYTES_MAX + 1];

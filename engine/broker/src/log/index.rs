@@ -94,7 +94,8 @@ impl Index {
         if position == 0 {
             self.summary.first_timestamp = header.max_timestamp;
         }
-        if header.max_timestamp > self.summary.max_timestamp {
+        // An empty batch has a timestamp, but no record that has it.
+        if header.count > 0 && header.max_timestamp > self.summary.max_timestamp {
             self.summary.max_timestamp = header.max_timestamp;
             self.summary.max_timestamp_position = position;
         }

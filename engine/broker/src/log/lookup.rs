@@ -45,6 +45,7 @@ impl Log {
                 latest = (summary.max_timestamp, at, position);
             }
         }
+        self.trim_memory(self.closed.len());
         let (timestamp, at, position) = latest;
         if timestamp < 0 {
             return Ok(None);

@@ -1,7 +1,13 @@
 //! A log against a list of records: whatever happens, nothing acknowledged is lost but by deletion, retention, compaction, or a
 //! crash that destroys what was not synced; offsets are stable; and the log opens again.
 
-use std::{collections::HashMap, fs, path::Path, sync::atomic::AtomicBool};
+use std::{
+    collections::HashMap,
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use proptest::{collection::vec, prelude::*};
 
@@ -186,35 +192,39 @@ impl Model {
 
     /// Destroys what the damage may destroy, then opens the log.
     fn crash(&mut self, dir: &Path, log: Log, damage: &Damage) -> Log {
-        let path = log.active.path().to_owned();
-        let safe_bytes = self.safe_bytes(&log);
+        let active = log.active.path().to_owned();
+        let unsynced = self.unsynced(&log);
         drop(log);
-        let mut bytes = fs::read(&path).unwrap();
-        let unsafe_bytes = bytes.len() - safe_bytes;
+        let count: usize = unsynced.iter().map(|(_, range)| range.len()).sum();
         let mut may_lose = false;
         match damage {
-            Damage::Cut(at) if unsafe_bytes > 0 => {
-                bytes.truncate(safe_bytes + at % unsafe_bytes);
+            Damage::Cut(at) if count > 0 => {
+                let (path, position) = pick(&unsynced, at % count);
+                let bytes = fs::read(path).unwrap();
+                fs::write(path, &bytes[..position]).unwrap();
                 may_lose = true;
             }
-            Damage::Flip(at, bits) if unsafe_bytes > 0 => {
-                bytes[safe_bytes + at % unsafe_bytes] ^= bits;
+            Damage::Flip(at, bits) if count > 0 => {
+                let (path, position) = pick(&unsynced, at % count);
+                let mut bytes = fs::read(path).unwrap();
+                bytes[position] ^= bits;
+                fs::write(path, &bytes).unwrap();
                 may_lose = true;
             }
-            Damage::Garbage(garbage) => bytes.extend_from_slice(garbage),
+            Damage::Garbage(garbage) => {
+                let mut bytes = fs::read(&active).unwrap();
+                bytes.extend_from_slice(garbage);
+                fs::write(&active, &bytes).unwrap();
+            }
             Damage::LoseIndexes => lose_indexes(dir),
             Damage::LeaveFiles => {
-                fs::write(
-                    dir.join("00000000000000000000-00000000000000000009.cleaned"),
-                    b"?",
-                )
-                .unwrap();
+                let name = "00000000000000000000-00000000000000000009.cleaned";
+                fs::write(dir.join(name), b"?").unwrap();
                 fs::write(dir.join("checkpoint.new"), b"?").unwrap();
                 fs::write(dir.join("unrelated.txt"), b"?").unwrap();
             }
             _ => {}
         }
-        fs::write(&path, &bytes).unwrap();
         let (log, _) = Log::open(dir, config(), self.now).unwrap();
         if may_lose {
             assert!(log.end_offset() >= self.safe.max(self.start));
@@ -226,17 +236,22 @@ impl Model {
         log
     }
 
-    /// Bytes of the active segment that were synced; closed segments are left alone here.
-    fn safe_bytes(&self, log: &Log) -> usize {
-        let bytes = fs::read(log.active.path()).unwrap();
-        let mut at = 0;
-        while let Ok(header) = BatchHeader::parse(&bytes[at..]) {
-            if header.last_offset() >= self.safe {
-                break;
-            }
-            at += header.size();
-        }
-        at
+    /// The bytes of each segment that were not synced.
+    fn unsynced(&self, log: &Log) -> Vec<(PathBuf, Range<usize>)> {
+        let segments = log.closed.iter().chain([&log.active]);
+        segments
+            .map(|segment| {
+                let bytes = fs::read(segment.path()).unwrap();
+                let mut at = 0;
+                while let Ok(header) = BatchHeader::parse(&bytes[at..]) {
+                    if header.last_offset() >= self.safe {
+                        break;
+                    }
+                    at += header.size();
+                }
+                (segment.path().to_owned(), at..bytes.len())
+            })
+            .collect()
     }
 
     fn clean(&mut self, log: &mut Log, hours: u8, is_installed: bool) {
@@ -249,8 +264,20 @@ impl Model {
         if is_installed {
             log.install(cleaned).unwrap();
             self.cleaned = self.cleaned.max(log.checkpoint.cleaned);
+            self.safe = self.safe.max(log.checkpoint.flushed);
         }
     }
+}
+
+/// The file and position of one of the bytes.
+fn pick(stretches: &[(PathBuf, Range<usize>)], mut at: usize) -> (&Path, usize) {
+    for (path, range) in stretches {
+        if at < range.len() {
+            return (path, range.start + at);
+        }
+        at -= range.len();
+    }
+    panic!("there are fewer bytes");
 }
 
 fn lose_indexes(dir: &Path) {
@@ -294,6 +321,7 @@ fn run(steps: &[Step]) {
                 log.close().unwrap();
                 let (opened, recovery) = Log::open(dir, config(), model.now).unwrap();
                 assert!(recovery.was_clean);
+                model.safe = model.end;
                 log = opened;
             }
             Step::DeleteRecords(count) => {
@@ -319,6 +347,7 @@ fn run(steps: &[Step]) {
             Step::Truncate if model.now % 5 == 0 => {
                 log.truncate_all(model.end, model.now).unwrap();
                 model.start = model.end;
+                model.safe = model.end;
             }
             Step::Truncate => {}
         }
@@ -349,4 +378,53 @@ proptest! {
         let _ = log.offset_for_time(5);
         consume(&mut log, 1000);
     }
+
+    /// The checksums fit, so that everything behind them sees the bytes.
+    #[test]
+    fn hostile_batches_are_read_searched_and_cleaned_without_a_panic(
+        batches in vec((hostile_header(), vec(any::<u8>(), 0..100)), 1..5),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bytes = Vec::new();
+        let mut base_offset = 0;
+        for (like, records) in &batches {
+            let header = BatchHeader {
+                base_offset,
+                batch_length: (HEADER_BYTES - batch::LENGTH_END + records.len()) as i32,
+                ..*like
+            };
+            base_offset = header.next_offset();
+            bytes.extend_from_slice(&header.with_crc(records).to_raw());
+            bytes.extend_from_slice(records);
+        }
+        fs::write(segment::log_path(dir.path(), 0), bytes).unwrap();
+        let mut log = Log::open(dir.path(), config(), 0).unwrap().0;
+        prop_assert_eq!(log.end_offset(), base_offset);
+        let _ = log.offset_for_time(5);
+        let _ = log.offset_of_max_timestamp();
+        log.roll(0).unwrap();
+        if let Some(cleaning) = log.cleaning(i64::MAX, 0).unwrap() {
+            let view = ProducerView::default();
+            let cleaned = cleaning.run(&view, &AtomicBool::new(false)).unwrap();
+            log.install(cleaned).unwrap();
+        }
+        log.read(0, &build::generous()).unwrap();
+    }
+}
+
+fn hostile_header() -> impl Strategy<Value = BatchHeader> {
+    let times = (any::<i64>(), any::<i64>());
+    (any::<i16>(), 0i32..100, times, any::<i64>(), 0i32..100).prop_map(
+        |(attributes, last_offset_delta, (base_timestamp, max_timestamp), producer_id, count)| {
+            BatchHeader {
+                attributes,
+                last_offset_delta,
+                base_timestamp,
+                max_timestamp,
+                producer_id,
+                count: count.min(last_offset_delta + 1),
+                ..plain_header()
+            }
+        },
+    )
 }

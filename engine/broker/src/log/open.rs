@@ -192,7 +192,11 @@ fn verify_unsynced(
         if segment.bound <= checkpoint.flushed && !is_active {
             continue;
         }
-        let damage = verify(segment, checkpoint.gapless_from, interval_bytes)?;
+        let gapless_from = checkpoint.gapless_from;
+        let damage = match verify(segment, gapless_from, interval_bytes)? {
+            None if !is_active => missing_end(segment, gapless_from, interval_bytes)?,
+            damage => damage,
+        };
         recovery.verified_bytes += segment.size;
         let Some(damage) = damage else { continue };
         tracing::warn!(
@@ -208,6 +212,20 @@ fn verify_unsynced(
         return Ok(());
     }
     Ok(())
+}
+
+/// A closed segment may have lost whole batches at its end, down to an empty file.
+fn missing_end(
+    segment: &mut Segment,
+    gapless_from: i64,
+    interval_bytes: u32,
+) -> Result<Option<Damage>, LogError> {
+    let end = segment.summary(interval_bytes)?.next_offset;
+    let is_missing = end >= gapless_from && end < segment.bound;
+    Ok(is_missing.then_some(Damage {
+        position: segment.size,
+        reason: "the next segment does not begin where this one ends",
+    }))
 }
 
 /// Checks every batch's checksum, and its offset, which the checksum does not cover; makes the index on the way.

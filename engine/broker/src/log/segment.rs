@@ -3,9 +3,11 @@
 //! Files of closed segments are opened and their indexes loaded when somebody reads them. Absent: which segment is active,
 //! and when segments close or go; that is the log's.
 
+mod write;
+
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, IoSlice, Write},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -141,13 +143,13 @@ impl Segment {
         self.index = Some(index);
     }
 
-    /// Whether the index takes memory.
-    pub(super) fn has_index(&self) -> bool {
-        self.index.is_some()
+    /// Whether it has an open file or an index in memory.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.index.is_some() || self.file.is_some()
     }
 
-    /// Gives the index's memory back, and the file's handle; both come again when needed.
-    pub(super) fn forget_index(&mut self) {
+    /// Closes the file and gives the index's memory back; both come again when needed.
+    pub(super) fn unload(&mut self) {
         if let Some(index) = self.index.take() {
             self.summary = Some(index.summary());
         }
@@ -160,36 +162,6 @@ impl Segment {
         let path = self.path.with_extension(INDEX_EXTENSION);
         if let Err(error) = fs::write(&path, index.encode(self.size)) {
             tracing::warn!(path = %path.display(), %error, "cannot write a segment's index");
-        }
-    }
-
-    /// Appends bytes that are whole batches, in one write. On an error the file ends where it did; if even that fails,
-    /// `Torn` says so.
-    pub(super) fn write(
-        &mut self,
-        parts: &mut [IoSlice<'_>],
-        size: u64,
-    ) -> Result<(), WriteFailure> {
-        let file = match self.source() {
-            Ok(source) => source.file,
-            Err(error) => return Err(WriteFailure::Undone(error)),
-        };
-        #[cfg(test)]
-        let result = write_all(&mut super::faults::Limited(&file), parts);
-        #[cfg(not(test))]
-        let result = write_all(&mut &*file, parts);
-        match result {
-            Ok(()) => {
-                self.size += size;
-                Ok(())
-            }
-            Err(error) => {
-                let error = LogError::storage("append to", &self.path)(error);
-                Err(match file.set_len(self.size) {
-                    Ok(()) => WriteFailure::Undone(error),
-                    Err(_) => WriteFailure::Torn(error),
-                })
-            }
         }
     }
 
@@ -275,25 +247,6 @@ impl Segment {
     }
 }
 
-/// An append that failed.
-#[derive(Debug)]
-pub(super) enum WriteFailure {
-    /// Nothing of it stayed.
-    Undone(LogError),
-    /// Part of it may have stayed after the segment's end.
-    Torn(LogError),
-}
-
-impl WriteFailure {
-    /// The error to answer with, and whether part of the append stayed.
-    pub(super) fn into_parts(self) -> (LogError, bool) {
-        match self {
-            Self::Undone(error) => (error, false),
-            Self::Torn(error) => (error, true),
-        }
-    }
-}
-
 /// The file of the segment that begins at `base_offset`.
 pub(super) fn log_path(dir: &Path, base_offset: i64) -> PathBuf {
     dir.join(format!("{base_offset:020}.log"))
@@ -307,20 +260,6 @@ pub(super) fn remove_if_present(path: &Path) -> Result<(), LogError> {
         }
         _ => Ok(()),
     }
-}
-
-/// One system call, unless the system takes less or there are more parts than it takes at once.
-fn write_all(file: &mut impl Write, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-    IoSlice::advance_slices(&mut parts, 0);
-    while !parts.is_empty() {
-        match file.write_vectored(parts) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut parts, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Offsets of one segment, so that an index entry's fits 32 bits.

@@ -64,6 +64,7 @@ impl Log {
         }
         let source = self.active.source()?;
         files.push((source.path, source.file));
+        self.trim_memory(self.closed.len());
         let mut dirs = Vec::new();
         if self.synced_segment_id < self.last_segment_id {
             dirs.push(self.dir.clone());

@@ -171,6 +171,28 @@ fn any_flipped_byte_in_the_unsynced_tail_ends_the_log_there() {
 }
 
 #[test]
+fn batches_missing_at_the_end_of_an_unsynced_segment_end_the_log_there() {
+    for batches_left in 0..5 {
+        let dir = tempfile::tempdir().unwrap();
+        let log = filled(dir.path(), 20);
+        let path = log.closed[1].path().to_owned();
+        let base = log.closed[1].base_offset;
+        drop(log);
+        let bytes = fs::read(&path).unwrap();
+        let size = BatchHeader::parse(&bytes).unwrap().size();
+        fs::write(&path, &bytes[..batches_left * size]).unwrap();
+
+        let (mut log, recovery) = Log::open(dir.path(), small_config(), 0).unwrap();
+
+        let end = base + batches_left as i64;
+        assert_eq!(log.end_offset(), end);
+        assert!(recovery.truncated_bytes > 0);
+        assert_eq!(append(&mut log, 1, "next").base_offset, end);
+        assert_eq!(consume(&mut log, 1000).len() as i64, end + 1);
+    }
+}
+
+#[test]
 fn damage_in_a_closed_segment_is_an_error_for_its_readers_only() {
     let dir = tempfile::tempdir().unwrap();
     let log = filled(dir.path(), 20);
@@ -222,9 +244,11 @@ fn an_append_larger_than_a_segment_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
 
-    let bytes = batch(&[record(1, "k", &"x".repeat(400))]);
+    let large = checked(batch(&[record(1, "k", &"x".repeat(400))]));
 
-    assert_eq!(log.append(&[checked(bytes)], 1).unwrap_err().code(), 18);
+    assert!(large.header().size() > log.config().segment_bytes as usize);
+    assert_eq!(log.append(&[large], 1).unwrap_err().code(), 18);
+    assert_eq!((log.end_offset(), log.size()), (0, 0));
 }
 
 #[test]
@@ -464,4 +488,19 @@ fn a_sync_of_another_era_counts_for_nothing() {
     log.synced(done).unwrap();
     assert!(!log.wants_sync());
     assert_eq!(done.below, 20);
+}
+
+#[test]
+fn closed_segments_do_not_pile_up_open_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = filled(dir.path(), 60);
+
+    consume(&mut log, 1000);
+    log.sync().unwrap();
+    log.dirtiness(i64::MAX, 0).unwrap();
+    log.offset_of_max_timestamp().unwrap();
+
+    let loaded = log.closed.iter().filter(|segment| segment.is_loaded());
+    assert!(log.closed.len() > 2 * SEGMENTS_LOADED_MAX);
+    assert!(loaded.count() <= SEGMENTS_LOADED_MAX);
 }

@@ -35,7 +35,7 @@ fn batches_are_refused_with_the_codes_of_kafka() {
         ("flipped payload", 2, patched(good.len() - 1, 0x77)),
         ("negative length", 2, patched(8, 0xff)),
         ("tiny length", 2, changed(|header| header.batch_length = 48)),
-        ("old format", 43, patched(16, 1)),
+        ("old format", 87, patched(16, 1)),
         ("two batches", 87, [good.clone(), good.clone()].concat()),
         (
             "fewer records than offsets",

@@ -43,6 +43,7 @@ impl Log {
             return Ok(());
         }
         self.checkpoint.cleaned = cleaned.below;
+        self.checkpoint.flushed = self.checkpoint.flushed.max(cleaned.synced_below);
         self.checkpoint.store(&self.dir)
     }
 
