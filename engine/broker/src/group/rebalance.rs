@@ -1,9 +1,12 @@
 //! A rebalance: everyone joins again, the next generation begins, its leader assigns.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::GroupError;
 use super::answer::{Joined, JoinedMember, Outcome, Synced};
+use super::member::{Member, owned};
 use super::roster::{Cx, Group, State};
 use super::timer::JoinTimer;
 
@@ -142,22 +145,16 @@ impl Group {
     }
 
     /// The leader has spoken: everyone who waits is told its share, and later syncs find theirs kept.
-    pub(super) fn assign(
-        &mut self,
-        mut assignments: std::collections::HashMap<String, Bytes>,
-        cx: &mut Cx<'_>,
-    ) {
+    pub(super) fn assign(&mut self, assignments: &[(String, Bytes)], cx: &mut Cx<'_>) {
         self.enter(State::Stable, cx.now);
-        let protocol_type = self.protocol_type.clone().unwrap_or_default();
-        let protocol = self.protocol.clone().unwrap_or_default();
+        let by_member: HashMap<_, _> = assignments.iter().map(|(id, share)| (id, share)).collect();
         for (id, member) in &mut self.members {
-            member.assignment = assignments.remove(id).unwrap_or_default();
+            member.assignment = by_member
+                .get(id)
+                .map(|share| owned(share))
+                .unwrap_or_default();
             if let Some(ticket) = member.syncing.take() {
-                let synced = Synced {
-                    protocol_type: protocol_type.clone(),
-                    protocol: protocol.clone(),
-                    assignment: member.assignment.clone(),
-                };
+                let synced = synced(&self.protocol_type, &self.protocol, member);
                 cx.outbox.answer(ticket, Outcome::Sync(Ok(synced)));
                 // The session may have ended while the member waited, which was overlooked.
                 member.renew(cx.now);
@@ -174,5 +171,18 @@ impl Group {
                 member.renew(cx.now);
             }
         }
+    }
+}
+
+/// What a member of a stable group is told.
+pub(super) fn synced(
+    protocol_type: &Option<String>,
+    protocol: &Option<String>,
+    member: &Member,
+) -> Synced {
+    Synced {
+        protocol_type: protocol_type.clone().unwrap_or_default(),
+        protocol: protocol.clone().unwrap_or_default(),
+        assignment: member.assignment.clone(),
     }
 }

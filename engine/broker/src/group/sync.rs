@@ -1,9 +1,9 @@
 //! SyncGroup, Heartbeat and LeaveGroup: what members of a generation say.
 
-use super::member::owned;
+use super::rebalance::synced;
 use super::request::{Identity, Leaving, Sync};
 use super::roster::{Cx, Group, State};
-use super::{GroupError, Outcome, Synced, Ticket};
+use super::{GroupError, Outcome, Ticket};
 
 impl Group {
     /// Takes a sync; the answer comes now or when the leader has assigned.
@@ -22,11 +22,7 @@ impl Group {
             self.sync_until = None;
         }
         if self.state == State::Stable {
-            let synced = Synced {
-                protocol_type: self.protocol_type.clone().unwrap_or_default(),
-                protocol: self.protocol.clone().unwrap_or_default(),
-                assignment: member.assignment.clone(),
-            };
+            let synced = synced(&self.protocol_type, &self.protocol, member);
             cx.outbox.answer(ticket, Outcome::Sync(Ok(synced)));
             return;
         }
@@ -36,11 +32,7 @@ impl Group {
                 .refuse_sync(before, GroupError::RebalanceInProgress);
         }
         if self.is_leader(id) {
-            let assignments = sync
-                .assignments
-                .iter()
-                .map(|(id, bytes)| (id.clone(), owned(bytes)));
-            self.assign(assignments.collect(), cx);
+            self.assign(&sync.assignments, cx);
         }
     }
 

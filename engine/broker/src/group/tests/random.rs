@@ -7,15 +7,15 @@ use super::world::{CLIENTS, Step, World};
 fn step() -> impl Strategy<Value = Step> {
     let client = 0..CLIENTS;
     prop_oneof![
-        6 => (client.clone(), 0..3_usize, prop::bool::weighted(0.8))
+        10 => (client.clone(), 0..3_usize, prop::bool::weighted(0.95))
             .prop_map(|(client, offer, keeps_id)| Step::Join { client, offer, keeps_id }),
-        6 => client.clone().prop_map(|client| Step::Sync { client }),
+        10 => client.clone().prop_map(|client| Step::Sync { client }),
         3 => client.clone().prop_map(|client| Step::Heartbeat { client }),
         1 => client.clone().prop_map(|client| Step::Leave { client }),
         2 => client.clone().prop_map(|client| Step::Commit { client }),
         1 => client.prop_map(|client| Step::Abandon { client }),
         1 => Just(Step::Delete),
-        3 => (0..12_000_u64).prop_map(|ms| Step::Pass { ms }),
+        2 => (0..6_000_u64).prop_map(|ms| Step::Pass { ms }),
         1 => (0..100_000_u64).prop_map(|ms| Step::Pass { ms }),
     ]
 }

@@ -101,7 +101,11 @@ fn member_that_waits_to_sync_outlives_its_session_and_begins_a_new_one() {
     assert!(bench.synced(follower).unwrap().is_ok());
 
     bench.pass(SESSION_MS - 1);
-    assert_eq!(bench.heartbeat(&second), Ok(()));
+    assert_eq!(bench.groups.describe(GROUP).members.len(), 2);
+    assert_eq!(bench.heartbeat(&first), Ok(()));
+    bench.pass(1);
+    let second = bench.heartbeat(&second);
+    assert_eq!(second, Err(GroupError::UnknownMemberId));
 }
 
 #[test]

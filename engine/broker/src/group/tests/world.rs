@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::member::Member;
 use super::*;
 
 /// How many clients there are; the last one is a static member.
@@ -292,6 +293,21 @@ impl World {
             group.state == State::PreparingRebalance,
             group.join_timer.is_some()
         );
+        assert_eq!(slot.deadline, group.next_deadline());
+        let bytes: usize = self
+            .bench
+            .groups
+            .by_name
+            .values()
+            .map(|slot| slot.group.footprint())
+            .sum();
+        assert_eq!(self.bench.groups.bytes, bytes);
+        self.check_waiting(group);
+        self.note_leader();
+    }
+
+    /// Who waits does so in the right state, and whoever does not has a session.
+    fn check_waiting(&self, group: &Group) {
         let joins = group
             .members
             .values()
@@ -309,20 +325,11 @@ impl World {
             self.bench.groups.outbox.waiting(),
             "who waits is in a member"
         );
+        let ends = |member: &Member| member.expires_at.is_some() || member.is_spared();
         assert!(
-            slot.deadline.is_some() || group.members.is_empty(),
-            "members have a deadline"
+            group.members.values().all(ends),
+            "nobody stays without a sign of life"
         );
-        assert_eq!(slot.deadline, group.next_deadline());
-        let bytes: usize = self
-            .bench
-            .groups
-            .by_name
-            .values()
-            .map(|slot| slot.group.footprint())
-            .sum();
-        assert_eq!(self.bench.groups.bytes, bytes);
-        self.note_leader();
     }
 
     /// While members sync, the leader is whom shares are accepted from.
