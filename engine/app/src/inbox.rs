@@ -13,7 +13,7 @@ use sagaline_core::{
 use sagaline_journal::{
     Headers, NewRecord, Record,
     kafka::{Admin, Producer, Reader, TopicState},
-    wire::{header, outcome, partition_of, topic},
+    wire::{HEADERS_BYTES_MAX, header, partition_of, topic},
 };
 
 pub(crate) use self::answer::Answer;
@@ -165,6 +165,12 @@ impl Inbox {
         for (name, value) in headers {
             record.push_header(name, value);
         }
+        let bytes = record.headers.size();
+        if bytes > HEADERS_BYTES_MAX {
+            return Err(Fault::usage(format!(
+                "reason, attributes, memo and names have {bytes} bytes; {HEADERS_BYTES_MAX} are allowed"
+            )));
+        }
         let offset = self.producer.send_blocking(record)?;
         Ok(Asked {
             workflow_id,
@@ -212,6 +218,11 @@ impl Inbox {
 
     /// Waits until a request is in the journal, and gives its first answer; a refusal is a fault.
     pub(crate) fn accepted(&self, asked: &Asked, wait: Option<Duration>) -> Outcome<Answer> {
+        self.first(asked, wait)?.taken()
+    }
+
+    /// The first answer to a request, which may be a refusal.
+    pub(crate) fn first(&self, asked: &Asked, wait: Option<Duration>) -> Outcome<Answer> {
         let limit = wait.unwrap_or(ANSWER_WAIT);
         let Some(answer) = self.answer(asked, Deadline::after(Some(limit)), |_| true)? else {
             let exit = if wait.is_some() {
@@ -228,10 +239,7 @@ impl Inbox {
                 Fault::new(exit, text).hint("does an engine of this namespace run? `doctor` looks")
             );
         };
-        match answer.outcome.as_str() {
-            outcome::REJECTED => Err(Fault::refused(answer.error_message)),
-            _ => Ok(answer),
-        }
+        Ok(answer)
     }
 
     /// The run that a start makes, if it makes one: the engine derives it from the same.

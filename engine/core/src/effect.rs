@@ -88,7 +88,7 @@ impl Effect {
 pub(crate) fn effects_of_run(
     workflow_id: &WorkflowId,
     run: &Run,
-    event: &Event,
+    (cause, event): (&Cause, &Event),
     effects: &mut Effects,
 ) {
     match event {
@@ -109,7 +109,7 @@ pub(crate) fn effects_of_run(
                 workflow_id,
                 Some(run.run_id),
                 &requested.reply,
-                "now",
+                Which::To(cause),
                 requested.answer.clone(),
             ));
         }
@@ -125,7 +125,7 @@ pub(crate) fn effects_of_run(
                     workflow_id,
                     Some(run.run_id),
                     to,
-                    "closed",
+                    Which::Closed,
                     final_answer(closed),
                 )
             }));
@@ -172,21 +172,34 @@ pub fn effect_without_run(
         workflow_id?,
         None,
         &requested.reply,
-        "now",
+        Which::To(cause),
         requested.answer.clone(),
     ))
+}
+
+/// What an answer answers: two of a run differ in it, and it is the same whenever it is sent.
+enum Which<'a> {
+    /// This request.
+    To(&'a Cause),
+    /// Everyone who waits for the end of the run.
+    Closed,
 }
 
 fn reply(
     workflow_id: &WorkflowId,
     run_id: Option<RunId>,
     to: &ReplyTo,
-    which: &str,
+    which: Which<'_>,
     answer: Answer,
 ) -> Effect {
-    let id = match run_id {
-        Some(run_id) => alloc::format!("{run_id}/{which}/{}", to.correlation),
-        None => alloc::format!("{which}/{}", to.correlation),
+    let correlation = &to.correlation;
+    let id = match (run_id, which) {
+        (Some(run_id), Which::To(cause)) => {
+            alloc::format!("{run_id}/{}/{correlation}", cause.identity())
+        }
+        (None, Which::To(cause)) => alloc::format!("{}/{correlation}", cause.identity()),
+        (Some(run_id), Which::Closed) => alloc::format!("{run_id}/closed/{correlation}"),
+        (None, Which::Closed) => alloc::format!("closed/{correlation}"),
     };
     Effect::Reply(Box::new(Reply {
         to: to.clone(),

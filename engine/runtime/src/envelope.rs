@@ -6,13 +6,13 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{Payload, event::RejectReason};
-use sagaline_journal::{Record, wire::header};
+use sagaline_journal::{
+    Record,
+    wire::{HEADERS_BYTES_MAX, header},
+};
 use serde_json::value::RawValue;
 
 use crate::input::Refusal;
-
-/// Most bytes of headers in all, and of the attributes of structured mode.
-pub(crate) const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 const STRUCTURED: &[u8] = b"application/cloudevents+json";
 
@@ -43,6 +43,15 @@ impl<'a> Envelope<'a> {
             attributes: None,
             payload,
         })
+    }
+
+    /// What can be read of a record that is no event.
+    pub(crate) fn of_headers(record: &'a Record) -> Self {
+        Self {
+            record,
+            attributes: None,
+            payload: Payload::empty(),
+        }
     }
 
     fn structured(record: &'a Record) -> Result<Self, Refusal> {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sagaline_core::{
-    Activity, Fields, Millis, Name, Payload, Run, WorkflowId,
+    Activity, Fields, Millis, Name, Payload, Run, RunId, WorkflowId,
     run::{ActivityState, RegistrationState},
     view::View,
 };
@@ -29,7 +29,7 @@ pub(crate) fn describe(session: &Session, args: &DescribeArgs) -> Outcome {
     let (_, runs) = journal.runs_of(id)?;
     let seen = runs
         .find(id, args.of.run_id)
-        .ok_or_else(|| unknown(id, &args.of))?;
+        .ok_or_else(|| unknown(id, args.of.run_id))?;
     let unread = unread_queues(session, [&seen.run])?;
     let view = runs.view(id, seen, session.output.now, &unread);
     match session.output.format {
@@ -40,9 +40,8 @@ pub(crate) fn describe(session: &Session, args: &DescribeArgs) -> Outcome {
 }
 
 /// No such run.
-pub(crate) fn unknown(id: &WorkflowId, of: &RunOf) -> Fault {
-    let run = of
-        .run_id
+pub(crate) fn unknown(id: &WorkflowId, run_id: Option<RunId>) -> Fault {
+    let run = run_id
         .map(|run_id| format!("run {run_id} of "))
         .unwrap_or_default();
     Fault::refused(format!("{run}workflow {id} is not known"))

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use sagaline_core::{Outcome as Ended, Payload, WorkflowId, run::ClosedBy, show::Shown};
+use sagaline_core::{Outcome as Ended, Payload, RunId, WorkflowId, run::ClosedBy, show::Shown};
 
 use super::{RunOf, Session, describe::unknown};
 use crate::{
@@ -30,15 +30,18 @@ pub(crate) struct ResultArgs {
 
 pub(crate) fn result(session: &Session, args: &ResultArgs) -> Outcome {
     let deadline = Deadline::after(args.timeout.map(Span::get));
-    wait(session, &args.of, deadline)
+    wait(session, (args.of.id.get(), args.of.run_id), deadline)
 }
 
-/// Waits for the end of a run and prints its result.
-pub(crate) fn wait(session: &Session, of: &RunOf, deadline: Deadline) -> Outcome {
-    let id = of.id.get();
+/// Waits for the end of a run, or without `run_id` of the newest, and prints its result.
+pub(crate) fn wait(
+    session: &Session,
+    (id, run_id): (&WorkflowId, Option<RunId>),
+    deadline: Deadline,
+) -> Outcome {
     let journal = Journal::open(session)?;
     let (partition, mut runs) = journal.runs_of(id)?;
-    let seen = runs.find(id, of.run_id).ok_or_else(|| unknown(id, of))?;
+    let seen = runs.find(id, run_id).ok_or_else(|| unknown(id, run_id))?;
     let run_id = seen.run.run_id;
     if let Some(closed) = &seen.run.closed {
         return print(session.output, id, closed);
@@ -58,6 +61,12 @@ pub(crate) fn wait(session: &Session, of: &RunOf, deadline: Deadline) -> Outcome
                 .hint(format!("`workflow describe {id}` says what it waits for")),
         ),
     }
+}
+
+/// The newest run of a workflow.
+pub(super) fn last_run(session: &Session, id: &WorkflowId) -> Outcome<Option<RunId>> {
+    let (_, runs) = Journal::open(session)?.runs_of(id)?;
+    Ok(runs.find(id, None).map(|seen| seen.run.run_id))
 }
 
 /// Prints the result of a completed run; of any other why there is none.

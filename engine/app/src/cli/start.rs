@@ -108,7 +108,7 @@ fn object(fields: &[Given]) -> Outcome<Option<String>> {
 struct Started<'a> {
     workflow_id: &'a WorkflowId,
     run_id: Option<sagaline_core::RunId>,
-    /// False: the run was open already.
+    /// False: the run was there already.
     started: bool,
 }
 
@@ -116,31 +116,27 @@ struct Started<'a> {
 pub(crate) fn start(session: &Session, args: StartArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let (id, inbox, asked) = ask(session, args)?;
-    let answer = inbox.accepted(&asked, wait)?;
+    let answer = inbox.first(&asked, wait)?;
+    let (run_id, before) = match answer.is_of_closed() {
+        true => (result::last_run(session, &id)?, "before: its run is over"),
+        false => (answer.taken()?.run_id, "before: this run was open already"),
+    };
     let new_run = inbox.run_of_start(&asked)?;
     let started = Started {
         workflow_id: &id,
-        run_id: answer.run_id,
-        started: new_run.is_some() && new_run == answer.run_id,
+        run_id,
+        started: new_run.is_some() && new_run == run_id,
     };
     match session.output.format {
         Format::Json | Format::Jsonl => session.output.json(&started)?,
         Format::Table => {
-            let run_id = answer
-                .run_id
-                .map(|run_id| run_id.to_string())
-                .unwrap_or_default();
+            let run_id = run_id.map(|run_id| run_id.to_string()).unwrap_or_default();
             let rows = [
                 vec!["Workflow".to_owned(), id.as_str().to_owned()],
                 vec!["Run".to_owned(), run_id],
                 vec![
                     "Started".to_owned(),
-                    if started.started {
-                        "now"
-                    } else {
-                        "before: this run was open already"
-                    }
-                    .to_owned(),
+                    if started.started { "now" } else { before }.to_owned(),
                 ],
             ];
             session.output.table(&[], &rows)?;
@@ -154,7 +150,11 @@ pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let deadline = Deadline::after(wait);
     let (id, inbox, asked) = ask(session, args)?;
-    inbox.accepted(&asked, wait)?;
+    let answer = inbox.first(&asked, wait)?;
+    if answer.is_of_closed() {
+        return result::wait(session, (&id, None), deadline);
+    }
+    answer.taken()?;
     match inbox.answer(&asked, deadline, Answer::is_final)? {
         Some(answer) => print(session, &id, &answer),
         None => Err(

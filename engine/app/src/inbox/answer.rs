@@ -1,10 +1,12 @@
 //! An answer of the engine to a request.
 
-use sagaline_core::{Payload, RunId};
+use sagaline_core::{Payload, RunId, error_type};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, outcome},
 };
+
+use crate::fault::{Fault, Outcome};
 
 /// One answer.
 #[derive(Clone, Debug)]
@@ -33,6 +35,19 @@ impl Answer {
             error_message: text(header::ERROR_MESSAGE).unwrap_or_default(),
             value: Payload::new(&content_type, record.value().unwrap_or_default()),
         })
+    }
+
+    /// The answer, unless it is a refusal.
+    pub(crate) fn taken(self) -> Outcome<Self> {
+        match self.outcome.as_str() {
+            outcome::REJECTED => Err(Fault::refused(self.error_message)),
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether a start was taken before, and its run is over.
+    pub(crate) fn is_of_closed(&self) -> bool {
+        self.outcome == outcome::REJECTED && self.error_type == error_type::CLOSED
     }
 
     /// Whether it is the run's end.

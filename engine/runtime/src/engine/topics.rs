@@ -321,7 +321,10 @@ fn specs(namespace: &str, partitions: i32, replication: i32) -> Vec<TopicSpec> {
             topic::replies(namespace),
             1,
             replication,
-            &[("retention.ms", "3600000")],
+            &[
+                ("retention.ms", "3600000"),
+                ("max.message.bytes", MAX_MESSAGE_BYTES),
+            ],
         ),
     ]
 }
