@@ -51,6 +51,21 @@ fn commands_start_workflows_and_print_how_they_ended() {
         good
     );
     run(&world, 1, &["workflow", "result", "bad"]);
+    // The same start again, when its run is over, does nothing again, and says what it came to.
+    let again = |verb: &str| {
+        let input = order("again", "visa", "ok").to_string();
+        let start = [
+            "workflow", verb, "--type", "order", "--id", "again", "--input", &input,
+        ];
+        as_json(&run(
+            &world,
+            0,
+            &[&start[..], &["--idempotency-key", "k", "-o", "json"]].concat(),
+        ))
+    };
+    let first = again("execute");
+    assert_eq!(again("execute"), first);
+    assert_eq!(again("start")["started"], json!(false));
     let ends = ["good", "bad"].map(|id| {
         let asked = world.request("sagaline.workflow.describe.v1", id);
         asked.answered_as(&format!("{id}-asked")).send();

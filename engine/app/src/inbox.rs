@@ -57,12 +57,26 @@ pub(crate) struct Asked {
     workflow_id: WorkflowId,
     source: String,
     id: String,
+    inbox: String,
     partition: i32,
     /// Where it lies, if the broker has said so.
     pub(crate) offset: Option<i64>,
     /// Where the answers cannot begin before.
     answers_from: i64,
     correlation: String,
+}
+
+impl Asked {
+    /// What its events say that they come of.
+    pub(crate) fn cause(&self) -> Cause {
+        Cause {
+            source: self.source.as_str().into(),
+            id: self.id.as_str().into(),
+            topic: self.inbox.as_str().into(),
+            partition: self.partition,
+            offset: self.offset.unwrap_or(-1),
+        }
+    }
 }
 
 impl Question {
@@ -176,6 +190,7 @@ impl Inbox {
             workflow_id,
             source,
             id,
+            inbox: self.inbox.clone(),
             partition,
             offset,
             answers_from,
@@ -247,13 +262,7 @@ impl Inbox {
         let Some(appended_at) = self.appended_at(asked)? else {
             return Ok(None);
         };
-        let cause = Cause {
-            source: asked.source.as_str().into(),
-            id: asked.id.as_str().into(),
-            topic: self.inbox.as_str().into(),
-            partition: asked.partition,
-            offset: asked.offset.unwrap_or(-1),
-        };
+        let cause = asked.cause();
         let start = Start {
             workflow_id: asked.workflow_id.clone(),
             workflow: Name::from("any"),

@@ -6,7 +6,9 @@ use std::{
 };
 
 use clap::Args;
-use sagaline_core::{Outcome as Ended, Payload, RunId, WorkflowId, run::ClosedBy, show::Shown};
+use sagaline_core::{
+    Cause, Outcome as Ended, Payload, RunId, WorkflowId, run::ClosedBy, show::Shown,
+};
 
 use super::{RunOf, Session, describe::unknown};
 use crate::{
@@ -63,10 +65,12 @@ pub(crate) fn wait(
     }
 }
 
-/// The newest run of a workflow.
-pub(super) fn last_run(session: &Session, id: &WorkflowId) -> Outcome<Option<RunId>> {
+/// The newest run of a workflow, if it began with that start.
+pub(super) fn run_of(session: &Session, id: &WorkflowId, start: &Cause) -> Outcome<Option<RunId>> {
     let (_, runs) = Journal::open(session)?.runs_of(id)?;
-    Ok(runs.find(id, None).map(|seen| seen.run.run_id))
+    let newest = runs.find(id, None).map(|seen| &seen.run);
+    let began = newest.filter(|run| run.starts.contains(start.identity()));
+    Ok(began.map(|run| run.run_id))
 }
 
 /// Prints the result of a completed run; of any other why there is none.

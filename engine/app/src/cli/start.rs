@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use sagaline_core::{WorkflowId, is_field_name};
+use sagaline_core::{RunId, WorkflowId, is_field_name};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -107,7 +107,7 @@ fn object(fields: &[Given]) -> Outcome<Option<String>> {
 #[derive(Serialize)]
 struct Started<'a> {
     workflow_id: &'a WorkflowId,
-    run_id: Option<sagaline_core::RunId>,
+    run_id: Option<RunId>,
     /// False: the run was there already.
     started: bool,
 }
@@ -117,9 +117,9 @@ pub(crate) fn start(session: &Session, args: StartArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let (id, inbox, asked) = ask(session, args)?;
     let answer = inbox.first(&asked, wait)?;
-    let (run_id, before) = match answer.is_of_closed() {
-        true => (result::last_run(session, &id)?, "before: its run is over"),
-        false => (answer.taken()?.run_id, "before: this run was open already"),
+    let (run_id, before) = match taken_before(session, (&id, &asked), &answer)? {
+        Some(run_id) => (Some(run_id), "before: its run is over"),
+        None => (answer.taken()?.run_id, "before: this run was open already"),
     };
     let new_run = inbox.run_of_start(&asked)?;
     let started = Started {
@@ -151,8 +151,8 @@ pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
     let deadline = Deadline::after(wait);
     let (id, inbox, asked) = ask(session, args)?;
     let answer = inbox.first(&asked, wait)?;
-    if answer.is_of_closed() {
-        return result::wait(session, (&id, None), deadline);
+    if let Some(run_id) = taken_before(session, (&id, &asked), &answer)? {
+        return result::wait(session, (&id, Some(run_id)), deadline);
     }
     answer.taken()?;
     match inbox.answer(&asked, deadline, Answer::is_final)? {
@@ -162,6 +162,18 @@ pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
                 "`workflow result {id}` waits on; `workflow describe {id}` says what it waits for"
             )),
         ),
+    }
+}
+
+/// The run of a start that is refused because it was taken before: the same again does nothing again.
+fn taken_before(
+    session: &Session,
+    (id, asked): (&WorkflowId, &Asked),
+    answer: &Answer,
+) -> Outcome<Option<RunId>> {
+    match answer.is_of_used_id() {
+        true => result::run_of(session, id, &asked.cause()),
+        false => Ok(None),
     }
 }
 

@@ -45,9 +45,9 @@ impl Answer {
         }
     }
 
-    /// Whether a start was taken before, and its run is over.
-    pub(crate) fn is_of_closed(&self) -> bool {
-        self.outcome == outcome::REJECTED && self.error_type == error_type::CLOSED
+    /// Whether the id rules refuse a start.
+    pub(crate) fn is_of_used_id(&self) -> bool {
+        self.outcome == outcome::REJECTED && self.error_type == error_type::ALREADY_STARTED
     }
 
     /// Whether it is the run's end.

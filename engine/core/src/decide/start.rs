@@ -3,7 +3,7 @@
 //! ```text
 //!                      repeat of a known start        ─▶ nothing
 //! open run of the id:  use-existing ─▶ nothing   fail ─▶ refused   terminate-existing ─▶ terminated, then started
-//! closed, its repeat:  ─▶ refused as closed
+//! closed, its repeat:  ─▶ refused, whatever the start says
 //! closed, remembered:  reject-duplicate ─▶ refused   allow-duplicate ─▶ started   …-failed-only ─▶ unless it completed
 //! ```
 
@@ -12,7 +12,7 @@ use alloc::{boxed::Box, format, string::String};
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
     IdConflict, IdReuse, Identity, Name, Outcome, Overlay, RunId, Start,
-    error_type::{ALREADY_STARTED, CLOSED, LIMIT},
+    error_type::{ALREADY_STARTED, LIMIT},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::Programs,
     run::REPLIES_MAX,
@@ -80,7 +80,7 @@ pub(crate) fn decide(
         if repeat {
             let message =
                 format!("this start was taken as run {run_id} of {id}, which is {status}");
-            return Decision::Refused(reply.map(|reply| refusal(reply, CLOSED, message)));
+            return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
         }
         if !reusable {
             let message = format!("workflow {id} was used by run {run_id}, which is {status}");
