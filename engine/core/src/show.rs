@@ -89,7 +89,7 @@ impl Show for Payload {
         if self.data().is_empty() {
             return serializer.serialize_none();
         }
-        if self.content_type() == crate::CONTENT_TYPE_JSON
+        if self.is_json()
             && let Ok(json) = serde_json::from_slice::<&RawValue>(self.data())
             && !has_base64_key(self.data())
         {
@@ -137,5 +137,36 @@ impl Show for RetryPolicy {
         map.serialize_entry("jitter", &(f64::from(self.jitter_permille) / 1_000.0))?;
         map.serialize_entry("on_exhausted", &self.on_exhausted)?;
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(payload: &Payload) -> String {
+        serde_json::to_string(&Shown(payload)).unwrap()
+    }
+
+    #[test]
+    fn json_may_have_parameters_a_vendor_and_capitals() {
+        for content_type in [
+            "application/json; charset=utf-8",
+            "application/vnd.shop+json;v=2",
+            "Application/JSON",
+            "application/vnd.shop+JSON",
+        ] {
+            let payload = Payload::new(content_type, *b"{\"n\":1.50}");
+            assert_eq!(shown(&payload), r#"{"n":1.50}"#, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_base64() {
+        for content_type in ["application/jsonlines", "text/json", "text/plain+jsonp"] {
+            let payload = Payload::new(content_type, *b"7");
+            let expected = alloc::format!(r#"{{"$base64":"Nw==","content_type":"{content_type}"}}"#);
+            assert_eq!(shown(&payload), expected);
+        }
     }
 }
