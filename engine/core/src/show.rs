@@ -165,7 +165,8 @@ mod tests {
     fn what_is_no_json_is_base64() {
         for content_type in ["application/jsonlines", "text/json", "text/plain+jsonp"] {
             let payload = Payload::new(content_type, *b"7");
-            let expected = alloc::format!(r#"{{"$base64":"Nw==","content_type":"{content_type}"}}"#);
+            let expected =
+                alloc::format!(r#"{{"$base64":"Nw==","content_type":"{content_type}"}}"#);
             assert_eq!(shown(&payload), expected);
         }
     }
