@@ -119,13 +119,16 @@ impl<'a> Envelope<'a> {
             .map(AsRef::as_ref))
     }
 
-    /// One of our headers, or a plain one such as `traceparent`.
+    /// One of our headers, or a plain one such as `traceparent`, which is an extension of CloudEvents as well.
     pub(crate) fn header(&self, name: &'static str) -> Result<Option<&str>, Refusal> {
         if let Some(value) = self.record.header(name) {
             return utf8(name, value).map(Some);
         }
         let Some(rest) = name.strip_prefix("sl-") else {
-            return self.attribute(name);
+            return match self.extension(name) {
+                Some(value) => utf8(name, value).map(Some),
+                None => self.attribute(name),
+            };
         };
         if self.attributes.is_none()
             && !self
@@ -145,6 +148,13 @@ impl<'a> Envelope<'a> {
             .as_ref()
             .and_then(|attributes| attributes.get(&plain))
             .map(AsRef::as_ref))
+    }
+
+    /// `ce_<name>`, the last of them.
+    fn extension(&self, name: &str) -> Option<&[u8]> {
+        let is_it = |header: &[u8]| header.strip_prefix(b"ce_") == Some(name.as_bytes());
+        let mut found = self.record.headers().filter(|(header, _)| is_it(header));
+        found.next_back().and_then(|(_, value)| value)
     }
 
     /// A header that must be there.
@@ -269,6 +279,30 @@ mod tests {
         for json in ["", "application/json; charset=utf-8", "application/x+json"] {
             assert_eq!(data(json, r#""hi""#).data(), br#""hi""#, "{json}");
         }
+    }
+
+    #[test]
+    fn a_trace_is_read_from_the_plain_header_before_the_extension() {
+        let traced = |headers: &[(&str, &[u8])]| {
+            let mut record = Record::new("t".into(), 0, 0, Timestamp::default(), 0);
+            for (name, value) in headers {
+                record.push_header(name, Some(value));
+            }
+            let envelope = Envelope::read(&record).unwrap();
+            envelope
+                .header(header::TRACEPARENT)
+                .unwrap()
+                .map(str::to_owned)
+        };
+        let (plain, extension) = (
+            ("traceparent", b"00-1".as_slice()),
+            ("ce_traceparent", b"00-2".as_slice()),
+        );
+
+        assert_eq!(traced(&[extension]).as_deref(), Some("00-2"));
+        assert_eq!(traced(&[plain, extension]).as_deref(), Some("00-1"));
+        assert_eq!(traced(&[extension, plain]).as_deref(), Some("00-1"));
+        assert_eq!(traced(&[]), None);
     }
 
     #[test]
