@@ -94,7 +94,7 @@ pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outco
         Ended::Canceled => format!("workflow {id} was cancelled{reason}"),
         Ended::Terminated => format!("workflow {id} was terminated{reason}"),
     };
-    Err(Fault::new(Exit::Failed, message))
+    Err(Fault::quoting(Exit::Failed, &message))
 }
 
 /// JSON on one line and otherwise as it stands; other bytes as they are, or as `$base64` where JSON is asked for.

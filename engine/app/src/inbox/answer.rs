@@ -6,7 +6,7 @@ use sagaline_journal::{
     wire::{ce_type, header, outcome},
 };
 
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Exit, Fault, Outcome};
 
 /// One answer.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Answer {
     /// The answer, unless it is a refusal.
     pub(crate) fn taken(self) -> Outcome<Self> {
         match self.outcome.as_str() {
-            outcome::REJECTED => Err(Fault::refused(self.error_message)),
+            outcome::REJECTED => Err(Fault::quoting(Exit::Refused, &self.error_message)),
             _ => Ok(self),
         }
     }
