@@ -109,6 +109,11 @@ fn another_app_on_the_same_namespace_refuses_to_run_and_harms_nobody() {
         .map(|seen| seen.claim.app.as_str())
         .collect();
     assert!(apps.iter().all(|app| *app == "order-saga"), "{apps:?}");
+    let claims = journal.partitions.iter().flat_map(|one| &one.claims);
+    for seen in claims {
+        let owner = &seen.claim.owner;
+        assert_eq!(engine.said(owner), 1, "its log has the name in the claim");
+    }
     journal.audit();
 }
 
