@@ -97,11 +97,8 @@ fn commands_show_open_workflows_and_stop_them() {
         0,
         &["workflow", "describe", "one", "-o", "json"],
     ));
-    run(
-        &world,
-        0,
-        &["workflow", "terminate", "two", "--reason", "a drill"],
-    );
+    let arguments = ["workflow", "terminate", "two", "--reason", "a drill"];
+    let told = as_json(&run(&world, 0, &[&arguments[..], &["-o", "json"]].concat()));
     let list = as_json(&run(&world, 0, &["workflow", "list", "-o", "json"]));
 
     assert_eq!(
@@ -115,6 +112,9 @@ fn commands_show_open_workflows_and_stop_them() {
     rows.sort_unstable();
     assert_eq!(rows, [["one", "Running"], ["two", "Terminated"]]);
     assert_eq!(journal.until_ended("two"), Outcome::Terminated);
+    let names = journal.names("two");
+    let asked = names.iter().rposition(|&name| name == "ReplyRequested");
+    assert_eq!(told["event_seq"], json!(asked.unwrap() + 1), "{told}");
     journal.audit();
 }
 

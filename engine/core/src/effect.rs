@@ -5,7 +5,8 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, State, WorkflowId, error_type,
+    ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, Seq, State, WorkflowId,
+    error_type,
     event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
     run::ClosedBy,
 };
@@ -53,6 +54,8 @@ pub struct Reply {
     pub workflow_id: WorkflowId,
     /// Its run, if there is one.
     pub run_id: Option<RunId>,
+    /// Position in the run's history of the event that it is sent for: what was asked for stands beside it, or it is the end.
+    pub event_seq: Option<Seq>,
     /// Stable over repeats of the same answer.
     pub id: Arc<str>,
     /// The answer.
@@ -107,7 +110,7 @@ pub(crate) fn effects_of_run(
         Event::ReplyRequested(requested) => {
             effects.push(reply(
                 workflow_id,
-                Some(run.run_id),
+                Some(run),
                 &requested.reply,
                 Which::To(cause),
                 requested.answer.clone(),
@@ -123,7 +126,7 @@ pub(crate) fn effects_of_run(
             effects.extend(run.replies.iter().map(|to| {
                 reply(
                     workflow_id,
-                    Some(run.run_id),
+                    Some(run),
                     to,
                     Which::Closed,
                     final_answer(closed),
@@ -187,12 +190,13 @@ enum Which<'a> {
 
 fn reply(
     workflow_id: &WorkflowId,
-    run_id: Option<RunId>,
+    run: Option<&Run>,
     to: &ReplyTo,
     which: Which<'_>,
     answer: Answer,
 ) -> Effect {
     let correlation = &to.correlation;
+    let run_id = run.map(|run| run.run_id);
     let id = match (run_id, which) {
         (Some(run_id), Which::To(cause)) => {
             alloc::format!("{run_id}/{}/{correlation}", cause.identity())
@@ -205,6 +209,7 @@ fn reply(
         to: to.clone(),
         workflow_id: workflow_id.clone(),
         run_id,
+        event_seq: run.map(|run| run.seq),
         id: id.into(),
         answer,
     }))

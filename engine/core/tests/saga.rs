@@ -581,7 +581,9 @@ fn whoever_asks_for_an_end_that_is_fixed_already_is_told() {
     world.input("t1", Command::Terminate(terminate));
 
     assert_eq!(world.names().last(), Some(&"ReplyRequested"));
-    assert_eq!(world.replies.len(), 1);
+    let asked = u64::try_from(world.names().len()).unwrap();
+    let told: Vec<_> = world.replies.iter().map(|reply| reply.event_seq).collect();
+    assert_eq!(told, [Some(asked)], "it says where it stands");
 }
 
 #[test]

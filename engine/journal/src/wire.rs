@@ -157,6 +157,8 @@ pub mod header {
     pub const CORRELATION: &str = "sl-correlation";
     /// What became of a request: one of [`super::outcome`].
     pub const OUTCOME: &str = "sl-outcome";
+    /// Position in the run's history of the event that an answer is sent for.
+    pub const EVENT_SEQ: &str = "sl-event-seq";
     /// Type of an error.
     pub const ERROR_TYPE: &str = "sl-error-type";
     /// Message of an error.

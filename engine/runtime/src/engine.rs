@@ -7,6 +7,7 @@
 //! Deliberately absent: what a lane does with its partition ([`crate::lane`]).
 
 mod durability;
+mod layout;
 mod strays;
 mod supervisor;
 mod thread;

@@ -98,13 +98,12 @@ pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outco
         Ended::Canceled => format!("workflow {id} was cancelled{reason}"),
         Ended::Terminated => format!("workflow {id} was terminated{reason}"),
     };
-    Err(Fault::new(Exit::Failed, message))
+    Err(Fault::quoting(Exit::Failed, &message))
 }
 
-/// JSON as it stands; other bytes as they are, or as `$base64` where JSON is asked for.
+/// JSON on one line and otherwise as it stands; other bytes as they are, or as `$base64` where JSON is asked for.
 pub(crate) fn print_payload(output: Output, payload: &Payload) -> io::Result<()> {
-    let is_json = payload.content_type() == sagaline_core::CONTENT_TYPE_JSON;
-    if is_json || output.format != Format::Table {
+    if payload.is_json() || output.format != Format::Table {
         return output.json(&Shown(payload));
     }
     let mut stdout = io::stdout().lock();

@@ -221,7 +221,7 @@ fn print(session: &Session, id: &WorkflowId, answer: &Answer) -> Outcome {
         outcome::TERMINATED => format!("workflow {id} was terminated{reason}"),
         _ => format!("workflow {id} failed: {}{reason}", answer.error_type),
     };
-    Err(Fault::new(Exit::Failed, message))
+    Err(Fault::quoting(Exit::Failed, &message))
 }
 
 #[cfg(test)]

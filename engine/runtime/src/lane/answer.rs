@@ -55,6 +55,7 @@ impl Lane {
             to: question.reply,
             workflow_id: question.workflow_id,
             run_id,
+            event_seq: None,
             id: id.into(),
             answer,
         }

@@ -257,6 +257,7 @@ impl Lane {
         tracing::info!(
             partition = self.partition,
             epoch = self.fold.footing().epoch,
+            owner = self.claiming.next_owner,
             open_runs = self.fold.state.open_runs(),
             effects = self.outbox.len(),
             careful = self.careful.is_on(),

@@ -269,7 +269,7 @@ async fn a_result_that_the_topic_does_not_take_is_a_failure_and_one_that_is_deni
         ("kafka-denied", "completed 0"),
     ] {
         let bench = Bench::new(1);
-        let error = KafkaError::new(ErrorKind::Invalid, code, "refused");
+        let error = KafkaError::new(ErrorKind::Invalid, code, "the broker refused it");
         bench.log.look(|seen| seen.refusals.push_back(error));
         bench.give([0]);
 
