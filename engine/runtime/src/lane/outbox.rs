@@ -1,8 +1,9 @@
 //! Effects on their way: sent after their batch is valid, sent again until acknowledged, in any order.
 //!
 //! Invariant: [`Outbox::done`] never covers a batch of which an effect was neither delivered, nor unwanted, nor turned
-//! into an outcome.
+//! into an outcome. A forward has no outcome but its delivery: it is an input that was acknowledged.
 
+mod forward;
 #[cfg(test)]
 mod tests;
 
@@ -12,9 +13,9 @@ use std::{
 };
 
 use sagaline_core::{Command, Effect, Millis, Name, Reply, State};
-use sagaline_journal::{LanePort, NewRecord, SendError, Tag, wire::topic};
+use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
-use super::{Lane, LaneShared, Now, QueueTopic, ReadBack};
+use super::{Lane, LaneShared, Now, QueueTopic};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.
@@ -54,6 +55,8 @@ pub(super) struct Outbox {
     refused: Vec<Entry>,
     undeliverable: VecDeque<Command>,
     dropped: u64,
+    /// Why forwards are refused, as the log has it, until one arrives.
+    forwards_refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,8 @@ struct Entry {
     effect: Effect,
     /// How often the log said that its topic or partition is not there.
     missed: u32,
+    /// How often the log refused it for good, and it is sent again all the same.
+    refusals: u32,
     /// Since when the brokers have refused to make its queue's topic.
     refused_since: Option<Millis>,
 }
@@ -73,6 +78,7 @@ impl Entry {
             batch_no,
             effect,
             missed: 0,
+            refusals: 0,
             refused_since: None,
         }
     }
@@ -305,41 +311,6 @@ impl Outbox {
         }
     }
 
-    /// A record that is to be forwarded was read again. Says whether the read was one of these.
-    pub(super) fn forward_was_read(&mut self, read: &ReadBack, shared: &LaneShared) -> bool {
-        let Some(entry) = self.reading.remove(&read.tag) else {
-            return false;
-        };
-        let Effect::Forward {
-            target_partition,
-            cause,
-        } = &entry.effect
-        else {
-            return true;
-        };
-        let found = read
-            .records
-            .iter()
-            .find(|record| record.offset == cause.offset);
-        match found.and_then(|record| {
-            shared
-                .reading
-                .forward_again(record, cause, *target_partition)
-        }) {
-            Some(record) => {
-                self.forwards
-                    .insert((cause.topic.to_string(), cause.offset), record);
-                self.waiting.push_back(entry);
-            }
-            None if read.error.is_some() || !read.done => self.waiting.push_back(entry),
-            None => {
-                tracing::error!(topic = %cause.topic, offset = cause.offset, "a record to be forwarded is no longer there");
-                self.finish(&entry);
-            }
-        }
-        true
-    }
-
     fn finish(&mut self, entry: &Entry) {
         if let Effect::Forward { cause, .. } = &entry.effect {
             self.forwards
@@ -359,6 +330,9 @@ impl Outbox {
 
     fn acknowledged(&mut self, tag: Tag) {
         if let Some(entry) = self.sent.remove(&tag) {
+            if matches!(entry.effect, Effect::Forward { .. }) {
+                self.forwards_refused = None;
+            }
             self.finish(&entry);
         }
     }
@@ -367,21 +341,23 @@ impl Outbox {
         let Some(mut entry) = self.sent.remove(&tag) else {
             return;
         };
-        entry.missed += u32::from(error.missing);
+        entry.missed += u32::from(error.kind == SendErrorKind::Missing);
         if let Effect::Task(task) = &entry.effect {
             // The queue's topic may be gone, or have more partitions by now.
             self.queues.remove(&task.scheduled.task_queue);
         }
         let nobody_there =
             matches!(entry.effect, Effect::Reply(_)) && entry.missed >= REPLY_TRIES_MAX;
-        if !error.permanent && !nobody_there {
+        if !error.kind.is_for_good() && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
-            return;
+        } else if matches!(entry.effect, Effect::Forward { .. }) {
+            self.forward_was_refused(entry, error, now);
+        } else {
+            self.refuse(entry, &error.reason);
         }
-        self.refuse(entry, &error.reason);
     }
 
-    /// It will never go out: a task's attempt has failed, anything else is dropped and counted.
+    /// It will never go out: a task's attempt has failed, a reply is dropped and counted.
     fn refuse(&mut self, entry: Entry, reason: &str) {
         match &entry.effect {
             Effect::Task(task) => {
@@ -394,11 +370,13 @@ impl Outbox {
                 });
                 self.refused.push(entry);
             }
-            Effect::Reply(_) | Effect::Forward { .. } => {
+            Effect::Reply(_) => {
                 self.finish(&entry);
                 self.dropped += 1;
-                tracing::warn!(reason, "an effect cannot be delivered and is dropped");
+                tracing::warn!(reason, "a reply cannot be delivered and is dropped");
             }
+            // An acknowledged input: there is nothing that it could become instead.
+            Effect::Forward { .. } => self.waiting.push_back(entry),
         }
     }
 }

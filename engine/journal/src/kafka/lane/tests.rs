@@ -13,7 +13,7 @@ use rdkafka::{
 
 use super::*;
 use crate::Headers;
-use crate::{Delivery, SendError};
+use crate::{Delivery, SendError, SendErrorKind};
 
 const LATE: Duration = Duration::from_secs(60);
 
@@ -109,7 +109,10 @@ fn a_fatal_error_of_the_effects_producer_is_no_reason_to_give_an_effect_up() {
     assert_eq!(send(&mut lane, 1), Ok(()));
 
     cluster.request_errors(RDKafkaApiKey::Produce, &[OUT_OF_ORDER]);
-    assert!(!send(&mut lane, 2).unwrap_err().permanent);
+    assert_eq!(
+        send(&mut lane, 2).unwrap_err().kind,
+        SendErrorKind::Unavailable
+    );
 
     assert!((3..6).any(|tag| send(&mut lane, tag) == Ok(())));
 }

@@ -164,12 +164,11 @@ fn a_reply_to_what_is_not_there_is_dropped_in_the_end() {
     let id = WorkflowId::new("w").unwrap();
     let effect = effect_without_run(Some(&id), &Cause::lane(0, "1/1"), &reply.into()).unwrap();
     let missing = SendError {
-        permanent: false,
-        missing: true,
+        kind: SendErrorKind::Missing,
         reason: "unknown partition".into(),
     };
     let away = SendError {
-        missing: false,
+        kind: SendErrorKind::Unavailable,
         ..missing.clone()
     };
     let mut outbox = Outbox::default();
@@ -205,4 +204,38 @@ fn only_batches_with_effects_are_worth_a_mark() {
     outbox.finish(&entry);
 
     assert_eq!((outbox.done(5), outbox.finished()), (5, 4));
+}
+
+#[test]
+fn a_forward_that_the_log_refuses_is_sent_again_ever_more_rarely_and_never_dropped() {
+    let kinds = [
+        (SendErrorKind::Refused, "policy violation"),
+        (SendErrorKind::TooLarge, "message too large"),
+    ];
+    for (kind, reason) in kinds {
+        let error = SendError {
+            kind,
+            reason: reason.to_owned(),
+        };
+        let mut outbox = Outbox::default();
+        outbox.push(4, vec![forward()], HashMap::new());
+        let mut entry = outbox.waiting.pop_front().unwrap();
+        let mut pauses = Vec::new();
+
+        for _ in 0..100 {
+            outbox.sent.insert(1, entry);
+            outbox.failed(1, &error, Millis(1_000));
+            let (at, again) = outbox.later.pop().unwrap();
+            pauses.push(at.0 - 1_000);
+            entry = again;
+        }
+
+        assert_eq!(pauses[..4], [200, 400, 800, 1_600]);
+        assert!(pauses[8..].iter().all(|pause| *pause == 30_000));
+        assert_eq!((outbox.done(5), outbox.dropped), (3, 0));
+        assert_eq!(outbox.forwards_refused.as_deref(), Some(reason));
+        outbox.sent.insert(1, entry);
+        outbox.acknowledged(1);
+        assert_eq!((outbox.done(5), outbox.forwards_refused), (5, None));
+    }
 }
