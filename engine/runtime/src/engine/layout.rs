@@ -120,6 +120,23 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::durability::{small_records, unsafe_settings};
+
+    #[test]
+    fn a_topic_as_the_engine_makes_it_has_nothing_to_be_found() {
+        let layout = Layout {
+            namespace: "shop".to_owned(),
+            bootstrap: "kafka:9092".to_owned(),
+            partitions: 4,
+            replication: 3,
+            brokers: 3,
+        };
+
+        for spec in &layout.specs()[..3] {
+            assert_eq!(unsafe_settings(&spec.name, 3, &spec.config), []);
+            assert_eq!(small_records(&spec.name, &spec.config), None);
+        }
+    }
 
     #[test]
     fn the_command_can_be_run_as_it_stands() {
