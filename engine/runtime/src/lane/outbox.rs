@@ -15,6 +15,7 @@ use std::{
 use sagaline_core::{Command, Effect, Millis, Name, Reply, State};
 use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
+use self::forward::READS_MAX;
 use super::{Lane, LaneShared, Now, QueueTopic};
 use crate::fold::Fold;
 
@@ -49,6 +50,8 @@ pub(super) struct Outbox {
     later: Vec<(Millis, Entry)>,
     sent: HashMap<Tag, Entry>,
     reading: HashMap<Tag, Entry>,
+    /// Forwards whose records are to be read when there is room among the reads.
+    unread: VecDeque<Entry>,
     forwards: HashMap<(String, i64), NewRecord>,
     queues: HashMap<Name, Queue>,
     /// Tasks that the log refuses for good, until the journal says what became of their attempts.
@@ -140,7 +143,8 @@ impl Outbox {
         let by_tag: BTreeMap<Tag, Entry> = self.sent.into_iter().chain(self.reading).collect();
         let later = self.later.into_iter().map(|(_, entry)| entry);
         let sent = by_tag.into_values();
-        sent.chain(later).chain(self.waiting).chain(self.refused)
+        let others = self.waiting.into_iter().chain(self.unread);
+        sent.chain(later).chain(others).chain(self.refused)
     }
 
     pub(super) fn push(
@@ -186,6 +190,7 @@ impl Outbox {
             + self.later.len()
             + self.sent.len()
             + self.reading.len()
+            + self.unread.len()
             + self.refused.len()
     }
 
@@ -237,6 +242,7 @@ impl Outbox {
             self.waiting
                 .extend(ready.into_iter().map(|(_, entry)| entry));
         }
+        self.read_more();
         while let Some(entry) = self.waiting.pop_front() {
             *tags += 1;
             match self.record(shared, partition, &entry.effect) {
@@ -247,6 +253,9 @@ impl Outbox {
                 Sending::Never(reason) => self.refuse(entry, &reason),
                 Sending::NoTopic(_) if !entry.effect.is_wanted(state) => self.finish(&entry),
                 Sending::NoTopic(refusal) => self.await_topic(entry, refusal, now),
+                Sending::Read(..) if self.reading.len() >= READS_MAX => {
+                    self.unread.push_back(entry);
+                }
                 Sending::Read(topic, of, offset) => {
                     self.reading.insert(*tags, entry);
                     port.read(topic, of, *tags, offset, Some(offset + 1));

@@ -390,7 +390,10 @@ impl Lane {
 
     /// What is read while the owner works: records between those of a batch, or a record to be forwarded.
     fn was_read_while_active(&mut self, read: ReadBack, now: Now, port: &mut dyn LanePort) {
-        if self.outbox.forward_was_read(&read, &self.shared) {
+        if self
+            .outbox
+            .forward_was_read(&read, &self.shared, now.monotonic)
+        {
             return;
         }
         if let Some(gap) = self.proof.looked(read.tag) {

@@ -9,6 +9,10 @@ use crate::lane::{LaneShared, ReadBack};
 /// Longest pause before a forward that the log refuses is sent again: somebody must change something there.
 const REFUSED_RESEND_AFTER_MAX: Millis = Millis::from_secs(30);
 
+/// Most records to be forwarded that a lane reads again at once: a new owner may have many, and the queue of reads is
+/// shared with other lanes, which take over by reading.
+pub(super) const READS_MAX: usize = 32;
+
 impl Outbox {
     /// The log will take it once somebody has changed something there. Tells people once what.
     pub(super) fn forward_was_refused(&mut self, mut entry: Entry, error: &SendError, now: Millis) {
@@ -36,11 +40,19 @@ impl Outbox {
         self.later.push((Millis(now.0 + pause), entry));
     }
 
+    /// Forwards that wait for room among the reads are looked at again, as many as there is room for.
+    pub(super) fn read_more(&mut self) {
+        let room = READS_MAX.saturating_sub(self.reading.len());
+        let entries = self.unread.drain(..room.min(self.unread.len()));
+        self.waiting.extend(entries);
+    }
+
     /// A record that is to be forwarded was read again. Says whether the read was one of these.
     pub(in crate::lane) fn forward_was_read(
         &mut self,
         read: &ReadBack,
         shared: &LaneShared,
+        now: Millis,
     ) -> bool {
         let Some(entry) = self.reading.remove(&read.tag) else {
             return false;
@@ -56,17 +68,17 @@ impl Outbox {
             .records
             .iter()
             .find(|record| record.offset == cause.offset);
-        match found.and_then(|record| {
-            shared
-                .reading
-                .forward_again(record, cause, *target_partition)
-        }) {
+        let reading = &shared.reading;
+        match found.and_then(|record| reading.forward_again(record, cause, *target_partition)) {
             Some(record) => {
                 self.forwards
                     .insert((cause.topic.to_string(), cause.offset), record);
                 self.waiting.push_back(entry);
             }
-            None if read.error.is_some() || !read.done => self.waiting.push_back(entry),
+            None if read.error.is_some() => {
+                self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
+            }
+            None if !read.done => drop(self.reading.insert(read.tag, entry)),
             None => {
                 tracing::error!(topic = %cause.topic, offset = cause.offset, "a record to be forwarded is no longer there");
                 self.finish(&entry);

@@ -7,6 +7,7 @@ use sagaline_core::{
 };
 
 use super::*;
+use crate::lane::ReadBack;
 
 fn forward() -> Effect {
     Effect::Forward {
@@ -238,4 +239,116 @@ fn a_forward_that_the_log_refuses_is_sent_again_ever_more_rarely_and_never_dropp
         outbox.acknowledged(1);
         assert_eq!((outbox.done(5), outbox.forwards_refused), (5, None));
     }
+}
+
+/// Notes what is asked of it, and answers nothing.
+#[derive(Debug, Default)]
+struct Silent {
+    reads: Vec<Tag>,
+    sends: Vec<Tag>,
+}
+
+impl LanePort for Silent {
+    fn fetch(&mut self, _: i32, _: i64, _: i64) {}
+    fn release(&mut self, _: i32) {}
+    fn take(&mut self, _: i32, _: usize, _: usize, _: &mut Vec<sagaline_journal::Record>) {}
+    fn append(&mut self, _: i32, _: Tag, _: Vec<NewRecord>) {}
+    fn send(&mut self, _: i32, tag: Tag, _: NewRecord) {
+        self.sends.push(tag);
+    }
+    fn read(&mut self, _: Arc<str>, _: i32, tag: Tag, _: i64, _: Option<i64>) {
+        self.reads.push(tag);
+    }
+    fn ends(&mut self, _: i32, _: Tag) {}
+    fn prove_lease(&mut self, _: i32, _: Tag) {}
+    fn poll(&mut self, _: std::time::Duration, _: &mut Vec<sagaline_journal::PortEvent>) {}
+}
+
+/// A lane's outbox and what is around it, at an instant.
+struct Bench {
+    outbox: Outbox,
+    shared: LaneShared,
+    port: Silent,
+    tags: Tag,
+}
+
+impl Bench {
+    fn with(effects: Vec<Effect>) -> Self {
+        let mut outbox = Outbox::default();
+        outbox.push(4, effects, HashMap::new());
+        Self {
+            outbox,
+            shared: shared(QueueTopic::Coming),
+            port: Silent::default(),
+            tags: 0,
+        }
+    }
+
+    fn send(&mut self, now: u64) {
+        let state = Fold::new(1).state;
+        self.outbox.send_waiting(
+            (&self.shared, &state),
+            0,
+            Millis(now),
+            &mut self.port,
+            &mut self.tags,
+        );
+    }
+
+    /// The log answers a read without a record.
+    fn answer(&mut self, tag: Tag, done: bool, error: Option<&str>) -> bool {
+        let read = ReadBack {
+            tag,
+            records: Vec::new(),
+            done,
+            error: error.map(str::to_owned),
+        };
+        self.outbox
+            .forward_was_read(&read, &self.shared, Millis(10))
+    }
+}
+
+#[test]
+fn a_forward_whose_record_cannot_be_read_now_is_read_again_after_a_pause() {
+    let mut bench = Bench::with(vec![forward()]);
+    bench.send(10);
+    assert_eq!(bench.port.reads, [1]);
+
+    assert!(bench.answer(1, true, Some("too many reads wait")));
+    for now in [10, 11, 10 + RESEND_AFTER.0 - 1] {
+        bench.send(now);
+        assert_eq!(bench.port.reads, [1], "at {now}");
+    }
+    bench.send(10 + RESEND_AFTER.0);
+
+    assert_eq!(bench.port.reads.len(), 2);
+    assert_eq!((bench.outbox.len(), bench.outbox.done(5)), (1, 3));
+}
+
+#[test]
+fn a_new_owner_with_many_forwards_has_few_reads_under_way() {
+    let forwards = 3 * READS_MAX;
+    let mut bench = Bench::with(vec![forward(); forwards]);
+    bench.send(10);
+    assert_eq!(bench.port.reads.len(), READS_MAX);
+    assert_eq!(bench.outbox.len(), forwards);
+
+    assert!(bench.answer(1, true, Some("too many reads wait")));
+    bench.send(11);
+
+    assert_eq!(bench.port.reads.len(), READS_MAX + 1);
+    let again = bench.outbox.after_take_over(&mut Fold::new(1));
+    assert_eq!((again.len(), again.done(5)), (forwards, 3));
+}
+
+#[test]
+fn a_read_that_is_not_over_is_waited_for() {
+    let mut bench = Bench::with(vec![forward()]);
+    bench.send(10);
+
+    assert!(bench.answer(1, false, None));
+    bench.send(11);
+
+    assert_eq!(bench.port.reads, [1]);
+    assert_eq!((bench.outbox.len(), bench.outbox.done(5)), (1, 3));
 }
