@@ -8,6 +8,7 @@
 
 mod durability;
 mod layout;
+mod replies;
 mod strays;
 mod supervisor;
 mod thread;

@@ -80,10 +80,13 @@ pub struct LaneShared {
     pub(crate) turns: Turns,
 }
 
-/// The topics of task queues.
+/// The topics of task queues, and those that want replies.
 pub trait QueueTopics: Send + Sync + std::fmt::Debug {
     /// What is known of a queue's topic. One that is not there is made. Returns at once.
     fn topic(&self, name: &str) -> QueueTopic;
+
+    /// What is known of a topic that wants a reply: a stranger named it, so it is never made. Returns at once.
+    fn reply_topic(&self, name: &str) -> ReplyTopic;
 }
 
 /// What is known of a queue's topic.
@@ -95,6 +98,19 @@ pub enum QueueTopic {
     Coming,
     /// It is not there, and the brokers refuse to make it: why, and what helps.
     Refused(Arc<str>),
+}
+
+/// What is known of a topic that wants a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyTopic {
+    /// It is there, with so many partitions.
+    There(i32),
+    /// It is not there. It may come.
+    Missing,
+    /// It is being looked up, or the brokers are away.
+    Looking,
+    /// So many topics were named that nobody looks for this one.
+    TooMany,
 }
 
 /// What [`LaneShared::new`] takes.
@@ -116,7 +132,7 @@ pub struct LaneConfig {
     pub programs_kept: NonZeroUsize,
     /// Keys for tokens and MACs.
     pub keys: Keys,
-    /// The topics of task queues.
+    /// The topics of task queues, and those that want replies.
     pub topics: Arc<dyn QueueTopics>,
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, mpsc},
+    time::Duration,
 };
 
 use sagaline_core::Millis;
@@ -13,10 +14,10 @@ use sagaline_journal::{
     wire::topic,
 };
 
-use super::{EngineSettings, layout::Layout, watch::lock};
+use super::{EngineSettings, layout::Layout, replies::ReplyBook, watch::lock};
 use crate::{
     Workflows, clock,
-    lane::{QueueTopic, QueueTopics},
+    lane::{QueueTopic, QueueTopics, ReplyTopic},
 };
 
 /// Partitions of inbox, results and journal where nothing else is said.
@@ -27,6 +28,12 @@ const THERE_FOR: Millis = Millis(5_000);
 
 /// Pause before a topic that is not there is looked for, or made, again.
 const AGAIN_AFTER: Millis = Millis(500);
+
+/// How often the serving thread looks whether it is to stop.
+const SERVE_PAUSE: Millis = Millis(200);
+
+/// From one look at all topics to the next, at least.
+const LOOK_PAUSE: Millis = Millis(250);
 
 /// What is known of one queue's topic.
 #[derive(Debug)]
@@ -45,8 +52,18 @@ pub(super) struct TopicBook {
     admin: Admin,
     layout: Layout,
     queues: Mutex<BTreeMap<String, Known>>,
-    asked: Mutex<mpsc::Sender<String>>,
-    to_make: Mutex<Option<mpsc::Receiver<String>>>,
+    replies: ReplyBook,
+    asked: Mutex<mpsc::Sender<Wanted>>,
+    to_serve: Mutex<Option<mpsc::Receiver<Wanted>>>,
+}
+
+/// What lanes ask for.
+#[derive(Debug)]
+enum Wanted {
+    /// The topic of a queue.
+    Queue(String),
+    /// Which topics that want replies are there.
+    Replies,
 }
 
 impl TopicBook {
@@ -80,8 +97,9 @@ impl TopicBook {
             admin,
             layout,
             queues: Mutex::default(),
+            replies: ReplyBook::default(),
             asked: Mutex::new(sender),
-            to_make: Mutex::new(Some(receiver)),
+            to_serve: Mutex::new(Some(receiver)),
         };
         Ok(Arc::new(book))
     }
@@ -94,25 +112,45 @@ impl TopicBook {
         self.layout.partitions
     }
 
-    /// Looks up, or makes, the queues' topics that lanes ask for, until nobody can ask any more.
+    /// Looks up what lanes ask for, and makes the queues' topics, until it is stopped.
     pub(super) fn serve(&self, stopped: impl Fn() -> bool) {
-        let Some(receiver) = lock(&self.to_make).take() else {
+        let Some(receiver) = lock(&self.to_serve).take() else {
             return;
         };
+        let (mut look_at, mut next_look) = (None, Millis(0));
         while !stopped() {
-            let Ok(name) = receiver.recv_timeout(std::time::Duration::from_millis(200)) else {
-                continue;
-            };
-            let found = self
-                .find_or_make(&name)
-                .or_else(|error| match error.kind() {
-                    ErrorKind::Invalid => Ok(QueueTopic::Refused(error.to_string().into())),
-                    _ => Err(error),
-                });
-            if let Some(known) = lock(&self.queues).get_mut(&name) {
-                known.learn(&name, found);
+            let wait = look_at.map_or(SERVE_PAUSE.0, |at: Millis| {
+                at.0.saturating_sub(clock::monotonic().0)
+            });
+            match receiver.recv_timeout(Duration::from_millis(wait.min(SERVE_PAUSE.0))) {
+                Ok(Wanted::Queue(name)) => self.serve_queue(&name),
+                Ok(Wanted::Replies) => look_at = Some(next_look.max(clock::monotonic())),
+                Err(_) => {}
+            }
+            if look_at.is_some_and(|at| at <= clock::monotonic()) {
+                look_at = None;
+                self.look_for_replies();
+                next_look = Millis(clock::monotonic().0 + LOOK_PAUSE.0);
             }
         }
+    }
+
+    fn serve_queue(&self, name: &str) {
+        let found = self.find_or_make(name).or_else(|error| match error.kind() {
+            ErrorKind::Invalid => Ok(QueueTopic::Refused(error.to_string().into())),
+            _ => Err(error),
+        });
+        if let Some(known) = lock(&self.queues).get_mut(name) {
+            known.learn(name, found);
+        }
+    }
+
+    fn look_for_replies(&self) {
+        let found = self.admin.topics();
+        if let Err(error) = &found {
+            tracing::warn!(%error, "the topics that want replies are not known; trying again");
+        }
+        self.replies.learn(found.as_ref(), clock::monotonic());
     }
 
     fn find_or_make(&self, name: &str) -> Result<QueueTopic, Error> {
@@ -194,9 +232,17 @@ impl QueueTopics for TopicBook {
         };
         if !known.asked && clock::monotonic() >= known.look_at {
             known.asked = true;
-            drop(lock(&self.asked).send(name.to_owned()));
+            drop(lock(&self.asked).send(Wanted::Queue(name.to_owned())));
         }
         known.topic.clone()
+    }
+
+    fn reply_topic(&self, name: &str) -> ReplyTopic {
+        let (topic, must_look) = self.replies.topic(name, clock::monotonic());
+        if must_look {
+            drop(lock(&self.asked).send(Wanted::Replies));
+        }
+        topic
     }
 }
 

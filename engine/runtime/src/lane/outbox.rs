@@ -12,11 +12,11 @@ use std::{
     sync::Arc,
 };
 
-use sagaline_core::{Command, Effect, Millis, Name, Reply, State};
+use sagaline_core::{Command, Effect, Millis, Name, Reply, ReplyTo, State};
 use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
 use self::forward::READS_MAX;
-use super::{Lane, LaneShared, Now, QueueTopic};
+use super::{Lane, LaneShared, Now, QueueTopic, ReplyTopic};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.
@@ -28,6 +28,9 @@ const RESEND_AFTER: Millis = Millis(200);
 /// A reply to a topic or partition that is still not there after so many tries is dropped: its caller named it, and what
 /// is never delivered would hold up a new owner for ever.
 const REPLY_TRIES_MAX: u32 = 20;
+
+/// How often a lane looks whether a topic that wants a reply is there.
+const REPLY_AGAIN_AFTER: Millis = Millis(500);
 
 /// How often a lane looks whether a queue's topic is there.
 const TOPIC_AFTER: Millis = Millis(20);
@@ -67,7 +70,7 @@ struct Entry {
     /// 0: an answer from state, of no batch.
     batch_no: u64,
     effect: Effect,
-    /// How often the log said that its topic or partition is not there.
+    /// How often its topic or partition was not there.
     missed: u32,
     /// How often the log refused it for good, and it is sent again all the same.
     refusals: u32,
@@ -106,9 +109,11 @@ struct Queue {
 /// What became of an attempt to send.
 enum Sending {
     Record(NewRecord),
-    /// The queue's topic is not there yet; why it cannot be made, if the brokers refuse to.
+    /// The topic is not there yet, as far as is known; why it cannot be made, if the brokers refuse to.
     NoTopic(Option<Arc<str>>),
-    /// The queue's topic can never be there.
+    /// The reply's topic or partition is not there.
+    NobodyThere,
+    /// The topic can never be there.
     Never(String),
     /// The record to be forwarded must be read first.
     Read(Arc<str>, i32, i64),
@@ -251,6 +256,7 @@ impl Outbox {
                     port.send(partition, *tags, record);
                 }
                 Sending::Never(reason) => self.refuse(entry, &reason),
+                Sending::NobodyThere => self.await_reply_topic(entry, now),
                 Sending::NoTopic(_) if !entry.effect.is_wanted(state) => self.finish(&entry),
                 Sending::NoTopic(refusal) => self.await_topic(entry, refusal, now),
                 Sending::Read(..) if self.reading.len() >= READS_MAX => {
@@ -278,6 +284,16 @@ impl Outbox {
         }
         self.later
             .push((Millis(now.0 + TOPIC_REFUSED_AFTER.0), entry));
+    }
+
+    /// Whoever named the topic may still make it. What does not come holds up a new owner, so it is not waited for long.
+    fn await_reply_topic(&mut self, mut entry: Entry, now: Millis) {
+        entry.missed += 1;
+        if entry.missed >= REPLY_TRIES_MAX {
+            return self.refuse(entry, "the topic or the partition is not there");
+        }
+        self.later
+            .push((Millis(now.0 + REPLY_AGAIN_AFTER.0), entry));
     }
 
     fn record(&mut self, shared: &LaneShared, partition: i32, effect: &Effect) -> Sending {
@@ -310,7 +326,10 @@ impl Outbox {
                         .task(task, queue.topic, partition, queue.partitions),
                 )
             }
-            Effect::Reply(reply) => Sending::Record(shared.writing.reply(reply)),
+            Effect::Reply(reply) => match reply_way(shared, &reply.to) {
+                None => Sending::Record(shared.writing.reply(reply)),
+                Some(obstacle) => obstacle,
+            },
             Effect::Forward { cause, .. } => {
                 match self.forwards.get(&(cause.topic.to_string(), cause.offset)) {
                     Some(record) => Sending::Record(record.clone()),
@@ -386,6 +405,20 @@ impl Outbox {
             }
             // An acknowledged input: there is nothing that it could become instead.
             Effect::Forward { .. } => self.waiting.push_back(entry),
+        }
+    }
+}
+
+/// What keeps a reply from going out. A producer keeps every topic that it ever heard of, and what is sent to one that is
+/// not there holds up what is behind it: it hears of those only that are there.
+fn reply_way(shared: &LaneShared, to: &ReplyTo) -> Option<Sending> {
+    match shared.topics.reply_topic(&to.topic) {
+        ReplyTopic::There(partitions) if to.partition < partitions => None,
+        ReplyTopic::There(_) | ReplyTopic::Missing => Some(Sending::NobodyThere),
+        ReplyTopic::Looking => Some(Sending::NoTopic(None)),
+        ReplyTopic::TooMany => {
+            let reason = format!("too many topics want replies; {} is one more", to.topic);
+            Some(Sending::Never(reason))
         }
     }
 }

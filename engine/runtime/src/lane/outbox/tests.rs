@@ -27,15 +27,23 @@ fn what_was_not_sent_is_still_to_be_sent_after_claiming_again() {
 }
 
 #[derive(Debug)]
-struct Answers(QueueTopic);
+struct Answers(QueueTopic, ReplyTopic);
 
 impl super::super::QueueTopics for Answers {
     fn topic(&self, _: &str) -> QueueTopic {
         self.0.clone()
     }
+
+    fn reply_topic(&self, _: &str) -> ReplyTopic {
+        self.1
+    }
 }
 
 fn shared(topic: QueueTopic) -> LaneShared {
+    shared_with(topic, ReplyTopic::There(1))
+}
+
+fn shared_with(queue: QueueTopic, reply: ReplyTopic) -> LaneShared {
     LaneShared::new(super::super::LaneConfig {
         namespace: "ns".to_owned(),
         app: "app".to_owned(),
@@ -45,7 +53,7 @@ fn shared(topic: QueueTopic) -> LaneShared {
         closed_retention: Millis(1),
         programs_kept: std::num::NonZeroUsize::MIN,
         keys: crate::Keys::development(),
-        topics: Arc::new(Answers(topic)),
+        topics: Arc::new(Answers(queue, reply)),
     })
 }
 
@@ -154,16 +162,19 @@ fn refused_tasks_do_not_hold_up_the_batch_that_ends_them() {
     assert!(!outbox.is_full());
 }
 
-#[test]
-fn a_reply_to_what_is_not_there_is_dropped_in_the_end() {
+fn reply(partition: i32) -> Effect {
     let to = ReplyTo {
-        topic: "sagaline.reply.nobody".into(),
-        partition: 1_000_000,
+        topic: "ns.reply.somebody".into(),
+        partition,
         correlation: "c".into(),
     };
     let reply = sagaline_core::refusal(&to, "sagaline.NotFound", "");
     let id = WorkflowId::new("w").unwrap();
-    let effect = effect_without_run(Some(&id), &Cause::lane(0, "1/1"), &reply.into()).unwrap();
+    effect_without_run(Some(&id), &Cause::lane(0, "1/1"), &reply.into()).unwrap()
+}
+
+#[test]
+fn a_reply_whose_topic_has_gone_is_dropped_in_the_end() {
     let missing = SendError {
         kind: SendErrorKind::Missing,
         reason: "unknown partition".into(),
@@ -173,7 +184,7 @@ fn a_reply_to_what_is_not_there_is_dropped_in_the_end() {
         ..missing.clone()
     };
     let mut outbox = Outbox::default();
-    outbox.push(4, vec![effect], HashMap::new());
+    outbox.push(4, vec![reply(0)], HashMap::new());
 
     let mut fail = |error: &SendError| {
         let entry = outbox
@@ -351,4 +362,31 @@ fn a_read_that_is_not_over_is_waited_for() {
 
     assert_eq!(bench.port.reads, [1]);
     assert_eq!((bench.outbox.len(), bench.outbox.done(5)), (1, 3));
+}
+
+/// What becomes of a reply to partition 2 of a topic, tried again and again: how often it was handed to the log, and how
+/// many were dropped after how many tries.
+fn check_reply(topic: ReplyTopic, sent: usize, dropped_after: Option<u64>) {
+    let mut bench = Bench::with(vec![reply(2)]);
+    bench.shared = shared_with(QueueTopic::Coming, topic);
+
+    for turn in 1..=1_000 {
+        bench.send(turn * REPLY_AGAIN_AFTER.0);
+
+        let dropped = dropped_after.is_some_and(|after| turn >= after);
+        assert_eq!(bench.outbox.dropped, u64::from(dropped), "{topic:?} {turn}");
+        assert_eq!(bench.outbox.is_empty(), dropped, "{topic:?} {turn}");
+    }
+    assert_eq!(bench.port.sends.len(), sent, "{topic:?}");
+}
+
+#[test]
+fn only_a_reply_whose_topic_and_partition_are_there_reaches_the_producer() {
+    let tries = u64::from(REPLY_TRIES_MAX);
+
+    check_reply(ReplyTopic::There(3), 1, None);
+    check_reply(ReplyTopic::There(2), 0, Some(tries));
+    check_reply(ReplyTopic::Missing, 0, Some(tries));
+    check_reply(ReplyTopic::TooMany, 0, Some(1));
+    check_reply(ReplyTopic::Looking, 0, None);
 }
