@@ -85,7 +85,9 @@ impl World {
         } else if self.rng.ppm(self.faults.effect_unknown) {
             after = after + Span::millis(self.rng.below(5_000));
             (true, failed(SendErrorKind::Unavailable))
-        } else if self.rng.ppm(self.faults.effect_refused) && (is_task || is_forward) {
+        } else if (is_task && self.rng.ppm(self.faults.task_refused))
+            || (is_forward && self.rng.ppm(self.faults.forward_refused))
+        {
             (false, failed(SendErrorKind::Refused))
         } else {
             (true, Ok(()))
