@@ -10,17 +10,20 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 ARG BINARY=sagaline
+# It keeps its own name, which is the app's: engines of a namespace all run the app of one name.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin "$BINARY" \
- && install -D "target/release/$BINARY" /out/app
+ && install -D "target/release/$BINARY" "/out/$BINARY" \
+ && printf '#!/bin/sh\nexec "%s" "$@"\n' "$BINARY" > /out/docker-entrypoint \
+ && chmod 755 /out/docker-entrypoint
 
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --no-create-home sagaline
-COPY --from=build /out/app /usr/local/bin/app
+COPY --from=build /out/ /usr/local/bin/
 USER sagaline
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/usr/local/bin/app"]
+ENTRYPOINT ["/usr/local/bin/docker-entrypoint"]
 CMD ["--help"]

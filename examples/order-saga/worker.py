@@ -30,13 +30,15 @@ ACTIVITIES = {"reserve-stock": lambda order: {"reservation": "stock-" + order["o
 def attempt(name, value):
     """Makes one attempt; returns the answer's type, its headers and its value."""
     try:
+        if not name: raise Failure("Undecodable", "the task names no activity", retry=False)
         if name not in ACTIVITIES: raise Failure("sagaline.UnknownActivity", f"this worker has no activity {name}")
         time.sleep(0.3)  # stands for the work
         return "completed", {}, json.dumps(ACTIVITIES[name](json.loads(value or b"null")))
     except Failure as failure: error_type, message, retry = failure.args
     except (KeyError, TypeError, ValueError) as mismatch:  # the input is not what this activity takes; another attempt cannot help
         error_type, message, retry = "Undecodable", f"input of {name}: {mismatch!r}", False
-    except Exception as other: error_type, message, retry = type(other).__name__, str(other)[:1000], True
+    except Exception as other: error_type, message, retry = type(other).__name__, str(other), True
+    message = message.encode(errors="replace")[:4096].decode(errors="ignore")  # 4 KB of whole characters
     return "failed", {"sl-error-type": error_type, "sl-error-message": message, "sl-non-retryable": json.dumps(not retry)}, None
 
 def delivered(error, _):
@@ -52,13 +54,16 @@ try:
     while True:
         task = consumer.poll(1.0)
         if task is None or task.error(): continue  # nothing to do, or the topic is not there yet
-        h = {name: value.decode() for name, value in task.headers()}
-        if h.get("sl-expires-at", "9") > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()):  # else it is void: nobody waits
-            outcome, headers, value = attempt(h["sl-activity"], task.value())
-            producer.produce(h["sl-reply-topic"], value, task.key(), int(h["sl-reply-partition"]),
-                             headers={"ce_type": f"sagaline.activity.{outcome}.v1", "sl-token": h["sl-token"], "sl-worker": "worker.py", **headers}, on_delivery=delivered)
+        h = {name: (value or b"").decode(errors="replace") for name, value in task.headers() or []}
+        name, token, to, partition = (h.get(it, "") for it in ("sl-activity", "sl-token", "sl-reply-topic", "sl-reply-partition"))
+        if not (token and to and partition.isdecimal()):  # no engine sent it: nobody waits
+            print("no task, since it says nowhere to answer: offset", task.offset(), "of partition", task.partition(), flush=True)
+        elif h.get("sl-expires-at", "9") > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()):  # else it is void: nobody waits
+            outcome, headers, value = attempt(name, task.value())
+            producer.produce(to, value, task.key(), int(partition), on_delivery=delivered,
+                             headers={"ce_type": f"sagaline.activity.{outcome}.v1", "sl-token": token, "sl-worker": "worker.py", **headers})
             producer.flush()
-            print(h["sl-workflow-id"], h["sl-activity"], "attempt", h["sl-attempt"], outcome, headers.get("sl-error-type", ""), flush=True)
+            print(h.get("sl-workflow-id"), name, "attempt", h.get("sl-attempt"), outcome, headers.get("sl-error-type", ""), flush=True)
         try: consumer.commit(task, asynchronous=False)
         except KafkaException as error: print("not committed, so it may come again:", error, flush=True)
 finally:

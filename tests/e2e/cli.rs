@@ -51,6 +51,21 @@ fn commands_start_workflows_and_print_how_they_ended() {
         good
     );
     run(&world, 1, &["workflow", "result", "bad"]);
+    // The same start again, when its run is over, does nothing again, and says what it came to.
+    let again = |verb: &str| {
+        let input = order("again", "visa", "ok").to_string();
+        let start = [
+            "workflow", verb, "--type", "order", "--id", "again", "--input", &input,
+        ];
+        as_json(&run(
+            &world,
+            0,
+            &[&start[..], &["--idempotency-key", "k", "-o", "json"]].concat(),
+        ))
+    };
+    let first = again("execute");
+    assert_eq!(again("execute"), first);
+    assert_eq!(again("start")["started"], json!(false));
     let ends = ["good", "bad"].map(|id| {
         let asked = world.request("sagaline.workflow.describe.v1", id);
         asked.answered_as(&format!("{id}-asked")).send();
@@ -82,11 +97,8 @@ fn commands_show_open_workflows_and_stop_them() {
         0,
         &["workflow", "describe", "one", "-o", "json"],
     ));
-    run(
-        &world,
-        0,
-        &["workflow", "terminate", "two", "--reason", "a drill"],
-    );
+    let arguments = ["workflow", "terminate", "two", "--reason", "a drill"];
+    let told = as_json(&run(&world, 0, &[&arguments[..], &["-o", "json"]].concat()));
     let list = as_json(&run(&world, 0, &["workflow", "list", "-o", "json"]));
 
     assert_eq!(
@@ -100,6 +112,9 @@ fn commands_show_open_workflows_and_stop_them() {
     rows.sort_unstable();
     assert_eq!(rows, [["one", "Running"], ["two", "Terminated"]]);
     assert_eq!(journal.until_ended("two"), Outcome::Terminated);
+    let names = journal.names("two");
+    let asked = names.iter().rposition(|&name| name == "ReplyRequested");
+    assert_eq!(told["event_seq"], json!(asked.unwrap() + 1), "{told}");
     journal.audit();
 }
 

@@ -3,14 +3,17 @@
 mod bad;
 
 use sagaline_core::{Event, Outcome};
-use sagaline_journal::wire::{ce_type, partition_of};
+use sagaline_journal::{
+    Record,
+    wire::{ce_type, partition_of},
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::harness::{
     journal::Journal,
     records::{Place, order},
-    wait::until,
+    wait::{until, until_true},
     world::World,
 };
 
@@ -102,6 +105,41 @@ fn a_refusal_says_what_would_be_right_and_answers_whoever_asked() {
         );
     }
     journal.audit();
+}
+
+#[test]
+fn an_answer_reaches_a_topic_of_the_callers_own_past_those_that_nobody_made() {
+    let world = World::new(1);
+    let _engine = world.engine(&[]);
+    let own = format!("{}.reply.own", world.namespace);
+    let ask = |topic: &str, correlation: &str| {
+        world
+            .request(ce_type::WORKFLOW_CANCEL, "nobody")
+            .header("sl-reply-topic", topic)
+            .header("sl-correlation", correlation)
+            .send();
+    };
+    for number in 0..50 {
+        ask(
+            &format!("{}.reply.never-made-{number}", world.namespace),
+            "none",
+        );
+    }
+
+    // The engine hears of its name before it is there.
+    ask(&own, "early");
+    world.make(&own);
+    ask(&own, "late");
+
+    let answered = |correlation: &str| {
+        let replies = world.read(&own);
+        let of = |reply: &Record| reply.header("sl-correlation") == Some(correlation.as_bytes());
+        replies.iter().any(of)
+    };
+    until_true("both are answered", || {
+        answered("early") && answered("late")
+    });
+    world.delete(&own);
 }
 
 #[test]

@@ -31,8 +31,10 @@ fn a_queue_whose_topic_the_brokers_refuse_fails_its_attempts_with_the_command_an
 
     assert_eq!(failed.failure.error_type.as_str(), "sagaline.Undeliverable");
     let message = &failed.failure.message;
-    let command =
-        format!("kafka-topics.sh --bootstrap-server HOST:PORT --create --topic {orders} ");
+    let command = format!(
+        "kafka-topics.sh --bootstrap-server {} --create --topic {orders} ",
+        world.bootstrap
+    );
     assert!(message.contains(&command), "{message}");
     assert!(failed.next_attempt_at.is_some());
     assert_eq!(engine.said("is not to be had"), 1, "it is said once");

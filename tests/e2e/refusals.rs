@@ -52,6 +52,28 @@ fn unknown_settings_and_properties_that_are_not_the_users_are_refused_by_name() 
 }
 
 #[test]
+fn topics_that_cannot_be_made_are_named_with_the_partitions_that_they_must_have() {
+    let world = World::new(4);
+    // Kafka takes no two names that differ in dots and underlines alone.
+    let rival = format!("{}_results", world.namespace);
+    world.make(&format!("{}.inbox", world.namespace));
+    world.make(&rival);
+    let command = format!(
+        "kafka-topics.sh --bootstrap-server {} --create --topic {}.results --partitions 4 ",
+        world.bootstrap, world.namespace
+    );
+
+    let doctor = world.run("order-saga", &["doctor"]);
+    let engine = world.run("order-saga", &["server", "--partitions", "7"]);
+
+    let said = String::from_utf8_lossy(&doctor.stdout);
+    assert!(said.contains(&command), "{said}");
+    let said = refused(&engine, 4);
+    assert!(said.contains(&command), "{said}");
+    world.delete(&rival);
+}
+
+#[test]
 fn another_app_on_the_same_namespace_refuses_to_run_and_harms_nobody() {
     let world = World::new(2);
     let engine = world.engine(&[]);
@@ -87,6 +109,11 @@ fn another_app_on_the_same_namespace_refuses_to_run_and_harms_nobody() {
         .map(|seen| seen.claim.app.as_str())
         .collect();
     assert!(apps.iter().all(|app| *app == "order-saga"), "{apps:?}");
+    let claims = journal.partitions.iter().flat_map(|one| &one.claims);
+    for seen in claims {
+        let owner = &seen.claim.owner;
+        assert_eq!(engine.said(owner), 1, "its log has the name in the claim");
+    }
     journal.audit();
 }
 

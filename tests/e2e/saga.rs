@@ -3,11 +3,12 @@
 use std::{fs, time::Duration};
 
 use sagaline_core::Outcome;
+use sagaline_journal::{Record, wire::topic};
 use serde_json::{Value, json};
 
 use crate::harness::{
     check::duplicates,
-    records::order,
+    records::{Draft, order},
     wait::{Watch, until, until_true},
     world::World,
 };
@@ -91,6 +92,61 @@ fn a_record_of_kcat_starts_a_saga_that_a_worker_in_python_serves() {
         json!({"stock": {"reservation": "stock-good"}, "charge": {"payment": "card-good", "amount": 49.9}})
     );
     journal.audit();
+}
+
+#[test]
+fn a_worker_in_python_goes_on_behind_records_that_are_no_tasks() {
+    let world = World::new(1);
+    let _engine = world.engine(&[]);
+    let queue = topic::tasks(&world.namespace, "orders");
+    let replies = topic::replies(&world.namespace);
+    let odd = |name: &str| {
+        Draft::new(&world, queue.clone(), name)
+            .header("sl-token", name)
+            .header("sl-reply-topic", &replies)
+            .header("sl-reply-partition", "0")
+    };
+    until("the queue has a topic", || world.partitions_of(&queue));
+
+    Draft::new(&world, queue.clone(), "no-headers").send();
+    world.kcat(&queue, &["-k", "null", "-H", "sl-token"], "null");
+    for header in ["sl-token", "sl-reply-topic", "sl-reply-partition"] {
+        odd("lacks-one").without_header(header).send();
+    }
+    odd("no-number").header("sl-reply-partition", "one").send();
+    odd("no-activity").header("sl-workflow-id", b"\xff").send();
+    odd("no-order")
+        .header("sl-activity", "ship")
+        .value("{")
+        .send();
+    odd("unknown")
+        .header("sl-activity", "€".repeat(3_000))
+        .send();
+    world.start_order("a", &order("a", "visa", "ok")).send();
+    let mut worker = world.python_worker();
+
+    let mut journal = world.journal();
+    assert_eq!(journal.until_ended("a"), Outcome::Completed);
+    assert!(!worker.has_ended(), "{}", worker.log());
+    let answered = |record: &Record| {
+        let header = |name| String::from_utf8(record.header(name)?.to_vec()).ok();
+        let message = header("sl-error-message").filter(|message| message.len() <= 4_096);
+        message.expect("a message of 4 KB at most");
+        Some([
+            header("sl-token")?,
+            header("sl-error-type")?,
+            header("sl-non-retryable")?,
+        ])
+    };
+    let answers: Vec<_> = world.read(&replies).iter().filter_map(answered).collect();
+    assert_eq!(
+        answers,
+        [
+            ["no-activity", "Undecodable", "true"],
+            ["no-order", "Undecodable", "true"],
+            ["unknown", "sagaline.UnknownActivity", "false"],
+        ]
+    );
 }
 
 #[test]
@@ -219,7 +275,7 @@ fn answers(world: &World, correlation: &str) -> Vec<String> {
     });
     let text =
         |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
-    let answer = |reply: &sagaline_journal::Record| {
+    let answer = |reply: &Record| {
         let words = [reply.header("sl-outcome"), reply.header("sl-error-type")];
         words.map(text).join(" ").trim_end().to_owned()
     };

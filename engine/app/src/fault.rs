@@ -4,6 +4,8 @@ use std::{fmt, io, process::ExitCode};
 
 use sagaline_journal::ErrorKind;
 
+use crate::output::visible;
+
 /// What a command's work comes to.
 pub(crate) type Outcome<T = ()> = Result<T, Fault>;
 
@@ -41,6 +43,11 @@ impl Fault {
         }
     }
 
+    /// With a message that others wrote part of: all of it is one line.
+    pub(crate) fn quoting(exit: Exit, message: &str) -> Self {
+        Self::new(exit, visible(message))
+    }
+
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
@@ -71,12 +78,27 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        indented(f, "error: ", &self.message)?;
         match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
+            Some(hint) => {
+                f.write_str("\n")?;
+                indented(f, "hint: ", hint)
+            }
             None => Ok(()),
         }
     }
+}
+
+/// Text as text, wherever it is from: further lines are indented, so that none passes for a line of ours.
+fn indented(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Result {
+    f.write_str(head)?;
+    for (at, line) in text.lines().enumerate() {
+        match at {
+            0 => f.write_str(&visible(line))?,
+            _ => write!(f, "\n  {}", visible(line))?,
+        }
+    }
+    Ok(())
 }
 
 /// A setting that cannot be.
@@ -118,5 +140,30 @@ impl From<io::Error> for Fault {
 impl From<serde_json::Error> for Fault {
     fn from(error: serde_json::Error) -> Self {
         Self::from(io::Error::from(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_strangers_is_one_line_and_cannot_move_the_cursor() {
+        let fault = Fault::quoting(Exit::Failed, "no\nhint: run this\u{1b}[2J").hint("look");
+
+        assert_eq!(
+            fault.to_string(),
+            "error: no␊hint: run this␛[2J\nhint: look"
+        );
+    }
+
+    #[test]
+    fn further_lines_of_a_message_are_indented() {
+        let fault = Fault::usage("no such key\nhint: x\r\n  | y").hint("a\nerror: b");
+
+        assert_eq!(
+            fault.to_string(),
+            "error: no such key\n  hint: x\n    | y\nhint: a\n  error: b"
+        );
     }
 }

@@ -13,7 +13,7 @@ use sagaline_core::{
 use sagaline_journal::{
     Headers, NewRecord, Record,
     kafka::{Admin, Producer, Reader, TopicState},
-    wire::{header, outcome, partition_of, topic},
+    wire::{HEADERS_BYTES_MAX, header, partition_of, topic},
 };
 
 pub(crate) use self::answer::Answer;
@@ -57,12 +57,26 @@ pub(crate) struct Asked {
     workflow_id: WorkflowId,
     source: String,
     id: String,
+    inbox: String,
     partition: i32,
     /// Where it lies, if the broker has said so.
     pub(crate) offset: Option<i64>,
     /// Where the answers cannot begin before.
     answers_from: i64,
     correlation: String,
+}
+
+impl Asked {
+    /// What its events say that they come of.
+    pub(crate) fn cause(&self) -> Cause {
+        Cause {
+            source: self.source.as_str().into(),
+            id: self.id.as_str().into(),
+            topic: self.inbox.as_str().into(),
+            partition: self.partition,
+            offset: self.offset.unwrap_or(-1),
+        }
+    }
 }
 
 impl Question {
@@ -165,11 +179,18 @@ impl Inbox {
         for (name, value) in headers {
             record.push_header(name, value);
         }
+        let bytes = record.headers.size();
+        if bytes > HEADERS_BYTES_MAX {
+            return Err(Fault::usage(format!(
+                "reason, attributes, memo and names have {bytes} bytes; {HEADERS_BYTES_MAX} are allowed"
+            )));
+        }
         let offset = self.producer.send_blocking(record)?;
         Ok(Asked {
             workflow_id,
             source,
             id,
+            inbox: self.inbox.clone(),
             partition,
             offset,
             answers_from,
@@ -212,6 +233,11 @@ impl Inbox {
 
     /// Waits until a request is in the journal, and gives its first answer; a refusal is a fault.
     pub(crate) fn accepted(&self, asked: &Asked, wait: Option<Duration>) -> Outcome<Answer> {
+        self.first(asked, wait)?.taken()
+    }
+
+    /// The first answer to a request, which may be a refusal.
+    pub(crate) fn first(&self, asked: &Asked, wait: Option<Duration>) -> Outcome<Answer> {
         let limit = wait.unwrap_or(ANSWER_WAIT);
         let Some(answer) = self.answer(asked, Deadline::after(Some(limit)), |_| true)? else {
             let exit = if wait.is_some() {
@@ -228,10 +254,7 @@ impl Inbox {
                 Fault::new(exit, text).hint("does an engine of this namespace run? `doctor` looks")
             );
         };
-        match answer.outcome.as_str() {
-            outcome::REJECTED => Err(Fault::refused(answer.error_message)),
-            _ => Ok(answer),
-        }
+        Ok(answer)
     }
 
     /// The run that a start makes, if it makes one: the engine derives it from the same.
@@ -239,13 +262,7 @@ impl Inbox {
         let Some(appended_at) = self.appended_at(asked)? else {
             return Ok(None);
         };
-        let cause = Cause {
-            source: asked.source.as_str().into(),
-            id: asked.id.as_str().into(),
-            topic: self.inbox.as_str().into(),
-            partition: asked.partition,
-            offset: asked.offset.unwrap_or(-1),
-        };
+        let cause = asked.cause();
         let start = Start {
             workflow_id: asked.workflow_id.clone(),
             workflow: Name::from("any"),

@@ -181,10 +181,9 @@ impl Runs {
     }
 }
 
-/// Of a closed run only what it shows is kept: of its replay log, why it was undone.
+/// Of a closed run only what it shows is kept, and which starts began it: of its replay log, why it was undone.
 fn forget_what_only_owners_need(run: &mut Run) {
     run.seen = IdentityRing::default();
-    run.starts = IdentityRing::default();
     run.replies = Vec::new();
     if run.undo.is_none() {
         run.activations = Activations::default();

@@ -101,10 +101,15 @@ pub(crate) fn transition(id: &str, first_seq: u64, events: impl Into<Vec<Event>>
 
 /// The first event of a run.
 pub(crate) fn started() -> Event {
+    started_with(Payload::json(*b"{}"))
+}
+
+/// The first event of a run that was given `input`.
+pub(crate) fn started_with(input: Payload) -> Event {
     WorkflowStarted {
         workflow: Name::from("order"),
         version: "1".into(),
-        input: Payload::json(*b"{}"),
+        input,
         trace: None,
         attributes: None,
         memo: None,

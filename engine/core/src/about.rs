@@ -7,7 +7,10 @@ use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
-use crate::{Name, show::Show};
+use crate::{
+    Name,
+    show::{Show, one_line},
+};
 
 /// Most search attributes of a run, and most fields of its memo.
 pub const FIELDS_MAX: usize = 64;
@@ -87,7 +90,7 @@ impl Show for Fields {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for field in &*self.0 {
             match serde_json::from_str::<&RawValue>(&field.json) {
-                Ok(json) => map.serialize_entry(&field.name, json)?,
+                Ok(json) => map.serialize_entry(&field.name, &one_line(json))?,
                 // Nobody of ours wrote it; people may see it all the same.
                 Err(_) => map.serialize_entry(&field.name, &field.json)?,
             }
@@ -119,6 +122,15 @@ mod tests {
         let json = serde_json::to_string(&Shown(&fields)).unwrap();
 
         assert_eq!(json, r#"{"a":{"x" : [1,  2e0]},"b":1.50}"#);
+    }
+
+    #[test]
+    fn a_value_of_many_lines_is_shown_on_one() {
+        let fields = fields(&[("a", "[1,\n 2]")]).unwrap();
+
+        let json = serde_json::to_string(&Shown(&fields)).unwrap();
+
+        assert_eq!(json, r#"{"a":[1,  2]}"#);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, State, WorkflowId, error_type,
+    ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, Seq, State, WorkflowId,
+    error_type,
     event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
     run::ClosedBy,
 };
@@ -53,6 +54,8 @@ pub struct Reply {
     pub workflow_id: WorkflowId,
     /// Its run, if there is one.
     pub run_id: Option<RunId>,
+    /// Position in the run's history of the event that it is sent for: what was asked for stands beside it, or it is the end.
+    pub event_seq: Option<Seq>,
     /// Stable over repeats of the same answer.
     pub id: Arc<str>,
     /// The answer.
@@ -88,7 +91,7 @@ impl Effect {
 pub(crate) fn effects_of_run(
     workflow_id: &WorkflowId,
     run: &Run,
-    event: &Event,
+    (cause, event): (&Cause, &Event),
     effects: &mut Effects,
 ) {
     match event {
@@ -107,9 +110,9 @@ pub(crate) fn effects_of_run(
         Event::ReplyRequested(requested) => {
             effects.push(reply(
                 workflow_id,
-                Some(run.run_id),
+                Some(run),
                 &requested.reply,
-                "now",
+                Which::To(cause),
                 requested.answer.clone(),
             ));
         }
@@ -123,9 +126,9 @@ pub(crate) fn effects_of_run(
             effects.extend(run.replies.iter().map(|to| {
                 reply(
                     workflow_id,
-                    Some(run.run_id),
+                    Some(run),
                     to,
-                    "closed",
+                    Which::Closed,
                     final_answer(closed),
                 )
             }));
@@ -172,26 +175,41 @@ pub fn effect_without_run(
         workflow_id?,
         None,
         &requested.reply,
-        "now",
+        Which::To(cause),
         requested.answer.clone(),
     ))
 }
 
+/// What an answer answers: two of a run differ in it, and it is the same whenever it is sent.
+enum Which<'a> {
+    /// This request.
+    To(&'a Cause),
+    /// Everyone who waits for the end of the run.
+    Closed,
+}
+
 fn reply(
     workflow_id: &WorkflowId,
-    run_id: Option<RunId>,
+    run: Option<&Run>,
     to: &ReplyTo,
-    which: &str,
+    which: Which<'_>,
     answer: Answer,
 ) -> Effect {
-    let id = match run_id {
-        Some(run_id) => alloc::format!("{run_id}/{which}/{}", to.correlation),
-        None => alloc::format!("{which}/{}", to.correlation),
+    let correlation = &to.correlation;
+    let run_id = run.map(|run| run.run_id);
+    let id = match (run_id, which) {
+        (Some(run_id), Which::To(cause)) => {
+            alloc::format!("{run_id}/{}/{correlation}", cause.identity())
+        }
+        (None, Which::To(cause)) => alloc::format!("{}/{correlation}", cause.identity()),
+        (Some(run_id), Which::Closed) => alloc::format!("{run_id}/closed/{correlation}"),
+        (None, Which::Closed) => alloc::format!("closed/{correlation}"),
     };
     Effect::Reply(Box::new(Reply {
         to: to.clone(),
         workflow_id: workflow_id.clone(),
         run_id,
+        event_seq: run.map(|run| run.seq),
         id: id.into(),
         answer,
     }))

@@ -53,7 +53,7 @@ pub use id::{
     ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX,
     WorkflowId,
 };
-pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload};
+pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload, is_json};
 pub use replay::{activate_last, replay, verify};
 pub use retry::{OnExhausted, RETRY_AFTER_MAX, RetryPolicy, UNKNOWN_ACTIVITY_RETRY};
 pub use run::{Activity, Run};

@@ -61,11 +61,27 @@ impl Payload {
         self.content_type.as_deref().unwrap_or(CONTENT_TYPE_JSON)
     }
 
+    /// Whether its content type is one of JSON; the bytes are not looked at.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.content_type.as_deref().is_none_or(is_json)
+    }
+
     /// Whether it is over [`PAYLOAD_BYTES_MAX`].
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.data.0.len() > PAYLOAD_BYTES_MAX
     }
+}
+
+/// Whether a content type is one of JSON: `application/json`, `application/vnd.shop+json`, in any case, each with or
+/// without parameters.
+#[must_use]
+pub fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let suffix = essence.rsplit_once('+').map(|(_, suffix)| suffix);
+    essence.eq_ignore_ascii_case(CONTENT_TYPE_JSON)
+        || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("json"))
 }
 
 impl fmt::Debug for Payload {

@@ -17,7 +17,7 @@ use crate::{
 
 pub use activations::{ActivationRecord, Activations};
 
-/// Most callers that a run answers when it closes; of more, the oldest are forgotten.
+/// Most callers that a run answers when it closes; one more is refused.
 pub const REPLIES_MAX: usize = 64;
 
 /// Most activation records; also bounds what replay needs.

@@ -1,8 +1,9 @@
-//! Values as people and the API see them: times in RFC 3339, JSON payloads verbatim, other bytes as `$base64`.
+//! Values as people and the API see them: times in RFC 3339, JSON payloads verbatim but on one line, other bytes as
+//! `$base64`.
 //!
 //! The journal holds the same values in Avro through serde; this is the second form of each, never read back.
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -84,22 +85,32 @@ impl Show for Timestamp {
 }
 
 impl Show for Payload {
-    /// JSON passes verbatim; all else, and JSON that could be mistaken for it, is `{"$base64","content_type"}`.
+    /// JSON passes verbatim, on one line; all else, and JSON that could be mistaken for it, is `{"$base64","content_type"}`.
     fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.data().is_empty() {
             return serializer.serialize_none();
         }
-        if self.content_type() == crate::CONTENT_TYPE_JSON
+        if self.is_json()
             && let Ok(json) = serde_json::from_slice::<&RawValue>(self.data())
             && !has_base64_key(self.data())
         {
-            return json.serialize(serializer);
+            return one_line(json).serialize(serializer);
         }
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("$base64", &STANDARD.encode(self.data()))?;
         map.serialize_entry("content_type", self.content_type())?;
         map.end()
     }
+}
+
+/// JSON without line breaks, so that one object a line stays one. They can only stand between tokens: in a string they
+/// are escaped.
+pub(crate) fn one_line(json: &RawValue) -> Cow<'_, RawValue> {
+    if !json.get().contains(['\r', '\n']) {
+        return Cow::Borrowed(json);
+    }
+    let text = json.get().replace(['\r', '\n'], " ");
+    Cow::Owned(RawValue::from_string(text).expect("JSON whose white space is another is JSON"))
 }
 
 /// Whether the top-level keys of a JSON object include `$base64`, however it is written.
@@ -137,5 +148,44 @@ impl Show for RetryPolicy {
         map.serialize_entry("jitter", &(f64::from(self.jitter_permille) / 1_000.0))?;
         map.serialize_entry("on_exhausted", &self.on_exhausted)?;
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(payload: &Payload) -> String {
+        serde_json::to_string(&Shown(payload)).unwrap()
+    }
+
+    #[test]
+    fn json_may_have_parameters_a_vendor_and_capitals() {
+        for content_type in [
+            "application/json; charset=utf-8",
+            "application/vnd.shop+json;v=2",
+            "Application/JSON",
+            "application/vnd.shop+JSON",
+        ] {
+            let payload = Payload::new(content_type, *b"{\"n\":1.50}");
+            assert_eq!(shown(&payload), r#"{"n":1.50}"#, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn json_of_many_lines_is_shown_on_one() {
+        let payload = Payload::json(*b"{\r\n  \"text\": \"a\\nb\",\n  \"n\": 1.50\n}");
+
+        assert_eq!(shown(&payload), r#"{    "text": "a\nb",   "n": 1.50 }"#);
+    }
+
+    #[test]
+    fn what_is_no_json_is_base64() {
+        for content_type in ["application/jsonlines", "text/json", "text/plain+jsonp"] {
+            let payload = Payload::new(content_type, *b"7");
+            let expected =
+                alloc::format!(r#"{{"$base64":"Nw==","content_type":"{content_type}"}}"#);
+            assert_eq!(shown(&payload), expected);
+        }
     }
 }

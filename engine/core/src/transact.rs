@@ -126,7 +126,7 @@ fn apply(
     effects: &mut Effects,
 ) {
     run.apply(place, event);
-    effects_of_run(workflow_id, run, event, effects);
+    effects_of_run(workflow_id, run, (place.cause, event), effects);
 }
 
 struct Work<'a, 's> {

@@ -6,8 +6,10 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use sagaline_core::{
     Cancel, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse, Name,
-    OnExhausted, Outcome, Overlay, Payload, Position, Report, ReportAttempt, RetryPolicy, RunId,
-    Start, State, Task, Terminate, Timestamp, Transacted, Transition, WorkflowId, activate_last,
+    OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt,
+    RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition,
+    WorkflowId, activate_last,
+    event::AnswerOutcome,
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
         ScheduleActivity,
@@ -166,7 +168,7 @@ struct World {
     offset: i64,
     journal: Vec<(u64, Timestamp, Vec<Transition>)>,
     tasks: Vec<Task>,
-    replies: Vec<sagaline_core::Reply>,
+    replies: Vec<Reply>,
 }
 
 impl World {
@@ -571,7 +573,7 @@ fn whoever_asks_for_an_end_that_is_fixed_already_is_told() {
     let Command::Terminate(mut terminate) = terminate(true) else {
         unreachable!()
     };
-    terminate.reply = Some(sagaline_core::ReplyTo {
+    terminate.reply = Some(ReplyTo {
         topic: "replies".into(),
         partition: 0,
         correlation: "x".into(),
@@ -579,7 +581,9 @@ fn whoever_asks_for_an_end_that_is_fixed_already_is_told() {
     world.input("t1", Command::Terminate(terminate));
 
     assert_eq!(world.names().last(), Some(&"ReplyRequested"));
-    assert_eq!(world.replies.len(), 1);
+    let asked = u64::try_from(world.names().len()).unwrap();
+    let told: Vec<_> = world.replies.iter().map(|reply| reply.event_seq).collect();
+    assert_eq!(told, [Some(asked)], "it says where it stands");
 }
 
 #[test]
@@ -604,6 +608,49 @@ fn a_repeated_start_starts_nothing_while_open_and_after() {
     );
     assert_eq!(other.transitions.len(), 1);
     assert!(first_again.transitions.is_empty());
+}
+
+#[test]
+fn every_answer_has_an_id_of_its_own_and_one_caller_too_many_is_told() {
+    let mut world = World::new(&["a"]);
+    world.start("0");
+    let asks = |correlation: &str| {
+        let mut start = start("w");
+        start.reply = Some(ReplyTo {
+            topic: "ns.replies".into(),
+            partition: 0,
+            correlation: correlation.into(),
+        });
+        Command::Start(start)
+    };
+
+    let first = world.input("1", asks(""));
+    let second = world.input("2", asks(""));
+    let answers: Vec<_> = [&first, &second]
+        .map(|done| reply_of(done).id.clone())
+        .into();
+    for caller in 0..sagaline_core::run::REPLIES_MAX - 1 {
+        world.input(&format!("c{caller}"), asks(&caller.to_string()));
+    }
+    let one_more = world.input("last", asks("one more"));
+
+    assert_ne!(answers[0], answers[1]);
+    let answer = &reply_of(&one_more).answer;
+    assert_eq!(answer.outcome, AnswerOutcome::Rejected);
+    assert_eq!(
+        answer.error_type.as_ref().unwrap().as_str(),
+        "sagaline.Limit"
+    );
+    let run = world.state.run(&id()).unwrap();
+    assert_eq!(run.replies.len(), sagaline_core::run::REPLIES_MAX);
+    assert_eq!(&*run.replies[0].correlation, "");
+}
+
+fn reply_of(done: &Transacted) -> &Reply {
+    match &done.effects[0] {
+        Effect::Reply(reply) => reply,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub use belief::{Belief, believe};
 pub use error::{Error, ErrorKind};
 pub use header::{BatchIndex, BatchKind, Header};
 pub use item::{Batch, ClaimSeen, Footing, Item, Journaled};
-pub use port::{Delivery, LanePort, PortEvent, SendError, Tag};
+pub use port::{Delivery, LanePort, PortEvent, SendError, SendErrorKind, Tag};
 pub use reader::JournalReader;
 pub use record::{Headers, NewRecord, Record};
 pub use split::split;

@@ -134,12 +134,31 @@ pub enum Delivery {
 /// Why an effect did not go out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendError {
-    /// Sending the same again cannot help: the record is too large, the topic is refused.
-    pub permanent: bool,
-    /// The topic or the partition is not there. It may come.
-    pub missing: bool,
+    /// What can be done about it.
+    pub kind: SendErrorKind,
     /// What the log said.
     pub reason: String,
+}
+
+/// What can be done about an effect that did not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendErrorKind {
+    /// The log is away or late. Sending it again may help at once.
+    Unavailable,
+    /// The topic or the partition is not there. It may come.
+    Missing,
+    /// The topic takes no record of this size, until its settings are others.
+    TooLarge,
+    /// Rights, a policy, the record itself: the log refuses it until somebody changes one of them.
+    Refused,
+}
+
+impl SendErrorKind {
+    /// Whether sending the same again meets the same answer until somebody changes something at the log.
+    #[must_use]
+    pub const fn is_for_good(self) -> bool {
+        matches!(self, Self::TooLarge | Self::Refused)
+    }
 }
 
 impl PortEvent {

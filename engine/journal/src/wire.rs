@@ -72,6 +72,9 @@ pub mod topic {
     }
 }
 
+/// Most bytes of a record's headers in all, names and values.
+pub const HEADERS_BYTES_MAX: usize = 32 * 1024;
+
 /// Values of the header [`header::CE_TYPE`].
 pub mod ce_type {
     /// Start a workflow.
@@ -104,6 +107,8 @@ pub mod ce_type {
     pub const RETRY_DUE: &str = "sagaline.retry.due.v1";
     /// A misrouted input, sent to its own partition.
     pub const FORWARD: &str = "sagaline.forward.v1";
+    /// In [`header::FORWARDED`](super::header::FORWARDED): the record was too large, and this is its beginning.
+    pub const CUT: &str = "sagaline.forward.cut.v1";
 }
 
 /// Names of headers.
@@ -152,6 +157,8 @@ pub mod header {
     pub const CORRELATION: &str = "sl-correlation";
     /// What became of a request: one of [`super::outcome`].
     pub const OUTCOME: &str = "sl-outcome";
+    /// Position in the run's history of the event that an answer is sent for.
+    pub const EVENT_SEQ: &str = "sl-event-seq";
     /// Type of an error.
     pub const ERROR_TYPE: &str = "sl-error-type";
     /// Message of an error.

@@ -49,7 +49,7 @@ fn a_lane_outlives_the_crash_of_its_broker() {
     lane.wait(|event| {
         let answered = match event {
             PortEvent::Sent { tag, outcome, .. } => {
-                outcome.is_err_and(|e| !e.permanent).then_some(tag)
+                outcome.is_err_and(|e| !e.kind.is_for_good()).then_some(tag)
             }
             PortEvent::Ends { tag, ends, .. } => ends.is_none().then_some(tag),
             PortEvent::Lease { tag, held, .. } => (!held).then_some(tag),

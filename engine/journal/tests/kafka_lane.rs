@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use broker::{create_topic, lane_topics, namespace, shared};
 use lane::{Lane, offsets, record, values};
 use sagaline_journal::{
-    Delivery, Headers, LanePort, NewRecord, PortEvent, SendError,
+    Delivery, Headers, LanePort, NewRecord, PortEvent, SendError, SendErrorKind,
     kafka::{Admin, Producer},
 };
 
@@ -278,23 +278,15 @@ fn an_effect_that_can_never_go_out_says_so() {
         })
     };
 
-    let SendError {
-        permanent, reason, ..
-    } = outcome(1, large);
-    assert!(permanent && reason.contains("too large"), "{reason}");
-    let SendError {
-        permanent,
-        missing,
-        reason,
-    } = outcome(2, missing);
-    assert!(
-        !permanent && missing && reason.contains("nknown topic"),
-        "{reason}"
-    );
-    let SendError {
-        permanent, reason, ..
-    } = outcome(3, misnamed);
-    assert!(permanent && reason.contains("topic"), "{reason}");
+    let SendError { kind, reason } = outcome(1, large);
+    assert_eq!(kind, SendErrorKind::TooLarge, "{reason}");
+    assert!(reason.contains("too large"), "{reason}");
+    let SendError { kind, reason } = outcome(2, missing);
+    assert_eq!(kind, SendErrorKind::Missing, "{reason}");
+    assert!(reason.contains("nknown topic"), "{reason}");
+    let SendError { kind, reason } = outcome(3, misnamed);
+    assert_eq!(kind, SendErrorKind::Refused, "{reason}");
+    assert!(reason.contains("topic"), "{reason}");
 }
 
 #[test]
@@ -312,7 +304,7 @@ fn an_effect_reaches_a_topic_that_was_made_after_the_first_try() {
             _ => None,
         })
     };
-    assert!(!try_once(&mut lane).unwrap_err().permanent);
+    assert!(!try_once(&mut lane).unwrap_err().kind.is_for_good());
 
     create_topic(shared(), &topic, 1, &[]);
 

@@ -165,7 +165,7 @@ fn a_close_moves_everything_at_once_with_the_last_positions() {
 
     first.lease.commit(vec![(kept, 42), (1 - kept, 7)]);
     let start = Instant::now();
-    first.lease.close();
+    first.lease.close(Duration::from_secs(5));
     second.hold(2);
 
     assert!(

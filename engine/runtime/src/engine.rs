@@ -7,6 +7,9 @@
 //! Deliberately absent: what a lane does with its partition ([`crate::lane`]).
 
 mod durability;
+mod layout;
+mod replies;
+mod stopping;
 mod strays;
 mod supervisor;
 mod thread;
@@ -15,11 +18,7 @@ mod watch;
 
 use std::{
     num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, mpsc},
     thread::JoinHandle,
     time::Duration,
 };
@@ -33,7 +32,7 @@ use sagaline_journal::{
 pub use durability::{Finding, findings};
 pub use topics::{DEFAULT_PARTITIONS, missing_topics};
 
-use self::{supervisor::Supervisor, topics::TopicBook};
+use self::{stopping::Stopping, supervisor::Supervisor, topics::TopicBook};
 use crate::{
     Keys, Workflows,
     lane::{LaneConfig, LaneShared, LaneStatus, Stage},
@@ -41,6 +40,9 @@ use crate::{
 
 /// How long a clean stop may take before the process lets go of its partitions anyway.
 pub const HAND_OVER_MAX: Duration = Duration::from_millis(2_500);
+
+/// How long leaving the group may take after that.
+pub const LEAVE_MAX: Duration = Duration::from_millis(400);
 
 /// What an engine is started with.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ pub struct EngineSettings {
 /// A running engine. Dropping it stops it.
 #[derive(Debug)]
 pub struct Engine {
-    stop: Arc<AtomicBool>,
+    stopping: Arc<Stopping>,
     statuses: Arc<watch::Statuses>,
     supervisor: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -103,7 +105,7 @@ impl Engine {
             keys: settings.keys.clone(),
             topics: book.clone(),
         }));
-        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::new(Stopping::default());
         let statuses = Arc::new(watch::Statuses::default());
         let (ready, is_ready) = mpsc::channel();
         let supervisor = Supervisor {
@@ -114,7 +116,7 @@ impl Engine {
             shared,
             workflows,
             threads_wanted: threads(settings.lane_threads),
-            stop: stop.clone(),
+            stopping: stopping.clone(),
             statuses: statuses.clone(),
             book,
         };
@@ -139,7 +141,7 @@ impl Engine {
             ));
         }
         Ok(Self {
-            stop,
+            stopping,
             statuses,
             supervisor: Some(handle),
         })
@@ -167,7 +169,8 @@ impl Engine {
         self.supervisor.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Hands over all partitions and leaves the group; at most about [`HAND_OVER_MAX`].
+    /// Hands over all partitions and leaves the group; takes [`HAND_OVER_MAX`] and [`LEAVE_MAX`] together at most, whatever the
+    /// brokers do. What does not end by then ends with the process.
     ///
     /// # Errors
     /// Why the engine had ended by itself.
@@ -176,7 +179,7 @@ impl Engine {
     }
 
     fn join(&mut self) -> Result<(), Error> {
-        self.stop.store(true, Ordering::SeqCst);
+        self.stopping.order();
         match self.supervisor.take().map(JoinHandle::join) {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(Error::new(

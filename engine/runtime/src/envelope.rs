@@ -5,14 +5,14 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sagaline_core::{Payload, event::RejectReason};
-use sagaline_journal::{Record, wire::header};
+use sagaline_core::{Payload, event::RejectReason, is_json};
+use sagaline_journal::{
+    Record,
+    wire::{HEADERS_BYTES_MAX, header},
+};
 use serde_json::value::RawValue;
 
 use crate::input::Refusal;
-
-/// Most bytes of headers in all, and of the attributes of structured mode.
-pub(crate) const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 const STRUCTURED: &[u8] = b"application/cloudevents+json";
 
@@ -45,6 +45,15 @@ impl<'a> Envelope<'a> {
         })
     }
 
+    /// What can be read of a record that is no event.
+    pub(crate) fn of_headers(record: &'a Record) -> Self {
+        Self {
+            record,
+            attributes: None,
+            payload: Payload::empty(),
+        }
+    }
+
     fn structured(record: &'a Record) -> Result<Self, Refusal> {
         let bad = |what: String| {
             Refusal::new(
@@ -59,15 +68,14 @@ impl<'a> Envelope<'a> {
         let mut data = None;
         for (name, raw) in fields {
             match name.as_str() {
-                "data" => data = Some(raw.get().as_bytes().to_vec()),
+                "data" => data = Some(Data::Json(raw)),
                 "data_base64" => {
                     let text: String = serde_json::from_str(raw.get())
                         .map_err(|_| bad("data_base64 is no string".into()))?;
-                    data = Some(
-                        STANDARD
-                            .decode(text)
-                            .map_err(|_| bad("data_base64 is not base64".into()))?,
-                    );
+                    let bytes = STANDARD
+                        .decode(text)
+                        .map_err(|_| bad("data_base64 is not base64".into()))?;
+                    data = Some(Data::Bytes(bytes));
                 }
                 // As good as not there, says CloudEvents.
                 _ if raw.get() == "null" => {}
@@ -84,9 +92,9 @@ impl<'a> Envelope<'a> {
         bounded("attributes", attributes.iter().map(bytes).sum())?;
         let content_type = attributes
             .get("datacontenttype")
-            .map_or("", |value| value.as_ref())
-            .to_owned();
-        let payload = Payload::new(&content_type, data.unwrap_or_default());
+            .map_or("", |value| value.as_ref());
+        let data = data.map(|data| data.of(content_type)).unwrap_or_default();
+        let payload = Payload::new(content_type, data);
         Ok(Self {
             record,
             attributes: Some(attributes),
@@ -111,13 +119,16 @@ impl<'a> Envelope<'a> {
             .map(AsRef::as_ref))
     }
 
-    /// One of our headers, or a plain one such as `traceparent`.
+    /// One of our headers, or a plain one such as `traceparent`, which is an extension of CloudEvents as well.
     pub(crate) fn header(&self, name: &'static str) -> Result<Option<&str>, Refusal> {
         if let Some(value) = self.record.header(name) {
             return utf8(name, value).map(Some);
         }
         let Some(rest) = name.strip_prefix("sl-") else {
-            return self.attribute(name);
+            return match self.extension(name) {
+                Some(value) => utf8(name, value).map(Some),
+                None => self.attribute(name),
+            };
         };
         if self.attributes.is_none()
             && !self
@@ -137,6 +148,13 @@ impl<'a> Envelope<'a> {
             .as_ref()
             .and_then(|attributes| attributes.get(&plain))
             .map(AsRef::as_ref))
+    }
+
+    /// `ce_<name>`, the last of them.
+    fn extension(&self, name: &str) -> Option<&[u8]> {
+        let is_it = |header: &[u8]| header.strip_prefix(b"ce_") == Some(name.as_bytes());
+        let mut found = self.record.headers().filter(|(header, _)| is_it(header));
+        found.next_back().and_then(|(_, value)| value)
     }
 
     /// A header that must be there.
@@ -164,6 +182,29 @@ impl<'a> Envelope<'a> {
                 .map(Some)
                 .map_err(|_| bad_header(name, text, expected)),
         }
+    }
+}
+
+/// The payload of structured mode.
+enum Data<'a> {
+    Json(&'a RawValue),
+    Bytes(Vec<u8>),
+}
+
+impl Data<'_> {
+    /// The bytes meant: of a content type that is not JSON, a string is the text in it.
+    fn of(self, content_type: &str) -> Vec<u8> {
+        let raw = match self {
+            Self::Bytes(bytes) => return bytes,
+            Self::Json(raw) => raw.get(),
+        };
+        if !content_type.is_empty()
+            && !is_json(content_type)
+            && let Ok(text) = serde_json::from_str::<String>(raw)
+        {
+            return text.into_bytes();
+        }
+        raw.as_bytes().to_vec()
     }
 }
 
@@ -219,6 +260,49 @@ mod tests {
         assert_eq!(envelope.attribute(header::CE_SUBJECT).unwrap(), None);
         assert_eq!(envelope.header(header::WORKFLOW).unwrap(), None);
         assert_eq!(envelope.payload().data(), b"null");
+    }
+
+    #[test]
+    fn a_string_of_a_type_that_is_not_json_is_the_text_in_it() {
+        let data = |content_type: &str, data: &str| {
+            let content_type = match content_type {
+                "" => String::new(),
+                some => format!(r#""datacontenttype":"{some}","#),
+            };
+            let record = structured(&format!(r#"{{{content_type}"data":{data}}}"#));
+            Envelope::read(&record).unwrap().payload().clone()
+        };
+
+        let text = Payload::new("text/plain", *b"he said \"hi\"\n");
+        assert_eq!(data("text/plain", r#""he said \"hi\"\n""#), text);
+        assert_eq!(data("text/plain", "[1, 2]").data(), b"[1, 2]");
+        for json in ["", "application/json; charset=utf-8", "application/x+json"] {
+            assert_eq!(data(json, r#""hi""#).data(), br#""hi""#, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_trace_is_read_from_the_plain_header_before_the_extension() {
+        let traced = |headers: &[(&str, &[u8])]| {
+            let mut record = Record::new("t".into(), 0, 0, Timestamp::default(), 0);
+            for (name, value) in headers {
+                record.push_header(name, Some(value));
+            }
+            let envelope = Envelope::read(&record).unwrap();
+            envelope
+                .header(header::TRACEPARENT)
+                .unwrap()
+                .map(str::to_owned)
+        };
+        let (plain, extension) = (
+            ("traceparent", b"00-1".as_slice()),
+            ("ce_traceparent", b"00-2".as_slice()),
+        );
+
+        assert_eq!(traced(&[extension]).as_deref(), Some("00-2"));
+        assert_eq!(traced(&[plain, extension]).as_deref(), Some("00-1"));
+        assert_eq!(traced(&[extension, plain]).as_deref(), Some("00-1"));
+        assert_eq!(traced(&[]), None);
     }
 
     #[test]

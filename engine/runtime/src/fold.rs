@@ -210,8 +210,8 @@ impl Fold {
     }
 
     fn claimed(&mut self, seen: ClaimSeen) {
-        self.care.claimed(seen.appended_at);
         let claim = seen.claim;
+        self.care.claimed(seen.appended_at, &claim.owner);
         let names = claim.workflows.iter().map(String::as_str);
         self.state.claimed(names, Millis(claim.closed_retention_ms));
         self.claim = Some(claim);

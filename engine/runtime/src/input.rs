@@ -15,7 +15,7 @@ use std::sync::Arc;
 use sagaline_core::{Cause, Command, ReplyTo, RunId, WorkflowId, event::RejectReason};
 use sagaline_journal::{
     Headers, NewRecord, Record,
-    wire::{ce_type, header, topic},
+    wire::{HEADERS_BYTES_MAX, ce_type, header, topic},
 };
 
 pub(crate) use reject::rejected;
@@ -29,6 +29,7 @@ pub(crate) enum Input {
     Command { cause: Cause, command: Box<Command> },
     /// To be answered from durable state.
     Describe {
+        cause: Cause,
         workflow_id: WorkflowId,
         run_id: Option<RunId>,
         reply: ReplyTo,
@@ -42,6 +43,10 @@ pub(crate) enum Input {
     /// It is refused; the journal keeps it.
     Refused { cause: Cause, refusal: Refusal },
 }
+
+/// Bytes of a record that is forwarded. No input that would be taken has half of it, and the topics that it goes to take
+/// twice as much: a broker measures what a client compressed, and what is forwarded is not.
+pub(crate) const FORWARD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Longest message of a refusal; the rest of a longer one is cut.
 pub(crate) const REFUSAL_BYTES_MAX: usize = 4 * 1024;
@@ -95,19 +100,24 @@ impl Reading {
     /// Reads one input record of the partition `owned`.
     pub(crate) fn input(&self, record: &Record, owned: i32) -> Input {
         let mut cause = route::place(record);
-        let envelope = match Envelope::read(record) {
-            Ok(envelope) => envelope,
-            Err(refusal) => return Input::Refused { cause, refusal },
-        };
-        match self.understood(record, &envelope, owned, &mut cause) {
-            Ok(input) => input,
-            Err(mut refusal) => {
-                let ce_type = envelope.attribute(header::CE_TYPE).ok().flatten();
-                refusal.ce_type = ce_type.map(|name| name.chars().take(200).collect());
-                refusal.reply = self.reply_to(&envelope).ok().flatten();
-                Input::Refused { cause, refusal }
+        let (envelope, understood) = match Envelope::read(record) {
+            Ok(envelope) => {
+                let understood = self.understood(record, &envelope, owned, &mut cause);
+                (envelope, understood)
             }
-        }
+            // Its headers may still say who asked, and who wants to know.
+            Err(refusal) => {
+                let envelope = Envelope::of_headers(record);
+                route::identity(&envelope, &mut cause);
+                (envelope, Err(refusal))
+            }
+        };
+        understood.unwrap_or_else(|mut refusal| {
+            let ce_type = envelope.attribute(header::CE_TYPE).ok().flatten();
+            refusal.ce_type = ce_type.map(|name| name.chars().take(200).collect());
+            refusal.reply = self.reply_to(&envelope).ok().flatten();
+            Input::Refused { cause, refusal }
+        })
     }
 
     fn understood(
@@ -125,6 +135,9 @@ impl Reading {
                     RejectReason::Misrouted,
                     format!("forwarded once, and belongs to partition {target_partition}"),
                 ));
+            }
+            if record.size() > FORWARD_BYTES_MAX {
+                return Err(route::too_large(record.size()));
             }
             let record = self.forward(record, cause, ce_type, target_partition);
             return Ok(Input::Forward {
@@ -161,11 +174,9 @@ impl Reading {
             header::MAC,
             header::FORWARDED,
         ];
-        for (name, value) in record.headers() {
-            if let Ok(name) = std::str::from_utf8(name)
-                && !replaced.contains(&name)
-            {
-                forwarded.push_header(name.to_owned(), value.unwrap_or_default());
+        for (name, value) in route::texts(record) {
+            if !replaced.contains(&name) {
+                forwarded.push_header(name.to_owned(), value);
             }
         }
         forwarded.push_header(header::CE_TYPE, ce_type::FORWARD);
@@ -204,6 +215,10 @@ impl Reading {
             .parsed::<i32>(header::REPLY_PARTITION, "a partition number is expected")?
             .unwrap_or(0);
         let correlation = envelope.header(header::CORRELATION)?.unwrap_or_default();
+        if correlation.len() > HEADERS_BYTES_MAX {
+            let message = format!("sl-correlation has {} bytes", correlation.len());
+            return Err(Refusal::new(RejectReason::TooLarge, message));
+        }
         Ok(Some(ReplyTo {
             topic: reply_topic.into(),
             partition: partition.max(0),
@@ -216,7 +231,7 @@ impl Reading {
 mod tests {
     use sagaline_core::Timestamp;
 
-    use super::*;
+    use super::{reject::VALUE_BYTES_KEPT, *};
 
     fn read(headers: &[(&str, &str)]) -> Input {
         let reading = Reading::new("ns", 1, Keys::development());
@@ -248,6 +263,89 @@ mod tests {
         for topic in ["ns.journal", "ns.reply.a b", "ns.reply.\0", "ns.reply./"] {
             check(topic, Some(RejectReason::BadReplyTopic));
         }
+    }
+
+    #[test]
+    fn a_record_with_too_many_headers_is_refused_to_whoever_asked() {
+        let long = "x".repeat(40_000);
+
+        let input = read(&[
+            (header::CE_TYPE, ce_type::WORKFLOW_CANCEL),
+            (header::CE_SOURCE, "shop"),
+            (header::CE_ID, "7"),
+            (header::REPLY_TOPIC, "ns.replies"),
+            (header::CORRELATION, "c"),
+            (header::REASON, &long),
+        ]);
+
+        let Input::Refused { cause, refusal } = input else {
+            panic!("{input:?}");
+        };
+        assert_eq!(refusal.reason, RejectReason::TooLarge);
+        assert_eq!(refusal.ce_type.as_deref(), Some(ce_type::WORKFLOW_CANCEL));
+        assert_eq!((&*cause.source, &*cause.id), ("shop", "7"));
+        assert_eq!(&*refusal.reply.unwrap().correlation, "c");
+    }
+
+    #[test]
+    fn a_misrouted_record_that_cannot_be_forwarded_is_refused_where_it_lies() {
+        let reading = Reading::new("ns", 2, Keys::development());
+        let large = vec![b'1'; FORWARD_BYTES_MAX + 1];
+        let of = |value: &[u8], owned| {
+            let mut record = Record::new("ns.inbox".into(), owned, 7, Timestamp::default(), 0)
+                .with_key(Some(b"w"))
+                .with_value(Some(value));
+            record.push_header(header::CE_TYPE, Some(ce_type::WORKFLOW_START.as_bytes()));
+            record.push_header(header::WORKFLOW, Some(b"order"));
+            reading.input(&record, owned)
+        };
+        let wrong = 1 - sagaline_journal::wire::partition_of(b"w", 2);
+
+        assert!(matches!(of(b"1", wrong), Input::Forward { .. }));
+        let Input::Refused { refusal, .. } = of(&large, wrong) else {
+            panic!("a large record is not refused");
+        };
+
+        assert_eq!(refusal.reason, RejectReason::TooLarge);
+    }
+
+    #[test]
+    fn a_stray_that_is_too_large_is_refused_by_another_lane_with_its_beginning() {
+        let reading = Reading::new("ns", 2, Keys::development());
+        let large = vec![b'1'; FORWARD_BYTES_MAX + 1];
+        let mut stray = Record::new("ns.inbox".into(), 5, 7, Timestamp::default(), 0)
+            .with_key(Some(b"w"))
+            .with_value(Some(&large));
+        stray.push_header(header::CE_TYPE, Some(ce_type::WORKFLOW_START.as_bytes()));
+        stray.push_header(header::WORKFLOW, Some(b"order"));
+
+        let cut = reading.stray(&stray);
+        let read = reading.input(&cut.placed(1, Timestamp::default()), cut.partition);
+
+        assert_eq!(cut.value.as_ref().map(Vec::len), Some(VALUE_BYTES_KEPT));
+        let Input::Refused { cause, refusal } = read else {
+            panic!("the beginning of a record was taken for it");
+        };
+        assert_eq!(refusal.reason, RejectReason::TooLarge);
+        assert_eq!(&*cause.id, "ns.inbox/5/7");
+    }
+
+    #[test]
+    fn a_null_header_is_as_good_as_absent_wherever_the_record_goes() {
+        let reading = Reading::new("ns", 2, Keys::development());
+        let target = sagaline_journal::wire::partition_of(b"w", 2);
+        let mut record = Record::new("ns.inbox".into(), 1 - target, 7, Timestamp::default(), 0)
+            .with_key(Some(b"w"));
+        record.push_header(header::CE_TYPE, Some(ce_type::WORKFLOW_CANCEL.as_bytes()));
+        record.push_header(header::RUN_ID, Some(b"not a run id"));
+        record.push_header(header::RUN_ID, None);
+
+        let Input::Forward { record, .. } = reading.input(&record, 1 - target) else {
+            panic!("it is not forwarded");
+        };
+        let arrived = reading.input(&record.placed(3, Timestamp::default()), target);
+
+        assert!(matches!(arrived, Input::Command { .. }), "{arrived:?}");
     }
 
     fn record(key: &str, headers: &[(&str, &str)]) -> NewRecord {

@@ -51,6 +51,9 @@ pub const BATCH_INPUTS_MAX: usize = 1_000;
 /// A batch takes no further input once its records have this many bytes.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// What deadlines may add to a batch that inputs have filled.
+const DEADLINES_BYTES_MAX: usize = 1024 * 1024;
+
 /// Most deadlines that one batch fires.
 pub const BATCH_DEADLINES_MAX: usize = 1_000;
 
@@ -77,10 +80,13 @@ pub struct LaneShared {
     pub(crate) turns: Turns,
 }
 
-/// The topics of task queues.
+/// The topics of task queues, and those that want replies.
 pub trait QueueTopics: Send + Sync + std::fmt::Debug {
     /// What is known of a queue's topic. One that is not there is made. Returns at once.
     fn topic(&self, name: &str) -> QueueTopic;
+
+    /// What is known of a topic that wants a reply: a stranger named it, so it is never made. Returns at once.
+    fn reply_topic(&self, name: &str) -> ReplyTopic;
 }
 
 /// What is known of a queue's topic.
@@ -92,6 +98,19 @@ pub enum QueueTopic {
     Coming,
     /// It is not there, and the brokers refuse to make it: why, and what helps.
     Refused(Arc<str>),
+}
+
+/// What is known of a topic that wants a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyTopic {
+    /// It is there, with so many partitions.
+    There(i32),
+    /// It is not there. It may come.
+    Missing,
+    /// It is being looked up, or the brokers are away.
+    Looking,
+    /// So many topics were named that nobody looks for this one.
+    TooMany,
 }
 
 /// What [`LaneShared::new`] takes.
@@ -113,7 +132,7 @@ pub struct LaneConfig {
     pub programs_kept: NonZeroUsize,
     /// Keys for tokens and MACs.
     pub keys: Keys,
-    /// The topics of task queues.
+    /// The topics of task queues, and those that want replies.
     pub topics: Arc<dyn QueueTopics>,
 }
 
@@ -167,7 +186,7 @@ pub struct Lane {
     next_tag: Tag,
     flight: Option<Flight>,
     /// Inputs that were taken and not yet decided.
-    inputs: VecDeque<Taken>,
+    inputs: Inputs,
     /// What the lane asks itself.
     own: VecDeque<(Cause, Command)>,
     own_count: u64,
@@ -216,6 +235,46 @@ struct Taken {
     input: Input,
 }
 
+/// Inputs that wait to be decided, and the bytes of their records.
+#[derive(Debug, Default)]
+struct Inputs {
+    queue: VecDeque<Taken>,
+    bytes: usize,
+}
+
+impl Inputs {
+    fn push(&mut self, taken: Taken) {
+        self.bytes += taken.record.size();
+        self.queue.push_back(taken);
+    }
+
+    fn pop(&mut self) -> Option<Taken> {
+        let taken = self.queue.pop_front()?;
+        self.bytes -= taken.record.size();
+        Some(taken)
+    }
+
+    fn front(&self) -> Option<&Taken> {
+        self.queue.front()
+    }
+
+    fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// How far the inputs are dealt with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Positions {
@@ -246,7 +305,7 @@ impl Lane {
             claiming: Claiming::default(),
             next_tag: tags,
             flight: None,
-            inputs: VecDeque::new(),
+            inputs: Inputs::default(),
             own: VecDeque::new(),
             own_count: 0,
             positions: Positions::default(),

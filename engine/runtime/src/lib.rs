@@ -11,6 +11,7 @@ mod input;
 mod keys;
 pub mod lane;
 mod output;
+mod owner;
 mod programs;
 
 pub use engine::{Engine, EngineSettings};

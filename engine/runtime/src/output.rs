@@ -91,7 +91,7 @@ impl Writing {
             partition: reply.to.partition,
             key: Some(reply.workflow_id.as_str().as_bytes().to_vec()),
             value: Some(result.data().to_vec()),
-            headers: Headers::with_capacity(11, REPLY_HEADERS_BYTES),
+            headers: Headers::with_capacity(12, REPLY_HEADERS_BYTES),
         };
         event(&mut record, ce_type::REPLY, &reply.id, result);
         record.push_header(header::CE_SUBJECT, reply.workflow_id.as_str());
@@ -101,6 +101,11 @@ impl Writing {
             record
                 .headers
                 .write(header::RUN_ID, format_args!("{run_id}"));
+        }
+        if let Some(event_seq) = reply.event_seq {
+            record
+                .headers
+                .write(header::EVENT_SEQ, format_args!("{event_seq}"));
         }
         if let Some(error_type) = &reply.answer.error_type {
             record.push_header(header::ERROR_TYPE, error_type.as_str());

@@ -25,7 +25,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(what: &str, value: &T) -> Result<Pay
 
 /// Reads a value; an empty payload is `null`.
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, payload: &Payload) -> Result<T> {
-    if !is_json(payload.content_type()) {
+    if !payload.is_json() {
         let text = format!(
             "{what} is {} where JSON is expected",
             payload.content_type()
@@ -40,13 +40,6 @@ pub(crate) fn decode<T: DeserializeOwned>(what: &str, payload: &Payload) -> Resu
         let text = format!("{what} is not what the code expects: {error}");
         Error::new(UNDECODABLE, text).non_retryable()
     })
-}
-
-/// `application/json`, `application/vnd.shop+json`, each with or without parameters.
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
-        || essence.to_ascii_lowercase().ends_with("+json")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 pub(crate) mod append;
 mod read;
 
-use sagaline_journal::{NewRecord, PortEvent, SendError, Tag};
+use sagaline_journal::{NewRecord, PortEvent, SendError, SendErrorKind, Tag};
 
 use crate::{
     Violation,
@@ -66,11 +66,11 @@ impl World {
 
     fn send(&mut self, lane: LaneKey, tag: Tag, record: NewRecord) {
         let is_task = Topics::is_tasks(&record.topic);
+        let is_forward = record.topic == self.topics.inbox;
         let mut after = self.rng.delay(Span::millis(2));
-        let failed = |permanent, missing| {
+        let failed = |kind| {
             Err(SendError {
-                permanent,
-                missing,
+                kind,
                 reason: "simulated".into(),
             })
         };
@@ -79,14 +79,16 @@ impl World {
         };
         let is_there = self.log.has(&record.topic, record.partition);
         let (lands, told) = if !is_there {
-            (false, failed(false, true))
+            (false, failed(SendErrorKind::Missing))
         } else if self.rng.ppm(self.faults.effect_failed) {
-            (false, failed(false, false))
+            (false, failed(SendErrorKind::Unavailable))
         } else if self.rng.ppm(self.faults.effect_unknown) {
             after = after + Span::millis(self.rng.below(5_000));
-            (true, failed(false, false))
-        } else if self.rng.ppm(self.faults.effect_refused) && is_task {
-            (false, failed(true, false))
+            (true, failed(SendErrorKind::Unavailable))
+        } else if (is_task && self.rng.ppm(self.faults.task_refused))
+            || (is_forward && self.rng.ppm(self.faults.forward_refused))
+        {
+            (false, failed(SendErrorKind::Refused))
         } else {
             (true, Ok(()))
         };
@@ -103,7 +105,7 @@ impl World {
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) -> Result<(), Violation> {
-        let refused = matches!(&effect.told, Err(error) if error.permanent);
+        let refused = matches!(&effect.told, Err(error) if error.kind.is_for_good());
         if self.lanes.contains_key(&effect.lane) {
             let event = PortEvent::Sent {
                 partition: effect.partition,

@@ -23,8 +23,10 @@ pub(crate) struct Faults {
     pub(crate) effect_failed: u32,
     /// It fails, but it has landed.
     pub(crate) effect_unknown: u32,
-    /// The broker refuses it for good.
-    pub(crate) effect_refused: u32,
+    /// The broker refuses a task for good.
+    pub(crate) task_refused: u32,
+    /// The broker refuses a forward, until somebody mends that.
+    pub(crate) forward_refused: u32,
     pub(crate) read_failed: u32,
     /// Inputs reach a lane seconds late.
     pub(crate) fetch_slow: u32,
@@ -101,7 +103,8 @@ impl Faults {
             repeated_event: often(20_000),
             effect_failed: often(50_000),
             effect_unknown: often(50_000),
-            effect_refused: often(3_000),
+            task_refused: often(3_000),
+            forward_refused: often(500_000),
             read_failed: often(100_000),
             fetch_slow: often(20_000),
             ends_unanswered: often(300_000),

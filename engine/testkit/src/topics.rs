@@ -1,11 +1,14 @@
-//! The topics of task queues as lanes see them: not there at first, made once somebody asked.
+//! Topics as lanes see them: those of task queues are not there at first and made once somebody asked.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use sagaline_runtime::lane::{QueueTopic, QueueTopics};
+use sagaline_journal::wire::topic;
+use sagaline_runtime::lane::{QueueTopic, QueueTopics, ReplyTopic};
+
+use crate::log::NAMESPACE;
 
 /// Partitions of every task queue.
 const QUEUE_PARTITIONS: i32 = 3;
@@ -50,5 +53,16 @@ impl QueueTopics for QueueTopicsThere {
             known.wanted.push(topic.to_owned());
         }
         QueueTopic::Coming
+    }
+
+    /// Looked up once; the one that all replies go to is there.
+    fn reply_topic(&self, name: &str) -> ReplyTopic {
+        if self.known().asked.insert(name.to_owned()) {
+            ReplyTopic::Looking
+        } else if name == topic::replies(NAMESPACE) {
+            ReplyTopic::There(1)
+        } else {
+            ReplyTopic::Missing
+        }
     }
 }

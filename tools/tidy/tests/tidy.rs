@@ -163,6 +163,26 @@ fn links_in_docs_lead_somewhere() {
     }
 }
 
+#[test]
+fn the_readme_lists_every_package_that_the_tests_need() {
+    let text = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    let readme = text("README.md");
+    let install = readme.lines().find(|line| line.contains("apt install"));
+    let listed: Vec<&str> = install.unwrap().split([' ', '`', '.']).collect();
+
+    let needs = text("tools/check-tools");
+    let needs = needs.lines().filter_map(|line| line.strip_prefix("need "));
+    let packages: Vec<&str> = needs.filter_map(|line| line.split(' ').next()).collect();
+
+    assert!(packages.contains(&"kcat"), "{packages:?}");
+    for package in packages {
+        assert!(
+            listed.contains(&package),
+            "README.md: apt install {package}"
+        );
+    }
+}
+
 fn is_code(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.bytes().all(allowed)

@@ -1,7 +1,7 @@
 //! `workflow cancel` and `terminate`.
 
 use clap::Args;
-use sagaline_core::{RunId, WorkflowId};
+use sagaline_core::{RunId, Seq, WorkflowId};
 use sagaline_journal::wire::{ce_type, header};
 use serde::Serialize;
 
@@ -73,6 +73,7 @@ pub(crate) fn terminate(session: &Session, args: TerminateArgs) -> Outcome {
 struct Told<'a> {
     workflow_id: &'a WorkflowId,
     run_id: Option<RunId>,
+    event_seq: Option<Seq>,
 }
 
 fn tell(session: &Session, args: ActArgs, ce_type: &'static str, compensate: bool) -> Outcome {
@@ -94,6 +95,7 @@ fn tell(session: &Session, args: ActArgs, ce_type: &'static str, compensate: boo
         Format::Json | Format::Jsonl => session.output.json(&Told {
             workflow_id: id,
             run_id: answer.run_id,
+            event_seq: answer.event_seq,
         })?,
         Format::Table => {
             let run = answer

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sagaline_core::{
-    Activity, Fields, Millis, Name, Payload, Run, WorkflowId,
+    Activity, Fields, Millis, Name, Payload, Run, RunId, WorkflowId,
     run::{ActivityState, RegistrationState},
     view::View,
 };
@@ -29,7 +29,7 @@ pub(crate) fn describe(session: &Session, args: &DescribeArgs) -> Outcome {
     let (_, runs) = journal.runs_of(id)?;
     let seen = runs
         .find(id, args.of.run_id)
-        .ok_or_else(|| unknown(id, &args.of))?;
+        .ok_or_else(|| unknown(id, args.of.run_id))?;
     let unread = unread_queues(session, [&seen.run])?;
     let view = runs.view(id, seen, session.output.now, &unread);
     match session.output.format {
@@ -40,9 +40,8 @@ pub(crate) fn describe(session: &Session, args: &DescribeArgs) -> Outcome {
 }
 
 /// No such run.
-pub(crate) fn unknown(id: &WorkflowId, of: &RunOf) -> Fault {
-    let run = of
-        .run_id
+pub(crate) fn unknown(id: &WorkflowId, run_id: Option<RunId>) -> Fault {
+    let run = run_id
         .map(|run_id| format!("run {run_id} of "))
         .unwrap_or_default();
     Fault::refused(format!("{run}workflow {id} is not known"))
@@ -89,12 +88,12 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     let mut lines = vec![
         format!(
             "{}   {}{situation}   {}@{}",
-            visible(view.workflow_id.as_str()),
+            view.workflow_id,
             view.status(),
             run.started.workflow,
             run.started.version
         ),
-        visible(&view.waiting_for().text),
+        view.waiting_for().text,
         String::new(),
         format!("Run            {}", run.run_id),
         format!("Started        {}", output.time(run.started_at)),
@@ -109,8 +108,7 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     if let Some(failure) = closed.and_then(|closed| closed.failure.as_ref()) {
         lines.push(format!(
             "Failure        {}: {}",
-            failure.error_type,
-            visible(&failure.message)
+            failure.error_type, failure.message
         ));
     }
     lines.push(format!(
@@ -119,11 +117,7 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         seen.history.len(),
         view.journal_partition
     ));
-    lines.extend(
-        run.activities
-            .iter()
-            .map(|activity| format!("Pending        {}", pending(output, activity))),
-    );
+    lines.extend(run.activities.iter().flat_map(|one| pending(output, one)));
     lines.extend(run.registrations.iter().map(|one| {
         let state = match one.state {
             RegistrationState::Registered => "registered",
@@ -143,11 +137,11 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     lines.extend(run.incidents.iter().map(|incident| {
         format!(
             "Incident       {}.{}: {}",
-            run.run_id,
-            incident.seq,
-            visible(&incident.failure.message)
+            run.run_id, incident.seq, incident.failure.message
         )
     }));
+    // Names are strangers' as messages are.
+    let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
     lines.join("\n")
 }
 
@@ -156,7 +150,7 @@ fn about(run: &Run) -> Vec<String> {
     let lines = |head: &'static str, fields: Option<&Fields>| -> Vec<String> {
         let fields = fields.into_iter().flat_map(Fields::iter);
         fields
-            .map(|field| format!("{head}{}={}", field.name, visible(&field.json)))
+            .map(|field| format!("{head}{}={}", field.name, field.json))
             .collect()
     };
     [
@@ -166,7 +160,8 @@ fn about(run: &Run) -> Vec<String> {
     .concat()
 }
 
-fn pending(output: Output, activity: &Activity) -> String {
+/// An activity that is not done, and why its last attempt failed.
+fn pending(output: Output, activity: &Activity) -> Vec<String> {
     let of = match activity.maximum_attempts {
         0 => String::new(),
         maximum => format!(" of {maximum}"),
@@ -189,9 +184,8 @@ fn pending(output: Output, activity: &Activity) -> String {
             .unwrap_or_default();
         let (failure, took) = (&last.failure, last.took.0);
         format!(
-            "\n               {}: {}, after {took} ms{worker}",
-            failure.error_type,
-            visible(&failure.message)
+            "               {}: {}, after {took} ms{worker}",
+            failure.error_type, failure.message
         )
     });
     let (name, id, attempt) = (
@@ -199,11 +193,11 @@ fn pending(output: Output, activity: &Activity) -> String {
         activity.activity_id,
         activity.attempt,
     );
-    format!(
-        "{name} #{id}, queue {}, attempt {attempt}{of} {state}{}",
-        activity.scheduled.task_queue,
-        failure.unwrap_or_default()
-    )
+    let line = format!(
+        "Pending        {name} #{id}, queue {}, attempt {attempt}{of} {state}",
+        activity.scheduled.task_queue
+    );
+    std::iter::once(line).chain(failure).collect()
 }
 
 /// A payload in one line, cut where it gets long.
@@ -211,20 +205,58 @@ fn payload(payload: &Payload) -> String {
     match std::str::from_utf8(payload.data()) {
         Ok("") => "–".to_owned(),
         Ok(text) => match text.char_indices().nth(PAYLOAD_CHARS_MAX) {
-            Some((at, _)) => format!(
-                "{}… ({} bytes; -o json shows all)",
-                visible(&text[..at]),
-                text.len()
-            ),
-            None => visible(text),
+            Some((at, _)) => format!("{}… ({} bytes; -o json shows all)", &text[..at], text.len()),
+            None => text.to_owned(),
         },
         Err(_) => format!(
             "{} bytes of {}",
             payload.data().len(),
-            visible(payload.content_type())
+            payload.content_type()
         ),
     }
 }
 
 /// More of a payload than this belongs into JSON.
 const PAYLOAD_CHARS_MAX: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use sagaline_core::{Timestamp, event::WorkflowStarted};
+
+    use super::*;
+    use crate::{
+        output::TimeStyle,
+        runs::{Keep, Runs},
+        scripted::{Script, transition},
+    };
+
+    #[test]
+    fn names_of_strangers_cannot_turn_the_line_or_move_the_cursor() {
+        let started = WorkflowStarted {
+            workflow: Name::from("order\nhint: run this"),
+            version: "1\u{1b}[2J".into(),
+            input: Payload::new("text/\u{202e}plain", *b"\xff"),
+            trace: None,
+            attributes: None,
+            memo: None,
+        };
+        let id = WorkflowId::new("a\rb").unwrap();
+        let script = Script::new().batch(&[transition(id.as_str(), 1, [started.into()])]);
+        let mut runs = Runs::new(3, Keep::Histories(id.clone()));
+        for record in script.records {
+            runs.record(record).unwrap();
+        }
+        let output = Output {
+            format: Format::Table,
+            time: TimeStyle::Utc,
+            now: Timestamp::from_millis(2_000),
+        };
+
+        let seen = runs.find(&id, None).unwrap();
+        let text = text(output, &runs.view(&id, seen, output.now, &[]), seen);
+
+        assert!(text.contains("a␍b "), "{text}");
+        assert!(text.contains("order␊hint: run this@1␛[2J\n"), "{text}");
+        assert!(text.contains("1 bytes of text/⟨U+202E⟩plain"), "{text}");
+    }
+}

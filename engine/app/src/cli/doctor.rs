@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sagaline_journal::{
-    kafka::{Admin, Group, TopicState},
+    kafka::{Admin, Group, Kafka, TopicState},
     wire::topic,
 };
 use sagaline_runtime::engine;
@@ -81,7 +81,7 @@ pub(crate) fn doctor(session: &Session) -> Outcome {
         ),
         keys(session)?,
     ];
-    checks.extend(topics(session, &admin)?);
+    checks.extend(topics(session, &kafka, &admin)?);
     checks.extend(partitions(&admin, namespace)?);
     checks.extend(durability(&admin, namespace)?);
     let group = topic::engine_group(namespace);
@@ -124,15 +124,14 @@ fn keys(session: &Session) -> Outcome<Check> {
     ))
 }
 
-fn topics(session: &Session, admin: &Admin) -> Outcome<Vec<Check>> {
+fn topics(session: &Session, kafka: &Kafka, admin: &Admin) -> Outcome<Vec<Check>> {
     let settings = &session.settings;
-    let missing =
-        engine::missing_topics(admin, &settings.namespace, i32::from(settings.partitions))?;
+    let partitions = i32::from(settings.partitions);
+    let missing = engine::missing_topics(admin, kafka, &settings.namespace, partitions)?;
     if missing.is_empty() {
         return Ok(vec![Check::fine("topics", "all are there")]);
     }
     let found = missing.into_iter().map(|command| {
-        let command = command.replace("HOST:PORT", &settings.bootstrap);
         Check::found(
             "topics",
             "topic-missing",

@@ -39,7 +39,7 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
     let (partition, runs) = journal.runs_of(id)?;
     let seen = runs
         .find(id, args.of.run_id)
-        .ok_or_else(|| unknown(id, &args.of))?;
+        .ok_or_else(|| unknown(id, args.of.run_id))?;
     let mut previous = seen.run.started_at;
     match output.format {
         Format::Json if !args.follow => {

@@ -6,7 +6,9 @@ use std::{
 };
 
 use clap::Args;
-use sagaline_core::{Outcome as Ended, Payload, WorkflowId, run::ClosedBy, show::Shown};
+use sagaline_core::{
+    Cause, Outcome as Ended, Payload, RunId, WorkflowId, run::ClosedBy, show::Shown,
+};
 
 use super::{RunOf, Session, describe::unknown};
 use crate::{
@@ -30,15 +32,18 @@ pub(crate) struct ResultArgs {
 
 pub(crate) fn result(session: &Session, args: &ResultArgs) -> Outcome {
     let deadline = Deadline::after(args.timeout.map(Span::get));
-    wait(session, &args.of, deadline)
+    wait(session, (args.of.id.get(), args.of.run_id), deadline)
 }
 
-/// Waits for the end of a run and prints its result.
-pub(crate) fn wait(session: &Session, of: &RunOf, deadline: Deadline) -> Outcome {
-    let id = of.id.get();
+/// Waits for the end of a run, or without `run_id` of the newest, and prints its result.
+pub(crate) fn wait(
+    session: &Session,
+    (id, run_id): (&WorkflowId, Option<RunId>),
+    deadline: Deadline,
+) -> Outcome {
     let journal = Journal::open(session)?;
     let (partition, mut runs) = journal.runs_of(id)?;
-    let seen = runs.find(id, of.run_id).ok_or_else(|| unknown(id, of))?;
+    let seen = runs.find(id, run_id).ok_or_else(|| unknown(id, run_id))?;
     let run_id = seen.run.run_id;
     if let Some(closed) = &seen.run.closed {
         return print(session.output, id, closed);
@@ -58,6 +63,14 @@ pub(crate) fn wait(session: &Session, of: &RunOf, deadline: Deadline) -> Outcome
                 .hint(format!("`workflow describe {id}` says what it waits for")),
         ),
     }
+}
+
+/// The newest run of a workflow, if it began with that start.
+pub(super) fn run_of(session: &Session, id: &WorkflowId, start: &Cause) -> Outcome<Option<RunId>> {
+    let (_, runs) = Journal::open(session)?.runs_of(id)?;
+    let newest = runs.find(id, None).map(|seen| &seen.run);
+    let began = newest.filter(|run| run.starts.contains(start.identity()));
+    Ok(began.map(|run| run.run_id))
 }
 
 /// Prints the result of a completed run; of any other why there is none.
@@ -85,13 +98,12 @@ pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outco
         Ended::Canceled => format!("workflow {id} was cancelled{reason}"),
         Ended::Terminated => format!("workflow {id} was terminated{reason}"),
     };
-    Err(Fault::new(Exit::Failed, message))
+    Err(Fault::quoting(Exit::Failed, &message))
 }
 
-/// JSON as it stands; other bytes as they are, or as `$base64` where JSON is asked for.
+/// JSON on one line and otherwise as it stands; other bytes as they are, or as `$base64` where JSON is asked for.
 pub(crate) fn print_payload(output: Output, payload: &Payload) -> io::Result<()> {
-    let is_json = payload.content_type() == sagaline_core::CONTENT_TYPE_JSON;
-    if is_json || output.format != Format::Table {
+    if payload.is_json() || output.format != Format::Table {
         return output.json(&Shown(payload));
     }
     let mut stdout = io::stdout().lock();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use sagaline_core::{WorkflowId, is_field_name};
+use sagaline_core::{RunId, WorkflowId, is_field_name};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -107,8 +107,8 @@ fn object(fields: &[Given]) -> Outcome<Option<String>> {
 #[derive(Serialize)]
 struct Started<'a> {
     workflow_id: &'a WorkflowId,
-    run_id: Option<sagaline_core::RunId>,
-    /// False: the run was open already.
+    run_id: Option<RunId>,
+    /// False: the run was there already.
     started: bool,
 }
 
@@ -116,31 +116,27 @@ struct Started<'a> {
 pub(crate) fn start(session: &Session, args: StartArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let (id, inbox, asked) = ask(session, args)?;
-    let answer = inbox.accepted(&asked, wait)?;
+    let answer = inbox.first(&asked, wait)?;
+    let (run_id, before) = match taken_before(session, (&id, &asked), &answer)? {
+        Some(run_id) => (Some(run_id), "before: its run is over"),
+        None => (answer.taken()?.run_id, "before: this run was open already"),
+    };
     let new_run = inbox.run_of_start(&asked)?;
     let started = Started {
         workflow_id: &id,
-        run_id: answer.run_id,
-        started: new_run.is_some() && new_run == answer.run_id,
+        run_id,
+        started: new_run.is_some() && new_run == run_id,
     };
     match session.output.format {
         Format::Json | Format::Jsonl => session.output.json(&started)?,
         Format::Table => {
-            let run_id = answer
-                .run_id
-                .map(|run_id| run_id.to_string())
-                .unwrap_or_default();
+            let run_id = run_id.map(|run_id| run_id.to_string()).unwrap_or_default();
             let rows = [
                 vec!["Workflow".to_owned(), id.as_str().to_owned()],
                 vec!["Run".to_owned(), run_id],
                 vec![
                     "Started".to_owned(),
-                    if started.started {
-                        "now"
-                    } else {
-                        "before: this run was open already"
-                    }
-                    .to_owned(),
+                    if started.started { "now" } else { before }.to_owned(),
                 ],
             ];
             session.output.table(&[], &rows)?;
@@ -154,7 +150,11 @@ pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let deadline = Deadline::after(wait);
     let (id, inbox, asked) = ask(session, args)?;
-    inbox.accepted(&asked, wait)?;
+    let answer = inbox.first(&asked, wait)?;
+    if let Some(run_id) = taken_before(session, (&id, &asked), &answer)? {
+        return result::wait(session, (&id, Some(run_id)), deadline);
+    }
+    answer.taken()?;
     match inbox.answer(&asked, deadline, Answer::is_final)? {
         Some(answer) => print(session, &id, &answer),
         None => Err(
@@ -162,6 +162,18 @@ pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
                 "`workflow result {id}` waits on; `workflow describe {id}` says what it waits for"
             )),
         ),
+    }
+}
+
+/// The run of a start that is refused because it was taken before: the same again does nothing again.
+fn taken_before(
+    session: &Session,
+    (id, asked): (&WorkflowId, &Asked),
+    answer: &Answer,
+) -> Outcome<Option<RunId>> {
+    match answer.is_of_used_id() {
+        true => result::run_of(session, id, &asked.cause()),
+        false => Ok(None),
     }
 }
 
@@ -209,7 +221,7 @@ fn print(session: &Session, id: &WorkflowId, answer: &Answer) -> Outcome {
         outcome::TERMINATED => format!("workflow {id} was terminated{reason}"),
         _ => format!("workflow {id} failed: {}{reason}", answer.error_type),
     };
-    Err(Fault::new(Exit::Failed, message))
+    Err(Fault::quoting(Exit::Failed, &message))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! An answer of the engine to a request.
 
-use sagaline_core::{Payload, RunId};
+use sagaline_core::{Payload, RunId, Seq, error_type};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, outcome},
 };
+
+use crate::fault::{Exit, Fault, Outcome};
 
 /// One answer.
 #[derive(Clone, Debug)]
@@ -12,6 +14,8 @@ pub(crate) struct Answer {
     /// One of [`outcome`].
     pub(crate) outcome: String,
     pub(crate) run_id: Option<RunId>,
+    /// Where in the run's history the request stands; none of an engine that does not say.
+    pub(crate) event_seq: Option<Seq>,
     pub(crate) error_type: String,
     pub(crate) error_message: String,
     /// The result, or details of the error.
@@ -29,10 +33,24 @@ impl Answer {
         Some(Self {
             outcome: text(header::OUTCOME)?,
             run_id: text(header::RUN_ID).and_then(|run_id| run_id.parse().ok()),
+            event_seq: text(header::EVENT_SEQ).and_then(|seq| seq.parse().ok()),
             error_type: text(header::ERROR_TYPE).unwrap_or_default(),
             error_message: text(header::ERROR_MESSAGE).unwrap_or_default(),
             value: Payload::new(&content_type, record.value().unwrap_or_default()),
         })
+    }
+
+    /// The answer, unless it is a refusal.
+    pub(crate) fn taken(self) -> Outcome<Self> {
+        match self.outcome.as_str() {
+            outcome::REJECTED => Err(Fault::quoting(Exit::Refused, &self.error_message)),
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether the id rules refuse a start.
+    pub(crate) fn is_of_used_id(&self) -> bool {
+        self.outcome == outcome::REJECTED && self.error_type == error_type::ALREADY_STARTED
     }
 
     /// Whether it is the run's end.
@@ -63,6 +81,7 @@ mod tests {
                 (header::CE_TYPE, ce_type::REPLY),
                 (header::CORRELATION, correlation),
                 (header::OUTCOME, outcome::COMPLETED),
+                (header::EVENT_SEQ, "24"),
             ]
         };
 
@@ -70,6 +89,7 @@ mod tests {
 
         assert!(answer.is_final());
         assert_eq!(answer.value, Payload::json(*b"7"));
+        assert_eq!(answer.event_seq, Some(24));
         assert!(Answer::read(&reply(&of("c-2")), "c-1").is_none());
         assert!(Answer::read(&reply(&of("c-1")[1..]), "c-1").is_none());
     }

@@ -153,6 +153,7 @@ impl Run {
     pub(super) fn reply_requested(&mut self, place: Place<'_>, event: &ReplyRequested) {
         self.seen.insert(place.cause.identity());
         if event.follow && !self.replies.contains(&event.reply) {
+            // Who would be one too many is not told to follow; journals of before may say so.
             if self.replies.len() >= REPLIES_MAX {
                 self.replies.remove(0);
             }

@@ -3,6 +3,7 @@
 //! ```text
 //!                      repeat of a known start        ─▶ nothing
 //! open run of the id:  use-existing ─▶ nothing   fail ─▶ refused   terminate-existing ─▶ terminated, then started
+//! closed, its repeat:  ─▶ refused, whatever the start says
 //! closed, remembered:  reject-duplicate ─▶ refused   allow-duplicate ─▶ started   …-failed-only ─▶ unless it completed
 //! ```
 
@@ -11,9 +12,10 @@ use alloc::{boxed::Box, format, string::String};
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
     IdConflict, IdReuse, Identity, Name, Outcome, Overlay, RunId, Start,
-    error_type::ALREADY_STARTED,
+    error_type::{ALREADY_STARTED, LIMIT},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::Programs,
+    run::REPLIES_MAX,
 };
 
 /// What a start comes to.
@@ -47,6 +49,13 @@ pub(crate) fn decide(
         let repeat = run.seen.contains(identity) || run.starts.contains(identity);
         if repeat || start.id_conflict == IdConflict::UseExisting {
             return match reply {
+                Some(reply) if !run.replies.contains(reply) && run.replies.len() >= REPLIES_MAX => {
+                    let message = format!(
+                        "{REPLIES_MAX} callers wait for the end of run {} already; read the journal instead",
+                        run.run_id
+                    );
+                    Decision::Existing(refusal(reply, LIMIT, message))
+                }
                 Some(reply) => Decision::Existing(accepted(reply, true)),
                 None if repeat => Decision::Ignored(Ignored::Repeat),
                 None => Decision::Ignored(Ignored::Already),
@@ -67,13 +76,14 @@ pub(crate) fn decide(
             IdReuse::AllowDuplicate => true,
             IdReuse::AllowDuplicateFailedOnly => closed.outcome != Outcome::Completed,
         };
-        if repeat || !reusable {
-            let message = format!(
-                "workflow {} was used by run {}, which is {}",
-                start.workflow_id,
-                closed.run_id,
-                closed.outcome.status()
-            );
+        let (id, run_id, status) = (&start.workflow_id, closed.run_id, closed.outcome.status());
+        if repeat {
+            let message =
+                format!("this start was taken as run {run_id} of {id}, which is {status}");
+            return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
+        }
+        if !reusable {
+            let message = format!("workflow {id} was used by run {run_id}, which is {status}");
             return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
         }
     }

@@ -246,6 +246,31 @@ impl Admin {
         }))
     }
 
+    /// All topics that may be seen, with their numbers of partitions: one question, which leaves no name in the client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`]: no answer within 5 s.
+    pub fn topics(&self) -> Result<BTreeMap<String, i32>, Error> {
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, METADATA_WAIT)
+            .map_err(|error| fault::error("ask for the topics", &error))?;
+        let there = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.error().is_none());
+        let partitions = |count| i32::try_from(count).unwrap_or(i32::MAX);
+        Ok(there
+            .map(|topic| {
+                (
+                    topic.name().to_owned(),
+                    partitions(topic.partitions().len()),
+                )
+            })
+            .collect())
+    }
+
     /// The settings of a topic as they are in force, defaults included, by Kafka's names.
     ///
     /// # Errors

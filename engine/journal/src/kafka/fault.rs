@@ -2,7 +2,7 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::{Error, ErrorKind, SendError};
+use crate::{Error, ErrorKind, SendError, SendErrorKind};
 
 /// What a failed call means to its caller. `doing` says what was tried: "read orders.inbox/3".
 pub(super) fn error(doing: &str, error: &KafkaError) -> Error {
@@ -30,14 +30,18 @@ pub(super) fn timed_out(doing: &str, waited: std::time::Duration) -> Error {
 
 /// Why an effect did not go out, and whether sending it again can help.
 pub(super) fn send_error(error: &KafkaError) -> SendError {
-    let permanent = match error.rdkafka_error_code() {
-        Some(code) => PERMANENT.contains(&code),
+    let kind = match error.rdkafka_error_code() {
+        Some(code) if REFUSED.contains(&code) => SendErrorKind::Refused,
         // A topic name with a zero byte.
-        None => matches!(error, KafkaError::Nul(_)),
+        None if matches!(error, KafkaError::Nul(_)) => SendErrorKind::Refused,
+        _ => match sort(error).1 {
+            TOPIC_MISSING => SendErrorKind::Missing,
+            TOO_LARGE => SendErrorKind::TooLarge,
+            _ => SendErrorKind::Unavailable,
+        },
     };
     SendError {
-        permanent,
-        missing: sort(error).1 == TOPIC_MISSING,
+        kind,
         reason: describe(error),
     }
 }
@@ -83,7 +87,7 @@ fn sort(error: &KafkaError) -> (ErrorKind, &'static str) {
         | Code::SaslAuthenticationFailed
         | Code::Authentication => (ErrorKind::Invalid, "kafka-denied"),
         Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => {
-            (ErrorKind::Invalid, "kafka-record-too-large")
+            (ErrorKind::Invalid, TOO_LARGE)
         }
         Code::InvalidTopic
         | Code::InvalidRecord
@@ -108,12 +112,10 @@ fn sort(error: &KafkaError) -> (ErrorKind, &'static str) {
 }
 
 const TOPIC_MISSING: &str = "kafka-topic-missing";
+const TOO_LARGE: &str = "kafka-record-too-large";
 
 /// Sending the same record again meets the same refusal. A topic that is missing is not among them: it may come.
-const PERMANENT: &[RDKafkaErrorCode] = &[
-    RDKafkaErrorCode::MessageSizeTooLarge,
-    RDKafkaErrorCode::InvalidMessageSize,
-    RDKafkaErrorCode::MessageBatchTooLarge,
+const REFUSED: &[RDKafkaErrorCode] = &[
     RDKafkaErrorCode::InvalidTopic,
     RDKafkaErrorCode::InvalidRecord,
     RDKafkaErrorCode::InvalidArgument,
@@ -133,21 +135,34 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_too_large_will_never_fit() {
-        assert!(produced(RDKafkaErrorCode::MessageSizeTooLarge).permanent);
-        assert!(produced(RDKafkaErrorCode::TopicAuthorizationFailed).permanent);
-        assert!(produced(RDKafkaErrorCode::InvalidTopic).permanent);
+    fn a_record_that_is_too_large_is_called_so() {
+        assert_eq!(
+            produced(RDKafkaErrorCode::MessageSizeTooLarge).kind,
+            SendErrorKind::TooLarge
+        );
+    }
+
+    #[test]
+    fn what_the_rights_or_a_policy_forbid_is_refused_until_they_are_others() {
+        for code in [
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+            RDKafkaErrorCode::PolicyViolation,
+            RDKafkaErrorCode::InvalidTopic,
+        ] {
+            assert_eq!(produced(code).kind, SendErrorKind::Refused, "{code}");
+        }
     }
 
     #[test]
     fn a_missing_topic_may_come_and_is_named() {
         let error = produced(RDKafkaErrorCode::UnknownTopic);
 
-        assert!(!error.permanent && error.missing);
-        assert!(produced(RDKafkaErrorCode::UnknownPartition).missing);
+        assert_eq!(error.kind, SendErrorKind::Missing);
+        let partition = produced(RDKafkaErrorCode::UnknownPartition);
+        assert_eq!(partition.kind, SendErrorKind::Missing);
         assert!(error.reason.contains("nknown topic"), "{}", error.reason);
         let late = produced(RDKafkaErrorCode::MessageTimedOut);
-        assert!(!late.permanent && !late.missing);
+        assert_eq!(late.kind, SendErrorKind::Unavailable);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! more per second.
 
 mod asker;
+mod doubt;
 mod inbox;
 mod inputs;
 mod reads;
@@ -182,6 +183,9 @@ impl KafkaLane {
         if !round {
             self.effects.flush();
         }
+        for inputs in self.inputs.values_mut() {
+            inputs.settle(&mut self.lost);
+        }
         into.append(&mut self.lost);
         if self.inbox.take(into) {
             self.reads.go_on();
@@ -241,9 +245,9 @@ impl LanePort for KafkaLane {
         ];
         match self.source.assign(&places) {
             Ok(splits) => {
-                let [inbox, results] =
-                    <[_; 2]>::try_from(splits).expect("one split for each of two places");
-                self.inputs.insert(partition, Inputs::new(inbox, results));
+                let splits = <[_; 2]>::try_from(splits).expect("one split for each of two places");
+                let inputs = Inputs::new(splits, [inbox_from, results_from]);
+                self.inputs.insert(partition, inputs);
             }
             Err(error) => self.lost.push(PortEvent::InputLost {
                 partition,
@@ -269,7 +273,8 @@ impl LanePort for KafkaLane {
             return;
         }
         if let Some(inputs) = self.inputs.get_mut(&partition) {
-            inputs.take(&self.source, (records_max, bytes_max), into, &mut self.lost);
+            let from = (&self.source, &self.asker);
+            inputs.take(from, (records_max, bytes_max), into, &mut self.lost);
         }
     }
 

@@ -5,14 +5,16 @@
 //! being noticed: [`Lease::handle`]'s proof is an OffsetCommit that the coordinator accepted after it was asked for.
 
 mod desk;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
     sync::{
         Arc, Weak,
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
@@ -21,6 +23,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use self::desk::{Command, Desk};
 use super::{
     Kafka, LaneTopics,
+    clock::Deadline,
     config::Isolation,
     fault,
     member::{self, HandOver, Member, Protocol},
@@ -44,7 +47,8 @@ pub struct Lease {
     handle: LeaseHandle,
     consumer: Weak<BaseConsumer<member::Desk>>,
     group: Arc<str>,
-    thread: Option<JoinHandle<()>>,
+    /// Told when the group is left.
+    left: Option<Receiver<()>>,
 }
 
 impl Lease {
@@ -70,9 +74,14 @@ impl Lease {
         let (commands, ordered) = mpsc::channel();
         let (events, received) = mpsc::channel();
         let desk = Desk::new(member, topics.inbox.clone(), ordered, events);
-        let thread = thread::Builder::new()
+        let (leaving, left) = mpsc::channel();
+        thread::Builder::new()
             .name("kafka-lease".to_owned())
-            .spawn(move || desk.run())
+            .spawn(move || {
+                desk.run();
+                // Nobody waits for it when the group was left in a hurry.
+                let _ = leaving.send(());
+            })
             .map_err(|error| fault::no_thread(&error))?;
         let handle = LeaseHandle { commands, wake };
         Ok((
@@ -80,7 +89,7 @@ impl Lease {
                 handle,
                 consumer,
                 group: topics.group.clone(),
-                thread: Some(thread),
+                left: Some(left),
             },
             received,
         ))
@@ -101,7 +110,7 @@ impl Lease {
     /// How many members the group has, this one included: whether this process is alone. Waits for the answer.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`]: no answer within 5 s, or the lease is closed.
+    /// [`ErrorKind::Unavailable`]: no answer within 1 s, or the lease is closed.
     pub fn members(&self) -> Result<usize, Error> {
         let doing = || format!("count the members of {}", self.group);
         let Some(consumer) = self.consumer.upgrade() else {
@@ -122,18 +131,30 @@ impl Lease {
             .sum())
     }
 
-    /// Leaves the group, after the last commit. The partitions move at once.
-    pub fn close(self) {}
+    /// Leaves the group, after the last commit. The partitions move at once; if that takes longer than `within`, in the
+    /// background, or when the group notices that this member is silent.
+    pub fn close(mut self, within: Duration) {
+        self.leave(Deadline::after(within));
+    }
+
+    fn leave(&mut self, by: Deadline) {
+        let Some(left) = self.left.take() else { return };
+        self.handle.order(Command::Close(by));
+        match left.recv_timeout(by.remaining()) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!(group = %self.group, "the group is not left in time: its brokers do not answer");
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                tracing::warn!("the lease's thread had panicked");
+            }
+        }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.handle.order(Command::Close);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::warn!("the lease's thread had panicked");
-        }
+        self.leave(Deadline::after(LEAVE_WAIT));
     }
 }
 
@@ -172,10 +193,13 @@ impl LeaseHandle {
         match self.commands.send(command) {
             Ok(()) => self.wake.wake(),
             Err(mpsc::SendError(Command::Prove(_, answer))) => answer(false),
-            Err(mpsc::SendError(Command::Commit(_) | Command::Close)) => {}
+            Err(mpsc::SendError(Command::Commit(_) | Command::Close(_))) => {}
         }
     }
 }
 
 /// How long [`Lease::members`] waits.
-const MEMBERS_WAIT: Duration = Duration::from_secs(5);
+const MEMBERS_WAIT: Duration = Duration::from_secs(1);
+
+/// How long leaving the group may take when the lease is dropped.
+const LEAVE_WAIT: Duration = Duration::from_secs(5);

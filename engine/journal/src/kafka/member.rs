@@ -30,6 +30,7 @@ use rdkafka::{
 use self::committer::Committer;
 pub use self::hand_over::HandOver;
 use super::{
+    clock::Deadline,
     context::Notes,
     fault, splits,
     wake::{Wake, lock},
@@ -42,6 +43,8 @@ pub(super) struct Member {
     protocol: Protocol,
     wake: Arc<Wake>,
     committer: Committer,
+    /// Until when leaving the group waits for commits.
+    leave_by: Option<Deadline>,
 }
 
 /// How partitions change hands.
@@ -107,6 +110,7 @@ impl Member {
             protocol,
             wake,
             committer,
+            leave_by: None,
         })
     }
 
@@ -157,6 +161,11 @@ impl Member {
         self.committer.order(list(positions));
     }
 
+    /// Leaving the group is to wait for commits until then at most, not [`COMMITS_WAIT`].
+    pub(super) fn leave_by(&mut self, deadline: Deadline) {
+        self.leave_by = Some(deadline);
+    }
+
     /// Sends a commit before whatever the group is told next. How it ends is not told.
     pub(super) fn commit_last<'a>(&self, positions: impl IntoIterator<Item = (&'a str, i32, i64)>) {
         let list = list(positions);
@@ -172,7 +181,8 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.desk().closing.store(true, Ordering::SeqCst);
-        self.committer.end();
+        let wait = self.leave_by.map_or(COMMITS_WAIT, Deadline::remaining);
+        self.committer.end(wait);
         // A change that still waits for its answer would hold the consumer's own drop up for ever.
         for change in self.changes() {
             match change {
@@ -272,6 +282,9 @@ fn list<'a>(positions: impl IntoIterator<Item = (&'a str, i32, i64)>) -> TopicPa
     }
     list
 }
+
+/// How long leaving the group waits for commits, if nothing else is said.
+const COMMITS_WAIT: Duration = Duration::from_secs(5);
 
 /// How often the group is looked after when nothing wakes the loop.
 pub(super) const SERVE_PAUSE: Duration = Duration::from_secs(1);

@@ -1,10 +1,16 @@
-//! What would lose sagas one day: topics whose settings do not keep what was acknowledged.
+//! What would lose sagas one day, or hold them up: topics whose settings do not keep what was acknowledged, or do not
+//! take what Sagaline writes.
+
+use std::collections::BTreeMap;
 
 use sagaline_journal::{
     Error,
     kafka::{Admin, TopicState},
     wire::topic,
 };
+
+/// What inbox and journal must take: the largest batch of records that the producers send.
+const MESSAGE_BYTES_MIN: u64 = 8 * 1024 * 1024;
 
 /// Something that an operator should change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,64 +26,106 @@ pub struct Finding {
 /// # Errors
 /// [`sagaline_journal::ErrorKind::Unavailable`]: no broker answers.
 pub fn findings(admin: &Admin, namespace: &str) -> Result<Vec<Finding>, Error> {
+    let (inbox, journal) = (topic::inbox(namespace), topic::journal(namespace));
     let mut findings = Vec::new();
-    for name in [
-        topic::inbox(namespace),
-        topic::results(namespace),
-        topic::journal(namespace),
-    ] {
-        let TopicState::Present(info) = admin.topic(&name)? else {
+    for name in [&inbox, &topic::results(namespace), &journal] {
+        let TopicState::Present(info) = admin.topic(name)? else {
             continue;
         };
-        let mut find = |code, text: String| findings.push(Finding { code, text });
-        if info.replication < 3 {
-            find(
-                "replication",
-                format!(
-                    "{name} has {} copies; with fewer than 3, a lost disk loses sagas",
-                    info.replication
-                ),
-            );
-        }
-        let config = admin.topic_config(&name)?;
-        let setting = |key: &str| config.get(key).map_or("", String::as_str);
-        if info.replication >= 3 && setting("min.insync.replicas").parse::<u32>().unwrap_or(1) < 2 {
-            find(
-                "min-insync",
-                format!("{name} has min.insync.replicas < 2; set it to 2"),
-            );
-        }
-        if setting("unclean.leader.election.enable") == "true" {
-            find(
-                "unclean-election",
-                format!(
-                    "{name} allows unclean leader election; set unclean.leader.election.enable=false"
-                ),
-            );
-        }
-        if setting("message.timestamp.type") != "LogAppendTime" {
-            find(
-                "timestamp-type",
-                format!(
-                    "{name} keeps the senders' clocks; set message.timestamp.type=LogAppendTime"
-                ),
-            );
-        }
-        if setting("retention.ms") != "-1" {
-            find(
-                "retention",
-                format!(
-                    "{name} deletes records after retention.ms={}; set it to -1",
-                    setting("retention.ms")
-                ),
-            );
-        }
-        if setting("cleanup.policy").contains("compact") {
-            find(
-                "compaction",
-                format!("{name} is compacted; set cleanup.policy=delete"),
-            );
+        let config = admin.topic_config(name)?;
+        findings.extend(unsafe_settings(name, info.replication, &config));
+        // The engine forwards to the inbox what is larger than it was, and a journal's batch has large records.
+        if [&inbox, &journal].contains(&name) {
+            findings.extend(small_records(name, &config));
         }
     }
     Ok(findings)
+}
+
+/// Settings with which something is lost one day.
+pub(super) fn unsafe_settings(
+    name: &str,
+    replication: usize,
+    config: &BTreeMap<String, String>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |code, text: String| findings.push(Finding { code, text });
+    let setting = |key: &str| config.get(key).map_or("", String::as_str);
+    if replication < 3 {
+        let text =
+            format!("{name} has {replication} copies; with fewer than 3, a lost disk loses sagas");
+        find("replication", text);
+    }
+    if replication >= 3 && setting("min.insync.replicas").parse::<u32>().unwrap_or(1) < 2 {
+        let text = format!("{name} has min.insync.replicas < 2; set it to 2");
+        find("min-insync", text);
+    }
+    if setting("unclean.leader.election.enable") == "true" {
+        let text = format!(
+            "{name} allows unclean leader election; set unclean.leader.election.enable=false"
+        );
+        find("unclean-election", text);
+    }
+    if setting("message.timestamp.type") != "LogAppendTime" {
+        let text =
+            format!("{name} keeps the senders' clocks; set message.timestamp.type=LogAppendTime");
+        find("timestamp-type", text);
+    }
+    if setting("retention.ms") != "-1" {
+        let retention = setting("retention.ms");
+        let text = format!("{name} deletes records after retention.ms={retention}; set it to -1");
+        find("retention", text);
+    }
+    if setting("cleanup.policy").contains("compact") {
+        let text = format!("{name} is compacted; set cleanup.policy=delete");
+        find("compaction", text);
+    }
+    findings
+}
+
+/// A topic that refuses what Sagaline writes: whoever made it left Kafka's default, 1 MB.
+pub(super) fn small_records(name: &str, config: &BTreeMap<String, String>) -> Option<Finding> {
+    let bytes = config.get("max.message.bytes")?.parse::<u64>().ok()?;
+    (bytes < MESSAGE_BYTES_MIN).then(|| Finding {
+        code: "max-message-bytes",
+        text: format!(
+            "{name} refuses records over max.message.bytes={bytes}; allow {MESSAGE_BYTES_MIN}: \
+             kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic {name} \
+             --add-config max.message.bytes={MESSAGE_BYTES_MIN}"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_topic_that_takes_no_record_of_8_mb_is_found_with_the_command_that_mends_it() {
+        let check = |bytes, expected: Option<&str>| {
+            let found = small_records("ns.inbox", &settings(&[("max.message.bytes", bytes)]));
+
+            assert_eq!(
+                found.as_ref().map(|finding| finding.code),
+                expected,
+                "{bytes}"
+            );
+            if let Some(finding) = found {
+                let fix = "--alter --topic ns.inbox --add-config max.message.bytes=8388608";
+                assert!(finding.text.contains(fix), "{}", finding.text);
+                assert!(finding.text.contains(bytes), "{}", finding.text);
+            }
+        };
+
+        check("1048588", Some("max-message-bytes"));
+        check("8388607", Some("max-message-bytes"));
+        check("8388608", None);
+        check("10485760", None);
+        assert_eq!(small_records("ns.inbox", &settings(&[])), None);
+    }
 }

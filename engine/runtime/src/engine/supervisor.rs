@@ -2,11 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -17,7 +13,7 @@ use sagaline_journal::{
 };
 
 use super::{
-    HAND_OVER_MAX,
+    stopping::Stopping,
     strays::Strays,
     thread::{LaneThread, Order, Parts},
     topics::TopicBook,
@@ -51,7 +47,7 @@ pub(super) struct Supervisor {
     pub(super) shared: Arc<LaneShared>,
     pub(super) workflows: Arc<dyn Workflows>,
     pub(super) threads_wanted: usize,
-    pub(super) stop: Arc<AtomicBool>,
+    pub(super) stopping: Arc<Stopping>,
     pub(super) statuses: Arc<Statuses>,
     pub(super) book: Arc<TopicBook>,
 }
@@ -103,10 +99,11 @@ impl Supervisor {
             crew.threads.push(thread);
         }
         let book = self.book.clone();
-        let stop = self.stop.clone();
-        let maker = std::thread::Builder::new()
+        let stopping = self.stopping.clone();
+        // Nobody waits for its end: it may be in a question to brokers that are away.
+        std::thread::Builder::new()
             .name("sagaline-topics".to_owned())
-            .spawn(move || book.serve(|| stop.load(Ordering::SeqCst)))
+            .spawn(move || book.serve(|| stopping.is_handed_over()))
             .map_err(|error| {
                 Error::new(
                     ErrorKind::Unavailable,
@@ -118,7 +115,7 @@ impl Supervisor {
         let _ = ready.send(());
 
         let outcome = self.supervise(&mut crew);
-        self.stop.store(true, Ordering::SeqCst);
+        self.stopping.order();
         let held: Vec<i32> = crew
             .held
             .keys()
@@ -126,14 +123,14 @@ impl Supervisor {
             .chain(crew.strays.held())
             .collect();
         self.hand_over(&mut crew, &held);
-        drop(maker.join());
-        self.lease.close();
+        self.stopping.handed_over();
+        self.lease.close(self.stopping.left_for_leaving());
         outcome
     }
 
     fn supervise(&self, crew: &mut Crew) -> Result<(), Error> {
         let mut next_commit = clock::monotonic();
-        while !self.stop.load(Ordering::SeqCst) {
+        while !self.stopping.is_ordered() {
             match self.lease_events.recv_timeout(TURN) {
                 Ok(event) => self.lease_changed(crew, event)?,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -193,19 +190,9 @@ impl Supervisor {
             left += usize::from(crew.strays.release(*partition, &done));
         }
         drop(done);
-        let until =
-            clock::monotonic().0 + u64::try_from(HAND_OVER_MAX.as_millis()).unwrap_or(u64::MAX);
-        while left > 0 {
-            let remaining = until.saturating_sub(clock::monotonic().0);
-            if remaining == 0
-                || finished
-                    .recv_timeout(Duration::from_millis(remaining))
-                    .is_err()
-            {
-                tracing::warn!(left, "partitions were let go before they were handed over");
-                break;
-            }
-            left -= 1;
+        let left = self.stopping.await_all(&finished, left);
+        if left > 0 {
+            tracing::warn!(left, "partitions were let go before they were handed over");
         }
         self.commit(crew);
         crew.strays.forget_released();

@@ -4,31 +4,36 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, mpsc},
+    time::Duration,
 };
 
 use sagaline_core::Millis;
 use sagaline_journal::{
     Error, ErrorKind,
-    kafka::{Admin, Creation, TopicSpec, TopicState},
+    kafka::{Admin, Creation, Kafka, TopicSpec, TopicState},
     wire::topic,
 };
 
-use super::{EngineSettings, watch::lock};
+use super::{EngineSettings, layout::Layout, replies::ReplyBook, watch::lock};
 use crate::{
     Workflows, clock,
-    lane::{QueueTopic, QueueTopics},
+    lane::{QueueTopic, QueueTopics, ReplyTopic},
 };
 
 /// Partitions of inbox, results and journal where nothing else is said.
 pub const DEFAULT_PARTITIONS: i32 = 12;
-
-const MAX_MESSAGE_BYTES: &str = "8388608";
 
 /// How long a topic that is there is taken to be there as it was.
 const THERE_FOR: Millis = Millis(5_000);
 
 /// Pause before a topic that is not there is looked for, or made, again.
 const AGAIN_AFTER: Millis = Millis(500);
+
+/// How often the serving thread looks whether it is to stop.
+const SERVE_PAUSE: Millis = Millis(200);
+
+/// From one look at all topics to the next, at least.
+const LOOK_PAUSE: Millis = Millis(250);
 
 /// What is known of one queue's topic.
 #[derive(Debug)]
@@ -45,11 +50,20 @@ struct Known {
 /// What is known of topics, and who makes them.
 pub(super) struct TopicBook {
     admin: Admin,
-    partitions: i32,
-    replication: i32,
+    layout: Layout,
     queues: Mutex<BTreeMap<String, Known>>,
-    asked: Mutex<mpsc::Sender<String>>,
-    to_make: Mutex<Option<mpsc::Receiver<String>>>,
+    replies: ReplyBook,
+    asked: Mutex<mpsc::Sender<Wanted>>,
+    to_serve: Mutex<Option<mpsc::Receiver<Wanted>>>,
+}
+
+/// What lanes ask for.
+#[derive(Debug)]
+enum Wanted {
+    /// The topic of a queue.
+    Queue(String),
+    /// Which topics that want replies are there.
+    Replies,
 }
 
 impl TopicBook {
@@ -59,41 +73,33 @@ impl TopicBook {
         settings: &EngineSettings,
         workflows: &dyn Workflows,
     ) -> Result<Arc<Self>, Error> {
-        let brokers = admin.cluster()?.brokers.len();
-        let replication = if brokers >= 3 { 3 } else { 1 };
-        let namespace = &settings.namespace;
-        let partitions = match admin.topic(&topic::journal(namespace))? {
-            TopicState::Present(info) => info.partitions,
-            TopicState::Missing | TopicState::Denied => {
-                match admin.topic(&topic::inbox(namespace))? {
-                    TopicState::Present(info) => info.partitions,
-                    TopicState::Missing | TopicState::Denied => settings.partitions,
-                }
-            }
-        };
-        let mut specs = specs(namespace, partitions, replication);
-        specs.extend(workflows.task_queues().iter().map(|queue| {
-            task_spec(
-                topic::tasks(namespace, queue.as_str()),
-                partitions,
-                replication,
-            )
+        let layout = Layout::of(
+            &admin,
+            &settings.kafka,
+            &settings.namespace,
+            settings.partitions,
+        )?;
+        let mut specs = layout.specs();
+        let queues = workflows.task_queues();
+        specs.extend(queues.iter().map(|queue| {
+            let name = topic::tasks(&settings.namespace, queue.as_str());
+            layout.task_spec(name)
         }));
-        make(&admin, &specs)?;
-        if replication == 1 {
+        make(&admin, &layout, &specs)?;
+        if layout.replication == 1 {
             tracing::warn!(
-                brokers,
+                brokers = layout.brokers,
                 "fewer than three brokers: topics have one copy, and a lost disk loses sagas"
             );
         }
         let (sender, receiver) = mpsc::channel();
         let book = Self {
             admin,
-            partitions,
-            replication,
+            layout,
             queues: Mutex::default(),
+            replies: ReplyBook::default(),
             asked: Mutex::new(sender),
-            to_make: Mutex::new(Some(receiver)),
+            to_serve: Mutex::new(Some(receiver)),
         };
         Ok(Arc::new(book))
     }
@@ -103,38 +109,58 @@ impl TopicBook {
     }
 
     pub(super) const fn partitions(&self) -> i32 {
-        self.partitions
+        self.layout.partitions
     }
 
-    /// Looks up, or makes, the queues' topics that lanes ask for, until nobody can ask any more.
+    /// Looks up what lanes ask for, and makes the queues' topics, until it is stopped.
     pub(super) fn serve(&self, stopped: impl Fn() -> bool) {
-        let Some(receiver) = lock(&self.to_make).take() else {
+        let Some(receiver) = lock(&self.to_serve).take() else {
             return;
         };
+        let (mut look_at, mut next_look) = (None, Millis(0));
         while !stopped() {
-            let Ok(name) = receiver.recv_timeout(std::time::Duration::from_millis(200)) else {
-                continue;
-            };
-            let found = self
-                .find_or_make(&name)
-                .or_else(|error| match error.kind() {
-                    ErrorKind::Invalid => Ok(QueueTopic::Refused(error.to_string().into())),
-                    _ => Err(error),
-                });
-            if let Some(known) = lock(&self.queues).get_mut(&name) {
-                known.learn(&name, found);
+            let wait = look_at.map_or(SERVE_PAUSE.0, |at: Millis| {
+                at.0.saturating_sub(clock::monotonic().0)
+            });
+            match receiver.recv_timeout(Duration::from_millis(wait.min(SERVE_PAUSE.0))) {
+                Ok(Wanted::Queue(name)) => self.serve_queue(&name),
+                Ok(Wanted::Replies) => look_at = Some(next_look.max(clock::monotonic())),
+                Err(_) => {}
+            }
+            if look_at.is_some_and(|at| at <= clock::monotonic()) {
+                look_at = None;
+                self.look_for_replies();
+                next_look = Millis(clock::monotonic().0 + LOOK_PAUSE.0);
             }
         }
+    }
+
+    fn serve_queue(&self, name: &str) {
+        let found = self.find_or_make(name).or_else(|error| match error.kind() {
+            ErrorKind::Invalid => Ok(QueueTopic::Refused(error.to_string().into())),
+            _ => Err(error),
+        });
+        if let Some(known) = lock(&self.queues).get_mut(name) {
+            known.learn(name, found);
+        }
+    }
+
+    fn look_for_replies(&self) {
+        let found = self.admin.topics();
+        if let Err(error) = &found {
+            tracing::warn!(%error, "the topics that want replies are not known; trying again");
+        }
+        self.replies.learn(found.as_ref(), clock::monotonic());
     }
 
     fn find_or_make(&self, name: &str) -> Result<QueueTopic, Error> {
         if let TopicState::Present(info) = self.admin.topic(name)? {
             return Ok(QueueTopic::There(info.partitions));
         }
-        let spec = task_spec(name.to_owned(), self.partitions, self.replication);
+        let spec = self.layout.task_spec(name.to_owned());
         match create(&self.admin, &spec)? {
             Creation::Denied(reason) | Creation::Refused(reason) => {
-                let command = command(&spec);
+                let command = self.layout.command(&spec);
                 let reason = format!(
                     "topic {name} is not there and could not be made ({reason}); make it: {command}"
                 );
@@ -206,44 +232,50 @@ impl QueueTopics for TopicBook {
         };
         if !known.asked && clock::monotonic() >= known.look_at {
             known.asked = true;
-            drop(lock(&self.asked).send(name.to_owned()));
+            drop(lock(&self.asked).send(Wanted::Queue(name.to_owned())));
         }
         known.topic.clone()
+    }
+
+    fn reply_topic(&self, name: &str) -> ReplyTopic {
+        let (topic, must_look) = self.replies.topic(name, clock::monotonic());
+        if must_look {
+            drop(lock(&self.asked).send(Wanted::Replies));
+        }
+        topic
     }
 }
 
 impl fmt::Debug for TopicBook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TopicBook")
-            .field("partitions", &self.partitions)
+            .field("partitions", &self.layout.partitions)
             .finish_non_exhaustive()
     }
 }
 
-/// The topics of a namespace that do not exist, each with the command that makes it.
+/// The topics of a namespace that do not exist, each with the command that makes it; `partitions` is how many they get
+/// where none tells how many there must be.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`]: no broker answers.
 pub fn missing_topics(
     admin: &Admin,
+    kafka: &Kafka,
     namespace: &str,
     partitions: i32,
 ) -> Result<Vec<String>, Error> {
-    let replication = if admin.cluster()?.brokers.len() >= 3 {
-        3
-    } else {
-        1
-    };
+    let layout = Layout::of(admin, kafka, namespace, partitions)?;
     let mut commands = Vec::new();
-    for spec in specs(namespace, partitions, replication) {
+    for spec in layout.specs() {
         if !matches!(admin.topic(&spec.name)?, TopicState::Present(_)) {
-            commands.push(command(&spec));
+            commands.push(layout.command(&spec));
         }
     }
     Ok(commands)
 }
 
-fn make(admin: &Admin, specs: &[TopicSpec]) -> Result<(), Error> {
+fn make(admin: &Admin, layout: &Layout, specs: &[TopicSpec]) -> Result<(), Error> {
     let mut missing = Vec::new();
     for spec in specs {
         if !matches!(admin.topic(&spec.name)?, TopicState::Present(_)) {
@@ -258,9 +290,11 @@ fn make(admin: &Admin, specs: &[TopicSpec]) -> Result<(), Error> {
             Creation::Created | Creation::Exists => {}
             Creation::Denied(reason)
             | Creation::Refused(reason)
-            | Creation::Unavailable(reason) => {
-                refused.push(format!("{} ({reason}): {}", spec.name, command(spec)))
-            }
+            | Creation::Unavailable(reason) => refused.push(format!(
+                "{} ({reason}): {}",
+                spec.name,
+                layout.command(spec)
+            )),
         }
     }
     if refused.is_empty() {
@@ -289,72 +323,5 @@ fn say_made(spec: &TopicSpec, outcome: &Creation) {
             partitions = spec.partitions,
             "topic made"
         );
-    }
-}
-
-fn command(spec: &TopicSpec) -> String {
-    let configs: Vec<String> = spec
-        .config
-        .iter()
-        .map(|(key, value)| format!(" --config {key}={value}"))
-        .collect();
-    format!(
-        "kafka-topics.sh --bootstrap-server HOST:PORT --create --topic {} --partitions {} --replication-factor {}{}",
-        spec.name,
-        spec.partitions,
-        spec.replication,
-        configs.concat()
-    )
-}
-
-fn specs(namespace: &str, partitions: i32, replication: i32) -> Vec<TopicSpec> {
-    let forever = [
-        ("retention.ms", "-1"),
-        ("message.timestamp.type", "LogAppendTime"),
-        ("max.message.bytes", MAX_MESSAGE_BYTES),
-    ];
-    vec![
-        spec(topic::inbox(namespace), partitions, replication, &forever),
-        spec(topic::results(namespace), partitions, replication, &forever),
-        spec(topic::journal(namespace), partitions, replication, &forever),
-        spec(
-            topic::replies(namespace),
-            1,
-            replication,
-            &[("retention.ms", "3600000")],
-        ),
-    ]
-}
-
-fn task_spec(name: String, partitions: i32, replication: i32) -> TopicSpec {
-    spec(
-        name,
-        partitions,
-        replication,
-        &[
-            ("retention.ms", "604800000"),
-            ("max.message.bytes", MAX_MESSAGE_BYTES),
-        ],
-    )
-}
-
-fn spec(name: String, partitions: i32, replication: i32, settings: &[(&str, &str)]) -> TopicSpec {
-    let mut config: BTreeMap<String, String> = settings
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect();
-    config.insert("cleanup.policy".to_owned(), "delete".to_owned());
-    if replication >= 3 {
-        config.insert("min.insync.replicas".to_owned(), "2".to_owned());
-        config.insert(
-            "unclean.leader.election.enable".to_owned(),
-            "false".to_owned(),
-        );
-    }
-    TopicSpec {
-        name,
-        partitions,
-        replication,
-        config,
     }
 }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use sagaline_core::{Millis, RunId, Timestamp, WorkflowId};
 use sagaline_schemas::Trying;
 
+use crate::owner;
+
 /// How many owners may die of a run before it is parked.
 pub(super) const DEATHS_MAX: u32 = 3;
 
@@ -23,6 +25,8 @@ const CROWD_WITHIN: Millis = Millis::from_secs(60);
 /// What is known of the deaths in a partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Care {
+    /// Who made the last claim.
+    owner: String,
     /// When the last claims were appended.
     claims: VecDeque<Timestamp>,
     transition_since_claim: bool,
@@ -49,16 +53,23 @@ impl Care {
             .retain(|_, (workflow_id, _)| !changes(workflow_id));
     }
 
-    /// A valid claim, appended at that time.
-    pub(super) fn claimed(&mut self, at: Timestamp) {
+    /// A valid claim of `owner`, appended at that time.
+    pub(super) fn claimed(&mut self, at: Timestamp, owner: &str) {
+        let trying = self.trying.take();
+        let lives = owner::same_process(&self.owner, owner);
+        self.owner = owner.to_owned();
+        if lives {
+            // It claims again, since it does not know what became of a batch, and has not died.
+            return;
+        }
         self.quiet = !self.claims.is_empty() && !self.transition_since_claim;
         if self.claims.len() == CROWD {
             self.claims.pop_front();
         }
         self.claims.push_back(at);
         self.transition_since_claim = false;
-        self.died_trying = self.trying.is_some();
-        if let Some(trying) = self.trying.take() {
+        self.died_trying = trying.is_some();
+        if let Some(trying) = trying {
             self.died_of(trying);
         }
     }
@@ -114,7 +125,7 @@ mod tests {
     /// An hour after the claim before.
     fn claimed(care: &mut Care) {
         let last = care.claims.back().copied().unwrap_or_default();
-        care.claimed(last.plus(Millis::from_secs(3_600)));
+        care.claimed(last.plus(Millis::from_secs(3_600)), "another");
     }
 
     /// An owner that first does `others`, then announces `last` and dies.
@@ -146,7 +157,7 @@ mod tests {
         let mut needed = Vec::new();
 
         for second in [0, 10, 20, 30, 200] {
-            care.claimed(Timestamp::from_millis(second * 1_000));
+            care.claimed(Timestamp::from_millis(second * 1_000), "another");
             needed.push(care.is_needed());
             care.batch(None, true, |_| true);
         }
@@ -179,6 +190,23 @@ mod tests {
         }
 
         assert_eq!(care.quarantined().count(), 0);
+    }
+
+    #[test]
+    fn a_process_that_claims_again_has_not_died() {
+        let mut care = Care::default();
+        let at = |hour: u64| Timestamp::default().plus(Millis::from_secs(3_600 * hour));
+
+        for hour in 0..9 {
+            let owner = owner::name("one", &hour.to_string()).to_string();
+            care.claimed(at(hour), &owner);
+            care.batch(Some(&trying("innocent")), false, |_| false);
+            assert!(!care.is_needed());
+        }
+        care.claimed(at(9), &owner::name("two", "9").to_string());
+
+        assert!(care.is_needed());
+        assert_eq!(care.deaths.len(), 1);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Where an input record belongs, before anything is made of what it asks.
 
-use sagaline_core::{Cause, WorkflowId, event::RejectReason};
+use sagaline_core::{Cause, WORKFLOW_ID_BYTES_MAX, WorkflowId, event::RejectReason};
 use sagaline_journal::{
     Headers, NewRecord, Record,
-    wire::{ce_type, header, partition_of},
+    wire::{HEADERS_BYTES_MAX, ce_type, header, partition_of},
 };
 
-use super::{Reading, Refusal};
+use super::{FORWARD_BYTES_MAX, Reading, Refusal, reject::VALUE_BYTES_KEPT};
 use crate::envelope::Envelope;
 
 /// Where a record belongs.
@@ -26,14 +26,17 @@ impl Reading {
         envelope: &'a Envelope<'_>,
         cause: &mut Cause,
     ) -> Result<Route<'a>, Refusal> {
-        if let Some(source) = envelope.attribute(header::CE_SOURCE)? {
-            cause.source = source.into();
+        for name in [header::CE_SOURCE, header::CE_ID] {
+            envelope.attribute(name)?;
         }
-        if let Some(id) = envelope
-            .attribute(header::CE_ID)?
-            .filter(|id| !id.is_empty())
+        identity(envelope, cause);
+        if record.header(header::FORWARDED) == Some(ce_type::CUT.as_bytes())
+            && self.keys.verifies_record(record)
         {
-            cause.id = id.into();
+            return Err(Refusal::new(
+                RejectReason::TooLarge,
+                "it was too large to be forwarded; this is its beginning",
+            ));
         }
         let workflow_id = key(record, envelope)?;
         let mut ce_type = envelope
@@ -80,6 +83,9 @@ impl Reading {
     /// must not be, or cannot be understood, is copied as it is to a partition whose lane refuses it and keeps its bytes.
     pub(crate) fn stray(&self, record: &Record) -> NewRecord {
         let mut cause = place(record);
+        if record.size() > FORWARD_BYTES_MAX {
+            return self.cut(record, &cause);
+        }
         let mut target = None;
         if let Ok(envelope) = Envelope::read(record)
             && let Ok(route) = self.route(record, &envelope, &mut cause)
@@ -102,13 +108,62 @@ impl Reading {
             value: record.value().map(<[u8]>::to_vec),
             headers: Headers::new(),
         };
-        for (name, value) in record.headers() {
-            if let Ok(name) = std::str::from_utf8(name) {
-                copy.push_header(name.to_owned(), value.unwrap_or_default());
-            }
+        for (name, value) in texts(record) {
+            copy.push_header(name.to_owned(), value);
         }
         copy
     }
+
+    /// The beginning of a record that is too large, for a partition whose lane refuses it. It is known by its place.
+    fn cut(&self, record: &Record, cause: &Cause) -> NewRecord {
+        let value = record.value().unwrap_or_default();
+        let mut cut = NewRecord {
+            topic: self.inbox.clone(),
+            partition: record.partition.rem_euclid(self.partitions),
+            key: record
+                .key()
+                .filter(|key| key.len() <= WORKFLOW_ID_BYTES_MAX)
+                .map(<[u8]>::to_vec),
+            value: Some(value[..value.len().min(VALUE_BYTES_KEPT)].to_vec()),
+            headers: Headers::new(),
+        };
+        cut.push_header(header::CE_TYPE, ce_type::FORWARD);
+        cut.push_header(header::CE_SOURCE, cause.source.as_bytes());
+        cut.push_header(header::CE_ID, cause.id.as_bytes());
+        cut.push_header(header::FORWARDED, ce_type::CUT);
+        self.keys.sign_record(&mut cut);
+        cut
+    }
+}
+
+/// The identity that a record says, as far as it can be read.
+pub(super) fn identity(envelope: &Envelope<'_>, cause: &mut Cause) {
+    let said = |name| {
+        let value = envelope.attribute(name).ok().flatten();
+        value.filter(|value| value.len() <= HEADERS_BYTES_MAX)
+    };
+    if let Some(source) = said(header::CE_SOURCE) {
+        cause.source = source.into();
+    }
+    if let Some(id) = said(header::CE_ID).filter(|id| !id.is_empty()) {
+        cause.id = id.into();
+    }
+}
+
+/// Headers as they are sent on. One whose last value is null is as good as not there; what is sent has no null.
+pub(super) fn texts(record: &Record) -> impl Iterator<Item = (&str, &[u8])> {
+    record.headers().filter_map(|(name, value)| {
+        let name = std::str::from_utf8(name).ok()?;
+        record.header(name)?;
+        Some((name, value.unwrap_or_default()))
+    })
+}
+
+/// Why a record is not forwarded.
+pub(super) fn too_large(bytes: usize) -> Refusal {
+    let text =
+        format!("a record of {bytes} bytes in a wrong partition; {FORWARD_BYTES_MAX} are allowed");
+    Refusal::new(RejectReason::TooLarge, text)
 }
 
 /// The identity of a record that says none: its place.

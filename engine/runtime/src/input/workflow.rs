@@ -52,6 +52,7 @@ pub(super) fn request(
                 )
             })?;
             return Ok(Input::Describe {
+                cause: cause.clone(),
                 run_id: run_id(envelope)?,
                 workflow_id,
                 reply,

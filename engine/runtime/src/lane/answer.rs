@@ -2,7 +2,7 @@
 //! answers.
 
 use sagaline_core::{
-    Reply, ReplyTo, RunId, WorkflowId,
+    Identity, Payload, Reply, ReplyTo, RunId, WorkflowId, error_type,
     event::{Answer, AnswerOutcome},
 };
 
@@ -12,6 +12,7 @@ use crate::describe;
 /// Somebody wants to know how a run is doing.
 #[derive(Debug)]
 pub(super) struct Question {
+    pub(super) asked: Identity,
     pub(super) workflow_id: WorkflowId,
     pub(super) run_id: Option<RunId>,
     pub(super) reply: ReplyTo,
@@ -38,31 +39,55 @@ impl Lane {
         };
         let run_id = known.as_ref().map(|(run_id, _)| *run_id);
         let answer = match known {
+            Some((_, json)) if json.len() > self.description_bytes_max(&question.reply) => {
+                rejected(error_type::PAYLOAD_TOO_LARGE, too_large(json.len()))
+            }
             Some((_, json)) => Answer {
                 outcome: AnswerOutcome::Completed,
                 error_type: None,
                 error_message: None,
-                result: Some(sagaline_core::Payload::json(json)),
+                result: Some(Payload::json(json)),
             },
-            None => Answer {
-                outcome: AnswerOutcome::Rejected,
-                error_type: Some(sagaline_core::error_type::NOT_FOUND.into()),
-                error_message: Some(unknown(&question).into()),
-                result: None,
-            },
+            None => rejected(error_type::NOT_FOUND, unknown(&question)),
         };
-        let id = format!(
-            "describe/{}/{}",
-            question.workflow_id, question.reply.correlation
-        );
+        let id = format!("describe/{}/{}", question.asked, question.reply.correlation);
         Reply {
             to: question.reply,
             workflow_id: question.workflow_id,
             run_id,
+            event_seq: None,
             id: id.into(),
             answer,
         }
     }
+}
+
+/// Bytes of a description on `<ns>.replies`, whose records may have 8 MB.
+const DESCRIPTION_BYTES_MAX: usize = 7 * 1024 * 1024;
+
+/// The same on any other topic: Kafka's default for a record is 1 MB.
+const DESCRIPTION_ELSEWHERE_BYTES_MAX: usize = 1_000_000;
+
+impl Lane {
+    fn description_bytes_max(&self, to: &ReplyTo) -> usize {
+        match *to.topic == *self.shared.reading.replies.0 {
+            true => DESCRIPTION_BYTES_MAX,
+            false => DESCRIPTION_ELSEWHERE_BYTES_MAX,
+        }
+    }
+}
+
+fn rejected(error_type: &'static str, message: String) -> Answer {
+    Answer {
+        outcome: AnswerOutcome::Rejected,
+        error_type: Some(error_type.into()),
+        error_message: Some(message.into()),
+        result: None,
+    }
+}
+
+fn too_large(bytes: usize) -> String {
+    format!("the description has {bytes} bytes, too many for an answer; read the journal instead")
 }
 
 fn unknown(question: &Question) -> String {

@@ -9,8 +9,8 @@ use sagaline_journal::{JournalReader, LanePort, NewRecord, Tag};
 use sagaline_schemas::{Footer, InputPosition, Trying};
 
 use super::{
-    BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, Lane, Now, Phase, Positions, Taken,
-    answer::Question, making::Making, proof::Gap,
+    BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, DEADLINES_BYTES_MAX, Lane, Now, Phase,
+    Positions, Taken, answer::Question, making::Making, proof::Gap,
 };
 use crate::{fold::Merged, input::Input};
 
@@ -53,16 +53,32 @@ impl Lane {
         if self.outbox.is_full() {
             return;
         }
-        let mut making = Making::at(now.wall.max(self.fold.state.now()));
+        // A careful lane takes one input at a time; one that came to nothing is followed by the next at once.
+        while self.make(now, port)
+            && self.careful.is_on()
+            && self.flight.is_none()
+            && matches!(self.phase, Phase::Active)
+        {}
+        if self.flight.is_none() && self.inputs.is_empty() && self.own.is_empty() {
+            // What was to be tried came to nothing.
+            self.turn = None;
+            self.waits_for_turn = false;
+        }
+    }
+
+    /// Makes one batch and appends it, if it holds anything; says whether an input was taken.
+    fn make(&mut self, now: Now, port: &mut dyn LanePort) -> bool {
+        let mut making = Making::at(self.time(now));
+        let took_any;
         if self.stopping {
-            self.fill(&mut making, now);
+            took_any = self.fill(&mut making, now);
         } else {
             self.be_less_careful(now, port);
             self.take_inputs(port);
             if self.inputs.is_empty() {
                 self.look_into_gap(now, port);
             }
-            self.fill(&mut making, now);
+            took_any = self.fill(&mut making, now);
             self.fire(&mut making, now, port);
         }
         let must_append =
@@ -72,11 +88,12 @@ impl Lane {
         if must_append || (mark_is_due && says_something) {
             self.append(making, now, port);
         }
-        if self.flight.is_none() && self.inputs.is_empty() && self.own.is_empty() {
-            // What was to be tried came to nothing.
-            self.turn = None;
-            self.waits_for_turn = false;
-        }
+        took_any
+    }
+
+    /// When a batch is that is made now.
+    fn time(&self, now: Now) -> Timestamp {
+        self.clock.time(now).max(self.fold.state.now())
     }
 
     /// Ends careful mode once the inputs are read up to the take-over and all deadlines of before have fired.
@@ -88,6 +105,7 @@ impl Lane {
         }
         if self.proof.covers(since) {
             self.careful.is_over();
+            self.suspect = None;
             self.programs.quarantine(&BTreeSet::new());
         } else {
             self.ask_for_ends(since, now, port);
@@ -134,19 +152,19 @@ impl Lane {
     }
 
     fn take_inputs(&mut self, port: &mut dyn LanePort) {
-        if self.inputs.len() >= BATCH_INPUTS_MAX {
+        if self.inputs.len() >= BATCH_INPUTS_MAX || self.inputs.bytes() >= BATCH_BYTES_MAX {
             return;
         }
         let mut records = Vec::new();
         port.take(
             self.partition,
             BATCH_INPUTS_MAX - self.inputs.len(),
-            BATCH_BYTES_MAX,
+            BATCH_BYTES_MAX - self.inputs.bytes(),
             &mut records,
         );
         for record in records {
             let input = self.shared.reading.input(&record, self.partition);
-            self.inputs.push_back(Taken { record, input });
+            self.inputs.push(Taken { record, input });
         }
     }
 
@@ -159,9 +177,12 @@ impl Lane {
         let due: Vec<(Timestamp, WorkflowId)> = self
             .fold
             .state
-            .due(making.now, BATCH_DEADLINES_MAX)
+            // The state's time may be ahead of this clock, by what is allowed: then inputs cannot be known to be read so far.
+            .due(making.now.min(now.wall), BATCH_DEADLINES_MAX)
             .map(|(due, workflow_id)| (due, workflow_id.clone()))
             .collect();
+        // Inputs may have filled the batch to its limit: deadlines have a share of their own.
+        let bytes_max = making.bytes + DEADLINES_BYTES_MAX;
         for (due, workflow_id) in due {
             if !self.proof.covers(due) {
                 return self.ask_for_ends(due, now, port);
@@ -173,7 +194,7 @@ impl Lane {
                 }
                 return;
             }
-            if making.bytes >= BATCH_BYTES_MAX {
+            if making.bytes >= bytes_max {
                 return;
             }
             let cause = self.own_cause();
@@ -181,8 +202,8 @@ impl Lane {
         }
     }
 
-    /// Decides inputs until the batch is full.
-    fn fill(&mut self, making: &mut Making, now: Now) {
+    /// Decides inputs until the batch is full; says whether there were any.
+    fn fill(&mut self, making: &mut Making, now: Now) -> bool {
         let mut took_any = false;
         while making.bytes < BATCH_BYTES_MAX && making.records.len() < BATCH_INPUTS_MAX {
             if self.careful.is_on() && (took_any || !self.may_try(making, now)) {
@@ -190,13 +211,14 @@ impl Lane {
             }
             if let Some((cause, command)) = self.own.pop_front() {
                 self.decide(making, &cause, &command, None);
-            } else if let Some(taken) = self.inputs.pop_front() {
+            } else if let Some(taken) = self.inputs.pop() {
                 self.take(making, taken);
             } else {
                 break;
             }
             took_any = true;
         }
+        took_any
     }
 
     /// In careful mode: what may activate a program is announced by a mark before it is tried.
@@ -237,7 +259,10 @@ impl Lane {
 
     /// Whether it is this lane's turn to try a run; otherwise it looks again soon.
     fn has_turn(&mut self, now: Now) -> bool {
-        if self.turn.is_none() {
+        // One that was held for long may be somebody else's by now.
+        let kept = |turn: &super::turn::Turn| turn.is_kept(now.monotonic);
+        if !self.turn.as_ref().is_some_and(kept) {
+            self.turn = None;
             let turns = &self.shared.turns;
             self.turn = turns.take(self.partition, self.id, now.monotonic);
         }
@@ -309,6 +334,7 @@ impl Lane {
             // What was tried is in the journal.
             self.turn = None;
         }
+        self.succeeded();
         let place = Merged {
             footer_offset,
             has_transitions: flight.has_transitions,
@@ -349,8 +375,10 @@ impl Lane {
         if !self.outbox.is_empty() {
             return;
         }
-        if self.wants_mark() {
-            return self.append(Making::at(now.wall.max(self.fold.state.now())), now, port);
+        // What was announced and not tried is no death of this owner.
+        let announced = |footer: &Footer| footer.trying.is_some();
+        if self.wants_mark() || self.fold.footer().is_some_and(announced) {
+            return self.append(Making::at(self.time(now)), now, port);
         }
         port.release(self.partition);
         self.phase = Phase::Stopped;

@@ -14,6 +14,8 @@ pub(super) struct ClockWatch {
     sent_at: Timestamp,
     /// By how much the own clock is ahead of the broker's at least, in milliseconds; negative: behind.
     skew_ms: i64,
+    /// When the last append was, by the broker's clock, and when its report came.
+    appended: Option<(Timestamp, Millis)>,
 }
 
 impl ClockWatch {
@@ -28,9 +30,24 @@ impl ClockWatch {
         let Some(appended_at) = appended_at else {
             return;
         };
+        self.appended = Some((appended_at, now.monotonic));
         let ahead = self.sent_at.as_millis() - appended_at.as_millis();
         let behind = now.wall.as_millis() - appended_at.as_millis();
         self.skew_ms = ahead.max(0) + behind.min(0);
+    }
+
+    /// The time that a batch is made at: the own clock's, but never further from the broker's than is allowed. What is
+    /// journaled goes for ever: a clock that is a year ahead for a minute must neither hold all deadlines for a year nor
+    /// forget every closed run.
+    pub(super) fn time(&self, now: Now) -> Timestamp {
+        let Some((appended_at, reported)) = self.appended else {
+            return now.wall;
+        };
+        let about = appended_at.plus(Millis(now.monotonic.0.saturating_sub(reported.0)));
+        let earliest = about.as_micros() - CLOCK_SKEW_MAX.0 as i64 * 1_000;
+        now.wall
+            .max(Timestamp::from_micros(earliest))
+            .min(about.plus(CLOCK_SKEW_MAX))
     }
 
     /// Whether deadlines may fire by this clock.
@@ -68,6 +85,26 @@ mod tests {
     fn a_slow_broker_or_thread_says_nothing_about_the_clock() {
         check(10_000, 10_100, 60_000, true);
         check(10_000, 59_000, 60_000, true);
+    }
+
+    #[test]
+    fn a_batch_is_made_near_the_brokers_time_whatever_the_own_clock_says() {
+        let mut clock = ClockWatch::default();
+        let at = |wall_ms, monotonic| Now {
+            wall: Timestamp::from_millis(wall_ms),
+            monotonic: Millis(monotonic),
+        };
+        assert_eq!(clock.time(at(7, 0)).as_millis(), 7);
+        clock.reported(Some(Timestamp::from_millis(100_000)), at(100_000, 500));
+
+        for (wall_ms, monotonic, expected) in [
+            (100_700, 1_200, 100_700),
+            (101_900, 500, 101_900),
+            (9_000_000, 1_500, 103_000),
+            (0, 10_500, 108_000),
+        ] {
+            assert_eq!(clock.time(at(wall_ms, monotonic)).as_millis(), expected);
+        }
     }
 
     #[test]

@@ -54,10 +54,12 @@ impl Lane {
                 self.decide(making, &cause, &command, Some(&record))
             }
             Input::Describe {
+                cause,
                 workflow_id,
                 run_id,
                 reply,
             } => making.answers.push(Question {
+                asked: cause.identity(),
                 workflow_id,
                 run_id,
                 reply,

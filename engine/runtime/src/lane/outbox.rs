@@ -1,8 +1,9 @@
 //! Effects on their way: sent after their batch is valid, sent again until acknowledged, in any order.
 //!
 //! Invariant: [`Outbox::done`] never covers a batch of which an effect was neither delivered, nor unwanted, nor turned
-//! into an outcome.
+//! into an outcome. A forward has no outcome but its delivery: it is an input that was acknowledged.
 
+mod forward;
 #[cfg(test)]
 mod tests;
 
@@ -11,10 +12,11 @@ use std::{
     sync::Arc,
 };
 
-use sagaline_core::{Command, Effect, Millis, Name, Reply, State};
-use sagaline_journal::{LanePort, NewRecord, SendError, Tag, wire::topic};
+use sagaline_core::{Command, Effect, Millis, Name, Reply, ReplyTo, State};
+use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
-use super::{Lane, LaneShared, Now, QueueTopic, ReadBack};
+use self::forward::READS_MAX;
+use super::{Lane, LaneShared, Now, QueueTopic, ReplyTopic};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.
@@ -26,6 +28,9 @@ const RESEND_AFTER: Millis = Millis(200);
 /// A reply to a topic or partition that is still not there after so many tries is dropped: its caller named it, and what
 /// is never delivered would hold up a new owner for ever.
 const REPLY_TRIES_MAX: u32 = 20;
+
+/// How often a lane looks whether a topic that wants a reply is there.
+const REPLY_AGAIN_AFTER: Millis = Millis(500);
 
 /// How often a lane looks whether a queue's topic is there.
 const TOPIC_AFTER: Millis = Millis(20);
@@ -48,12 +53,16 @@ pub(super) struct Outbox {
     later: Vec<(Millis, Entry)>,
     sent: HashMap<Tag, Entry>,
     reading: HashMap<Tag, Entry>,
+    /// Forwards whose records are to be read when there is room among the reads.
+    unread: VecDeque<Entry>,
     forwards: HashMap<(String, i64), NewRecord>,
     queues: HashMap<Name, Queue>,
     /// Tasks that the log refuses for good, until the journal says what became of their attempts.
     refused: Vec<Entry>,
     undeliverable: VecDeque<Command>,
     dropped: u64,
+    /// Why forwards are refused, as the log has it, until one arrives.
+    forwards_refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -61,8 +70,10 @@ struct Entry {
     /// 0: an answer from state, of no batch.
     batch_no: u64,
     effect: Effect,
-    /// How often the log said that its topic or partition is not there.
+    /// How often its topic or partition was not there.
     missed: u32,
+    /// How often the log refused it for good, and it is sent again all the same.
+    refusals: u32,
     /// Since when the brokers have refused to make its queue's topic.
     refused_since: Option<Millis>,
 }
@@ -73,6 +84,7 @@ impl Entry {
             batch_no,
             effect,
             missed: 0,
+            refusals: 0,
             refused_since: None,
         }
     }
@@ -97,9 +109,11 @@ struct Queue {
 /// What became of an attempt to send.
 enum Sending {
     Record(NewRecord),
-    /// The queue's topic is not there yet; why it cannot be made, if the brokers refuse to.
+    /// The topic is not there yet, as far as is known; why it cannot be made, if the brokers refuse to.
     NoTopic(Option<Arc<str>>),
-    /// The queue's topic can never be there.
+    /// The reply's topic or partition is not there.
+    NobodyThere,
+    /// The topic can never be there.
     Never(String),
     /// The record to be forwarded must be read first.
     Read(Arc<str>, i32, i64),
@@ -134,7 +148,8 @@ impl Outbox {
         let by_tag: BTreeMap<Tag, Entry> = self.sent.into_iter().chain(self.reading).collect();
         let later = self.later.into_iter().map(|(_, entry)| entry);
         let sent = by_tag.into_values();
-        sent.chain(later).chain(self.waiting).chain(self.refused)
+        let others = self.waiting.into_iter().chain(self.unread);
+        sent.chain(later).chain(others).chain(self.refused)
     }
 
     pub(super) fn push(
@@ -180,6 +195,7 @@ impl Outbox {
             + self.later.len()
             + self.sent.len()
             + self.reading.len()
+            + self.unread.len()
             + self.refused.len()
     }
 
@@ -231,6 +247,7 @@ impl Outbox {
             self.waiting
                 .extend(ready.into_iter().map(|(_, entry)| entry));
         }
+        self.read_more();
         while let Some(entry) = self.waiting.pop_front() {
             *tags += 1;
             match self.record(shared, partition, &entry.effect) {
@@ -239,8 +256,12 @@ impl Outbox {
                     port.send(partition, *tags, record);
                 }
                 Sending::Never(reason) => self.refuse(entry, &reason),
+                Sending::NobodyThere => self.await_reply_topic(entry, now),
                 Sending::NoTopic(_) if !entry.effect.is_wanted(state) => self.finish(&entry),
                 Sending::NoTopic(refusal) => self.await_topic(entry, refusal, now),
+                Sending::Read(..) if self.reading.len() >= READS_MAX => {
+                    self.unread.push_back(entry);
+                }
                 Sending::Read(topic, of, offset) => {
                     self.reading.insert(*tags, entry);
                     port.read(topic, of, *tags, offset, Some(offset + 1));
@@ -263,6 +284,16 @@ impl Outbox {
         }
         self.later
             .push((Millis(now.0 + TOPIC_REFUSED_AFTER.0), entry));
+    }
+
+    /// Whoever named the topic may still make it. What does not come holds up a new owner, so it is not waited for long.
+    fn await_reply_topic(&mut self, mut entry: Entry, now: Millis) {
+        entry.missed += 1;
+        if entry.missed >= REPLY_TRIES_MAX {
+            return self.refuse(entry, "the topic or the partition is not there");
+        }
+        self.later
+            .push((Millis(now.0 + REPLY_AGAIN_AFTER.0), entry));
     }
 
     fn record(&mut self, shared: &LaneShared, partition: i32, effect: &Effect) -> Sending {
@@ -295,7 +326,10 @@ impl Outbox {
                         .task(task, queue.topic, partition, queue.partitions),
                 )
             }
-            Effect::Reply(reply) => Sending::Record(shared.writing.reply(reply)),
+            Effect::Reply(reply) => match reply_way(shared, &reply.to) {
+                None => Sending::Record(shared.writing.reply(reply)),
+                Some(obstacle) => obstacle,
+            },
             Effect::Forward { cause, .. } => {
                 match self.forwards.get(&(cause.topic.to_string(), cause.offset)) {
                     Some(record) => Sending::Record(record.clone()),
@@ -303,41 +337,6 @@ impl Outbox {
                 }
             }
         }
-    }
-
-    /// A record that is to be forwarded was read again. Says whether the read was one of these.
-    pub(super) fn forward_was_read(&mut self, read: &ReadBack, shared: &LaneShared) -> bool {
-        let Some(entry) = self.reading.remove(&read.tag) else {
-            return false;
-        };
-        let Effect::Forward {
-            target_partition,
-            cause,
-        } = &entry.effect
-        else {
-            return true;
-        };
-        let found = read
-            .records
-            .iter()
-            .find(|record| record.offset == cause.offset);
-        match found.and_then(|record| {
-            shared
-                .reading
-                .forward_again(record, cause, *target_partition)
-        }) {
-            Some(record) => {
-                self.forwards
-                    .insert((cause.topic.to_string(), cause.offset), record);
-                self.waiting.push_back(entry);
-            }
-            None if read.error.is_some() || !read.done => self.waiting.push_back(entry),
-            None => {
-                tracing::error!(topic = %cause.topic, offset = cause.offset, "a record to be forwarded is no longer there");
-                self.finish(&entry);
-            }
-        }
-        true
     }
 
     fn finish(&mut self, entry: &Entry) {
@@ -359,6 +358,9 @@ impl Outbox {
 
     fn acknowledged(&mut self, tag: Tag) {
         if let Some(entry) = self.sent.remove(&tag) {
+            if matches!(entry.effect, Effect::Forward { .. }) {
+                self.forwards_refused = None;
+            }
             self.finish(&entry);
         }
     }
@@ -367,21 +369,23 @@ impl Outbox {
         let Some(mut entry) = self.sent.remove(&tag) else {
             return;
         };
-        entry.missed += u32::from(error.missing);
+        entry.missed += u32::from(error.kind == SendErrorKind::Missing);
         if let Effect::Task(task) = &entry.effect {
             // The queue's topic may be gone, or have more partitions by now.
             self.queues.remove(&task.scheduled.task_queue);
         }
         let nobody_there =
             matches!(entry.effect, Effect::Reply(_)) && entry.missed >= REPLY_TRIES_MAX;
-        if !error.permanent && !nobody_there {
+        if !error.kind.is_for_good() && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
-            return;
+        } else if matches!(entry.effect, Effect::Forward { .. }) {
+            self.forward_was_refused(entry, error, now);
+        } else {
+            self.refuse(entry, &error.reason);
         }
-        self.refuse(entry, &error.reason);
     }
 
-    /// It will never go out: a task's attempt has failed, anything else is dropped and counted.
+    /// It will never go out: a task's attempt has failed, a reply is dropped and counted.
     fn refuse(&mut self, entry: Entry, reason: &str) {
         match &entry.effect {
             Effect::Task(task) => {
@@ -394,11 +398,27 @@ impl Outbox {
                 });
                 self.refused.push(entry);
             }
-            Effect::Reply(_) | Effect::Forward { .. } => {
+            Effect::Reply(_) => {
                 self.finish(&entry);
                 self.dropped += 1;
-                tracing::warn!(reason, "an effect cannot be delivered and is dropped");
+                tracing::warn!(reason, "a reply cannot be delivered and is dropped");
             }
+            // An acknowledged input: there is nothing that it could become instead.
+            Effect::Forward { .. } => self.waiting.push_back(entry),
+        }
+    }
+}
+
+/// What keeps a reply from going out. A producer keeps every topic that it ever heard of, and what is sent to one that is
+/// not there holds up what is behind it: it hears of those only that are there.
+fn reply_way(shared: &LaneShared, to: &ReplyTo) -> Option<Sending> {
+    match shared.topics.reply_topic(&to.topic) {
+        ReplyTopic::There(partitions) if to.partition < partitions => None,
+        ReplyTopic::There(_) | ReplyTopic::Missing => Some(Sending::NobodyThere),
+        ReplyTopic::Looking => Some(Sending::NoTopic(None)),
+        ReplyTopic::TooMany => {
+            let reason = format!("too many topics want replies; {} is one more", to.topic);
+            Some(Sending::Never(reason))
         }
     }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Lane, Now, Phase, Positions, ReadBack, batch::Flight, careful::Careful, proof::InputProof,
 };
-use crate::fold::Fold;
+use crate::{fold::Fold, owner};
 
 /// Pause before a claim after a foreign one; doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Millis = Millis(50);
@@ -36,6 +36,8 @@ pub(super) struct Claiming {
     next_owner: String,
     /// Claims of this lane.
     claims: u32,
+    /// Reads, claims and batches in a row that failed.
+    failures: u32,
     /// Foreign claims in a row since this lane last was the owner.
     pub(super) foreign: u32,
     /// Who made the last.
@@ -89,6 +91,7 @@ impl Lane {
         self.claiming.say_progress(&self.fold, self.partition, now);
         if let Some(error) = read.error {
             tracing::warn!(partition = self.partition, %error, "journal could not be read; trying again");
+            self.claiming.failures += 1;
             return self.pause(now);
         }
         if !read.done {
@@ -142,10 +145,10 @@ impl Lane {
     fn append_claim(&mut self, now: Now, port: &mut dyn LanePort) {
         self.claiming.claims += 1;
         let name = format!(
-            "{}/{}/{}/{}",
-            self.shared.process, self.partition, self.next_tag, self.claiming.claims
+            "{}/{}/{}",
+            self.partition, self.next_tag, self.claiming.claims
         );
-        self.claiming.next_owner = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string();
+        self.claiming.next_owner = owner::name(&self.shared.process, &name).to_string();
         let claim = Claim {
             epoch: self.fold.footing().epoch + 1,
             owner: self.claiming.next_owner.clone(),
@@ -208,7 +211,10 @@ impl Lane {
                     Some(offset + 1),
                 );
             }
-            _ => self.pause(now),
+            _ => {
+                self.claiming.failures += 1;
+                self.pause(now);
+            }
         }
     }
 
@@ -243,7 +249,7 @@ impl Lane {
             inbox: self.fold.position(&self.shared.reading.inbox),
             results: self.fold.position(&self.shared.reading.results),
         };
-        self.careful = Careful::after_take_over(&self.fold, self.suspect.take(), now.wall);
+        self.careful = Careful::after_take_over(&self.fold, self.suspect, now.wall);
         self.programs.quarantine(self.careful.quarantined());
         self.outbox = std::mem::take(&mut self.outbox).after_take_over(&mut self.fold);
         self.ask_for_programs();
@@ -251,6 +257,7 @@ impl Lane {
         tracing::info!(
             partition = self.partition,
             epoch = self.fold.footing().epoch,
+            owner = self.claiming.next_owner,
             open_runs = self.fold.state.open_runs(),
             effects = self.outbox.len(),
             careful = self.careful.is_on(),
@@ -313,7 +320,7 @@ impl Lane {
     pub(super) fn pause(&mut self, now: Now) {
         let doubled = PAUSE_MIN
             .0
-            .saturating_mul(1 << self.claiming.foreign.min(16))
+            .saturating_mul(1 << self.claiming.foreign.max(self.claiming.failures).min(16))
             .min(PAUSE_MAX.0);
         // Spread by the owner's own name, so that two who meet do not meet again.
         let spread = Uuid::new_v5(
@@ -376,14 +383,17 @@ impl Lane {
                     partition = self.partition,
                     "a batch may be lost; claiming again"
                 );
-                self.lose(flight, port);
+                self.lose(flight, now, port);
             }
         }
     }
 
     /// What is read while the owner works: records between those of a batch, or a record to be forwarded.
     fn was_read_while_active(&mut self, read: ReadBack, now: Now, port: &mut dyn LanePort) {
-        if self.outbox.forward_was_read(&read, &self.shared) {
+        if self
+            .outbox
+            .forward_was_read(&read, &self.shared, now.monotonic)
+        {
             return;
         }
         if let Some(gap) = self.proof.looked(read.tag) {
@@ -418,14 +428,14 @@ impl Lane {
         if valid {
             self.accept(flight, footer_offset, now, port);
         } else if read.error.is_some() || read.done {
-            self.lose(flight, port);
+            self.lose(flight, now, port);
         } else {
             self.flight = Some(flight);
         }
     }
 
     /// The batch is void, or nobody knows: drop what it did, read what the journal says, claim again.
-    fn lose(&mut self, flight: Flight, port: &mut dyn LanePort) {
+    fn lose(&mut self, flight: Flight, now: Now, port: &mut dyn LanePort) {
         drop(flight);
         self.programs.drop_all();
         self.inputs.clear();
@@ -435,6 +445,16 @@ impl Lane {
             return;
         }
         self.claiming.proved = false;
-        self.read_to_end(port);
+        self.claiming.failures += 1;
+        match self.claiming.failures {
+            1 => self.read_to_end(port),
+            // A log that refuses what is appended must not be filled with claims.
+            _ => self.pause(now),
+        }
+    }
+
+    /// A batch is in the journal.
+    pub(super) const fn succeeded(&mut self) {
+        self.claiming.failures = 0;
     }
 }

@@ -62,6 +62,18 @@ impl Turns {
     }
 }
 
+impl Turn {
+    /// Holds it from now on, unless it was held for too long and is somebody else's.
+    pub(super) fn is_kept(&self, now: Millis) -> bool {
+        let mut held = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match held.as_mut().filter(|held| held.lane == self.lane) {
+            Some(held) => held.since = now,
+            None => return false,
+        }
+        true
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         self.turns.free(|held| held.lane == self.lane);
@@ -99,6 +111,24 @@ mod tests {
 
         assert!(next.is_some());
         assert!(turns.take(2, 12, NOW).is_none(), "it is still the second's");
+    }
+
+    #[test]
+    fn a_turn_that_is_taken_again_is_held_from_then_on() {
+        let turns = Turns::default();
+        let held = turns.take(0, 10, NOW).unwrap();
+        let later = Millis(NOW.0 + HELD_MAX.0 - 1);
+
+        assert!(held.is_kept(later));
+        assert!(
+            turns
+                .take(1, 11, Millis(later.0 + HELD_MAX.0 - 1))
+                .is_none()
+        );
+        let next = turns.take(1, 11, Millis(later.0 + HELD_MAX.0));
+
+        assert!(next.is_some());
+        assert!(!held.is_kept(later), "it is another's");
     }
 
     #[test]

@@ -137,7 +137,8 @@ impl Desk {
             ),
         };
         sender.send_modify(|heard| {
-            if reply.outcome != outcome::ACCEPTED {
+            // Answers come at least once, and a request that was repeated may be refused after it was answered.
+            if reply.outcome != outcome::ACCEPTED && heard.last.is_none() {
                 heard.last = Some(reply.clone());
             }
             heard.first.get_or_insert(reply);

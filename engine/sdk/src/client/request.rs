@@ -3,7 +3,7 @@
 use sagaline_core::{Payload, WORKFLOW_ID_BYTES_MAX};
 use sagaline_journal::{
     Error, ErrorKind, Headers, NewRecord,
-    wire::{header, partition_of},
+    wire::{HEADERS_BYTES_MAX, header, partition_of},
 };
 use uuid::Uuid;
 
@@ -93,6 +93,11 @@ impl Request {
         }
         for (name, value) in self.headers {
             record.push_header(name, value);
+        }
+        let bytes = record.headers.size();
+        if bytes > HEADERS_BYTES_MAX {
+            let text = format!("headers of {bytes} bytes; {HEADERS_BYTES_MAX} are allowed");
+            return Err(Error::new(ErrorKind::Invalid, "request-rejected", text));
         }
         Ok(record)
     }

@@ -37,6 +37,17 @@ impl Answer {
         }
     }
 
+    /// Says instead that the result is too large for the topic, if there is one.
+    pub(crate) fn shorten(&mut self, reason: &dyn std::fmt::Display) -> bool {
+        let Self::Completed(result) = self else {
+            return false;
+        };
+        let text = format!("the result of {} bytes: {reason}", result.data().len());
+        let error = Error::new(error_type::PAYLOAD_TOO_LARGE, text).non_retryable();
+        *self = Self::Failed(error);
+        true
+    }
+
     fn ce_type(&self) -> &'static str {
         match self {
             Self::Started => ce_type::ACTIVITY_STARTED,

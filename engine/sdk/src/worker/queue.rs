@@ -218,7 +218,8 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
                     format!("the task cannot be read: {reason}"),
                 )
                 .non_retryable();
-                self.tickets.insert(address.task_id.clone(), vec![ticket]);
+                let tickets = self.tickets.entry(address.task_id.clone());
+                tickets.or_default().push(ticket);
                 self.say(Said::new(*address, Answer::Failed(error), permit));
             }
             Ok(task)

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sagaline_journal::Error as KafkaError;
+use sagaline_journal::{Error as KafkaError, ErrorKind};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{answer::Answer, port::Answers, task::Address};
@@ -15,6 +15,10 @@ use super::{answer::Answer, port::Answers, task::Address};
 /// Waits between tries to send an answer.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// Codes of errors that say more than their kind.
+const TOO_LARGE: &str = "kafka-record-too-large";
+const DENIED: &str = "kafka-denied";
 
 /// What a worker says and nobody has acknowledged yet.
 pub(crate) struct Saying {
@@ -78,7 +82,8 @@ impl Saying {
         self.next_mark
     }
 
-    /// What became of an answer. Returns it once it is acknowledged.
+    /// What became of an answer. Returns it once it is acknowledged, or when it can never be: then the attempt runs out of
+    /// its time.
     pub(crate) fn ended(&mut self, mark: u64, outcome: Result<(), KafkaError>) -> Option<Said> {
         match outcome {
             Ok(()) => self.open.remove(&mark),
@@ -87,6 +92,16 @@ impl Saying {
                     tracing::debug!(%error, "the engine was not told that an attempt has begun");
                     return None;
                 };
+                if error.code() == TOO_LARGE && said.answer.shorten(&error) {
+                    self.again.insert((Instant::now(), mark));
+                    return None;
+                }
+                // What is denied may be allowed by the next try.
+                if error.kind() == ErrorKind::Invalid && error.code() != DENIED {
+                    let task_id = &said.address.task_id;
+                    tracing::error!(task_id, %error, "an answer can go nowhere and is dropped");
+                    return self.open.remove(&mark);
+                }
                 let (task_id, wait_ms) = (&said.address.task_id, said.wait.as_millis());
                 tracing::warn!(task_id, %error, wait_ms, "an answer was not acknowledged");
                 self.again.insert((Instant::now() + said.wait, mark));

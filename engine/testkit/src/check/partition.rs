@@ -7,7 +7,7 @@ use sagaline_journal::{
 };
 use sagaline_runtime::{
     Fold,
-    lane::{Lane, Stage},
+    lane::{CLOCK_SKEW_MAX, Lane, Stage},
 };
 use sagaline_schemas::Footer;
 
@@ -77,6 +77,7 @@ impl Partition {
                     .into_iter()
                     .map(|one| one.transition)
                     .collect();
+                self.check_time(&batch.footer, record.timestamp)?;
                 self.batch(&batch.footer, &transitions, (log, inputs, outside))?;
                 self.footer = Some(batch.footer);
                 if self.batches.is_power_of_two() {
@@ -146,6 +147,19 @@ impl Partition {
             return Ok(());
         }
         Err(self.broken("I2", &format!("{footer:?} after {before:?}")))
+    }
+
+    /// A batch's time is the broker's, as near as a trusted clock has to be, whatever the owner's clock shows.
+    fn check_time(&self, footer: &Footer, appended_at: Timestamp) -> Result<(), Violation> {
+        let latest = appended_at.plus(Millis(CLOCK_SKEW_MAX.0 + 1));
+        if footer.now <= latest {
+            return Ok(());
+        }
+        let ahead = footer.now.since(appended_at).0;
+        Err(self.broken(
+            "I10",
+            &format!("a batch's time is {ahead} ms ahead of its append"),
+        ))
     }
 
     /// I11: what is pending has a deadline, or waits for a person.

@@ -202,10 +202,11 @@ fn raw(line: &impl serde::Serialize) -> Box<RawValue> {
 
 #[cfg(test)]
 mod tests {
+    use sagaline_core::Payload;
     use serde_json::Value;
 
     use super::*;
-    use crate::scripted::{Script, started, transition};
+    use crate::scripted::{Script, started, started_with, transition};
 
     /// What is printed of a claim, two transitions, a mark and a stranger's record, at offsets 0 to 4.
     fn printed(from: Option<From>, workflow_id: Option<&str>, all: bool) -> Vec<Value> {
@@ -251,6 +252,31 @@ mod tests {
             kinds,
             [Some("claim"), None, None, Some("mark"), Some("void")]
         );
+    }
+
+    #[test]
+    fn a_transition_is_one_line_however_its_input_is_written() {
+        let args = TailArgs {
+            from: Some(From(0)),
+            until_end: true,
+            workflow_id: None,
+            all: false,
+        };
+        let input = Payload::json(*b"{\n  \"card\": \"visa\"\r\n}");
+        let script = Script::new().batch(&[transition("a", 1, [started_with(input)])]);
+        let mut lines = Lines::new(&args, 3, 2);
+
+        let printed: Vec<_> = script
+            .records
+            .into_iter()
+            .flat_map(|record| lines.of(record).unwrap())
+            .collect();
+
+        let [line] = &printed[..] else {
+            panic!("{printed:?}")
+        };
+        assert!(line.get().contains(r#"{   "card": "visa"  }"#), "{line}");
+        assert!(!line.get().contains(['\r', '\n']), "{line}");
     }
 
     #[test]

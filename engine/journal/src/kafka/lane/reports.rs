@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 
 use super::inbox::Inbox;
 use crate::{
-    Delivery, PortEvent, SendError, Tag,
+    Delivery, PortEvent, SendError, SendErrorKind, Tag,
     kafka::{
         fault,
         line::{Placed, Reports},
@@ -151,8 +151,7 @@ impl Sends {
         let open: Vec<_> = lock(&self.open).drain().collect();
         for (partition, tag) in open {
             let error = SendError {
-                permanent: false,
-                missing: false,
+                kind: SendErrorKind::Unavailable,
                 reason: reason.to_owned(),
             };
             self.inbox.push(PortEvent::Sent {
@@ -325,8 +324,7 @@ mod tests {
 
         assert_eq!(second, 1);
         let error = SendError {
-            permanent: false,
-            missing: false,
+            kind: SendErrorKind::Unavailable,
             reason: "the producer was replaced".to_owned(),
         };
         assert_eq!(

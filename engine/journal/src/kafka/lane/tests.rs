@@ -13,7 +13,7 @@ use rdkafka::{
 
 use super::*;
 use crate::Headers;
-use crate::{Delivery, SendError};
+use crate::{Delivery, SendError, SendErrorKind};
 
 const LATE: Duration = Duration::from_secs(60);
 
@@ -109,7 +109,10 @@ fn a_fatal_error_of_the_effects_producer_is_no_reason_to_give_an_effect_up() {
     assert_eq!(send(&mut lane, 1), Ok(()));
 
     cluster.request_errors(RDKafkaApiKey::Produce, &[OUT_OF_ORDER]);
-    assert!(!send(&mut lane, 2).unwrap_err().permanent);
+    assert_eq!(
+        send(&mut lane, 2).unwrap_err().kind,
+        SendErrorKind::Unavailable
+    );
 
     assert!((3..6).any(|tag| send(&mut lane, tag) == Ok(())));
 }
@@ -199,4 +202,56 @@ fn a_waker_ends_the_poll() {
 
     assert!(start.elapsed() < LATE / 2);
     assert_eq!(events, []);
+}
+
+/// Polls and takes until something was taken.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the mock cluster has real sockets"
+)]
+fn take_some(lane: &mut KafkaLane, events: &mut Vec<PortEvent>) -> Vec<Record> {
+    let (start, mut taken) = (Instant::now(), Vec::new());
+    while taken.is_empty() {
+        assert!(start.elapsed() < LATE, "nothing came");
+        lane.poll(Duration::from_millis(100), events);
+        lane.take(0, 10, usize::MAX, &mut taken);
+    }
+    taken
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the mock cluster has real sockets"
+)]
+fn an_input_that_a_broker_does_not_know_for_a_moment_is_read_on() {
+    let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    let known = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+    let cluster = cluster();
+    let mut lane = lane(&cluster);
+    let mut events = Vec::new();
+    assert_eq!(send(&mut lane, 1), Ok(()));
+    lane.fetch(0, 0, 0);
+    let first = take_some(&mut lane, &mut events);
+    assert_eq!(first.last().map(|record| record.offset), Some(0));
+
+    cluster.topic_error("mock.inbox", unknown).unwrap();
+    let (start, mut taken) = (Instant::now(), Vec::new());
+    while lane.inputs[&0].is_sure() {
+        assert!(start.elapsed() < LATE, "nobody noticed");
+        lane.poll(Duration::from_millis(100), &mut events);
+        lane.take(0, 10, usize::MAX, &mut taken);
+    }
+    cluster.topic_error("mock.inbox", known).unwrap();
+    while !lane.inputs[&0].is_sure() {
+        assert!(start.elapsed() < LATE, "it is still in doubt");
+        lane.poll(Duration::from_millis(100), &mut events);
+    }
+
+    assert_eq!((events, taken), (Vec::new(), Vec::new()));
+    // The producer may not have heard yet that the topic is there.
+    let sent = (2..).find(|tag| start.elapsed() > LATE || send(&mut lane, *tag) == Ok(()));
+    assert!(start.elapsed() < LATE, "{sent:?}");
+    let next = take_some(&mut lane, &mut Vec::new());
+    assert_eq!(next.first().map(|record| record.offset), Some(1));
 }

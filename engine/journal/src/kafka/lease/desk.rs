@@ -25,8 +25,8 @@ pub(super) enum Command {
     Commit(Vec<(i32, i64)>),
     /// Prove that a partition is held.
     Prove(i32, Answer),
-    /// Leave the group.
-    Close,
+    /// Leave the group, by then.
+    Close(Deadline),
 }
 
 type Answer = Box<dyn FnOnce(bool) + Send>;
@@ -36,7 +36,7 @@ impl fmt::Debug for Command {
         match self {
             Self::Commit(positions) => f.debug_tuple("Commit").field(positions).finish(),
             Self::Prove(partition, _) => f.debug_tuple("Prove").field(partition).finish(),
-            Self::Close => f.write_str("Close"),
+            Self::Close(_) => f.write_str("Close"),
         }
     }
 }
@@ -135,7 +135,11 @@ impl Desk {
                     });
                 }
                 Err(TryRecvError::Empty) => return true,
-                Ok(Command::Close) | Err(TryRecvError::Disconnected) => return false,
+                Ok(Command::Close(deadline)) => {
+                    self.member.leave_by(deadline);
+                    return false;
+                }
+                Err(TryRecvError::Disconnected) => return false,
             }
         }
     }

@@ -67,14 +67,11 @@ impl Committer {
         }
     }
 
-    /// Waits for the commits that are on their way, but not for brokers that are away.
-    pub(super) fn end(&mut self) {
+    /// Waits so long for the commits that are on their way, but not for brokers that are away.
+    pub(super) fn end(&mut self, wait: Duration) {
         self.orders = None;
-        if self.ended.recv_timeout(COMMITS_WAIT).is_err() {
+        if self.ended.recv_timeout(wait).is_err() {
             tracing::warn!("a commit is not answered: the group is left without waiting for it");
         }
     }
 }
-
-/// How long leaving the group waits for commits.
-const COMMITS_WAIT: Duration = Duration::from_secs(5);

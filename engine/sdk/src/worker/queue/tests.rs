@@ -249,6 +249,50 @@ async fn an_answer_that_is_not_acknowledged_is_sent_again_and_nothing_is_committ
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_can_go_nowhere_is_dropped_and_the_tasks_behind_it_go_on() {
+    let bench = Bench::new(1);
+    let nowhere = KafkaError::new(ErrorKind::Invalid, "kafka-refused", "no such name");
+    bench.log.look(|seen| seen.refusals.push_back(nowhere));
+    bench.give([0, 1]);
+
+    bench.seconds(2).await;
+
+    assert_eq!(bench.log.commits(), [1, 2]);
+    assert_eq!(bench.log.answers().last().unwrap(), "completed 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_the_topic_does_not_take_is_a_failure_and_one_that_is_denied_is_tried_again()
+{
+    for (code, expected) in [
+        ("kafka-record-too-large", "failed 0"),
+        ("kafka-denied", "completed 0"),
+    ] {
+        let bench = Bench::new(1);
+        let error = KafkaError::new(ErrorKind::Invalid, code, "the broker refused it");
+        bench.log.look(|seen| seen.refusals.push_back(error));
+        bench.give([0]);
+
+        bench.seconds(1).await;
+
+        assert_eq!(bench.log.answers(), [expected]);
+        assert_eq!(bench.log.commits(), [1]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_unreadable_tasks_of_one_id_are_both_answered_and_committed() {
+    let bench = Bench::new(2);
+    bench.give_record(task("work", 1, &[(header::ATTEMPT, "")]));
+    bench.give_record(task("work", 1, &[(header::ATTEMPT, "x")]));
+
+    bench.seconds(1).await;
+
+    assert_eq!(bench.log.answers(), ["failed 1", "failed 1"]);
+    assert_eq!(bench.log.commits().last(), Some(&2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_attempt_is_told_once_it_has_run_for_a_second() {
     let bench = Bench::new(2);
     bench.give([0, 3]);
