@@ -127,12 +127,16 @@ impl App {
             global,
             command: what,
         } = cli;
-        crate::logging::begin(matches!(what, Command::Server(_) | Command::Worker(_)));
+        crate::logging::begin(matches!(
+            what,
+            Command::Broker(_) | Command::Server(_) | Command::Worker(_)
+        ));
         match what {
             Command::Server(args) => {
                 let session = global.session(args.layer())?;
                 crate::server::serve(&session, self, &args)
             }
+            Command::Broker(args) => crate::cli::broker::broker(&args),
             Command::Worker(args) => {
                 let session = global.session(args.layer())?;
                 crate::work::work(&session, self, &args)

@@ -3,6 +3,7 @@
 //! Deliberately absent: the work of each command, which is in the file of its name.
 
 pub(crate) mod act;
+pub(crate) mod broker;
 pub(crate) mod completion;
 pub(crate) mod describe;
 pub(crate) mod doctor;
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Server(server::ServerArgs),
     /// Run this program's activities
     Worker(worker::WorkerArgs),
+    /// Run the embedded broker alone: one node that speaks Kafka's protocol, for development and tests
+    Broker(broker::BrokerArgs),
     /// Start, watch and stop workflows
     #[command(subcommand)]
     Workflow(workflow::Verb),

@@ -108,6 +108,24 @@ impl From<anyhow::Error> for Fault {
     }
 }
 
+impl From<sagaline_broker::Error> for Fault {
+    fn from(error: sagaline_broker::Error) -> Self {
+        use sagaline_broker::ErrorKind as Kind;
+
+        let fault = |exit| Self::new(exit, error.message());
+        match (error.kind(), error.code()) {
+            (Kind::Conflict, "broker-locked") => {
+                fault(Exit::Refused).hint("end the other one, or give this one a folder of its own")
+            }
+            (Kind::Conflict, _) => {
+                fault(Exit::Refused).hint("choose another port; 0 picks a free one")
+            }
+            (Kind::Unavailable, _) => fault(Exit::Unreachable),
+            (Kind::Corrupt | Kind::Internal, _) => fault(Exit::Failed),
+        }
+    }
+}
+
 impl From<sagaline_journal::Error> for Fault {
     fn from(error: sagaline_journal::Error) -> Self {
         let fault = |exit| Self::new(exit, error.message());

@@ -3,10 +3,15 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "a broker's time is the time: nothing is replayed here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a broker's time is the time: nothing is replayed here"
+)]
 pub(crate) fn wall() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 /// A clock that never goes back, in milliseconds since it was made.

@@ -113,7 +113,12 @@ impl Connection {
                 return Ok(());
             };
             if !answer.is_empty() {
-                within(ANSWER_TIME_MAX, "it does not read", self.write.write_all(&answer)).await?;
+                within(
+                    ANSWER_TIME_MAX,
+                    "it does not read",
+                    self.write.write_all(&answer),
+                )
+                .await?;
             }
         }
         Ok(())
@@ -157,16 +162,21 @@ impl Connection {
     }
 
     async fn body(&mut self, size: usize) -> Result<BytesMut, End> {
-        within(FRAME_TIME_MAX, "its request does not come to an end", async {
-            while self.received.len() < size {
-                let missing = size - self.received.len();
-                self.received.reserve(missing.min(self.received.len().max(READ_BYTES)));
-                if self.read.read_buf(&mut self.received).await? == 0 {
-                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        within(
+            FRAME_TIME_MAX,
+            "its request does not come to an end",
+            async {
+                while self.received.len() < size {
+                    let missing = size - self.received.len();
+                    self.received
+                        .reserve(missing.min(self.received.len().max(READ_BYTES)));
+                    if self.read.read_buf(&mut self.received).await? == 0 {
+                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+                    }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
         .await?;
         let body = self.received.split_to(size);
         if self.received.is_empty() && size > KEPT_BYTES_MAX {

@@ -7,12 +7,6 @@
 //! Invariants: an append is whole or not there. Offsets never change and never go back. A damaged batch in a closed segment
 //! is an error for who reads it and for nobody else. Read on in `open.rs`, `segment.rs`, `retention.rs`, `cleaner.rs`.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the requests that use it follow")
-)]
-#![expect(unused_imports, reason = "the requests that use it follow")]
-
 mod batch;
 #[cfg(test)]
 mod build;
@@ -42,10 +36,9 @@ use bytes::Bytes;
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
-    cleaner::{AbortedTransaction, Cleaned, Cleaning, ProducerView},
+    cleaner::ProducerView,
     config::{Cleanup, LogConfig, TimestampType},
     error::LogError,
-    open::Recovery,
     sync::{SyncTask, Synced},
     window::{FirstBatch, ReadBounds},
 };

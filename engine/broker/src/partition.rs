@@ -15,7 +15,9 @@ use tokio::sync::Notify;
 
 use crate::{
     code::ErrorCode,
-    log::{CheckedBatch, FirstBatch, Log, LogConfig, LogError, Origin, ReadBounds, SyncTask, Synced},
+    log::{
+        CheckedBatch, FirstBatch, Log, LogConfig, LogError, Origin, ReadBounds, SyncTask, Synced,
+    },
     producers::{Producers, Verdict},
 };
 
@@ -54,7 +56,11 @@ impl Partition {
         }
         let mut producers = Producers::default();
         log.visit_batches(log.start_offset(), |batch| {
-            let time = if batch.has_append_time() { batch.max_timestamp } else { -1 };
+            let time = if batch.has_append_time() {
+                batch.max_timestamp
+            } else {
+                -1
+            };
             producers.appended(batch, batch.base_offset, time);
         })?;
         Ok(Self {
@@ -70,7 +76,10 @@ impl Partition {
         let mut log = self.log.borrow_mut();
         let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
         if batch.header().is_transactional() {
-            return Err(Refused::new(ErrorCode::InvalidRecord, "there are no transactions here"));
+            return Err(Refused::new(
+                ErrorCode::InvalidRecord,
+                "there are no transactions here",
+            ));
         }
         let mut producers = self.producers.borrow_mut();
         let verdict = producers.judge(batch.header()).map_err(|code| {
@@ -126,7 +135,14 @@ impl Partition {
         first_batch: FirstBatch,
     ) -> Result<Bytes, LogError> {
         let below = self.visible.get();
-        self.log.borrow_mut().read(offset, &ReadBounds { bytes_max, first_batch, below })
+        self.log.borrow_mut().read(
+            offset,
+            &ReadBounds {
+                bytes_max,
+                first_batch,
+                below,
+            },
+        )
     }
 
     /// The offset that the next visible record will have: Kafka's high watermark.
@@ -141,6 +157,11 @@ impl Partition {
     /// The last offsets of producers, for the cleaner.
     pub(crate) fn producers_last_offsets(&self) -> HashMap<i64, i64> {
         self.producers.borrow().last_offsets()
+    }
+
+    /// Puts everything on the disk.
+    pub(crate) fn close(self) -> Result<(), LogError> {
+        self.log.into_inner().close()
     }
 
     /// Wakes everyone: the partition is gone.
@@ -173,7 +194,11 @@ pub(crate) struct Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         if let Some(partition) = self.partition.upgrade() {
-            partition.waiting.borrow_mut().by_number.remove(&self.number);
+            partition
+                .waiting
+                .borrow_mut()
+                .by_number
+                .remove(&self.number);
         }
     }
 }

@@ -113,7 +113,10 @@ impl Producers {
     }
 
     fn forget_one(&mut self) {
-        let silent = self.0.iter().min_by_key(|(_, producer)| producer.last_offset);
+        let silent = self
+            .0
+            .iter()
+            .min_by_key(|(_, producer)| producer.last_offset);
         if let Some(id) = silent.map(|(id, _)| *id) {
             self.0.remove(&id);
         }
@@ -169,7 +172,14 @@ mod tests {
 
     #[test]
     fn a_repeat_of_one_of_the_last_five_batches_is_answered_with_its_offset() {
-        let producers = sent(&[(0, 0, 2), (0, 2, 1), (0, 3, 1), (0, 4, 1), (0, 5, 1), (0, 6, 1)]);
+        let producers = sent(&[
+            (0, 0, 2),
+            (0, 2, 1),
+            (0, 3, 1),
+            (0, 4, 1),
+            (0, 5, 1),
+            (0, 6, 1),
+        ]);
 
         assert_eq!(repeat_of(&producers, &batch(0, 2, 1)), Some(2));
         assert_eq!(repeat_of(&producers, &batch(0, 6, 1)), Some(6));

@@ -64,7 +64,10 @@ pub(crate) fn log_config(config: &Overrides) -> LogConfig {
         segment_ms: config.number("segment.ms"),
         retention_ms: config.number("retention.ms"),
         retention_bytes: config.number("retention.bytes"),
-        cleanup: match (config.has("cleanup.policy", "compact"), config.has("cleanup.policy", "delete")) {
+        cleanup: match (
+            config.has("cleanup.policy", "compact"),
+            config.has("cleanup.policy", "delete"),
+        ) {
             (true, true) => Cleanup::CompactAndDelete,
             (true, false) => Cleanup::Compact,
             (false, _) => Cleanup::Delete,

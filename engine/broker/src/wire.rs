@@ -8,14 +8,12 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{ApiKey, RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, HeaderVersion, Request},
+    protocol::{Decodable, Encodable, HeaderVersion},
 };
 
 pub(crate) mod shape;
 mod tables;
 pub(crate) mod versions;
-
-pub(crate) use shape::Misshapen;
 
 /// Why a connection is closed: what came is no request that a client of Kafka's sends to this broker.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +21,16 @@ pub(crate) use shape::Misshapen;
 pub(crate) struct Garbled(String);
 
 impl Garbled {
-    fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
+    }
+
+    pub(crate) fn size(size: i32) -> Self {
+        Self(format!("{size} bytes are no size of a request"))
+    }
+
+    pub(crate) fn of(self, frame: &Frame) -> Self {
+        Self(format!("{:?} version {}: {self}", frame.api, frame.version))
     }
 
     fn codec(error: impl std::fmt::Display) -> Self {
@@ -55,8 +61,8 @@ impl Frame {
         let (api, version, correlation) = (start.get_i16(), start.get_i16(), start.get_i32());
         let api = ApiKey::try_from(api)
             .map_err(|()| Garbled::new(format!("there is no API with number {api}")))?;
-        let supported = versions::of(api)
-            .ok_or_else(|| Garbled::new(format!("{api:?} is not offered")))?;
+        let supported =
+            versions::of(api).ok_or_else(|| Garbled::new(format!("{api:?} is not offered")))?;
         if version < supported.min || version > supported.max {
             return match api {
                 // Answered in version 0, whatever the rest looks like, so that the client can choose.
@@ -74,7 +80,10 @@ impl Frame {
             api,
             version,
             correlation,
-            client_id: header.client_id.map(|id| id.to_string()).unwrap_or_default(),
+            client_id: header
+                .client_id
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             body: bytes,
         })
     }
@@ -93,7 +102,7 @@ impl Frame {
     ///
     /// # Errors
     /// The shape is right and the content is not: a text that is no UTF-8.
-    pub(crate) fn decode<R: Request>(&mut self) -> Result<R, Garbled> {
+    pub(crate) fn decode<R: Decodable>(&mut self) -> Result<R, Garbled> {
         R::decode(&mut self.body, self.version).map_err(Garbled::codec)
     }
 }
@@ -115,7 +124,8 @@ pub(crate) fn encode<M: Encodable + HeaderVersion>(
         .encode(into, M::header_version(version))
         .and_then(|()| answer.encode(into, version))
         .map_err(Garbled::codec)?;
-    let size = i32::try_from(into.len() - begin - 4).map_err(|_too_long| Garbled::new("the answer is too long"))?;
+    let size = i32::try_from(into.len() - begin - 4)
+        .map_err(|_too_long| Garbled::new("the answer is too long"))?;
     into[begin..begin + 4].copy_from_slice(&size.to_be_bytes());
     Ok(())
 }

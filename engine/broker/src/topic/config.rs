@@ -24,8 +24,13 @@ pub(crate) struct Setting {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Boolean,
-    Int { min: i64, max: i64 },
-    Long { min: i64 },
+    Int {
+        min: i64,
+        max: i64,
+    },
+    Long {
+        min: i64,
+    },
     Fraction,
     /// One of these.
     Text(&'static [&'static str]),
@@ -50,18 +55,18 @@ const fn setting(name: &'static str, default: &'static str, kind: Kind) -> Setti
 
 /// All settings, in the order of their names.
 pub(crate) const SETTINGS: &[Setting] = &[
-    setting("cleanup.policy", "delete", Kind::List(&["compact", "delete"])),
+    setting(
+        "cleanup.policy",
+        "delete",
+        Kind::List(&["compact", "delete"]),
+    ),
     setting(
         "compression.gzip.level",
         "-1",
         Kind::Int { min: -1, max: 9 },
     ),
     setting("compression.lz4.level", "9", Kind::Int { min: 1, max: 17 }),
-    setting(
-        "compression.type",
-        "producer",
-        Kind::Text(&["producer"]),
-    ),
+    setting("compression.type", "producer", Kind::Text(&["producer"])),
     setting(
         "compression.zstd.level",
         "3",
@@ -72,12 +77,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("delete.retention.ms", "86400000", Kind::Long { min: 0 }),
     setting("file.delete.delay.ms", "60000", Kind::Long { min: 0 }),
-    setting("flush.messages", "9223372036854775807", Kind::Long { min: 1 }),
+    setting(
+        "flush.messages",
+        "9223372036854775807",
+        Kind::Long { min: 1 },
+    ),
     setting("flush.ms", "9223372036854775807", Kind::Long { min: 0 }),
     setting("follower.replication.throttled.replicas", "", Kind::Free),
     setting("index.interval.bytes", "4096", INT),
     setting("leader.replication.throttled.replicas", "", Kind::Free),
-    setting("max.compaction.lag.ms", "9223372036854775807", Kind::Long { min: 1 }),
+    setting(
+        "max.compaction.lag.ms",
+        "9223372036854775807",
+        Kind::Long { min: 1 },
+    ),
     setting("max.message.bytes", "1048588", INT),
     setting(
         "message.timestamp.after.max.ms",
@@ -96,7 +109,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("min.cleanable.dirty.ratio", "0.5", Kind::Fraction),
     setting("min.compaction.lag.ms", "0", Kind::Long { min: 0 }),
-    setting("min.insync.replicas", "1", Kind::Int { min: 1, max: i32::MAX as i64 }),
+    setting(
+        "min.insync.replicas",
+        "1",
+        Kind::Int {
+            min: 1,
+            max: i32::MAX as i64,
+        },
+    ),
     setting("preallocate", "false", Kind::Boolean),
     setting("retention.bytes", "-1", Kind::Long { min: i64::MIN }),
     setting("retention.ms", "604800000", Kind::Long { min: -1 }),
@@ -108,7 +128,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
             max: i32::MAX as i64,
         },
     ),
-    setting("segment.index.bytes", "10485760", Kind::Int { min: 4, max: i32::MAX as i64 }),
+    setting(
+        "segment.index.bytes",
+        "10485760",
+        Kind::Int {
+            min: 4,
+            max: i32::MAX as i64,
+        },
+    ),
     setting("segment.jitter.ms", "0", Kind::Long { min: 0 }),
     setting("segment.ms", "604800000", Kind::Long { min: 1 }),
     setting("unclean.leader.election.enable", "false", Kind::Boolean),
@@ -125,7 +152,12 @@ pub(crate) fn setting_of(name: &str) -> Option<&'static Setting> {
 impl Setting {
     /// Whether it may have that value; if not, why.
     fn check(&self, value: &str) -> Result<(), String> {
-        let wrong = |why: &str| Err(format!("Invalid value {value} for configuration {}: {why}", self.name));
+        let wrong = |why: &str| {
+            Err(format!(
+                "Invalid value {value} for configuration {}: {why}",
+                self.name
+            ))
+        };
         match self.kind {
             Kind::Free => Ok(()),
             Kind::Boolean => match value.trim().to_ascii_lowercase().as_str() {
@@ -164,7 +196,10 @@ impl Setting {
 }
 
 fn entries(value: &str) -> impl Iterator<Item = &str> {
-    value.split(',').map(str::trim).filter(|entry| !entry.is_empty())
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
 }
 
 impl Overrides {
@@ -178,7 +213,9 @@ impl Overrides {
         match value {
             None => drop(self.0.remove(name)),
             Some(value) if value.len() > CONFIG_BYTES_MAX => {
-                return Err(format!("Value of {name} is longer than {CONFIG_BYTES_MAX} bytes"));
+                return Err(format!(
+                    "Value of {name} is longer than {CONFIG_BYTES_MAX} bytes"
+                ));
             }
             Some(value) => {
                 setting.check(value)?;
@@ -196,7 +233,9 @@ impl Overrides {
         let setting =
             setting_of(name).ok_or_else(|| format!("Unknown topic config name: {name}"))?;
         if !matches!(setting.kind, Kind::List(_) | Kind::Free) {
-            return Err(format!("Config value append is not allowed for config key: {name}"));
+            return Err(format!(
+                "Config value append is not allowed for config key: {name}"
+            ));
         }
         let mut list: Vec<&str> = entries(self.get(name)).collect();
         for entry in entries(value) {
@@ -221,11 +260,6 @@ impl Overrides {
     /// Whether a value other than the default may be set.
     pub(crate) fn is_set(&self, name: &str) -> bool {
         self.0.contains_key(name)
-    }
-
-    /// What was set, by name.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub(crate) fn number(&self, name: &str) -> i64 {
@@ -280,9 +314,13 @@ mod tests {
     fn a_list_grows_and_shrinks_by_its_entries() {
         let mut overrides = Overrides::default();
 
-        overrides.change_list("cleanup.policy", "compact", true).unwrap();
+        overrides
+            .change_list("cleanup.policy", "compact", true)
+            .unwrap();
         assert_eq!(overrides.get("cleanup.policy"), "delete,compact");
-        overrides.change_list("cleanup.policy", "delete", false).unwrap();
+        overrides
+            .change_list("cleanup.policy", "delete", false)
+            .unwrap();
         assert_eq!(overrides.get("cleanup.policy"), "compact");
 
         assert!(overrides.change_list("retention.ms", "1", true).is_err());

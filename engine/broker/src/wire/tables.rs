@@ -67,7 +67,7 @@ pub(super) const fn of(api: ApiKey) -> Option<Shape> {
         ApiKey::AlterConfigs => shape(2, ALTER_CONFIGS),
         ApiKey::IncrementalAlterConfigs => shape(1, INCREMENTAL_ALTER_CONFIGS),
         ApiKey::CreatePartitions => shape(2, CREATE_PARTITIONS),
-        ApiKey::DeleteGroups => shape(2, &[always(TEXTS)]),
+        ApiKey::DeleteGroups => shape(2, DELETE_GROUPS),
         ApiKey::OffsetDelete => shape(NEVER, OFFSET_DELETE),
         ApiKey::DescribeCluster => shape(0, DESCRIBE_CLUSTER),
         _ => return None,
@@ -195,6 +195,8 @@ const LEAVE_GROUP: &[Field] = &[
 ];
 
 const DESCRIBE_GROUPS: &[Field] = &[always(TEXTS), since(3, BOOL)];
+
+const DELETE_GROUPS: &[Field] = &[always(TEXTS)];
 
 const LIST_GROUPS: &[Field] = &[since(4, TEXTS), since(5, TEXTS)];
 

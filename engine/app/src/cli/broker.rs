@@ -1,0 +1,53 @@
+//! `broker`: the embedded broker alone.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use sagaline_broker::{Broker, Flush, Options};
+
+use crate::{fault::Outcome, signals, work::runtime};
+
+/// What `broker` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BrokerArgs {
+    /// Folder of its data; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Port that it listens on, 0 for a free one
+    #[arg(long)]
+    port: u16,
+    /// Address that it listens on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// When an append counts as durable: when the system has it, or the disk
+    #[arg(long, value_enum, default_value_t)]
+    flush: FlushArg,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum FlushArg {
+    /// It survives the end of the process
+    #[default]
+    Os,
+    /// It survives a power failure
+    Fsync,
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
+    let broker = Broker::start(Options {
+        data: args.data.clone(),
+        listen: (args.host, args.port).into(),
+        flush: match args.flush {
+            FlushArg::Os => Flush::Os,
+            FlushArg::Fsync => Flush::Fsync,
+        },
+    })?;
+    tracing::info!(kafka = %broker.address(), "broker serves");
+    runtime()?.block_on(async {
+        signals::stop()?.await;
+        Outcome::Ok(())
+    })?;
+    broker.stop();
+    Ok(())
+}

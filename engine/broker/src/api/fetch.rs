@@ -1,0 +1,157 @@
+//! Fetch: what is there at once, else what comes while the client is willing to wait.
+//!
+//! Sessions are refused as Kafka refuses them when it has no room for more: the answer's session id is 0, and the client
+//! sends whole requests.
+
+use std::{rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    BrokerId, FetchRequest, FetchResponse,
+    fetch_request::{FetchPartition, FetchTopic},
+    fetch_response::{FetchableTopicResponse, PartitionData},
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+use uuid::Uuid;
+
+use super::Cx;
+use crate::{
+    code::ErrorCode,
+    limits::{FETCH_BYTES_MAX, FETCH_WAIT_MAX},
+    log::FirstBatch,
+    partition::{Partition, Wait},
+    topic::Topic,
+};
+
+/// The answer, when it has enough, or at last.
+pub(super) async fn answer(cx: &Cx, request: FetchRequest) -> FetchResponse {
+    if request.session_id != 0 {
+        return FetchResponse::default().with_error_code(ErrorCode::FetchSessionIdNotFound.code());
+    }
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let deadline = Instant::now() + wait.min(FETCH_WAIT_MAX);
+    let bytes_max = usize::try_from(request.max_bytes)
+        .unwrap_or(0)
+        .min(FETCH_BYTES_MAX);
+    let bytes_min = usize::try_from(request.min_bytes)
+        .unwrap_or(0)
+        .min(bytes_max);
+    let notify = Rc::new(Notify::new());
+    // Before the first look, so that nothing comes unheard in between.
+    let _waits = wait_for_all(cx, &request.topics, &notify);
+    loop {
+        let taken = take(cx, &request, bytes_max);
+        if taken.bytes >= bytes_min || taken.has_error {
+            return FetchResponse::default().with_responses(taken.responses);
+        }
+        if timeout_at(deadline, notify.notified()).await.is_err() {
+            let taken = take(cx, &request, bytes_max);
+            return FetchResponse::default().with_responses(taken.responses);
+        }
+    }
+}
+
+fn wait_for_all(cx: &Cx, topics: &[FetchTopic], notify: &Rc<Notify>) -> Vec<Wait> {
+    let partitions = topics.iter().flat_map(|asked| {
+        let topic = find(cx, &asked.topic, asked.topic_id);
+        asked
+            .partitions
+            .iter()
+            .filter_map(move |one| topic.as_ref()?.partition(one.partition))
+    });
+    partitions.map(|partition| partition.wait(notify)).collect()
+}
+
+fn find(cx: &Cx, name: &str, id: Uuid) -> Option<Rc<Topic>> {
+    match id.is_nil() {
+        true => cx.node.topics.get(name),
+        false => cx.node.topics.get_by_id(id),
+    }
+}
+
+struct Taken {
+    responses: Vec<FetchableTopicResponse>,
+    bytes: usize,
+    has_error: bool,
+}
+
+fn take(cx: &Cx, request: &FetchRequest, bytes_max: usize) -> Taken {
+    let mut taken = Taken {
+        responses: Vec::with_capacity(request.topics.len()),
+        bytes: 0,
+        has_error: false,
+    };
+    for asked in &request.topics {
+        let topic = find(cx, &asked.topic, asked.topic_id);
+        let unknown = match asked.topic_id.is_nil() {
+            true => ErrorCode::UnknownTopicOrPartition,
+            false if topic.is_none() => ErrorCode::UnknownTopicId,
+            false => ErrorCode::UnknownTopicOrPartition,
+        };
+        let mut partitions = Vec::with_capacity(asked.partitions.len());
+        for one in &asked.partitions {
+            let partition = topic
+                .as_ref()
+                .and_then(|topic| topic.partition(one.partition));
+            let left = bytes_max.saturating_sub(taken.bytes);
+            let data = match partition {
+                None => failed(one.partition, unknown.code()),
+                Some(partition) => read(&partition, one, left, taken.bytes == 0),
+            };
+            taken.has_error |= data.error_code != 0;
+            taken.bytes += data.records.as_ref().map_or(0, Bytes::len);
+            partitions.push(data);
+        }
+        taken.responses.push(
+            FetchableTopicResponse::default()
+                .with_topic(asked.topic.clone())
+                .with_topic_id(asked.topic_id)
+                .with_partitions(partitions),
+        );
+    }
+    taken
+}
+
+fn read(
+    partition: &Rc<Partition>,
+    asked: &FetchPartition,
+    left: usize,
+    is_first: bool,
+) -> PartitionData {
+    // There has been one leader, of epoch 0.
+    match asked.current_leader_epoch {
+        ..=0 => {}
+        _ => return failed(asked.partition, ErrorCode::UnknownLeaderEpoch.code()),
+    }
+    let bytes_max = usize::try_from(asked.partition_max_bytes)
+        .unwrap_or(0)
+        .min(left);
+    let first_batch = match is_first {
+        true => FirstBatch::Whole,
+        false => FirstBatch::IfItFits,
+    };
+    match partition.fetch(asked.fetch_offset, bytes_max, first_batch) {
+        Ok(records) => PartitionData::default()
+            .with_partition_index(asked.partition)
+            .with_high_watermark(partition.visible())
+            .with_last_stable_offset(partition.visible())
+            .with_log_start_offset(partition.start_offset())
+            .with_preferred_read_replica(BrokerId(-1))
+            .with_records(Some(records)),
+        Err(error) => failed(asked.partition, error.code()),
+    }
+}
+
+fn failed(index: i32, code: i16) -> PartitionData {
+    PartitionData::default()
+        .with_partition_index(index)
+        .with_error_code(code)
+        .with_high_watermark(-1)
+        .with_last_stable_offset(-1)
+        .with_log_start_offset(-1)
+        .with_preferred_read_replica(BrokerId(-1))
+        .with_records(Some(Bytes::new()))
+}

@@ -1,0 +1,86 @@
+//! Groups as a whole: what they are, which there are, and deleting them.
+
+use kafka_protocol::messages::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    GroupId, ListGroupsRequest, ListGroupsResponse,
+    delete_groups_response::DeletableGroupResult,
+    describe_groups_response::{DescribedGroup, DescribedGroupMember},
+    list_groups_response::ListedGroup,
+};
+
+use super::{Cx, text};
+use crate::{
+    code::ErrorCode,
+    group::{GroupError, State},
+};
+
+/// The only kind of group.
+const CLASSIC: &str = "classic";
+
+pub(super) fn describe(cx: &Cx, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
+    let coordinator = cx.node.coordinator.borrow();
+    let groups = request.groups.into_iter().map(|group_id| {
+        let described = coordinator.groups.describe(&group_id);
+        let missing = described.state == State::Dead && cx.version >= 6;
+        let members = described.members.into_iter().map(|member| {
+            DescribedGroupMember::default()
+                .with_member_id(text(member.member))
+                .with_group_instance_id(member.instance.map(text))
+                .with_client_id(text(member.client_id))
+                .with_client_host(text(member.host))
+                .with_member_metadata(member.metadata)
+                .with_member_assignment(member.assignment)
+        });
+        DescribedGroup::default()
+            .with_error_code(match missing {
+                true => GroupError::GroupIdNotFound.code(),
+                false => 0,
+            })
+            .with_error_message(missing.then(|| text(format!("Group {} not found.", &*group_id))))
+            .with_group_id(group_id)
+            .with_group_state(text(described.state.name()))
+            .with_protocol_type(text(described.protocol_type))
+            .with_protocol_data(text(described.protocol))
+            .with_members(members.collect())
+            .with_authorized_operations(i32::MIN)
+    });
+    DescribeGroupsResponse::default().with_groups(groups.collect())
+}
+
+pub(super) fn list(cx: &Cx, request: ListGroupsRequest) -> ListGroupsResponse {
+    let wanted = |filter: &[kafka_protocol::protocol::StrBytes], value: &str| {
+        filter.is_empty() || filter.iter().any(|one| one.eq_ignore_ascii_case(value))
+    };
+    let coordinator = cx.node.coordinator.borrow();
+    let groups = coordinator
+        .groups
+        .list()
+        .filter(|group| wanted(&request.states_filter, group.state.name()))
+        .filter(|_| wanted(&request.types_filter, CLASSIC))
+        .map(|group| {
+            ListedGroup::default()
+                .with_group_id(GroupId(text(group.group)))
+                .with_protocol_type(text(group.protocol_type))
+                .with_group_state(text(group.state.name()))
+                .with_group_type(text(CLASSIC))
+        });
+    ListGroupsResponse::default().with_groups(groups.collect())
+}
+
+pub(super) fn delete(cx: &Cx, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
+    let mut coordinator = cx.node.coordinator.borrow_mut();
+    let results = request.groups_names.into_iter().map(|group_id| {
+        let deleted = match coordinator.groups.delete(&group_id) {
+            Ok(changes) => match coordinator.keep(changes) {
+                Ok(()) => 0,
+                Err(_) => ErrorCode::StorageError.code(),
+            },
+            Err(error) => error.code(),
+        };
+        DeletableGroupResult::default()
+            .with_group_id(group_id)
+            .with_error_code(deleted)
+    });
+    let results = results.collect();
+    DeleteGroupsResponse::default().with_results(results)
+}

@@ -1,0 +1,94 @@
+//! ListOffsets: where a partition begins, where it ends, and what lies at a time.
+
+use kafka_protocol::messages::{
+    ListOffsetsRequest, ListOffsetsResponse,
+    list_offsets_request::ListOffsetsPartition,
+    list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
+};
+
+use super::Cx;
+use crate::{code::ErrorCode, log::LogError, partition::Partition};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+
+pub(super) fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsResponse {
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|asked| {
+            match cx.node.topics.partition(&topic.name, asked.partition_index) {
+                Some(partition) => one(cx, asked, &partition),
+                None => failed(asked, ErrorCode::UnknownTopicOrPartition.code()),
+            }
+        });
+        let partitions = partitions.collect();
+        ListOffsetsTopicResponse::default()
+            .with_name(topic.name)
+            .with_partitions(partitions)
+    });
+    let topics = topics.collect();
+    ListOffsetsResponse::default().with_topics(topics)
+}
+
+fn one(
+    cx: &Cx,
+    asked: &ListOffsetsPartition,
+    partition: &Partition,
+) -> ListOffsetsPartitionResponse {
+    if asked.current_leader_epoch > 0 {
+        return failed(asked, ErrorCode::UnknownLeaderEpoch.code());
+    }
+    match found(cx, asked.timestamp, partition) {
+        Ok(None) => done(asked, -1, -1, -1),
+        Ok(Some((offset, timestamp))) => {
+            let epoch = if cx.version >= 4 { 0 } else { -1 };
+            done(asked, offset, timestamp, epoch)
+        }
+        Err(Fault::Version) => failed(asked, ErrorCode::UnsupportedVersion.code()),
+        Err(Fault::Log(error)) => failed(asked, error.code()),
+    }
+}
+
+enum Fault {
+    Version,
+    Log(LogError),
+}
+
+fn found(cx: &Cx, timestamp: i64, partition: &Partition) -> Result<Option<(i64, i64)>, Fault> {
+    let visible = |found: (i64, i64)| found.0 < partition.visible();
+    let mut log = partition.log.borrow_mut();
+    match timestamp {
+        LATEST => Ok(Some((partition.visible(), -1))),
+        EARLIEST => Ok(Some((log.start_offset(), -1))),
+        EARLIEST_LOCAL if cx.version >= 8 => Ok(Some((log.start_offset(), -1))),
+        LATEST_TIERED if cx.version >= 9 => Ok(None),
+        MAX_TIMESTAMP if cx.version >= 7 => {
+            let found = log.offset_of_max_timestamp().map_err(Fault::Log)?;
+            Ok(found.filter(|found| visible(*found)))
+        }
+        ..0 => Err(Fault::Version),
+        time => {
+            let found = log.offset_for_time(time).map_err(Fault::Log)?;
+            Ok(found.filter(|found| visible(*found)))
+        }
+    }
+}
+
+fn done(
+    asked: &ListOffsetsPartition,
+    offset: i64,
+    timestamp: i64,
+    leader_epoch: i32,
+) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse::default()
+        .with_partition_index(asked.partition_index)
+        .with_timestamp(timestamp)
+        .with_offset(offset)
+        .with_leader_epoch(leader_epoch)
+}
+
+fn failed(asked: &ListOffsetsPartition, code: i16) -> ListOffsetsPartitionResponse {
+    done(asked, -1, -1, -1).with_error_code(code)
+}

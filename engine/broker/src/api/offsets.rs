@@ -1,0 +1,252 @@
+//! Offsets that groups have committed.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::{
+    messages::{
+        OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+        OffsetFetchRequest, OffsetFetchResponse, TopicName,
+        offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
+        offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic},
+        offset_fetch_response::{
+            OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+            OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+        },
+    },
+    protocol::StrBytes,
+};
+
+use super::{Cx, text, topic_name};
+use crate::{
+    clock,
+    code::ErrorCode,
+    coordinator::Coordinator,
+    group::{Commit, CommitOffset, CommittedOffset, Done, GroupError, Identity},
+};
+
+pub(super) fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommitResponse {
+    let at_ms = clock::wall();
+    let mut places = Vec::new();
+    let mut offsets = Vec::new();
+    for topic in request.topics {
+        for one in topic.partitions {
+            let there = cx.node.topics.partition(&topic.name, one.partition_index);
+            places.push((topic.name.clone(), one.partition_index, there.is_some()));
+            if there.is_some() {
+                offsets.push(CommitOffset {
+                    topic: topic.name.to_string(),
+                    partition: one.partition_index,
+                    offset: CommittedOffset {
+                        offset: one.committed_offset,
+                        leader_epoch: one.committed_leader_epoch,
+                        metadata: one
+                            .committed_metadata
+                            .map(|m| m.to_string())
+                            .unwrap_or_default(),
+                        commit_timestamp_ms: at_ms,
+                    },
+                });
+            }
+        }
+    }
+    let commit = Commit {
+        group: request.group_id.to_string(),
+        identity: Identity {
+            member: request.member_id.to_string(),
+            instance: request.group_instance_id.map(|id| id.to_string()),
+            generation: request.generation_id_or_member_epoch,
+        },
+        offsets,
+    };
+    let mut coordinator = cx.node.coordinator.borrow_mut();
+    let now = coordinator.now();
+    let done = coordinator.groups.commit(commit, now);
+    let mut codes = codes(&mut coordinator, done);
+    coordinator.hand_out();
+    let partitions = places.into_iter().map(|(name, partition, there)| {
+        let code = match there {
+            true => codes(),
+            false => ErrorCode::UnknownTopicOrPartition.code(),
+        };
+        let response = OffsetCommitResponsePartition::default()
+            .with_partition_index(partition)
+            .with_error_code(code);
+        (name, response)
+    });
+    let topics = by_topic(partitions).into_iter().map(|(name, partitions)| {
+        OffsetCommitResponseTopic::default()
+            .with_name(name)
+            .with_partitions(partitions)
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+pub(super) fn delete(cx: &Cx, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
+    let mut places = Vec::new();
+    for topic in request.topics {
+        for one in topic.partitions {
+            places.push((topic.name.to_string(), one.partition_index));
+        }
+    }
+    let mut coordinator = cx.node.coordinator.borrow_mut();
+    let now = coordinator.now();
+    let done = coordinator
+        .groups
+        .delete_offsets(&request.group_id, &places, now);
+    if let Err(error) = &done {
+        return OffsetDeleteResponse::default().with_error_code(error.code());
+    }
+    let mut codes = codes(&mut coordinator, done);
+    let partitions = places.into_iter().map(|(name, partition)| {
+        let response = OffsetDeleteResponsePartition::default()
+            .with_partition_index(partition)
+            .with_error_code(codes());
+        (topic_name(&name), response)
+    });
+    let topics = by_topic(partitions).into_iter().map(|(name, partitions)| {
+        OffsetDeleteResponseTopic::default()
+            .with_name(name)
+            .with_partitions(partitions)
+    });
+    OffsetDeleteResponse::default().with_topics(topics.collect())
+}
+
+/// The codes of a request's parts, one after the other, once what changed is in the file.
+fn codes(
+    coordinator: &mut Coordinator,
+    done: Result<Done, GroupError>,
+) -> impl FnMut() -> i16 + use<> {
+    let (mut outcomes, of_all) = match done {
+        Err(error) => (Vec::new(), error.code()),
+        Ok(done) => match coordinator.keep(done.changes) {
+            Ok(()) => (done.outcomes, 0),
+            Err(error) => {
+                tracing::error!(%error, "committed offsets cannot be written");
+                (Vec::new(), ErrorCode::StorageError.code())
+            }
+        },
+    };
+    outcomes.reverse();
+    move || match outcomes.pop() {
+        Some(Err(error)) => error.code(),
+        Some(Ok(())) => 0,
+        None => of_all,
+    }
+}
+
+fn by_topic<T>(partitions: impl Iterator<Item = (TopicName, T)>) -> Vec<(TopicName, Vec<T>)> {
+    let mut topics: Vec<(TopicName, Vec<T>)> = Vec::new();
+    for (name, partition) in partitions {
+        match topics.last_mut() {
+            Some((last, partitions)) if *last == name => partitions.push(partition),
+            _ => topics.push((name, vec![partition])),
+        }
+    }
+    topics
+}
+
+pub(super) fn fetch(cx: &Cx, request: OffsetFetchRequest) -> OffsetFetchResponse {
+    let coordinator = cx.node.coordinator.borrow();
+    if cx.version >= 8 {
+        let groups = request.groups.into_iter().map(|group| {
+            let asked = group.topics.map(|topics| {
+                let topics = topics.into_iter();
+                topics
+                    .map(|topic| (topic.name, topic.partition_indexes))
+                    .collect()
+            });
+            let topics = offsets_of(&coordinator, &group.group_id, asked);
+            let topics = topics.into_iter().map(|(name, offsets)| {
+                let partitions = offsets.into_iter().map(|one| {
+                    OffsetFetchResponsePartitions::default()
+                        .with_partition_index(one.partition)
+                        .with_committed_offset(one.offset)
+                        .with_committed_leader_epoch(one.leader_epoch)
+                        .with_metadata(Some(one.metadata))
+                });
+                OffsetFetchResponseTopics::default()
+                    .with_name(name)
+                    .with_partitions(partitions.collect())
+            });
+            let topics = topics.collect();
+            OffsetFetchResponseGroup::default()
+                .with_group_id(group.group_id)
+                .with_topics(topics)
+        });
+        return OffsetFetchResponse::default().with_groups(groups.collect());
+    }
+    let asked = request.topics.map(|topics| {
+        let topics = topics.into_iter();
+        topics
+            .map(|topic| (topic.name, topic.partition_indexes))
+            .collect()
+    });
+    let topics = offsets_of(&coordinator, &request.group_id, asked);
+    let topics = topics.into_iter().map(|(name, offsets)| {
+        let partitions = offsets.into_iter().map(|one| {
+            OffsetFetchResponsePartition::default()
+                .with_partition_index(one.partition)
+                .with_committed_offset(one.offset)
+                .with_committed_leader_epoch(one.leader_epoch)
+                .with_metadata(Some(one.metadata))
+        });
+        OffsetFetchResponseTopic::default()
+            .with_name(name)
+            .with_partitions(partitions.collect())
+    });
+    OffsetFetchResponse::default().with_topics(topics.collect())
+}
+
+/// A committed offset, or −1 where there is none.
+struct Found {
+    partition: i32,
+    offset: i64,
+    leader_epoch: i32,
+    metadata: StrBytes,
+}
+
+/// What was committed of the partitions that were asked for, or of all.
+fn offsets_of(
+    coordinator: &Coordinator,
+    group: &str,
+    asked: Option<Vec<(TopicName, Vec<i32>)>>,
+) -> Vec<(TopicName, Vec<Found>)> {
+    let Some(asked) = asked else {
+        let mut all: BTreeMap<&str, Vec<Found>> = BTreeMap::new();
+        for (topic, partition, offset) in coordinator.groups.fetch_offsets(group) {
+            all.entry(topic)
+                .or_default()
+                .push(found(partition, Some(offset)));
+        }
+        return all
+            .into_iter()
+            .map(|(name, found)| (topic_name(name), found))
+            .collect();
+    };
+    let topics = asked.into_iter().map(|(name, partitions)| {
+        let offsets = partitions.into_iter().map(|partition| {
+            let offset = coordinator.groups.fetch_offset(group, &name, partition);
+            found(partition, offset)
+        });
+        let offsets = offsets.collect();
+        (name, offsets)
+    });
+    topics.collect()
+}
+
+fn found(partition: i32, offset: Option<&CommittedOffset>) -> Found {
+    match offset {
+        Some(offset) => Found {
+            partition,
+            offset: offset.offset,
+            leader_epoch: offset.leader_epoch,
+            metadata: text(&offset.metadata),
+        },
+        None => Found {
+            partition,
+            offset: -1,
+            leader_epoch: -1,
+            metadata: StrBytes::default(),
+        },
+    }
+}

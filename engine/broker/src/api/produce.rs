@@ -1,0 +1,87 @@
+//! Produce: batches are checked and appended, and answered once they are as durable as the broker was told to make them.
+
+use std::rc::Rc;
+
+use kafka_protocol::messages::{
+    ProduceRequest, ProduceResponse,
+    produce_request::PartitionProduceData,
+    produce_response::{PartitionProduceResponse, TopicProduceResponse},
+};
+
+use super::Cx;
+use crate::{clock, code::ErrorCode, partition::Partition};
+
+/// The answer; none with `acks=0`.
+pub(super) async fn answer(cx: &Cx, request: ProduceRequest) -> Option<ProduceResponse> {
+    let refused = refusal(&request);
+    let mut appended = Vec::new();
+    let mut responses = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        let mut partitions = Vec::with_capacity(topic.partition_data.len());
+        for data in topic.partition_data {
+            let partition = cx.node.topics.partition(&topic.name, data.index);
+            partitions.push(match (refused, partition) {
+                (Some(code), _) => failed(data.index, code.code(), None),
+                (None, None) => failed(data.index, ErrorCode::UnknownTopicOrPartition.code(), None),
+                (None, Some(partition)) => append(&partition, data, &mut appended),
+            });
+        }
+        responses.push(
+            TopicProduceResponse::default()
+                .with_name(topic.name)
+                .with_partition_responses(partitions),
+        );
+    }
+    for (partition, end) in appended {
+        if let Err(error) = cx.node.settle(&partition, end).await {
+            tracing::error!(%error, "what was appended could not be synced");
+            fail_all(&mut responses, error.code());
+        }
+    }
+    (request.acks != 0).then(|| ProduceResponse::default().with_responses(responses))
+}
+
+fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
+    if request.transactional_id.is_some() {
+        return Some(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    (!(-1..=1).contains(&request.acks)).then_some(ErrorCode::InvalidRequiredAcks)
+}
+
+fn append(
+    partition: &Rc<Partition>,
+    data: PartitionProduceData,
+    appended: &mut Vec<(Rc<Partition>, i64)>,
+) -> PartitionProduceResponse {
+    let records = data.records.unwrap_or_default();
+    match partition.produce(records, clock::wall()) {
+        Ok(produced) => {
+            appended.push((partition.clone(), produced.next_offset));
+            PartitionProduceResponse::default()
+                .with_index(data.index)
+                .with_base_offset(produced.base_offset)
+                .with_log_append_time_ms(produced.append_time)
+                .with_log_start_offset(produced.start_offset)
+        }
+        Err(refused) => failed(data.index, refused.code, Some(refused.message)),
+    }
+}
+
+fn failed(index: i32, code: i16, message: Option<String>) -> PartitionProduceResponse {
+    PartitionProduceResponse::default()
+        .with_index(index)
+        .with_error_code(code)
+        .with_error_message(message.map(super::text))
+        .with_base_offset(-1)
+        .with_log_append_time_ms(-1)
+        .with_log_start_offset(-1)
+}
+
+fn fail_all(responses: &mut [TopicProduceResponse], code: i16) {
+    for partition in responses
+        .iter_mut()
+        .flat_map(|topic| &mut topic.partition_responses)
+    {
+        *partition = failed(partition.index, code, None);
+    }
+}

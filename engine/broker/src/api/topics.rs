@@ -1,0 +1,252 @@
+//! Topics: make, delete, grow, and delete the beginning of.
+
+use std::collections::HashMap;
+
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    create_partitions_response::CreatePartitionsTopicResult,
+    create_topics_request::CreatableTopic,
+    create_topics_response::{CreatableTopicConfigs, CreatableTopicResult},
+    delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult},
+    delete_topics_response::DeletableTopicResult,
+};
+use uuid::Uuid;
+
+use super::{Cx, configs, text};
+use crate::{
+    code::ErrorCode,
+    node::{NODE_ID, PARTITIONS_DEFAULT},
+    topic::config::{Overrides, SETTINGS},
+    topics::Refused,
+};
+
+pub(super) fn create(cx: &Cx, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    let mut times: HashMap<String, u32> = HashMap::new();
+    for topic in &request.topics {
+        *times.entry(topic.name.to_string()).or_default() += 1;
+    }
+    let results = request.topics.into_iter().map(|topic| {
+        let made = match times.get(topic.name.as_str()) {
+            Some(1) => create_one(cx, &topic, request.validate_only),
+            _ => {
+                let text = "Duplicate topic in the request.";
+                Err(Refused::new(ErrorCode::InvalidRequest, text))
+            }
+        };
+        let result = CreatableTopicResult::default().with_name(topic.name);
+        match made {
+            Ok(Made {
+                id,
+                partitions,
+                config,
+            }) => result
+                .with_topic_id(id)
+                .with_num_partitions(partitions)
+                .with_replication_factor(1)
+                .with_configs((cx.version >= 5).then(|| settings(&config))),
+            Err(refused) => result
+                .with_error_code(refused.code.code())
+                .with_error_message(Some(text(refused.message)))
+                .with_num_partitions(-1)
+                .with_replication_factor(-1),
+        }
+    });
+    let results = results.collect();
+    CreateTopicsResponse::default().with_topics(results)
+}
+
+struct Made {
+    id: Uuid,
+    partitions: i32,
+    config: Overrides,
+}
+
+fn create_one(cx: &Cx, asked: &CreatableTopic, dry: bool) -> Result<Made, Refused> {
+    let partitions = partitions_of(asked)?;
+    let mut config = Overrides::default();
+    for entry in &asked.configs {
+        let refused = |text| Refused::new(ErrorCode::InvalidConfig, text);
+        let value = entry.value.as_deref().ok_or_else(|| {
+            refused(format!(
+                "Null value not supported for topic configs: {}",
+                &*entry.name
+            ))
+        })?;
+        config.set(&entry.name, Some(value)).map_err(refused)?;
+    }
+    cx.node.topics.check(&asked.name, partitions)?;
+    let id = match dry {
+        true => Uuid::nil(),
+        false => {
+            cx.node
+                .topics
+                .create(&asked.name, partitions, config.clone())?
+                .id
+        }
+    };
+    Ok(Made {
+        id,
+        partitions,
+        config,
+    })
+}
+
+/// How many partitions a topic is to have: as many as are said, or as are assigned, or as a broker gives by itself.
+fn partitions_of(asked: &CreatableTopic) -> Result<i32, Refused> {
+    if asked.assignments.is_empty() {
+        if !matches!(asked.replication_factor, -1 | 1) {
+            let text = format!(
+                "Unable to replicate the partition {} time(s): The target replication factor of {} cannot be reached because only 1 broker(s) are registered.",
+                asked.replication_factor, asked.replication_factor
+            );
+            return Err(Refused::new(ErrorCode::InvalidReplicationFactor, text));
+        }
+        return Ok(match asked.num_partitions {
+            -1 => PARTITIONS_DEFAULT,
+            partitions => partitions,
+        });
+    }
+    if asked.num_partitions != -1 || asked.replication_factor != -1 {
+        let text = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
+        return Err(Refused::new(ErrorCode::InvalidRequest, text));
+    }
+    let mut indexes: Vec<i32> = asked
+        .assignments
+        .iter()
+        .map(|one| one.partition_index)
+        .collect();
+    indexes.sort_unstable();
+    let here = |ids: &[kafka_protocol::messages::BrokerId]| matches!(ids, [id] if id.0 == NODE_ID);
+    let is_whole = (0..)
+        .zip(&indexes)
+        .all(|(expected, index)| expected == *index)
+        && asked.assignments.iter().all(|one| here(&one.broker_ids));
+    match is_whole {
+        true => Ok(i32::try_from(indexes.len()).unwrap_or(i32::MAX)),
+        false => {
+            let text = format!("partitions are to be numbered from 0, each on broker {NODE_ID}");
+            Err(Refused::new(ErrorCode::InvalidReplicaAssignment, text))
+        }
+    }
+}
+
+fn settings(config: &Overrides) -> Vec<CreatableTopicConfigs> {
+    let all = SETTINGS.iter().map(|setting| {
+        CreatableTopicConfigs::default()
+            .with_name(text(setting.name))
+            .with_value(Some(text(config.get(setting.name))))
+            .with_config_source(configs::source(config, setting.name))
+    });
+    all.collect()
+}
+
+pub(super) fn delete(cx: &Cx, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+    let by_name = request
+        .topic_names
+        .into_iter()
+        .map(|name| (Some(name), Uuid::nil()));
+    let by_state = request
+        .topics
+        .into_iter()
+        .map(|topic| (topic.name, topic.topic_id));
+    let responses = by_name.chain(by_state).map(|(name, id)| {
+        let topics = &cx.node.topics;
+        let topic = match &name {
+            Some(name) => topics.get(name),
+            None => topics.get_by_id(id),
+        };
+        let result = DeletableTopicResult::default().with_topic_id(id);
+        let Some(topic) = topic else {
+            let code = match &name {
+                Some(_) => ErrorCode::UnknownTopicOrPartition,
+                None => ErrorCode::UnknownTopicId,
+            };
+            return result.with_name(name).with_error_code(code.code());
+        };
+        let result = result
+            .with_name(Some(super::topic_name(&topic.name)))
+            .with_topic_id(topic.id);
+        match topics
+            .delete(&topic)
+            .and_then(|()| forget_offsets(cx, &topic.name))
+        {
+            Ok(()) => result,
+            Err(refused) => result
+                .with_error_code(refused.code.code())
+                .with_error_message(Some(text(refused.message))),
+        }
+    });
+    DeleteTopicsResponse::default().with_responses(responses.collect())
+}
+
+fn forget_offsets(cx: &Cx, topic: &str) -> Result<(), Refused> {
+    let mut coordinator = cx.node.coordinator.borrow_mut();
+    let now = coordinator.now();
+    let changes = coordinator.groups.topic_deleted(topic, now);
+    coordinator.keep(changes)?;
+    Ok(())
+}
+
+pub(super) fn create_partitions(
+    cx: &Cx,
+    request: CreatePartitionsRequest,
+) -> CreatePartitionsResponse {
+    let results = request.topics.into_iter().map(|asked| {
+        let grown = match cx.node.topics.get(&asked.name) {
+            Some(topic) => cx
+                .node
+                .topics
+                .grow(&topic, asked.count, request.validate_only),
+            None => {
+                let text = "This server does not host this topic-partition.";
+                Err(Refused::new(ErrorCode::UnknownTopicOrPartition, text))
+            }
+        };
+        let result = CreatePartitionsTopicResult::default().with_name(asked.name);
+        match grown {
+            Ok(()) => result,
+            Err(refused) => result
+                .with_error_code(refused.code.code())
+                .with_error_message(Some(text(refused.message))),
+        }
+    });
+    let results = results.collect();
+    CreatePartitionsResponse::default().with_results(results)
+}
+
+pub(super) fn delete_records(cx: &Cx, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|asked| {
+            let result =
+                DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
+            let Some(partition) = cx.node.topics.partition(&topic.name, asked.partition_index)
+            else {
+                return result
+                    .with_low_watermark(-1)
+                    .with_error_code(ErrorCode::UnknownTopicOrPartition.code());
+            };
+            let before = match asked.offset {
+                -1 => partition.visible(),
+                offset => offset,
+            };
+            let deleted = match before > partition.visible() {
+                true => Err(ErrorCode::OffsetOutOfRange.code()),
+                false => {
+                    let mut log = partition.log.borrow_mut();
+                    log.delete_records(before).map_err(|error| error.code())
+                }
+            };
+            match deleted {
+                Ok(start) => result.with_low_watermark(start),
+                Err(code) => result.with_low_watermark(-1).with_error_code(code),
+            }
+        });
+        let partitions = partitions.collect();
+        DeleteRecordsTopicResult::default()
+            .with_name(topic.name)
+            .with_partitions(partitions)
+    });
+    let topics = topics.collect();
+    DeleteRecordsResponse::default().with_topics(topics)
+}

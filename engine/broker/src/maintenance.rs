@@ -1,0 +1,79 @@
+//! What goes on beside requests: groups' deadlines, retention, cleaning, and syncing what was closed.
+
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+
+use crate::{
+    clock,
+    log::{LogError, ProducerView},
+    node::Node,
+    partition::Partition,
+};
+
+/// How often retention and cleaner look for work. Kafka's defaults are 5 min and 15 s.
+const ROUND: Duration = Duration::from_secs(5);
+
+/// How often groups are looked at while something is due later; a call may make something due earlier.
+const GROUPS_EVERY: Duration = Duration::from_millis(100);
+
+/// How often, while nothing is due.
+const GROUPS_IDLE: Duration = Duration::from_secs(1);
+
+/// Keeps groups' deadlines, for ever.
+pub(crate) async fn keep_groups(node: Rc<Node>) {
+    loop {
+        let next = node.coordinator.borrow_mut().tick();
+        let pause = match next {
+            Some(_) => GROUPS_EVERY,
+            None => GROUPS_IDLE,
+        };
+        sleep(pause).await;
+    }
+}
+
+/// Removes what retention and compaction say, for ever.
+pub(crate) async fn keep_logs(node: Rc<Node>) {
+    loop {
+        sleep(ROUND).await;
+        for topic in node.topics.all() {
+            let partitions = topic.partitions.borrow().clone();
+            for partition in partitions {
+                if topic.is_deleted.get() {
+                    break;
+                }
+                if let Err(error) = keep_log(&node, &partition).await {
+                    tracing::warn!(topic = topic.name, %error, "a log cannot be kept in order; trying again");
+                }
+            }
+        }
+    }
+}
+
+async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
+    let now = clock::wall();
+    partition.log.borrow_mut().retain(now)?;
+    node.sync_closed(partition).await?;
+    let end = partition.visible();
+    let cleaning = partition.log.borrow_mut().cleaning(end, now)?;
+    let Some(cleaning) = cleaning else {
+        return Ok(());
+    };
+    let producers = ProducerView {
+        last_offsets: partition.producers_last_offsets(),
+        aborted: Vec::new(),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
+    match cleaned {
+        Ok(cleaned) => partition.log.borrow_mut().install(cleaned?),
+        Err(error) => {
+            tracing::error!(%error, "a cleaning panicked");
+            Ok(())
+        }
+    }
+}

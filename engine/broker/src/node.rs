@@ -1,0 +1,144 @@
+//! The broker's state: one value that all requests share, on one thread.
+
+use std::{
+    cell::{Cell, RefCell},
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use crate::{
+    Error, Flush, code::ErrorCode, coordinator::Coordinator, limits::FRAMES_BYTES_MAX,
+    log::LogError, partition::Partition, store, syncer::Syncer, topics::Topics,
+};
+
+/// The number of the only node.
+pub(crate) const NODE_ID: i32 = 1;
+
+/// Partitions of a topic that is made because somebody asked for it, and of one that does not say.
+pub(crate) const PARTITIONS_DEFAULT: i32 = 1;
+
+/// Producer ids that are taken from the file at once.
+const PRODUCER_IDS_BLOCK: i64 = 1_000;
+
+/// The state.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) topics: Topics,
+    pub(crate) coordinator: RefCell<Coordinator>,
+    /// Bytes of requests that may be in memory.
+    pub(crate) frames: Semaphore,
+    pub(crate) cluster_id: String,
+    flush: Flush,
+    syncer: Syncer,
+    file: PathBuf,
+    /// The next producer id, and where those end that were taken from the file.
+    producer_ids: Cell<(i64, i64)>,
+}
+
+/// What the file of the node has.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    cluster_id: String,
+    /// No producer was given this id or a higher one.
+    next_producer_id: i64,
+}
+
+impl Node {
+    /// Opens the data in a folder.
+    pub(crate) fn open(dir: &Path, flush: Flush) -> Result<Self, Error> {
+        let file = dir.join("node.json");
+        let saved = match store::load::<Saved>(&file)? {
+            Some(saved) => saved,
+            None => {
+                let saved = Saved {
+                    cluster_id: new_cluster_id(),
+                    next_producer_id: 0,
+                };
+                store::save(&file, &saved)
+                    .map_err(|error| Error::storage("write", &file, &error))?;
+                saved
+            }
+        };
+        let syncer = Syncer::start().map_err(|error| {
+            Error::new(
+                crate::ErrorKind::Unavailable,
+                "thread",
+                format!("start a thread: {error}"),
+            )
+        })?;
+        Ok(Self {
+            topics: Topics::open(dir)?,
+            coordinator: RefCell::new(Coordinator::open(dir)?),
+            frames: Semaphore::new(FRAMES_BYTES_MAX),
+            cluster_id: saved.cluster_id,
+            flush,
+            syncer,
+            file,
+            producer_ids: Cell::new((saved.next_producer_id, saved.next_producer_id)),
+        })
+    }
+
+    /// An id that no producer has had.
+    ///
+    /// # Errors
+    /// `StorageError`: that it is taken cannot be written.
+    pub(crate) fn new_producer_id(&self) -> Result<i64, ErrorCode> {
+        let (next, end) = self.producer_ids.get();
+        if next < end {
+            self.producer_ids.set((next + 1, end));
+            return Ok(next);
+        }
+        let end = next + PRODUCER_IDS_BLOCK;
+        let saved = Saved {
+            cluster_id: self.cluster_id.clone(),
+            next_producer_id: end,
+        };
+        store::save(&self.file, &saved).map_err(|error| {
+            tracing::error!(%error, "producer ids cannot be taken");
+            ErrorCode::StorageError
+        })?;
+        self.producer_ids.set((next + 1, end));
+        Ok(next)
+    }
+
+    /// Makes what was appended up to `end` as durable as the broker was told to, and then visible.
+    ///
+    /// # Errors
+    /// `Storage`: the disk refuses.
+    pub(crate) async fn settle(&self, partition: &Rc<Partition>, end: i64) -> Result<(), LogError> {
+        match self.flush {
+            Flush::Os => partition.show(end),
+            Flush::Fsync if partition.visible() < end => {
+                let task = partition.sync()?;
+                if let Some(done) = self.syncer.run(task).await {
+                    partition.synced(done?);
+                }
+            }
+            Flush::Fsync => {}
+        }
+        Ok(())
+    }
+
+    /// Syncs what was closed meanwhile, so that little is to be verified after a crash.
+    pub(crate) async fn sync_closed(&self, partition: &Rc<Partition>) -> Result<(), LogError> {
+        if !partition.log.borrow().wants_sync() {
+            return Ok(());
+        }
+        let task = partition.sync()?;
+        if let Some(done) = self.syncer.run(task).await {
+            partition.log.borrow_mut().synced(done?)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a cluster's id is Kafka's own: nothing is replayed here"
+)]
+fn new_cluster_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..22].to_owned()
+}

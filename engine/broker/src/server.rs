@@ -1,0 +1,229 @@
+//! The broker's thread: opens the data, listens, and ends in order.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::mpsc,
+    thread,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::LocalSet,
+};
+
+use crate::{Error, ErrorKind, connection, limits::CONNECTIONS_MAX, maintenance, node::Node};
+
+/// When an append counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flush {
+    /// When the operating system has it: it survives the end of the process, as with Kafka's defaults.
+    #[default]
+    Os,
+    /// When the disk has it: it survives a power failure. What arrives while the disk syncs is synced together.
+    Fsync,
+}
+
+/// What a broker is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of its data; made if it is not there.
+    pub data: PathBuf,
+    /// Where it listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// When an append counts as durable.
+    pub flush: Flush,
+}
+
+/// A running broker. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Broker {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Broker {
+    /// Starts a broker on a thread of its own; it serves when this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`]: another broker has the data, or another process the address.
+    /// [`ErrorKind::Unavailable`]: the folder or the address cannot be used. [`ErrorKind::Corrupt`]: the data was not written
+    /// by a broker.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let (ready, started) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("broker".to_owned())
+            .spawn(move || run(&options, &ready, stopped))
+            .map_err(|error| no_thread(&error))?;
+        let address = started.recv().map_err(|_gone| {
+            Error::new(
+                ErrorKind::Internal,
+                "broker-start",
+                "the broker's thread ended",
+            )
+        })??;
+        Ok(Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends the broker: everything is on the disk when this returns.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the broker's thread panicked");
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+type Ready = mpsc::Sender<Result<SocketAddr, Error>>;
+
+fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<()>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(ready, Err(no_thread(&error))),
+    };
+    let local = LocalSet::new();
+    let ended = local.block_on(&runtime, async {
+        let (node, listener, lock) = match open(options).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                tell(ready, Err(error));
+                return None;
+            }
+        };
+        let address = listener
+            .local_addr()
+            .map_err(|error| cannot_listen(options, &error));
+        tell(ready, address);
+        tokio::task::spawn_local(maintenance::keep_groups(node.clone()));
+        tokio::task::spawn_local(maintenance::keep_logs(node.clone()));
+        tokio::select! {
+            () = accept(&node, &listener) => {}
+            // Dropped: the same.
+            _ = stopped => {}
+        }
+        Some((node, lock))
+    });
+    // Requests that wait hold partitions: they end first.
+    drop(local);
+    if let Some((node, _lock)) = ended {
+        close(&node);
+    }
+}
+
+fn tell(ready: &Ready, outcome: Result<SocketAddr, Error>) {
+    // Nobody waits for it any more: then the broker ends by itself.
+    drop(ready.send(outcome));
+}
+
+async fn open(options: &Options) -> Result<(Rc<Node>, TcpListener, File), Error> {
+    let data = &options.data;
+    fs::create_dir_all(data).map_err(|error| Error::storage("make", data, &error))?;
+    let lock = lock(data)?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| cannot_listen(options, &error))?;
+    let node = Node::open(data, options.flush)?;
+    Ok((Rc::new(node), listener, lock))
+}
+
+/// The data is this broker's for as long as the file is open.
+fn lock(data: &Path) -> Result<File, Error> {
+    let path = data.join("lock");
+    let file = File::create(&path).map_err(|error| Error::storage("write", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            let text = format!("another broker uses the data in {}", data.display());
+            Err(Error::new(ErrorKind::Conflict, "broker-locked", text))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(Error::storage("lock", &path, &error)),
+    }
+}
+
+fn cannot_listen(options: &Options, error: &io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::AddrInUse => ErrorKind::Conflict,
+        _ => ErrorKind::Unavailable,
+    };
+    let text = format!("cannot listen on {}: {error}", options.listen);
+    Error::new(kind, "broker-address", text)
+}
+
+fn no_thread(error: &io::Error) -> Error {
+    let text = format!("start a thread: {error}");
+    Error::new(ErrorKind::Unavailable, "thread", text)
+}
+
+async fn accept(node: &Rc<Node>, listener: &TcpListener) {
+    let open = Rc::new(());
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) if Rc::strong_count(&open) <= CONNECTIONS_MAX => {
+                serve(node.clone(), stream, open.clone());
+            }
+            Ok((_, client)) => {
+                tracing::warn!(%client, "there are {CONNECTIONS_MAX} connections, as many as may be");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn serve(node: Rc<Node>, stream: TcpStream, open: Rc<()>) {
+    tokio::task::spawn_local(async move {
+        connection::serve(node, stream).await;
+        drop(open);
+    });
+}
+
+/// Everything goes to the disk, so that the next start verifies nothing.
+fn close(node: &Node) {
+    for topic in node.topics.all() {
+        for partition in topic.partitions.borrow_mut().drain(..) {
+            partition.end();
+            match Rc::try_unwrap(partition) {
+                Ok(partition) => {
+                    if let Err(error) = partition.close() {
+                        tracing::warn!(topic = topic.name, %error, "a log is not closed in order");
+                    }
+                }
+                Err(partition) => drop(partition),
+            }
+        }
+    }
+}

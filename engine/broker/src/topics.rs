@@ -1,0 +1,331 @@
+//! All topics: made, found, changed, deleted, and remembered over restarts.
+//!
+//! ```text
+//!   <data>/topics.json                   names, ids, partitions and settings; replaced as a whole
+//!   <data>/topics/<id>/<partition>/      segment files; a folder that topics.json does not name is removed
+//! ```
+//! Invariant: topics.json says that a topic is there before anybody is told so, and that it is not before its files go.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    Error, clock,
+    code::ErrorCode,
+    limits::{PARTITIONS_MAX, TOPIC_PARTITIONS_MAX, TOPICS_MAX},
+    log::LogError,
+    partition::Partition,
+    store,
+    topic::{self, Topic, config::Overrides},
+};
+
+/// All topics.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    dir: PathBuf,
+    by_name: RefCell<BTreeMap<String, Rc<Topic>>>,
+    by_id: RefCell<HashMap<Uuid, Rc<Topic>>>,
+}
+
+/// A topic as the file has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Known {
+    name: String,
+    id: Uuid,
+    partitions: usize,
+    #[serde(default)]
+    config: Overrides,
+}
+
+/// Why a topic is not as somebody wants it; for people.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+impl Refused {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<LogError> for Refused {
+    fn from(error: LogError) -> Self {
+        tracing::error!(%error, "a topic's files cannot be changed");
+        Self::new(ErrorCode::StorageError, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Refused {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "the list of topics cannot be written");
+        Self::new(ErrorCode::StorageError, error.to_string())
+    }
+}
+
+impl Topics {
+    /// Opens all topics in a folder.
+    pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
+        let topics = Self {
+            dir: dir.to_owned(),
+            by_name: RefCell::default(),
+            by_id: RefCell::default(),
+        };
+        let known: Vec<Known> = store::load(&topics.file())?.unwrap_or_default();
+        topics.remove_unknown(&known)?;
+        for one in known {
+            let topic = topics.load(&one).map_err(|error| {
+                let text = format!("topic {}: {error}", one.name);
+                Error::new(crate::ErrorKind::Unavailable, "broker-storage", text)
+            })?;
+            topics.insert(topic);
+        }
+        Ok(topics)
+    }
+
+    /// The topic of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<Rc<Topic>> {
+        self.by_name.borrow().get(name).cloned()
+    }
+
+    /// The topic of that id.
+    pub(crate) fn get_by_id(&self, id: Uuid) -> Option<Rc<Topic>> {
+        self.by_id.borrow().get(&id).cloned()
+    }
+
+    /// A partition, by the topic's name.
+    pub(crate) fn partition(&self, name: &str, index: i32) -> Option<Rc<Partition>> {
+        self.get(name)?.partition(index)
+    }
+
+    /// All topics, by name.
+    pub(crate) fn all(&self) -> Vec<Rc<Topic>> {
+        self.by_name.borrow().values().cloned().collect()
+    }
+
+    /// Whether a topic of that name and size may be made.
+    ///
+    /// # Errors
+    /// Kafka's codes for what is wrong with it, or that it is there, or that it would be one too many.
+    pub(crate) fn check(&self, name: &str, partitions: i32) -> Result<(), Refused> {
+        if !topic::is_name(name) {
+            let text = format!("Topic name is invalid: '{}'", name.escape_default());
+            return Err(Refused::new(ErrorCode::InvalidTopic, text));
+        }
+        if self.by_name.borrow().contains_key(name) {
+            let text = format!("Topic '{name}' already exists.");
+            return Err(Refused::new(ErrorCode::TopicAlreadyExists, text));
+        }
+        if self.by_name.borrow().len() >= TOPICS_MAX {
+            let text = format!("this broker has {TOPICS_MAX} topics, as many as it may");
+            return Err(Refused::new(ErrorCode::PolicyViolation, text));
+        }
+        self.check_partitions(0, partitions)
+    }
+
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// As [`Self::check`]; or its files cannot be made.
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        partitions: i32,
+        config: Overrides,
+    ) -> Result<Rc<Topic>, Refused> {
+        self.check(name, partitions)?;
+        let known = Known {
+            name: name.to_owned(),
+            id: new_id(),
+            partitions: usize::try_from(partitions).unwrap_or_default(),
+            config,
+        };
+        let topic = self.load(&known)?;
+        self.insert(topic.clone());
+        if let Err(error) = self.save() {
+            self.forget(&topic);
+            return Err(error.into());
+        }
+        tracing::info!(topic = name, partitions, "topic made");
+        Ok(topic)
+    }
+
+    /// Gives a topic more partitions.
+    ///
+    /// # Errors
+    /// `InvalidPartitions`: it has as many already; or as [`Self::create`].
+    pub(crate) fn grow(&self, topic: &Topic, partitions: i32, dry: bool) -> Result<(), Refused> {
+        let have = topic.partitions.borrow().len();
+        let have_i32 = i32::try_from(have).unwrap_or(i32::MAX);
+        if partitions <= have_i32 {
+            let text = format!(
+                "The topic {} currently has {have} partition(s); {partitions} would not be an increase.",
+                topic.name
+            );
+            return Err(Refused::new(ErrorCode::InvalidPartitions, text));
+        }
+        self.check_partitions(have_i32, partitions)?;
+        if dry {
+            return Ok(());
+        }
+        let of_logs = topic::log_config(&topic.config.borrow());
+        for index in have..usize::try_from(partitions).unwrap_or_default() {
+            let dir = self.partition_dir(topic.id, index);
+            let partition = Partition::open(&dir, of_logs.clone(), clock::wall())?;
+            topic.partitions.borrow_mut().push(Rc::new(partition));
+        }
+        if let Err(error) = self.save() {
+            topic.partitions.borrow_mut().truncate(have);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Gives a topic other settings.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn configure(&self, topic: &Topic, config: Overrides) -> Result<(), Refused> {
+        let before = topic.config.replace(config.clone());
+        if let Err(error) = self.save() {
+            topic.config.replace(before);
+            return Err(error.into());
+        }
+        topic.set_config(config);
+        Ok(())
+    }
+
+    /// Deletes a topic. Whoever waits for its records is woken.
+    ///
+    /// # Errors
+    /// The list of topics cannot be written: it is still there.
+    pub(crate) fn delete(&self, topic: &Rc<Topic>) -> Result<(), Refused> {
+        self.forget(topic);
+        if let Err(error) = self.save() {
+            self.insert(topic.clone());
+            return Err(error.into());
+        }
+        topic.is_deleted.set(true);
+        for partition in topic.partitions.borrow_mut().drain(..) {
+            partition.end();
+        }
+        let dir = self.topic_dir(topic.id);
+        if let Err(error) = fs::remove_dir_all(&dir) {
+            tracing::warn!(dir = %dir.display(), %error, "files of a deleted topic stay until the next start");
+        }
+        tracing::info!(topic = topic.name, "topic deleted");
+        Ok(())
+    }
+
+    fn check_partitions(&self, have: i32, wanted: i32) -> Result<(), Refused> {
+        if !(1..=TOPIC_PARTITIONS_MAX).contains(&wanted) {
+            let text = format!("{wanted} partitions; 1 to {TOPIC_PARTITIONS_MAX} are allowed");
+            return Err(Refused::new(ErrorCode::InvalidPartitions, text));
+        }
+        let all: usize = self
+            .by_name
+            .borrow()
+            .values()
+            .map(|topic| topic.partitions.borrow().len())
+            .sum();
+        let more = usize::try_from(wanted - have).unwrap_or_default();
+        if all + more > PARTITIONS_MAX {
+            let text = format!("this broker may have {PARTITIONS_MAX} partitions");
+            return Err(Refused::new(ErrorCode::PolicyViolation, text));
+        }
+        Ok(())
+    }
+
+    fn load(&self, known: &Known) -> Result<Rc<Topic>, LogError> {
+        let (of_logs, now) = (topic::log_config(&known.config), clock::wall());
+        let mut partitions = Vec::with_capacity(known.partitions);
+        for index in 0..known.partitions {
+            let dir = self.partition_dir(known.id, index);
+            partitions.push(Rc::new(Partition::open(&dir, of_logs.clone(), now)?));
+        }
+        Ok(Rc::new(Topic {
+            name: known.name.clone(),
+            id: known.id,
+            config: RefCell::new(known.config.clone()),
+            partitions: RefCell::new(partitions),
+            is_deleted: Cell::new(false),
+        }))
+    }
+
+    fn insert(&self, topic: Rc<Topic>) {
+        self.by_id.borrow_mut().insert(topic.id, topic.clone());
+        self.by_name.borrow_mut().insert(topic.name.clone(), topic);
+    }
+
+    fn forget(&self, topic: &Topic) {
+        self.by_id.borrow_mut().remove(&topic.id);
+        self.by_name.borrow_mut().remove(&topic.name);
+    }
+
+    fn save(&self) -> std::io::Result<()> {
+        let known: Vec<Known> = self
+            .by_name
+            .borrow()
+            .values()
+            .map(|topic| Known {
+                name: topic.name.clone(),
+                id: topic.id,
+                partitions: topic.partitions.borrow().len(),
+                config: topic.config.borrow().clone(),
+            })
+            .collect();
+        store::save(&self.file(), &known)
+    }
+
+    /// Removes what a deletion or a creation left that was cut short.
+    fn remove_unknown(&self, known: &[Known]) -> Result<(), Error> {
+        let dir = self.dir.join(FOLDER);
+        fs::create_dir_all(&dir).map_err(|error| Error::storage("make", &dir, &error))?;
+        let read = |error| Error::storage("read", &dir, &error);
+        for entry in fs::read_dir(&dir).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name();
+            let is_known = known.iter().any(|one| name == *one.id.to_string());
+            if !is_known && Uuid::try_parse(&name.to_string_lossy()).is_ok() {
+                let path = entry.path();
+                fs::remove_dir_all(&path)
+                    .map_err(|error| Error::storage("remove", &path, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.join("topics.json")
+    }
+
+    fn topic_dir(&self, id: Uuid) -> PathBuf {
+        self.dir.join(FOLDER).join(id.to_string())
+    }
+
+    fn partition_dir(&self, id: Uuid, index: usize) -> PathBuf {
+        self.topic_dir(id).join(index.to_string())
+    }
+}
+
+const FOLDER: &str = "topics";
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a topic's id is Kafka's own: nothing is replayed here"
+)]
+fn new_id() -> Uuid {
+    Uuid::new_v4()
+}
