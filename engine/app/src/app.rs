@@ -129,7 +129,7 @@ impl App {
         } = cli;
         crate::logging::begin(matches!(
             what,
-            Command::Broker(_) | Command::Server(_) | Command::Worker(_)
+            Command::Broker(_) | Command::Dev(_) | Command::Server(_) | Command::Worker(_)
         ));
         match what {
             Command::Server(args) => {
@@ -137,6 +137,7 @@ impl App {
                 crate::server::serve(&session, self, &args)
             }
             Command::Broker(args) => crate::cli::broker::broker(&args),
+            Command::Dev(args) => crate::dev::dev(global, self, &args),
             Command::Worker(args) => {
                 let session = global.session(args.layer())?;
                 crate::work::work(&session, self, &args)

@@ -6,6 +6,7 @@ pub(crate) mod act;
 pub(crate) mod broker;
 pub(crate) mod completion;
 pub(crate) mod describe;
+pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod history;
 pub(crate) mod input;
@@ -74,6 +75,8 @@ pub(crate) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run broker, engine and activities in this one process: all that development needs
+    Dev(dev::DevArgs),
     /// Run the engine on Apache Kafka: partitions, retries, timers
     Server(server::ServerArgs),
     /// Run this program's activities
@@ -135,6 +138,11 @@ pub(crate) struct Session {
 }
 
 impl Global {
+    /// Whether `--kafka` was given.
+    pub(crate) const fn names_brokers(&self) -> bool {
+        self.kafka.is_some()
+    }
+
     /// The settings: `flags` of the command and these, then variables, the file and the defaults.
     pub(crate) fn session(self, flags: Layer) -> Outcome<Session> {
         let variable = |name: &str| std::env::var(name).ok();

@@ -31,6 +31,7 @@ use tikv_jemalloc_sys as _;
 mod app;
 mod cli;
 mod clock;
+mod dev;
 mod fault;
 mod inbox;
 mod journal;

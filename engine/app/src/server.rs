@@ -1,6 +1,10 @@
 //! `server`: the engine in this process, until it is told to stop.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use sagaline_core::{Millis, Name, program::Program};
 use sagaline_runtime::{Engine, EngineSettings, Keys};
@@ -15,14 +19,23 @@ use crate::{
 
 /// Runs the engine until SIGTERM or SIGINT, or until it ends by itself.
 pub(crate) fn serve(session: &Session, app: App, args: &ServerArgs) -> Outcome {
+    run(session, app, args.with_worker, || Ok(()))
+}
+
+/// Runs the engine, and the activities if wanted; calls `ready` once it owns its partitions.
+pub(crate) fn run(
+    session: &Session,
+    app: App,
+    with_worker: bool,
+    ready: impl FnOnce() -> Outcome + Send,
+) -> Outcome {
     let settings = engine_settings(session, &app)?;
     let workflows = AppWorkflows {
         workflows: app.workflows.clone(),
         queues: queues(&app),
     };
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
-    let worker = args
-        .with_worker
+    let worker = with_worker
         .then(|| work::worker(session, app, &[]))
         .transpose()?;
     let engine = Engine::start(settings, Arc::new(workflows))?;
@@ -33,13 +46,16 @@ pub(crate) fn serve(session: &Session, app: App, args: &ServerArgs) -> Outcome {
         "the engine runs"
     );
     let runtime = work::runtime()?;
+    let readied = Mutex::new(Ok(()));
     let worked = runtime.block_on(async {
         let stop = signals::stop()?;
         let ended = async {
-            tokio::select! {
-                () = stop => {}
-                () = has_ended(&engine) => {}
-            }
+            let served = tokio::select! {
+                served = serve_on(&engine, ready) => served,
+                () = stop => Ok(()),
+                () = has_ended(&engine) => Ok(()),
+            };
+            *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;
         };
         match worker {
             Some(worker) => work::run(worker, ended).await,
@@ -49,10 +65,23 @@ pub(crate) fn serve(session: &Session, app: App, args: &ServerArgs) -> Outcome {
             }
         }
     });
+    let readied = readied.into_inner().unwrap_or_else(PoisonError::into_inner);
     tracing::info!("the engine stops");
     engine.stop()?;
-    worked
+    worked.and(readied)
 }
+
+/// Calls `ready` once the engine owns its partitions; ends only if that fails.
+async fn serve_on(engine: &Engine, ready: impl FnOnce() -> Outcome) -> Outcome {
+    while !engine.is_ready() {
+        tokio::time::sleep(READY_PAUSE).await;
+    }
+    ready()?;
+    std::future::pending().await
+}
+
+/// How often somebody looks whether the engine owns its partitions.
+const READY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Ready once the engine has ended by itself; [`Engine::stop`] then tells why.
 async fn has_ended(engine: &Engine) {

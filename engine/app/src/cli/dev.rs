@@ -1,0 +1,47 @@
+//! `dev`: its flags.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::Args;
+
+use crate::settings::{EngineLayer, KafkaLayer, Layer};
+
+/// What `dev` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Folder of its data; the next `dev` finds it again [default: .sagaline]
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    pub(crate) data: Option<PathBuf>,
+    /// Address that it listens on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// Port of the broker, 0 for a free one
+    #[arg(long, default_value_t = 9092)]
+    pub(crate) kafka_port: u16,
+    /// Keep nothing: a new temporary folder, gone on exit
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// Write the addresses to this file, as JSON, once everything serves
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Partitions of topics that are created
+    #[arg(long, default_value_t = 4)]
+    partitions: u16,
+}
+
+impl DevArgs {
+    /// What the flags say, with the broker that was started for them.
+    pub(crate) fn layer(&self, bootstrap: String) -> Layer {
+        Layer {
+            kafka: KafkaLayer {
+                bootstrap: Some(bootstrap),
+                ..KafkaLayer::default()
+            },
+            engine: EngineLayer {
+                partitions: Some(self.partitions),
+                ..EngineLayer::default()
+            },
+            ..Layer::default()
+        }
+    }
+}
