@@ -9,15 +9,6 @@
 //!
 //! Invariant: whatever clients send, groups hold no more than [`GroupSettings`] allows. Read `group/roster.rs` next.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the request handlers that call this are being written"
-    )
-)]
-
 mod agreement;
 mod answer;
 mod bounds;
@@ -43,10 +34,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use answer::{Answer, JoinRefused, Joined, JoinedMember, Outcome, Synced, Ticket};
+pub(crate) use answer::{Answer, JoinRefused, Joined, Outcome, Ticket};
 pub(crate) use change::{Change, CommittedOffset};
 pub(crate) use committed::Done;
-pub(crate) use describe::{DescribedMember, Description, Listed};
+pub(crate) use describe::{Description, Listed};
 pub(crate) use error::GroupError;
 pub(crate) use request::{
     Commit, CommitOffset, Identity, Join, Leaving, NewMember, SkipAssignment, Sync,

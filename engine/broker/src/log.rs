@@ -59,8 +59,6 @@ pub(crate) struct Log {
     tail: Tail,
     /// Part of a failed append may stand after the active segment's end.
     is_torn: bool,
-    /// Counts the truncations: each makes the results of other threads outdated.
-    era: u64,
     /// The last segment whose name is known to be on the disk.
     synced_segment_id: u64,
     last_segment_id: u64,

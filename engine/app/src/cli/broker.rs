@@ -1,6 +1,10 @@
 //! `broker`: the embedded broker alone.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    io::{self, Write},
+    net::IpAddr,
+    path::PathBuf,
+};
 
 use clap::{Args, ValueEnum};
 use sagaline_broker::{Broker, Flush, Options};
@@ -33,7 +37,7 @@ enum FlushArg {
     Fsync,
 }
 
-/// Serves until it is told to stop.
+/// Serves until it is told to stop; prints its address once it serves.
 pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
     let broker = Broker::start(Options {
         data: args.data.clone(),
@@ -44,6 +48,7 @@ pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
         },
     })?;
     tracing::info!(kafka = %broker.address(), "broker serves");
+    writeln!(io::stdout(), "{}", broker.address())?;
     runtime()?.block_on(async {
         signals::stop()?.await;
         Outcome::Ok(())

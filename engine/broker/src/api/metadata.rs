@@ -25,13 +25,7 @@ pub(super) fn answer(cx: &Cx, request: MetadataRequest) -> MetadataResponse {
         _ => false,
     };
     let topics = match asks_for_all {
-        true => cx
-            .node
-            .topics
-            .all()
-            .iter()
-            .map(|topic| found(topic))
-            .collect(),
+        true => cx.node.topics.all().iter().map(found).collect(),
         false => {
             let may_make = cx.version < 4 || request.allow_auto_topic_creation;
             let asked = request.topics.unwrap_or_default();

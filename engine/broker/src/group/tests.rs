@@ -19,6 +19,7 @@ use std::collections::HashMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::answer::Synced;
 use super::*;
 
 const GROUP: &str = "orders";

@@ -38,7 +38,6 @@ pub(crate) struct Dirtiness {
 #[derive(Debug)]
 pub(crate) struct Cleaning {
     dir: PathBuf,
-    era: u64,
     /// Segments that become one, in order.
     groups: Vec<Vec<Member>>,
     /// From here on keys are collected.
@@ -76,7 +75,6 @@ pub(crate) struct AbortedTransaction {
 /// What a cleaning has written, for [`Log::install`].
 #[derive(Debug)]
 pub(crate) struct Cleaned {
-    era: u64,
     groups: Vec<CleanedGroup>,
     /// Everything below has been cleaned.
     below: i64,
@@ -179,7 +177,6 @@ impl Log {
         self.trim_memory(self.closed.len());
         Ok(Some(Cleaning {
             dir: self.dir.clone(),
-            era: self.era,
             groups,
             dirty_from: self.checkpoint.cleaned,
             until,
@@ -233,7 +230,6 @@ impl Cleaning {
             }
         }
         Ok(Cleaned {
-            era: self.era,
             groups,
             below: keys.end(),
             synced_below: self.until,

@@ -38,7 +38,6 @@ enum Step {
         hours: u8,
         is_installed: bool,
     },
-    Truncate,
 }
 
 /// What a crash does to the files.
@@ -65,7 +64,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (500u16..3000).prop_map(|kept_bytes| Step::Retain { kept_bytes }),
         2 => (0u8..48, any::<bool>())
             .prop_map(|(hours, is_installed)| Step::Clean { hours, is_installed }),
-        1 => Just(Step::Truncate),
     ]
 }
 
@@ -344,12 +342,6 @@ fn run(steps: &[Step]) {
                 hours,
                 is_installed,
             } => model.clean(&mut log, *hours, *is_installed),
-            Step::Truncate if model.now % 5 == 0 => {
-                log.truncate_all(model.end, model.now).unwrap();
-                model.start = model.end;
-                model.safe = model.end;
-            }
-            Step::Truncate => {}
         }
         model.check(&mut log);
     }

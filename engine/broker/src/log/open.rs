@@ -83,7 +83,6 @@ impl Log {
             checkpoint,
             tail: Tail::default(),
             is_torn: false,
-            era: 0,
             synced_segment_id: 0,
             last_segment_id,
         };

@@ -1,10 +1,10 @@
-//! What removes the old end of a log: retention by age and size, DeleteRecords, and truncation.
+//! What removes the old end of a log: retention by age and size, and DeleteRecords.
 //!
-//! Invariant: the start offset never goes back, except by a truncation.
+//! Invariant: the start offset never goes back.
 
-use std::{fs, mem, time::UNIX_EPOCH};
+use std::{fs, time::UNIX_EPOCH};
 
-use super::{Log, LogError, checkpoint::Checkpoint, index::Index, segment::Segment};
+use super::{Log, LogError, checkpoint::Checkpoint, segment::Segment};
 
 impl Log {
     /// Deletes the records below `before` and gives the log's new start, as DeleteRecords answers it. The start survives a
@@ -57,37 +57,6 @@ impl Log {
             total -= size;
             removed += 1;
         }
-    }
-
-    /// Removes all records; the next one gets the offset `start`.
-    ///
-    /// # Errors
-    /// `Storage`: part of the records may remain.
-    pub(crate) fn truncate_all(&mut self, start: i64, now: i64) -> Result<(), LogError> {
-        self.era += 1;
-        self.tail.clear();
-        while !self.closed.is_empty() {
-            self.remove_first()?;
-        }
-        let id = self.next_segment_id();
-        if self.active.base_offset == start {
-            self.active.cut(0)?;
-            self.active.set_index(Index::new(start));
-            self.active.id = id;
-        } else {
-            let active = Segment::create(&self.dir, start, id)?;
-            mem::replace(&mut self.active, active).remove()?;
-        }
-        self.active_since = now;
-        self.is_torn = false;
-        self.end_offset = start;
-        self.checkpoint = Checkpoint {
-            start_offset: start,
-            flushed: start,
-            cleaned: start,
-            gapless_from: start,
-        };
-        self.checkpoint.store(&self.dir)
     }
 
     /// Removes the closed segments that end at or below the start offset.

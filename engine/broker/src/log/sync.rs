@@ -25,7 +25,6 @@ pub(crate) struct Synced {
     /// All records below are on the disk.
     pub(crate) below: i64,
     segment_id: u64,
-    era: u64,
 }
 
 impl SyncTask {
@@ -76,7 +75,6 @@ impl Log {
             done: Synced {
                 below: self.end_offset,
                 segment_id: self.last_segment_id,
-                era: self.era,
             },
         })
     }
@@ -94,9 +92,6 @@ impl Log {
     /// # Errors
     /// `Storage`: the checkpoint could not be written, which costs time at the next opening only.
     pub(crate) fn synced(&mut self, done: Synced) -> Result<(), LogError> {
-        if done.era != self.era {
-            return Ok(());
-        }
         self.synced_segment_id = self.synced_segment_id.max(done.segment_id);
         let flushed = done.below.min(self.active.base_offset);
         if flushed > self.checkpoint.flushed {

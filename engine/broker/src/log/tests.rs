@@ -438,22 +438,6 @@ fn retention_by_size_keeps_at_least_that_much() {
 }
 
 #[test]
-fn truncation_removes_everything_and_begins_where_told() {
-    for start in [0, 7, 100] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut log = filled(dir.path(), 20);
-
-        log.truncate_all(start, 0).unwrap();
-        append(&mut log, 1, "new");
-        drop(log);
-
-        let mut log = open(dir.path());
-        assert_eq!((log.start_offset(), log.end_offset()), (start, start + 1));
-        assert_eq!(values(&consume(&mut log, 1000)), ["new"]);
-    }
-}
-
-#[test]
 fn every_retained_batch_is_shown_to_who_rebuilds_producers() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = filled(dir.path(), 20);
@@ -468,26 +452,6 @@ fn every_retained_batch_is_shown_to_who_rebuilds_producers() {
 
     assert!(seen.into_iter().eq(3..20));
     assert!(late.into_iter().eq(17..20));
-}
-
-#[test]
-fn a_sync_of_another_era_counts_for_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut log = filled(dir.path(), 20);
-    assert!(log.wants_sync());
-
-    let outdated = log.sync().unwrap().run().unwrap();
-    log.truncate_all(0, 0).unwrap();
-    for _ in 0..20 {
-        append(&mut log, 1, "v");
-    }
-    log.synced(outdated).unwrap();
-    assert!(log.wants_sync());
-
-    let done = log.sync().unwrap().run().unwrap();
-    log.synced(done).unwrap();
-    assert!(!log.wants_sync());
-    assert_eq!(done.below, 20);
 }
 
 #[test]

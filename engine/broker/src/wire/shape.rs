@@ -215,3 +215,6 @@ impl Walk<'_> {
         Ok(taken)
     }
 }
+
+#[cfg(test)]
+mod tests;

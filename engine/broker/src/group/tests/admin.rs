@@ -1,6 +1,7 @@
 //! Describing, listing, deleting.
 
 use super::*;
+use crate::group::describe::DescribedMember;
 
 #[test]
 fn group_that_does_not_exist_is_dead() {

@@ -1,6 +1,7 @@
 //! Joining: ids, protocols, leaders, generations.
 
 use super::*;
+use crate::group::answer::JoinedMember;
 
 #[test]
 fn lone_member_leads_at_once() {

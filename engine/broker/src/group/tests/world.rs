@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::member::Member;
 use super::*;
+use crate::group::answer::Synced;
 
 /// How many clients there are; the last one is a static member.
 pub(super) const CLIENTS: usize = 3;

@@ -25,22 +25,16 @@ impl Log {
     /// # Errors
     /// `Storage`: what was not installed now is finished or given up at the next opening.
     pub(crate) fn install(&mut self, cleaned: Cleaned) -> Result<(), LogError> {
-        if cleaned.era == self.era && cleaned.below > self.checkpoint.gapless_from {
+        if cleaned.below > self.checkpoint.gapless_from {
             self.checkpoint.gapless_from = cleaned.below;
             self.checkpoint.store(&self.dir)?;
         }
         self.tail.clear();
         for group in cleaned.groups {
-            let at = (cleaned.era == self.era)
-                .then(|| self.place_of(&group))
-                .flatten();
-            match at {
+            match self.place_of(&group) {
                 Some(at) => self.swap_in(at, group)?,
                 None => remove_if_present(&group.path)?,
             }
-        }
-        if cleaned.era != self.era {
-            return Ok(());
         }
         self.checkpoint.cleaned = cleaned.below;
         self.checkpoint.flushed = self.checkpoint.flushed.max(cleaned.synced_below);
