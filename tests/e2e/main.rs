@@ -1,4 +1,4 @@
-//! End to end, on Apache Kafka: whole processes that are killed, stopped, frozen, and fed with nonsense.
+//! End to end, on the embedded broker or Apache Kafka: whole processes that are killed, stopped, frozen, and fed with nonsense.
 //!
 //! Each test has a namespace of its own on one broker that all share. What a test found in a journal is checked as a
 //! whole at its end: see `harness/check.rs`. `tools/test-e2e` builds what the tests run.

@@ -128,6 +128,10 @@ impl Topics {
             let text = format!("Topic '{name}' already exists.");
             return Err(Refused::new(ErrorCode::TopicAlreadyExists, text));
         }
+        if let Some(other) = self.collides(name) {
+            let text = format!("Topic '{name}' collides with existing topic: {other}");
+            return Err(Refused::new(ErrorCode::InvalidTopic, text));
+        }
         if self.by_name.borrow().len() >= TOPICS_MAX {
             let text = format!("this broker has {TOPICS_MAX} topics, as many as it may");
             return Err(Refused::new(ErrorCode::PolicyViolation, text));
@@ -227,6 +231,19 @@ impl Topics {
         }
         tracing::info!(topic = topic.name, "topic deleted");
         Ok(())
+    }
+
+    /// Kafka takes no two names that differ in dots and underlines alone: its metrics have both as underlines.
+    fn collides(&self, name: &str) -> Option<String> {
+        if !name.contains(['.', '_']) {
+            return None;
+        }
+        let plain = name.replace('.', "_");
+        let by_name = self.by_name.borrow();
+        let mut names = by_name.keys();
+        names
+            .find(|other| other.replace('.', "_") == plain)
+            .cloned()
     }
 
     fn check_partitions(&self, have: i32, wanted: i32) -> Result<(), Refused> {

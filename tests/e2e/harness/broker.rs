@@ -1,74 +1,32 @@
-//! Apache Kafka: the one that `SAGALINE_TEST_KAFKA` names, else one that `tools/apache-kafka` starts for this test run;
-//! or one of a test's own, which it may crash.
+//! Brokers: the embedded one, or with the feature `apache` Apache Kafka. The one that `SAGALINE_TEST_KAFKA` names is shared
+//! instead of a started one.
 
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     sync::OnceLock,
 };
+
+#[cfg(feature = "apache")]
+mod apache;
+#[cfg(not(feature = "apache"))]
+mod embedded;
+
+#[cfg(feature = "apache")]
+pub(crate) use apache::{Broker, NODES_MAX, start_shared};
+#[cfg(not(feature = "apache"))]
+pub(crate) use embedded::{Broker, NODES_MAX, start_shared};
 
 /// The broker that the tests share, as host:port.
 pub(crate) fn shared() -> &'static str {
     static SHARED: OnceLock<String> = OnceLock::new();
-    SHARED.get_or_init(|| match std::env::var("SAGALINE_TEST_KAFKA") {
-        Ok(bootstrap) => bootstrap,
-        // Ended by its `--owner`: a static is never dropped.
-        Err(_) => {
+    SHARED.get_or_init(|| {
+        std::env::var("SAGALINE_TEST_KAFKA").unwrap_or_else(|_| {
             sweep();
-            start(&directory("shared"), &["--port", "0", "--heap", "768m"])
-        }
+            start_shared(&directory("shared"))
+        })
     })
-}
-
-/// Brokers of one test's own, ended with this.
-#[derive(Debug)]
-pub(crate) struct Broker {
-    directory: PathBuf,
-    bootstrap: String,
-}
-
-impl Broker {
-    /// Starts so many, one or three, all empty.
-    pub(crate) fn start(name: &str, nodes: usize) -> Self {
-        let directory = directory(name);
-        let nodes = nodes.to_string();
-        let bootstrap = start(
-            &directory,
-            &["--port", "0", "--heap", "512m", "--nodes", &nodes],
-        );
-        Self {
-            directory,
-            bootstrap,
-        }
-    }
-
-    /// Where they listen, as host:port.
-    pub(crate) fn bootstrap(&self) -> &str {
-        &self.bootstrap
-    }
-
-    /// Ends one, counted from 1, as a crash does.
-    pub(crate) fn kill(&self, node: usize) {
-        let node = node.to_string();
-        tool(
-            &["stop", "--kill", "--dir"],
-            &self.directory,
-            &["--node", &node],
-        );
-    }
-
-    /// Starts one again with its data; returns when it is in sync.
-    pub(crate) fn restart(&self, node: usize) {
-        start(&self.directory, &["--node", &node.to_string()]);
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        tool(&["stop", "--kill", "--dir"], &self.directory, &[]);
-        drop(std::fs::remove_dir_all(&self.directory));
-    }
 }
 
 fn directory(name: &str) -> PathBuf {
@@ -96,33 +54,3 @@ fn sweep() {
 }
 
 const PREFIX: &str = "kafka-e2e-";
-
-fn start(directory: &Path, arguments: &[&str]) -> String {
-    let owner = std::process::id().to_string();
-    tool(
-        &["start", "--dir"],
-        directory,
-        &[arguments, &["--owner", &owner]].concat(),
-    )
-}
-
-fn tool(act: &[&str], directory: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../tools/apache-kafka"
-    ))
-    .args(act)
-    .arg(directory)
-    .args(arguments)
-    .stderr(Stdio::inherit())
-    .output()
-    .expect("tools/apache-kafka runs");
-    assert!(
-        output.status.success(),
-        "tools/apache-kafka {act:?} {arguments:?}: {output:?}"
-    );
-    String::from_utf8(output.stdout)
-        .expect("it prints host:port")
-        .trim()
-        .to_owned()
-}

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
-use super::{
-    records::order,
-    world::{World, repository},
-};
+use super::world::{World, repository};
 
 /// Valid batches of each partition: epoch, number, offsets of the records.
 pub(crate) type ValidBatches = BTreeMap<i32, Vec<(u64, u64, Vec<i64>)>>;
@@ -22,10 +19,13 @@ pub(crate) fn valid_batches(world: &World) -> ValidBatches {
     serde_json::from_slice(&printed).expect("it prints JSON")
 }
 
+#[cfg(feature = "apache")]
 impl World {
     /// Sends the start of an order within a transaction, which then ends as it is told to: `commit` or `abort`.
     pub(crate) fn in_transaction(&self, id: &str, end: &str) {
-        let start = self.start_order(id, &order(id, "visa", "ok")).into_record();
+        let start = self
+            .start_order(id, &super::records::order(id, "visa", "ok"))
+            .into_record();
         let value = String::from_utf8(start.value.unwrap_or_default()).expect("it is JSON");
         run(
             self,
