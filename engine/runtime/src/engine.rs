@@ -89,7 +89,7 @@ impl Engine {
                 "tokens are signed with the published development key; set keys_file before production"
             );
         }
-        for finding in findings(book.admin(), &settings.namespace)? {
+        for finding in findings(book.admin(), &settings.kafka, &settings.namespace)? {
             tracing::warn!(code = finding.code, "{}", finding.text);
         }
         let lane_topics = LaneTopics::of(&settings.namespace);

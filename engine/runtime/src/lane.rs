@@ -409,9 +409,11 @@ impl Lane {
         match self.phase {
             Phase::BackingOff { until: at } => Some(until(at)),
             Phase::Active => {
+                // As batches have it: a clock that is far behind would sleep on, and never hear that it was set right.
+                let time = self.clock.time(now);
                 let due = self.fold.state.next_deadline().map(|due| {
-                    if due > now.wall {
-                        Millis(due.since(now.wall).0 + 1)
+                    if due > time {
+                        Millis(due.since(time).0 + 1)
                     } else {
                         OVERDUE_AFTER
                     }

@@ -83,7 +83,7 @@ pub(crate) fn doctor(session: &Session) -> Outcome {
     ];
     checks.extend(topics(session, &kafka, &admin)?);
     checks.extend(partitions(&admin, namespace)?);
-    checks.extend(durability(&admin, namespace)?);
+    checks.extend(durability(&kafka, &admin, namespace)?);
     let group = topic::engine_group(namespace);
     checks.push(match Group::open(&kafka, &group)?.members()?.len() {
         0 => Check::found(
@@ -175,8 +175,8 @@ fn partitions(admin: &Admin, namespace: &str) -> Outcome<Option<Check>> {
     Ok(Some(Check::found("partitions", "partitions-differ", text)))
 }
 
-fn durability(admin: &Admin, namespace: &str) -> Outcome<Vec<Check>> {
-    let findings = engine::findings(admin, namespace)?;
+fn durability(kafka: &Kafka, admin: &Admin, namespace: &str) -> Outcome<Vec<Check>> {
+    let findings = engine::findings(admin, kafka, namespace)?;
     if findings.is_empty() {
         return Ok(vec![Check::fine(
             "durability",

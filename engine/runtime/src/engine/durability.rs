@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use sagaline_journal::{
     Error,
-    kafka::{Admin, TopicState},
+    kafka::{Admin, Kafka, TopicState},
     wire::topic,
 };
 
-/// What inbox and journal must take: the largest batch of records that the producers send.
-const MESSAGE_BYTES_MIN: u64 = 8 * 1024 * 1024;
+use super::layout::MESSAGE_BYTES_MAX;
 
 /// Something that an operator should change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub struct Finding {
 ///
 /// # Errors
 /// [`sagaline_journal::ErrorKind::Unavailable`]: no broker answers.
-pub fn findings(admin: &Admin, namespace: &str) -> Result<Vec<Finding>, Error> {
+pub fn findings(admin: &Admin, kafka: &Kafka, namespace: &str) -> Result<Vec<Finding>, Error> {
     let (inbox, journal) = (topic::inbox(namespace), topic::journal(namespace));
     let mut findings = Vec::new();
     for name in [&inbox, &topic::results(namespace), &journal] {
@@ -36,7 +35,7 @@ pub fn findings(admin: &Admin, namespace: &str) -> Result<Vec<Finding>, Error> {
         findings.extend(unsafe_settings(name, info.replication, &config));
         // The engine forwards to the inbox what is larger than it was, and a journal's batch has large records.
         if [&inbox, &journal].contains(&name) {
-            findings.extend(small_records(name, &config));
+            findings.extend(small_records(kafka.bootstrap(), name, &config));
         }
     }
     Ok(findings)
@@ -84,14 +83,18 @@ pub(super) fn unsafe_settings(
 }
 
 /// A topic that refuses what Sagaline writes: whoever made it left Kafka's default, 1 MB.
-pub(super) fn small_records(name: &str, config: &BTreeMap<String, String>) -> Option<Finding> {
+pub(super) fn small_records(
+    bootstrap: &str,
+    name: &str,
+    config: &BTreeMap<String, String>,
+) -> Option<Finding> {
     let bytes = config.get("max.message.bytes")?.parse::<u64>().ok()?;
-    (bytes < MESSAGE_BYTES_MIN).then(|| Finding {
+    (bytes < MESSAGE_BYTES_MAX).then(|| Finding {
         code: "max-message-bytes",
         text: format!(
-            "{name} refuses records over max.message.bytes={bytes}; allow {MESSAGE_BYTES_MIN}: \
-             kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic {name} \
-             --add-config max.message.bytes={MESSAGE_BYTES_MIN}"
+            "{name} refuses records over max.message.bytes={bytes}; allow {MESSAGE_BYTES_MAX}: \
+             kafka-configs.sh --bootstrap-server {bootstrap} --alter --topic {name} \
+             --add-config max.message.bytes={MESSAGE_BYTES_MAX}"
         ),
     })
 }
@@ -108,7 +111,11 @@ mod tests {
     #[test]
     fn a_topic_that_takes_no_record_of_8_mb_is_found_with_the_command_that_mends_it() {
         let check = |bytes, expected: Option<&str>| {
-            let found = small_records("ns.inbox", &settings(&[("max.message.bytes", bytes)]));
+            let found = small_records(
+                "h:9",
+                "ns.inbox",
+                &settings(&[("max.message.bytes", bytes)]),
+            );
 
             assert_eq!(
                 found.as_ref().map(|finding| finding.code),
@@ -116,7 +123,7 @@ mod tests {
                 "{bytes}"
             );
             if let Some(finding) = found {
-                let fix = "--alter --topic ns.inbox --add-config max.message.bytes=8388608";
+                let fix = "h:9 --alter --topic ns.inbox --add-config max.message.bytes=8388608";
                 assert!(finding.text.contains(fix), "{}", finding.text);
                 assert!(finding.text.contains(bytes), "{}", finding.text);
             }
@@ -126,6 +133,6 @@ mod tests {
         check("8388607", Some("max-message-bytes"));
         check("8388608", None);
         check("10485760", None);
-        assert_eq!(small_records("ns.inbox", &settings(&[])), None);
+        assert_eq!(small_records("h:9", "ns.inbox", &settings(&[])), None);
     }
 }

@@ -10,7 +10,8 @@ use sagaline_journal::{
     wire::topic,
 };
 
-const MAX_MESSAGE_BYTES: &str = "8388608";
+/// `max.message.bytes` of every topic: the largest batch of records that the producers send.
+pub(super) const MESSAGE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// How the topics of a namespace are laid out.
 #[derive(Clone, Debug)]
@@ -51,14 +52,15 @@ impl Layout {
 
     /// The topics that every namespace has.
     pub(super) fn specs(&self) -> Vec<TopicSpec> {
+        let message_bytes = MESSAGE_BYTES_MAX.to_string();
         let forever = [
             ("retention.ms", "-1"),
             ("message.timestamp.type", "LogAppendTime"),
-            ("max.message.bytes", MAX_MESSAGE_BYTES),
+            ("max.message.bytes", &*message_bytes),
         ];
         let hour = [
             ("retention.ms", "3600000"),
-            ("max.message.bytes", MAX_MESSAGE_BYTES),
+            ("max.message.bytes", &*message_bytes),
         ];
         let (namespace, partitions) = (&self.namespace, self.partitions);
         vec![
@@ -71,9 +73,10 @@ impl Layout {
 
     /// The topic of a task queue.
     pub(super) fn task_spec(&self, name: String) -> TopicSpec {
+        let message_bytes = MESSAGE_BYTES_MAX.to_string();
         let week = [
             ("retention.ms", "604800000"),
-            ("max.message.bytes", MAX_MESSAGE_BYTES),
+            ("max.message.bytes", &*message_bytes),
         ];
         self.spec(name, self.partitions, &week)
     }
@@ -134,7 +137,7 @@ mod tests {
 
         for spec in &layout.specs()[..3] {
             assert_eq!(unsafe_settings(&spec.name, 3, &spec.config), []);
-            assert_eq!(small_records(&spec.name, &spec.config), None);
+            assert_eq!(small_records("h:9", &spec.name, &spec.config), None);
         }
     }
 

@@ -33,9 +33,6 @@ const TURN: Duration = Duration::from_millis(500);
 /// Pause after a failure.
 const RETRY_AFTER: Millis = Millis(1_000);
 
-/// The code of a record that no partition takes.
-const TOO_LARGE: &str = "kafka-record-too-large";
-
 /// The extra partitions that this process holds.
 #[derive(Debug)]
 pub(super) struct Strays {
@@ -224,22 +221,14 @@ impl Forwarder {
                 is_end = false;
                 ControlFlow::Break(())
             })?;
-        self.forward(partition, records)?;
+        self.forward(records)?;
         Ok((next, is_end))
     }
 
-    fn forward(&self, partition: i32, records: Vec<NewRecord>) -> Result<(), Error> {
-        for sent in self.producer.send_all_blocking(records) {
-            match sent {
-                Ok(_) => {}
-                // The broker took it as it was, and takes it no more with the headers of a forward.
-                Err(error) if error.code() == TOO_LARGE => {
-                    tracing::error!(partition, %error, "a record cannot be forwarded and is dropped");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    fn forward(&self, records: Vec<NewRecord>) -> Result<(), Error> {
+        // What would be too large was cut; what the topic still refuses waits until its settings are mended.
+        let sent = self.producer.send_all_blocking(records);
+        sent.into_iter().try_for_each(|sent| sent.map(drop))
     }
 
     /// Where the group stands; at the beginning, when nothing was ever forwarded or its offset has no record any more.

@@ -1,5 +1,7 @@
 //! Where an input record belongs, before anything is made of what it asks.
 
+use std::collections::HashSet;
+
 use sagaline_core::{Cause, WORKFLOW_ID_BYTES_MAX, WorkflowId, event::RejectReason};
 use sagaline_journal::{
     Headers, NewRecord, Record,
@@ -26,10 +28,7 @@ impl Reading {
         envelope: &'a Envelope<'_>,
         cause: &mut Cause,
     ) -> Result<Route<'a>, Refusal> {
-        for name in [header::CE_SOURCE, header::CE_ID] {
-            envelope.attribute(name)?;
-        }
-        identity(envelope, cause);
+        identity(envelope, cause)?;
         if record.header(header::FORWARDED) == Some(ce_type::CUT.as_bytes())
             && self.keys.verifies_record(record)
         {
@@ -136,26 +135,34 @@ impl Reading {
     }
 }
 
-/// The identity that a record says, as far as it can be read.
-pub(super) fn identity(envelope: &Envelope<'_>, cause: &mut Cause) {
+/// Reads the identity that a record says into `cause`. What is too long for headers is left out.
+pub(super) fn identity(envelope: &Envelope<'_>, cause: &mut Cause) -> Result<(), Refusal> {
     let said = |name| {
-        let value = envelope.attribute(name).ok().flatten();
-        value.filter(|value| value.len() <= HEADERS_BYTES_MAX)
+        let value = envelope.attribute(name)?;
+        Ok(value.filter(|value| value.len() <= HEADERS_BYTES_MAX))
     };
-    if let Some(source) = said(header::CE_SOURCE) {
+    if let Some(source) = said(header::CE_SOURCE)? {
         cause.source = source.into();
     }
-    if let Some(id) = said(header::CE_ID).filter(|id| !id.is_empty()) {
+    if let Some(id) = said(header::CE_ID)?.filter(|id| !id.is_empty()) {
         cause.id = id.into();
     }
+    Ok(())
 }
 
 /// Headers as they are sent on. One whose last value is null is as good as not there; what is sent has no null.
 pub(super) fn texts(record: &Record) -> impl Iterator<Item = (&str, &[u8])> {
-    record.headers().filter_map(|(name, value)| {
-        let name = std::str::from_utf8(name).ok()?;
-        record.header(name)?;
-        Some((name, value.unwrap_or_default()))
+    // Of a stray record there may be a million: they are gone through twice, not once for each.
+    let mut absent = HashSet::new();
+    for (name, value) in record.headers() {
+        match value {
+            None => absent.insert(name),
+            Some(_) => absent.remove(name),
+        };
+    }
+    record.headers().filter_map(move |(name, value)| {
+        let text = std::str::from_utf8(name).ok()?;
+        (!absent.contains(name)).then(|| (text, value.unwrap_or_default()))
     })
 }
 
