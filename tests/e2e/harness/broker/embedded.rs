@@ -83,6 +83,10 @@ impl Drop for Broker {
     }
 }
 
+#[expect(
+    clippy::zombie_processes,
+    reason = "`Broker` waits for it when it is killed or dropped"
+)]
 fn spawn(directory: &Path, port: &str) -> (Child, String) {
     let mut process = Command::new(path_of("sagaline"))
         .args(["broker", "--port", port, "--data"])
