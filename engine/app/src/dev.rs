@@ -128,7 +128,7 @@ impl server::Host for Dev<'_> {
 }
 
 /// How long clients may take to close their connections: those of the engine do, which ended; others may stay.
-const CLIENTS_PATIENCE: Duration = Duration::from_millis(500);
+const CLIENTS_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// The address that clients on this host use: one of "any address" is none.
 fn reachable(address: SocketAddr) -> SocketAddr {
