@@ -12,8 +12,15 @@ pub const TRANSITION_AVSC: &str = include_str!("../avro/transition.avsc");
 /// Before a start had search attributes and memo.
 const TRANSITION_1_AVSC: &str = include_str!("../avro/transition-1.avsc");
 
-static CODEC: LazyLock<Codec> =
-    LazyLock::new(|| Codec::new("transition", &[TRANSITION_1_AVSC, TRANSITION_AVSC]));
+/// Before there were timers.
+const TRANSITION_2_AVSC: &str = include_str!("../avro/transition-2.avsc");
+
+static CODEC: LazyLock<Codec> = LazyLock::new(|| {
+    Codec::new(
+        "transition",
+        &[TRANSITION_1_AVSC, TRANSITION_2_AVSC, TRANSITION_AVSC],
+    )
+});
 
 /// Appends a transition to `into`.
 ///

@@ -4,6 +4,7 @@
 
 mod activity;
 mod compensation;
+mod timer;
 mod workflow;
 
 use smallvec::SmallVec;
@@ -53,6 +54,9 @@ impl Run {
             Event::IncidentRaised(event) => self.incident_raised(place, event),
             Event::IncidentResolved(event) => self.incident_resolved(event),
             Event::ReplyRequested(event) => self.reply_requested(place, event),
+            Event::TimerStarted(event) => self.timer_started(place, event),
+            Event::TimerFired(event) => self.timer_fired(event),
+            Event::TimerCanceled(event) => self.timer_canceled(place, event),
         }
     }
 

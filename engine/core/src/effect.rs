@@ -151,7 +151,10 @@ pub(crate) fn effects_of_run(
         | Event::IncidentRaised(_)
         | Event::IncidentResolved(_)
         | Event::InputForwarded(_)
-        | Event::InputRejected(_) => {}
+        | Event::InputRejected(_)
+        | Event::TimerStarted(_)
+        | Event::TimerFired(_)
+        | Event::TimerCanceled(_) => {}
     }
 }
 

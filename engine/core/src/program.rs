@@ -72,6 +72,11 @@ pub enum Job {
         /// Which.
         activity_id: ActivityId,
     },
+    /// A timer is due.
+    TimerFired {
+        /// Which.
+        timer_id: ActivityId,
+    },
     /// Somebody asks the run to stop.
     CancelRequested {
         /// For people.
@@ -91,6 +96,18 @@ pub enum ProgramCommand {
     CancelActivity {
         /// Which.
         activity_id: ActivityId,
+    },
+    /// Wake the run at an instant.
+    StartTimer {
+        /// The next number of the run.
+        timer_id: ActivityId,
+        /// When; in the past: at once.
+        due_at: Timestamp,
+    },
+    /// Forget a timer.
+    CancelTimer {
+        /// Which.
+        timer_id: ActivityId,
     },
     /// Remember how to undo a step.
     RegisterCompensation(RegisterCompensation),
@@ -169,7 +186,7 @@ pub struct Recorded {
     pub kind: CommandKind,
     /// Name of the activity or marker; none for the end of the run.
     pub name: Option<Name>,
-    /// Number of the activity; for a compensation the compensating one.
+    /// Number of the activity or timer; for a compensation of the compensating one.
     pub id: Option<ActivityId>,
     /// A marker's value.
     pub value: Option<Box<Payload>>,
@@ -192,6 +209,10 @@ pub enum CommandKind {
     Fail,
     /// [`ProgramCommand::Cancel`].
     Cancel,
+    /// [`ProgramCommand::StartTimer`].
+    StartTimer,
+    /// [`ProgramCommand::CancelTimer`].
+    CancelTimer,
 }
 
 /// What came of activating a run's program.

@@ -62,7 +62,7 @@ pub fn activate_last(
 /// History as far as it was replayed.
 #[derive(Default)]
 struct History {
-    /// Activities that could still be asked to stop.
+    /// Activities that could still be asked to stop, and timers that could be forgotten.
     pending: BTreeSet<ActivityId>,
 }
 
@@ -111,7 +111,10 @@ impl History {
         expected: Option<&Asked<'_>>,
     ) -> Option<Asked<'a>> {
         wanted.map(Asked::from).find(|asked| {
-            let stops = asked.kind == CommandKind::CancelActivity;
+            let stops = matches!(
+                asked.kind,
+                CommandKind::CancelActivity | CommandKind::CancelTimer
+            );
             let is_pending = asked.id.is_some_and(|id| self.pending.contains(&id));
             !stops || is_pending || expected == Some(asked)
         })
@@ -121,7 +124,10 @@ impl History {
         match job {
             Job::ActivityCompleted { activity_id, .. }
             | Job::ActivityFailed { activity_id, .. }
-            | Job::ActivityCanceled { activity_id } => {
+            | Job::ActivityCanceled { activity_id }
+            | Job::TimerFired {
+                timer_id: activity_id,
+            } => {
                 self.pending.remove(activity_id);
             }
             Job::Started { .. } | Job::CancelRequested { .. } | Job::Ended => {}
@@ -130,8 +136,10 @@ impl History {
 
     fn command(&mut self, recorded: &Recorded) {
         match recorded.kind {
-            CommandKind::ScheduleActivity => self.pending.extend(recorded.id),
-            CommandKind::CancelActivity => {
+            CommandKind::ScheduleActivity | CommandKind::StartTimer => {
+                self.pending.extend(recorded.id);
+            }
+            CommandKind::CancelActivity | CommandKind::CancelTimer => {
                 self.pending.retain(|id| Some(*id) != recorded.id);
             }
             CommandKind::RegisterCompensation
@@ -177,6 +185,8 @@ impl Asked<'_> {
             CommandKind::Complete => "to complete",
             CommandKind::Fail => "to fail",
             CommandKind::Cancel => "to end as cancelled",
+            CommandKind::StartTimer => "to start timer",
+            CommandKind::CancelTimer => "to cancel timer",
         };
         let mut words = String::from(kind);
         if let Some(name) = self.name {
@@ -227,6 +237,12 @@ impl<'a> From<&'a ProgramCommand> for Asked<'a> {
             ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None),
             ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None),
             ProgramCommand::Cancel { .. } => (CommandKind::Cancel, None, None),
+            ProgramCommand::StartTimer { timer_id, .. } => {
+                (CommandKind::StartTimer, None, Some(*timer_id))
+            }
+            ProgramCommand::CancelTimer { timer_id } => {
+                (CommandKind::CancelTimer, None, Some(*timer_id))
+            }
         };
         Self { kind, name, id }
     }

@@ -38,6 +38,8 @@ pub struct Run {
     pub next_activity_id: ActivityId,
     /// Activities without an outcome, by id.
     pub activities: SmallVec<[Activity; 1]>,
+    /// Timers that are not due yet, by when they are, and then by number.
+    pub timers: Vec<Timer>,
     /// Completed steps that are to be compensated.
     pub steps: Vec<Step>,
     /// What can be undone, in order of registration.
@@ -117,6 +119,15 @@ impl Activity {
             ActivityState::Backoff { .. } | ActivityState::Parked => false,
         }
     }
+}
+
+/// The run waits for an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timer {
+    /// Which instant.
+    pub due_at: Timestamp,
+    /// Its number.
+    pub timer_id: ActivityId,
 }
 
 /// Where an activity is between its attempts.
@@ -268,7 +279,9 @@ impl Run {
     /// When the run's next deadline is.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.activities.iter().filter_map(Activity::deadline).min()
+        let timer = self.timers.first().map(|timer| timer.due_at);
+        let activities = self.activities.iter().filter_map(Activity::deadline);
+        activities.chain(timer).min()
     }
 
     /// Whether the program waits for a person or for its code.

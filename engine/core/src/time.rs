@@ -24,6 +24,9 @@ impl Timestamp {
         Self(millis.saturating_mul(1_000))
     }
 
+    /// The latest that a timer can be due at: the end of the year 9999, which RFC 3339 can still write.
+    pub const LATEST: Self = Self(253_402_207_200_000_000);
+
     /// Microseconds since the epoch.
     #[must_use]
     pub const fn as_micros(self) -> i64 {

@@ -195,7 +195,7 @@ impl Work<'_, '_> {
             }
             Command::Fire { due, .. } => {
                 let run = self.overlay.run_of(key).ok_or(Ignored::Stale)?;
-                let events = decide::activity::fire(run, now, *due);
+                let events = decide::fire::fire(run, now, *due);
                 self.transition(key, events);
             }
             Command::ProgramAvailable { .. } => {

@@ -4,7 +4,7 @@
 //! #[workflow] fn ─▶ Workflow ─▶ Workflows ─▶ RustProgram: Job ─▶ state ─▶ poll ─▶ ProgramCommand
 //!                                              Context ────────────┘
 //! ```
-//! Deliberately absent: clocks, I/O, threads, timers. A workflow knows what its [`Context`] tells it. Invariant: the same
+//! Deliberately absent: clocks, I/O, threads. A workflow knows what its [`Context`] tells it. Invariant: the same
 //! activations give the same commands, which `tests/replay.rs` checks at every prefix.
 
 mod call;
@@ -16,8 +16,10 @@ mod random;
 mod run_activity;
 mod set;
 mod shield;
+mod sleep;
 mod state;
 mod step;
+mod timer;
 
 use sagaline_core::Payload;
 use serde::{Serialize, de::DeserializeOwned};
@@ -30,6 +32,7 @@ pub use random::Random;
 pub use run_activity::{RunActivity, StartedActivity};
 pub use set::{WorkflowFn, Workflows};
 pub use shield::Shielded;
+pub use sleep::Sleep;
 
 use crate::{Result, activity::BoxFuture};
 

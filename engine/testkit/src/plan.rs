@@ -20,6 +20,18 @@ pub(crate) struct Stage {
     pub(crate) steps: Vec<Step>,
     /// Keeps a drawn value first; the names of the stage's activities depend on it.
     pub(crate) marker: bool,
+    /// Sleeps beside its steps.
+    #[serde(default)]
+    pub(crate) nap: Option<Nap>,
+}
+
+/// A timer of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Nap {
+    pub(crate) span_ms: u64,
+    /// The stage is over only when it is; else it is forgotten when the steps are done, and when it comes first the
+    /// steps are asked to stop.
+    pub(crate) awaited: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +162,10 @@ impl Stage {
         Self {
             steps: (0..width).map(|_| Step::draw(rng, mischief)).collect(),
             marker: rng.percent(20),
+            nap: rng.percent(25).then(|| Nap {
+                span_ms: *rng.pick(&[0, 1, 500, 2_000, 20_000]),
+                awaited: rng.percent(60),
+            }),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
 
 use sagaline_core::{
-    ActivityId, Failure, Name, OnExhausted, Payload, RetryPolicy,
+    ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy,
     program::{
         Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
         ScheduleActivity,
@@ -13,7 +13,7 @@ use sagaline_core::{
 };
 
 use crate::{
-    plan::{End, OnCancel, OnFailure, Plan, Step, Trick, Undo},
+    plan::{End, Nap, OnCancel, OnFailure, Plan, Step, Trick, Undo},
     programs::Fate,
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Scripted {
     /// The stage that runs or runs next.
     stage: usize,
     pending: BTreeMap<ActivityId, Step>,
+    nap: Option<(ActivityId, Nap)>,
     results: Vec<(u32, String)>,
     failure: Option<Failure>,
     canceling: bool,
@@ -45,6 +46,7 @@ impl Scripted {
             next_id: 0,
             stage: 0,
             pending: BTreeMap::new(),
+            nap: None,
             results: Vec::new(),
             failure: None,
             canceling: false,
@@ -82,9 +84,34 @@ impl Scripted {
             Job::ActivityCanceled { activity_id } => {
                 self.pending.remove(activity_id);
             }
+            Job::TimerFired { timer_id } => self.woken(*timer_id, commands),
             Job::CancelRequested { .. } => self.canceling = true,
             Job::Ended => self.ended = true,
         }
+    }
+
+    /// A timer that nobody awaits and that comes before the steps are done ends them.
+    fn woken(&mut self, timer_id: ActivityId, commands: &mut Vec<ProgramCommand>) {
+        let nap = self.nap.take_if(|(id, _)| *id == timer_id);
+        if nap.is_some_and(|(_, nap)| !nap.awaited) {
+            self.cancel_pending(commands);
+        }
+    }
+
+    fn cancel_pending(&self, commands: &mut Vec<ProgramCommand>) {
+        let ids = self.pending.keys().copied();
+        commands.extend(ids.map(|activity_id| ProgramCommand::CancelActivity { activity_id }));
+    }
+
+    fn forget_nap(&mut self, commands: &mut Vec<ProgramCommand>) {
+        if let Some((timer_id, _)) = self.nap.take() {
+            commands.push(ProgramCommand::CancelTimer { timer_id });
+        }
+    }
+
+    /// Whether the stage is over, but for a timer that nobody awaits.
+    fn is_stage_over(&self) -> bool {
+        self.pending.is_empty() && !self.nap.is_some_and(|(_, nap)| nap.awaited)
     }
 
     fn register(&mut self, compensates: ActivityId, step: &Step) -> ProgramCommand {
@@ -116,12 +143,12 @@ impl Scripted {
             OnCancel::Ignore => {}
             OnCancel::AtOnce => self.end(ProgramCommand::Cancel { reason: None }, commands),
             OnCancel::Stop if self.pending.is_empty() => {
+                self.forget_nap(commands);
                 self.end(ProgramCommand::Cancel { reason: None }, commands);
             }
             OnCancel::Stop if asked_now => {
-                let ids = self.pending.keys().copied();
-                commands
-                    .extend(ids.map(|activity_id| ProgramCommand::CancelActivity { activity_id }));
+                self.cancel_pending(commands);
+                self.forget_nap(commands);
             }
             OnCancel::Stop => {}
         }
@@ -142,7 +169,7 @@ impl Scripted {
         if let Some(failure) = &self.failure {
             let fails = match plan.on_failure {
                 OnFailure::Fail => true,
-                OnFailure::FailAfterStage => self.pending.is_empty(),
+                OnFailure::FailAfterStage => self.is_stage_over(),
                 OnFailure::Continue => false,
             };
             if fails {
@@ -150,9 +177,10 @@ impl Scripted {
                 return self.end(ProgramCommand::Fail { failure }, commands);
             }
         }
-        if !self.pending.is_empty() || (self.canceling && plan.on_cancel == OnCancel::Stop) {
+        if !self.is_stage_over() || (self.canceling && plan.on_cancel == OnCancel::Stop) {
             return;
         }
+        self.forget_nap(commands);
         let Some(stage) = plan.stages.get(self.stage) else {
             let end = match plan.end {
                 End::Complete => ProgramCommand::Complete {
@@ -177,6 +205,12 @@ impl Scripted {
                 format!("a{}-{index}{suffix}{drift}", self.stage),
                 commands,
             );
+        }
+        if let Some(nap) = stage.nap {
+            let timer_id = self.next_id();
+            let due_at = activation.at.plus(Millis(nap.span_ms));
+            commands.push(ProgramCommand::StartTimer { timer_id, due_at });
+            self.nap = Some((timer_id, nap));
         }
         self.stage += 1;
     }

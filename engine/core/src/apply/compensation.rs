@@ -48,6 +48,8 @@ impl Run {
             };
             self.recorded_end(place, kind);
         }
+        // Nobody waits for them any more.
+        self.timers.clear();
         self.undo = Some(Box::new(Undo {
             outcome: event.outcome,
             failure: event.failure.clone(),

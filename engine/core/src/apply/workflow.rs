@@ -34,6 +34,7 @@ impl Run {
             seq: place.seq,
             next_activity_id: ActivityId::FIRST,
             activities: SmallVec::new(),
+            timers: Vec::new(),
             steps: Vec::new(),
             registrations: Vec::new(),
             undo: None,
@@ -94,6 +95,7 @@ impl Run {
     /// Nothing is pending after the terminal event; what it leaves behind is only for describing the run.
     fn close(&mut self, closed: ClosedBy) {
         self.activities.clear();
+        self.timers.clear();
         self.incidents.clear();
         self.unseen.clear();
         self.closed = Some(Box::new(closed));

@@ -232,16 +232,8 @@ fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
     events
 }
 
-/// A run's deadline at `until` has come. Events, or nothing when it has moved.
-pub(crate) fn fire(run: &Run, now: Timestamp, until: Timestamp) -> Vec<Event> {
-    let due = run
-        .activities
-        .iter()
-        .filter_map(|one| Some((one.deadline()?, one)))
-        .filter(|(due, _)| *due <= until);
-    let Some((_, activity)) = due.min_by_key(|(due, one)| (*due, one.activity_id)) else {
-        return Vec::new();
-    };
+/// The deadline of an activity has come.
+pub(super) fn fire(run: &Run, activity: &Activity, now: Timestamp) -> Vec<Event> {
     if activity.is_in_flight() {
         let message = format!(
             "attempt {} took longer than {} ms",

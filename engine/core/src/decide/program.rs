@@ -9,11 +9,11 @@ use alloc::{
 
 use super::{activity::too_large, undo};
 use crate::{
-    ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, error_type,
+    ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, Timestamp, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
         CompensationRegistered, IncidentKind, IncidentRaised, MarkerRecorded, Outcome,
-        WorkflowCompleted,
+        TimerCanceled, TimerStarted, WorkflowCompleted,
     },
     program::{
         COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
@@ -55,7 +55,12 @@ pub(crate) fn wanted(
             "{bytes} bytes of payloads without waiting; {COMMAND_BYTES_MAX} are allowed"
         ));
     }
-    let cancels = |command| matches!(command, &ProgramCommand::CancelActivity { .. });
+    let cancels = |command| {
+        matches!(
+            command,
+            &ProgramCommand::CancelActivity { .. } | &ProgramCommand::CancelTimer { .. }
+        )
+    };
     let mut translation = Translation {
         run,
         first: events.len(),
@@ -66,6 +71,7 @@ pub(crate) fn wanted(
             ..Wanted::default()
         },
         scheduled: commands.iter().any(cancels).then(BTreeMap::new),
+        started: BTreeSet::new(),
         canceled: BTreeSet::new(),
         completed: false,
     };
@@ -100,7 +106,9 @@ struct Translation<'a> {
     wanted: Wanted,
     /// Activities that this activation schedules, if it asks any to stop.
     scheduled: Option<BTreeMap<ActivityId, Name>>,
-    /// Activities that it asks to stop.
+    /// Timers that it starts.
+    started: BTreeSet<ActivityId>,
+    /// Activities that it asks to stop, and timers that it forgets.
     canceled: BTreeSet<ActivityId>,
     completed: bool,
 }
@@ -112,6 +120,17 @@ impl Translation<'_> {
             ProgramCommand::CancelActivity { activity_id } => {
                 let asked = self.cancel_activity(activity_id);
                 self.events.extend(asked);
+            }
+            ProgramCommand::StartTimer { timer_id, due_at } => {
+                self.take_id(timer_id)?;
+                self.started.insert(timer_id);
+                let due_at = due_at.min(Timestamp::LATEST);
+                self.events.push(TimerStarted { timer_id, due_at }.into());
+            }
+            ProgramCommand::CancelTimer { timer_id } => {
+                if self.is_pending_timer(timer_id) && self.canceled.insert(timer_id) {
+                    self.events.push(TimerCanceled { timer_id }.into());
+                }
             }
             ProgramCommand::RegisterCompensation(command) => self.register_compensation(command)?,
             ProgramCommand::RecordMarker { kind, name, value } => {
@@ -180,6 +199,12 @@ impl Translation<'_> {
         self.canceled
             .insert(activity_id)
             .then(|| Event::from(event))
+    }
+
+    /// Whether it is started and not due yet; of others there is nothing to forget.
+    fn is_pending_timer(&self, timer_id: ActivityId) -> bool {
+        self.started.contains(&timer_id)
+            || self.run.timers.iter().any(|one| one.timer_id == timer_id)
     }
 
     fn take_id(&mut self, activity_id: ActivityId) -> Result<(), String> {
@@ -289,7 +314,10 @@ fn size(command: &ProgramCommand) -> usize {
         ProgramCommand::Fail { failure } => {
             failure.details.as_ref().map_or(0, |one| one.data().len())
         }
-        ProgramCommand::CancelActivity { .. } | ProgramCommand::Cancel { .. } => 0,
+        ProgramCommand::CancelActivity { .. }
+        | ProgramCommand::Cancel { .. }
+        | ProgramCommand::StartTimer { .. }
+        | ProgramCommand::CancelTimer { .. } => 0,
     }
 }
 
@@ -321,6 +349,7 @@ pub(crate) fn incident(
 /// A program that waits for nothing that could come.
 pub(crate) fn deadlock(run: &Run) -> Option<Event> {
     let waits_for_nothing = run.activities.is_empty()
+        && run.timers.is_empty()
         && run.undo.is_none()
         && run.closed.is_none()
         && run.unseen.is_empty();

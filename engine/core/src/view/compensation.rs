@@ -172,6 +172,7 @@ fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
         | Job::Started { .. }
         | Job::ActivityCompleted { .. }
         | Job::ActivityCanceled { .. }
+        | Job::TimerFired { .. }
         | Job::CancelRequested { .. }
         | Job::Ended => None,
     });

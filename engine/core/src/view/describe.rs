@@ -4,10 +4,8 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::{
-    Empty, FieldsView, Row, View, activity::PendingActivity, compensation::CompensationView,
-};
-use crate::{Failure, Payload, Seq, Timestamp, show::Shown};
+use super::{FieldsView, Row, View, activity::PendingActivity, compensation::CompensationView};
+use crate::{ActivityId, Failure, Payload, Seq, Timestamp, run::Timer, show::Shown};
 
 /// A row of the list, and all else that is known of the run.
 #[derive(Debug, Serialize)]
@@ -27,8 +25,24 @@ pub struct Description<'a> {
     #[serde(serialize_with = "shown")]
     server_time: Timestamp,
     pending_activities: Vec<PendingActivity<'a>>,
-    pending_timers: Empty,
+    pending_timers: Vec<PendingTimer<'a>>,
     pending_children: Option<()>,
+}
+
+/// A timer that is not due yet.
+#[derive(Debug, Serialize)]
+struct PendingTimer<'a> {
+    id: ActivityId,
+    due_at: Shown<'a, Timestamp>,
+}
+
+impl<'a> PendingTimer<'a> {
+    const fn of(timer: &'a Timer) -> Self {
+        Self {
+            id: timer.timer_id,
+            due_at: Shown(&timer.due_at),
+        }
+    }
 }
 
 impl<'a> Description<'a> {
@@ -52,7 +66,7 @@ impl<'a> Description<'a> {
                 .iter()
                 .map(|activity| PendingActivity::of(view, activity))
                 .collect(),
-            pending_timers: Empty,
+            pending_timers: run.timers.iter().map(PendingTimer::of).collect(),
             pending_children: None,
         }
     }

@@ -39,6 +39,23 @@ pub(super) fn starts(due: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// What stands behind `sleeping`: `until 1 March 2027, 00:00 UTC (97 days)`, to the second when it is within the hour.
+pub(super) fn until(due: Timestamp, now: Timestamp) -> String {
+    let left = due.since(now);
+    let form = match left.0 {
+        ms if ms < HOUR_MS => "%-d %B %Y, %H:%M:%S UTC",
+        _ => "%-d %B %Y, %H:%M UTC",
+    };
+    let instant = match jiff::Timestamp::from_microsecond(due.as_micros()) {
+        Ok(instant) => format!("{}", instant.strftime(form)),
+        Err(_) => due.to_rfc3339(),
+    };
+    match due > now {
+        true => format!("until {instant} ({})", age(left)),
+        false => format!("until {instant} (due now)"),
+    }
+}
+
 /// What is left, never less than it is: `0:41` below an hour, then `23 h`.
 fn countdown(left: Millis) -> String {
     if left.0 >= HOUR_MS {
@@ -63,6 +80,25 @@ mod tests {
         assert_eq!(told, ["0 s", "3 s", "1 min", "1 h", "47 h", "97 days"]);
         assert_eq!(took(Millis(949)), "0.9 s");
         assert_eq!(took(Millis(12_900)), "12 s");
+    }
+
+    #[test]
+    fn a_sleep_is_told_by_its_end_and_what_is_left() {
+        let due = Timestamp::from_millis(1_803_859_200_000);
+        let before = |span: u64| Timestamp::from_micros(due.as_micros() - span as i64 * 1_000);
+
+        assert_eq!(
+            until(due, before(97 * DAY_MS)),
+            "until 1 March 2027, 00:00 UTC (97 days)"
+        );
+        assert_eq!(
+            until(due, before(2_500)),
+            "until 1 March 2027, 00:00:00 UTC (2 s)"
+        );
+        assert_eq!(
+            until(due, due),
+            "until 1 March 2027, 00:00:00 UTC (due now)"
+        );
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub enum WaitKind {
     Retry,
     /// A worker for the queue.
     Queue,
+    /// An instant.
+    Timer,
     /// What was done is being undone.
     Compensation,
     /// A person.
@@ -55,6 +57,7 @@ impl WaitKind {
             Self::Activity => "activity",
             Self::Retry => "retry",
             Self::Queue => "queue",
+            Self::Timer => "timer",
             Self::Compensation => "compensation",
             Self::Incident => "incident",
             Self::Closed => "closed",
@@ -90,8 +93,14 @@ pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
         (None, Some(undo), activity) => (of_compensation(view, undo, activity), 0),
         (None, None, Some(activity)) => (
             of_activity(view, activity),
-            run.activities.len().saturating_sub(1),
+            run.activities
+                .len()
+                .saturating_sub(1)
+                .saturating_add(run.timers.len()),
         ),
+        (None, None, None) if !run.timers.is_empty() => {
+            (of_timers(view), run.timers.len().saturating_sub(1))
+        }
         (None, None, None) => {
             let text = String::from("Started; the first step is on its way.");
             (
@@ -188,6 +197,17 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
         text,
         kind,
         until: activity.deadline(),
+    }
+}
+
+/// `Sleeping until 1 March 2027, 00:00 UTC (97 days).`
+fn of_timers(view: &View<'_>) -> WaitingFor {
+    let due = view.run.timers.first().map(|timer| timer.due_at);
+    let text = due.map(|due| format!("Sleeping {}.", span::until(due, view.server_time)));
+    WaitingFor {
+        text: text.unwrap_or_default(),
+        kind: WaitKind::Timer,
+        until: due,
     }
 }
 

@@ -92,9 +92,8 @@ impl Program for Steps {
                         continue;
                     }
                     if self.stops {
-                        commands.push(ProgramCommand::CancelActivity {
-                            activity_id: *activity_id,
-                        });
+                        let activity_id = *activity_id;
+                        commands.push(ProgramCommand::CancelActivity { activity_id });
                     }
                     self.at += 1;
                     if self.at < self.steps.len() {
@@ -119,6 +118,7 @@ impl Program for Steps {
                     let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
                     commands.push(ProgramCommand::CancelActivity { activity_id });
                 }
+                Job::TimerFired { .. } => unreachable!("it starts none"),
                 Job::Ended => self.ended = true,
             }
         }

@@ -1,8 +1,8 @@
 //! Runs whose activities are on their way.
 
 use sagaline_core::{
-    Attempt, Fields, Name,
-    event::ActivityStarted,
+    Attempt, Fields, Name, Timestamp,
+    event::{ActivityStarted, TimerFired, TimerStarted},
     view::{Situation, WaitKind},
 };
 use serde_json::{Value, json};
@@ -21,6 +21,42 @@ fn a_queued_activity_says_since_when_and_which_attempt() {
     );
     assert_eq!(script.view().situation(), Some(Situation::Working));
     assert_eq!(script.view().waiting_for().kind, WaitKind::Activity);
+}
+
+#[test]
+fn a_sleeping_run_says_until_when() {
+    let timer = |id, due_ms| {
+        TimerStarted {
+            timer_id: number(id),
+            due_at: Timestamp::from_millis(due_ms),
+        }
+        .into()
+    };
+    let script = Script::new().then(0, [timer(1, START_MS + 90_000), timer(2, START_MS + 5_000)]);
+
+    assert_eq!(
+        script.text(),
+        "Sleeping until 1 January 1970, 00:16:45 UTC (5 s). And 1 more."
+    );
+    assert_eq!(script.view().situation(), Some(Situation::Waiting));
+    assert_eq!(script.view().waiting_for().kind, WaitKind::Timer);
+    assert_eq!(
+        script.json()["pending_timers"],
+        json!([
+            {"id": 2, "due_at": "1970-01-01T00:16:45.000Z"},
+            {"id": 1, "due_at": "1970-01-01T00:18:10.000Z"},
+        ])
+    );
+
+    let fired = script.then(
+        5_000,
+        [TimerFired {
+            timer_id: number(2),
+        }
+        .into()],
+    );
+
+    assert_eq!(fired.json()["pending_timers"].as_array().unwrap().len(), 1);
 }
 
 #[test]

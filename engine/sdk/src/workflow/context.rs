@@ -1,12 +1,12 @@
 //! All that a workflow can ask of the world.
 
-use std::{future::Future, ops::Range, sync::Arc};
+use std::{future::Future, ops::Range, sync::Arc, time::Duration};
 
 use sagaline_core::{Name, Payload, RunId, Timestamp, WorkflowId};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Random, RunActivity, Shielded, WorkflowInfo, state::Shared};
+use super::{Random, RunActivity, Shielded, Sleep, WorkflowInfo, state::Shared};
 use crate::{ActivityCall, Error, Result, json};
 
 /// A workflow's way to the world: activities, time, randomness. Cloning it is cheap.
@@ -47,6 +47,41 @@ impl Context {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.now()
+    }
+
+    /// Waits, for seconds or for months.
+    ///
+    /// The span counts from this call. The error is [`is_canceled`](Error::is_canceled): the run was asked to stop.
+    ///
+    /// # Example: a reminder, unless the customer pays before
+    /// ```
+    /// # use sagaline_sdk::{Context, DurationExt, Result, activity, select, workflow};
+    /// # #[activity]
+    /// # async fn await_payment(order: u32) -> Result<()>;
+    /// # #[activity]
+    /// # async fn remind(order: u32) -> Result<()>;
+    /// #[workflow]
+    /// async fn dunning(cx: Context, order: u32) -> Result<()> {
+    ///     let mut paid = cx.run(await_payment(order)).start();
+    ///     select! {
+    ///         done = &mut paid => done,
+    ///         woken = cx.sleep(14.days()) => {
+    ///             woken?;
+    ///             cx.run(remind(order)).await?;
+    ///             paid.await
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn sleep(&self, span: Duration) -> Sleep {
+        let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let due_at = self.now().as_micros().saturating_add(span);
+        self.sleep_until(Timestamp::from_micros(due_at))
+    }
+
+    /// Waits until an instant; one that has passed is over at once.
+    pub fn sleep_until(&self, due_at: Timestamp) -> Sleep {
+        Sleep::new(self.shared.clone(), due_at)
     }
 
     /// A random value that is the same on replay: an integer, a `bool`, an `f64` from 0 to below 1, or bytes.

@@ -117,7 +117,11 @@ impl Run {
                 self.shared.resolve(*activity_id, StepOutcome::Canceled)
             }
             Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
-            Job::Ended => self.future = None,
+            Job::TimerFired { timer_id } => self.shared.fire_timer(*timer_id),
+            Job::Ended => {
+                self.shared.end();
+                self.future = None;
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use super::{
     WorkflowInfo,
     random::Stream,
     step::{Compensate, Compensation, Progress, Step, StepOutcome, canceled, register, schedule},
+    timer::Timers,
 };
 use crate::{Error, Result, activity::ErasedCall};
 
@@ -36,6 +37,9 @@ struct State {
     at: Timestamp,
     next_id: ActivityId,
     steps: BTreeMap<ActivityId, Step>,
+    timers: Timers,
+    /// The run's end was decided without the program: what it drops is forgotten without a word.
+    ended: bool,
     commands: Vec<ProgramCommand>,
     /// The markers of the activation that is replayed; `None` when nothing is.
     replayed: Option<VecDeque<Recorded>>,
@@ -52,6 +56,8 @@ impl Shared {
             at: info.started_at,
             next_id: ActivityId::FIRST,
             steps: BTreeMap::new(),
+            timers: Timers::default(),
+            ended: false,
             commands: Vec::new(),
             replayed: None,
             random: Stream::of(info.run_id),
@@ -140,8 +146,12 @@ impl Shared {
             return;
         }
         let State {
-            steps, commands, ..
+            steps,
+            timers,
+            commands,
+            ..
         } = &mut *state;
+        let wakers = timers.cancel(commands);
         for (&activity_id, step) in steps {
             let pending = matches!(step.progress, Progress::Pending(_));
             if pending && !step.shielded && !step.cancel_requested {
@@ -149,6 +159,52 @@ impl Shared {
                 commands.push(ProgramCommand::CancelActivity { activity_id });
             }
         }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Starts a timer; `None` when the instant has passed.
+    pub(crate) fn start_timer(&self, due_at: Timestamp) -> Result<Option<ActivityId>> {
+        let mut state = self.lock();
+        if state.cancel.is_some() && state.shields == 0 {
+            return Err(canceled(&Name::from("sleep")));
+        }
+        if due_at <= state.at {
+            return Ok(None);
+        }
+        let timer_id = state.next_id;
+        state.commit(ProgramCommand::StartTimer { timer_id, due_at });
+        let shielded = state.shields > 0;
+        state.timers.insert(timer_id, shielded);
+        Ok(Some(timer_id))
+    }
+
+    /// A timer is due.
+    pub(crate) fn fire_timer(&self, timer_id: ActivityId) {
+        let waker = self.lock().timers.fire(timer_id);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether a timer's instant has come.
+    pub(crate) fn poll_timer(&self, timer_id: ActivityId, waker: &Waker) -> Poll<Result<()>> {
+        self.lock().timers.poll(timer_id, waker)
+    }
+
+    /// Nobody waits for a timer any more.
+    pub(crate) fn forget_timer(&self, timer_id: ActivityId) {
+        let mut state = self.lock();
+        if state.timers.forget(timer_id) && !state.ended {
+            state
+                .commands
+                .push(ProgramCommand::CancelTimer { timer_id });
+        }
+    }
+
+    /// The run's end was decided without the program.
+    pub(crate) fn end(&self) {
+        self.lock().ended = true;
     }
 
     /// The reason with which the run was asked to stop, if it was.

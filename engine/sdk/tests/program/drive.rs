@@ -60,6 +60,12 @@ impl Drive {
         }])
     }
 
+    pub(crate) fn fire(&mut self, id: u32) -> Vec<ProgramCommand> {
+        self.give(vec![Job::TimerFired {
+            timer_id: activity(id),
+        }])
+    }
+
     /// One activation; each is a second after the one before.
     pub(crate) fn give(&mut self, jobs: Vec<Job>) -> Vec<ProgramCommand> {
         let at = Timestamp::from_millis(1_000 * (1 + self.history.len() as i64));
@@ -139,6 +145,12 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Recorded {
         ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None, None),
         ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None, None),
         ProgramCommand::Cancel { .. } => (CommandKind::Cancel, None, None, None),
+        ProgramCommand::StartTimer { timer_id, .. } => {
+            (CommandKind::StartTimer, None, Some(*timer_id), None)
+        }
+        ProgramCommand::CancelTimer { timer_id } => {
+            (CommandKind::CancelTimer, None, Some(*timer_id), None)
+        }
     };
     let seq: Seq = 1;
     Recorded {
@@ -205,6 +217,10 @@ fn line(command: &ProgramCommand) -> String {
         ProgramCommand::Fail { failure } => {
             format!("fail {}: {}", failure.error_type, failure.message)
         }
+        ProgramCommand::StartTimer { timer_id, due_at } => {
+            format!("timer {timer_id} at {}", due_at.as_millis())
+        }
+        ProgramCommand::CancelTimer { timer_id } => format!("forget {timer_id}"),
         ProgramCommand::Cancel { reason } => {
             format!("end canceled {}", reason.as_deref().unwrap_or("-"))
         }

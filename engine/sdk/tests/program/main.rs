@@ -9,3 +9,4 @@ mod engine;
 mod parallel;
 mod replay;
 mod steps;
+mod timers;

@@ -3,6 +3,7 @@
 mod activity;
 mod end;
 mod incident;
+mod timer;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,8 @@ pub(super) struct Run {
     /// The number that the next activity or registration must have.
     next_id: u32,
     activities: BTreeMap<u32, Activity>,
+    /// Timers that may still fire, and when.
+    timers: BTreeMap<u32, Timestamp>,
     registrations: Vec<Registration>,
     pub(super) undo: Option<Outcome>,
     /// Whether what was done shall be compensated, once somebody asked it to stop.
@@ -82,6 +85,7 @@ impl Run {
             version: event.version.to_string(),
             next_id: 1,
             activities: BTreeMap::new(),
+            timers: BTreeMap::new(),
             registrations: Vec::new(),
             undo: None,
             cancel: None,
@@ -134,6 +138,9 @@ impl Run {
             | Event::CompensationCompleted(_)
             | Event::CompensationFailed(_) => self.compensation(event),
             Event::IncidentRaised(_) | Event::IncidentResolved(_) => self.incident(place, event),
+            Event::TimerStarted(_) | Event::TimerFired(_) | Event::TimerCanceled(_) => {
+                self.timer(place, event)
+            }
             Event::InputForwarded(_) | Event::InputRejected(_) => {
                 Err(self.violates("I1", format!("{} is of no run", event.name())))
             }

@@ -60,6 +60,19 @@ pub(crate) fn other_events() -> Vec<Event> {
             value: json(),
         }
         .into(),
+        event::TimerStarted {
+            timer_id: activity_id(6),
+            due_at: sagaline_core::Timestamp::from_millis(1_803_859_200_000),
+        }
+        .into(),
+        event::TimerFired {
+            timer_id: activity_id(6),
+        }
+        .into(),
+        event::TimerCanceled {
+            timer_id: activity_id(7),
+        }
+        .into(),
         event::IncidentRaised {
             kind: event::IncidentKind::AttemptsExhausted,
             activity_id: Some(activity_id(5)),
