@@ -10,6 +10,7 @@ mod crash;
 mod dev;
 mod handover;
 mod harness;
+mod incidents;
 mod inputs;
 mod poison;
 mod queues;

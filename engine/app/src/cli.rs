@@ -9,6 +9,7 @@ pub(crate) mod describe;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod history;
+pub(crate) mod incident;
 pub(crate) mod input;
 pub(crate) mod journal;
 pub(crate) mod list;
@@ -86,6 +87,9 @@ pub(crate) enum Command {
     /// Start, watch and stop workflows
     #[command(subcommand)]
     Workflow(workflow::Verb),
+    /// See what waits for a person, and solve it
+    #[command(subcommand)]
+    Incident(incident::Verb),
     /// Read the journal
     #[command(subcommand)]
     Journal(journal::Verb),

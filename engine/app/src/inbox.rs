@@ -16,6 +16,8 @@ use sagaline_journal::{
     wire::{HEADERS_BYTES_MAX, header, partition_of, topic},
 };
 
+use sagaline_runtime::Keys;
+
 pub(crate) use self::answer::Answer;
 use crate::{
     cli::Session,
@@ -49,6 +51,8 @@ pub(crate) struct Question {
     id: String,
     headers: Vec<(&'static str, String)>,
     value: Option<Payload>,
+    /// Of an operator, whose acts are signed.
+    keys: Option<Keys>,
 }
 
 /// A request that is in the inbox.
@@ -93,7 +97,19 @@ impl Question {
             id: new_id(),
             headers: Vec::new(),
             value: None,
+            keys: None,
         }
+    }
+
+    /// Who asks, for people.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Signs it: only those who have the keys may operate.
+    pub(crate) fn signed(mut self, keys: Keys) -> Self {
+        self.keys = Some(keys);
+        self
     }
 
     /// Says which request this is: the same again does nothing again.
@@ -156,6 +172,7 @@ impl Inbox {
             id,
             headers,
             value,
+            keys,
         } = question;
         let correlation = new_id();
         let partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
@@ -184,6 +201,9 @@ impl Inbox {
             return Err(Fault::usage(format!(
                 "reason, attributes, memo and names have {bytes} bytes; {HEADERS_BYTES_MAX} are allowed"
             )));
+        }
+        if let Some(keys) = keys {
+            keys.sign_record(&mut record);
         }
         let offset = self.producer.send_blocking(record)?;
         Ok(Asked {

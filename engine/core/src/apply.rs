@@ -4,6 +4,7 @@
 
 mod activity;
 mod compensation;
+mod incident;
 mod timer;
 mod workflow;
 
@@ -52,8 +53,9 @@ impl Run {
             Event::CompensationFailed(event) => self.compensation_failed(event),
             Event::MarkerRecorded(event) => self.marker_recorded(place, event),
             Event::IncidentRaised(event) => self.incident_raised(place, event),
-            Event::IncidentResolved(event) => self.incident_resolved(event),
+            Event::IncidentResolved(event) => self.incident_resolved(place, event),
             Event::ReplyRequested(event) => self.reply_requested(place, event),
+            Event::ActivityOptionsUpdated(event) => self.activity_options_updated(event),
             Event::TimerStarted(event) => self.timer_started(place, event),
             Event::TimerFired(event) => self.timer_fired(event),
             Event::TimerCanceled(event) => self.timer_canceled(place, event),

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, Attempt, Failure, Fields, Millis, Name, Payload, RunId, Timestamp, WorkflowId,
+    ActivityId, Attempt, Failure, Fields, Millis, Name, Payload, RunId, Seq, Timestamp, WorkflowId,
 };
 
 /// One input, understood and authenticated.
@@ -19,6 +19,8 @@ pub enum Command {
     Terminate(Terminate),
     /// A worker's word on an attempt.
     ReportAttempt(ReportAttempt),
+    /// A person solves an incident.
+    Operate(Box<Operate>),
     /// The earliest deadline of an open run has come.
     Fire {
         /// The run's workflow id.
@@ -55,6 +57,7 @@ impl Command {
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
+            Self::Operate(operate) => &operate.workflow_id,
             Self::Fire { workflow_id, .. }
             | Self::ProgramAvailable { workflow_id }
             | Self::Undeliverable { workflow_id, .. } => workflow_id,
@@ -141,6 +144,58 @@ pub struct Terminate {
     pub compensate: bool,
     /// Where to answer.
     pub reply: Option<ReplyTo>,
+}
+
+/// A person solves an incident, authenticated by the record's MAC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operate {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// The run.
+    pub run_id: RunId,
+    /// Position of the incident's first `IncidentRaised`.
+    pub incident_seq: Seq,
+    /// What is done about it.
+    pub act: Act,
+    /// Who does it.
+    pub actor: Name,
+    /// Why, in their words.
+    pub reason: Option<Box<str>>,
+    /// Where to answer.
+    pub reply: Option<ReplyTo>,
+}
+
+/// What is done about an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Try again: the activity gets a fresh set of attempts, the program another activation.
+    Retry {
+        /// With this input from now on.
+        input: Option<Payload>,
+    },
+    /// Go on as if the activity had returned this.
+    Skip {
+        /// What it would have returned.
+        result: Payload,
+    },
+    /// The activity has failed, or the run has.
+    Fail,
+}
+
+impl Act {
+    /// The word of the journal and of the API.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Retry { .. } => Self::RETRY,
+            Self::Skip { .. } => Self::SKIP,
+            Self::Fail => Self::FAIL,
+        }
+    }
+
+    pub(crate) const RETRY: &'static str = "retry";
+    pub(crate) const SKIP: &'static str = "skip";
+    pub(crate) const FAIL: &'static str = "fail";
 }
 
 /// A worker's word on one attempt, authenticated by the task's token.

@@ -5,6 +5,7 @@
 pub(crate) mod activity;
 pub(crate) mod cancel;
 pub(crate) mod fire;
+pub(crate) mod operate;
 pub(crate) mod program;
 pub(crate) mod start;
 pub(crate) mod undo;

@@ -152,6 +152,7 @@ pub(crate) fn effects_of_run(
         | Event::IncidentResolved(_)
         | Event::InputForwarded(_)
         | Event::InputRejected(_)
+        | Event::ActivityOptionsUpdated(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
         | Event::TimerCanceled(_) => {}

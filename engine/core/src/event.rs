@@ -348,6 +348,15 @@ events! {
         /// SHA-256 of the whole value, in hexadecimal.
         sha256: Box<str>,
     }
+    /// A person changed a pending activity; what is absent stays.
+    ActivityOptionsUpdated in Box<ActivityOptionsUpdated> {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// The input of its further attempts.
+        input: Option<Payload>,
+    }
     /// The program asked to be woken at an instant.
     TimerStarted {
         /// Its number in the run.

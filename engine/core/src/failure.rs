@@ -43,6 +43,8 @@ pub mod error_type {
     pub const COMPENSATION_MISSING: &str = "sagaline.CompensationMissing";
     /// A record that was sent to us could not be understood.
     pub const INVALID_INPUT: &str = "sagaline.InvalidInput";
+    /// Somebody was faster: the incident is solved.
+    pub const INCIDENT_RESOLVED: &str = "sagaline.IncidentResolved";
     /// A record could not be delivered.
     pub const UNDELIVERABLE: &str = "sagaline.Undeliverable";
 }

@@ -20,6 +20,9 @@ pub use activations::{ActivationRecord, Activations};
 /// Most callers that a run answers when it closes; one more is refused.
 pub const REPLIES_MAX: usize = 64;
 
+/// Most solved incidents that a run remembers.
+pub const RESOLVED_MAX: usize = 16;
+
 /// Most activation records; also bounds what replay needs.
 pub const ERROR_TYPES_MAX: usize = 16;
 
@@ -50,6 +53,8 @@ pub struct Run {
     pub cancel: Option<CancelRequest>,
     /// What waits for a person, oldest first.
     pub incidents: Vec<Incident>,
+    /// The last incidents that were solved, oldest first, at most [`RESOLVED_MAX`].
+    pub resolved: Vec<Resolved>,
     /// What the program was given and what it wanted: all that replay needs.
     pub activations: Activations,
     /// What the program was not given yet.
@@ -108,6 +113,14 @@ impl Activity {
             }
             ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
             ActivityState::Parked => None,
+        }
+    }
+
+    /// As many attempts more as its policy allows in all.
+    pub(crate) fn give_fresh_attempts(&mut self) {
+        let set = self.scheduled.retry.maximum_attempts;
+        if set != 0 {
+            self.maximum_attempts = self.attempt.get().saturating_add(set);
         }
     }
 
@@ -234,6 +247,27 @@ pub struct Incident {
     pub failure: Failure,
     /// Since when.
     pub since: Timestamp,
+    /// How often it came: once, and after each retry that did not help.
+    pub times: u32,
+}
+
+/// An incident that is solved, for whoever comes too late, and for when it comes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Position of the first `IncidentRaised`.
+    pub seq: Seq,
+    /// What kind.
+    pub kind: IncidentKind,
+    /// The activity that it was about.
+    pub activity_id: Option<ActivityId>,
+    /// How often it had come.
+    pub times: u32,
+    /// What solved it.
+    pub act: Name,
+    /// Who.
+    pub actor: Name,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl IncidentKind {

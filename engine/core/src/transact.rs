@@ -12,8 +12,8 @@ use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 use crate::{
-    Cause, Command, Effects, Event, Identity, Overlay, Place, Position, Rejection, Run, RunId, Seq,
-    Start, Timestamp, Transition, WorkflowId,
+    Cause, Command, Effects, Event, Identity, Overlay, Place, Position, Rejection, ReplyTo, Run,
+    RunId, Seq, Start, Timestamp, Transition, WorkflowId,
     decide::{self, Ignored, start::Decision},
     effect::{effect_without_run, effects_of_run},
     error_type,
@@ -144,32 +144,23 @@ impl Work<'_, '_> {
         match command {
             Command::Start(start) => return self.start(key, start),
             Command::Cancel(cancel) => {
-                match decide::cancel::open_run(
-                    self.overlay,
-                    &cancel.workflow_id,
-                    cancel.run_id,
-                    cancel.reply.as_ref(),
-                ) {
-                    Ok(run) => {
-                        let events = decide::cancel::cancel(run, self.cause, cancel)?;
-                        self.transition(key, events);
-                    }
-                    Err(rejection) => self.done.rejected = Some(rejection),
-                }
+                let asked = (&cancel.workflow_id, cancel.run_id, cancel.reply.as_ref());
+                let cause = self.cause;
+                self.on_open_run(key, asked, |run| decide::cancel::cancel(run, cause, cancel))?;
             }
             Command::Terminate(terminate) => {
-                match decide::cancel::open_run(
-                    self.overlay,
-                    &terminate.workflow_id,
-                    terminate.run_id,
-                    terminate.reply.as_ref(),
-                ) {
-                    Ok(run) => {
-                        let events = decide::cancel::terminate(run, self.cause, terminate)?;
-                        self.transition(key, events);
-                    }
-                    Err(rejection) => self.done.rejected = Some(rejection),
-                }
+                let reply = terminate.reply.as_ref();
+                let asked = (&terminate.workflow_id, terminate.run_id, reply);
+                let cause = self.cause;
+                let terminate = |run: &_| decide::cancel::terminate(run, cause, terminate);
+                self.on_open_run(key, asked, terminate)?;
+            }
+            Command::Operate(operate) => {
+                let (run_id, reply) = (Some(operate.run_id), operate.reply.as_ref());
+                let asked = (&operate.workflow_id, run_id, reply);
+                let cause = self.cause;
+                let operate = |run: &_| decide::operate::operate(run, cause, operate);
+                self.on_open_run(key, asked, operate)?;
             }
             Command::ReportAttempt(report) => {
                 let run = self.open(key, report.run_id)?;
@@ -203,6 +194,23 @@ impl Work<'_, '_> {
                 let events = recovered(run);
                 self.transition(key, events);
             }
+        }
+        Ok(())
+    }
+
+    /// What somebody asks of a run; without it the input is rejected.
+    fn on_open_run(
+        &mut self,
+        key: Key<'_>,
+        (workflow_id, run_id, reply): (&WorkflowId, Option<RunId>, Option<&ReplyTo>),
+        decide: impl FnOnce(&Run) -> Result<Vec<Event>, Ignored>,
+    ) -> Result<(), Ignored> {
+        match decide::cancel::open_run(self.overlay, workflow_id, run_id, reply) {
+            Ok(run) => {
+                let events = decide(run)?;
+                self.transition(key, events);
+            }
+            Err(rejection) => self.done.rejected = Some(rejection),
         }
         Ok(())
     }

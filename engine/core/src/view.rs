@@ -14,6 +14,8 @@ mod row;
 mod span;
 mod wait;
 
+use alloc::vec::Vec;
+
 use serde::{Serialize, Serializer};
 
 pub use activity::{LastFailureView, PendingActivity, Timeouts};
@@ -118,6 +120,15 @@ impl<'a> View<'a> {
         } else {
             Some(Situation::Working)
         }
+    }
+
+    /// What waits for a person, oldest first, as `GET /incidents` has it.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<IncidentView<'a>> {
+        let incidents = self.run.incidents.iter();
+        incidents
+            .map(|incident| IncidentView::of(self, incident))
+            .collect()
     }
 
     /// What the run waits for, in a sentence; of a closed one how it ended.

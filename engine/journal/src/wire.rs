@@ -196,6 +196,13 @@ pub mod header {
     /// When the next attempt shall follow at the earliest.
     pub const RETRY_AFTER_MS: &str = "sl-retry-after-ms";
 
+    /// What an operator does: one of [`super::act`].
+    pub const ACT: &str = "sl-act";
+    /// The incident that an operator solves: `<run id>.<seq>`.
+    pub const INCIDENT: &str = "sl-incident";
+    /// Who does it.
+    pub const ACTOR: &str = "sl-actor";
+
     /// When a delayed record is due (RFC 3339).
     pub const DELIVER_AT: &str = "sl-deliver-at";
     /// Where it goes then.
@@ -213,6 +220,16 @@ pub mod header {
     pub const BATCH: &str = "sl-batch";
     /// The footer, on a batch's last record.
     pub const FOOTER: &str = "sl-footer";
+}
+
+/// Values of [`header::ACT`].
+pub mod act {
+    /// Try again.
+    pub const INCIDENT_RETRY: &str = "incident-retry";
+    /// Go on without.
+    pub const INCIDENT_SKIP: &str = "incident-skip";
+    /// Give up.
+    pub const INCIDENT_FAIL: &str = "incident-fail";
 }
 
 /// Values of [`header::OUTCOME`].

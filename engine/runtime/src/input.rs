@@ -4,6 +4,7 @@
 
 mod about;
 mod activity;
+mod operate;
 #[cfg(test)]
 mod random;
 mod reject;

@@ -18,35 +18,42 @@ pub(crate) struct Input {
 impl Input {
     /// The payload; without the flag an empty one.
     pub(crate) fn payload(&self) -> Outcome<Payload> {
-        let Some(given) = &self.input else {
-            return Ok(Payload::empty());
-        };
-        let (from, bytes) = match given.strip_prefix('@') {
-            Some(path) => (
-                path,
-                fs::read(path)
-                    .map_err(|error| Fault::usage(format!("--input @{path}: {error}")))?,
-            ),
-            None if given == "-" => {
-                let mut bytes = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut bytes)?;
-                ("stdin", bytes)
-            }
-            None => ("--input", given.clone().into_bytes()),
-        };
-        if let Err(error) = serde_json::from_slice::<&serde_json::value::RawValue>(&bytes) {
-            return Err(Fault::usage(format!("{from} is no JSON: {error}"))
-                .hint("--input @FILE reads a file, --input - reads stdin"));
-        }
-        let payload = Payload::json(bytes.trim_ascii());
-        if payload.is_too_large() {
-            let bytes = payload.data().len();
-            return Err(Fault::refused(format!(
-                "{from} has {bytes} bytes; {PAYLOAD_BYTES_MAX} are allowed"
-            )));
-        }
-        Ok(payload)
+        Ok(self.given()?.unwrap_or_else(Payload::empty))
     }
+
+    /// The payload, if the flag is there.
+    pub(crate) fn given(&self) -> Outcome<Option<Payload>> {
+        let given = self.input.as_ref();
+        given.map(|given| read("--input", given)).transpose()
+    }
+}
+
+/// The JSON that a flag says: as it stands, `@file`, or `-` for stdin.
+pub(crate) fn read(flag: &str, given: &str) -> Outcome<Payload> {
+    let (from, bytes) = match given.strip_prefix('@') {
+        Some(path) => (
+            path,
+            fs::read(path).map_err(|error| Fault::usage(format!("{flag} @{path}: {error}")))?,
+        ),
+        None if given == "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes)?;
+            ("stdin", bytes)
+        }
+        None => (flag, given.as_bytes().to_vec()),
+    };
+    if let Err(error) = serde_json::from_slice::<&serde_json::value::RawValue>(&bytes) {
+        return Err(Fault::usage(format!("{from} is no JSON: {error}"))
+            .hint(format!("{flag} @FILE reads a file, {flag} - reads stdin")));
+    }
+    let payload = Payload::json(bytes.trim_ascii());
+    if payload.is_too_large() {
+        let bytes = payload.data().len();
+        return Err(Fault::refused(format!(
+            "{from} has {bytes} bytes; {PAYLOAD_BYTES_MAX} are allowed"
+        )));
+    }
+    Ok(payload)
 }
 
 #[cfg(test)]

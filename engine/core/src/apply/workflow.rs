@@ -1,4 +1,4 @@
-//! Start, end, cancellation, markers, incidents and replies.
+//! Start, end, cancellation, markers and replies.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
@@ -6,14 +6,13 @@ use super::Place;
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, IdentityRing, Run, RunId, error_type,
+    ActivityId, IdentityRing, Run, RunId,
     event::{
-        IncidentRaised, IncidentResolved, MarkerRecorded, Outcome, ReplyRequested,
-        WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed,
-        WorkflowStarted, WorkflowTerminated,
+        MarkerRecorded, Outcome, ReplyRequested, WorkflowCancelRequested, WorkflowCanceled,
+        WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated,
     },
     program::{CommandKind, Job, Recorded},
-    run::{Activations, CancelRequest, ClosedBy, Incident, REPLIES_MAX},
+    run::{Activations, CancelRequest, ClosedBy, REPLIES_MAX},
 };
 
 impl Run {
@@ -40,6 +39,7 @@ impl Run {
             undo: None,
             cancel: None,
             incidents: Vec::new(),
+            resolved: Vec::new(),
             activations: Activations::default(),
             unseen: SmallVec::new(),
             replies: Vec::new(),
@@ -127,29 +127,6 @@ impl Run {
                 value: Some(Box::new(event.value.clone())),
             },
         );
-    }
-
-    pub(super) fn incident_raised(&mut self, place: Place<'_>, event: &IncidentRaised) {
-        if event.failure.error_type.as_str() == error_type::TERMINATED {
-            // A repeat of the termination that raised it must not be taken for the second one, which ends the run.
-            self.seen.insert(place.cause.identity());
-        }
-        self.incidents.push(Incident {
-            seq: place.seq,
-            kind: event.kind,
-            activity_id: event.activity_id,
-            activity: event.activity.clone(),
-            failure: event.failure.clone(),
-            since: place.at,
-        });
-        if let Some(activity) = event.activity_id.and_then(|id| self.activity_mut(id)) {
-            activity.state = crate::run::ActivityState::Parked;
-        }
-    }
-
-    pub(super) fn incident_resolved(&mut self, event: &IncidentResolved) {
-        self.incidents
-            .retain(|incident| incident.seq != event.incident_seq);
     }
 
     pub(super) fn reply_requested(&mut self, place: Place<'_>, event: &ReplyRequested) {

@@ -91,7 +91,7 @@ pub(crate) fn report(
     }
 }
 
-fn completed(activity: &Activity, result: &Payload, worker: Option<Name>) -> Vec<Event> {
+pub(super) fn completed(activity: &Activity, result: &Payload, worker: Option<Name>) -> Vec<Event> {
     // Nobody reads what a compensation returns; that it is done counts.
     let result = if result.is_too_large() {
         Payload::empty()
@@ -202,7 +202,7 @@ fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
     }
 }
 
-fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
+pub(super) fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
     let (activity_id, name) = (activity.activity_id, activity.scheduled.activity.clone());
     let timed_out = failure.error_type.as_str() == error_type::START_TO_CLOSE;
     let end = match timed_out {
@@ -255,7 +255,7 @@ pub(super) fn fire(run: &Run, activity: &Activity, now: Timestamp) -> Vec<Event>
     Vec::from([next_attempt(activity)])
 }
 
-fn next_attempt(activity: &Activity) -> Event {
+pub(super) fn next_attempt(activity: &Activity) -> Event {
     ActivityAttemptScheduled {
         activity_id: activity.activity_id,
         activity: activity.scheduled.activity.clone(),

@@ -37,6 +37,35 @@ pub struct IncidentView<'a> {
 }
 
 impl<'a> IncidentView<'a> {
+    /// `<run id>.<seq>`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The workflow.
+    #[must_use]
+    pub const fn workflow_id(&self) -> &WorkflowId {
+        self.workflow_id
+    }
+
+    /// Since when.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        *self.since.0
+    }
+
+    /// `ship: attempts-exhausted, AddressUnknown: no such street`.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let kind = self.kind.0.as_str();
+        let activity = self
+            .activity
+            .map_or_else(String::new, |name| format!("{name}: "));
+        let message = self.message.lines().next().unwrap_or_default();
+        format!("{activity}{kind}, {}: {message}", self.error_type)
+    }
+
     pub(super) fn of(view: &View<'a>, incident: &'a Incident) -> Self {
         let run = view.run;
         let activity = incident.activity_id.and_then(|id| run.activity(id));
@@ -54,7 +83,7 @@ impl<'a> IncidentView<'a> {
             error_type: &incident.failure.error_type,
             message: &incident.failure.message,
             since: Shown(&incident.since),
-            times: 1,
+            times: incident.times,
             input: activity.map(|activity| Shown(&activity.scheduled.input)),
             attributes: FieldsView::attributes(view.run),
             resolution: None,

@@ -17,6 +17,7 @@ use sagaline_core::{
     replay,
 };
 
+mod operate;
 mod starts;
 
 /// Runs `steps` one after the other; each is undone by `undo-<step>`, registered when it completes.

@@ -53,6 +53,12 @@ impl Reading {
         } else {
             // Before it is forwarded and signed: who may write results only must not start workflows.
             self.check_topic(record, ce_type)?;
+            if ce_type == ce_type::WORKFLOW_OPERATE && !self.keys.verifies_record(record) {
+                return Err(Refusal::new(
+                    RejectReason::Forged,
+                    "sl-mac is missing or not genuine: acts of operators are signed",
+                ));
+            }
         }
         Ok(Route {
             target_partition: partition_of(workflow_id.as_str().as_bytes(), self.partitions),

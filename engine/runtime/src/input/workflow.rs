@@ -9,7 +9,7 @@ use sagaline_journal::{
     wire::{ce_type, header, id_conflict, id_reuse},
 };
 
-use super::{Input, Reading, Refusal, about};
+use super::{Input, Reading, Refusal, about, operate};
 use crate::envelope::{Envelope, bad_header};
 
 /// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
@@ -44,6 +44,10 @@ pub(super) fn request(
             reply: reading.reply_to(envelope)?,
             workflow_id,
         }),
+        ce_type::WORKFLOW_OPERATE => {
+            let operate = operate::operate(reading, envelope, workflow_id)?;
+            Command::Operate(Box::new(operate))
+        }
         ce_type::WORKFLOW_DESCRIBE => {
             let reply = reading.reply_to(envelope)?.ok_or_else(|| {
                 Refusal::new(
@@ -168,7 +172,7 @@ fn run_id(envelope: &Envelope<'_>) -> Result<Option<RunId>, Refusal> {
     envelope.parsed(header::RUN_ID, "a run id is a UUID")
 }
 
-fn reason(envelope: &Envelope<'_>) -> Result<Option<Box<str>>, Refusal> {
+pub(super) fn reason(envelope: &Envelope<'_>) -> Result<Option<Box<str>>, Refusal> {
     Ok(envelope.header(header::REASON)?.map(|reason| {
         reason
             .chars()

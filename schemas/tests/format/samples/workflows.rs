@@ -60,6 +60,12 @@ pub(crate) fn other_events() -> Vec<Event> {
             value: json(),
         }
         .into(),
+        event::ActivityOptionsUpdated {
+            activity_id: activity_id(5),
+            activity: "ship".into(),
+            input: Some(json()),
+        }
+        .into(),
         event::TimerStarted {
             timer_id: activity_id(6),
             due_at: sagaline_core::Timestamp::from_millis(1_803_859_200_000),

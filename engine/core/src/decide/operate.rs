@@ -1,0 +1,155 @@
+//! A person solves an incident: try again, go on without, or give up.
+
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+
+use super::{
+    Ignored, accepted,
+    activity::{completed, given_up, next_attempt, too_large},
+    cancel, refusal, undo,
+};
+use crate::{
+    Act, Activity, Cause, Event, Operate, Run, error_type,
+    event::{ActivityOptionsUpdated, IncidentKind, IncidentResolved, Outcome},
+    run::Incident,
+};
+
+/// Why an act cannot be.
+struct Refused(&'static str, String);
+
+/// The events of an act, and the answer to whoever did it; one that cannot be is only answered.
+pub(crate) fn operate(run: &Run, cause: &Cause, command: &Operate) -> Result<Vec<Event>, Ignored> {
+    let reply = command.reply.as_ref();
+    let accepted = || reply.map(|reply| Event::from(accepted(reply, false)));
+    if run.seen.contains(cause.identity()) {
+        return accepted()
+            .map(|answer| Vec::from([answer]))
+            .ok_or(Ignored::Repeat);
+    }
+    let solved = incident_of(run, command).and_then(|incident| solve(run, incident, command));
+    match solved {
+        Ok(mut events) => {
+            events.extend(accepted());
+            Ok(events)
+        }
+        Err(Refused(error_type, message)) => reply
+            .map(|reply| Vec::from([refusal(reply, error_type, message).into()]))
+            .ok_or(Ignored::Already),
+    }
+}
+
+fn incident_of<'a>(run: &'a Run, command: &Operate) -> Result<&'a Incident, Refused> {
+    let seq = command.incident_seq;
+    let open = run.incidents.iter().find(|incident| incident.seq == seq);
+    open.ok_or_else(|| {
+        let id = format!("{}.{seq}", run.run_id);
+        match run.resolved.iter().rev().find(|one| one.seq == seq) {
+            Some(solved) => Refused(
+                error_type::INCIDENT_RESOLVED,
+                format!(
+                    "incident {id} was solved by {} at {}: {}",
+                    solved.actor,
+                    solved.at.to_rfc3339(),
+                    solved.act
+                ),
+            ),
+            None => Refused(
+                error_type::NOT_FOUND,
+                format!("workflow {} has no open incident {id}", command.workflow_id),
+            ),
+        }
+    })
+}
+
+fn solve(run: &Run, incident: &Incident, command: &Operate) -> Result<Vec<Event>, Refused> {
+    let resolved = Event::from(IncidentResolved {
+        incident_seq: incident.seq,
+        act: command.act.as_str().into(),
+        actor: command.actor.clone(),
+        reason: command.reason.clone(),
+    });
+    let mut events = Vec::from([resolved]);
+    let activity = incident.activity_id.and_then(|id| run.activity(id));
+    events.extend(match activity {
+        Some(activity) => of_activity(incident, activity, &command.act)?,
+        None if incident.kind.blocks_program() => of_program(run, incident, &command.act)?,
+        None if incident.activity_id.is_some() => of_step(&command.act)?,
+        None => of_termination(&command.act, command.reason.as_deref())?,
+    });
+    Ok(events)
+}
+
+/// Its attempts are used up.
+fn of_activity(incident: &Incident, activity: &Activity, act: &Act) -> Result<Vec<Event>, Refused> {
+    let name = &activity.scheduled.activity;
+    match act {
+        Act::Retry { input: None } => Ok(Vec::from([next_attempt(activity)])),
+        Act::Retry { input: Some(input) } | Act::Skip { result: input } if input.is_too_large() => {
+            let message = too_large(name, input).message.into_string();
+            Err(Refused(error_type::PAYLOAD_TOO_LARGE, message))
+        }
+        Act::Retry { input: Some(input) } => {
+            let changed = ActivityOptionsUpdated {
+                activity_id: activity.activity_id,
+                activity: name.clone(),
+                input: Some(input.clone()),
+            };
+            Ok(Vec::from([changed.into(), next_attempt(activity)]))
+        }
+        Act::Skip { result } => Ok(completed(activity, result, None)),
+        Act::Fail => {
+            let last = activity.last_failure.as_ref().map(|last| &last.failure);
+            let failure = last.unwrap_or(&incident.failure).clone();
+            Ok(given_up(activity, failure))
+        }
+    }
+}
+
+/// The program is not to be had, or broke.
+fn of_program(run: &Run, incident: &Incident, act: &Act) -> Result<Vec<Event>, Refused> {
+    let refused = |text: &str| Err(Refused(error_type::INVALID_INPUT, String::from(text)));
+    match act {
+        Act::Retry { input: Some(_) } => refused("a program's input cannot be changed"),
+        Act::Retry { .. } if incident.kind == IncidentKind::Deadlock && run.unseen.is_empty() => {
+            refused(
+                "there is nothing to try again: the program waits for nothing; cancel or fail it",
+            )
+        }
+        Act::Retry { .. } => Ok(Vec::new()),
+        Act::Skip { .. } => refused("a program cannot be skipped: retry it or fail it"),
+        Act::Fail if run.undo.is_some() => {
+            refused("the run's end is fixed already, and what was done is being undone")
+        }
+        Act::Fail => {
+            let end = undo::End {
+                outcome: Outcome::Failed,
+                failure: Some(incident.failure.clone()),
+                reason: None,
+                forced: true,
+            };
+            Ok(undo::end(run, end, true))
+        }
+    }
+}
+
+/// A completed step that nothing can undo.
+fn of_step(act: &Act) -> Result<Vec<Event>, Refused> {
+    match act {
+        Act::Skip { .. } | Act::Fail => Ok(Vec::new()),
+        Act::Retry { .. } => Err(Refused(
+            error_type::INVALID_INPUT,
+            String::from("how to undo it was never registered: undo it by hand, then skip it"),
+        )),
+    }
+}
+
+/// The run was terminated while it was being undone.
+fn of_termination(act: &Act, reason: Option<&str>) -> Result<Vec<Event>, Refused> {
+    match act {
+        Act::Retry { .. } => Ok(Vec::new()),
+        Act::Fail => Ok(Vec::from([cancel::terminated(reason.map(Box::from))])),
+        Act::Skip { .. } => Err(Refused(
+            error_type::INVALID_INPUT,
+            String::from("retry it to go on undoing, or fail it to leave what is still done"),
+        )),
+    }
+}
