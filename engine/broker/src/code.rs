@@ -24,8 +24,9 @@ pub(crate) enum ErrorCode {
     TransactionalIdAuthorizationFailed = 53,
     StorageError = 56,
     FetchSessionIdNotFound = 70,
+    FencedLeaderEpoch = 74,
     UnknownLeaderEpoch = 75,
-    InvalidRecord = 87,
+    UnsupportedCompressionType = 76,
     UnknownTopicId = 100,
 }
 

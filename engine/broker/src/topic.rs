@@ -81,6 +81,7 @@ pub(crate) fn log_config(config: &Overrides) -> LogConfig {
             "LogAppendTime" => TimestampType::LogAppendTime,
             _ => TimestampType::CreateTime,
         },
+        timestamp_before_max_ms: config.number("message.timestamp.before.max.ms"),
         timestamp_after_max_ms: config.number("message.timestamp.after.max.ms"),
         index_interval_bytes: int("index.interval.bytes"),
     }

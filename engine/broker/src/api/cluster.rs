@@ -61,7 +61,10 @@ pub(super) fn describe(cx: &Cx, request: DescribeClusterRequest) -> DescribeClus
 }
 
 pub(super) fn init_producer_id(cx: &Cx, request: InitProducerIdRequest) -> InitProducerIdResponse {
+    let is_half = (request.producer_id.0 == -1) != (request.producer_epoch == -1);
     let given = match request.transactional_id {
+        Some(id) if id.is_empty() => Err(ErrorCode::InvalidRequest),
+        _ if is_half => Err(ErrorCode::InvalidRequest),
         Some(_) => Err(ErrorCode::TransactionalIdAuthorizationFailed),
         None => cx.node.new_producer_id(),
     };

@@ -7,7 +7,11 @@ use kafka_protocol::messages::{
 };
 
 use super::Cx;
-use crate::{code::ErrorCode, log::LogError, partition::Partition};
+use crate::{
+    code::ErrorCode,
+    log::LogError,
+    partition::{self, Partition},
+};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -37,8 +41,8 @@ fn one(
     asked: &ListOffsetsPartition,
     partition: &Partition,
 ) -> ListOffsetsPartitionResponse {
-    if asked.current_leader_epoch > 0 {
-        return failed(asked, ErrorCode::UnknownLeaderEpoch.code());
+    if let Err(code) = partition::check_leader_epoch(asked.current_leader_epoch) {
+        return failed(asked, code.code());
     }
     match found(cx, asked.timestamp, partition) {
         Ok(None) => done(asked, -1, -1, -1),

@@ -27,6 +27,8 @@ pub(crate) struct LogConfig {
     pub(crate) max_message_bytes: usize,
     /// `message.timestamp.type`.
     pub(crate) timestamp_type: TimestampType,
+    /// `message.timestamp.before.max.ms`: how far in the past it may lie.
+    pub(crate) timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`: how far in the future a producer's timestamp may lie.
     pub(crate) timestamp_after_max_ms: i64,
     /// `index.interval.bytes`: bytes between two entries of the sparse index.
@@ -91,6 +93,7 @@ impl Default for LogConfig {
             max_compaction_lag_ms: i64::MAX,
             max_message_bytes: 1_048_588,
             timestamp_type: TimestampType::CreateTime,
+            timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             index_interval_bytes: 4096,
         }

@@ -23,6 +23,7 @@ pub(crate) const OFFERED: &[(ApiKey, VersionRange)] = &[
     (ApiKey::DeleteTopics, range(1, 6)),
     (ApiKey::DeleteRecords, range(0, 2)),
     (ApiKey::InitProducerId, range(0, 5)),
+    (ApiKey::OffsetForLeaderEpoch, range(2, 4)),
     (ApiKey::DescribeConfigs, range(1, 4)),
     (ApiKey::AlterConfigs, range(0, 2)),
     (ApiKey::IncrementalAlterConfigs, range(0, 1)),

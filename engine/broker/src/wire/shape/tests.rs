@@ -9,7 +9,8 @@ use kafka_protocol::{
         FindCoordinatorRequest, GroupId, HeartbeatRequest, IncrementalAlterConfigsRequest,
         InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
         ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest,
-        OffsetFetchRequest, ProduceRequest, SyncGroupRequest, TopicName,
+        OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+        TopicName,
         alter_configs_request::{AlterConfigsResource, AlterableConfig},
         create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic},
         create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
@@ -27,6 +28,7 @@ use kafka_protocol::{
         offset_fetch_request::{
             OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
         },
+        offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
         produce_request::{PartitionProduceData, TopicProduceData},
         sync_group_request::SyncGroupRequestAssignment,
     },
@@ -120,6 +122,12 @@ fn requests_about_records_have_their_shape() {
             .with_name(topic())
             .with_partitions(twice(ListOffsetsPartition::default().with_timestamp(-1)));
         ListOffsetsRequest::default().with_topics(twice(of_topic))
+    });
+    every_version(ApiKey::OffsetForLeaderEpoch, |_| {
+        let of_topic = OffsetForLeaderTopic::default()
+            .with_topic(topic())
+            .with_partitions(twice(OffsetForLeaderPartition::default()));
+        OffsetForLeaderEpochRequest::default().with_topics(twice(of_topic))
     });
     every_version(ApiKey::DeleteRecords, |_| {
         let of_topic = DeleteRecordsTopic::default()
