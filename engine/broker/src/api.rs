@@ -27,6 +27,8 @@ mod list_offsets;
 mod membership;
 mod metadata;
 mod offsets;
+mod once;
+mod operations;
 mod produce;
 mod topics;
 

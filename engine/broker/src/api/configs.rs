@@ -13,12 +13,12 @@ use kafka_protocol::messages::{
     incremental_alter_configs_response::AlterConfigsResourceResponse as AlteredIncrementally,
 };
 
-use super::{Cx, text};
+use super::{Cx, once::once_each, text};
 use crate::{
     code::ErrorCode,
     node::NODE_ID,
     topic::{
-        Topic,
+        self, Topic,
         config::{Kind, Overrides, SETTINGS, Setting},
     },
     topics::Refused,
@@ -84,6 +84,10 @@ fn describe_one(
     };
     match resource.resource_type {
         TOPIC => {
+            if !topic::is_name(&resource.resource_name) {
+                let text = "Topic name is invalid";
+                return Err(Refused::new(ErrorCode::InvalidTopic, text));
+            }
             let topic = topic(cx, &resource.resource_name)?;
             let config = topic.config.borrow();
             let settings = SETTINGS.iter().filter(|setting| wanted(setting.name));
@@ -101,12 +105,16 @@ fn describe_one(
                 DescribeConfigsResourceResult::default()
                     .with_name(text(*name))
                     .with_value(Some(text(*value)))
+                    .with_documentation(None)
                     .with_read_only(true)
                     .with_config_source(DEFAULT)
             });
             Ok(shown.collect())
         }
-        _ => Ok(Vec::new()),
+        other => {
+            let text = format!("there are no resources of type {other} here");
+            Err(Refused::new(ErrorCode::InvalidRequest, text))
+        }
     }
 }
 
@@ -118,22 +126,25 @@ fn shown(
     let value = config.get(setting.name);
     let mut synonyms = Vec::new();
     if with_synonyms {
-        let synonym = |value: &str, source| {
+        let synonym = |name: &'static str, value: &str, source| {
             DescribeConfigsSynonym::default()
-                .with_name(text(setting.name))
+                .with_name(text(name))
                 .with_value(Some(text(value)))
                 .with_source(source)
         };
         if config.is_set(setting.name) {
-            synonyms.push(synonym(value, OF_TOPIC));
+            synonyms.push(synonym(setting.name, value, OF_TOPIC));
         }
-        synonyms.push(synonym(setting.default, DEFAULT));
+        if let Some(name) = setting.of_broker() {
+            synonyms.push(synonym(name, setting.default, DEFAULT));
+        }
     }
     DescribeConfigsResourceResult::default()
         .with_name(text(setting.name))
         .with_value(Some(text(value)))
         .with_config_source(source(config, setting.name))
         .with_synonyms(synonyms)
+        .with_documentation(None)
         .with_config_type(match setting.kind {
             Kind::Boolean => 1,
             Kind::Text(_) => 2,
@@ -153,12 +164,17 @@ fn topic(cx: &Cx, name: &str) -> Result<Rc<Topic>, Refused> {
 
 /// All settings of a topic anew: what is not named has its default.
 pub(super) fn alter(cx: &Cx, request: AlterConfigsRequest) -> AlterConfigsResponse {
-    let responses = request.resources.into_iter().map(|resource| {
+    let resources = once_each(request.resources, |one| {
+        (one.resource_type, one.resource_name.clone())
+    });
+    let responses = resources.into_iter().map(|(resource, times)| {
         let entries = resource.configs.iter();
         let entries = entries.map(|entry| (SET, &*entry.name, entry.value.as_deref()));
         let of = (resource.resource_type, &*resource.resource_name);
         let begin = |_: &Topic| Overrides::default();
-        let altered = change(cx, of, begin, entries, request.validate_only);
+        let altered = times
+            .only_once()
+            .and_then(|()| change(cx, of, begin, entries.collect(), request.validate_only));
         let (code, message) = outcome(altered);
         Altered::default()
             .with_error_code(code)
@@ -174,13 +190,18 @@ pub(super) fn alter_incrementally(
     cx: &Cx,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
-    let responses = request.resources.into_iter().map(|resource| {
+    let resources = once_each(request.resources, |one| {
+        (one.resource_type, one.resource_name.clone())
+    });
+    let responses = resources.into_iter().map(|(resource, times)| {
         let entries = resource.configs.iter();
         let entries =
             entries.map(|entry| (entry.config_operation, &*entry.name, entry.value.as_deref()));
         let of = (resource.resource_type, &*resource.resource_name);
         let begin = |topic: &Topic| topic.config.borrow().clone();
-        let altered = change(cx, of, begin, entries, request.validate_only);
+        let altered = times
+            .only_once()
+            .and_then(|()| change(cx, of, begin, entries.collect(), request.validate_only));
         let (code, message) = outcome(altered);
         AlteredIncrementally::default()
             .with_error_code(code)
@@ -199,11 +220,14 @@ fn outcome(altered: Result<(), Refused>) -> (i16, Option<String>) {
     }
 }
 
-fn change<'a>(
+/// An operation, a setting's name, and a value.
+type Entry<'a> = (i8, &'a str, Option<&'a str>);
+
+fn change(
     cx: &Cx,
     (resource_type, name): (i8, &str),
     begin: impl FnOnce(&Topic) -> Overrides,
-    entries: impl Iterator<Item = (i8, &'a str, Option<&'a str>)>,
+    entries: Vec<Entry<'_>>,
     dry: bool,
 ) -> Result<(), Refused> {
     if resource_type != TOPIC {
@@ -212,19 +236,25 @@ fn change<'a>(
     }
     let topic = topic(cx, name)?;
     let mut config = begin(&topic);
-    for (operation, name, value) in entries {
-        let changed = match (operation, value) {
-            (SET, Some(value)) => config.set(name, Some(value)),
-            (DELETE, _) => config.set(name, None),
-            (APPEND, Some(value)) => config.change_list(name, value, true),
-            (SUBTRACT, Some(value)) => config.change_list(name, value, false),
-            (SET | APPEND | SUBTRACT, None) => Err(format!("{name} has no value")),
-            (other, _) => Err(format!("there is no operation {other}")),
-        };
-        changed.map_err(|text| Refused::new(ErrorCode::InvalidConfig, text))?;
+    for (entry, times) in once_each(entries, |(_, name, _)| *name) {
+        times.only_once()?;
+        change_one(&mut config, entry)?;
     }
     match dry {
         true => Ok(()),
         false => cx.node.topics.configure(&topic, config),
     }
+}
+
+fn change_one(config: &mut Overrides, (operation, name, value): Entry<'_>) -> Result<(), Refused> {
+    let invalid = |text| Err(Refused::new(ErrorCode::InvalidRequest, text));
+    let changed = match (operation, value) {
+        (SET, Some(value)) => config.set(name, Some(value)),
+        (DELETE, _) => config.set(name, None),
+        (APPEND, Some(value)) => config.change_list(name, value, true),
+        (SUBTRACT, Some(value)) => config.change_list(name, value, false),
+        (SET | APPEND | SUBTRACT, None) => return invalid(format!("{name} has no value")),
+        (other, _) => return invalid(format!("there is no operation {other}")),
+    };
+    changed.map_err(|text| Refused::new(ErrorCode::InvalidConfig, text))
 }

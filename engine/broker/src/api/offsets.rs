@@ -61,6 +61,11 @@ pub(super) fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommitRespo
     let mut coordinator = cx.node.coordinator.borrow_mut();
     let now = coordinator.now();
     let done = coordinator.groups.commit(commit, now);
+    let done = done.map_err(|error| match (error, cx.version) {
+        // What members of a group that is gone were told before they could be told that.
+        (GroupError::GroupIdNotFound, ..9) => GroupError::IllegalGeneration,
+        (error, _) => error,
+    });
     let mut codes = codes(&mut coordinator, done);
     coordinator.hand_out();
     let partitions = places.into_iter().map(|(name, partition, there)| {
@@ -82,25 +87,34 @@ pub(super) fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommitRespo
 }
 
 pub(super) fn delete(cx: &Cx, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
-    let mut places = Vec::new();
+    let (mut places, mut there) = (Vec::new(), Vec::new());
     for topic in request.topics {
         for one in topic.partitions {
-            places.push((topic.name.to_string(), one.partition_index));
+            let place = (topic.name.to_string(), one.partition_index);
+            let is_there = cx.node.topics.partition(&place.0, place.1).is_some();
+            if is_there {
+                there.push(place.clone());
+            }
+            places.push((place, is_there));
         }
     }
     let mut coordinator = cx.node.coordinator.borrow_mut();
     let now = coordinator.now();
     let done = coordinator
         .groups
-        .delete_offsets(&request.group_id, &places, now);
+        .delete_offsets(&request.group_id, &there, now);
     if let Err(error) = &done {
         return OffsetDeleteResponse::default().with_error_code(error.code());
     }
     let mut codes = codes(&mut coordinator, done);
-    let partitions = places.into_iter().map(|(name, partition)| {
+    let partitions = places.into_iter().map(|((name, partition), is_there)| {
+        let code = match is_there {
+            true => codes(),
+            false => ErrorCode::UnknownTopicOrPartition.code(),
+        };
         let response = OffsetDeleteResponsePartition::default()
             .with_partition_index(partition)
-            .with_error_code(codes());
+            .with_error_code(code);
         (topic_name(&name), response)
     });
     let topics = by_topic(partitions).into_iter().map(|(name, partitions)| {

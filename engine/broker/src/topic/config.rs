@@ -150,6 +150,32 @@ pub(crate) fn setting_of(name: &str) -> Option<&'static Setting> {
 }
 
 impl Setting {
+    /// What the setting of a broker is called that is the default of this one; `None` where that is in another unit, and
+    /// so no synonym.
+    pub(crate) fn of_broker(&self) -> Option<&'static str> {
+        Some(match self.name {
+            "cleanup.policy" => "log.cleanup.policy",
+            "delete.retention.ms" => "log.cleaner.delete.retention.ms",
+            "file.delete.delay.ms" => "log.segment.delete.delay.ms",
+            "flush.messages" => "log.flush.interval.messages",
+            "index.interval.bytes" => "log.index.interval.bytes",
+            "max.compaction.lag.ms" => "log.cleaner.max.compaction.lag.ms",
+            "max.message.bytes" => "message.max.bytes",
+            "message.timestamp.after.max.ms" => "log.message.timestamp.after.max.ms",
+            "message.timestamp.before.max.ms" => "log.message.timestamp.before.max.ms",
+            "message.timestamp.type" => "log.message.timestamp.type",
+            "min.cleanable.dirty.ratio" => "log.cleaner.min.cleanable.ratio",
+            "min.compaction.lag.ms" => "log.cleaner.min.compaction.lag.ms",
+            "preallocate" => "log.preallocate",
+            "retention.bytes" => "log.retention.bytes",
+            "segment.bytes" => "log.segment.bytes",
+            "segment.index.bytes" => "log.index.size.max.bytes",
+            "flush.ms" | "retention.ms" | "segment.jitter.ms" | "segment.ms" => return None,
+            _ if self.kind == Kind::Free => return None,
+            same => same,
+        })
+    }
+
     /// Whether it may have that value; if not, why.
     fn check(&self, value: &str) -> Result<(), String> {
         let wrong = |why: &str| {

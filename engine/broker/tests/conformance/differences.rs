@@ -6,6 +6,7 @@ use crate::{
     api_versions::range,
     ask::{append, coordinator_error, fetch_partition, fetch_request, fetched, produce, text},
     batch::{Batch, TRANSACTIONAL},
+    configs::{change_request, describe_request},
     world::{World, eventually},
 };
 
@@ -14,6 +15,7 @@ const TRANSACTION: i8 = 1;
 
 const UNKNOWN_SERVER_ERROR: i16 = -1;
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+const INVALID_REQUEST: i16 = 42;
 const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
 
 impl World {
@@ -102,4 +104,33 @@ fn an_unknown_codec_is_refused_as_what_it_is() {
 
     let expected = world.either(UNKNOWN_SERVER_ERROR, UNSUPPORTED_COMPRESSION_TYPE);
     assert_eq!(refused.error_code, expected);
+}
+
+/// Nor this.
+#[test]
+fn an_unknown_operation_on_a_setting_is_an_invalid_request() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let request = change_request(2, &topic.name, &[(9, "retention.ms", Some("1"))]);
+
+    let refused = world.connect().call(1, &request).responses[0].error_code;
+
+    assert_eq!(refused, world.either(UNKNOWN_SERVER_ERROR, INVALID_REQUEST));
+}
+
+/// Settings of our broker are shown and cannot be changed, and nothing is explained.
+#[test]
+fn settings_of_the_broker_cannot_be_changed() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let client = &mut world.connect();
+    let change = change_request(4, "1", &[(0, "log.retention.ms", Some("1000"))]);
+
+    let checked = client.call(1, &change.with_validate_only(true)).responses[0].error_code;
+    let request = describe_request(2, &topic.name, None).with_include_documentation(true);
+    let described = client.call(4, &request).results.remove(0);
+
+    assert_eq!(checked, world.either(0, INVALID_REQUEST));
+    let is_explained = described.configs[0].documentation.is_some();
+    assert_eq!(is_explained, world.either(true, false));
 }
