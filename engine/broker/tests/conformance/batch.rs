@@ -206,6 +206,14 @@ pub(crate) struct Fetched {
     pub(crate) bytes: Bytes,
 }
 
+impl Fetched {
+    /// The first offset behind it.
+    pub(crate) fn next_offset(&self) -> i64 {
+        let delta = i32::from_be_bytes(self.bytes[23..27].try_into().unwrap());
+        self.base_offset + i64::from(delta) + 1
+    }
+}
+
 /// The whole batches of an answer; the last may be cut short and is left out then.
 pub(crate) fn batches(mut bytes: Bytes) -> Vec<Fetched> {
     let mut batches = Vec::new();

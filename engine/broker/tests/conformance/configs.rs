@@ -103,7 +103,10 @@ fn change(client: &mut Client, topic: &Topic, changes: &[Change<'_>]) -> i16 {
     client.call(1, &request).responses[0].error_code
 }
 
-fn replace_request(topic: &str, configs: &[(&str, Option<&str>)]) -> AlterConfigsRequest {
+pub(crate) fn replace_request(
+    topic: &str,
+    configs: &[(&str, Option<&str>)],
+) -> AlterConfigsRequest {
     let configs = configs.iter().map(|(key, value)| {
         alter_configs_request::AlterableConfig::default()
             .with_name(text(key))

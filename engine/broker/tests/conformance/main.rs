@@ -2,16 +2,12 @@
 //! every expectation is Kafka's own behaviour.
 //!
 //! ```text
-//!   cargo test -p sagaline-broker --test conformance                                       # a broker of each test's own
-//!   tools/apache-kafka start --dir /tmp/conformance --port 9092 \
-//!       --config log.retention.check.interval.ms=1000 --config log.cleaner.backoff.ms=500 \
-//!       --config auto.create.topics.enable=true
-//!   SAGALINE_TEST_KAFKA=127.0.0.1:9092 cargo test -p sagaline-broker --test conformance    # the same tests, Kafka's answers
-//!   tools/apache-kafka stop --dir /tmp/conformance
+//!   cargo test -p sagaline-broker --test conformance        # each test on an embedded broker of its own
+//!   tools/test-wire                                         # on an Apache Kafka that this starts and stops
+//!   SAGALINE_TEST_KAFKA=127.0.0.1:9092 cargo test …         # on one that runs; tools/test-wire has the settings that it needs
 //! ```
-//! The three settings are for `retention.rs` (Kafka looks for old segments every 5 min and for dirty logs every 15 s) and
-//! for topics that a question for metadata makes. Where the embedded broker differs on purpose is said in `differences.rs`
-//! alone. Answers are decoded strictly: a byte that is left over fails the test.
+//! Where the embedded broker differs on purpose is said in `differences.rs` alone. Answers are decoded strictly: a byte that
+//! is left over fails the test. Of the shared Kafka nothing is expected but what a test made there itself.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -24,6 +20,7 @@ mod batch;
 mod client;
 mod configs;
 mod differences;
+mod every_version;
 mod fetch;
 mod group_admin;
 mod groups;
@@ -33,5 +30,6 @@ mod member;
 mod metadata;
 mod offsets;
 mod produce;
+mod retention;
 mod topics;
 mod world;

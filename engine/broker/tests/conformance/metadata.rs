@@ -140,7 +140,7 @@ fn what_is_not_there_is_unknown_and_stays_so() {
     }
 }
 
-/// Apache Kafka has to be started with `auto.create.topics.enable=true`.
+/// Apache Kafka has to be started with `auto.create.topics.enable=true`, as `tools/test-wire` does.
 #[test]
 fn a_topic_is_made_by_who_asks_for_it_if_he_allows_it() {
     let world = World::start();
