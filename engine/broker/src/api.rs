@@ -24,6 +24,7 @@ mod fetch;
 mod groups;
 mod leader_epochs;
 mod list_offsets;
+mod log_dirs;
 mod membership;
 mod metadata;
 mod offsets;
@@ -78,6 +79,7 @@ pub(crate) async fn answer(
         ApiKey::ListOffsets => on(&cx, frame, list_offsets::answer),
         ApiKey::OffsetForLeaderEpoch => on(&cx, frame, leader_epochs::answer),
         ApiKey::FindCoordinator => on(&cx, frame, cluster::find_coordinator),
+        ApiKey::DescribeLogDirs => on(&cx, frame, log_dirs::answer),
         ApiKey::DescribeCluster => on(&cx, frame, cluster::describe),
         ApiKey::InitProducerId => on(&cx, frame, cluster::init_producer_id),
         ApiKey::Heartbeat => on(&cx, frame, membership::heartbeat),

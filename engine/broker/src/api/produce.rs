@@ -64,6 +64,12 @@ pub(super) async fn answer(
     }
 }
 
+/// With these Kafka does not say where the log begins.
+const CORRUPT_MESSAGE: i16 = 2;
+const MESSAGE_TOO_LARGE: i16 = 10;
+const RECORD_LIST_TOO_LARGE: i16 = 18;
+const STORAGE_ERROR: i16 = ErrorCode::StorageError.code();
+
 /// The first version whose clients know Zstandard.
 const ZSTD_SINCE: i16 = 7;
 
@@ -100,7 +106,12 @@ fn append(
                     .with_batch_index(*index)
                     .with_batch_index_error_message(Some(super::text(*reason)))
             });
+            let start = match refused.code {
+                CORRUPT_MESSAGE | MESSAGE_TOO_LARGE | RECORD_LIST_TOO_LARGE | STORAGE_ERROR => -1,
+                _ => partition.start_offset(),
+            };
             failed(data.index, refused.code, Some(refused.message))
+                .with_log_start_offset(start)
                 .with_record_errors(records.collect())
         }
     }

@@ -67,6 +67,7 @@ pub(super) const fn of(api: ApiKey) -> Option<Shape> {
         ApiKey::DescribeConfigs => shape(4, DESCRIBE_CONFIGS),
         ApiKey::AlterConfigs => shape(2, ALTER_CONFIGS),
         ApiKey::IncrementalAlterConfigs => shape(1, INCREMENTAL_ALTER_CONFIGS),
+        ApiKey::DescribeLogDirs => shape(2, DESCRIBE_LOG_DIRS),
         ApiKey::CreatePartitions => shape(2, CREATE_PARTITIONS),
         ApiKey::DeleteGroups => shape(2, DELETE_GROUPS),
         ApiKey::OffsetDelete => shape(NEVER, OFFSET_DELETE),
@@ -243,6 +244,8 @@ const CREATE_PARTITIONS: &[Field] = &[
     always(I32),
     always(BOOL),
 ];
+
+const DESCRIBE_LOG_DIRS: &[Field] = &[always(Structs(&[always(Text), always(I32S)]))];
 
 const DESCRIBE_CONFIGS: &[Field] = &[
     always(Structs(&[always(I8), always(Text), always(TEXTS)])),

@@ -27,6 +27,7 @@ pub(crate) const OFFERED: &[(ApiKey, VersionRange)] = &[
     (ApiKey::DescribeConfigs, range(1, 4)),
     (ApiKey::AlterConfigs, range(0, 2)),
     (ApiKey::IncrementalAlterConfigs, range(0, 1)),
+    (ApiKey::DescribeLogDirs, range(1, 4)),
     (ApiKey::CreatePartitions, range(0, 3)),
     (ApiKey::DeleteGroups, range(0, 2)),
     (ApiKey::OffsetDelete, range(0, 0)),

@@ -31,6 +31,7 @@ use crate::{
     batch::{Batch, records},
     client::Client,
     configs::{change_request, describe_request, replace_request},
+    log_dirs,
     member::{Member, commit_request, join_request},
     world::{Topic, World, name},
 };
@@ -93,6 +94,11 @@ impl<'a> Asked<'a> {
             ApiKey::OffsetForLeaderEpoch => self.leader_epoch(client, version),
             ApiKey::DeleteRecords => self.delete_records(client, version),
             ApiKey::Metadata => self.metadata(client, version),
+            ApiKey::DescribeLogDirs => {
+                let answer = client.call(version, &log_dirs::question(&[&self.topic.name]));
+                assert_eq!(answer.results[0].topics.len(), 1);
+                answer.error_code.max(answer.results[0].error_code)
+            }
             ApiKey::ApiVersions => client.call(version, &question("conformance")).error_code,
             ApiKey::DescribeCluster => describe_cluster(client, version),
             ApiKey::InitProducerId => init_producer_id(client, version),

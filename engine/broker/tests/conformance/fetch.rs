@@ -330,3 +330,58 @@ fn aborted_transactions_are_listed_for_those_who_read_what_is_committed() {
     assert_eq!((aborted(0, 0), aborted(3, 0)), (None, None));
     assert_eq!((aborted(0, 1), aborted(3, 1)), (Some(0), Some(0)));
 }
+
+#[test]
+fn a_batch_that_begins_before_the_log_does_is_given_whole() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let client = &mut world.connect();
+    append(client, &topic, &Batch::of(&["a", "b", "c"]));
+    delete_records(client, &topic, 2);
+
+    let read = fetch(client, &topic, 2);
+
+    assert_eq!(read.log_start_offset, 2);
+    assert_eq!(records(&read.records.unwrap())[0].offset, 0);
+}
+
+#[test]
+fn a_fetch_of_several_partitions_is_woken_by_any_of_them() {
+    let world = World::start();
+    let topic = world.topic(3);
+    let (waiting, producing) = (&mut world.connect(), &mut world.connect());
+    let partitions = (0..3).map(|index| fetch_partition(index, 0)).collect();
+    let request = fetch_request(&topic, partitions)
+        .with_min_bytes(1)
+        .with_max_wait_ms(20_000);
+
+    waiting.send(16, &request);
+    let batch = Batch::of(&["x"]).encode();
+    producing.call(12, &produce_request(&topic.name, 1, &[(2, batch)]));
+    let mut parts = waiting
+        .receive::<FetchRequest>(16)
+        .responses
+        .remove(0)
+        .partitions;
+
+    parts.sort_by_key(|part| part.partition_index);
+    let counts = parts.into_iter().map(|part| count(part.records));
+    assert_eq!(counts.collect::<Vec<_>>(), [0, 0, 1]);
+}
+
+#[test]
+fn a_client_that_goes_away_while_it_waits_disturbs_nobody() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let client = &mut world.connect();
+    for _ in 0..20 {
+        let mut gone = world.connect();
+        let request = fetch_request(&topic, one(fetch_partition(0, 0)))
+            .with_min_bytes(1)
+            .with_max_wait_ms(20_000);
+        gone.send(16, &request);
+    }
+
+    assert_eq!(append(client, &topic, &Batch::of(&["x"])), 0);
+    assert_eq!(fetch(client, &topic, 0).high_watermark, 1);
+}

@@ -1,5 +1,7 @@
 //! Groups: joining, assigning, staying and leaving, by the classic protocol.
 
+use std::time::{Duration, Instant};
+
 use kafka_protocol::messages::{
     JoinGroupRequest, SyncGroupRequest, join_group_request::JoinGroupRequestProtocol,
 };
@@ -315,4 +317,123 @@ fn the_wire_is_the_same_in_the_oldest_versions() {
     assert_eq!(synced.error_code, 0);
     assert_eq!(client.call(0, &leave).error_code, 0);
     assert_eq!(client.call(2, &leave).error_code, UNKNOWN_MEMBER_ID);
+}
+
+#[test]
+fn who_does_not_join_again_in_time_is_left_out() {
+    let world = World::start();
+    let group = world.group();
+    let mut first = Member::with_id(&world, &group);
+    let request = first.request().with_rebalance_timeout_ms(1_500);
+    first.generation = first.client.call(9, &request).generation_id;
+    first.sync(Some(b"mine"));
+    let mut second = Member::with_id(&world, &group);
+    let request = second.request().with_rebalance_timeout_ms(1_500);
+
+    let begun = Instant::now();
+    second.client.send(9, &request);
+    eventually("a rebalance", || {
+        (first.heartbeat() == REBALANCE_IN_PROGRESS).then_some(())
+    });
+    let joined = second.joined();
+
+    assert!(
+        begun.elapsed() >= Duration::from_millis(1_400),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!((joined.generation_id, joined.members.len()), (2, 1));
+    assert_eq!(first.heartbeat(), UNKNOWN_MEMBER_ID);
+}
+
+#[test]
+fn who_joins_and_does_not_sync_in_time_is_out() {
+    let world = World::start();
+    let group = world.group();
+    let mut leader = Member::with_id(&world, &group);
+    let request = leader.request().with_rebalance_timeout_ms(1_500);
+    leader.generation = leader.client.call(9, &request).generation_id;
+    assert_eq!(leader.heartbeat(), 0);
+
+    eventually("the end of the leader", || {
+        (leader.heartbeat() == UNKNOWN_MEMBER_ID).then_some(())
+    });
+}
+
+#[test]
+fn a_follower_waits_for_the_leader_and_a_rebalance_ends_the_wait() {
+    let world = World::start();
+    let group = world.group();
+    let mut leader = Member::alone(&world, &group);
+    let mut follower = Member::with_id(&world, &group);
+    follower.send_join();
+    eventually("a rebalance", || {
+        (leader.heartbeat() == REBALANCE_IN_PROGRESS).then_some(())
+    });
+    leader.join();
+    follower.joined();
+    let waiting = follower.sync_request(None);
+    follower.client.send(5, &waiting);
+
+    assert_eq!(leader.leave().members[0].error_code, 0);
+    let ended = follower.client.receive::<SyncGroupRequest>(5);
+
+    assert_eq!(ended.error_code, REBALANCE_IN_PROGRESS);
+    let joined = follower.join();
+    assert_eq!((joined.leader, joined.members.len()), (joined.member_id, 1));
+}
+
+#[test]
+fn a_member_with_an_id_that_has_not_joined_may_leave_and_not_beat() {
+    let world = World::start();
+    let group = world.group();
+    let mut member = Member::with_id(&world, &group);
+
+    assert_eq!(member.heartbeat(), UNKNOWN_MEMBER_ID);
+    assert_eq!(member.leave().members[0].error_code, 0);
+    let refused = member.client.call(9, &member.request()).error_code;
+
+    assert_eq!(refused, UNKNOWN_MEMBER_ID);
+}
+
+#[test]
+fn a_leader_that_comes_back_before_version_9_is_told_that_another_leads() {
+    let world = World::start();
+    let group = world.group();
+    let before = Member::alone_static(&world, &group, "i-1");
+    let mut after = Member {
+        client: world.connect(),
+        group,
+        id: String::new(),
+        instance: before.instance.clone(),
+        generation: -1,
+    };
+
+    let joined = after.client.call(8, &after.request());
+
+    assert_eq!((joined.error_code, joined.generation_id), (0, 1));
+    assert_eq!(joined.leader, text(&before.id), "or it would assign anew");
+    assert!(joined.members.is_empty());
+}
+
+#[test]
+fn a_static_member_that_prefers_another_protocol_makes_a_rebalance() {
+    let world = World::start();
+    let group = world.group();
+    let before = Member::alone_static(&world, &group, "i-1");
+    let mut after = Member {
+        client: world.connect(),
+        group,
+        id: String::new(),
+        instance: before.instance,
+        generation: -1,
+    };
+    let mut request = after.request();
+    let preferred = request.protocols[0].clone().with_name(text("roundrobin"));
+    request.protocols.insert(0, preferred);
+
+    let joined = after.client.call(9, &request);
+
+    assert_eq!((joined.error_code, joined.generation_id), (0, 2));
+    assert_eq!(joined.protocol_name, Some(text("roundrobin")));
 }

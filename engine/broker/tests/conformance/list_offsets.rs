@@ -265,3 +265,21 @@ fn what_is_not_there_has_no_epochs() {
     assert_eq!(unknown.error_code, UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!((unknown.leader_epoch, unknown.end_offset), (-1, -1));
 }
+
+#[test]
+fn a_partition_that_is_asked_about_twice_is_refused() {
+    let world = World::start();
+    let topic = five_records(&world, 0);
+    let client = &mut world.connect();
+    let partition = ListOffsetsPartition::default().with_timestamp(LATEST);
+    let asked = ListOffsetsTopic::default()
+        .with_name(topic_name(&topic.name))
+        .with_partitions(vec![partition.clone(), partition]);
+    let request = ListOffsetsRequest::default()
+        .with_replica_id((-1).into())
+        .with_topics(vec![asked]);
+
+    let answer = client.call(10, &request).topics.remove(0).partitions;
+
+    assert!(answer.iter().all(|one| one.error_code == 42), "{answer:?}");
+}

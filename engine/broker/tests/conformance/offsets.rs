@@ -335,3 +335,14 @@ fn what_was_committed_is_there_after_a_restart() {
 
     assert_eq!(offset(&mut world.connect(), &group, &topic.name), 5);
 }
+
+#[test]
+fn a_commit_without_a_group_is_one_of_a_group_without_a_name() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let client = &mut world.connect();
+
+    assert_eq!(commit(client, "", &topic.name, 5), 0);
+
+    assert_eq!(offset(client, "", &topic.name), 5);
+}

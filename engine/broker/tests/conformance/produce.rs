@@ -7,7 +7,10 @@ use kafka_protocol::messages::{
 };
 
 use crate::{
-    ask::{append, fetch, produce, produce_bytes, produce_request, produced, text, topic_name},
+    ask::{
+        append, delete_records, fetch, produce, produce_bytes, produce_request, produced, text,
+        topic_name,
+    },
     batch::{APPEND_TIME, Batch, CODECS, CONTROL, batches, records},
     world::{Topic, World, eventually, name, now_ms},
 };
@@ -15,6 +18,7 @@ use crate::{
 const CORRUPT_MESSAGE: i16 = 2;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const MESSAGE_TOO_LARGE: i16 = 10;
+const RECORD_LIST_TOO_LARGE: i16 = 18;
 const INVALID_REQUIRED_ACKS: i16 = 21;
 const INVALID_TIMESTAMP: i16 = 32;
 const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
@@ -399,4 +403,49 @@ fn partitions_are_answered_one_by_one() {
     assert_eq!(code(&topic.name, 1), CORRUPT_MESSAGE);
     assert_eq!(code(&topic.name, 2), UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!(code(&other.name, 0), 0);
+}
+
+#[test]
+fn a_batch_larger_than_a_segment_does_not_fit() {
+    let world = World::start();
+    let configs = [
+        ("segment.bytes", "1048576"),
+        ("max.message.bytes", "3000000"),
+    ];
+    let topic = world.topic_with(1, &configs);
+    let client = &mut world.connect();
+
+    let refused = refusal(&world, &topic, Batch::sized(2_000_000).encode());
+
+    assert_eq!(refused, RECORD_LIST_TOO_LARGE);
+    assert_eq!(append(client, &topic, &Batch::sized(1_000_000)), 0);
+}
+
+#[test]
+fn a_refusal_says_where_the_log_begins_if_the_log_was_asked() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let client = &mut world.connect();
+    append(client, &topic, &Batch::of(&["a", "b"]));
+    delete_records(client, &topic, 1);
+    let mut corrupt = Batch::of(&["x"]);
+    corrupt.crc = Some(7);
+    let gap = Batch::of(&["x"]).with_producer(1 << 40, 0, 0);
+    append(client, &topic, &gap);
+    let gap = Batch::of(&["x"]).with_producer(1 << 40, 0, 9);
+    let late = Batch::of(&["x"]).at(&[now_ms() + 2 * HOUR_MS]);
+
+    for (batch, code, start) in [
+        (&corrupt, CORRUPT_MESSAGE, -1),
+        (&Batch::sized(2_000_000), MESSAGE_TOO_LARGE, -1),
+        (&late, INVALID_TIMESTAMP, 1),
+        (&gap, 45, 1),
+    ] {
+        let refused = produce(client, &topic, batch);
+        assert_eq!(
+            (refused.error_code, refused.log_start_offset),
+            (code, start)
+        );
+        assert!(refused.error_message.is_some() || code != INVALID_TIMESTAMP);
+    }
 }

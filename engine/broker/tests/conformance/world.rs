@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{ask, client::Client};
 
 /// How long a test waits for what has to come.
-pub(crate) const LATE: Duration = Duration::from_secs(30);
+pub(crate) const LATE: Duration = Duration::from_secs(60);
 
 /// A broker and names of one's own there.
 #[derive(Debug)]
