@@ -37,18 +37,26 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
-/// What tools look for in a broker's settings.
-const OF_BROKER: &[(&str, &str)] = &[
-    ("auto.create.topics.enable", "true"),
-    ("default.replication.factor", "1"),
-    ("delete.topic.enable", "true"),
-    ("log.cleanup.policy", "delete"),
-    ("log.retention.ms", "604800000"),
-    ("message.max.bytes", "1048588"),
-    ("min.insync.replicas", "1"),
-    ("num.partitions", "1"),
-    ("offsets.retention.minutes", "10080"),
+/// What tools look for in a broker's settings: name, value and type.
+const OF_BROKER: &[(&str, &str, i8)] = &[
+    ("auto.create.topics.enable", "true", BOOLEAN),
+    ("default.replication.factor", "1", INT),
+    ("delete.topic.enable", "true", BOOLEAN),
+    ("log.cleanup.policy", "delete", LIST),
+    ("log.retention.ms", "604800000", LONG),
+    ("message.max.bytes", "1048588", INT),
+    ("min.insync.replicas", "1", INT),
+    ("num.partitions", "1", INT),
+    ("offsets.retention.minutes", "10080", INT),
 ];
+
+/// Kafka's numbers of types.
+const BOOLEAN: i8 = 1;
+const STRING: i8 = 2;
+const INT: i8 = 3;
+const LONG: i8 = 5;
+const DOUBLE: i8 = 6;
+const LIST: i8 = 7;
 
 /// Where the value of a topic's setting comes from.
 pub(super) fn source(config: &Overrides, name: &str) -> i8 {
@@ -84,10 +92,6 @@ fn describe_one(
     };
     match resource.resource_type {
         TOPIC => {
-            if !topic::is_name(&resource.resource_name) {
-                let text = "Topic name is invalid";
-                return Err(Refused::new(ErrorCode::InvalidTopic, text));
-            }
             let topic = topic(cx, &resource.resource_name)?;
             let config = topic.config.borrow();
             let settings = SETTINGS.iter().filter(|setting| wanted(setting.name));
@@ -96,18 +100,25 @@ fn describe_one(
                 .collect())
         }
         BROKER => {
-            if !matches!(&*resource.resource_name, "" | "1") {
+            if resource.resource_name.is_empty() {
+                // The defaults of all brokers, of which none can be set.
+                return Ok(Vec::new());
+            }
+            if &*resource.resource_name != "1" {
                 let text = format!("Unexpected broker id, expected {NODE_ID}");
                 return Err(Refused::new(ErrorCode::InvalidRequest, text));
             }
-            let settings = OF_BROKER.iter().filter(|(name, _)| wanted(name));
-            let shown = settings.map(|(name, value)| {
+            let settings = OF_BROKER.iter().filter(|(name, ..)| wanted(name));
+            let shown = settings.map(|(name, value, of_type)| {
+                let synonyms = with_synonyms.then(|| synonym(name, value, DEFAULT));
                 DescribeConfigsResourceResult::default()
                     .with_name(text(*name))
                     .with_value(Some(text(*value)))
                     .with_documentation(None)
                     .with_read_only(true)
                     .with_config_source(DEFAULT)
+                    .with_config_type(*of_type)
+                    .with_synonyms(synonyms.into_iter().collect())
             });
             Ok(shown.collect())
         }
@@ -126,12 +137,6 @@ fn shown(
     let value = config.get(setting.name);
     let mut synonyms = Vec::new();
     if with_synonyms {
-        let synonym = |name: &'static str, value: &str, source| {
-            DescribeConfigsSynonym::default()
-                .with_name(text(name))
-                .with_value(Some(text(value)))
-                .with_source(source)
-        };
         if config.is_set(setting.name) {
             synonyms.push(synonym(setting.name, value, OF_TOPIC));
         }
@@ -146,16 +151,27 @@ fn shown(
         .with_synonyms(synonyms)
         .with_documentation(None)
         .with_config_type(match setting.kind {
-            Kind::Boolean => 1,
-            Kind::Text(_) => 2,
-            Kind::Int { .. } => 3,
-            Kind::Long { .. } => 5,
-            Kind::Fraction => 6,
-            Kind::List(_) | Kind::Free => 7,
+            Kind::Boolean => BOOLEAN,
+            Kind::Text(_) => STRING,
+            Kind::Int { .. } | Kind::Level { .. } => INT,
+            Kind::Long { .. } => LONG,
+            Kind::Fraction => DOUBLE,
+            Kind::List(_) | Kind::Replicas => LIST,
         })
 }
 
+fn synonym(name: &'static str, value: &str, source: i8) -> DescribeConfigsSynonym {
+    DescribeConfigsSynonym::default()
+        .with_name(text(name))
+        .with_value(Some(text(value)))
+        .with_source(source)
+}
+
 fn topic(cx: &Cx, name: &str) -> Result<Rc<Topic>, Refused> {
+    if !topic::is_name(name) {
+        let text = "Topic name is invalid";
+        return Err(Refused::new(ErrorCode::InvalidTopic, text));
+    }
     cx.node.topics.get(name).ok_or_else(|| {
         let text = format!("Topic {name} does not exist.");
         Refused::new(ErrorCode::UnknownTopicOrPartition, text)
@@ -230,8 +246,9 @@ fn change(
     entries: Vec<Entry<'_>>,
     dry: bool,
 ) -> Result<(), Refused> {
-    if resource_type != TOPIC {
-        let text = "only topics have settings that can be changed here";
+    // No name stands for the defaults of all, which Kafka does not let change either.
+    if resource_type != TOPIC || name.is_empty() {
+        let text = "only settings of single topics can be changed here";
         return Err(Refused::new(ErrorCode::InvalidRequest, text));
     }
     let topic = topic(cx, name)?;
@@ -240,6 +257,8 @@ fn change(
         times.only_once()?;
         change_one(&mut config, entry)?;
     }
+    let invalid = |text| Refused::new(ErrorCode::InvalidConfig, text);
+    config.check().map_err(invalid)?;
     match dry {
         true => Ok(()),
         false => cx.node.topics.configure(&topic, config),

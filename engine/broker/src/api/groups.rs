@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
     list_groups_response::ListedGroup,
 };
 
-use super::{Cx, operations, text};
+use super::{Cx, once::once_each, operations, text};
 use crate::{
     code::ErrorCode,
     group::{GroupError, State},
@@ -71,7 +71,8 @@ pub(super) fn list(cx: &Cx, request: ListGroupsRequest) -> ListGroupsResponse {
 
 pub(super) fn delete(cx: &Cx, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
     let mut coordinator = cx.node.coordinator.borrow_mut();
-    let results = request.groups_names.into_iter().map(|group_id| {
+    let groups = once_each(request.groups_names, GroupId::clone);
+    let results = groups.into_iter().map(|(group_id, _)| {
         let deleted = match coordinator.groups.delete(&group_id) {
             Ok(changes) => match coordinator.keep(changes) {
                 Ok(()) => 0,

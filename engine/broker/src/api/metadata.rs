@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
     metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
 };
 
-use super::{Cx, operations, this_node, topic_name};
+use super::{Cx, once::once_each, operations, this_node, topic_name};
 use crate::{
     code::ErrorCode,
     node::PARTITIONS_DEFAULT,
@@ -28,9 +28,9 @@ pub(super) fn answer(cx: &Cx, request: MetadataRequest) -> MetadataResponse {
         false => {
             let may_make = cx.version < 4 || request.allow_auto_topic_creation;
             let asked = request.topics.unwrap_or_default();
-            asked
+            once_each(asked, |one| (one.name.clone(), one.topic_id))
                 .iter()
-                .map(|one| one_topic(cx, one, may_make))
+                .map(|(one, _)| one_topic(cx, one, may_make))
                 .collect()
         }
     };

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{Cx, configs, once::once_each, text};
 use crate::{
     code::ErrorCode,
+    log::Cleanup,
     node::{NODE_ID, PARTITIONS_DEFAULT},
     partition::Partition,
     topic::{
@@ -64,8 +65,8 @@ struct Made {
 fn create_one(cx: &Cx, asked: &CreatableTopic, dry: bool) -> Result<Made, Refused> {
     let partitions = partitions_of(asked)?;
     let mut config = Overrides::default();
+    let refused = |text| Refused::new(ErrorCode::InvalidConfig, text);
     for entry in &asked.configs {
-        let refused = |text| Refused::new(ErrorCode::InvalidConfig, text);
         let value = entry.value.as_deref().ok_or_else(|| {
             refused(format!(
                 "Null value not supported for topic configs: {}",
@@ -74,6 +75,7 @@ fn create_one(cx: &Cx, asked: &CreatableTopic, dry: bool) -> Result<Made, Refuse
         })?;
         config.set(&entry.name, Some(value)).map_err(refused)?;
     }
+    config.check().map_err(refused)?;
     cx.node.topics.check(&asked.name, partitions)?;
     let id = match dry {
         true => Uuid::nil(),
@@ -284,7 +286,7 @@ pub(super) fn delete_records(cx: &Cx, request: DeleteRecordsRequest) -> DeleteRe
 /// Deletes what precedes an offset, −1 for everything; the first that is left.
 fn delete_before(partition: &Partition, offset: i64) -> Result<i64, i16> {
     let mut log = partition.log.borrow_mut();
-    if !log.config().cleanup.deletes() {
+    if log.config().cleanup == Cleanup::Compact {
         return Err(ErrorCode::PolicyViolation.code());
     }
     let before = match offset {

@@ -38,6 +38,8 @@ pub(crate) struct LogConfig {
 /// `cleanup.policy`: what may be removed from a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cleanup {
+    /// Nothing.
+    Nothing,
     /// Old segments.
     Delete,
     /// Records that a later record of the same key supersedes.

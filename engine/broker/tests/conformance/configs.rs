@@ -234,6 +234,7 @@ fn what_is_not_there_has_no_settings() {
         (UNKNOWN_TOPIC_OR_PARTITION, 0)
     );
     assert_eq!(code(TOPIC, "two words"), (17, 0));
+    assert_eq!(code(BROKER, "").0, 0, "what all brokers share");
     assert_eq!(code(BROKER, "77"), (INVALID_REQUEST, 0));
     assert_eq!(code(BROKER, "one"), (INVALID_REQUEST, 0));
     assert_eq!(code(99, "x"), (INVALID_REQUEST, 0));
@@ -249,9 +250,14 @@ fn the_broker_shows_what_tools_look_for() {
         "message.max.bytes",
     ];
 
-    let described = described(client, &describe_request(BROKER, "1", Some(&keys)));
+    let request = describe_request(BROKER, "1", Some(&keys)).with_include_synonyms(true);
+    let described = described(client, &request);
 
     assert_eq!(described.error_code, 0);
+    for one in &described.configs {
+        assert_eq!(one.config_type, 3, "{one:?}");
+        assert_eq!(one.synonyms.last().unwrap().name, one.name);
+    }
     let mut values: Vec<_> = described
         .configs
         .iter()
@@ -340,6 +346,42 @@ fn settings_are_changed_one_by_one() {
 }
 
 #[test]
+fn a_value_is_shown_as_it_is_understood() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let client = &mut world.connect();
+
+    for (key, value, shown) in [
+        (
+            "cleanup.policy",
+            " compact , delete,compact",
+            "compact,delete",
+        ),
+        ("cleanup.policy", "", ""),
+        ("cleanup.policy", "delete", "delete"),
+        ("preallocate", " TRUE ", "true"),
+        ("retention.ms", " +5000 ", "5000"),
+        ("max.message.bytes", "007", "7"),
+        ("min.cleanable.dirty.ratio", "1", "1.0"),
+        ("message.timestamp.type", " LogAppendTime ", "LogAppendTime"),
+        (
+            "leader.replication.throttled.replicas",
+            "1:2, 3:4",
+            "1:2,3:4",
+        ),
+        ("leader.replication.throttled.replicas", "*", "*"),
+        ("compression.type", "lz4", "lz4"),
+    ] {
+        assert_eq!(
+            change(client, &topic, &[(SET, key, Some(value))]),
+            0,
+            "{key}={value}"
+        );
+        await_setting(client, &topic, key, (shown, OF_TOPIC));
+    }
+}
+
+#[test]
 fn changes_that_cannot_be_are_refused_as_a_whole() {
     let world = World::start();
     let topic = world.topic(1);
@@ -359,6 +401,29 @@ fn changes_that_cannot_be_are_refused_as_a_whole() {
         (&[(SUBTRACT, "retention.ms", Some("1"))][..], INVALID_CONFIG),
         (
             &[(APPEND, "cleanup.policy", Some("shred"))][..],
+            INVALID_CONFIG,
+        ),
+        (
+            &[(SET, "cleanup.policy", Some("delete,,compact"))][..],
+            INVALID_CONFIG,
+        ),
+        (
+            &[(SET, "leader.replication.throttled.replicas", Some("x"))][..],
+            INVALID_CONFIG,
+        ),
+        (
+            &[(SET, "compression.type", Some("bzip"))][..],
+            INVALID_CONFIG,
+        ),
+        (
+            &[(SET, "compression.gzip.level", Some("0"))][..],
+            INVALID_CONFIG,
+        ),
+        (
+            &[
+                (SET, "min.compaction.lag.ms", Some("5")),
+                (SET, "max.compaction.lag.ms", Some("4")),
+            ][..],
             INVALID_CONFIG,
         ),
         (&[(SET, "retention.ms", None)][..], INVALID_REQUEST),
@@ -387,6 +452,8 @@ fn a_change_names_something_that_is_there_and_once() {
     };
 
     assert_eq!(code(TOPIC, &name("nowhere")), UNKNOWN_TOPIC_OR_PARTITION);
+    assert_eq!(code(TOPIC, "two words"), 17);
+    assert_eq!(code(TOPIC, ""), INVALID_REQUEST);
     assert_eq!(code(99, "x"), INVALID_REQUEST);
     assert_eq!(code(BROKER, "77"), INVALID_REQUEST);
     let mut twice = change_request(TOPIC, &topic.name, &set);

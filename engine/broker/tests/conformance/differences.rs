@@ -1,13 +1,19 @@
 //! Where the embedded broker differs from Apache Kafka on purpose: all of it, and each time what either does.
 
-use kafka_protocol::messages::{ApiKey, InitProducerIdRequest, TransactionalId};
+use kafka_protocol::messages::{
+    ApiKey, CreateTopicsRequest, InitProducerIdRequest, TransactionalId,
+};
 
 use crate::{
     api_versions::range,
-    ask::{append, coordinator_error, fetch_partition, fetch_request, fetched, produce, text},
-    batch::{Batch, TRANSACTIONAL},
+    ask::{
+        append, coordinator_error, creatable, fetch, fetch_partition, fetch_request, fetched,
+        produce, text,
+    },
+    batch::{Batch, TRANSACTIONAL, batches},
     configs::{change_request, describe_request},
-    world::{World, eventually},
+    member::join_request,
+    world::{World, eventually, name},
 };
 
 /// The kind of key that transactions have.
@@ -15,7 +21,9 @@ const TRANSACTION: i8 = 1;
 
 const UNKNOWN_SERVER_ERROR: i16 = -1;
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+const INVALID_PARTITIONS: i16 = 37;
 const INVALID_REQUEST: i16 = 42;
+const MEMBER_ID_REQUIRED: i16 = 79;
 const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
 
 impl World {
@@ -133,4 +141,38 @@ fn settings_of_the_broker_cannot_be_changed() {
     assert_eq!(checked, world.either(0, INVALID_REQUEST));
     let is_explained = described.configs[0].documentation.is_some();
     assert_eq!(is_explained, world.either(true, false));
+}
+
+/// Ours keeps batches as they came, where Kafka would compress them as the topic says.
+#[test]
+fn batches_are_not_compressed_anew() {
+    let world = World::start();
+    let topic = world.topic_with(1, &[("compression.type", "gzip")]);
+    let client = &mut world.connect();
+
+    append(client, &topic, &Batch::of(&["x"]));
+
+    let read = fetch(client, &topic, 0).records.unwrap();
+    let gzip = batches(read)[0].attributes & 7 == 1;
+    assert_eq!(gzip, world.either(true, false));
+}
+
+/// Ours has limits that Kafka has not, so that no client can bring it down.
+#[test]
+fn there_are_limits() {
+    let world = World::start();
+    let group = world.group();
+    let client = &mut world.connect();
+    let large = CreateTopicsRequest::default()
+        .with_topics(vec![creatable(&name("large"), 2_000, &[])])
+        .with_timeout_ms(10_000)
+        .with_validate_only(true);
+    let mut join = join_request(&group, "");
+    join.protocols = vec![join.protocols[0].clone(); 65];
+
+    let checked = client.call(7, &large).topics[0].error_code;
+    let joined = client.call(9, &join).error_code;
+
+    assert_eq!(checked, world.either(0, INVALID_PARTITIONS));
+    assert_eq!(joined, world.either(MEMBER_ID_REQUIRED, INVALID_REQUEST));
 }

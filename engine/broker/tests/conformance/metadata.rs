@@ -119,6 +119,17 @@ fn a_topic_is_described_by_name_and_by_id() {
 }
 
 #[test]
+fn a_topic_that_is_asked_about_twice_is_described_once() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let twice = vec![by_name(&topic.name); 2];
+
+    let answer = world.connect().call(13, &about(Some(twice)));
+
+    assert_eq!(answer.topics.len(), 1);
+}
+
+#[test]
 fn what_is_not_there_is_unknown_and_stays_so() {
     let world = World::start();
     let client = &mut world.connect();

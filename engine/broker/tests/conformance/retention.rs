@@ -103,8 +103,10 @@ fn segments_beyond_the_time_go_even_the_last() {
 }
 
 #[test]
-fn nothing_goes_where_retention_has_no_limit() {
+fn nothing_goes_where_retention_has_no_limit_or_no_policy() {
     let world = World::start();
+    let configs = [("cleanup.policy", ""), ("retention.ms", "1000")];
+    let without_policy = world.topic_with(1, &configs);
     let kept = world.topic_with(
         1,
         &[("retention.ms", "-1"), ("segment.bytes", SEGMENT_BYTES)],
@@ -115,14 +117,17 @@ fn nothing_goes_where_retention_has_no_limit() {
     );
     let client = &mut world.connect();
 
-    for topic in [&kept, &gone] {
+    for topic in [&kept, &gone, &without_policy] {
         append(client, topic, &Batch::of(&["x"]).at(&[1]));
     }
 
     eventually("the end of the other", || {
         (start(client, &gone) == 1).then_some(())
     });
-    assert_eq!(start(client, &kept), 0);
+    assert_eq!(
+        (start(client, &kept), start(client, &without_policy)),
+        (0, 0)
+    );
 }
 
 /// A topic that is compacted as soon as anything can be.
@@ -217,12 +222,14 @@ fn a_log_is_compacted_only_once_enough_of_it_is_new_or_it_is_old() {
         ("max.compaction.lag.ms", "1000"),
         ("min.cleanable.dirty.ratio", "1.0"),
     ];
+    let ratio = [("min.cleanable.dirty.ratio", "1.0")];
+    let all_new = compacted(&world, &ratio);
     let (old, never) = (
         compacted(&world, &lag),
         compacted(&world, &[("min.compaction.lag.ms", "3600000")]),
     );
     let client = &mut world.connect();
-    for topic in [&old, &never] {
+    for topic in [&old, &never, &all_new] {
         put(client, topic, "a", Some("1"));
         put(client, topic, "a", Some("2"));
         roll(client, topic, 1);
@@ -233,6 +240,11 @@ fn a_log_is_compacted_only_once_enough_of_it_is_new_or_it_is_old() {
     });
 
     assert_eq!(left(client, &never).len(), 3, "too young");
+    assert_eq!(
+        left(client, &all_new).len(),
+        3,
+        "more than all would have to be new"
+    );
 }
 
 #[test]
