@@ -69,15 +69,22 @@ impl RetryPolicy {
                 .any(|pattern| matches(pattern, &failure.error_type))
     }
 
-    /// The wait after failed attempt `attempt`: exponential, bounded, with jitter that the three ids seed.
+    /// The wait after failed attempt `attempt`: exponential in how many `failed` in a row since somebody last gave a fresh
+    /// set, bounded, with jitter that the three ids seed.
     #[must_use]
-    pub fn delay(&self, run_id: RunId, activity_id: ActivityId, attempt: Attempt) -> Millis {
+    pub fn delay(
+        &self,
+        run_id: RunId,
+        activity_id: ActivityId,
+        attempt: Attempt,
+        failed: u32,
+    ) -> Millis {
         let ceiling = match self.maximum_interval_ms {
             0 => self.initial_interval_ms.saturating_mul(100),
             some => some,
         };
         let mut wait = u128::from(self.initial_interval_ms);
-        for _ in 1..attempt.get() {
+        for _ in 1..failed {
             if wait >= u128::from(ceiling) {
                 break;
             }
@@ -130,7 +137,12 @@ mod tests {
 
     fn delay(policy: &RetryPolicy, attempt: u32) -> u64 {
         policy
-            .delay(run(), ActivityId::FIRST, Attempt::new(attempt).unwrap())
+            .delay(
+                run(),
+                ActivityId::FIRST,
+                Attempt::new(attempt).unwrap(),
+                attempt,
+            )
             .0
     }
 

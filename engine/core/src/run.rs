@@ -84,6 +84,8 @@ pub struct Activity {
     pub attempt_at: Timestamp,
     /// Attempts in all, 0 without limit; grows when an attempt does not count.
     pub maximum_attempts: u32,
+    /// Attempts that were made when somebody last gave it a fresh set.
+    pub attempts_before: u32,
     /// Where it is.
     pub state: ActivityState,
     /// It was asked to stop.
@@ -116,8 +118,14 @@ impl Activity {
         }
     }
 
-    /// As many attempts more as its policy allows in all.
+    /// The attempts of the set that it is in.
+    pub(crate) const fn attempts_of_set(&self) -> u32 {
+        self.attempt.get().saturating_sub(self.attempts_before)
+    }
+
+    /// As many attempts more as its policy allows in all, with the waits of the first ones.
     pub(crate) fn give_fresh_attempts(&mut self) {
+        self.attempts_before = self.attempt.get();
         let set = self.scheduled.retry.maximum_attempts;
         if set != 0 {
             self.maximum_attempts = self.attempt.get().saturating_add(set);

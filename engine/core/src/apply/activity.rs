@@ -39,6 +39,7 @@ impl Run {
                 attempt: Attempt::FIRST,
                 attempt_at: place.at,
                 maximum_attempts: event.retry.maximum_attempts,
+                attempts_before: 0,
                 state: ActivityState::Queued,
                 cancel_requested: false,
                 outcome_unknown: false,

@@ -152,10 +152,12 @@ fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) ->
     let wait = match failed.retry_after {
         _ if uncounted => UNKNOWN_ACTIVITY_RETRY,
         Some(wish) => wish.min(RETRY_AFTER_MAX),
-        None => activity
-            .scheduled
-            .retry
-            .delay(run.run_id, activity.activity_id, activity.attempt),
+        None => activity.scheduled.retry.delay(
+            run.run_id,
+            activity.activity_id,
+            activity.attempt,
+            activity.attempts_of_set(),
+        ),
     };
     let next_attempt_at = (retryable && !activity.cancel_requested).then(|| now.plus(wait));
     let mut events = Vec::from([Event::from(ActivityAttemptFailed {
