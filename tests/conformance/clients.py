@@ -1,0 +1,82 @@
+"""The clients: which version of what, how it is brought into the cache, and the command of its adapter."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ADAPTERS = Path(__file__).resolve().parent / "adapters"
+CACHE = Path(os.environ.get("SAGALINE_CACHE") or Path.home() / ".cache" / "sagaline").resolve()
+BRING_SECONDS_MAX = 300
+
+
+class Absent(Exception):
+    """What a client needs is not on this machine."""
+
+
+class Broken(Exception):
+    """It is here, and a client could not be brought nevertheless."""
+
+
+class Client:
+    """A client: `bring` makes it ready and returns the command of its adapter."""
+
+    def __init__(self, name, bring):
+        self.name, self.bring = name, bring
+
+
+def in_python(adapter, *packages):
+    def bring():
+        home = CACHE / python_home(packages)
+        if not home.exists():
+            with partial() as made:
+                run([need("python3", "python3 python3-venv"), "-m", "venv", str(made)])
+                run([str(made / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages])
+                made.rename(home)
+        return [str(home / "bin" / "python"), str(ADAPTERS / adapter)]
+
+    return bring
+
+
+def python_home(packages):
+    """`tools/test-e2e` has the same place for a package alone."""
+    name = packages[0].replace("==", "-")
+    others = hashlib.sha256(" ".join(packages[1:]).encode()).hexdigest()[:8]
+    return f"python-{name}" + (f"-{others}" if len(packages) > 1 else "")
+
+
+def need(command, package):
+    found = shutil.which(command)
+    if not found:
+        raise Absent(f"there is no {command} (Debian, Ubuntu: apt-get install {package})")
+    return found
+
+
+def run(command, **how):
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=BRING_SECONDS_MAX, **how,
+    )
+    if done.returncode:
+        raise Broken(f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+class partial:
+    """A folder beside the place that it is moved to once it is whole, so that two runs at once do not meet."""
+
+    def __enter__(self):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(dir=CACHE, prefix="conformance."))
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+CLIENTS = [
+    Client("librdkafka", in_python("librdkafka.py", "confluent-kafka==2.16.1")),
+]
