@@ -4,6 +4,8 @@
 FROM rust:1.95.0-bookworm AS build
 # The image's own compiler is the pinned one; without this, rustup would fetch clippy and rustfmt as well.
 ENV RUSTUP_TOOLCHAIN=1.95.0
+# The image has OpenSSL, and its updates.
+ENV OPENSSL_NO_VENDOR=1
 RUN apt-get update \
  && apt-get install -y --no-install-recommends cmake libssl-dev pkg-config zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*

@@ -9,6 +9,7 @@ use sagaline_sdk::{Activities, WorkflowFn, Workflows, worker::Worker};
 use crate::{
     cli::{Cli, Command, completion},
     fault::{Fault, Outcome},
+    logging::Verbosity,
     settings::Layer,
 };
 
@@ -127,10 +128,11 @@ impl App {
             global,
             command: what,
         } = cli;
-        crate::logging::begin(matches!(
-            what,
-            Command::Broker(_) | Command::Dev(_) | Command::Server(_) | Command::Worker(_)
-        ));
+        crate::logging::begin(match what {
+            Command::Broker(_) | Command::Server(_) | Command::Worker(_) => Verbosity::Service,
+            Command::Dev(_) => Verbosity::Quiet,
+            _ => Verbosity::Command,
+        });
         match what {
             Command::Server(args) => {
                 let session = global.session(args.layer())?;

@@ -1,19 +1,27 @@
 //! `dev`: broker, engine and activities in one process, until it is told to stop.
 
+mod banner;
+
 use std::{
-    fs, io,
+    collections::BTreeSet,
+    fs,
+    io::{self, IsTerminal, Write},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use sagaline_broker::{Broker, Flush, Options};
+use sagaline_runtime::Purpose;
 use serde::Serialize;
 
+use self::banner::{Banner, Spacing};
 use crate::{
     App,
     cli::{Global, dev::DevArgs},
     fault::{Exit, Fault, Outcome},
     inbox::new_id,
+    output::visible,
     server,
 };
 
@@ -31,26 +39,96 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
         return Err(Fault::usage("`dev` has a broker of its own")
             .hint("`server` and `worker` run on the brokers that --kafka names"));
     }
-    let folder = Folder::of(args)?;
+    let folder = Folder::of(args);
     let broker = Broker::start(Options {
         data: folder.path.clone(),
         listen: (args.host, args.kafka_port).into(),
         flush: Flush::Os,
     })?;
-    let kafka = reachable(broker.address());
-    let session = global.session(args.layer(kafka.to_string()))?;
-    let with_worker = app.activities.names().next().is_some();
-    let ready = || {
-        tracing::info!(%kafka, data = %folder.path.display(), "everything runs; Ctrl-C ends it");
-        match &args.ready_file {
-            Some(path) => write(path, &Addresses { kafka, http: None }),
-            None => Ok(()),
-        }
+    let session = global.session(args.layer(reachable(broker.address()).to_string()))?;
+    let host = Dev {
+        kafka: reachable(broker.address()),
+        namespace: session.settings.namespace.clone(),
+        partitions: session.settings.partitions,
+        workflows: names(&app),
+        queues: app.activities.queues(app.default_queue_name()),
+        folder: &folder,
+        ready_file: args.ready_file.as_deref(),
     };
-    let ran = server::run(&session, app, with_worker, ready);
-    broker.stop();
+    let activities = match host.queues.is_empty() {
+        true => server::Activities::Elsewhere,
+        false => server::Activities::Here,
+    };
+    let ran = server::run(&session, app, activities, &host);
+    broker.stop(CLIENTS_PATIENCE);
     ran
 }
+
+fn names(app: &App) -> BTreeSet<String> {
+    let names = sagaline_runtime::Workflows::names(&app.workflows);
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// What `dev` says around the work.
+struct Dev<'a> {
+    kafka: SocketAddr,
+    namespace: String,
+    partitions: u16,
+    workflows: BTreeSet<String>,
+    queues: BTreeSet<String>,
+    folder: &'a Folder,
+    ready_file: Option<&'a Path>,
+}
+
+impl server::Host for Dev<'_> {
+    fn purpose(&self) -> Purpose {
+        Purpose::Development
+    }
+
+    fn ready(&self) -> Outcome {
+        let mut stdout = io::stdout().lock();
+        let program = std::env::args().next().unwrap_or_default();
+        let banner = Banner {
+            program: &visible(&program),
+            kafka: self.kafka,
+            namespace: &self.namespace,
+            partitions: self.partitions,
+            data: self.folder.kept(),
+            workflows: &self.workflows,
+            queues: &self.queues,
+            process: std::process::id(),
+            spacing: match stdout.is_terminal() {
+                true => Spacing::Wide,
+                false => Spacing::Dense,
+            },
+        };
+        write!(stdout, "{banner}")?;
+        stdout.flush()?;
+        let Some(path) = self.ready_file else {
+            return Ok(());
+        };
+        write(
+            path,
+            &Addresses {
+                kafka: self.kafka,
+                http: None,
+            },
+        )
+    }
+
+    fn stopping(&self, runs: u64) {
+        let kept = match (self.folder.kept(), runs) {
+            (None, _) => "nothing is kept".to_owned(),
+            (Some(data), 1) => format!("1 run kept in {}", data.display()),
+            (Some(data), _) => format!("{runs} runs kept in {}", data.display()),
+        };
+        // Whoever closed the pipe does not want to know.
+        drop(writeln!(io::stdout(), "stopping: {kept}"));
+    }
+}
+
+/// How long clients may take to close their connections: those of the engine do, which ended; others may stay.
+const CLIENTS_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// The address that clients on this host use: one of "any address" is none.
 fn reachable(address: SocketAddr) -> SocketAddr {
@@ -82,17 +160,21 @@ struct Folder {
 }
 
 impl Folder {
-    fn of(args: &DevArgs) -> Outcome<Self> {
+    fn of(args: &DevArgs) -> Self {
         let path = match (&args.data, args.ephemeral) {
             (_, true) => std::env::temp_dir().join(format!("sagaline-{}", new_id())),
             (Some(data), _) => data.clone(),
             (None, false) => PathBuf::from(".sagaline"),
         };
-        let path = std::path::absolute(path)?;
-        Ok(Self {
+        Self {
             path,
             is_temporary: args.ephemeral,
-        })
+        }
+    }
+
+    /// Where the data stays.
+    fn kept(&self) -> Option<&Path> {
+        (!self.is_temporary).then_some(&self.path)
     }
 }
 

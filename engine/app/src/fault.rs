@@ -115,11 +115,10 @@ impl From<sagaline_broker::Error> for Fault {
         let fault = |exit| Self::new(exit, error.message());
         match (error.kind(), error.code()) {
             (Kind::Conflict, "broker-locked") => {
-                fault(Exit::Refused).hint("end the other one, or give this one a folder of its own")
+                fault(Exit::Refused).hint("stop it, or give --data another folder")
             }
-            (Kind::Conflict, _) => {
-                fault(Exit::Refused).hint("choose another port; 0 picks a free one")
-            }
+            (Kind::Conflict, _) => fault(Exit::Refused)
+                .hint("another dev may be running; --kafka-port 0 picks a free one"),
             (Kind::Unavailable, _) => fault(Exit::Unreachable),
             (Kind::Corrupt | Kind::Internal, _) => fault(Exit::Failed),
         }

@@ -4,9 +4,24 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// Begins to log: a service says what it does, a command only what goes wrong.
-pub(crate) fn begin(service: bool) {
-    let default = if service { "info" } else { "error" };
+/// How much is said unless `SAGALINE_LOG` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    /// A service: what it does.
+    Service,
+    /// A service whose terminal somebody reads: what is not as it should be.
+    Quiet,
+    /// A command: what goes wrong.
+    Command,
+}
+
+/// Begins to log.
+pub(crate) fn begin(verbosity: Verbosity) {
+    let default = match verbosity {
+        Verbosity::Service => "info",
+        Verbosity::Quiet => "warn",
+        Verbosity::Command => "error",
+    };
     let filter =
         EnvFilter::try_from_env("SAGALINE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()

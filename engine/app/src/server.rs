@@ -7,7 +7,7 @@ use std::{
 };
 
 use sagaline_core::{Millis, Name, program::Program};
-use sagaline_runtime::{Engine, EngineSettings, Keys};
+use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose};
 use sagaline_sdk::Workflows;
 
 use crate::{
@@ -19,23 +19,63 @@ use crate::{
 
 /// Runs the engine until SIGTERM or SIGINT, or until it ends by itself.
 pub(crate) fn serve(session: &Session, app: App, args: &ServerArgs) -> Outcome {
-    run(session, app, args.with_worker, || Ok(()))
+    let activities = match args.with_worker {
+        true => Activities::Here,
+        false => Activities::Elsewhere,
+    };
+    run(session, app, activities, &Server)
 }
 
-/// Runs the engine, and the activities if wanted; calls `ready` once it owns its partitions.
+/// Where the app's activities run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activities {
+    /// In this process.
+    Here,
+    /// In workers.
+    Elsewhere,
+}
+
+/// Who runs the engine, and what it says meanwhile.
+pub(crate) trait Host: Sync {
+    /// Whether what loses sagas one day is worth a warning.
+    fn purpose(&self) -> Purpose;
+
+    /// The engine owns its partitions.
+    fn ready(&self) -> Outcome;
+
+    /// It is about to stop, and knows of so many runs.
+    fn stopping(&self, runs: u64);
+}
+
+/// `server`: its log says everything.
+struct Server;
+
+impl Host for Server {
+    fn purpose(&self) -> Purpose {
+        Purpose::Production
+    }
+
+    fn ready(&self) -> Outcome {
+        Ok(())
+    }
+
+    fn stopping(&self, _runs: u64) {}
+}
+
+/// Runs the engine, and the activities if they are here.
 pub(crate) fn run(
     session: &Session,
     app: App,
-    with_worker: bool,
-    ready: impl FnOnce() -> Outcome + Send,
+    activities: Activities,
+    host: &impl Host,
 ) -> Outcome {
-    let settings = engine_settings(session, &app)?;
+    let settings = engine_settings(session, &app, host.purpose())?;
     let workflows = AppWorkflows {
         workflows: app.workflows.clone(),
         queues: queues(&app),
     };
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
-    let worker = with_worker
+    let worker = (activities == Activities::Here)
         .then(|| work::worker(session, app, &[]))
         .transpose()?;
     let engine = Engine::start(settings, Arc::new(workflows))?;
@@ -51,10 +91,11 @@ pub(crate) fn run(
         let stop = signals::stop()?;
         let ended = async {
             let served = tokio::select! {
-                served = serve_on(&engine, ready) => served,
+                served = serve_on(&engine, host) => served,
                 () = stop => Ok(()),
                 () = has_ended(&engine) => Ok(()),
             };
+            host.stopping(runs(&engine));
             *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;
         };
         match worker {
@@ -71,13 +112,22 @@ pub(crate) fn run(
     worked.and(readied)
 }
 
-/// Calls `ready` once the engine owns its partitions; ends only if that fails.
-async fn serve_on(engine: &Engine, ready: impl FnOnce() -> Outcome) -> Outcome {
+/// Tells the host once the engine owns its partitions; ends only if that fails.
+async fn serve_on(engine: &Engine, host: &impl Host) -> Outcome {
     while !engine.is_ready() {
         tokio::time::sleep(READY_PAUSE).await;
     }
-    ready()?;
+    host.ready()?;
     std::future::pending().await
+}
+
+/// Runs that the engine knows, open or closed not long ago.
+fn runs(engine: &Engine) -> u64 {
+    let lanes = engine.statuses();
+    lanes
+        .iter()
+        .map(|lane| lane.open_runs + lane.closed_ids)
+        .sum()
 }
 
 /// How often somebody looks whether the engine owns its partitions.
@@ -93,7 +143,7 @@ async fn has_ended(engine: &Engine) {
 /// How often somebody looks whether the engine has ended by itself.
 const PAUSE: Duration = Duration::from_millis(100);
 
-fn engine_settings(session: &Session, app: &App) -> Outcome<EngineSettings> {
+fn engine_settings(session: &Session, app: &App, purpose: Purpose) -> Outcome<EngineSettings> {
     let settings = &session.settings;
     Ok(EngineSettings {
         kafka: session.kafka()?,
@@ -110,6 +160,7 @@ fn engine_settings(session: &Session, app: &App) -> Outcome<EngineSettings> {
             u64::try_from(settings.closed_retention.as_millis()).unwrap_or(u64::MAX),
         ),
         keys: keys(session)?,
+        purpose,
     })
 }
 

@@ -69,6 +69,18 @@ pub(crate) async fn answer(
             let request = frame.decode()?;
             encode(&frame, &membership::sync(&cx, request).await)
         }
+        ApiKey::OffsetCommit => {
+            let request = frame.decode()?;
+            encode(&frame, &offsets::commit(&cx, request).await)
+        }
+        ApiKey::OffsetDelete => {
+            let request = frame.decode()?;
+            encode(&frame, &offsets::delete(&cx, request).await)
+        }
+        ApiKey::DeleteGroups => {
+            let request = frame.decode()?;
+            encode(&frame, &groups::delete(&cx, request).await)
+        }
         ApiKey::ApiVersions => api_versions(&frame),
         ApiKey::Metadata => on(&cx, frame, metadata::answer),
         ApiKey::ListOffsets => on(&cx, frame, list_offsets::answer),
@@ -77,12 +89,9 @@ pub(crate) async fn answer(
         ApiKey::InitProducerId => on(&cx, frame, cluster::init_producer_id),
         ApiKey::Heartbeat => on(&cx, frame, membership::heartbeat),
         ApiKey::LeaveGroup => on(&cx, frame, membership::leave),
-        ApiKey::OffsetCommit => on(&cx, frame, offsets::commit),
         ApiKey::OffsetFetch => on(&cx, frame, offsets::fetch),
-        ApiKey::OffsetDelete => on(&cx, frame, offsets::delete),
         ApiKey::DescribeGroups => on(&cx, frame, groups::describe),
         ApiKey::ListGroups => on(&cx, frame, groups::list),
-        ApiKey::DeleteGroups => on(&cx, frame, groups::delete),
         ApiKey::CreateTopics => on(&cx, frame, topics::create),
         ApiKey::DeleteTopics => on(&cx, frame, topics::delete),
         ApiKey::CreatePartitions => on(&cx, frame, topics::create_partitions),

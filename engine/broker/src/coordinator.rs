@@ -12,11 +12,12 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    rc::Rc,
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::{
     Error,
@@ -34,9 +35,16 @@ pub(crate) struct Coordinator {
     clock: Monotonic,
     next_ticket: u64,
     waiting: HashMap<Ticket, oneshot::Sender<Outcome>>,
-    file: File,
+    /// When [`Self::tick`] is to come again, as it said last.
+    planned: Option<u64>,
+    /// Told when that is too late.
+    sooner: Rc<Notify>,
+    file: Arc<File>,
     path: PathBuf,
+    /// Bytes of whole lines.
     bytes: u64,
+    /// Part of a failed write may stand behind them.
+    is_torn: bool,
     /// Bytes of the file when it was last written anew.
     bytes_then: u64,
 }
@@ -97,8 +105,11 @@ impl Coordinator {
             clock,
             next_ticket: 0,
             waiting: HashMap::new(),
-            file,
+            planned: None,
+            sooner: Rc::default(),
+            file: Arc::new(file),
             bytes: whole as u64,
+            is_torn: false,
             bytes_then: whole as u64,
             path,
         })
@@ -125,8 +136,23 @@ impl Coordinator {
         }
     }
 
-    /// Hands out the answers that are there.
+    /// Where to hear that [`Self::tick`] is to be called sooner than it said.
+    pub(crate) fn sooner(&self) -> Rc<Notify> {
+        self.sooner.clone()
+    }
+
+    /// The file of what is committed, to be synced.
+    pub(crate) fn file(&self) -> Arc<File> {
+        self.file.clone()
+    }
+
+    /// Hands out the answers that are there. To be called after every call of the groups.
     pub(crate) fn hand_out(&mut self) {
+        let next = self.groups.next_deadline();
+        if next.is_some_and(|next| self.planned.is_none_or(|planned| next < planned)) {
+            self.planned = next;
+            self.sooner.notify_one();
+        }
         while let Some(answer) = self.groups.poll_answer() {
             if let Some(sender) = self.waiting.remove(&answer.ticket) {
                 // The connection may be gone.
@@ -135,14 +161,16 @@ impl Coordinator {
         }
     }
 
-    /// Does what is due; says when to come again.
+    /// Does what is due; says after how many milliseconds to come again.
     pub(crate) fn tick(&mut self) -> Option<u64> {
-        let changes = self.groups.tick(self.now());
+        let now = self.now();
+        let changes = self.groups.tick(now);
         if let Err(error) = self.keep(changes) {
             tracing::error!(%error, "expired offsets cannot be removed from their file");
         }
+        self.planned = self.groups.next_deadline();
         self.hand_out();
-        self.groups.next_deadline()
+        Some(self.planned?.saturating_sub(now))
     }
 
     /// Writes changes to the file.
@@ -154,11 +182,12 @@ impl Coordinator {
         for change in changes {
             write_line(&mut text, &Line::from(change))?;
         }
-        if let Err(error) = self.file.write_all(&text) {
-            // What was written of it must not stand before the next line.
+        if self.is_torn {
             self.file.set_len(self.bytes)?;
-            return Err(error);
         }
+        self.is_torn = true;
+        (&*self.file).write_all(&text)?;
+        self.is_torn = false;
         self.bytes += text.len() as u64;
         if self.bytes > FILE_BYTES_MIN && self.bytes > 4 * self.bytes_then {
             self.write_anew()?;
@@ -180,7 +209,7 @@ impl Coordinator {
             }
         }
         store::replace(&self.path, &text)?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        self.file = Arc::new(OpenOptions::new().append(true).open(&self.path)?);
         self.bytes = text.len() as u64;
         self.bytes_then = self.bytes.max(FILE_BYTES_MIN / 4);
         Ok(())

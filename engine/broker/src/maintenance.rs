@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     clock,
@@ -18,21 +18,16 @@ use crate::{
 /// How often retention and cleaner look for work. Kafka's defaults are 5 min and 15 s.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// How often groups are looked at while something is due later; a call may make something due earlier.
-const GROUPS_EVERY: Duration = Duration::from_millis(100);
-
-/// How often, while nothing is due.
-const GROUPS_IDLE: Duration = Duration::from_secs(1);
-
 /// Keeps groups' deadlines, for ever.
 pub(crate) async fn keep_groups(node: Rc<Node>) {
+    let sooner = node.coordinator.borrow().sooner();
     loop {
-        let next = node.coordinator.borrow_mut().tick();
-        let pause = match next {
-            Some(_) => GROUPS_EVERY,
-            None => GROUPS_IDLE,
-        };
-        sleep(pause).await;
+        let pause = node.coordinator.borrow_mut().tick();
+        match pause.map(Duration::from_millis) {
+            // Either way it is time to look again.
+            Some(pause) => drop(timeout(pause, sooner.notified()).await),
+            None => sooner.notified().await,
+        }
     }
 }
 
@@ -57,6 +52,7 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
 async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
     let now = clock::wall();
     partition.log.borrow_mut().retain(now)?;
+    partition.save_producers();
     node.sync_closed(partition).await?;
     let end = partition.visible();
     let cleaning = partition.log.borrow_mut().cleaning(end, now)?;

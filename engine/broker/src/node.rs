@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -113,7 +114,7 @@ impl Node {
             Flush::Os => partition.show(end),
             Flush::Fsync if partition.visible() < end => {
                 let task = partition.sync()?;
-                if let Some(done) = self.syncer.run(task).await {
+                if let Some(done) = self.syncer.run(move || task.run()).await {
                     partition.synced(done?);
                 }
             }
@@ -122,13 +123,28 @@ impl Node {
         Ok(())
     }
 
+    /// Makes what groups have committed as durable as the broker was told to.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) async fn settle_groups(&self) -> io::Result<()> {
+        match self.flush {
+            Flush::Os => Ok(()),
+            Flush::Fsync => {
+                let file = self.coordinator.borrow().file();
+                let synced = self.syncer.run(move || file.sync_data()).await;
+                synced.unwrap_or_else(|| Err(io::Error::other("the syncing thread is gone")))
+            }
+        }
+    }
+
     /// Syncs what was closed meanwhile, so that little is to be verified after a crash.
     pub(crate) async fn sync_closed(&self, partition: &Rc<Partition>) -> Result<(), LogError> {
         if !partition.log.borrow().wants_sync() {
             return Ok(());
         }
         let task = partition.sync()?;
-        if let Some(done) = self.syncer.run(task).await {
+        if let Some(done) = self.syncer.run(move || task.run()).await {
             partition.log.borrow_mut().synced(done?)?;
         }
         Ok(())

@@ -6,7 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    path::Path,
+    path::{Path, PathBuf},
     rc::{Rc, Weak},
 };
 
@@ -26,6 +26,9 @@ use crate::{
 pub(crate) struct Partition {
     pub(crate) log: RefCell<Log>,
     producers: RefCell<Producers>,
+    dir: PathBuf,
+    /// Up to which offset the producers are in their file.
+    producers_saved: Cell<i64>,
     visible: Cell<i64>,
     waiting: RefCell<Waiting>,
 }
@@ -54,8 +57,9 @@ impl Partition {
             let bytes = recovery.truncated_bytes;
             tracing::warn!(dir = %dir.display(), bytes, "the end of a log was torn and is cut off");
         }
-        let mut producers = Producers::default();
-        log.visit_batches(log.start_offset(), |batch| {
+        let saved = Producers::load(dir, log.end_offset());
+        let (mut producers, from) = saved.unwrap_or_default();
+        log.visit_batches(from, |batch| {
             let time = if batch.has_append_time() {
                 batch.max_timestamp
             } else {
@@ -67,6 +71,8 @@ impl Partition {
             visible: Cell::new(log.end_offset()),
             log: RefCell::new(log),
             producers: RefCell::new(producers),
+            dir: dir.to_owned(),
+            producers_saved: Cell::new(from),
             waiting: RefCell::default(),
         })
     }
@@ -159,8 +165,29 @@ impl Partition {
         self.producers.borrow().last_offsets()
     }
 
+    /// Saves what producers have sent if a segment was closed since it was last done.
+    pub(crate) fn save_producers(&self) {
+        if self.log.borrow().active_offset() > self.producers_saved.get() {
+            self.save_producers_now();
+        }
+    }
+
+    fn save_producers_now(&self) {
+        let end = self.log.borrow().end_offset();
+        if end == self.producers_saved.get() {
+            return;
+        }
+        match self.producers.borrow().save(&self.dir, end) {
+            Ok(()) => self.producers_saved.set(end),
+            Err(error) => {
+                tracing::warn!(dir = %self.dir.display(), %error, "producers are not saved: the next start reads more of the log");
+            }
+        }
+    }
+
     /// Puts everything on the disk.
     pub(crate) fn close(self) -> Result<(), LogError> {
+        self.save_producers_now();
         self.log.into_inner().close()
     }
 

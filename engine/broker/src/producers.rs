@@ -12,16 +12,20 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{code::ErrorCode, limits::PRODUCERS_MAX, log::BatchHeader};
+
+mod snapshot;
 
 /// Batches of a producer that are remembered; Kafka's number, which is what a client may have in flight.
 const BATCHES_MAX: usize = 5;
 
 /// All producers of a partition.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Producers(HashMap<i64, Producer>);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Producer {
     epoch: i16,
     batches: VecDeque<Sent>,
@@ -30,7 +34,7 @@ struct Producer {
 }
 
 /// A batch that was appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sent {
     first: i32,
     last: i32,
@@ -136,7 +140,7 @@ const fn after(sequence: i32, by: i32) -> i32 {
 mod tests {
     use super::*;
 
-    fn batch(epoch: i16, first: i32, count: i32) -> BatchHeader {
+    pub(super) fn batch(epoch: i16, first: i32, count: i32) -> BatchHeader {
         BatchHeader {
             base_offset: 0,
             batch_length: 0,
@@ -153,7 +157,7 @@ mod tests {
         }
     }
 
-    fn sent(batches: &[(i16, i32, i32)]) -> Producers {
+    pub(super) fn sent(batches: &[(i16, i32, i32)]) -> Producers {
         let mut producers = Producers::default();
         let mut offset = 0;
         for &(epoch, first, count) in batches {
@@ -163,7 +167,7 @@ mod tests {
         producers
     }
 
-    fn repeat_of(producers: &Producers, batch: &BatchHeader) -> Option<i64> {
+    pub(super) fn repeat_of(producers: &Producers, batch: &BatchHeader) -> Option<i64> {
         match producers.judge(batch).unwrap() {
             Verdict::Repeat(sent) => Some(sent.base_offset),
             Verdict::Append => None,

@@ -1,19 +1,22 @@
 //! The broker's thread: opens the data, listens, and ends in order.
 
 use std::{
+    cell::Cell,
     fs::{self, File},
-    io,
+    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::Rc,
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{Notify, oneshot},
     task::LocalSet,
+    time::{sleep, timeout},
 };
 
 use crate::{Error, ErrorKind, connection, limits::CONNECTIONS_MAX, maintenance, node::Node};
@@ -43,7 +46,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    /// How long the last clients may take to go.
+    stop: Option<oneshot::Sender<Duration>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -81,13 +85,16 @@ impl Broker {
         self.address
     }
 
-    /// Ends the broker: everything is on the disk when this returns.
-    pub fn stop(mut self) {
-        self.end();
+    /// Ends the broker once no client is connected, or after `patience`: everything is on the disk when this returns.
+    pub fn stop(mut self, patience: Duration) {
+        self.end(patience);
     }
 
-    fn end(&mut self) {
-        drop(self.stop.take());
+    fn end(&mut self, patience: Duration) {
+        if let Some(stop) = self.stop.take() {
+            // It may have ended by itself.
+            let _ = stop.send(patience);
+        }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -98,13 +105,13 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.end();
+        self.end(Duration::ZERO);
     }
 }
 
 type Ready = mpsc::Sender<Result<SocketAddr, Error>>;
 
-fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<()>) {
+fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(1)
@@ -128,10 +135,10 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<()>) {
         tell(ready, address);
         tokio::task::spawn_local(maintenance::keep_groups(node.clone()));
         tokio::task::spawn_local(maintenance::keep_logs(node.clone()));
+        let clients = Rc::new(Clients::default());
         tokio::select! {
-            () = accept(&node, &listener) => {}
-            // Dropped: the same.
-            _ = stopped => {}
+            () = accept(&node, &listener, &clients) => {}
+            () = end(stopped, &clients) => {}
         }
         Some((node, lock))
     });
@@ -158,26 +165,49 @@ async fn open(options: &Options) -> Result<(Rc<Node>, TcpListener, File), Error>
     Ok((Rc::new(node), listener, lock))
 }
 
-/// The data is this broker's for as long as the file is open.
+/// The data is this broker's for as long as the file is open. It names the process, for people.
 fn lock(data: &Path) -> Result<File, Error> {
     let path = data.join("lock");
-    let file = File::create(&path).map_err(|error| Error::storage("write", &path, &error))?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| Error::storage("write", &path, &error))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            let text = format!("another broker uses the data in {}", data.display());
-            Err(Error::new(ErrorKind::Conflict, "broker-locked", text))
-        }
-        Err(fs::TryLockError::Error(error)) => Err(Error::storage("lock", &path, &error)),
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Err(locked(data, &path)),
+        Err(fs::TryLockError::Error(error)) => return Err(Error::storage("lock", &path, &error)),
     }
+    file.set_len(0)
+        .and_then(|()| write!(&file, "{}", std::process::id()))
+        .map_err(|error| Error::storage("write", &path, &error))?;
+    Ok(file)
+}
+
+fn locked(data: &Path, lock: &Path) -> Error {
+    let process = fs::read_to_string(lock).ok();
+    let process = process.and_then(|text| text.parse::<u32>().ok());
+    let by = process.map_or_else(
+        || "another process".to_owned(),
+        |process| format!("process {process}"),
+    );
+    let text = format!("{} is used by {by}", data.display());
+    Error::new(ErrorKind::Conflict, "broker-locked", text)
 }
 
 fn cannot_listen(options: &Options, error: &io::Error) -> Error {
-    let kind = match error.kind() {
-        io::ErrorKind::AddrInUse => ErrorKind::Conflict,
-        _ => ErrorKind::Unavailable,
+    let (kind, text) = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let text = format!("port {} is in use", options.listen.port());
+            (ErrorKind::Conflict, text)
+        }
+        _ => {
+            let text = format!("cannot listen on {}: {error}", options.listen);
+            (ErrorKind::Unavailable, text)
+        }
     };
-    let text = format!("cannot listen on {}: {error}", options.listen);
     Error::new(kind, "broker-address", text)
 }
 
@@ -186,29 +216,67 @@ fn no_thread(error: &io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "thread", text)
 }
 
-async fn accept(node: &Rc<Node>, listener: &TcpListener) {
-    let open = Rc::new(());
+/// Clients that are connected.
+#[derive(Debug, Default)]
+struct Clients {
+    open: Cell<usize>,
+    last_gone: Notify,
+}
+
+/// Until the broker is told to end, and its clients have gone or had their time.
+async fn end(stopped: oneshot::Receiver<Duration>, clients: &Clients) {
+    let patience = stopped.await.unwrap_or_default();
+    let all_gone = async {
+        while clients.open.get() > 0 {
+            clients.last_gone.notified().await;
+        }
+    };
+    // Some stay: so be it.
+    let _ = timeout(patience, all_gone).await;
+}
+
+async fn accept(node: &Rc<Node>, listener: &TcpListener, clients: &Rc<Clients>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&open) <= CONNECTIONS_MAX => {
-                serve(node.clone(), stream, open.clone());
+            Ok((stream, _)) if clients.open.get() < CONNECTIONS_MAX => {
+                serve(node.clone(), stream, clients);
             }
             Ok((_, client)) => {
                 tracing::warn!(%client, "there are {CONNECTIONS_MAX} connections, as many as may be");
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                sleep(Duration::from_millis(100)).await;
             }
         }
     }
 }
 
-fn serve(node: Rc<Node>, stream: TcpStream, open: Rc<()>) {
+fn serve(node: Rc<Node>, stream: TcpStream, clients: &Rc<Clients>) {
+    let client = Client::of(clients);
     tokio::task::spawn_local(async move {
         connection::serve(node, stream).await;
-        drop(open);
+        drop(client);
     });
+}
+
+/// One of the clients, until this is dropped, were it by a panic.
+struct Client(Rc<Clients>);
+
+impl Client {
+    fn of(clients: &Rc<Clients>) -> Self {
+        clients.open.update(|open| open + 1);
+        Self(clients.clone())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.0.open.update(|open| open - 1);
+        if self.0.open.get() == 0 {
+            self.0.last_gone.notify_one();
+        }
+    }
 }
 
 /// Everything goes to the disk, so that the next start verifies nothing.

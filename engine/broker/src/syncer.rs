@@ -1,35 +1,35 @@
-//! The thread that syncs to the disk, so that the loop never waits for it. What is asked while it syncs is done together.
+//! The thread that syncs to the disk, so that the loop never waits for it.
 
 use std::{io, sync::mpsc, thread};
 
 use tokio::sync::oneshot;
 
-use crate::log::{LogError, SyncTask, Synced};
-
 /// The way to the thread. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Syncer(mpsc::Sender<Order>);
+pub(crate) struct Syncer(mpsc::Sender<Task>);
 
-type Order = (SyncTask, oneshot::Sender<Result<Synced, LogError>>);
+type Task = Box<dyn FnOnce() + Send>;
 
 impl Syncer {
     pub(crate) fn start() -> io::Result<Self> {
-        let (sender, orders) = mpsc::channel::<Order>();
+        let (sender, tasks) = mpsc::channel::<Task>();
         thread::Builder::new()
             .name("broker-sync".to_owned())
-            .spawn(move || {
-                while let Ok((task, done)) = orders.recv() {
-                    // Nobody may listen any more.
-                    drop(done.send(task.run()));
-                }
-            })?;
+            .spawn(move || tasks.into_iter().for_each(|task| task()))?;
         Ok(Self(sender))
     }
 
-    /// Runs a task; `None` when the thread is gone.
-    pub(crate) async fn run(&self, task: SyncTask) -> Option<Result<Synced, LogError>> {
+    /// Does something there; `None` when the thread is gone.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let (done, outcome) = oneshot::channel();
-        self.0.send((task, done)).ok()?;
+        let task = Box::new(move || {
+            // Nobody may listen any more.
+            drop(done.send(work()));
+        });
+        self.0.send(task).ok()?;
         outcome.await.ok()
     }
 }

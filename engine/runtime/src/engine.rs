@@ -65,6 +65,18 @@ pub struct EngineSettings {
     pub closed_retention: Millis,
     /// Keys for tokens and MACs.
     pub keys: Keys,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What an engine is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// It warns of settings with which something is lost one day.
+    #[default]
+    Production,
+    /// One copy of everything and published keys are as they should be.
+    Development,
 }
 
 /// A running engine. Dropping it stops it.
@@ -84,13 +96,8 @@ impl Engine {
     pub fn start(settings: EngineSettings, workflows: Arc<dyn Workflows>) -> Result<Self, Error> {
         let admin = Admin::open(&settings.kafka)?;
         let book = TopicBook::prepare(admin, &settings, &*workflows)?;
-        if settings.keys.is_development() {
-            tracing::warn!(
-                "tokens are signed with the published development key; set keys_file before production"
-            );
-        }
-        for finding in findings(book.admin(), &settings.kafka, &settings.namespace)? {
-            tracing::warn!(code = finding.code, "{}", finding.text);
+        if settings.purpose == Purpose::Production {
+            warn(&book, &settings)?;
         }
         let lane_topics = LaneTopics::of(&settings.namespace);
         let (lease, lease_events) = Lease::open(&settings.kafka, &lane_topics)?;
@@ -198,6 +205,20 @@ impl Drop for Engine {
             tracing::error!(%error, "the engine ended with an error");
         }
     }
+}
+
+/// Warns of what loses something one day.
+fn warn(book: &TopicBook, settings: &EngineSettings) -> Result<(), Error> {
+    book.warn();
+    if settings.keys.is_development() {
+        tracing::warn!(
+            "tokens are signed with the published development key; set keys_file before production"
+        );
+    }
+    for finding in findings(book.admin(), &settings.kafka, &settings.namespace)? {
+        tracing::warn!(code = finding.code, "{}", finding.text);
+    }
+    Ok(())
 }
 
 fn threads(wanted: Option<NonZeroUsize>) -> usize {

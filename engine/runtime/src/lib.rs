@@ -14,7 +14,7 @@ mod output;
 mod owner;
 mod programs;
 
-pub use engine::{Engine, EngineSettings};
+pub use engine::{Engine, EngineSettings, Purpose};
 pub use fold::Fold;
 pub use keys::{Keys, KeysError, TokenClaims};
 pub use programs::Workflows;

@@ -63,6 +63,12 @@ impl Process {
         &self.name
     }
 
+    /// Its process id.
+    #[cfg(not(feature = "apache"))]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&mut self, signal: Signal) {
         assert!(

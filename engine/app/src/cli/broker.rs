@@ -4,12 +4,17 @@ use std::{
     io::{self, Write},
     net::IpAddr,
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Args, ValueEnum};
 use sagaline_broker::{Broker, Flush, Options};
 
-use crate::{fault::Outcome, signals, work::runtime};
+use crate::{
+    fault::{Fault, Outcome},
+    signals,
+    work::runtime,
+};
 
 /// What `broker` takes.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +51,12 @@ pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
             FlushArg::Os => Flush::Os,
             FlushArg::Fsync => Flush::Fsync,
         },
+    })
+    .map_err(|error| match error.code() {
+        "broker-address" => {
+            Fault::from(error).hint("another broker may be running; --port 0 picks a free one")
+        }
+        _ => Fault::from(error),
     })?;
     tracing::info!(kafka = %broker.address(), "broker serves");
     writeln!(io::stdout(), "{}", broker.address())?;
@@ -53,6 +64,6 @@ pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
         signals::stop()?.await;
         Outcome::Ok(())
     })?;
-    broker.stop();
+    broker.stop(Duration::ZERO);
     Ok(())
 }

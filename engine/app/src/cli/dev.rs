@@ -1,10 +1,10 @@
 //! `dev`: its flags.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use crate::settings::{EngineLayer, KafkaLayer, Layer};
+use crate::settings::{EngineLayer, KafkaLayer, Layer, Span, WorkerLayer};
 
 /// What `dev` takes.
 #[derive(Clone, Debug, Args)]
@@ -29,6 +29,9 @@ pub(crate) struct DevArgs {
     partitions: u16,
 }
 
+/// How long attempts under way may take once `dev` is to stop: whoever pressed Ctrl-C waits for it.
+const DRAIN: Duration = Duration::from_secs(1);
+
 impl DevArgs {
     /// What the flags say, with the broker that was started for them.
     pub(crate) fn layer(&self, bootstrap: String) -> Layer {
@@ -40,6 +43,10 @@ impl DevArgs {
             engine: EngineLayer {
                 partitions: Some(self.partitions),
                 ..EngineLayer::default()
+            },
+            worker: WorkerLayer {
+                drain: Some(Span::new(DRAIN)),
+                ..WorkerLayer::default()
             },
             ..Layer::default()
         }

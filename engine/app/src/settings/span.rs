@@ -9,6 +9,11 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 pub(crate) struct Span(Duration);
 
 impl Span {
+    /// So long.
+    pub(crate) const fn new(span: Duration) -> Self {
+        Self(span)
+    }
+
     /// The span.
     pub(crate) const fn get(self) -> Duration {
         self.0

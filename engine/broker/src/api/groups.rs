@@ -67,20 +67,36 @@ pub(super) fn list(cx: &Cx, request: ListGroupsRequest) -> ListGroupsResponse {
     ListGroupsResponse::default().with_groups(groups.collect())
 }
 
-pub(super) fn delete(cx: &Cx, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
-    let mut coordinator = cx.node.coordinator.borrow_mut();
-    let results = request.groups_names.into_iter().map(|group_id| {
-        let deleted = match coordinator.groups.delete(&group_id) {
-            Ok(changes) => match coordinator.keep(changes) {
-                Ok(()) => 0,
-                Err(_) => ErrorCode::StorageError.code(),
-            },
-            Err(error) => error.code(),
-        };
-        DeletableGroupResult::default()
-            .with_group_id(group_id)
-            .with_error_code(deleted)
-    });
-    let results = results.collect();
+pub(super) async fn delete(cx: &Cx, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
+    let mut results: Vec<_> = request
+        .groups_names
+        .into_iter()
+        .map(|group_id| {
+            let deleted = delete_one(cx, &group_id);
+            DeletableGroupResult::default()
+                .with_group_id(group_id)
+                .with_error_code(deleted)
+        })
+        .collect();
+    if let Err(error) = cx.node.settle_groups().await {
+        tracing::error!(%error, "that groups were deleted could not be synced");
+        for result in &mut results {
+            result.error_code = ErrorCode::StorageError.code();
+        }
+    }
     DeleteGroupsResponse::default().with_results(results)
+}
+
+fn delete_one(cx: &Cx, group: &str) -> i16 {
+    let mut coordinator = cx.node.coordinator.borrow_mut();
+    match coordinator.groups.delete(group) {
+        Ok(changes) => match coordinator.keep(changes) {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::error!(%error, "that a group was deleted cannot be written");
+                ErrorCode::StorageError.code()
+            }
+        },
+        Err(error) => error.code(),
+    }
 }

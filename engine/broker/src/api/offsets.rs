@@ -1,6 +1,6 @@
 //! Offsets that groups have committed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use kafka_protocol::{
     messages::{
@@ -24,7 +24,7 @@ use crate::{
     group::{Commit, CommitOffset, CommittedOffset, Done, GroupError, Identity},
 };
 
-pub(super) fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommitResponse {
+pub(super) async fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let at_ms = clock::wall();
     let mut places = Vec::new();
     let mut offsets = Vec::new();
@@ -58,14 +58,17 @@ pub(super) fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommitRespo
         },
         offsets,
     };
-    let mut coordinator = cx.node.coordinator.borrow_mut();
-    let now = coordinator.now();
-    let done = coordinator.groups.commit(commit, now);
-    let mut codes = codes(&mut coordinator, done);
-    coordinator.hand_out();
+    let settled = settled(cx, |coordinator| {
+        let now = coordinator.now();
+        coordinator.groups.commit(commit, now)
+    });
+    let mut codes = settled.await.map(Vec::into_iter);
     let partitions = places.into_iter().map(|(name, partition, there)| {
         let code = match there {
-            true => codes(),
+            true => match &mut codes {
+                Ok(codes) => codes.next().unwrap_or_default(),
+                Err(code) => *code,
+            },
             false => ErrorCode::UnknownTopicOrPartition.code(),
         };
         let response = OffsetCommitResponsePartition::default()
@@ -81,28 +84,31 @@ pub(super) fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommitRespo
     OffsetCommitResponse::default().with_topics(topics.collect())
 }
 
-pub(super) fn delete(cx: &Cx, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
+pub(super) async fn delete(cx: &Cx, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
     let mut places = Vec::new();
     for topic in request.topics {
         for one in topic.partitions {
             places.push((topic.name.to_string(), one.partition_index));
         }
     }
-    let mut coordinator = cx.node.coordinator.borrow_mut();
-    let now = coordinator.now();
-    let done = coordinator
-        .groups
-        .delete_offsets(&request.group_id, &places, now);
-    if let Err(error) = &done {
-        return OffsetDeleteResponse::default().with_error_code(error.code());
-    }
-    let mut codes = codes(&mut coordinator, done);
-    let partitions = places.into_iter().map(|(name, partition)| {
-        let response = OffsetDeleteResponsePartition::default()
-            .with_partition_index(partition)
-            .with_error_code(codes());
-        (topic_name(&name), response)
+    let settled = settled(cx, |coordinator| {
+        let now = coordinator.now();
+        let groups = &mut coordinator.groups;
+        groups.delete_offsets(&request.group_id, &places, now)
     });
+    let codes = match settled.await {
+        Ok(codes) => codes,
+        Err(code) => return OffsetDeleteResponse::default().with_error_code(code),
+    };
+    let partitions = places
+        .into_iter()
+        .zip(codes)
+        .map(|((name, partition), code)| {
+            let response = OffsetDeleteResponsePartition::default()
+                .with_partition_index(partition)
+                .with_error_code(code);
+            (topic_name(&name), response)
+        });
     let topics = by_topic(partitions).into_iter().map(|(name, partitions)| {
         OffsetDeleteResponseTopic::default()
             .with_name(name)
@@ -111,27 +117,31 @@ pub(super) fn delete(cx: &Cx, request: OffsetDeleteRequest) -> OffsetDeleteRespo
     OffsetDeleteResponse::default().with_topics(topics.collect())
 }
 
-/// The codes of a request's parts, one after the other, once what changed is in the file.
-fn codes(
-    coordinator: &mut Coordinator,
-    done: Result<Done, GroupError>,
-) -> impl FnMut() -> i16 + use<> {
-    let (mut outcomes, of_all) = match done {
-        Err(error) => (Vec::new(), error.code()),
-        Ok(done) => match coordinator.keep(done.changes) {
-            Ok(()) => (done.outcomes, 0),
-            Err(error) => {
-                tracing::error!(%error, "committed offsets cannot be written");
-                (Vec::new(), ErrorCode::StorageError.code())
-            }
-        },
+/// Takes a step; the codes of its parts once what changed is as durable as the broker was told to make it.
+///
+/// # Errors
+/// The code of the whole request.
+async fn settled(
+    cx: &Cx,
+    step: impl FnOnce(&mut Coordinator) -> Result<Done, GroupError>,
+) -> Result<Vec<i16>, i16> {
+    let refused = |error: io::Error| {
+        tracing::error!(%error, "committed offsets cannot be written");
+        ErrorCode::StorageError.code()
     };
-    outcomes.reverse();
-    move || match outcomes.pop() {
-        Some(Err(error)) => error.code(),
-        Some(Ok(())) => 0,
-        None => of_all,
-    }
+    let outcomes = {
+        let mut coordinator = cx.node.coordinator.borrow_mut();
+        let done = step(&mut coordinator);
+        coordinator.hand_out();
+        let done = done.map_err(GroupError::code)?;
+        coordinator.keep(done.changes).map_err(refused)?;
+        done.outcomes
+    };
+    cx.node.settle_groups().await.map_err(refused)?;
+    let codes = outcomes
+        .into_iter()
+        .map(|outcome| outcome.map_or_else(GroupError::code, |()| 0));
+    Ok(codes.collect())
 }
 
 fn by_topic<T>(partitions: impl Iterator<Item = (TopicName, T)>) -> Vec<(TopicName, Vec<T>)> {

@@ -95,11 +95,20 @@ impl Kafka {
         for (key, value) in BASE {
             config.set(*key, *value);
         }
+        if self.is_encrypted() {
+            // OpenSSL may be part of this binary, which then does not know where the system has its certificates.
+            config.set("ssl.ca.location", "probe");
+        }
         for (key, value) in &self.properties {
             config.set(key, value);
         }
         config.set("bootstrap.servers", &self.bootstrap);
         config
+    }
+
+    fn is_encrypted(&self) -> bool {
+        let protocol = self.properties.get("security.protocol");
+        protocol.is_some_and(|protocol| protocol.to_ascii_lowercase().contains("ssl"))
     }
 }
 
@@ -276,6 +285,24 @@ mod tests {
 
         assert_eq!(kafka.producer().get("compression.type"), Some("zstd"));
         assert_eq!(kafka.producer().get("linger.ms"), Some("0"));
+    }
+
+    #[test]
+    fn certificates_are_looked_for_where_systems_have_them_unless_the_user_says_where() {
+        let tls = BTreeMap::from([("security.protocol".to_owned(), "SASL_SSL".to_owned())]);
+        let kafka = Kafka::new("localhost:9093", tls).unwrap();
+        assert_eq!(kafka.base().get("ssl.ca.location"), Some("probe"));
+        assert_eq!(
+            with("compression.type", "zstd")
+                .unwrap()
+                .base()
+                .get("ssl.ca.location"),
+            None
+        );
+
+        let own = with("ssl.ca.location", "/dev/null").unwrap();
+
+        assert_eq!(own.base().get("ssl.ca.location"), Some("/dev/null"));
     }
 
     #[test]

@@ -86,12 +86,6 @@ impl TopicBook {
             layout.task_spec(name)
         }));
         make(&admin, &layout, &specs)?;
-        if layout.replication == 1 {
-            tracing::warn!(
-                brokers = layout.brokers,
-                "fewer than three brokers: topics have one copy, and a lost disk loses sagas"
-            );
-        }
         let (sender, receiver) = mpsc::channel();
         let book = Self {
             admin,
@@ -110,6 +104,16 @@ impl TopicBook {
 
     pub(super) const fn partitions(&self) -> i32 {
         self.layout.partitions
+    }
+
+    /// Warns if a lost disk loses sagas.
+    pub(super) fn warn(&self) {
+        if self.layout.replication == 1 {
+            tracing::warn!(
+                brokers = self.layout.brokers,
+                "fewer than three brokers: topics have one copy, and a lost disk loses sagas"
+            );
+        }
     }
 
     /// Looks up what lanes ask for, and makes the queues' topics, until it is stopped.

@@ -1,0 +1,190 @@
+//! `dev`: everything in one process, which finds its state again however it ended.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::harness::{
+    process::{Process, Signal},
+    records::order,
+    wait::until,
+    world::path_of,
+};
+
+/// A folder of a test's own, gone with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let process = std::process::id();
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dev-{name}-{process}"));
+        fs::create_dir_all(&path).expect("the folder can be made");
+        Self(path)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(path_of("order-saga"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAGALINE_")) {
+            command.env_remove(name);
+        }
+        command.args(arguments).current_dir(&self.0);
+        command
+    }
+
+    /// Starts `dev` on a free port; returns once it serves.
+    fn dev(&self, arguments: &[&str]) -> (Process, String) {
+        let ready = self.0.join("ready.json");
+        // Of the one before.
+        drop(fs::remove_file(&ready));
+        let mut command = self.command(&["dev", "--kafka-port", "0", "--ready-file", "ready.json"]);
+        command.args(arguments).env("TMPDIR", &self.0);
+        let mut dev = Process::spawn("dev", &mut command, &self.0.join("dev.log"));
+        let addresses = until("dev serves", || {
+            assert!(!dev.has_ended(), "dev has ended: {}", dev.log());
+            fs::read(&ready).ok()
+        });
+        let addresses: Value = serde_json::from_slice(&addresses).expect("it is whole");
+        assert_eq!(addresses["http"], Value::Null, "there is no HTTP yet");
+        let kafka = addresses["kafka"].as_str().expect("it has an address");
+        (dev, kafka.to_owned())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary runs")
+    }
+
+    /// Runs a command that succeeds; what it printed.
+    fn says(&self, kafka: &str, arguments: &[&str]) -> String {
+        let output = self.run(&[&["--kafka", kafka], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("it prints text")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+}
+
+fn stop(dev: &mut Process) {
+    dev.signal(Signal::Term);
+    let status = dev.end();
+    assert!(status.success(), "{status}: {}", dev.log());
+}
+
+/// The code and what it said on stderr.
+fn refusal(output: &Output) -> (Option<i32>, String) {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+#[test]
+fn dev_runs_an_order_and_finds_it_again() {
+    let folder = Folder::new("again");
+    let input = order("o-1", "visa", "ok").to_string();
+    let (mut dev, kafka) = folder.dev(&["--data", "data"]);
+    let execute = ["workflow", "execute", "--type", "order", "--input", &input];
+    let result = folder.says(&kafka, &[&execute[..], &["--id", "o-1"]].concat());
+    assert!(result.contains("card-o-1"), "{result}");
+
+    stop(&mut dev);
+    let (mut again, kafka) = folder.dev(&["--data", "data"]);
+
+    let list = folder.says(&kafka, &["workflow", "list"]);
+    assert!(list.contains("Completed") && list.contains("o-1"), "{list}");
+    folder.says(&kafka, &[&execute[..], &["--id", "o-2"]].concat());
+    stop(&mut again);
+    let log = dev.log();
+    for text in [
+        &format!("Kafka    {}", kafka.split(':').next().unwrap()),
+        "Data     data",
+        "Serves   workflow order; activities on queue orders",
+        "stopping: 1 run kept in data",
+        "stopping: 2 runs kept in data",
+    ] {
+        assert!(log.contains(text), "{text}: {log}");
+    }
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn a_killed_dev_goes_on_with_what_was_under_way() {
+    let folder = Folder::new("killed");
+    let input = order("o-1", "visa", "ok").to_string();
+    let (mut dev, kafka) = folder.dev(&[]);
+    let start = ["workflow", "start", "--type", "order", "--id", "o-1"];
+    folder.says(&kafka, &[&start[..], &["--input", &input]].concat());
+
+    dev.kill();
+    let (mut again, kafka) = folder.dev(&[]);
+
+    let waited = ["workflow", "result", "o-1", "--timeout", "60s"];
+    let result = folder.says(&kafka, &waited);
+    assert!(result.contains("card-o-1"), "{result}");
+    stop(&mut again);
+    assert!(folder.0.join(".sagaline/topics.json").exists());
+}
+
+#[test]
+fn a_second_dev_on_the_same_data_or_port_is_refused() {
+    let folder = Folder::new("second");
+    let (mut dev, kafka) = folder.dev(&[]);
+    let (_, port) = kafka.rsplit_once(':').expect("it is host:port");
+
+    let (code, said) = refusal(&folder.run(&["dev", "--kafka-port", "0"]));
+    assert_eq!(code, Some(4), "{said}");
+    let process = format!("error: .sagaline is used by process {}\n", dev.id());
+    assert!(said.contains(&process), "{said}");
+    assert!(
+        said.contains("hint: stop it, or give --data another folder"),
+        "{said}"
+    );
+
+    let (code, said) = refusal(&folder.run(&["dev", "--ephemeral", "--kafka-port", port]));
+    assert_eq!(code, Some(4), "{said}");
+    assert!(
+        said.contains(&format!("error: port {port} is in use\n")),
+        "{said}"
+    );
+    assert!(said.contains("--kafka-port 0 picks a free one"), "{said}");
+    stop(&mut dev);
+}
+
+#[test]
+fn an_ephemeral_dev_leaves_nothing() {
+    let folder = Folder::new("ephemeral");
+    let here = || fs::read_dir(&folder.0).expect("it is there").count();
+    let (mut dev, _) = folder.dev(&["--ephemeral"]);
+    let while_it_runs = here();
+
+    stop(&mut dev);
+
+    assert_eq!(here(), while_it_runs - 1, "its folder is gone");
+    assert!(
+        dev.log().contains("stopping: nothing is kept"),
+        "{}",
+        dev.log()
+    );
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    let folder = Folder::new("flags");
+
+    for flags in [
+        &["--ephemeral", "--data", "x"][..],
+        &["--kafka", "127.0.0.1:1"],
+        &["--partitions", "0"],
+    ] {
+        let (code, said) = refusal(&folder.run(&[&["dev"], flags].concat()));
+        assert_eq!(code, Some(2), "{flags:?}: {said}");
+        assert!(said.starts_with("error: "), "{said}");
+    }
+}
