@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = Path(__file__).resolve().parent / "adapters"
 CACHE = Path(os.environ.get("SAGALINE_CACHE") or Path.home() / ".cache" / "sagaline").resolve()
 BRING_SECONDS_MAX = 300
+JDK = "openjdk-17-jdk-headless"
+WORK = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve() / "tmp" / "conformance"
 
 
 class Absent(Exception):
@@ -77,6 +80,27 @@ class partial:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def in_java():
+    """Compiled each run: it takes a second, and nothing is stale."""
+    javac, java, jars = need("javac", JDK), need("java", JDK), kafka_jars()
+    classes = WORK / "java"
+    shutil.rmtree(classes, ignore_errors=True)
+    sources = sorted(map(str, (ADAPTERS / "java").glob("*.java")))
+    run([javac, "-Xlint:all", "-cp", f"{jars}/*", "-d", str(classes), *sources])
+    quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m"]
+    log = f"-Dlog4j2.configurationFile={ADAPTERS / 'java' / 'log4j2.properties'}"
+    return [java, *quick, log, "-cp", f"{classes}:{jars}/*", "Adapter"]
+
+
+def kafka_jars():
+    command = [sys.executable, str(ROOT / "tools" / "apache-kafka"), "fetch"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise Broken("the jars of Apache Kafka could not be brought")
+    return Path(done.stdout.strip())
+
+
 CLIENTS = [
     Client("librdkafka", in_python("librdkafka.py", "confluent-kafka==2.16.1")),
+    Client("Java", in_java),
 ]

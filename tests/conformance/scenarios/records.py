@@ -9,7 +9,7 @@ from scenario import Refused, equal, feature, read, read_all, refused, true, val
 AREA = "Records"
 LONG_AGO_MS = 1_600_000_000_000
 # How long a fetch of the waiting consumer may wait at the broker, and how soon it is to have a record nevertheless.
-FETCH_WAIT_MS, WAKE_SECONDS_MAX = 10_000, 1
+FETCH_WAIT_MS, WAKE_SECONDS_MAX = 5_000, 1
 
 
 @feature(AREA)
@@ -132,7 +132,7 @@ def read_committed(world):
 
 @feature(AREA)
 def wake_up(world):
-    """A consumer whose fetch waits at the broker for up to 10 s has a new record within a second"""
+    """A consumer whose fetch waits at the broker for up to 5 s has a new record within a second"""
     topic = world.filled(1)
     client, took = world.client, []
     client.open(consumer="waiting", topic=topic, partition=0, start="earliest", fetch_wait_ms=FETCH_WAIT_MS)
