@@ -100,7 +100,14 @@ def kafka_jars():
     return Path(done.stdout.strip())
 
 
+def in_go():
+    binary = WORK / "franz-go"
+    run([need("go", "golang"), "build", "-o", str(binary), "."], cwd=ADAPTERS / "franz-go")
+    return [str(binary)]
+
+
 CLIENTS = [
     Client("librdkafka", in_python("librdkafka.py", "confluent-kafka==2.16.1")),
     Client("Java", in_java),
+    Client("franz-go", in_go),
 ]
