@@ -80,6 +80,18 @@ class partial:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def in_node(adapter, *packages):
+    def bring():
+        node, npm, home = need("node", "nodejs"), need("npm", "npm"), CACHE / f"node-{packages[0].replace('@', '-')}"
+        if not home.exists():
+            with partial() as made:
+                run([npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", *packages], cwd=made)
+                made.rename(home)
+        return ["env", f"KAFKAJS={home}", node, str(ADAPTERS / adapter)]
+
+    return bring
+
+
 def in_java():
     """Compiled each run: it takes a second, and nothing is stale."""
     javac, java, jars = need("javac", JDK), need("java", JDK), kafka_jars()
@@ -108,6 +120,14 @@ def in_go():
 
 CLIENTS = [
     Client("librdkafka", in_python("librdkafka.py", "confluent-kafka==2.16.1")),
+    Client("kafka-python", in_python(
+        "kafka_python.py", "kafka-python==3.0.12", "lz4==4.4.5", "zstandard==0.25.0", "python-snappy==0.7.3", "cramjam==2.14.0",
+    )),
+    Client("aiokafka", in_python(
+        "aiokafka_client.py", "aiokafka==0.14.0", "cramjam==2.14.0", "async-timeout==5.0.1", "packaging==26.4",
+        "typing_extensions==4.16.0",
+    )),
     Client("Java", in_java),
     Client("franz-go", in_go),
+    Client("kafkajs", in_node("kafkajs.mjs", "kafkajs@2.2.4", "kafkajs-snappy@1.1.0", "snappyjs@0.6.1")),
 ]

@@ -6,7 +6,7 @@ import time
 import confluent_kafka as kafka
 from confluent_kafka import admin
 
-from serve import Unsupported, serve
+from serve import Unsupported, decoded, encoded, serve
 
 BOOTSTRAP = os.environ["BOOTSTRAP"]
 CALL_SECONDS_MAX = 20
@@ -230,14 +230,6 @@ def shown(record):
         "timestamp_type": TIMESTAMP_TYPES[kind], "key": decoded(record.key()), "value": decoded(record.value()),
         "headers": [[name, decoded(value)] for name, value in record.headers() or []],
     }
-
-
-def encoded(text):
-    return None if text is None else text.encode()
-
-
-def decoded(data):
-    return None if data is None else data.decode()
 
 
 def name_of(error):

@@ -31,3 +31,17 @@ def answer(adapter, request, name_of):
         return {"unsupported": str(reason)}
     except Exception as error:  # every failure of a client is an answer
         return {"error": name_of(error), "text": f"{type(error).__name__}: {error}"}
+
+
+def encoded(text):
+    return None if text is None else text.encode()
+
+
+def decoded(data):
+    return None if data is None else data.decode()
+
+
+def name_by_message(error):
+    """For the clients whose errors carry a name of the protocol as their message: Kafka's, but for a few."""
+    name = getattr(error, "message", None) or type(error).__name__
+    return {"INVALID_TOPIC": "INVALID_TOPIC_EXCEPTION", "MESSAGE_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE"}.get(name, name)

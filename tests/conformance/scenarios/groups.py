@@ -55,6 +55,7 @@ def pair(world, topic, instances=(None, None), **how):
     """Two members that have agreed: the first was there before the second came."""
     group = world.name("group")
     how = {"topic": topic, "group": group, "start": "earliest", "session_ms": SESSION_MS_LONG, **how}
+    how.setdefault("strategy", "roundrobin")
     world.client.open(consumer=group, instance=instances[0], **how)
     alone(world, group)
     world.other.open(consumer=group, instance=instances[1], **how)
@@ -118,7 +119,7 @@ def group_static(world):
     group, shares = pair(world, topic, instances=("first", "second"))
     lost = world.client.assignment(consumer=group, wait_ms=TURN_MS)["lost"]
     world.other.close(consumer=group)
-    again = {"topic": topic, "group": group, "start": "earliest", "session_ms": SESSION_MS_LONG}
+    again = {"topic": topic, "group": group, "start": "earliest", "session_ms": SESSION_MS_LONG, "strategy": "roundrobin"}
     world.other.open(consumer=group, instance="second", **again)
     equal(agreed(world, group), shares, "assignments")
     equal(world.client.assignment(consumer=group, wait_ms=TURN_MS)["lost"], lost, "partitions that the other has lost")

@@ -51,7 +51,7 @@ def group_describe(world):
     opened(world, topic, group)
     equal(world.client.assignment(consumer=group, wait_ms=TURN_MS)["partitions"], [0], "assignment")
     found = world.client.describe_group(group=group)
-    equal(found, {"state": "Stable", "strategy": "range", "members": [[0]]}, "group")
+    equal(found, {"state": "Stable", "strategy": "roundrobin", "members": [[0]]}, "group")
     world.client.close(consumer=group)
     until(lambda: world.client.describe_group(group=group)["state"] == "Empty", "the group is Empty")
     equal(world.client.describe_group(group=group)["members"], [], "members")
@@ -80,7 +80,7 @@ def committed(world):
 
 def opened(world, topic, group):
     """A member that has its partition: records come only then."""
-    world.client.open(consumer=group, topic=topic, group=group, start="earliest", strategy="range")
+    world.client.open(consumer=group, topic=topic, group=group, start="earliest", strategy="roundrobin")
     return read(world.client, group, 1)
 
 

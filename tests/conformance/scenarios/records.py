@@ -11,6 +11,9 @@ LONG_AGO_MS = 1_600_000_000_000
 # How long a fetch of the waiting consumer may wait at the broker, and how soon it is to have a record nevertheless.
 FETCH_WAIT_MS, WAKE_SECONDS_MAX = 5_000, 1
 
+# Transactions are refused with Kafka's code; kafkajs hides it behind an error of its own.
+REFUSALS = ("TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "KafkaJSGroupCoordinatorNotFound")
+
 
 @feature(AREA)
 def round_trip(world):
@@ -23,12 +26,14 @@ def round_trip(world):
         {"key": "", "value": "äöü €", "headers": [], "timestamp": LONG_AGO_MS + 3},
     ]
     lacks = world.client.hello()["lacks"]
-    for record in sent:
-        for part in lacks:
-            del record[part]
+    sent = [{part: value for part, value in record.items() if part not in lacks} for record in sent]
     equal(world.client.produce(topic=topic, records=sent, settings={}), [0, 1, 2, 3], "offsets of what was produced")
     found = read_all(world.client, topic, len(sent))
-    equal([{name: record[name] for name in sent[0]} for record in found], sent, "records")
+    found = [{part: record[part] for part in ("offset", *sent[0])} for record in found]
+    if "header order" in lacks:
+        for record in (*found, *sent):
+            record["headers"].sort()
+    equal([{part: record[part] for part in sent[0]} for record in found], sent, "records")
     equal([record["offset"] for record in found], [0, 1, 2, 3], "offsets")
     return "; ".join(lacks.values())
 
@@ -103,7 +108,8 @@ def random_text(length):
 def compacted_null_key(world):
     """A record without a key is refused by a compacted topic: INVALID_RECORD; one with a key is taken"""
     topic = world.topic(**{"cleanup.policy": "compact"})
-    refused("INVALID_RECORD", world.client.produce, topic=topic, records=[{"value": "v"}], settings={})
+    # aiokafka takes a code as new as this one for UNKNOWN.
+    refused(("INVALID_RECORD", "UNKNOWN"), world.client.produce, topic=topic, records=[{"value": "v"}], settings={})
     world.client.produce(topic=topic, records=[{"key": "k", "value": "v"}], settings={})
     equal(values_of(read_all(world.client, topic, 1)), ["v"], "records")
 
@@ -153,7 +159,7 @@ def transactions(world):
     try:
         world.client.transaction(id=name, topic=topic, records=values("aborted", 2), commit=False)
     except KafkaError as failure:
-        equal(failure.name, "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "what it is refused with")
+        true(failure.name in REFUSALS, f"refused with {failure}")
         equal(world.client.offset_at(topic=topic, partition=0, at="latest"), 0, "end of the partition")
         raise Refused(failure.name) from failure
     world.client.transaction(id=name, topic=topic, records=values("committed", 2), commit=True)
