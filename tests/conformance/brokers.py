@@ -1,24 +1,22 @@
 """The brokers, each with fresh data on a free port, for as long as the run takes."""
 
-import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
-from clients import ROOT, run
+from clients import ROOT, TARGET, WORK
 
 # Kafka's own defaults, where the tool's are made for tests of something else.
 APACHE_SETTINGS = {"auto.create.topics.enable": "true", "group.min.session.timeout.ms": "6000"}
 
 
-def build():
-    """The embedded broker's binary; returns where it is."""
+def embedded():
+    """Builds it, and starts a copy: whatever is built meanwhile, one binary runs to the end."""
     subprocess.run(["cargo", "build", "--quiet", "--locked", "-p", "sagaline-cli"], cwd=ROOT, check=True)
-    metadata = run(["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT)
-    # What cargo says on standard error precedes it.
-    return Path(json.loads(metadata[metadata.index("{"):])["target_directory"], "debug", "sagaline")
+    WORK.mkdir(parents=True, exist_ok=True)
+    return Embedded(shutil.copy2(TARGET / "debug" / "sagaline", WORK / "sagaline"), WORK / "embedded.log")
 
 
 class Embedded:

@@ -13,7 +13,8 @@ ADAPTERS = Path(__file__).resolve().parent / "adapters"
 CACHE = Path(os.environ.get("SAGALINE_CACHE") or Path.home() / ".cache" / "sagaline").resolve()
 BRING_SECONDS_MAX = 300
 JDK = "openjdk-17-jdk-headless"
-WORK = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve() / "tmp" / "conformance"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
+WORK = TARGET / "tmp" / "conformance"
 
 
 class Absent(Exception):
@@ -25,10 +26,16 @@ class Broken(Exception):
 
 
 class Client:
-    """A client: `bring` makes it ready and returns the command of its adapter."""
+    """A client: `bring` returns the command of its adapter, once it is there; without one the reason is in `absent`."""
 
     def __init__(self, name, bring):
-        self.name, self.bring = name, bring
+        self.name, self.bring, self.command, self.absent = name, bring, None, None
+
+    def make_ready(self):
+        try:
+            self.command = self.bring()
+        except Absent as reason:
+            self.absent = str(reason)
 
 
 def in_python(adapter, *packages):
@@ -112,6 +119,14 @@ def kafka_jars():
     return Path(done.stdout.strip())
 
 
+def of_system(command, adapter):
+    def bring():
+        need(command, command)
+        return [sys.executable, str(ADAPTERS / adapter)]
+
+    return bring
+
+
 def in_go():
     binary = WORK / "franz-go"
     run([need("go", "golang"), "build", "-o", str(binary), "."], cwd=ADAPTERS / "franz-go")
@@ -130,4 +145,8 @@ CLIENTS = [
     Client("Java", in_java),
     Client("franz-go", in_go),
     Client("kafkajs", in_node("kafkajs.mjs", "kafkajs@2.2.4", "kafkajs-snappy@1.1.0", "snappyjs@0.6.1")),
+    Client("kcat", of_system("kcat", "kcat.py")),
 ]
+
+# Creates topics for clients that cannot.
+MAKER = CLIENTS[0]

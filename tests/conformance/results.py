@@ -10,12 +10,9 @@ DIFFERENCES = {"transactions": "refused"}
 class Results:
     """Outcomes by broker, client and feature. The run's own lines go to standard output as they come."""
 
-    def __init__(self, brought, features):
-        self.brought, self.features = brought, features
+    def __init__(self, clients, features):
+        self.clients, self.features = clients, features
         self.versions, self.outcomes, self.lock = {}, {}, threading.Lock()
-
-    def runnable(self):
-        return [(client, command) for client, command, _ in self.brought if command]
 
     def add(self, broker, client, feature, outcome, why, seconds):
         line = {"broker": broker, "client": client, "feature": feature, "outcome": outcome, "detail": why}
@@ -37,13 +34,14 @@ class Results:
                     yield f"{client}: {feature}: {outcome} on the embedded broker, {apache} on Apache Kafka"
 
     def report(self, require_all, seconds):
-        problems, absent = list(self.problems()), [(client, why) for client, command, why in self.brought if not command]
-        for client, why in absent:
-            print(f"SKIPPED: {client.name} did not run: {why}")
+        """The closing lines; the exit code."""
+        problems, absent = list(self.problems()), [client for client in self.clients if not client.command]
+        for client in absent:
+            print(f"SKIPPED: {client.name} did not run: {client.absent}")
         for problem in problems:
             print(f"FAILED: {problem}")
-        counts = [outcome for outcome, _ in self.outcomes.values()]
-        skipped = counts.count("unsupported") + len(absent) * len(self.features)
-        passed = counts.count("ok") + counts.count("refused")
-        print(f"{passed} passed, {counts.count('failed')} failed, {skipped} skipped")
+        outcomes = [outcome for outcome, _ in self.outcomes.values()]
+        print(f"{outcomes.count('unsupported')} times a client has no call for it; {seconds:.0f} s")
+        passed, skipped = outcomes.count("ok") + outcomes.count("refused"), len(absent) * len(self.features)
+        print(f"{passed} passed, {len(problems)} failed, {skipped} skipped")
         return 1 if problems or (require_all and absent) else 0

@@ -3,6 +3,7 @@
 import time
 
 from adapter import Died, KafkaError, Unsupported
+from clients import MAKER
 
 # How long members may take to agree on who reads what, when nobody has died.
 SETTLE_SECONDS_MAX = 20
@@ -51,9 +52,10 @@ def outcome_of(scenario, world):
 class World:
     """One client at one broker. Names that it gives out are used by nobody else."""
 
-    def __init__(self, spawn, client, bootstrap):
-        self.spawn, self.client_name, self.bootstrap = spawn, client, bootstrap
-        self.adapters, self.names, self.dirty = [], 0, False
+    def __init__(self, client, bootstrap, spawn):
+        """`spawn` gives an adapter of a client."""
+        self.what, self.bootstrap, self.spawn = client, bootstrap, spawn
+        self.adapters, self.maker, self.names = [], None, 0
 
     @property
     def client(self):
@@ -66,19 +68,29 @@ class World:
 
     def adapter(self, index):
         while len(self.adapters) <= index:
-            self.adapters.append(self.spawn())
+            self.adapters.append(self.spawn(self.what))
         if not self.adapters[index].alive():
-            self.adapters[index] = self.spawn()
+            self.adapters[index] = self.spawn(self.what)
         return self.adapters[index]
 
     def name(self, of):
         self.names += 1
-        return f"{self.client_name}-{of}-{self.names}"
+        return f"{self.what.name}-{of}-{self.names}"
 
     def topic(self, partitions=1, **configs):
         topic = self.name("topic")
-        self.client.create_topic(topic=topic, partitions=partitions, configs=configs)
+        wanted = {"topic": topic, "partitions": partitions, "configs": configs}
+        try:
+            self.client.create_topic(**wanted)
+        except Unsupported:
+            self.maker = self.maker or self.spawn(MAKER)
+            self.maker.create_topic(**wanted)
         return topic
+
+    def lacks(self, *parts):
+        """Which of these parts of records and transactions the client cannot set, and why."""
+        found = self.client.hello()["lacks"]
+        return {part: found[part] for part in parts if part in found}
 
     def filled(self, count, **settings):
         """A topic of one partition with so many records: r0, r1, …"""
@@ -96,8 +108,9 @@ class World:
                     adapter.kill()
 
     def end(self):
-        for adapter in self.adapters:
-            adapter.kill()
+        for adapter in (*self.adapters, self.maker):
+            if adapter:
+                adapter.kill()
 
 
 def values(prefix, count):

@@ -42,8 +42,8 @@ def from_time(world):
     """The offset of a time is that of the first record then or later: before all, between two, at one; after all: none"""
     topic = world.topic()
     records = [{"value": f"r{number}", "timestamp": BEGIN_MS + number * STEP_MS} for number in range(5)]
-    lacks = world.client.hello()["lacks"]
-    if "timestamp" in lacks:
+    lacks = world.lacks("timestamp")
+    if lacks:
         return from_time_of_broker(world, topic, lacks["timestamp"])
     world.client.produce(topic=topic, records=records, settings={})
 
