@@ -7,6 +7,8 @@ from clients import MAKER
 
 # How long members may take to agree on who reads what, when nobody has died.
 SETTLE_SECONDS_MAX = 20
+# Between two looks at something that is waited for: a busy broker takes longer if it is asked all the time.
+PAUSE_SECONDS = 0.02
 # One turn of a consumer that is expected to find nothing yet.
 TURN_MS = 100
 
@@ -85,7 +87,21 @@ class World:
         except Unsupported:
             self.maker = self.maker or self.spawn(MAKER)
             self.maker.create_topic(**wanted)
+        self.until_known(topic, partitions)
         return topic
+
+    def until_known(self, topic, partitions):
+        """Waits until the client is told of a topic: a cluster has created it a moment before it says so."""
+        found = []
+
+        def is_known():
+            try:
+                found[:] = [self.client.partitions(topic=topic)]
+            except KafkaError as failure:
+                found[:] = [str(failure)]
+            return found == [partitions]
+
+        until(is_known, lambda: f"{topic} has {partitions} partitions, found {found}")
 
     def lacks(self, *parts):
         """Which of these parts of records and transactions the client cannot set, and why."""
@@ -172,4 +188,5 @@ def until(holds, what, seconds=SETTLE_SECONDS_MAX):
     while not (result := holds()):
         if time.monotonic() > deadline:
             raise Mismatch(f"not within {seconds} s: {what() if callable(what) else what}")
+        time.sleep(PAUSE_SECONDS)
     return result

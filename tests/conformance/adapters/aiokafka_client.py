@@ -69,8 +69,6 @@ class Aiokafka:
     async def create_topic(self, topic, partitions, configs):
         made = await self.admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
         checked(made.topic_errors[0][1], made)
-        while len((await self.admin.describe_topics([topic]))[0]["partitions"]) < partitions:
-            pass  # a cluster shows the topic a moment later
 
     async def delete_topic(self, topic):
         deleted = await self.admin.delete_topics([topic])

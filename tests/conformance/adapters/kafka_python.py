@@ -66,7 +66,7 @@ class KafkaPython:
 
     def create_topic(self, topic, partitions, configs):
         wanted = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
-        self.admin.create_topics({topic: wanted}, wait_for_metadata=True)
+        self.admin.create_topics({topic: wanted})
 
     def delete_topic(self, topic):
         self.admin.delete_topics([topic])

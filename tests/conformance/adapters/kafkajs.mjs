@@ -16,11 +16,10 @@ const ACKS = { 0: 0, 1: 1, all: -1 }
 
 const kafka = new Kafka({
   brokers: [process.env.BOOTSTRAP],
-  retry: { initialRetryTime: 50 }, // it retries even what stays refused
   logLevel: logLevel.WARN,
   logCreator: () => ({ namespace, label, log }) => console.error(label, namespace, log.message, log.error ?? ''),
 })
-const admin = kafka.admin()
+const admin = kafka.admin({ retry: { initialRetryTime: 50 } }) // it asks again even when what it asks for is refused
 const members = new Map()
 
 class Unsupported extends Error {}
@@ -79,7 +78,8 @@ const operations = {
     return topics[0].partitions.length
   },
   async create_topic({ topic, partitions, configs }) {
-    const created = await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries: entries(configs) }] })
+    const wanted = { topic, numPartitions: partitions, configEntries: entries(configs) }
+    const created = await admin.createTopics({ topics: [wanted], waitForLeaders: false })
     // The client does not throw this one.
     if (!created) throw Object.assign(new Error('createTopics gave false'), { type: 'TOPIC_ALREADY_EXISTS' })
   },

@@ -56,12 +56,6 @@ class Librdkafka:
     def create_topic(self, topic, partitions, configs):
         [made] = self.admin.create_topics([admin.NewTopic(topic, partitions, 1, config=configs)]).values()
         done(made)
-        self.leader(topic, partitions)
-
-    def leader(self, topic, partitions):
-        """Waits until the topic is in the metadata: a producer that comes too early takes it for an error."""
-        while len(self.admin.list_topics(topic, timeout=CALL_SECONDS_MAX).topics[topic].partitions) < partitions:
-            pass
 
     def delete_topic(self, topic):
         [deleted] = self.admin.delete_topics([topic]).values()

@@ -1,6 +1,6 @@
 """Topics, their settings and their beginnings."""
 
-from scenario import equal, feature, read_all, refused, true, until, values, values_of
+from scenario import equal, feature, read_all, refused, until, values, values_of
 
 AREA = "Topics"
 WEEK_MS = "604800000"
@@ -22,7 +22,7 @@ def topic_create(world):
     """A topic has the partitions that it was created with; a second one of its name is refused: TOPIC_ALREADY_EXISTS"""
     topic = world.name("topic")
     world.client.create_topic(topic=topic, partitions=3, configs={"retention.ms": "3600000"})
-    equal(world.client.partitions(topic=topic), 3, "partitions")
+    world.until_known(topic, 3)
     refused("TOPIC_ALREADY_EXISTS", world.client.create_topic, topic=topic, partitions=3, configs={})
     bad = {"topic": world.name("topic"), "partitions": 1, "configs": {"no.such.setting": "1"}}
     refused("INVALID_CONFIG", world.client.create_topic, **bad)
@@ -33,9 +33,9 @@ def topic_create(world):
 def topic_delete(world):
     """A deleted topic is gone; to delete it again is refused: UNKNOWN_TOPIC_OR_PARTITION"""
     topic = world.topic()
-    true(topic in world.client.topics(), "the new topic is not listed")
+    until(lambda: topic in world.client.topics(), "the new topic is listed")
     world.client.delete_topic(topic=topic)
-    until(lambda: topic not in world.client.topics(), "the deleted topic is still listed")
+    until(lambda: topic not in world.client.topics(), "the deleted topic is no longer listed")
     refused("UNKNOWN_TOPIC_OR_PARTITION", world.client.delete_topic, topic=topic)
 
 
@@ -44,7 +44,7 @@ def topic_auto_create(world):
     """To produce to a topic that does not exist creates it, with one partition"""
     topic = world.name("auto")
     world.client.produce(topic=topic, records=values("r", 2), settings={})
-    equal(world.client.partitions(topic=topic), 1, "partitions")
+    world.until_known(topic, 1)
     equal(values_of(read_all(world.client, topic, 2)), ["r0", "r1"], "records")
 
 
@@ -53,7 +53,7 @@ def partitions_create(world):
     """A topic grows from one partition to three, which take records; fewer are refused: INVALID_PARTITIONS"""
     topic = world.topic()
     world.client.create_partitions(topic=topic, count=3)
-    until(lambda: world.client.partitions(topic=topic) == 3, "the topic has three partitions")
+    world.until_known(topic, 3)
     world.client.produce(topic=topic, partition=2, records=values("r", 1), settings={})
     equal(values_of(read_all(world.client, topic, 1, partition=2)), ["r0"], "records of the new partition")
     refused("INVALID_PARTITIONS", world.client.create_partitions, topic=topic, count=2)
