@@ -18,7 +18,7 @@ use serde::Serialize;
 use self::banner::{Banner, Spacing};
 use crate::{
     App,
-    cli::{Global, dev::DevArgs},
+    cli::{Global, broker::broken, dev::DevArgs},
     fault::{Exit, Fault, Outcome},
     inbox::new_id,
     output::visible,
@@ -54,6 +54,7 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
         queues: app.activities.queues(app.default_queue_name()),
         folder: &folder,
         ready_file: args.ready_file.as_deref(),
+        broker: &broker,
     };
     let activities = match host.queues.is_empty() {
         true => server::Activities::Elsewhere,
@@ -78,6 +79,7 @@ struct Dev<'a> {
     queues: BTreeSet<String>,
     folder: &'a Folder,
     ready_file: Option<&'a Path>,
+    broker: &'a Broker,
 }
 
 impl server::Host for Dev<'_> {
@@ -114,6 +116,11 @@ impl server::Host for Dev<'_> {
                 http: None,
             },
         )
+    }
+
+    async fn ended(&self) -> Fault {
+        self.broker.ended().await;
+        broken()
     }
 
     fn stopping(&self, runs: u64) {

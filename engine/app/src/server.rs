@@ -43,6 +43,9 @@ pub(crate) trait Host: Sync {
     /// The engine owns its partitions.
     fn ready(&self) -> Outcome;
 
+    /// Ready when something else that the engine needs has ended: then the engine ends.
+    fn ended(&self) -> impl Future<Output = Fault> + Send;
+
     /// It is about to stop, and knows of so many runs.
     fn stopping(&self, runs: u64);
 }
@@ -57,6 +60,10 @@ impl Host for Server {
 
     fn ready(&self) -> Outcome {
         Ok(())
+    }
+
+    async fn ended(&self) -> Fault {
+        std::future::pending().await
     }
 
     fn stopping(&self, _runs: u64) {}
@@ -94,6 +101,7 @@ pub(crate) fn run(
                 served = serve_on(&engine, host) => served,
                 () = stop => Ok(()),
                 () = has_ended(&engine) => Ok(()),
+                fault = host.ended() => Err(fault),
             };
             host.stopping(runs(&engine));
             *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;

@@ -24,9 +24,12 @@ pub(crate) enum ErrorCode {
     TransactionalIdAuthorizationFailed = 53,
     StorageError = 56,
     FetchSessionIdNotFound = 70,
+    FencedLeaderEpoch = 74,
     UnknownLeaderEpoch = 75,
-    InvalidRecord = 87,
+    UnsupportedCompressionType = 76,
     UnknownTopicId = 100,
+    MismatchedEndpointType = 114,
+    UnsupportedEndpointType = 115,
 }
 
 impl ErrorCode {

@@ -81,9 +81,10 @@ impl Partition {
     pub(crate) fn produce(&self, records: Bytes, now: i64) -> Result<Produced, Refused> {
         let mut log = self.log.borrow_mut();
         let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
+        log.inspect(&batch, now)?;
         if batch.header().is_transactional() {
             return Err(Refused::new(
-                ErrorCode::InvalidRecord,
+                ErrorCode::TransactionalIdAuthorizationFailed,
                 "there are no transactions here",
             ));
         }
@@ -211,6 +212,15 @@ impl Partition {
     }
 }
 
+/// Checks what a client believes the leader's epoch to be: there has been one leader, of epoch 0; −1 says nothing.
+pub(crate) fn check_leader_epoch(believed: i32) -> Result<(), ErrorCode> {
+    match believed {
+        -1 | 0 => Ok(()),
+        ..-1 => Err(ErrorCode::FencedLeaderEpoch),
+        1.. => Err(ErrorCode::UnknownLeaderEpoch),
+    }
+}
+
 /// Somebody waits for more records of a partition, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Wait {
@@ -235,6 +245,8 @@ impl Drop for Wait {
 pub(crate) struct Refused {
     pub(crate) code: i16,
     pub(crate) message: String,
+    /// Numbers of records in the batch, and what is wrong with them.
+    pub(crate) records: Vec<(i32, &'static str)>,
 }
 
 impl Refused {
@@ -242,6 +254,7 @@ impl Refused {
         Self {
             code: code.code(),
             message: message.to_owned(),
+            records: Vec::new(),
         }
     }
 }
@@ -251,6 +264,10 @@ impl From<LogError> for Refused {
         Self {
             code: error.code(),
             message: error.to_string(),
+            records: match error {
+                LogError::Rejected(rejected) => rejected.records().to_vec(),
+                _ => Vec::new(),
+            },
         }
     }
 }

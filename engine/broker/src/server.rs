@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot},
+    sync::{Notify, oneshot, watch},
     task::LocalSet,
     time::{sleep, timeout},
 };
@@ -49,6 +49,8 @@ pub struct Broker {
     /// How long the last clients may take to go.
     stop: Option<oneshot::Sender<Duration>>,
     thread: Option<thread::JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    alive: watch::Receiver<()>,
 }
 
 impl Broker {
@@ -61,9 +63,13 @@ impl Broker {
     pub fn start(options: Options) -> Result<Self, Error> {
         let (ready, started) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
+        let (living, alive) = watch::channel(());
         let thread = thread::Builder::new()
             .name("broker".to_owned())
-            .spawn(move || run(&options, &ready, stopped))
+            .spawn(move || {
+                let _living = living;
+                run(&options, &ready, stopped);
+            })
             .map_err(|error| no_thread(&error))?;
         let address = started.recv().map_err(|_gone| {
             Error::new(
@@ -76,6 +82,7 @@ impl Broker {
             address,
             stop: Some(stop),
             thread: Some(thread),
+            alive,
         })
     }
 
@@ -83,6 +90,12 @@ impl Broker {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Ready when the broker has ended by itself, which is a mistake of ours: its log says which.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut alive = self.alive.clone();
+        async move { while alive.changed().await.is_ok() {} }
     }
 
     /// Ends the broker once no client is connected, or after `patience`: everything is on the disk when this returns.

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use sagaline_broker::{Broker, Flush, Options};
 
 use crate::{
-    fault::{Fault, Outcome},
+    fault::{Exit, Fault, Outcome},
     signals,
     work::runtime,
 };
@@ -61,9 +61,17 @@ pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
     tracing::info!(kafka = %broker.address(), "broker serves");
     writeln!(io::stdout(), "{}", broker.address())?;
     runtime()?.block_on(async {
-        signals::stop()?.await;
-        Outcome::Ok(())
+        tokio::select! {
+            () = signals::stop()? => Ok(()),
+            () = broker.ended() => Err(broken()),
+        }
     })?;
     broker.stop(Duration::ZERO);
     Ok(())
+}
+
+/// The broker ended by itself.
+pub(crate) fn broken() -> Fault {
+    Fault::new(Exit::Failed, "the broker ended by itself; its log says why")
+        .hint("its data is whole: start it again, and report what the log says")
 }

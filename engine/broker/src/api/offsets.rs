@@ -58,9 +58,15 @@ pub(super) async fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommi
         },
         offsets,
     };
+    let version = cx.version;
     let settled = settled(cx, |coordinator| {
         let now = coordinator.now();
-        coordinator.groups.commit(commit, now)
+        let done = coordinator.groups.commit(commit, now);
+        done.map_err(|error| match (error, version) {
+            // What members of a group that is gone were told before they could be told that.
+            (GroupError::GroupIdNotFound, ..9) => GroupError::IllegalGeneration,
+            (error, _) => error,
+        })
     });
     let mut codes = settled.await.map(Vec::into_iter);
     let partitions = places.into_iter().map(|(name, partition, there)| {
@@ -85,30 +91,36 @@ pub(super) async fn commit(cx: &Cx, request: OffsetCommitRequest) -> OffsetCommi
 }
 
 pub(super) async fn delete(cx: &Cx, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
-    let mut places = Vec::new();
+    let (mut places, mut there) = (Vec::new(), Vec::new());
     for topic in request.topics {
         for one in topic.partitions {
-            places.push((topic.name.to_string(), one.partition_index));
+            let place = (topic.name.to_string(), one.partition_index);
+            let is_there = cx.node.topics.partition(&place.0, place.1).is_some();
+            if is_there {
+                there.push(place.clone());
+            }
+            places.push((place, is_there));
         }
     }
     let settled = settled(cx, |coordinator| {
         let now = coordinator.now();
         let groups = &mut coordinator.groups;
-        groups.delete_offsets(&request.group_id, &places, now)
+        groups.delete_offsets(&request.group_id, &there, now)
     });
-    let codes = match settled.await {
-        Ok(codes) => codes,
+    let mut codes = match settled.await {
+        Ok(codes) => codes.into_iter(),
         Err(code) => return OffsetDeleteResponse::default().with_error_code(code),
     };
-    let partitions = places
-        .into_iter()
-        .zip(codes)
-        .map(|((name, partition), code)| {
-            let response = OffsetDeleteResponsePartition::default()
-                .with_partition_index(partition)
-                .with_error_code(code);
-            (topic_name(&name), response)
-        });
+    let partitions = places.into_iter().map(|((name, partition), is_there)| {
+        let code = match is_there {
+            true => codes.next().unwrap_or_default(),
+            false => ErrorCode::UnknownTopicOrPartition.code(),
+        };
+        let response = OffsetDeleteResponsePartition::default()
+            .with_partition_index(partition)
+            .with_error_code(code);
+        (topic_name(&name), response)
+    });
     let topics = by_topic(partitions).into_iter().map(|(name, partitions)| {
         OffsetDeleteResponseTopic::default()
             .with_name(name)

@@ -5,14 +5,20 @@ use std::rc::Rc;
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
     produce_request::PartitionProduceData,
-    produce_response::{PartitionProduceResponse, TopicProduceResponse},
+    produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse},
 };
 
 use super::Cx;
-use crate::{clock, code::ErrorCode, partition::Partition};
+use crate::{clock, code::ErrorCode, partition::Partition, wire::Garbled};
 
 /// The answer; none with `acks=0`.
-pub(super) async fn answer(cx: &Cx, request: ProduceRequest) -> Option<ProduceResponse> {
+///
+/// # Errors
+/// It failed and no answer is wanted: Kafka closes the connection, so that the client notices.
+pub(super) async fn answer(
+    cx: &Cx,
+    request: ProduceRequest,
+) -> Result<Option<ProduceResponse>, Garbled> {
     let refused = refusal(&request);
     let mut appended = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
@@ -23,6 +29,11 @@ pub(super) async fn answer(cx: &Cx, request: ProduceRequest) -> Option<ProduceRe
             partitions.push(match (refused, partition) {
                 (Some(code), _) => failed(data.index, code.code(), None),
                 (None, None) => failed(data.index, ErrorCode::UnknownTopicOrPartition.code(), None),
+                (None, Some(_)) if cx.version < ZSTD_SINCE && is_zstd(&data) => failed(
+                    data.index,
+                    ErrorCode::UnsupportedCompressionType.code(),
+                    None,
+                ),
                 (None, Some(partition)) => append(&partition, data, &mut appended),
             });
         }
@@ -38,7 +49,33 @@ pub(super) async fn answer(cx: &Cx, request: ProduceRequest) -> Option<ProduceRe
             fail_all(&mut responses, error.code());
         }
     }
-    (request.acks != 0).then(|| ProduceResponse::default().with_responses(responses))
+    if request.acks != 0 {
+        return Ok(Some(ProduceResponse::default().with_responses(responses)));
+    }
+    let mut all = responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    match all.find(|one| one.error_code != 0) {
+        None => Ok(None),
+        Some(one) => Err(Garbled::new(format!(
+            "a produce without answer failed with error {}",
+            one.error_code
+        ))),
+    }
+}
+
+/// With these Kafka does not say where the log begins.
+const CORRUPT_MESSAGE: i16 = 2;
+const MESSAGE_TOO_LARGE: i16 = 10;
+const RECORD_LIST_TOO_LARGE: i16 = 18;
+const STORAGE_ERROR: i16 = ErrorCode::StorageError.code();
+
+/// The first version whose clients know Zstandard.
+const ZSTD_SINCE: i16 = 7;
+
+fn is_zstd(data: &PartitionProduceData) -> bool {
+    let attributes = data.records.as_ref().and_then(|records| records.get(22));
+    attributes.is_some_and(|low| low & 7 == 4)
 }
 
 fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
@@ -63,7 +100,20 @@ fn append(
                 .with_log_append_time_ms(produced.append_time)
                 .with_log_start_offset(produced.start_offset)
         }
-        Err(refused) => failed(data.index, refused.code, Some(refused.message)),
+        Err(refused) => {
+            let records = refused.records.iter().map(|(index, reason)| {
+                BatchIndexAndErrorMessage::default()
+                    .with_batch_index(*index)
+                    .with_batch_index_error_message(Some(super::text(*reason)))
+            });
+            let start = match refused.code {
+                CORRUPT_MESSAGE | MESSAGE_TOO_LARGE | RECORD_LIST_TOO_LARGE | STORAGE_ERROR => -1,
+                _ => partition.start_offset(),
+            };
+            failed(data.index, refused.code, Some(refused.message))
+                .with_log_start_offset(start)
+                .with_record_errors(records.collect())
+        }
     }
 }
 

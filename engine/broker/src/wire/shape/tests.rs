@@ -5,17 +5,19 @@ use kafka_protocol::{
     messages::{
         AlterConfigsRequest, ApiKey, ApiVersionsRequest, BrokerId, CreatePartitionsRequest,
         CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-        DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
-        FindCoordinatorRequest, GroupId, HeartbeatRequest, IncrementalAlterConfigsRequest,
-        InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
-        ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest,
-        OffsetFetchRequest, ProduceRequest, SyncGroupRequest, TopicName,
+        DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
+        DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+        IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
+        ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+        OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+        SyncGroupRequest, TopicName,
         alter_configs_request::{AlterConfigsResource, AlterableConfig},
         create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic},
         create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
         delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
         delete_topics_request::DeleteTopicState,
         describe_configs_request::DescribeConfigsResource,
+        describe_log_dirs_request::DescribableLogDirTopic,
         fetch_request::{FetchPartition, FetchTopic, ForgottenTopic},
         incremental_alter_configs_request as incremental,
         join_group_request::JoinGroupRequestProtocol,
@@ -27,6 +29,7 @@ use kafka_protocol::{
         offset_fetch_request::{
             OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
         },
+        offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
         produce_request::{PartitionProduceData, TopicProduceData},
         sync_group_request::SyncGroupRequestAssignment,
     },
@@ -121,6 +124,12 @@ fn requests_about_records_have_their_shape() {
             .with_partitions(twice(ListOffsetsPartition::default().with_timestamp(-1)));
         ListOffsetsRequest::default().with_topics(twice(of_topic))
     });
+    every_version(ApiKey::OffsetForLeaderEpoch, |_| {
+        let of_topic = OffsetForLeaderTopic::default()
+            .with_topic(topic())
+            .with_partitions(twice(OffsetForLeaderPartition::default()));
+        OffsetForLeaderEpochRequest::default().with_topics(twice(of_topic))
+    });
     every_version(ApiKey::DeleteRecords, |_| {
         let of_topic = DeleteRecordsTopic::default()
             .with_name(topic())
@@ -174,6 +183,12 @@ fn requests_about_topics_have_their_shape() {
             .with_name(topic())
             .with_assignments(Some(twice(assignment)));
         CreatePartitionsRequest::default().with_topics(twice(one))
+    });
+    every_version(ApiKey::DescribeLogDirs, |_| {
+        let of_topic = DescribableLogDirTopic::default()
+            .with_topic(topic())
+            .with_partitions(vec![1, 2]);
+        DescribeLogDirsRequest::default().with_topics(Some(twice(of_topic)))
     });
     every_version(ApiKey::DescribeConfigs, |_| {
         let one = DescribeConfigsResource::default()
