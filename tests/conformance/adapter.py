@@ -11,6 +11,9 @@ import threading
 # Longer than any operation takes, a rebalance that waits for a dead member included.
 ANSWER_SECONDS_MAX = 60
 
+# All that were ever started, for the end of a run that is stopped.
+ADAPTERS = []
+
 
 class KafkaError(Exception):
     """What the client was told by the broker, under Kafka's name for it."""
@@ -39,6 +42,7 @@ class Adapter:
         )
         self.answers = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
+        ADAPTERS.append(self)
 
     def __getattr__(self, operation):
         return lambda **arguments: self.ask(operation, **arguments)

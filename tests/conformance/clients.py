@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = Path(__file__).resolve().parent / "adapters"
 CACHE = Path(os.environ.get("SAGALINE_CACHE") or Path.home() / ".cache" / "sagaline").resolve()
 BRING_SECONDS_MAX = 300
+GO_MINOR_MIN = 21
 JDK = "openjdk-17-jdk-headless"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
 WORK = TARGET / "tmp" / "conformance"
@@ -66,12 +68,14 @@ def need(command, package):
 
 
 def run(command, **how):
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=BRING_SECONDS_MAX, **how,
-    )
+    """What it said; fails with all of that when it fails."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    try:
+        done = subprocess.run(command, timeout=BRING_SECONDS_MAX, **streams, **how)
+    except subprocess.TimeoutExpired as late:
+        raise Broken(f"{' '.join(command)} takes more than {BRING_SECONDS_MAX} s") from late
     if done.returncode:
-        raise Broken(f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout}")
+        raise Broken(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}")
     return done.stdout
 
 
@@ -128,8 +132,11 @@ def of_system(command, adapter):
 
 
 def in_go():
-    binary = WORK / "franz-go"
-    run([need("go", "golang"), "build", "-o", str(binary), "."], cwd=ADAPTERS / "franz-go")
+    go, binary = need("go", "golang"), WORK / "franz-go"
+    found = re.search(r"go1\.(\d+)", run([go, "version"]))
+    if found and int(found[1]) < GO_MINOR_MIN:
+        raise Absent(f"{go} is older than 1.{GO_MINOR_MIN}, which would bring the version that franz-go needs")
+    run([go, "build", "-o", str(binary), "."], cwd=ADAPTERS / "franz-go")
     return [str(binary)]
 
 

@@ -2,7 +2,6 @@
 
 from brokers import Apache, Embedded
 from clients import CLIENTS, ROOT
-from results import DIFFERENCES
 from scenario import FEATURES
 
 PAGE = ROOT / "docs" / "reference" / "broker-conformance.md"
@@ -50,10 +49,8 @@ def rendered(results):
 def cell(results, client, feature, notes):
     (ours, why), (apache, _) = (results.outcomes[broker.name, client, feature] for broker in (Embedded, Apache))
     text = MARKS[ours] if ours == apache else f"{Embedded.name}: {MARKS[ours]}, {Apache.name}: {MARKS[apache]}"
-    note = why if ours == "unsupported" or not why else f"{why}"
-    if not note or ours == "failed":
+    if not why or "failed" in (ours, apache):
         return text
-    note = f"{client}: {note}" if ours != DIFFERENCES.get(feature) else note
-    if note not in notes:
-        notes.append(note)
-    return f"{text} ({notes.index(note) + 1})"
+    if why not in notes:
+        notes.append(why)
+    return f"{text} ({notes.index(why) + 1})"

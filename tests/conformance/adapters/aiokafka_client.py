@@ -134,7 +134,7 @@ class Aiokafka:
     async def open(self, consumer, topic, start, partition=0, group=None, strategy="range", instance=None, session_ms=45_000,
                    fetch_wait_ms=500, isolation="read_uncommitted"):
         if strategy not in STRATEGIES:
-            raise Unsupported(f"has {', '.join(STRATEGIES)}")
+            raise Unsupported(f"the client has {', '.join(STRATEGIES)}")
         member = self.members[consumer] = Member({
             "bootstrap_servers": BOOTSTRAP, "group_id": group, "enable_auto_commit": False, "isolation_level": isolation,
             "fetch_max_wait_ms": fetch_wait_ms, "auto_offset_reset": start if start in ("earliest", "latest") else "none",

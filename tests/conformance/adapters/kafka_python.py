@@ -84,7 +84,7 @@ class KafkaPython:
         checked(self.admin.alter_configs([resource(topic, changes)], incremental=True)["topic"][topic])
 
     def replace_configs(self, topic, configs):
-        raise Unsupported("sends settings that are not named along, so that they stay")
+        raise Unsupported("the client sends the settings along that are not named, so that they stay")
 
     def delete_records(self, topic, partition, before):
         where = TopicPartition(topic, partition)

@@ -105,7 +105,7 @@ const operations = {
 
   async produce({ topic, records, settings, partition = 0 }) {
     const { codec = 'none', acks = 'all', idempotence = false } = settings
-    if (!(codec in CODECS)) throw new Unsupported('no codec of this name without native code')
+    if (!(codec in CODECS)) throw new Unsupported('the client leaves this codec to packages, which need native code')
     const producer = kafka.producer({ idempotent: idempotence, createPartitioner: Partitioners.DefaultPartitioner })
     return closing(producer, () => send(producer, { topic, partition, records, acks: ACKS[acks], compression: CODECS[codec] }))
   },
@@ -128,8 +128,8 @@ const operations = {
   // ---- consumers
 
   async open({ consumer: name, topic, start, partition, group, strategy = 'roundrobin', instance, ...how }) {
-    if (instance) throw new Unsupported('no static members')
-    if (group && strategy !== 'roundrobin') throw new Unsupported('round robin only')
+    if (instance) throw new Unsupported('the client has no static members')
+    if (group && strategy !== 'roundrobin') throw new Unsupported('the client has round robin only')
     const consumer = kafka.consumer({
       groupId: group ?? `${name}-alone`, sessionTimeout: how.session_ms ?? 45_000, heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: how.fetch_wait_ms ?? 500, readUncommitted: how.isolation !== 'read_committed',

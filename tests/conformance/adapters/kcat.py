@@ -65,7 +65,7 @@ class Kcat:
     def hello(self):
         said = subprocess.run(["kcat", "-V"], capture_output=True, text=True, check=True).stdout
         version, librdkafka = re.search(r"Version (\S+)", said)[1], re.search(r"librdkafka (\S+)", said)[1]
-        lacks = {"timestamp": "sets no timestamp", "abort": "commits every transaction at the end of its input"}
+        lacks = {"timestamp": "the client sets no timestamp", "abort": "the client commits every transaction, at the end of its input"}
         return {"version": f"{version} (librdkafka {librdkafka})", "lacks": lacks}
 
     # ---- topics
@@ -105,7 +105,7 @@ class Kcat:
     def open(self, consumer, topic, start, partition=0, group=None, strategy="range", instance=None, session_ms=45_000,
              fetch_wait_ms=500, isolation="read_uncommitted"):
         if strategy not in STRATEGIES:
-            raise Unsupported(f"has {', '.join(STRATEGIES)}")
+            raise Unsupported(f"the client has {', '.join(STRATEGIES)}")
         settings = {"enable.auto.commit": "false", "isolation.level": isolation, "fetch.wait.max.ms": fetch_wait_ms}
         if group:
             settings.update({
@@ -136,7 +136,7 @@ class Kcat:
         raise KcatFailed(f"the member ended with {member.process.returncode}")
 
     def commit(self, consumer, topic, partition, offset):
-        raise Unsupported("commits what it has read by itself, or nothing")
+        raise Unsupported("the client commits all that it has read, by itself, or nothing")
 
     def close(self, consumer):
         self.members.pop(consumer).close()
@@ -208,4 +208,6 @@ NAMES = {
 }
 
 if __name__ == "__main__":
-    serve(Kcat(), name_of)
+    adapter = Kcat()
+    serve(adapter, name_of)
+    adapter.close_all()

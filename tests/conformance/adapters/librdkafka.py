@@ -119,7 +119,7 @@ class Librdkafka:
     def open(self, consumer, topic, start, partition=0, group=None, strategy="range", instance=None, session_ms=45_000,
              fetch_wait_ms=500, isolation="read_uncommitted"):
         if strategy not in STRATEGIES:
-            raise Unsupported(f"has {', '.join(STRATEGIES)}")
+            raise Unsupported(f"the client has {', '.join(STRATEGIES)}")
         settings = {
             "bootstrap.servers": BOOTSTRAP, "group.id": group or "none", "enable.auto.commit": False,
             "partition.assignment.strategy": strategy, "session.timeout.ms": session_ms, "heartbeat.interval.ms": HEARTBEAT_MS,

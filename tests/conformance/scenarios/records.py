@@ -165,7 +165,7 @@ def transactions(world):
     except KafkaError as failure:
         true(failure.name in REFUSALS, f"refused with {failure}")
         equal(world.client.offset_at(topic=topic, partition=0, at="latest"), 0, "end of the partition")
-        raise Refused(failure.name) from failure
+        raise Refused(f"the embedded broker has no transactions and says so: {failure.name}") from failure
     lacks = world.lacks("abort")
     if not lacks:
         world.client.transaction(id=name, topic=topic, records=values("aborted", 2), commit=False)

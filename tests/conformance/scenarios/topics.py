@@ -12,7 +12,7 @@ def metadata(world):
     found = world.client.metadata()
     equal(found["brokers"], [world.bootstrap], "brokers")
     if found["cluster_id"] is None:
-        return "this client does not show the cluster's id"
+        return "the client does not show the cluster's id"
     equal(len(found["cluster_id"]), 22, "length of the cluster's id")
     equal(world.client.metadata()["cluster_id"], found["cluster_id"], "cluster's id when asked again")
 
