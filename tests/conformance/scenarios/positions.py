@@ -1,9 +1,13 @@
 """Where a consumer begins."""
 
+import time
+
 from scenario import Mismatch, equal, feature, read, until, values, values_of
 
 AREA = "Positions"
-BEGIN_MS, STEP_MS = 1_600_000_000_000, 1_000
+# Not so long ago that retention would take the records away.
+BEGIN_MS, STEP_MS = int(time.time() * 1000) - 3_600_000, 1_000
+FAR_AHEAD_MS = 24 * 3_600_000
 
 
 @feature(AREA)
@@ -47,8 +51,8 @@ def from_time(world):
         return from_time_of_broker(world, topic, lacks["timestamp"])
     world.client.produce(topic=topic, records=records, settings={})
 
-    def at(time):
-        return world.client.offset_at(topic=topic, partition=0, at=time)
+    def at(time_ms):
+        return world.client.offset_at(topic=topic, partition=0, at=time_ms)
 
     equal(at(BEGIN_MS - 1), 0, "offset before the first")
     equal(at(BEGIN_MS + 2 * STEP_MS), 2, "offset of a record's time")
@@ -63,7 +67,7 @@ def from_time_of_broker(world, topic, why):
     """For a client that cannot say a record's time: only what lies before all of them and after."""
     world.client.produce(topic=topic, records=values("r", 2), settings={})
     equal(world.client.offset_at(topic=topic, partition=0, at=BEGIN_MS), 0, "offset before the first")
-    equal(world.client.offset_at(topic=topic, partition=0, at=10 * BEGIN_MS), None, "offset after the last")
+    equal(world.client.offset_at(topic=topic, partition=0, at=BEGIN_MS + FAR_AHEAD_MS), None, "offset after the last")
     return why
 
 

@@ -7,7 +7,8 @@ from adapter import KafkaError
 from scenario import Refused, equal, feature, read, read_all, refused, true, values, values_of
 
 AREA = "Records"
-LONG_AGO_MS = 1_600_000_000_000
+# Not so long ago that retention would take the records away under the consumer.
+HOUR_AGO_MS = int(time.time() * 1000) - 3_600_000
 # How long a fetch of the waiting consumer may wait at the broker, and how soon it is to have a record nevertheless.
 FETCH_WAIT_MS, WAKE_SECONDS_MAX = 5_000, 1
 
@@ -34,11 +35,11 @@ def round_trip(world):
 
 
 RECORDS = [
-    {"key": "k", "value": "v", "headers": [["a", "1"], ["b", "2"], ["a", "3"]], "timestamp": LONG_AGO_MS},
-    {"key": None, "value": "no key", "headers": [], "timestamp": LONG_AGO_MS + 1},
-    {"key": "k", "value": None, "headers": [["empty", ""]], "timestamp": LONG_AGO_MS + 2},
-    {"key": "k", "value": "", "headers": [], "timestamp": LONG_AGO_MS + 3},
-    {"key": "", "value": "äöü €", "headers": [], "timestamp": LONG_AGO_MS + 4},
+    {"key": "k", "value": "v", "headers": [["a", "1"], ["b", "2"], ["a", "3"]], "timestamp": HOUR_AGO_MS},
+    {"key": None, "value": "no key", "headers": [], "timestamp": HOUR_AGO_MS + 1},
+    {"key": "k", "value": None, "headers": [["empty", ""]], "timestamp": HOUR_AGO_MS + 2},
+    {"key": "k", "value": "", "headers": [], "timestamp": HOUR_AGO_MS + 3},
+    {"key": "", "value": "äöü €", "headers": [], "timestamp": HOUR_AGO_MS + 4},
 ]
 
 
@@ -122,7 +123,7 @@ def compacted_null_key(world):
 def log_append_time(world):
     """Where the topic says LogAppendTime, a record has the time at which the broker took it"""
     topic = world.topic(**{"message.timestamp.type": "LogAppendTime"})
-    record = {"value": "v"} if world.lacks("timestamp") else {"value": "v", "timestamp": LONG_AGO_MS}
+    record = {"value": "v"} if world.lacks("timestamp") else {"value": "v", "timestamp": HOUR_AGO_MS}
     before = int(time.time() * 1000)
     world.client.produce(topic=topic, records=[record], settings={})
     after = int(time.time() * 1000)
