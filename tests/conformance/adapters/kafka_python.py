@@ -19,6 +19,8 @@ from serve import Unsupported, decoded, encoded, name_by_message, serve
 BOOTSTRAP = os.environ["BOOTSTRAP"]
 CALL_SECONDS_MAX = 20
 HEARTBEAT_MS = 500
+# Now and then it waits for an answer that does not come, and asks again after that: its default is half a minute.
+REQUEST_MS_MAX = 7_000
 STRATEGIES = {
     "range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor, "sticky": StickyPartitionAssignor,
     "cooperative-sticky": CooperativeStickyAssignor,
@@ -123,7 +125,8 @@ class KafkaPython:
              fetch_wait_ms=500, isolation="read_uncommitted"):
         settings = {
             "bootstrap_servers": BOOTSTRAP, "group_id": group, "enable_auto_commit": False, "isolation_level": isolation,
-            "fetch_max_wait_ms": fetch_wait_ms, "auto_offset_reset": start if start in ("earliest", "latest") else "none",
+            "fetch_max_wait_ms": fetch_wait_ms, "request_timeout_ms": REQUEST_MS_MAX,
+            "auto_offset_reset": start if start in ("earliest", "latest") else "none",
         }
         if group:
             settings.update(
