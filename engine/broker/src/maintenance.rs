@@ -56,7 +56,9 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
 
 async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
     let now = clock::wall();
-    partition.log.borrow_mut().retain(now)?;
+    if partition.log.borrow_mut().retain(now)? > 0 {
+        partition.save_producers();
+    }
     node.sync_closed(partition).await?;
     let end = partition.visible();
     let cleaning = partition.log.borrow_mut().cleaning(end, now)?;
@@ -70,7 +72,10 @@ async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError
     let stop = Arc::new(AtomicBool::new(false));
     let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
     match cleaned {
-        Ok(cleaned) => partition.log.borrow_mut().install(cleaned?),
+        Ok(cleaned) => {
+            partition.save_producers();
+            partition.log.borrow_mut().install(cleaned?)
+        }
         Err(error) => {
             tracing::error!(%error, "a cleaning panicked");
             Ok(())

@@ -6,7 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    path::Path,
+    path::{Path, PathBuf},
     rc::{Rc, Weak},
 };
 
@@ -26,6 +26,7 @@ use crate::{
 pub(crate) struct Partition {
     pub(crate) log: RefCell<Log>,
     producers: RefCell<Producers>,
+    dir: PathBuf,
     visible: Cell<i64>,
     waiting: RefCell<Waiting>,
 }
@@ -54,19 +55,20 @@ impl Partition {
             let bytes = recovery.truncated_bytes;
             tracing::warn!(dir = %dir.display(), bytes, "the end of a log was torn and is cut off");
         }
-        let mut producers = Producers::default();
+        let mut producers = Producers::load(dir, log.end_offset());
         log.visit_batches(log.start_offset(), |batch| {
             let time = if batch.has_append_time() {
                 batch.max_timestamp
             } else {
                 -1
             };
-            producers.appended(batch, batch.base_offset, time);
+            producers.found(batch, time);
         })?;
         Ok(Self {
             visible: Cell::new(log.end_offset()),
             log: RefCell::new(log),
             producers: RefCell::new(producers),
+            dir: dir.to_owned(),
             waiting: RefCell::default(),
         })
     }
@@ -158,6 +160,13 @@ impl Partition {
     /// The last offsets of producers, for the cleaner.
     pub(crate) fn producers_last_offsets(&self) -> HashMap<i64, i64> {
         self.producers.borrow().last_offsets()
+    }
+
+    /// Keeps what producers have sent beyond the batches that are about to be removed.
+    pub(crate) fn save_producers(&self) {
+        if let Err(error) = self.producers.borrow().save(&self.dir) {
+            tracing::warn!(dir = %self.dir.display(), %error, "what producers sent would not be known after a restart");
+        }
     }
 
     /// Puts everything on the disk.

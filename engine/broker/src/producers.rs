@@ -8,9 +8,17 @@
 //!   a producer that is not known              ─▶ appended: what was known of it may have expired
 //!   anything else                             ─▶ OUT_OF_ORDER_SEQUENCE_NUMBER
 //! ```
+//! What they sent is in the log's batches, from where it is read when the log is opened. A file beside the log has it too, as
+//! it was before batches were last removed: what they said of their producers still counts.
 //! Source: `org.apache.kafka.storage.internals.log.ProducerAppendInfo` and `ProducerStateEntry`.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    fs, io,
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{code::ErrorCode, limits::PRODUCERS_MAX, log::BatchHeader};
 
@@ -21,7 +29,7 @@ const BATCHES_MAX: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Producers(HashMap<i64, Producer>);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Producer {
     epoch: i16,
     batches: VecDeque<Sent>,
@@ -30,7 +38,7 @@ struct Producer {
 }
 
 /// A batch that was appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sent {
     first: i32,
     last: i32,
@@ -104,6 +112,42 @@ impl Producers {
         });
     }
 
+    /// Takes note of a batch that was found in the log, unless the file knew it.
+    pub(crate) fn found(&mut self, batch: &BatchHeader, append_time: i64) {
+        let known = self.0.get(&batch.producer_id);
+        if known.is_none_or(|producer| batch.last_offset() > producer.last_offset) {
+            self.appended(batch, batch.base_offset, append_time);
+        }
+    }
+
+    /// Reads the file beside a log that ends at `end`. What lies behind that was lost with the log's end.
+    pub(crate) fn load(dir: &Path, end: i64) -> Self {
+        let path = dir.join(FILE);
+        let Ok(bytes) = fs::read(&path) else {
+            return Self::default();
+        };
+        let mut producers = match serde_json::from_slice::<HashMap<i64, Producer>>(&bytes) {
+            Ok(producers) => producers,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "what producers sent is not known but from the log");
+                return Self::default();
+            }
+        };
+        producers.retain(|_, producer| producer.last_offset < end);
+        Self(producers)
+    }
+
+    /// Writes the file, before batches are removed. It is not synced: after a power failure an older one is nearly as good.
+    pub(crate) fn save(&self, dir: &Path) -> io::Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let path = dir.join(FILE);
+        let beside = path.with_extension("new");
+        fs::write(&beside, serde_json::to_vec(&self.0)?)?;
+        fs::rename(&beside, &path)
+    }
+
     /// The last offset of each, for the cleaner: those batches stay.
     pub(crate) fn last_offsets(&self) -> HashMap<i64, i64> {
         self.0
@@ -122,6 +166,9 @@ impl Producers {
         }
     }
 }
+
+/// The file beside the log.
+const FILE: &str = "producers.json";
 
 fn last_sequence(batch: &BatchHeader) -> i32 {
     after(batch.base_sequence, batch.last_offset_delta)
@@ -219,5 +266,34 @@ mod tests {
         let producers = sent(&[(0, i32::MAX - 1, 2)]);
 
         assert_eq!(producers.judge(&batch(0, 0, 1)), Ok(Verdict::Append));
+    }
+
+    #[test]
+    fn what_the_file_has_counts_as_far_as_the_log_reaches() {
+        let dir = tempfile::tempdir().unwrap();
+        sent(&[(0, 0, 2), (0, 2, 1)]).save(dir.path()).unwrap();
+
+        let mut whole = Producers::load(dir.path(), 3);
+        let torn = Producers::load(dir.path(), 2);
+
+        assert_eq!(repeat_of(&whole, &batch(0, 0, 2)), Some(0));
+        assert_eq!(torn.judge(&batch(0, 2, 1)), Ok(Verdict::Append));
+        let mut next = batch(0, 3, 1);
+        next.base_offset = 3;
+        whole.found(&batch(0, 0, 2), -1);
+        whole.found(&next, -1);
+        assert_eq!(repeat_of(&whole, &batch(0, 2, 1)), Some(2));
+        assert_eq!(repeat_of(&whole, &batch(0, 3, 1)), Some(3));
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_or_not_there_says_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = Producers::load(dir.path(), 3);
+        fs::write(dir.path().join(FILE), "{\"7\":").unwrap();
+
+        let damaged = Producers::load(dir.path(), 3);
+
+        assert!(none.0.is_empty() && damaged.0.is_empty());
     }
 }

@@ -24,6 +24,7 @@ const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
 const INVALID_PARTITIONS: i16 = 37;
 const INVALID_REQUEST: i16 = 42;
 const MEMBER_ID_REQUIRED: i16 = 79;
+const INVALID_RECORD: i16 = 87;
 const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
 
 impl World {
@@ -155,6 +156,19 @@ fn batches_are_not_compressed_anew() {
     let read = fetch(client, &topic, 0).records.unwrap();
     let gzip = batches(read)[0].attributes & 7 == 1;
     assert_eq!(gzip, world.either(true, false));
+}
+
+/// Ours does not open what is compressed, unless the topic asks for a look, and so does not see that the header lies.
+#[test]
+fn compressed_records_are_not_counted() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let mut batch = Batch::of(&["x", "y"]).with_attributes(1);
+    (batch.count, batch.last_offset_delta) = (Some(1), Some(0));
+
+    let produced = produce(&mut world.connect(), &topic, &batch);
+
+    assert_eq!(produced.error_code, world.either(INVALID_RECORD, 0));
 }
 
 /// Ours has limits that Kafka has not, so that no client can bring it down.

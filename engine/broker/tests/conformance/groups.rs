@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
 
 use crate::{
     ask::{group_id, text},
-    member::{Member, join_request, leave, subscription},
+    member::{Member, commit_request, join_request, leave, subscription},
     world::{World, eventually, name},
 };
 
@@ -296,6 +296,25 @@ fn a_static_member_may_be_removed_by_its_instance_id_alone() {
     assert_eq!(left.members[0].error_code, 0);
     assert_eq!(left.members[0].group_instance_id, Some(text("i-1")));
     assert_eq!(member.heartbeat(), UNKNOWN_MEMBER_ID);
+}
+
+#[test]
+fn a_group_is_empty_at_once_though_an_id_was_given_out() {
+    let world = World::start();
+    let (group, topic) = (world.group(), world.topic(1));
+    let mut member = Member::alone(&world, &group);
+    let mut other = Member::with_id(&world, &group);
+
+    member.leave();
+    let commit = commit_request(&group, &topic.name, 1);
+    let committed = member.client.call(9, &commit).topics[0].partitions[0].error_code;
+
+    assert_eq!(committed, 0);
+    assert_eq!(
+        other.join().generation_id,
+        3,
+        "the second one had nobody in it"
+    );
 }
 
 #[test]
