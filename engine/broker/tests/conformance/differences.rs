@@ -12,7 +12,7 @@ use crate::{
     },
     batch::{Batch, TRANSACTIONAL, batches},
     configs::{change_request, describe_request},
-    member::join_request,
+    member::{Member, join_request},
     world::{World, eventually, name},
 };
 
@@ -21,6 +21,7 @@ const TRANSACTION: i8 = 1;
 
 const UNKNOWN_SERVER_ERROR: i16 = -1;
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+const UNKNOWN_MEMBER_ID: i16 = 25;
 const INVALID_PARTITIONS: i16 = 37;
 const INVALID_REQUEST: i16 = 42;
 const MEMBER_ID_REQUIRED: i16 = 79;
@@ -85,6 +86,22 @@ fn groups_are_classic() {
         let is_offered = range(client, api as i16).is_some();
         assert_eq!(is_offered, world.either(true, false), "{api:?}");
     }
+}
+
+/// Of groups ours keeps over a restart what they committed, and not who belongs to them: members join again. Kafka knows its
+/// members; that nobody restarts a shared one is why this is asked of ours alone.
+#[test]
+fn members_do_not_outlive_the_broker() {
+    let world = World::embedded();
+    let mut member = Member::alone(&world, &world.group());
+    assert_eq!(member.heartbeat(), 0);
+
+    let world = world.restart();
+    member.client = world.connect();
+
+    assert_eq!(member.heartbeat(), UNKNOWN_MEMBER_ID);
+    let mut again = Member::alone(&world, &member.group);
+    assert_eq!(again.heartbeat(), 0);
 }
 
 /// Ours keeps no fetch sessions, as Kafka does not when it has no room for one more.

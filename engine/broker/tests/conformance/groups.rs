@@ -343,11 +343,11 @@ fn who_does_not_join_again_in_time_is_left_out() {
     let world = World::start();
     let group = world.group();
     let mut first = Member::with_id(&world, &group);
-    let request = first.request().with_rebalance_timeout_ms(1_500);
+    let request = first.request().with_rebalance_timeout_ms(3_000);
     first.generation = first.client.call(9, &request).generation_id;
     first.sync(Some(b"mine"));
     let mut second = Member::with_id(&world, &group);
-    let request = second.request().with_rebalance_timeout_ms(1_500);
+    let request = second.request().with_rebalance_timeout_ms(3_000);
 
     let begun = Instant::now();
     second.client.send(9, &request);
@@ -357,7 +357,7 @@ fn who_does_not_join_again_in_time_is_left_out() {
     let joined = second.joined();
 
     assert!(
-        begun.elapsed() >= Duration::from_millis(1_400),
+        begun.elapsed() >= Duration::from_millis(2_900),
         "{:?}",
         begun.elapsed()
     );
@@ -370,7 +370,7 @@ fn who_joins_and_does_not_sync_in_time_is_out() {
     let world = World::start();
     let group = world.group();
     let mut leader = Member::with_id(&world, &group);
-    let request = leader.request().with_rebalance_timeout_ms(1_500);
+    let request = leader.request().with_rebalance_timeout_ms(3_000);
     leader.generation = leader.client.call(9, &request).generation_id;
     assert_eq!(leader.heartbeat(), 0);
 
