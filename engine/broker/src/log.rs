@@ -89,11 +89,6 @@ impl Log {
         self.end_offset
     }
 
-    /// The first offset of the segment that appends go to.
-    pub(crate) fn active_offset(&self) -> i64 {
-        self.active.base_offset
-    }
-
     /// Bytes of all segments.
     pub(crate) fn size(&self) -> u64 {
         self.closed.iter().map(|segment| segment.size).sum::<u64>() + self.active.size

@@ -108,6 +108,14 @@ impl Producers {
         });
     }
 
+    /// Takes note of a batch that was found in the log, unless it is known already.
+    pub(crate) fn found(&mut self, batch: &BatchHeader, append_time: i64) {
+        let known = self.0.get(&batch.producer_id);
+        if known.is_none_or(|producer| batch.last_offset() > producer.last_offset) {
+            self.appended(batch, batch.base_offset, append_time);
+        }
+    }
+
     /// The last offset of each, for the cleaner: those batches stay.
     pub(crate) fn last_offsets(&self) -> HashMap<i64, i64> {
         self.0

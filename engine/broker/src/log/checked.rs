@@ -35,7 +35,7 @@ impl CheckedBatch {
         if bytes.len() < HEADER_BYTES {
             return Err(CUT_SHORT);
         }
-        let header = BatchHeader::parse(&bytes).map_err(|error| match error {
+        let header = BatchHeader::parse_sent(&bytes).map_err(|error| match error {
             // What Kafka answers to every version of the request that is still spoken.
             LogError::UnsupportedFormat(_) => LogError::InvalidRecord("the format is not 2"),
             error => error,
@@ -46,6 +46,11 @@ impl CheckedBatch {
         if header.size() < bytes.len() {
             return Err(LogError::InvalidRecord(
                 "a request holds one batch for each partition",
+            ));
+        }
+        if header.base_offset != 0 && origin == Origin::Client {
+            return Err(LogError::InvalidRecord(
+                "the base offset of a produced batch is 0",
             ));
         }
         if header.size() > max_bytes {
@@ -138,9 +143,6 @@ fn refusal(header: &BatchHeader, origin: Origin) -> Option<&'static str> {
     }
     if origin == Origin::Broker {
         return None;
-    }
-    if header.base_offset != 0 {
-        return Some("the base offset of a produced batch is 0");
     }
     if header.is_control() {
         return Some("clients must not write control batches");
