@@ -10,9 +10,16 @@
 //! ```
 //! Source: `org.apache.kafka.storage.internals.log.ProducerAppendInfo` and `ProducerStateEntry`.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    cell::Cell,
+    collections::{HashMap, VecDeque},
+};
 
-use crate::{code::ErrorCode, limits::PRODUCERS_MAX, log::BatchHeader};
+use crate::{
+    code::ErrorCode,
+    limits::{PRODUCERS_MAX, PRODUCERS_OF_ALL_MAX},
+    log::BatchHeader,
+};
 
 /// Batches of a producer that are remembered; Kafka's number, which is what a client may have in flight.
 const BATCHES_MAX: usize = 5;
@@ -80,8 +87,11 @@ impl Producers {
         if batch.producer_id < 0 || batch.is_control() {
             return;
         }
-        if self.0.len() >= PRODUCERS_MAX && !self.0.contains_key(&batch.producer_id) {
-            self.forget_one();
+        if !self.0.contains_key(&batch.producer_id) {
+            if self.0.len() >= PRODUCERS_MAX || ALL.get() >= PRODUCERS_OF_ALL_MAX {
+                self.forget_one();
+            }
+            ALL.set(ALL.get() + 1);
         }
         let producer = self.0.entry(batch.producer_id).or_insert_with(|| Producer {
             epoch: batch.producer_epoch,
@@ -119,8 +129,21 @@ impl Producers {
             .min_by_key(|(_, producer)| producer.last_offset);
         if let Some(id) = silent.map(|(id, _)| *id) {
             self.0.remove(&id);
+            ALL.set(ALL.get() - 1);
         }
     }
+}
+
+impl Drop for Producers {
+    fn drop(&mut self) {
+        // While a thread ends its count may be gone before its partitions.
+        let _gone = ALL.try_with(|all| all.set(all.get() - self.0.len()));
+    }
+}
+
+thread_local! {
+    /// Producers of all partitions: a broker's live on one thread.
+    static ALL: Cell<usize> = const { Cell::new(0) };
 }
 
 fn last_sequence(batch: &BatchHeader) -> i32 {

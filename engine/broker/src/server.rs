@@ -8,15 +8,12 @@ use std::{
     rc::Rc,
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::LocalSet,
-};
+use tokio::{net::TcpListener, sync::oneshot, task::LocalSet};
 
-use crate::{Error, ErrorKind, connection, limits::CONNECTIONS_MAX, maintenance, node::Node};
+use crate::{Error, ErrorKind, connection, descriptors::Descriptors, log, maintenance, node::Node};
 
 /// When an append counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,12 +99,15 @@ impl Drop for Broker {
     }
 }
 
+/// One for the cleaner, one for look-ups of times.
+const BLOCKING_THREADS: usize = 2;
+
 type Ready = mpsc::Sender<Result<SocketAddr, Error>>;
 
 fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<()>) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS)
         .build()
     {
         Ok(runtime) => runtime,
@@ -126,8 +126,8 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<()>) {
             .local_addr()
             .map_err(|error| cannot_listen(options, &error));
         tell(ready, address);
-        tokio::task::spawn_local(maintenance::keep_groups(node.clone()));
-        tokio::task::spawn_local(maintenance::keep_logs(node.clone()));
+        tokio::task::spawn_local(keep(node.clone(), maintenance::keep_groups));
+        tokio::task::spawn_local(keep(node.clone(), maintenance::keep_logs));
         tokio::select! {
             () = accept(&node, &listener) => {}
             // Dropped: the same.
@@ -154,7 +154,9 @@ async fn open(options: &Options) -> Result<(Rc<Node>, TcpListener, File), Error>
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| cannot_listen(options, &error))?;
-    let node = Node::open(data, options.flush)?;
+    let descriptors = Descriptors::of_process();
+    log::set_files_max(descriptors.files);
+    let node = Node::open(data, options.flush, descriptors.connections)?;
     Ok((Rc::new(node), listener, lock))
 }
 
@@ -187,29 +189,36 @@ fn no_thread(error: &io::Error) -> Error {
 }
 
 async fn accept(node: &Rc<Node>, listener: &TcpListener) {
-    let open = Rc::new(());
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&open) <= CONNECTIONS_MAX => {
-                serve(node.clone(), stream, open.clone());
-            }
-            Ok((_, client)) => {
-                tracing::warn!(%client, "there are {CONNECTIONS_MAX} connections, as many as may be");
+            Ok((stream, _)) => {
+                tokio::task::spawn_local(connection::serve(node.clone(), stream));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                // The process may have as many files open as it may.
+                node.connections.end_silent();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-fn serve(node: Rc<Node>, stream: TcpStream, open: Rc<()>) {
-    tokio::task::spawn_local(async move {
-        connection::serve(node, stream).await;
-        drop(open);
-    });
+/// Runs what never ends; should it panic all the same, it begins again.
+async fn keep<F: Future<Output = ()> + 'static>(node: Rc<Node>, work: fn(Rc<Node>) -> F) {
+    loop {
+        if let Err(error) = tokio::task::spawn_local(work(node.clone())).await {
+            tracing::error!(%error, "the broker's upkeep failed and begins again");
+        }
+        tokio::time::sleep(KEEP_PAUSE).await;
+    }
 }
+
+/// How long upkeep rests after it has failed.
+const KEEP_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long nobody is accepted after that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything goes to the disk, so that the next start verifies nothing.
 fn close(node: &Node) {

@@ -27,9 +27,17 @@ impl Syncer {
     }
 
     /// Runs a task; `None` when the thread is gone.
-    pub(crate) async fn run(&self, task: SyncTask) -> Option<Result<Synced, LogError>> {
+    pub(crate) fn run(
+        &self,
+        task: SyncTask,
+    ) -> impl Future<Output = Option<Result<Synced, LogError>>> + use<> {
         let (done, outcome) = oneshot::channel();
-        self.0.send((task, done)).ok()?;
-        outcome.await.ok()
+        let is_sent = self.0.send((task, done)).is_ok();
+        async move {
+            match is_sent {
+                true => outcome.await.ok(),
+                false => None,
+            }
+        }
     }
 }
