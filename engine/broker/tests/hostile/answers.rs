@@ -90,16 +90,19 @@ fn a_topic_is_described_once_however_often_it_is_named() {
 #[test]
 fn asking_for_settings_without_end_ends_the_connection() {
     let world = World::start();
+    let long = "1:1,".repeat(1_000);
+    let setting = "leader.replication.throttled.replicas";
+    assert_eq!(world.create("wordy", 1, &[(setting, &long)]), 0);
     let before = resident_bytes();
-    let normal = DescribeConfigsResource::default()
+    let wordy = DescribeConfigsResource::default()
         .with_resource_type(2)
-        .with_resource_name(text("normal"))
+        .with_resource_name(text("wordy"))
         .with_configuration_keys(None);
     let request = DescribeConfigsRequest::default()
-        .with_resources(vec![normal; MANY])
+        .with_resources(vec![wordy; MANY])
         .with_include_synonyms(true);
 
-    let mut greedy: Vec<_> = (0..8).map(|_| world.connect()).collect();
+    let mut greedy: Vec<_> = (0..4).map(|_| world.connect()).collect();
     for client in &mut greedy {
         client.send(1, &request);
     }

@@ -42,7 +42,7 @@ fn an_array_or_a_text_that_says_it_is_huge_costs_nothing() {
     let world = World::start();
     let before = resident_bytes();
     // Metadata version 1 with a list of 2^31 - 1 topics; version 12 with a varint that never ends, and with a long text.
-    let mut long_text = vec![2];
+    let mut long_text = vec![0, 2];
     long_text.extend_from_slice(&[0; 16]);
     long_text.extend_from_slice(&[0x81, 0x80, 0x04]);
     long_text.resize(70_000, b'a');

@@ -11,6 +11,10 @@
 
 mod answers;
 mod client;
+mod connections;
 mod frames;
+mod groups;
+mod numbers;
 mod records;
+mod topics;
 mod world;

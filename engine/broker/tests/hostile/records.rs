@@ -118,14 +118,10 @@ fn a_batch_that_says_it_has_millions_of_records_is_refused() {
     let world = World::start();
     let mut client = world.connect();
 
-    for count in [i32::MIN, -1, 0, 2, 1_000_000, i32::MAX] {
-        for codec in [0, 1] {
+    for count in [i32::MIN, -1, 0, 20_000_000, i32::MAX] {
+        for codec in [0, 1, 4] {
             let mut batch = Batch::of(1);
             (batch.count, batch.codec) = (count, codec);
-            if (count, codec) == (2, 1) || (count, codec) == (1_000_000, 1) {
-                // Nobody opens it to count.
-                continue;
-            }
             let refused = produce(&mut client, "normal", &batch.bytes());
             assert!(refused.is_err(), "{count} records, codec {codec}");
         }
@@ -158,7 +154,7 @@ fn batches_of_every_length_but_their_own_are_refused() {
 fn looking_up_a_time_among_bombs_ends_and_holds_nobody_up() {
     let world = World::start();
     let mut client = world.connect();
-    let liar = bomb(6_000_000, 1_000).bytes();
+    let liar = bomb(1_500_000, 1_000).bytes();
     for _ in 0..8 {
         produce(&mut client, "normal", &liar).unwrap();
     }

@@ -71,7 +71,9 @@ impl World {
 
     /// Makes a topic; the code that Kafka gives.
     pub(crate) fn create(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> i16 {
-        let topics = vec![creatable(name, partitions, configs)];
+        // What tests append is old.
+        let configs = [&[("retention.ms", "-1")], configs].concat();
+        let topics = vec![creatable(name, partitions, &configs)];
         let request = CreateTopicsRequest::default().with_topics(topics);
         self.connect().call(5, &request).topics[0].error_code
     }
@@ -93,7 +95,9 @@ pub(crate) fn serves(address: SocketAddr) {
     let sent = Batch::of(1).bytes();
     let offset = produce(&mut client, "normal", &sent).expect("it is appended");
     let fetched = client.call(4, &fetch("normal", offset, 1 << 20));
-    let records = fetched.responses[0].partitions[0].records.as_ref();
+    let fetched = &fetched.responses[0].partitions[0];
+    assert_eq!(fetched.error_code, 0);
+    let records = fetched.records.as_ref();
     assert_eq!(records.map(Bytes::len), Some(sent.len()));
     let took = begun.elapsed();
     assert!(took < PATIENCE, "a normal client waited {took:?}");
