@@ -8,6 +8,8 @@ use bytes::Bytes;
 use super::{
     BatchHeader, LogError, TimestampType,
     batch::{APPEND_TIME_BIT, CRC_FROM, HEADER_BYTES},
+    codec::DECOMPRESSED_BYTES_MAX,
+    records::RECORD_BYTES_MIN,
 };
 
 /// One valid batch that is not in the log yet.
@@ -138,6 +140,9 @@ fn refusal(header: &BatchHeader, origin: Origin) -> Option<&'static str> {
     if header.count < 1 || header.last_offset_delta != header.count - 1 {
         return Some("the number of records does not fit the offsets");
     }
+    if header.count as usize > RECORDS_MAX {
+        return Some("there are more records than fit a batch");
+    }
     if header.delete_horizon().is_some() {
         return Some("only the cleaner sets a delete horizon");
     }
@@ -158,6 +163,9 @@ fn refusal(header: &BatchHeader, origin: Origin) -> Option<&'static str> {
 
 /// What is not whole is no batch for Kafka, and a request has to hold one.
 const CUT_SHORT: LogError = LogError::InvalidRecord("the batch is cut short");
+
+/// Records of one batch: as many of the shortest ones as may come out of it.
+const RECORDS_MAX: usize = DECOMPRESSED_BYTES_MAX / RECORD_BYTES_MIN;
 
 /// Number of the last codec that Kafka defines, Zstandard.
 const CODEC_MAX: i16 = 4;

@@ -7,13 +7,14 @@
 //! It is renamed into place but not synced: one that cannot be read says nothing, and the log is read instead.
 
 use std::{
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::Producers;
+use super::{Producer, Producers};
 
 /// The producers of a log's records below `end_offset`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,19 +33,17 @@ impl Producers {
         };
         let (mut producers, saved_end) = match parse(&bytes) {
             Some(saved) => (saved.producers, saved.end_offset),
-            None => (Self::default(), i64::MAX),
+            None => (HashMap::new(), i64::MAX),
         };
         if saved_end <= end_offset {
-            return (producers, saved_end);
+            return (Self::of(producers), saved_end);
         }
         // One that fits later by chance would be believed.
         if let Err(error) = fs::remove_file(&path) {
             tracing::warn!(path = %path.display(), %error, "an unusable file stays");
         }
-        producers
-            .0
-            .retain(|_, producer| producer.last_offset < end_offset);
-        (producers, 0)
+        producers.retain(|_, producer| producer.last_offset < end_offset);
+        (Self::of(producers), 0)
     }
 
     /// Saves what is known of the records below `end_offset`.
@@ -52,7 +51,7 @@ impl Producers {
     /// # Errors
     /// The file cannot be written: the next opening reads more of the log.
     pub(crate) fn save(&self, dir: &Path, end_offset: i64) -> io::Result<()> {
-        let producers = self;
+        let producers = &self.0;
         let json = serde_json::to_vec(&Saved {
             end_offset,
             producers,
@@ -66,7 +65,7 @@ impl Producers {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Saved<Producers>> {
+fn parse(bytes: &[u8]) -> Option<Saved<HashMap<i64, Producer>>> {
     let (crc, json) = bytes.split_at_checked(9)?;
     let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?.trim_end(), 16).ok()?;
     match crc == crc32c::crc32c(json) {
