@@ -40,7 +40,7 @@ class Adapter:
             command, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=log.open("ab"), start_new_session=True, text=True,
         )
-        self.answers = queue.Queue()
+        self.answers, self.is_asked = queue.Queue(), False
         threading.Thread(target=self._read, daemon=True).start()
         ADAPTERS.append(self)
 
@@ -52,6 +52,9 @@ class Adapter:
         return self.receive(operation)
 
     def send(self, operation, **arguments):
+        if self.is_asked:  # by a scenario that has failed before it came to the answer
+            self._answer(operation)
+        self.is_asked = True
         try:
             self.process.stdin.write(json.dumps({"op": operation, **arguments}) + "\n")
             self.process.stdin.flush()
@@ -59,6 +62,15 @@ class Adapter:
             raise Died(f"{operation}: the client's process has ended, see {self.log}") from error
 
     def receive(self, operation):
+        answer = json.loads(self._answer(operation))
+        if "unsupported" in answer:
+            raise Unsupported(answer["unsupported"])
+        if "error" in answer:
+            raise KafkaError(answer["error"], answer["text"])
+        return answer["ok"]
+
+    def _answer(self, operation):
+        self.is_asked = False
         try:
             line = self.answers.get(timeout=ANSWER_SECONDS_MAX)
         except queue.Empty:
@@ -66,12 +78,7 @@ class Adapter:
             raise Died(f"{operation}: no answer in {ANSWER_SECONDS_MAX} s, see {self.log}") from None
         if line is None:
             raise Died(f"{operation}: the client's process ended with {self.process.wait()}, see {self.log}")
-        answer = json.loads(line)
-        if "unsupported" in answer:
-            raise Unsupported(answer["unsupported"])
-        if "error" in answer:
-            raise KafkaError(answer["error"], answer["text"])
-        return answer["ok"]
+        return line
 
     def alive(self):
         return self.process.poll() is None

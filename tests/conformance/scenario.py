@@ -6,7 +6,7 @@ from adapter import Died, KafkaError, Unsupported
 from clients import MAKER
 
 # How long members may take to agree on who reads what, when nobody has died.
-SETTLE_SECONDS_MAX = 20
+SETTLE_SECONDS_MAX = 30
 # Between two looks at something that is waited for: a busy broker takes longer if it is asked all the time.
 PAUSE_SECONDS = 0.02
 # One turn of a consumer that is expected to find nothing yet.
@@ -163,7 +163,7 @@ def short(value):
     return text if len(text) <= 300 else f"{text[:200]} … {text[-80:]}"
 
 
-def read(client, consumer, count, seconds=20):
+def read(client, consumer, count, seconds=SETTLE_SECONDS_MAX):
     """That many records, in the order in which the consumer gives them."""
     records, deadline = [], time.monotonic() + seconds
     while len(records) < count:

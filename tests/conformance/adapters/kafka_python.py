@@ -1,5 +1,6 @@
 """kafka-python."""
 
+import logging
 import os
 import re
 import time
@@ -231,4 +232,5 @@ def shown(record):
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
     serve(KafkaPython(), name_by_message)

@@ -2,7 +2,7 @@
 
 import time
 
-from scenario import TURN_MS, equal, feature, read, true, until, values, values_of
+from scenario import SETTLE_SECONDS_MAX, TURN_MS, equal, feature, true, until, values, values_of
 
 AREA = "Group members"
 PARTITIONS = 4
@@ -46,9 +46,21 @@ def shared(world, strategy):
     for partition in range(PARTITIONS):
         world.client.produce(topic=topic, partition=partition, records=values(f"p{partition}-", 10), settings={})
     wanted = {f"p{partition}-{number}" for partition in range(PARTITIONS) for number in range(10)}
-    found = values_of(read(world.client, group, 20)) + values_of(read(world.other, group, 20))
-    equal(sorted(found), sorted(wanted), "records")
+    equal(sorted(read_by_both(world, group, len(wanted))), sorted(wanted), "records")
     return group, shares
+
+
+def read_by_both(world, group, count):
+    """So many records by two members at once: one that nobody asks holds up the other if that wants a rebalance."""
+    found = []
+
+    def are_there():
+        for answer in both(world, "poll", consumer=group, count=count, wait_ms=TURN_MS):
+            found.extend(values_of(answer))
+        return len(found) >= count
+
+    until(are_there, lambda: f"{len(found)} of {count} records are read")
+    return found
 
 
 def pair(world, topic, instances=(None, None), **how):
@@ -62,7 +74,7 @@ def pair(world, topic, instances=(None, None), **how):
     return group, agreed(world, group)
 
 
-def alone(world, group, seconds=20):
+def alone(world, group, seconds=SETTLE_SECONDS_MAX):
     """Waits until the first member has all partitions."""
     has = []
 
@@ -78,19 +90,20 @@ def agreed(world, group):
     shares = []
 
     def halves():
-        shares[:] = turns(world, group)
+        answers = both(world, "assignment", consumer=group, wait_ms=TURN_MS)
+        shares[:] = [answer["partitions"] for answer in answers]
         return [len(share) for share in shares] == [2, 2] and sorted(sum(shares, [])) == list(range(PARTITIONS))
 
     until(halves, lambda: f"two members have two partitions each, they have {shares}")
     return shares
 
 
-def turns(world, group):
-    """Both members at once, since a rebalance needs both: who has which partitions."""
+def both(world, operation, **arguments):
+    """What both members answer, asked at once, since a rebalance needs both."""
     members = (world.client, world.other)
     for member in members:
-        member.send("assignment", consumer=group, wait_ms=TURN_MS)
-    return [member.receive("assignment")["partitions"] for member in members]
+        member.send(operation, **arguments)
+    return [member.receive(operation) for member in members]
 
 
 @feature(AREA)
