@@ -57,15 +57,14 @@ impl Partition {
             let bytes = recovery.truncated_bytes;
             tracing::warn!(dir = %dir.display(), bytes, "the end of a log was torn and is cut off");
         }
-        let saved = Producers::load(dir, log.end_offset());
-        let (mut producers, from) = saved.unwrap_or_default();
+        let (mut producers, from) = Producers::load(dir, log.end_offset());
         log.visit_batches(from, |batch| {
             let time = if batch.has_append_time() {
                 batch.max_timestamp
             } else {
                 -1
             };
-            producers.appended(batch, batch.base_offset, time);
+            producers.found(batch, time);
         })?;
         Ok(Self {
             visible: Cell::new(log.end_offset()),
@@ -166,14 +165,9 @@ impl Partition {
         self.producers.borrow().last_offsets()
     }
 
-    /// Saves what producers have sent if a segment was closed since it was last done.
+    /// Saves what producers have sent, if they have sent anything since: before batches are removed, and now and then, so
+    /// that the next opening has little to read.
     pub(crate) fn save_producers(&self) {
-        if self.log.borrow().active_offset() > self.producers_saved.get() {
-            self.save_producers_now();
-        }
-    }
-
-    fn save_producers_now(&self) {
         let end = self.log.borrow().end_offset();
         if end == self.producers_saved.get() {
             return;
@@ -188,7 +182,7 @@ impl Partition {
 
     /// Puts everything on the disk.
     pub(crate) fn close(self) -> Result<(), LogError> {
-        self.save_producers_now();
+        self.save_producers();
         self.log.into_inner().close()
     }
 

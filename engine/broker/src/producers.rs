@@ -10,11 +10,18 @@
 //! ```
 //! Source: `org.apache.kafka.storage.internals.log.ProducerAppendInfo` and `ProducerStateEntry`.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    cell::Cell,
+    collections::{HashMap, VecDeque},
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{code::ErrorCode, limits::PRODUCERS_MAX, log::BatchHeader};
+use crate::{
+    code::ErrorCode,
+    limits::{PRODUCERS_MAX, PRODUCERS_OF_ALL_MAX},
+    log::BatchHeader,
+};
 
 mod snapshot;
 
@@ -22,7 +29,7 @@ mod snapshot;
 const BATCHES_MAX: usize = 5;
 
 /// All producers of a partition.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Producers(HashMap<i64, Producer>);
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,6 +58,11 @@ pub(crate) enum Verdict {
 }
 
 impl Producers {
+    fn of(known: HashMap<i64, Producer>) -> Self {
+        ALL.set(ALL.get() + known.len());
+        Self(known)
+    }
+
     /// Judges a batch that a client sent.
     pub(crate) fn judge(&self, batch: &BatchHeader) -> Result<Verdict, ErrorCode> {
         if batch.producer_id < 0 {
@@ -84,8 +96,11 @@ impl Producers {
         if batch.producer_id < 0 || batch.is_control() {
             return;
         }
-        if self.0.len() >= PRODUCERS_MAX && !self.0.contains_key(&batch.producer_id) {
-            self.forget_one();
+        if !self.0.contains_key(&batch.producer_id) {
+            if self.0.len() >= PRODUCERS_MAX || ALL.get() >= PRODUCERS_OF_ALL_MAX {
+                self.forget_one();
+            }
+            ALL.set(ALL.get() + 1);
         }
         let producer = self.0.entry(batch.producer_id).or_insert_with(|| Producer {
             epoch: batch.producer_epoch,
@@ -108,6 +123,14 @@ impl Producers {
         });
     }
 
+    /// Takes note of a batch that was found in the log, unless it is known already.
+    pub(crate) fn found(&mut self, batch: &BatchHeader, append_time: i64) {
+        let known = self.0.get(&batch.producer_id);
+        if known.is_none_or(|producer| batch.last_offset() > producer.last_offset) {
+            self.appended(batch, batch.base_offset, append_time);
+        }
+    }
+
     /// The last offset of each, for the cleaner: those batches stay.
     pub(crate) fn last_offsets(&self) -> HashMap<i64, i64> {
         self.0
@@ -123,8 +146,21 @@ impl Producers {
             .min_by_key(|(_, producer)| producer.last_offset);
         if let Some(id) = silent.map(|(id, _)| *id) {
             self.0.remove(&id);
+            ALL.set(ALL.get() - 1);
         }
     }
+}
+
+impl Drop for Producers {
+    fn drop(&mut self) {
+        // While a thread ends its count may be gone before its partitions.
+        let _gone = ALL.try_with(|all| all.set(all.get() - self.0.len()));
+    }
+}
+
+thread_local! {
+    /// Producers of all partitions: a broker's live on one thread.
+    static ALL: Cell<usize> = const { Cell::new(0) };
 }
 
 fn last_sequence(batch: &BatchHeader) -> i32 {

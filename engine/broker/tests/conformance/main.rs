@@ -34,4 +34,5 @@ mod offsets;
 mod produce;
 mod retention;
 mod topics;
+mod walk;
 mod world;
