@@ -6,6 +6,8 @@
 mod answers;
 mod cli;
 mod crash;
+#[cfg(not(feature = "apache"))]
+mod faults;
 mod handover;
 mod harness;
 mod inputs;
