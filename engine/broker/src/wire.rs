@@ -15,6 +15,9 @@ pub(crate) mod shape;
 mod tables;
 pub(crate) mod versions;
 
+/// Bytes before an answer's body: size, correlation id, no tags.
+const HEAD_BYTES_MAX: usize = 9;
+
 /// Why a connection is closed: what came is no request that a client of Kafka's sends to this broker.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -118,6 +121,8 @@ pub(crate) fn encode<M: Encodable + HeaderVersion>(
     into: &mut BytesMut,
 ) -> Result<(), Garbled> {
     let begin = into.len();
+    // Growing would copy what a fetch gives once more.
+    into.reserve(HEAD_BYTES_MAX + answer.compute_size(version).map_err(Garbled::codec)?);
     into.put_i32(0);
     ResponseHeader::default()
         .with_correlation_id(correlation)
