@@ -18,8 +18,11 @@ use tokio::{
     time::timeout,
 };
 
+#[cfg(not(feature = "faults"))]
+use crate::api::answer;
+#[cfg(feature = "faults")]
+use crate::faults::answer;
 use crate::{
-    api,
     connections::Place,
     limits::{
         ANSWER_TIME_MAX, FRAME_BYTES_MAX, FRAME_TIME_MAX, IDLE_TIME_MAX, PLAIN_FRAME_BYTES_MAX,
@@ -180,7 +183,7 @@ impl Connection {
     async fn answer(&mut self, frame: Frame) -> Result<Option<BytesMut>, End> {
         let node = self.node.clone();
         let place = self.place.clone();
-        let answer = api::answer(&node, (self.peer, &place), frame);
+        let answer = answer(&node, (self.peer, &place), frame);
         tokio::pin!(answer);
         loop {
             tokio::select! {

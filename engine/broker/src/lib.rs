@@ -18,6 +18,11 @@ mod connections;
 mod coordinator;
 mod descriptors;
 mod error;
+#[cfg(feature = "faults")]
+mod faults;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod limits;
 mod log;
@@ -33,4 +38,6 @@ mod topics;
 mod wire;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "faults")]
+pub use faults::{Api, Fault, Faults};
 pub use server::{Broker, Flush, Options};

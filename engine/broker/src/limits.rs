@@ -82,3 +82,18 @@ pub(crate) const CONFIGS_BYTES_MAX: usize = 8_192;
 
 /// Bytes of a config's value.
 pub(crate) const CONFIG_BYTES_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_limit_is_in_the_reference() {
+        let page = include_str!("../../../docs/reference/broker.md");
+        let limits = include_str!("limits.rs");
+
+        let lines = limits.lines();
+        let constants = lines.filter_map(|line| line.strip_prefix("pub(crate) const "));
+        for (name, _) in constants.filter_map(|line| line.split_once(':')) {
+            assert!(page.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}

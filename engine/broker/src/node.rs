@@ -43,6 +43,8 @@ pub(crate) struct Node {
     /// Who looks up a time: one at a time, on a thread of its own.
     pub(crate) lookups: Semaphore,
     pub(crate) cluster_id: String,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: crate::Faults,
     flush: Flush,
     syncer: Syncer,
     file: PathBuf,
@@ -88,6 +90,8 @@ impl Node {
             changes: Semaphore::new(1),
             lookups: Semaphore::new(1),
             cluster_id: saved.cluster_id,
+            #[cfg(feature = "faults")]
+            faults: crate::Faults::default(),
             flush,
             syncer,
             file,

@@ -45,6 +45,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
+    #[cfg(feature = "faults")]
+    faults: crate::Faults,
     /// How long the last clients may take to go.
     stop: Option<oneshot::Sender<Duration>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -70,7 +72,7 @@ impl Broker {
                 run(&options, &ready, stopped);
             })
             .map_err(|error| no_thread(&error))?;
-        let address = started.recv().map_err(|_gone| {
+        let started = started.recv().map_err(|_gone| {
             Error::new(
                 ErrorKind::Internal,
                 "broker-start",
@@ -78,7 +80,9 @@ impl Broker {
             )
         })??;
         Ok(Self {
-            address,
+            address: started.address,
+            #[cfg(feature = "faults")]
+            faults: started.faults,
             stop: Some(stop),
             thread: Some(thread),
             alive,
@@ -95,6 +99,13 @@ impl Broker {
     pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut alive = self.alive.clone();
         async move { while alive.changed().await.is_ok() {} }
+    }
+
+    /// What makes it misbehave, for tests alone.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn faults(&self) -> crate::Faults {
+        self.faults.clone()
     }
 
     /// Ends the broker once no client is connected, or after `patience`: everything is on the disk when this returns.
@@ -124,7 +135,14 @@ impl Drop for Broker {
 /// One for the cleaner, one for look-ups of times.
 const BLOCKING_THREADS: usize = 2;
 
-type Ready = mpsc::Sender<Result<SocketAddr, Error>>;
+/// A broker that serves.
+struct Started {
+    address: SocketAddr,
+    #[cfg(feature = "faults")]
+    faults: crate::Faults,
+}
+
+type Ready = mpsc::Sender<Result<Started, Error>>;
 
 fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -147,11 +165,17 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
         let address = listener
             .local_addr()
             .map_err(|error| cannot_listen(options, &error));
-        tell(ready, address);
+        let started = address.map(|address| Started {
+            address,
+            #[cfg(feature = "faults")]
+            faults: node.faults.clone(),
+        });
+        tell(ready, started);
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_groups));
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_logs));
         tokio::select! {
             () = accept(&node, &listener) => {}
+            () = crash(&node) => return None,
             () = end(stopped, &node) => {}
         }
         Some((node, lock))
@@ -163,7 +187,7 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
     }
 }
 
-fn tell(ready: &Ready, outcome: Result<SocketAddr, Error>) {
+fn tell(ready: &Ready, outcome: Result<Started, Error>) {
     // Nobody waits for it any more: then the broker ends by itself.
     drop(ready.send(outcome));
 }
@@ -253,6 +277,17 @@ async fn accept(node: &Rc<Node>, listener: &TcpListener) {
             }
         }
     }
+}
+
+/// Returns when the broker is to end as it stands.
+#[cfg(feature = "faults")]
+async fn crash(node: &Node) {
+    node.faults.crashed().await;
+}
+
+#[cfg(not(feature = "faults"))]
+async fn crash(_: &Node) {
+    std::future::pending().await
 }
 
 /// Runs what never ends; should it panic all the same, it begins again.
