@@ -74,7 +74,8 @@ const READ_MAX: Duration = Duration::from_secs(10);
 pub(super) fn rows(pair: &Pair, rounds: u32, records: u32) -> Result<Vec<Row>> {
     pair.measure(1, |subject| measure(subject, records))?;
     let both = pair.measure(rounds, |subject| measure(subject, records))?;
-    let parts: [(&str, fn(&Round) -> &Spent); 2] = [
+    type Of = fn(&Round) -> &Spent;
+    let parts: [(&str, Of); 2] = [
         ("200-byte records written in bulk", |round| &round.written),
         ("200-byte records read in bulk", |round| &round.read),
     ];
