@@ -38,7 +38,7 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
     /// How often each broker is measured, in turn.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 4)]
     rounds: u32,
     /// How long a round of single records takes.
     #[arg(long, default_value_t = 4)]

@@ -68,14 +68,16 @@ struct Round {
     read: Spent,
 }
 
+/// One of a round's two measurements.
+type Direction = fn(&Round) -> &Spent;
+
 /// How long nothing may come while records are read.
 const READ_MAX: Duration = Duration::from_secs(10);
 
 pub(super) fn rows(pair: &Pair, rounds: u32, records: u32) -> Result<Vec<Row>> {
     pair.measure(1, |subject| measure(subject, records))?;
     let both = pair.measure(rounds, |subject| measure(subject, records))?;
-    type Of = fn(&Round) -> &Spent;
-    let parts: [(&str, Of); 2] = [
+    let parts: [(&str, Direction); 2] = [
         ("200-byte records written in bulk", |round| &round.written),
         ("200-byte records read in bulk", |round| &round.read),
     ];

@@ -12,6 +12,8 @@ pub(super) struct Pair {
     pub(super) kafka: Option<Subject>,
 }
 
+const KAFKA: &str = "Apache Kafka";
+
 /// What each broker gave, a measurement a round.
 #[derive(Debug)]
 pub(super) struct Both<T> {
@@ -20,7 +22,7 @@ pub(super) struct Both<T> {
 }
 
 impl Pair {
-    /// Measures each broker as often as there are rounds, in turn.
+    /// Measures each broker as often as there are rounds, in turn, and each as often first.
     pub(super) fn measure<T>(
         &self,
         rounds: u32,
@@ -30,11 +32,16 @@ impl Pair {
             embedded: Vec::new(),
             kafka: Vec::new(),
         };
-        for _ in 0..rounds {
-            both.embedded
-                .push(one(&self.embedded).context("the embedded broker")?);
-            if let Some(kafka) = &self.kafka {
-                both.kafka.push(one(kafka).context("Apache Kafka")?);
+        for round in 0..rounds {
+            // What the one leaves for the disk to do must not always be done while the other is measured.
+            let kafka_first = round % 2 == 1;
+            if let (Some(kafka), true) = (&self.kafka, kafka_first) {
+                both.kafka.push(one(kafka).context(KAFKA)?);
+            }
+            let embedded = one(&self.embedded).context("the embedded broker")?;
+            both.embedded.push(embedded);
+            if let (Some(kafka), false) = (&self.kafka, kafka_first) {
+                both.kafka.push(one(kafka).context(KAFKA)?);
             }
         }
         Ok(both)

@@ -170,3 +170,29 @@ impl Row {
 fn line([figure, unit, embedded, kafka, ratio, target]: [String; 6]) -> String {
     format!("{figure:<36} {unit:<9} {embedded:>10} {kafka:>10} {ratio:>6}  {target:<8}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Figure, Row, Target};
+
+    #[test]
+    fn a_target_is_met_missed_or_not_judged_without_a_broker_to_compare_with() {
+        let cases = [
+            (Target::KafkaAtMost, Some(1.0), Some(1.0), Some(true)),
+            (Target::KafkaAtMost, Some(1.1), Some(1.0), Some(false)),
+            (Target::KafkaAtMost, Some(1.0), None, None),
+            (Target::KafkaAtLeast, Some(0.9), Some(1.0), Some(false)),
+            (Target::KafkaAtLeast, Some(1.0), Some(1.0), Some(true)),
+            (Target::Below(40.0), Some(40.0), None, Some(false)),
+            (Target::Below(40.0), Some(39.9), Some(1_000.0), Some(true)),
+            (Target::Zero, Some(0.0), None, Some(true)),
+            (Target::Zero, Some(1.0), None, Some(false)),
+            (Target::Any, Some(1.0), Some(2.0), None),
+        ];
+
+        for (target, embedded, kafka, met) in cases {
+            let row = Row::new(Figure::new("figure", "ms", target), embedded, kafka);
+            assert_eq!(row.met, met, "{target:?}: {embedded:?}, {kafka:?}");
+        }
+    }
+}
