@@ -3,7 +3,7 @@
 //! Plain synchronous code for one thread: reads and appends go to the page cache. What may take long is handed out as a
 //! value that another thread runs: [`SyncTask`] and [`Cleaning`]. `now` is passed in, in milliseconds since 1970.
 //!
-//! Absent: replication, producers' state (rebuilt from [`Log::visit_batches`]), transactions' index.
+//! Absent: replication, and the state of producers and their transactions (rebuilt from [`Log::visit_batches`]).
 //! Invariants: an append is whole or not there. Offsets never change and never go back. A damaged batch in a closed segment
 //! is an error for who reads it and for nobody else. Read on in `open.rs`, `segment.rs`, `retention.rs`, `cleaner.rs`.
 
@@ -15,6 +15,7 @@ mod checkpoint;
 mod cleaner;
 mod codec;
 mod config;
+mod control;
 mod error;
 #[cfg(test)]
 mod faults;
@@ -36,8 +37,9 @@ use bytes::Bytes;
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
-    cleaner::ProducerView,
+    cleaner::{AbortedTransaction, ProducerView},
     config::{Cleanup, LogConfig, TimestampType},
+    control::{Ending, Marker},
     error::LogError,
     sync::{SyncTask, Synced},
     window::{FirstBatch, ReadBounds},

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     clock,
-    log::{LogError, ProducerView},
+    log::LogError,
     node::Node,
     partition::Partition,
 };
@@ -54,15 +54,12 @@ async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError
     partition.log.borrow_mut().retain(now)?;
     partition.save_producers();
     node.sync_closed(partition).await?;
-    let end = partition.visible();
-    let cleaning = partition.log.borrow_mut().cleaning(end, now)?;
+    let stable = partition.stable();
+    let cleaning = partition.log.borrow_mut().cleaning(stable, now)?;
     let Some(cleaning) = cleaning else {
         return Ok(());
     };
-    let producers = ProducerView {
-        last_offsets: partition.producers_last_offsets(),
-        aborted: Vec::new(),
-    };
+    let producers = partition.producer_view();
     let stop = Arc::new(AtomicBool::new(false));
     let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
     match cleaned {

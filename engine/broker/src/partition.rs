@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 use crate::{
     code::ErrorCode,
     log::{
-        CheckedBatch, FirstBatch, Log, LogConfig, LogError, Origin, ReadBounds, SyncTask, Synced,
+        AbortedTransaction, BatchHeader, CheckedBatch, FirstBatch, Log, LogConfig, LogError, Marker,
+        Origin, ProducerView, ReadBounds, SyncTask, Synced,
     },
     producers::{Producers, Verdict},
 };
@@ -59,13 +60,16 @@ impl Partition {
         }
         let saved = Producers::load(dir, log.end_offset());
         let (mut producers, from) = saved.unwrap_or_default();
-        log.visit_batches(from, |batch| {
+        log.visit_batches(from, |batch, ending| {
             let time = if batch.has_append_time() {
                 batch.max_timestamp
             } else {
                 -1
             };
-            producers.appended(batch, batch.base_offset, time);
+            match ending {
+                None => producers.appended(batch, batch.base_offset, time),
+                Some(ending) => producers.ended(batch, batch.base_offset, ending),
+            }
         })?;
         Ok(Self {
             visible: Cell::new(log.end_offset()),
@@ -77,19 +81,23 @@ impl Partition {
         })
     }
 
-    /// Appends what a client sent, unless it is a repeat. It is not visible yet.
-    pub(crate) fn produce(&self, records: Bytes, now: i64) -> Result<Produced, Refused> {
+    /// Appends what a client sent, unless it is a repeat. It is not visible yet. Of a batch that is part of a transaction
+    /// `admit` is asked whether it may be.
+    pub(crate) fn produce(
+        &self,
+        records: Bytes,
+        now: i64,
+        admit: impl FnOnce(&BatchHeader) -> Result<(), ErrorCode>,
+    ) -> Result<Produced, Refused> {
         let mut log = self.log.borrow_mut();
         let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
         if batch.header().is_transactional() {
-            return Err(Refused::new(
-                ErrorCode::InvalidRecord,
-                "there are no transactions here",
-            ));
+            admit(batch.header())
+                .map_err(|code| Refused::new(code, "the batch's transaction is not open here"))?;
         }
         let mut producers = self.producers.borrow_mut();
         let verdict = producers.judge(batch.header()).map_err(|code| {
-            Refused::new(code, "the sequence number does not follow the last one")
+            Refused::new(code, "the batch does not follow the producer's last one")
         })?;
         if let Verdict::Repeat(sent) = verdict {
             return Ok(Produced {
@@ -108,6 +116,26 @@ impl Partition {
             append_time: appended.log_append_time,
             start_offset: appended.start_offset,
         })
+    }
+
+    /// Appends the end of a transaction; gives where the log ends then. It is not visible yet.
+    pub(crate) fn end_transaction(&self, marker: Marker, now: i64) -> Result<i64, LogError> {
+        let batch = marker.to_batch(now)?;
+        let header = *batch.header();
+        let appended = self.log.borrow_mut().append(&[batch], now)?;
+        let mut producers = self.producers.borrow_mut();
+        producers.ended(&header, appended.base_offset, marker.ending);
+        Ok(appended.next_offset)
+    }
+
+    /// Whether a transaction's end would change anything here: it has not been written yet.
+    pub(crate) fn awaits_end(&self, producer_id: i64, epoch: i16) -> bool {
+        self.producers.borrow().awaits(producer_id, epoch)
+    }
+
+    /// The producers that have a transaction open here, and their epochs.
+    pub(crate) fn open_transactions(&self) -> Vec<(i64, i16)> {
+        self.producers.borrow().open().collect()
     }
 
     /// Everything up to `end` may be read; wakes who waits for it.
@@ -133,14 +161,14 @@ impl Partition {
         self.log.borrow_mut().sync()
     }
 
-    /// Whole batches from an offset on.
+    /// Whole batches from an offset on, below what the reader may see.
     pub(crate) fn fetch(
         &self,
         offset: i64,
         bytes_max: usize,
         first_batch: FirstBatch,
+        below: i64,
     ) -> Result<Bytes, LogError> {
-        let below = self.visible.get();
         self.log.borrow_mut().read(
             offset,
             &ReadBounds {
@@ -156,13 +184,35 @@ impl Partition {
         self.visible.get()
     }
 
+    /// Below this no transaction is open: Kafka's last stable offset.
+    pub(crate) fn stable(&self) -> i64 {
+        let visible = self.visible.get();
+        match self.producers.borrow().first_unstable() {
+            None => visible,
+            Some(first) => first.max(self.start_offset()).min(visible),
+        }
+    }
+
+    /// What was aborted of `records`, which were read from `offset` on.
+    pub(crate) fn aborted_in(&self, offset: i64, records: &Bytes) -> Vec<AbortedTransaction> {
+        let producers = self.producers.borrow();
+        match end_of(records) {
+            Some(end) => producers.aborted(offset, end),
+            None => Vec::new(),
+        }
+    }
+
     pub(crate) fn start_offset(&self) -> i64 {
         self.log.borrow().start_offset()
     }
 
-    /// The last offsets of producers, for the cleaner.
-    pub(crate) fn producers_last_offsets(&self) -> HashMap<i64, i64> {
-        self.producers.borrow().last_offsets()
+    /// What the cleaner must know of producers.
+    pub(crate) fn producer_view(&self) -> ProducerView {
+        let producers = self.producers.borrow();
+        ProducerView {
+            last_offsets: producers.last_offsets(),
+            aborted: producers.aborted(self.start_offset(), i64::MAX),
+        }
     }
 
     /// Saves what producers have sent if a segment was closed since it was last done.
@@ -173,6 +223,7 @@ impl Partition {
     }
 
     fn save_producers_now(&self) {
+        self.producers.borrow_mut().trim(self.start_offset());
         let end = self.log.borrow().end_offset();
         if end == self.producers_saved.get() {
             return;
@@ -209,6 +260,16 @@ impl Partition {
             number,
         }
     }
+}
+
+/// The offset after the last of these batches.
+fn end_of(records: &Bytes) -> Option<i64> {
+    let (mut end, mut at) = (None, 0);
+    while let Ok(header) = BatchHeader::parse(&records[at..]) {
+        end = Some(header.next_offset());
+        at = records.len().min(at + header.size());
+    }
+    end
 }
 
 /// Somebody waits for more records of a partition, until this is dropped.

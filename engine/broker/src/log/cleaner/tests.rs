@@ -198,7 +198,7 @@ fn the_last_batch_of_a_producer_stays_if_only_empty() {
     clean_with(&mut log, 10, &producers);
 
     let mut headers = Vec::new();
-    log.visit_batches(0, |header| headers.push(*header))
+    log.visit_batches(0, |header, _| headers.push(*header))
         .unwrap();
     assert_eq!(headers.len(), 2);
     let empty = headers[0];
