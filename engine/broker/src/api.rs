@@ -5,7 +5,8 @@ use std::rc::Rc;
 use bytes::BytesMut;
 use kafka_protocol::{
     messages::{
-        ApiKey, ApiVersionsResponse, BrokerId, TopicName, api_versions_response::ApiVersion,
+        ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, TopicName,
+        api_versions_response::ApiVersion,
     },
     protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
 };
@@ -21,12 +22,18 @@ mod cluster;
 mod configs;
 mod fetch;
 mod groups;
+mod leader_epochs;
 mod list_offsets;
+mod log_dirs;
 mod membership;
 mod metadata;
 mod offsets;
+mod once;
+mod operations;
 mod produce;
 mod topics;
+mod transactional_offsets;
+mod transactions;
 
 /// What every request is answered with the help of.
 #[derive(Clone)]
@@ -54,7 +61,7 @@ pub(crate) async fn answer(
     };
     match frame.api {
         ApiKey::Produce => {
-            let answer = produce::answer(&cx, frame.decode()?).await;
+            let answer = produce::answer(&cx, frame.decode()?).await?;
             answer.map_or_else(|| Ok(BytesMut::new()), |answer| encode(&frame, &answer))
         }
         ApiKey::Fetch => {
@@ -81,12 +88,33 @@ pub(crate) async fn answer(
             let request = frame.decode()?;
             encode(&frame, &groups::delete(&cx, request).await)
         }
-        ApiKey::ApiVersions => api_versions(&frame),
+        ApiKey::InitProducerId => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::init(&cx, request).await)
+        }
+        ApiKey::AddPartitionsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_partitions(&cx, request).await)
+        }
+        ApiKey::AddOffsetsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_offsets(&cx, request).await)
+        }
+        ApiKey::EndTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::end(&cx, request).await)
+        }
+        ApiKey::TxnOffsetCommit => {
+            let request = frame.decode()?;
+            encode(&frame, &transactional_offsets::commit(&cx, request).await)
+        }
+        ApiKey::ApiVersions => api_versions(frame),
         ApiKey::Metadata => on(&cx, frame, metadata::answer),
         ApiKey::ListOffsets => on(&cx, frame, list_offsets::answer),
+        ApiKey::OffsetForLeaderEpoch => on(&cx, frame, leader_epochs::answer),
         ApiKey::FindCoordinator => on(&cx, frame, cluster::find_coordinator),
+        ApiKey::DescribeLogDirs => on(&cx, frame, log_dirs::answer),
         ApiKey::DescribeCluster => on(&cx, frame, cluster::describe),
-        ApiKey::InitProducerId => on(&cx, frame, cluster::init_producer_id),
         ApiKey::Heartbeat => on(&cx, frame, membership::heartbeat),
         ApiKey::LeaveGroup => on(&cx, frame, membership::leave),
         ApiKey::OffsetFetch => on(&cx, frame, offsets::fetch),
@@ -121,10 +149,11 @@ fn encode<M: Encodable + HeaderVersion>(frame: &Frame, answer: &M) -> Result<Byt
 }
 
 /// An unknown version is answered in version 0, from which the client learns which there are.
-fn api_versions(frame: &Frame) -> Result<BytesMut, Garbled> {
+fn api_versions(mut frame: Frame) -> Result<BytesMut, Garbled> {
     let known = versions::of(ApiKey::ApiVersions).is_some_and(|range| range.max >= frame.version);
     let (version, error) = match known {
-        true => (frame.version, 0),
+        true if is_named(&mut frame)? => (frame.version, 0),
+        true => (frame.version, ErrorCode::InvalidRequest.code()),
         false => (0, ErrorCode::UnsupportedVersion.code()),
     };
     let keys = versions::OFFERED.iter().map(|(api, range)| {
@@ -143,6 +172,20 @@ fn api_versions(frame: &Frame) -> Result<BytesMut, Garbled> {
     let mut bytes = BytesMut::new();
     wire::encode(frame.correlation, version, &answer, &mut bytes)?;
     Ok(bytes)
+}
+
+/// Whether a client says what it is as Kafka wants it said.
+fn is_named(frame: &mut Frame) -> Result<bool, Garbled> {
+    if frame.version < 3 {
+        return Ok(true);
+    }
+    let asked: ApiVersionsRequest = frame.decode()?;
+    let is_name = |name: &str| {
+        let end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        end(name.as_bytes().first()) && end(name.as_bytes().last()) && name.bytes().all(allowed)
+    };
+    Ok(is_name(&asked.client_software_name) && is_name(&asked.client_software_version))
 }
 
 fn text(text: impl Into<String>) -> StrBytes {

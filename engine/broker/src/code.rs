@@ -29,12 +29,14 @@ pub(crate) enum ErrorCode {
     OperationNotAttempted = 55,
     StorageError = 56,
     FetchSessionIdNotFound = 70,
+    FencedLeaderEpoch = 74,
     UnknownLeaderEpoch = 75,
-    InvalidRecord = 87,
+    UnsupportedCompressionType = 76,
     UnstableOffsetCommit = 88,
     ProducerFenced = 90,
     UnknownTopicId = 100,
-    TransactionalIdNotFound = 105,
+    MismatchedEndpointType = 114,
+    UnsupportedEndpointType = 115,
     TransactionAbortable = 120,
 }
 

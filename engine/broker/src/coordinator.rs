@@ -5,15 +5,7 @@
 //! ```
 //! Invariant: a change is in the file before it is answered.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    fs::File,
-    io,
-    path::Path,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt, fs::File, io, path::Path, rc::Rc, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};

@@ -9,12 +9,13 @@
 
 mod batch;
 #[cfg(test)]
-mod build;
+pub(crate) mod build;
 mod checked;
 mod checkpoint;
 mod cleaner;
 mod codec;
 mod config;
+mod content;
 mod control;
 mod error;
 #[cfg(test)]
@@ -108,6 +109,14 @@ impl Log {
     /// Takes new settings; they hold from the next call on.
     pub(crate) fn set_config(&mut self, config: LogConfig) {
         self.config = config;
+    }
+
+    /// Checks inside a batch what Kafka checks there before it appends it.
+    ///
+    /// # Errors
+    /// `InvalidRecord`, `Rejected`: the batch is not to be appended.
+    pub(crate) fn inspect(&self, batch: &CheckedBatch, now: i64) -> Result<(), LogError> {
+        content::inspect(batch, &self.config, now)
     }
 
     /// Appends the batches in one write. It survives the end of the process when this returns, and a power failure once

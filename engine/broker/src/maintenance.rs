@@ -8,12 +8,7 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use crate::{
-    clock,
-    log::LogError,
-    node::Node,
-    partition::Partition,
-};
+use crate::{clock, log::LogError, node::Node, partition::Partition};
 
 /// How often retention and cleaner look for work. Kafka's defaults are 5 min and 15 s.
 const ROUND: Duration = Duration::from_secs(5);

@@ -2,9 +2,11 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fs::File,
     io,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::{
     Error, Flush, code::ErrorCode, coordinator::Coordinator, limits::FRAMES_BYTES_MAX,
     log::LogError, partition::Partition, store, syncer::Syncer, topics::Topics,
+    transactor::Transactor,
 };
 
 /// The number of the only node.
@@ -29,6 +32,7 @@ const PRODUCER_IDS_BLOCK: i64 = 1_000;
 pub(crate) struct Node {
     pub(crate) topics: Topics,
     pub(crate) coordinator: RefCell<Coordinator>,
+    pub(crate) transactor: RefCell<Transactor>,
     /// Bytes of requests that may be in memory.
     pub(crate) frames: Semaphore,
     pub(crate) cluster_id: String,
@@ -73,6 +77,7 @@ impl Node {
         Ok(Self {
             topics: Topics::open(dir)?,
             coordinator: RefCell::new(Coordinator::open(dir)?),
+            transactor: RefCell::new(Transactor::open(dir)?),
             frames: Semaphore::new(FRAMES_BYTES_MAX),
             cluster_id: saved.cluster_id,
             flush,
@@ -128,10 +133,24 @@ impl Node {
     /// # Errors
     /// The disk refuses.
     pub(crate) async fn settle_groups(&self) -> io::Result<()> {
+        self.settle_file(|node| node.coordinator.borrow().file())
+            .await
+    }
+
+    /// Makes what became of transactions as durable as the broker was told to.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) async fn settle_transactions(&self) -> io::Result<()> {
+        self.settle_file(|node| node.transactor.borrow().file())
+            .await
+    }
+
+    async fn settle_file(&self, file: impl FnOnce(&Self) -> Arc<File>) -> io::Result<()> {
         match self.flush {
             Flush::Os => Ok(()),
             Flush::Fsync => {
-                let file = self.coordinator.borrow().file();
+                let file = file(self);
                 let synced = self.syncer.run(move || file.sync_data()).await;
                 synced.unwrap_or_else(|| Err(io::Error::other("the syncing thread is gone")))
             }

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use crate::{
     code::ErrorCode,
     log::{
-        AbortedTransaction, BatchHeader, CheckedBatch, FirstBatch, Log, LogConfig, LogError, Marker,
-        Origin, ProducerView, ReadBounds, SyncTask, Synced,
+        AbortedTransaction, BatchHeader, CheckedBatch, FirstBatch, Log, LogConfig, LogError,
+        Marker, Origin, ProducerView, ReadBounds, SyncTask, Synced,
     },
     producers::{Producers, Verdict},
 };
@@ -91,6 +91,7 @@ impl Partition {
     ) -> Result<Produced, Refused> {
         let mut log = self.log.borrow_mut();
         let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
+        log.inspect(&batch, now)?;
         if batch.header().is_transactional() {
             admit(batch.header())
                 .map_err(|code| Refused::new(code, "the batch's transaction is not open here"))?;
@@ -196,10 +197,11 @@ impl Partition {
     /// What was aborted of `records`, which were read from `offset` on.
     pub(crate) fn aborted_in(&self, offset: i64, records: &Bytes) -> Vec<AbortedTransaction> {
         let producers = self.producers.borrow();
-        match end_of(records) {
-            Some(end) => producers.aborted(offset, end),
-            None => Vec::new(),
+        // Most topics have nothing aborted, and consumers that keep up are behind what was.
+        if !producers.has_aborted(offset) {
+            return Vec::new();
         }
+        end_of(records).map_or_else(Vec::new, |end| producers.aborted(offset, end))
     }
 
     pub(crate) fn start_offset(&self) -> i64 {
@@ -272,6 +274,15 @@ fn end_of(records: &Bytes) -> Option<i64> {
     end
 }
 
+/// Checks what a client believes the leader's epoch to be: there has been one leader, of epoch 0; −1 says nothing.
+pub(crate) fn check_leader_epoch(believed: i32) -> Result<(), ErrorCode> {
+    match believed {
+        -1 | 0 => Ok(()),
+        ..-1 => Err(ErrorCode::FencedLeaderEpoch),
+        1.. => Err(ErrorCode::UnknownLeaderEpoch),
+    }
+}
+
 /// Somebody waits for more records of a partition, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Wait {
@@ -296,6 +307,8 @@ impl Drop for Wait {
 pub(crate) struct Refused {
     pub(crate) code: i16,
     pub(crate) message: String,
+    /// Numbers of records in the batch, and what is wrong with them.
+    pub(crate) records: Vec<(i32, &'static str)>,
 }
 
 impl Refused {
@@ -303,6 +316,7 @@ impl Refused {
         Self {
             code: code.code(),
             message: message.to_owned(),
+            records: Vec::new(),
         }
     }
 }
@@ -312,6 +326,13 @@ impl From<LogError> for Refused {
         Self {
             code: error.code(),
             message: error.to_string(),
+            records: match error {
+                LogError::Rejected(rejected) => rejected.records().to_vec(),
+                _ => Vec::new(),
+            },
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,6 +171,11 @@ impl Producers {
             .is_some_and(|producer| producer.transaction.is_some() || producer.epoch < epoch)
     }
 
+    /// Whether anything that ended at or behind `from` was aborted.
+    pub(crate) fn has_aborted(&self, from: i64) -> bool {
+        self.stability.has_aborted(from)
+    }
+
     /// Aborted transactions with records in a range that begins at `from` and ends below `below`.
     pub(crate) fn aborted(&self, from: i64, below: i64) -> Vec<AbortedTransaction> {
         self.stability.aborted(from, below)

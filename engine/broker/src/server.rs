@@ -19,7 +19,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Error, ErrorKind, connection, limits::CONNECTIONS_MAX, maintenance, node::Node};
+use crate::{
+    Error, ErrorKind, connection, limits::CONNECTIONS_MAX, maintenance, node::Node, transactor,
+};
 
 /// When an append counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,6 +150,7 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
         tell(ready, address);
         tokio::task::spawn_local(maintenance::keep_groups(node.clone()));
         tokio::task::spawn_local(maintenance::keep_logs(node.clone()));
+        tokio::task::spawn_local(transactor::keep_transactions(node.clone()));
         let clients = Rc::new(Clients::default());
         tokio::select! {
             () = accept(&node, &listener, &clients) => {}
@@ -175,6 +178,12 @@ async fn open(options: &Options) -> Result<(Rc<Node>, TcpListener, File), Error>
         .await
         .map_err(|error| cannot_listen(options, &error))?;
     let node = Node::open(data, options.flush)?;
+    if let Err(code) = transactor::abort_unknown(&node) {
+        tracing::error!(
+            ?code,
+            "an unknown transaction stays open until the next start"
+        );
+    }
     Ok((Rc::new(node), listener, lock))
 }
 

@@ -70,7 +70,8 @@ pub(crate) fn log_config(config: &Overrides) -> LogConfig {
         ) {
             (true, true) => Cleanup::CompactAndDelete,
             (true, false) => Cleanup::Compact,
-            (false, _) => Cleanup::Delete,
+            (false, true) => Cleanup::Delete,
+            (false, false) => Cleanup::Nothing,
         },
         min_cleanable_dirty_ratio: config.fraction("min.cleanable.dirty.ratio"),
         delete_retention_ms: config.number("delete.retention.ms"),
@@ -81,6 +82,7 @@ pub(crate) fn log_config(config: &Overrides) -> LogConfig {
             "LogAppendTime" => TimestampType::LogAppendTime,
             _ => TimestampType::CreateTime,
         },
+        timestamp_before_max_ms: config.number("message.timestamp.before.max.ms"),
         timestamp_after_max_ms: config.number("message.timestamp.after.max.ms"),
         index_interval_bytes: int("index.interval.bytes"),
     }

@@ -95,6 +95,11 @@ impl Topics {
         Ok(topics)
     }
 
+    /// Where all of it is.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The topic of that name.
     pub(crate) fn get(&self, name: &str) -> Option<Rc<Topic>> {
         self.by_name.borrow().get(name).cloned()

@@ -55,8 +55,6 @@ struct Entry {
     timeout_ms: u64,
     state: State,
     parts: Parts,
-    /// When its transaction began, by the wall clock, for people.
-    began_ms: i64,
     deadline: Option<u64>,
     /// When it was last used.
     used: u64,
@@ -64,7 +62,7 @@ struct Entry {
 
 /// Where a transactional id stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+enum State {
     /// It has had no transaction since its producer began.
     Empty,
     /// A transaction is open.
@@ -84,29 +82,12 @@ pub(crate) struct Prepared {
     pub(crate) parts: Parts,
 }
 
-/// A transactional id as operators see it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Described<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) producer: Producer,
-    pub(crate) state: State,
-    pub(crate) timeout_ms: u64,
-    /// −1 without a transaction.
-    pub(crate) began_ms: i64,
-    pub(crate) parts: &'a Parts,
-}
-
 impl Transactions {
     /// AddPartitionsToTxn and AddOffsetsToTxn. Without changes everything is part of the transaction already.
     ///
     /// # Errors
     /// The writer may not; or `PolicyViolation`: the limits are reached.
-    pub(crate) fn add(
-        &self,
-        writer: &Writer<'_>,
-        parts: Parts,
-        began_ms: i64,
-    ) -> Result<Vec<Change>, ErrorCode> {
+    pub(crate) fn add(&self, writer: &Writer<'_>, parts: Parts) -> Result<Vec<Change>, ErrorCode> {
         let (id, entry) = self.of(writer)?;
         if let State::Prepared(_) = entry.state {
             return Err(ErrorCode::ConcurrentTransactions);
@@ -123,7 +104,6 @@ impl Transactions {
         Ok(vec![Change::Added {
             id: id.clone(),
             parts,
-            began_ms,
         }])
     }
 
@@ -186,24 +166,13 @@ impl Transactions {
         }
     }
 
-    /// Whether a producer's open transaction has that partition.
+    /// Whether a producer's open transaction, or one that is not carried out, has that partition.
     pub(crate) fn has_open(&self, producer_id: i64, topic: &str, partition: i32) -> bool {
         self.by_id.values().any(|entry| {
             entry.producer.id == producer_id
-                && entry.state == State::Ongoing
+                && matches!(entry.state, State::Ongoing | State::Prepared(_))
                 && entry.parts.has(topic, partition)
         })
-    }
-
-    /// All ids, by name.
-    pub(crate) fn list(&self) -> impl Iterator<Item = Described<'_>> {
-        self.by_id.iter().map(|(id, entry)| entry.described(id))
-    }
-
-    /// One id.
-    pub(crate) fn describe(&self, id: &str) -> Option<Described<'_>> {
-        let (id, entry) = self.by_id.get_key_value(id)?;
-        Some(entry.described(id))
     }
 }
 
@@ -214,31 +183,6 @@ impl Entry {
             id: id.clone(),
             epoch: self.producer.epoch.saturating_add(1),
             ending: Ending::Abort,
-        }
-    }
-
-    fn described<'a>(&'a self, id: &'a str) -> Described<'a> {
-        Described {
-            id,
-            producer: self.producer,
-            state: self.state,
-            timeout_ms: self.timeout_ms,
-            began_ms: self.began_ms,
-            parts: &self.parts,
-        }
-    }
-}
-
-impl State {
-    /// The name in Kafka's answers.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Empty => "Empty",
-            Self::Ongoing => "Ongoing",
-            Self::Prepared(Ending::Commit) => "PrepareCommit",
-            Self::Prepared(Ending::Abort) => "PrepareAbort",
-            Self::Completed(Ending::Commit) => "CompleteCommit",
-            Self::Completed(Ending::Abort) => "CompleteAbort",
         }
     }
 }

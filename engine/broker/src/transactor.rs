@@ -8,15 +8,7 @@
 //! Invariant: a change is in the file before it counts. The decision is one line, so that a transaction ends everywhere in the
 //! same way: what a crash cut short is carried out at the next start, without markers that are there already.
 
-use std::{
-    collections::HashSet,
-    fs::File,
-    io,
-    path::Path,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, fs::File, io, path::Path, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
@@ -28,7 +20,7 @@ use crate::{
     change_file::ChangeFile,
     clock::{self, Monotonic},
     code::ErrorCode,
-    log::{Ending, Marker},
+    log::{Ending, LogError, Marker},
     node::Node,
     partition::Partition,
     transactions::{Change, Prepared, Transactions},
@@ -138,32 +130,33 @@ fn abort_due(node: &Node) -> Result<(), ErrorCode> {
     transactor.make(due)
 }
 
-/// Carries out what is decided for an id, though nobody may wait for it any more.
+/// Carries out what is decided for an id. Where it cannot be done now it is tried again.
 ///
 /// # Errors
-/// `StorageError`: it is tried again later. `ConcurrentTransactions`: it is being done.
-pub(crate) async fn carry_out(node: &Rc<Node>, id: Arc<str>) -> Result<(), ErrorCode> {
-    let (node, own) = (node.clone(), id.clone());
+/// `StorageError`: it cannot. `ConcurrentTransactions`: it is being done.
+pub(crate) async fn finish(node: &Rc<Node>, id: Arc<str>) -> Result<(), ErrorCode> {
+    let done = carry_out(node, id).await;
+    if done.is_err() {
+        node.transactor.borrow().sooner.notify_one();
+    }
+    done
+}
+
+/// It goes on though nobody may wait for it any more.
+async fn carry_out(node: &Rc<Node>, id: Arc<str>) -> Result<(), ErrorCode> {
+    if !node.transactor.borrow_mut().ending.insert(id.clone()) {
+        return Err(ErrorCode::ConcurrentTransactions);
+    }
+    let own = node.clone();
     let done = tokio::task::spawn_local(async move {
-        if !node.transactor.borrow_mut().ending.insert(own.clone()) {
-            return Err(ErrorCode::ConcurrentTransactions);
-        }
-        let done = end(&node, &own).await;
-        let mut transactor = node.transactor.borrow_mut();
-        transactor.ending.remove(&own);
-        if done.is_err() {
-            // The one that looks after it may have seen it being done.
-            transactor.sooner.notify_one();
-        }
+        let done = end(&own, &id).await;
+        own.transactor.borrow_mut().ending.remove(&id);
         done
     });
-    match done.await {
-        Ok(done) => done,
-        Err(error) => {
-            tracing::error!(%error, "a transaction's end panicked");
-            Err(ErrorCode::StorageError)
-        }
-    }
+    done.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the end of a transaction panicked");
+        Err(ErrorCode::StorageError)
+    })
 }
 
 async fn end(node: &Rc<Node>, id: &Arc<str>) -> Result<(), ErrorCode> {
@@ -173,11 +166,8 @@ async fn end(node: &Rc<Node>, id: &Arc<str>) -> Result<(), ErrorCode> {
     };
     // The decision must not be lost where its markers are not.
     node.settle_transactions().await.map_err(refused)?;
-    for (partition, end) in write_markers(node, &prepared, |_| true)? {
-        node.settle(&partition, end).await.map_err(|error| {
-            tracing::error!(%error, "a transaction's end could not be synced");
-            ErrorCode::StorageError
-        })?;
+    for (partition, end) in write_markers(node, &prepared)? {
+        node.settle(&partition, end).await.map_err(unwritten)?;
     }
     end_offsets(node, &prepared)?;
     node.settle_groups().await.map_err(refused)?;
@@ -185,27 +175,22 @@ async fn end(node: &Rc<Node>, id: &Arc<str>) -> Result<(), ErrorCode> {
     node.transactor.borrow_mut().make(vec![done])
 }
 
-/// Appends what ends a transaction to its partitions, as far as they are there and wanted.
-fn write_markers(
-    node: &Node,
-    prepared: &Prepared,
-    is_wanted: impl Fn(&Partition) -> bool,
-) -> Result<Vec<(Rc<Partition>, i64)>, ErrorCode> {
+/// Appends what ends a transaction to those of its partitions that have records of it, or of its producer's earlier epochs.
+fn write_markers(node: &Node, prepared: &Prepared) -> Result<Vec<(Rc<Partition>, i64)>, ErrorCode> {
+    let producer = prepared.producer;
     let marker = Marker {
-        producer_id: prepared.producer.id,
-        producer_epoch: prepared.producer.epoch,
+        producer_id: producer.id,
+        producer_epoch: producer.epoch,
         ending: prepared.ending,
     };
     let mut written = Vec::new();
     for (topic, partitions) in prepared.parts.topics() {
         for index in partitions {
             let partition = node.topics.partition(topic, *index);
-            if let Some(partition) = partition.filter(|partition| is_wanted(partition)) {
+            let waits = |one: &Rc<Partition>| one.awaits_end(producer.id, producer.epoch);
+            if let Some(partition) = partition.filter(waits) {
                 let end = partition.end_transaction(marker, clock::wall());
-                written.push((partition, end.map_err(|error| {
-                    tracing::error!(topic, index, %error, "a transaction's end cannot be written");
-                    ErrorCode::StorageError
-                })?));
+                written.push((partition, end.map_err(unwritten)?));
             }
         }
     }
@@ -225,53 +210,37 @@ fn end_offsets(node: &Node, prepared: &Prepared) -> Result<(), ErrorCode> {
     coordinator.keep(changes).map_err(refused)
 }
 
-/// Carries out at the start what a crash has cut short, and aborts what no transaction knows: its beginning was lost with the
-/// power.
-///
-/// # Errors
-/// `StorageError`: something cannot be written.
-pub(crate) fn recover(node: &Node) -> Result<(), ErrorCode> {
-    let decided = node.transactor.borrow().transactions.prepared();
-    for id in decided {
-        let prepared = node.transactor.borrow().transactions.prepared_of(&id);
-        let Some(prepared) = prepared else { continue };
-        let producer = prepared.producer;
-        let written = write_markers(node, &prepared, |partition| {
-            partition.awaits_end(producer.id, producer.epoch)
-        })?;
-        for (partition, end) in written {
-            partition.show(end);
-        }
-        end_offsets(node, &prepared)?;
-        let done = Change::Completed { id };
-        node.transactor.borrow_mut().make(vec![done])?;
-    }
-    abort_unknown(node)
+fn unwritten(error: LogError) -> ErrorCode {
+    tracing::error!(%error, "the end of a transaction cannot be written");
+    ErrorCode::StorageError
 }
 
-fn abort_unknown(node: &Node) -> Result<(), ErrorCode> {
+/// Aborts what partitions have of transactions that nobody knows: their beginning was lost with the power.
+///
+/// # Errors
+/// `StorageError`: that cannot be written.
+pub(crate) fn abort_unknown(node: &Node) -> Result<(), ErrorCode> {
     let transactor = node.transactor.borrow();
     for topic in node.topics.all() {
-        for (index, partition) in topic.partitions.borrow().iter().enumerate() {
+        for (index, partition) in (0..).zip(topic.partitions.borrow().iter()) {
             for (producer_id, producer_epoch) in partition.open_transactions() {
-                let number = i32::try_from(index).unwrap_or(i32::MAX);
-                if transactor
-                    .transactions
-                    .has_open(producer_id, &topic.name, number)
-                {
+                let transactions = &transactor.transactions;
+                if transactions.has_open(producer_id, &topic.name, index) {
                     continue;
                 }
+                tracing::warn!(
+                    topic = topic.name,
+                    index,
+                    producer_id,
+                    "an unknown transaction is aborted"
+                );
                 let marker = Marker {
                     producer_id,
                     producer_epoch,
                     ending: Ending::Abort,
                 };
-                tracing::warn!(topic = topic.name, index, producer_id, "a transaction that nobody knows is aborted");
                 let end = partition.end_transaction(marker, clock::wall());
-                partition.show(end.map_err(|error| {
-                    tracing::error!(%error, "a transaction's end cannot be written");
-                    ErrorCode::StorageError
-                })?);
+                partition.show(end.map_err(unwritten)?);
             }
         }
     }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
     list_groups_response::ListedGroup,
 };
 
-use super::{Cx, text};
+use super::{Cx, once::once_each, operations, text};
 use crate::{
     code::ErrorCode,
     group::{GroupError, State},
@@ -18,6 +18,8 @@ use crate::{
 const CLASSIC: &str = "classic";
 
 pub(super) fn describe(cx: &Cx, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
+    let is_asked = request.include_authorized_operations;
+    let operations = operations::if_asked(is_asked, operations::OF_GROUP);
     let coordinator = cx.node.coordinator.borrow();
     let groups = request.groups.into_iter().map(|group_id| {
         let described = coordinator.groups.describe(&group_id);
@@ -42,7 +44,7 @@ pub(super) fn describe(cx: &Cx, request: DescribeGroupsRequest) -> DescribeGroup
             .with_protocol_type(text(described.protocol_type))
             .with_protocol_data(text(described.protocol))
             .with_members(members.collect())
-            .with_authorized_operations(i32::MIN)
+            .with_authorized_operations(operations)
     });
     DescribeGroupsResponse::default().with_groups(groups.collect())
 }
@@ -68,10 +70,10 @@ pub(super) fn list(cx: &Cx, request: ListGroupsRequest) -> ListGroupsResponse {
 }
 
 pub(super) async fn delete(cx: &Cx, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
-    let mut results: Vec<_> = request
-        .groups_names
+    let groups = once_each(request.groups_names, GroupId::clone);
+    let mut results: Vec<_> = groups
         .into_iter()
-        .map(|group_id| {
+        .map(|(group_id, _)| {
             let deleted = delete_one(cx, &group_id);
             DeletableGroupResult::default()
                 .with_group_id(group_id)

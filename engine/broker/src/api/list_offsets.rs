@@ -1,13 +1,19 @@
 //! ListOffsets: where a partition begins, where it ends, and what lies at a time.
 
+use std::collections::HashSet;
+
 use kafka_protocol::messages::{
-    ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsRequest, ListOffsetsResponse, TopicName,
     list_offsets_request::ListOffsetsPartition,
     list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
 };
 
-use super::Cx;
-use crate::{code::ErrorCode, log::LogError, partition::Partition};
+use super::{Cx, fetch::READ_COMMITTED};
+use crate::{
+    code::ErrorCode,
+    log::LogError,
+    partition::{self, Partition},
+};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -16,10 +22,16 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 
 pub(super) fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsResponse {
+    let twice = asked_twice(&request);
+    let isolation = request.isolation_level;
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
-            match cx.node.topics.partition(&topic.name, asked.partition_index) {
-                Some(partition) => one(cx, asked, &partition),
+            let index = asked.partition_index;
+            match cx.node.topics.partition(&topic.name, index) {
+                _ if twice.contains(&(topic.name.clone(), index)) => {
+                    failed(asked, ErrorCode::InvalidRequest.code())
+                }
+                Some(partition) => one(cx, asked, &partition, isolation),
                 None => failed(asked, ErrorCode::UnknownTopicOrPartition.code()),
             }
         });
@@ -32,15 +44,29 @@ pub(super) fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsRespons
     ListOffsetsResponse::default().with_topics(topics)
 }
 
+fn asked_twice(request: &ListOffsetsRequest) -> HashSet<(TopicName, i32)> {
+    let mut asked = HashSet::new();
+    let all = request.topics.iter().flat_map(|topic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|one| (topic.name.clone(), one.partition_index))
+    });
+    all.filter(|one| !asked.insert(one.clone())).collect()
+}
+
 fn one(
     cx: &Cx,
     asked: &ListOffsetsPartition,
     partition: &Partition,
+    isolation: i8,
 ) -> ListOffsetsPartitionResponse {
-    if asked.current_leader_epoch > 0 {
-        return failed(asked, ErrorCode::UnknownLeaderEpoch.code());
+    if let Err(code) = partition::check_leader_epoch(asked.current_leader_epoch) {
+        return failed(asked, code.code());
     }
-    match found(cx, asked.timestamp, partition) {
+    let below = match isolation {
+        READ_COMMITTED => partition.stable(),
+        _ => partition.visible(),
+    };
+    match found(cx, asked.timestamp, partition, below) {
         Ok(None) => done(asked, -1, -1, -1),
         Ok(Some((offset, timestamp))) => {
             let epoch = if cx.version >= 4 { 0 } else { -1 };
@@ -56,11 +82,16 @@ enum Fault {
     Log(LogError),
 }
 
-fn found(cx: &Cx, timestamp: i64, partition: &Partition) -> Result<Option<(i64, i64)>, Fault> {
-    let visible = |found: (i64, i64)| found.0 < partition.visible();
+fn found(
+    cx: &Cx,
+    timestamp: i64,
+    partition: &Partition,
+    below: i64,
+) -> Result<Option<(i64, i64)>, Fault> {
+    let visible = |found: (i64, i64)| found.0 < below;
     let mut log = partition.log.borrow_mut();
     match timestamp {
-        LATEST => Ok(Some((partition.visible(), -1))),
+        LATEST => Ok(Some((below, -1))),
         EARLIEST => Ok(Some((log.start_offset(), -1))),
         EARLIEST_LOCAL if cx.version >= 8 => Ok(Some((log.start_offset(), -1))),
         LATEST_TIERED if cx.version >= 9 => Ok(None),

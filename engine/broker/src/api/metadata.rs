@@ -8,15 +8,12 @@ use kafka_protocol::messages::{
     metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
 };
 
-use super::{Cx, this_node, topic_name};
+use super::{Cx, once::once_each, operations, this_node, topic_name};
 use crate::{
     code::ErrorCode,
     node::PARTITIONS_DEFAULT,
     topic::{Topic, config::Overrides},
 };
-
-/// No operations are said: there is no access control.
-const OPERATIONS_UNKNOWN: i32 = i32::MIN;
 
 pub(super) fn answer(cx: &Cx, request: MetadataRequest) -> MetadataResponse {
     let asks_for_all = match (&request.topics, cx.version) {
@@ -24,17 +21,22 @@ pub(super) fn answer(cx: &Cx, request: MetadataRequest) -> MetadataResponse {
         (Some(topics), 0) => topics.is_empty(),
         _ => false,
     };
-    let topics = match asks_for_all {
+    let of_topics = request.include_topic_authorized_operations;
+    let of_cluster = request.include_cluster_authorized_operations;
+    let mut topics: Vec<_> = match asks_for_all {
         true => cx.node.topics.all().iter().map(found).collect(),
         false => {
             let may_make = cx.version < 4 || request.allow_auto_topic_creation;
             let asked = request.topics.unwrap_or_default();
-            asked
+            once_each(asked, |one| (one.name.clone(), one.topic_id))
                 .iter()
-                .map(|one| one_topic(cx, one, may_make))
+                .map(|(one, _)| one_topic(cx, one, may_make))
                 .collect()
         }
     };
+    for topic in &mut topics {
+        topic.topic_authorized_operations = operations::if_asked(of_topics, operations::OF_TOPIC);
+    }
     let broker = MetadataResponseBroker::default()
         .with_node_id(this_node())
         .with_host(cx.host())
@@ -43,7 +45,10 @@ pub(super) fn answer(cx: &Cx, request: MetadataRequest) -> MetadataResponse {
         .with_brokers(vec![broker])
         .with_cluster_id(Some(super::text(&cx.node.cluster_id)))
         .with_controller_id(this_node())
-        .with_cluster_authorized_operations(OPERATIONS_UNKNOWN)
+        .with_cluster_authorized_operations(operations::if_asked(
+            of_cluster,
+            operations::OF_CLUSTER,
+        ))
         .with_topics(topics)
 }
 
@@ -84,7 +89,7 @@ fn found(topic: &Rc<Topic>) -> MetadataResponseTopic {
     MetadataResponseTopic::default()
         .with_name(Some(topic_name(&topic.name)))
         .with_topic_id(topic.id)
-        .with_topic_authorized_operations(OPERATIONS_UNKNOWN)
+        .with_topic_authorized_operations(operations::UNSAID)
         .with_partitions(partitions.collect())
 }
 
@@ -92,5 +97,5 @@ fn missing(name: Option<&TopicName>, code: ErrorCode) -> MetadataResponseTopic {
     MetadataResponseTopic::default()
         .with_error_code(code.code())
         .with_name(name.cloned())
-        .with_topic_authorized_operations(OPERATIONS_UNKNOWN)
+        .with_topic_authorized_operations(operations::UNSAID)
 }

@@ -5,15 +5,26 @@ use std::rc::Rc;
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
     produce_request::PartitionProduceData,
-    produce_response::{PartitionProduceResponse, TopicProduceResponse},
+    produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse},
 };
 
-use super::Cx;
-use crate::{clock, code::ErrorCode, partition::Partition};
+use super::{
+    Cx,
+    transactions::{self, admit},
+};
+use crate::{clock, code::ErrorCode, log::BatchHeader, partition::Partition, wire::Garbled};
 
 /// The answer; none with `acks=0`.
-pub(super) async fn answer(cx: &Cx, request: ProduceRequest) -> Option<ProduceResponse> {
+///
+/// # Errors
+/// It failed and no answer is wanted: Kafka closes the connection, so that the client notices.
+pub(super) async fn answer(
+    cx: &Cx,
+    request: ProduceRequest,
+) -> Result<Option<ProduceResponse>, Garbled> {
     let refused = refusal(&request);
+    transactions::add_written(cx, &request).await;
+    let transactional_id = request.transactional_id.as_ref().map(|id| id.as_str());
     let mut appended = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
@@ -23,7 +34,16 @@ pub(super) async fn answer(cx: &Cx, request: ProduceRequest) -> Option<ProduceRe
             partitions.push(match (refused, partition) {
                 (Some(code), _) => failed(data.index, code.code(), None),
                 (None, None) => failed(data.index, ErrorCode::UnknownTopicOrPartition.code(), None),
-                (None, Some(partition)) => append(&partition, data, &mut appended),
+                (None, Some(_)) if cx.version < ZSTD_SINCE && is_zstd(&data) => failed(
+                    data.index,
+                    ErrorCode::UnsupportedCompressionType.code(),
+                    None,
+                ),
+                (None, Some(partition)) => {
+                    let place = (topic.name.as_str(), data.index);
+                    let admit = |header: &BatchHeader| admit(cx, transactional_id, place, header);
+                    append(&partition, data, &mut appended, admit)
+                }
             });
         }
         responses.push(
@@ -38,13 +58,36 @@ pub(super) async fn answer(cx: &Cx, request: ProduceRequest) -> Option<ProduceRe
             fail_all(&mut responses, error.code());
         }
     }
-    (request.acks != 0).then(|| ProduceResponse::default().with_responses(responses))
+    if request.acks != 0 {
+        return Ok(Some(ProduceResponse::default().with_responses(responses)));
+    }
+    let mut all = responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    match all.find(|one| one.error_code != 0) {
+        None => Ok(None),
+        Some(one) => Err(Garbled::new(format!(
+            "a produce without answer failed with error {}",
+            one.error_code
+        ))),
+    }
+}
+
+/// With these Kafka does not say where the log begins.
+const CORRUPT_MESSAGE: i16 = 2;
+const MESSAGE_TOO_LARGE: i16 = 10;
+const RECORD_LIST_TOO_LARGE: i16 = 18;
+const STORAGE_ERROR: i16 = ErrorCode::StorageError.code();
+
+/// The first version whose clients know Zstandard.
+const ZSTD_SINCE: i16 = 7;
+
+fn is_zstd(data: &PartitionProduceData) -> bool {
+    let attributes = data.records.as_ref().and_then(|records| records.get(22));
+    attributes.is_some_and(|low| low & 7 == 4)
 }
 
 fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
-    if request.transactional_id.is_some() {
-        return Some(ErrorCode::TransactionalIdAuthorizationFailed);
-    }
     (!(-1..=1).contains(&request.acks)).then_some(ErrorCode::InvalidRequiredAcks)
 }
 
@@ -52,9 +95,10 @@ fn append(
     partition: &Rc<Partition>,
     data: PartitionProduceData,
     appended: &mut Vec<(Rc<Partition>, i64)>,
+    admit: impl FnOnce(&BatchHeader) -> Result<(), ErrorCode>,
 ) -> PartitionProduceResponse {
     let records = data.records.unwrap_or_default();
-    match partition.produce(records, clock::wall()) {
+    match partition.produce(records, clock::wall(), admit) {
         Ok(produced) => {
             appended.push((partition.clone(), produced.next_offset));
             PartitionProduceResponse::default()
@@ -63,7 +107,20 @@ fn append(
                 .with_log_append_time_ms(produced.append_time)
                 .with_log_start_offset(produced.start_offset)
         }
-        Err(refused) => failed(data.index, refused.code, Some(refused.message)),
+        Err(refused) => {
+            let records = refused.records.iter().map(|(index, reason)| {
+                BatchIndexAndErrorMessage::default()
+                    .with_batch_index(*index)
+                    .with_batch_index_error_message(Some(super::text(*reason)))
+            });
+            let start = match refused.code {
+                CORRUPT_MESSAGE | MESSAGE_TOO_LARGE | RECORD_LIST_TOO_LARGE | STORAGE_ERROR => -1,
+                _ => partition.start_offset(),
+            };
+            failed(data.index, refused.code, Some(refused.message))
+                .with_log_start_offset(start)
+                .with_record_errors(records.collect())
+        }
     }
 }
 

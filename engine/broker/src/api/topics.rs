@@ -1,10 +1,12 @@
 //! Topics: make, delete, grow, and delete the beginning of.
 
-use std::collections::HashMap;
+use std::rc::Rc;
 
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    BrokerId, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, TopicName,
+    create_partitions_request::CreatePartitionsTopic,
     create_partitions_response::CreatePartitionsTopicResult,
     create_topics_request::CreatableTopic,
     create_topics_response::{CreatableTopicConfigs, CreatableTopicResult},
@@ -13,27 +15,25 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
-use super::{Cx, configs, text};
+use super::{Cx, configs, once::once_each, text};
 use crate::{
     code::ErrorCode,
+    log::Cleanup,
     node::{NODE_ID, PARTITIONS_DEFAULT},
-    topic::config::{Overrides, SETTINGS},
+    partition::Partition,
+    topic::{
+        Topic,
+        config::{Overrides, SETTINGS},
+    },
     topics::Refused,
 };
 
 pub(super) fn create(cx: &Cx, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let mut times: HashMap<String, u32> = HashMap::new();
-    for topic in &request.topics {
-        *times.entry(topic.name.to_string()).or_default() += 1;
-    }
-    let results = request.topics.into_iter().map(|topic| {
-        let made = match times.get(topic.name.as_str()) {
-            Some(1) => create_one(cx, &topic, request.validate_only),
-            _ => {
-                let text = "Duplicate topic in the request.";
-                Err(Refused::new(ErrorCode::InvalidRequest, text))
-            }
-        };
+    let topics = once_each(request.topics, |topic| topic.name.clone());
+    let results = topics.into_iter().map(|(topic, times)| {
+        let made = times
+            .only_once()
+            .and_then(|()| create_one(cx, &topic, request.validate_only));
         let result = CreatableTopicResult::default().with_name(topic.name);
         match made {
             Ok(Made {
@@ -65,8 +65,8 @@ struct Made {
 fn create_one(cx: &Cx, asked: &CreatableTopic, dry: bool) -> Result<Made, Refused> {
     let partitions = partitions_of(asked)?;
     let mut config = Overrides::default();
+    let refused = |text| Refused::new(ErrorCode::InvalidConfig, text);
     for entry in &asked.configs {
-        let refused = |text| Refused::new(ErrorCode::InvalidConfig, text);
         let value = entry.value.as_deref().ok_or_else(|| {
             refused(format!(
                 "Null value not supported for topic configs: {}",
@@ -75,6 +75,7 @@ fn create_one(cx: &Cx, asked: &CreatableTopic, dry: bool) -> Result<Made, Refuse
         })?;
         config.set(&entry.name, Some(value)).map_err(refused)?;
     }
+    config.check().map_err(refused)?;
     cx.node.topics.check(&asked.name, partitions)?;
     let id = match dry {
         true => Uuid::nil(),
@@ -117,11 +118,10 @@ fn partitions_of(asked: &CreatableTopic) -> Result<i32, Refused> {
         .map(|one| one.partition_index)
         .collect();
     indexes.sort_unstable();
-    let here = |ids: &[kafka_protocol::messages::BrokerId]| matches!(ids, [id] if id.0 == NODE_ID);
     let is_whole = (0..)
         .zip(&indexes)
         .all(|(expected, index)| expected == *index)
-        && asked.assignments.iter().all(|one| here(&one.broker_ids));
+        && asked.assignments.iter().all(|one| is_here(&one.broker_ids));
     match is_whole {
         true => Ok(i32::try_from(indexes.len()).unwrap_or(i32::MAX)),
         false => {
@@ -150,27 +150,31 @@ pub(super) fn delete(cx: &Cx, request: DeleteTopicsRequest) -> DeleteTopicsRespo
         .topics
         .into_iter()
         .map(|topic| (topic.name, topic.topic_id));
-    let responses = by_name.chain(by_state).map(|(name, id)| {
-        let topics = &cx.node.topics;
+    let asked = by_name.chain(by_state).map(|(name, id)| {
         let topic = match &name {
-            Some(name) => topics.get(name),
-            None => topics.get_by_id(id),
+            Some(name) => cx.node.topics.get(name),
+            None => cx.node.topics.get_by_id(id),
         };
-        let result = DeletableTopicResult::default().with_topic_id(id);
-        let Some(topic) = topic else {
-            let code = match &name {
-                Some(_) => ErrorCode::UnknownTopicOrPartition,
-                None => ErrorCode::UnknownTopicId,
-            };
-            return result.with_name(name).with_error_code(code.code());
+        (name, id, topic)
+    });
+    // One topic may be named twice in two ways.
+    let asked = once_each(asked.collect(), |(name, id, topic)| match topic {
+        Some(topic) => (None, topic.id),
+        None => (name.clone(), *id),
+    });
+    let responses = asked.into_iter().map(|((name, id, topic), times)| {
+        let deleted = times
+            .only_once()
+            .and_then(|()| delete_one(cx, (&name, id), topic.as_ref()));
+        let result = match &topic {
+            Some(topic) => DeletableTopicResult::default()
+                .with_name(Some(super::topic_name(&topic.name)))
+                .with_topic_id(topic.id),
+            None => DeletableTopicResult::default()
+                .with_name(name)
+                .with_topic_id(id),
         };
-        let result = result
-            .with_name(Some(super::topic_name(&topic.name)))
-            .with_topic_id(topic.id);
-        match topics
-            .delete(&topic)
-            .and_then(|()| forget_offsets(cx, &topic.name))
-        {
+        match deleted {
             Ok(()) => result,
             Err(refused) => result
                 .with_error_code(refused.code.code())
@@ -178,6 +182,26 @@ pub(super) fn delete(cx: &Cx, request: DeleteTopicsRequest) -> DeleteTopicsRespo
         }
     });
     DeleteTopicsResponse::default().with_responses(responses.collect())
+}
+
+fn delete_one(
+    cx: &Cx,
+    (name, id): (&Option<TopicName>, Uuid),
+    topic: Option<&Rc<Topic>>,
+) -> Result<(), Refused> {
+    if name.is_some() != id.is_nil() {
+        let text = "A topic is to be named by its name or by its id.";
+        return Err(Refused::new(ErrorCode::InvalidRequest, text));
+    }
+    let Some(topic) = topic else {
+        let code = match name {
+            Some(_) => ErrorCode::UnknownTopicOrPartition,
+            None => ErrorCode::UnknownTopicId,
+        };
+        return Err(Refused::new(code, "This server does not host this topic."));
+    };
+    cx.node.topics.delete(topic)?;
+    forget_offsets(cx, &topic.name)
 }
 
 fn forget_offsets(cx: &Cx, topic: &str) -> Result<(), Refused> {
@@ -192,17 +216,11 @@ pub(super) fn create_partitions(
     cx: &Cx,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let results = request.topics.into_iter().map(|asked| {
-        let grown = match cx.node.topics.get(&asked.name) {
-            Some(topic) => cx
-                .node
-                .topics
-                .grow(&topic, asked.count, request.validate_only),
-            None => {
-                let text = "This server does not host this topic-partition.";
-                Err(Refused::new(ErrorCode::UnknownTopicOrPartition, text))
-            }
-        };
+    let topics = once_each(request.topics, |topic| topic.name.clone());
+    let results = topics.into_iter().map(|(asked, times)| {
+        let grown = times
+            .only_once()
+            .and_then(|()| grow(cx, &asked, request.validate_only));
         let result = CreatePartitionsTopicResult::default().with_name(asked.name);
         match grown {
             Ok(()) => result,
@@ -213,6 +231,30 @@ pub(super) fn create_partitions(
     });
     let results = results.collect();
     CreatePartitionsResponse::default().with_results(results)
+}
+
+fn grow(cx: &Cx, asked: &CreatePartitionsTopic, dry: bool) -> Result<(), Refused> {
+    let topics = &cx.node.topics;
+    let topic = topics.get(&asked.name).ok_or_else(|| {
+        let text = "This server does not host this topic-partition.";
+        Refused::new(ErrorCode::UnknownTopicOrPartition, text)
+    })?;
+    let have = i32::try_from(topic.partitions.borrow().len()).unwrap_or(i32::MAX);
+    if let Some(assignments) = &asked.assignments
+        && asked.count > have
+    {
+        let are_enough = i32::try_from(assignments.len()) == Ok(asked.count - have);
+        if !are_enough || !assignments.iter().all(|one| is_here(&one.broker_ids)) {
+            let text = format!("each new partition is to be on broker {NODE_ID}");
+            return Err(Refused::new(ErrorCode::InvalidReplicaAssignment, text));
+        }
+    }
+    topics.grow(&topic, asked.count, dry)
+}
+
+/// Whether replicas are where they can be: one, on this broker.
+fn is_here(replicas: &[BrokerId]) -> bool {
+    matches!(replicas, [id] if id.0 == NODE_ID)
 }
 
 pub(super) fn delete_records(cx: &Cx, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
@@ -226,17 +268,7 @@ pub(super) fn delete_records(cx: &Cx, request: DeleteRecordsRequest) -> DeleteRe
                     .with_low_watermark(-1)
                     .with_error_code(ErrorCode::UnknownTopicOrPartition.code());
             };
-            let before = match asked.offset {
-                -1 => partition.visible(),
-                offset => offset,
-            };
-            let deleted = match before > partition.visible() {
-                true => Err(ErrorCode::OffsetOutOfRange.code()),
-                false => {
-                    let mut log = partition.log.borrow_mut();
-                    log.delete_records(before).map_err(|error| error.code())
-                }
-            };
+            let deleted = delete_before(&partition, asked.offset);
             match deleted {
                 Ok(start) => result.with_low_watermark(start),
                 Err(code) => result.with_low_watermark(-1).with_error_code(code),
@@ -249,4 +281,20 @@ pub(super) fn delete_records(cx: &Cx, request: DeleteRecordsRequest) -> DeleteRe
     });
     let topics = topics.collect();
     DeleteRecordsResponse::default().with_topics(topics)
+}
+
+/// Deletes what precedes an offset, −1 for everything; the first that is left.
+fn delete_before(partition: &Partition, offset: i64) -> Result<i64, i16> {
+    let mut log = partition.log.borrow_mut();
+    if log.config().cleanup == Cleanup::Compact {
+        return Err(ErrorCode::PolicyViolation.code());
+    }
+    let before = match offset {
+        -1 => partition.visible(),
+        offset => offset,
+    };
+    if before > partition.visible() {
+        return Err(ErrorCode::OffsetOutOfRange.code());
+    }
+    log.delete_records(before).map_err(|error| error.code())
 }

@@ -27,7 +27,7 @@ impl Groups {
             Ok(group.commit(&commit.identity, commit.offsets, cx.now, &mut changes))
         });
         self.forget_if_new(&commit.group);
-        let outcomes = outcomes.unwrap_or(Err(GroupError::IllegalGeneration))?;
+        let outcomes = outcomes.unwrap_or(Err(GroupError::GroupIdNotFound))?;
         Ok(Done { outcomes, changes })
     }
 

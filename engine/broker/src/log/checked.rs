@@ -1,6 +1,6 @@
 //! One batch that may be appended: checked as Kafka checks a produce request, then dated and numbered by the log.
 //!
-//! Absent: looking at the records. Only the header of 61 bytes is rewritten; the records are written from where they were
+//! Absent: looking at the records, which `content.rs` does. Only the header of 61 bytes is rewritten; the records are written from where they were
 //! received.
 
 use bytes::Bytes;
@@ -32,13 +32,16 @@ impl CheckedBatch {
     /// # Errors
     /// As Kafka answers a produce request: `TooLarge`, `CorruptBatch`, `InvalidRecord`, `UnsupportedCodec`.
     pub(crate) fn new(bytes: Bytes, max_bytes: usize, origin: Origin) -> Result<Self, LogError> {
+        if bytes.len() < HEADER_BYTES {
+            return Err(CUT_SHORT);
+        }
         let header = BatchHeader::parse(&bytes).map_err(|error| match error {
             // What Kafka answers to every version of the request that is still spoken.
             LogError::UnsupportedFormat(_) => LogError::InvalidRecord("the format is not 2"),
             error => error,
         })?;
         if header.size() > bytes.len() {
-            return Err(LogError::CorruptBatch("the batch is cut short"));
+            return Err(CUT_SHORT);
         }
         if header.size() < bytes.len() {
             return Err(LogError::InvalidRecord(
@@ -150,6 +153,9 @@ fn refusal(header: &BatchHeader, origin: Origin) -> Option<&'static str> {
     }
     None
 }
+
+/// What is not whole is no batch for Kafka, and a request has to hold one.
+const CUT_SHORT: LogError = LogError::InvalidRecord("the batch is cut short");
 
 /// Number of the last codec that Kafka defines, Zstandard.
 const CODEC_MAX: i16 = 4;

@@ -27,6 +27,8 @@ pub(crate) struct LogConfig {
     pub(crate) max_message_bytes: usize,
     /// `message.timestamp.type`.
     pub(crate) timestamp_type: TimestampType,
+    /// `message.timestamp.before.max.ms`: how far in the past it may lie.
+    pub(crate) timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`: how far in the future a producer's timestamp may lie.
     pub(crate) timestamp_after_max_ms: i64,
     /// `index.interval.bytes`: bytes between two entries of the sparse index.
@@ -36,6 +38,8 @@ pub(crate) struct LogConfig {
 /// `cleanup.policy`: what may be removed from a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cleanup {
+    /// Nothing.
+    Nothing,
     /// Old segments.
     Delete,
     /// Records that a later record of the same key supersedes.
@@ -91,6 +95,7 @@ impl Default for LogConfig {
             max_compaction_lag_ms: i64::MAX,
             max_message_bytes: 1_048_588,
             timestamp_type: TimestampType::CreateTime,
+            timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             index_interval_bytes: 4096,
         }

@@ -119,10 +119,7 @@ mod tests {
 
             assert!(header.is_control() && header.is_transactional());
             assert_eq!((header.producer_id, header.producer_epoch), (11, 3));
-            assert_eq!(
-                Ending::of(&header, &bytes[HEADER_BYTES..]),
-                Some(ending)
-            );
+            assert_eq!(Ending::of(&header, &bytes[HEADER_BYTES..]), Some(ending));
         }
     }
 

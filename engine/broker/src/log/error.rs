@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::content::Rejected;
+
 /// A refused or failed operation on a log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
@@ -56,6 +58,9 @@ pub(crate) enum LogError {
     /// A well-formed batch that a producer must not send.
     #[error("invalid record: {0}")]
     InvalidRecord(&'static str),
+    /// Some records of a batch are not what the topic takes.
+    #[error("One or more records have been rejected: {}", rejected_text(.0))]
+    Rejected(Rejected),
     /// A timestamp outside what the topic allows.
     #[error("invalid timestamp: {0}")]
     InvalidTimestamp(&'static str),
@@ -83,10 +88,11 @@ impl LogError {
             Self::TooLarge { .. } => 10,
             Self::ListTooLarge { .. } => 18,
             Self::InvalidTimestamp(_) => 32,
+            Self::Rejected(rejected) if rejected.is_of_time() => 32,
             Self::UnsupportedFormat(_) => 43,
             Self::Storage { .. } | Self::Stopped => 56,
             Self::UnsupportedCodec(_) => 76,
-            Self::InvalidRecord(_) => 87,
+            Self::InvalidRecord(_) | Self::Rejected(_) => 87,
         }
     }
 
@@ -98,4 +104,8 @@ impl LogError {
             source,
         }
     }
+}
+
+fn rejected_text(rejected: &Rejected) -> &'static str {
+    rejected.records().first().map_or("", |(_, reason)| reason)
 }

@@ -57,6 +57,11 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// Whether every byte was one of a record that was said to be there.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty() && self.left == 0
+    }
+
     fn record(&mut self) -> Result<Record<'a>, Unreadable> {
         let start = self.rest;
         let mut rest = start;

@@ -61,6 +61,13 @@ impl Stability {
         self.open.values().copied()
     }
 
+    /// Whether anything that ended at or behind `from` was aborted.
+    pub(super) fn has_aborted(&self, from: i64) -> bool {
+        self.aborted
+            .back()
+            .is_some_and(|last| last.last_offset >= from)
+    }
+
     /// Aborted transactions with records in a range that begins at `from` and ends below `below`.
     pub(super) fn aborted(&self, from: i64, below: i64) -> Vec<AbortedTransaction> {
         let past = self.aborted.partition_point(|one| one.last_offset < from);

@@ -31,13 +31,17 @@ pub(crate) enum Kind {
     Long {
         min: i64,
     },
+    /// A codec's: -1 is its default.
+    Level {
+        max: i64,
+    },
     Fraction,
     /// One of these.
     Text(&'static [&'static str]),
     /// Some of these, with commas between.
     List(&'static [&'static str]),
-    /// Anything: it has no effect here.
-    Free,
+    /// Partitions and brokers, which have no effect here.
+    Replicas,
 }
 
 const INT: Kind = Kind::Int {
@@ -60,13 +64,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "delete",
         Kind::List(&["compact", "delete"]),
     ),
-    setting(
-        "compression.gzip.level",
-        "-1",
-        Kind::Int { min: -1, max: 9 },
-    ),
+    setting("compression.gzip.level", "-1", Kind::Level { max: 9 }),
     setting("compression.lz4.level", "9", Kind::Int { min: 1, max: 17 }),
-    setting("compression.type", "producer", Kind::Text(&["producer"])),
+    // Batches stay as they came, whatever it says.
+    setting(
+        "compression.type",
+        "producer",
+        Kind::Text(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
+    ),
     setting(
         "compression.zstd.level",
         "3",
@@ -83,9 +88,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Long { min: 1 },
     ),
     setting("flush.ms", "9223372036854775807", Kind::Long { min: 0 }),
-    setting("follower.replication.throttled.replicas", "", Kind::Free),
+    setting(
+        "follower.replication.throttled.replicas",
+        "",
+        Kind::Replicas,
+    ),
     setting("index.interval.bytes", "4096", INT),
-    setting("leader.replication.throttled.replicas", "", Kind::Free),
+    setting("leader.replication.throttled.replicas", "", Kind::Replicas),
     setting(
         "max.compaction.lag.ms",
         "9223372036854775807",
@@ -150,56 +159,100 @@ pub(crate) fn setting_of(name: &str) -> Option<&'static Setting> {
 }
 
 impl Setting {
-    /// Whether it may have that value; if not, why.
-    fn check(&self, value: &str) -> Result<(), String> {
+    /// What the setting of a broker is called that is the default of this one; `None` where that is in another unit, and
+    /// so no synonym.
+    pub(crate) fn of_broker(&self) -> Option<&'static str> {
+        Some(match self.name {
+            "cleanup.policy" => "log.cleanup.policy",
+            "delete.retention.ms" => "log.cleaner.delete.retention.ms",
+            "file.delete.delay.ms" => "log.segment.delete.delay.ms",
+            "flush.messages" => "log.flush.interval.messages",
+            "index.interval.bytes" => "log.index.interval.bytes",
+            "max.compaction.lag.ms" => "log.cleaner.max.compaction.lag.ms",
+            "max.message.bytes" => "message.max.bytes",
+            "message.timestamp.after.max.ms" => "log.message.timestamp.after.max.ms",
+            "message.timestamp.before.max.ms" => "log.message.timestamp.before.max.ms",
+            "message.timestamp.type" => "log.message.timestamp.type",
+            "min.cleanable.dirty.ratio" => "log.cleaner.min.cleanable.ratio",
+            "min.compaction.lag.ms" => "log.cleaner.min.compaction.lag.ms",
+            "preallocate" => "log.preallocate",
+            "retention.bytes" => "log.retention.bytes",
+            "segment.bytes" => "log.segment.bytes",
+            "segment.index.bytes" => "log.index.size.max.bytes",
+            "flush.ms" | "retention.ms" | "segment.jitter.ms" | "segment.ms" => return None,
+            _ if self.kind == Kind::Replicas => return None,
+            same => same,
+        })
+    }
+
+    /// The value as it is understood and shown; if it may not have it, why.
+    fn understand(&self, value: &str) -> Result<String, String> {
         let wrong = |why: &str| {
             Err(format!(
                 "Invalid value {value} for configuration {}: {why}",
                 self.name
             ))
         };
+        let plain = value.trim();
         match self.kind {
-            Kind::Free => Ok(()),
-            Kind::Boolean => match value.trim().to_ascii_lowercase().as_str() {
-                "true" | "false" => Ok(()),
+            Kind::Boolean => match plain.to_ascii_lowercase() {
+                said if said == "true" || said == "false" => Ok(said),
                 _ => wrong("Expected value to be either true or false"),
             },
-            Kind::Int { min, max } => match value.trim().parse::<i64>() {
+            Kind::Int { min, max } => match plain.parse::<i64>() {
                 Ok(number) if number < min => wrong(&format!("Value must be at least {min}")),
                 Ok(number) if number > max => wrong(&format!("Value must be no more than {max}")),
-                Ok(_) => Ok(()),
+                Ok(number) => Ok(number.to_string()),
                 Err(_) => wrong("Not a number of type INT"),
             },
-            Kind::Long { min } => match value.trim().parse::<i64>() {
+            Kind::Long { min } => match plain.parse::<i64>() {
                 Ok(number) if number < min => wrong(&format!("Value must be at least {min}")),
-                Ok(_) => Ok(()),
+                Ok(number) => Ok(number.to_string()),
                 Err(_) => wrong("Not a number of type LONG"),
             },
-            Kind::Fraction => match value.trim().parse::<f64>() {
-                Ok(number) if (0.0..=1.0).contains(&number) => Ok(()),
+            Kind::Level { max } => match plain.parse::<i64>() {
+                Ok(level) if level == -1 || (1..=max).contains(&level) => Ok(level.to_string()),
+                _ => wrong(&format!("Value must be between 1 and {max} or equal to -1")),
+            },
+            Kind::Fraction => match plain.parse::<f64>() {
+                Ok(number) if (0.0..=1.0).contains(&number) => Ok(format!("{number:?}")),
                 Ok(_) => wrong("Value must be between 0 and 1"),
                 Err(_) => wrong("Not a number of type DOUBLE"),
             },
-            Kind::Text(allowed) => match allowed.contains(&value.trim()) {
-                true => Ok(()),
+            Kind::Text(allowed) => match allowed.contains(&plain) {
+                true => Ok(plain.to_owned()),
                 false => wrong(&format!("String must be one of: {}", allowed.join(", "))),
             },
-            Kind::List(allowed) => {
-                let mut entries = entries(value).peekable();
-                match entries.peek().is_some() && entries.all(|entry| allowed.contains(&entry)) {
-                    true => Ok(()),
-                    false => wrong(&format!("String must be one of: {}", allowed.join(", "))),
-                }
-            }
+            Kind::List(allowed) => match entries(value) {
+                list if list.iter().all(|entry| allowed.contains(entry)) => Ok(list.join(",")),
+                _ => wrong(&format!("String must be one of: {}", allowed.join(", "))),
+            },
+            Kind::Replicas => match entries(value) {
+                list if plain == "*" || list.iter().copied().all(is_replica) => Ok(list.join(",")),
+                _ => wrong("It is a list of partition and broker, 1:2,3:4, or *"),
+            },
         }
     }
 }
 
-fn entries(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
+/// The entries of a list, each once. A comma with nothing beside it is an empty entry, which no list allows.
+fn entries(value: &str) -> Vec<&str> {
+    let mut list = Vec::new();
+    if !value.trim().is_empty() {
+        for entry in value.split(',').map(str::trim) {
+            if !list.contains(&entry) {
+                list.push(entry);
+            }
+        }
+    }
+    list
+}
+
+fn is_replica(entry: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    entry
+        .split_once(':')
+        .is_some_and(|(partition, broker)| is_number(partition) && is_number(broker))
 }
 
 impl Overrides {
@@ -218,8 +271,8 @@ impl Overrides {
                 ));
             }
             Some(value) => {
-                setting.check(value)?;
-                self.0.insert(name.to_owned(), value.trim().to_owned());
+                let understood = setting.understand(value)?;
+                self.0.insert(name.to_owned(), understood);
             }
         }
         Ok(())
@@ -232,12 +285,12 @@ impl Overrides {
     pub(crate) fn change_list(&mut self, name: &str, value: &str, add: bool) -> Result<(), String> {
         let setting =
             setting_of(name).ok_or_else(|| format!("Unknown topic config name: {name}"))?;
-        if !matches!(setting.kind, Kind::List(_) | Kind::Free) {
+        if !matches!(setting.kind, Kind::List(_) | Kind::Replicas) {
             return Err(format!(
                 "Config value append is not allowed for config key: {name}"
             ));
         }
-        let mut list: Vec<&str> = entries(self.get(name)).collect();
+        let mut list = entries(self.get(name));
         for entry in entries(value) {
             list.retain(|present| *present != entry);
             if add {
@@ -271,7 +324,24 @@ impl Overrides {
     }
 
     pub(crate) fn has(&self, name: &str, entry: &str) -> bool {
-        entries(self.get(name)).any(|present| present == entry)
+        entries(self.get(name)).contains(&entry)
+    }
+
+    /// Whether what is set goes together.
+    ///
+    /// # Errors
+    /// It does not; for people.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (min, max) = (
+            self.number("min.compaction.lag.ms"),
+            self.number("max.compaction.lag.ms"),
+        );
+        match min > max {
+            true => Err(format!(
+                "conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})"
+            )),
+            false => Ok(()),
+        }
     }
 }
 
@@ -285,7 +355,8 @@ mod tests {
             assert!(pair[0].name < pair[1].name, "{}", pair[1].name);
         }
         for setting in SETTINGS {
-            assert_eq!(setting.check(setting.default), Ok(()), "{}", setting.name);
+            let understood = setting.understand(setting.default);
+            assert_eq!(understood.as_deref(), Ok(setting.default));
         }
     }
 
@@ -297,7 +368,7 @@ mod tests {
             ("retention.ms", "soon"),
             ("retention.ms", "-2"),
             ("cleanup.policy", "shred"),
-            ("cleanup.policy", ""),
+            ("cleanup.policy", "delete,,compact"),
             ("min.cleanable.dirty.ratio", "NaN"),
             ("message.timestamp.type", "Never"),
             ("preallocate", "maybe"),

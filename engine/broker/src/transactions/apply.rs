@@ -24,17 +24,12 @@ impl Transactions {
                     timeout_ms,
                     state: State::Empty,
                     parts: Parts::default(),
-                    began_ms: NO_TIME,
                     deadline: None,
                     used: now,
                 };
                 self.by_id.insert(id, entry);
             }
-            Change::Added {
-                id,
-                parts,
-                began_ms,
-            } => self.added(&id, parts, began_ms, now),
+            Change::Added { id, parts } => self.added(&id, parts, now),
             Change::Prepared { id, epoch, ending } => self.on(&id, now, |entry| {
                 if epoch != entry.producer.epoch {
                     entry.producer.epoch = epoch;
@@ -46,7 +41,6 @@ impl Transactions {
                 if let State::Prepared(ending) = entry.state {
                     entry.state = State::Completed(ending);
                     entry.parts = Parts::default();
-                    entry.began_ms = NO_TIME;
                 }
             }),
             Change::Forgotten { id } => self.forget(&id),
@@ -58,11 +52,10 @@ impl Transactions {
         self.by_id.iter().flat_map(|(id, entry)| entry.changes(id))
     }
 
-    fn added(&mut self, id: &Arc<str>, parts: Parts, began_ms: i64, now: u64) {
+    fn added(&mut self, id: &Arc<str>, parts: Parts, now: u64) {
         self.on(id, now, |entry| {
             if entry.state != State::Ongoing {
                 entry.state = State::Ongoing;
-                entry.began_ms = began_ms;
                 entry.deadline = Some(now.saturating_add(entry.timeout_ms));
             }
             entry.parts.put_all(parts);
@@ -114,7 +107,6 @@ impl Entry {
             changes.push(Change::Added {
                 id: id.clone(),
                 parts: self.parts.clone(),
-                began_ms: self.began_ms,
             });
         }
         if let State::Prepared(ending) | State::Completed(ending) = self.state {
@@ -130,6 +122,3 @@ impl Entry {
         changes
     }
 }
-
-/// No transaction has begun.
-const NO_TIME: i64 = -1;

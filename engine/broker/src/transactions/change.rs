@@ -22,11 +22,7 @@ pub(crate) enum Change {
         timeout_ms: u64,
     },
     /// These are part of the id's transaction, which has begun if it had not.
-    Added {
-        id: Arc<str>,
-        parts: Parts,
-        began_ms: i64,
-    },
+    Added { id: Arc<str>, parts: Parts },
     /// How the transaction ends is decided. The epoch is that of its markers; where it is higher, the producer is fenced.
     Prepared {
         id: Arc<str>,

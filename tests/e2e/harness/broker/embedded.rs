@@ -69,7 +69,8 @@ impl Broker {
         let (_, port) = self.bootstrap.rsplit_once(':').expect("it is host:port");
         let (process, bootstrap) = spawn(&self.directory, port);
         assert_eq!(bootstrap, self.bootstrap);
-        self.process.replace(process);
+        let ended = self.process.replace(process).wait();
+        ended.expect("it is ours");
     }
 }
 
@@ -83,10 +84,6 @@ impl Drop for Broker {
     }
 }
 
-#[expect(
-    clippy::zombie_processes,
-    reason = "`Broker` waits for it when it is killed or dropped"
-)]
 fn spawn(directory: &Path, port: &str) -> (Child, String) {
     let mut process = Command::new(path_of("sagaline"))
         .args(["broker", "--port", port, "--data"])

@@ -73,7 +73,7 @@ fn member_of_a_group_that_does_not_exist_commits_nothing() {
         .groups
         .commit(commit(identity("a", 4), "orders", 0, 1), bench.now);
 
-    assert_eq!(refused, Err(GroupError::IllegalGeneration));
+    assert_eq!(refused, Err(GroupError::GroupIdNotFound));
     assert_eq!(bench.groups.list().count(), 0);
 }
 

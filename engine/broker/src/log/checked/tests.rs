@@ -29,9 +29,9 @@ fn batches_are_refused_with_the_codes_of_kafka() {
         bytes
     };
     let cases: [(&str, i16, Vec<u8>); 15] = [
-        ("empty", 2, vec![]),
-        ("cut in the header", 2, good[..60].to_vec()),
-        ("cut in the records", 2, good[..good.len() - 1].to_vec()),
+        ("empty", 87, vec![]),
+        ("cut in the header", 87, good[..60].to_vec()),
+        ("cut in the records", 87, good[..good.len() - 1].to_vec()),
         ("flipped payload", 2, patched(good.len() - 1, 0x77)),
         ("negative length", 2, patched(8, 0xff)),
         ("tiny length", 2, changed(|header| header.batch_length = 48)),

@@ -3,19 +3,23 @@
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        AlterConfigsRequest, ApiKey, ApiVersionsRequest, BrokerId, CreatePartitionsRequest,
-        CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-        DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
-        FindCoordinatorRequest, GroupId, HeartbeatRequest, IncrementalAlterConfigsRequest,
-        InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
-        ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest,
-        OffsetFetchRequest, ProduceRequest, SyncGroupRequest, TopicName,
+        AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AlterConfigsRequest, ApiKey,
+        ApiVersionsRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest,
+        DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+        DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, EndTxnRequest,
+        FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+        IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
+        ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+        OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+        SyncGroupRequest, TopicName, TxnOffsetCommitRequest,
+        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
         alter_configs_request::{AlterConfigsResource, AlterableConfig},
         create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic},
         create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
         delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
         delete_topics_request::DeleteTopicState,
         describe_configs_request::DescribeConfigsResource,
+        describe_log_dirs_request::DescribableLogDirTopic,
         fetch_request::{FetchPartition, FetchTopic, ForgottenTopic},
         incremental_alter_configs_request as incremental,
         join_group_request::JoinGroupRequestProtocol,
@@ -27,8 +31,10 @@ use kafka_protocol::{
         offset_fetch_request::{
             OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
         },
+        offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
         produce_request::{PartitionProduceData, TopicProduceData},
         sync_group_request::SyncGroupRequestAssignment,
+        txn_offset_commit_request::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
     },
     protocol::{Decodable, Encodable, StrBytes},
 };
@@ -121,6 +127,12 @@ fn requests_about_records_have_their_shape() {
             .with_partitions(twice(ListOffsetsPartition::default().with_timestamp(-1)));
         ListOffsetsRequest::default().with_topics(twice(of_topic))
     });
+    every_version(ApiKey::OffsetForLeaderEpoch, |_| {
+        let of_topic = OffsetForLeaderTopic::default()
+            .with_topic(topic())
+            .with_partitions(twice(OffsetForLeaderPartition::default()));
+        OffsetForLeaderEpochRequest::default().with_topics(twice(of_topic))
+    });
     every_version(ApiKey::DeleteRecords, |_| {
         let of_topic = DeleteRecordsTopic::default()
             .with_name(topic())
@@ -129,6 +141,30 @@ fn requests_about_records_have_their_shape() {
     });
     every_version(ApiKey::InitProducerId, |_| {
         InitProducerIdRequest::default().with_transactional_id(None)
+    });
+}
+
+#[test]
+fn requests_of_transactions_have_their_shape() {
+    every_version(ApiKey::AddPartitionsToTxn, |_| {
+        let of_topic = AddPartitionsToTxnTopic::default()
+            .with_name(topic())
+            .with_partitions(vec![0, 1]);
+        AddPartitionsToTxnRequest::default().with_v3_and_below_topics(twice(of_topic))
+    });
+    every_version(ApiKey::AddOffsetsToTxn, |_| {
+        AddOffsetsToTxnRequest::default()
+    });
+    every_version(ApiKey::EndTxn, |_| EndTxnRequest::default());
+    every_version(ApiKey::TxnOffsetCommit, |version| {
+        let mut one = TxnOffsetCommitRequestPartition::default().with_committed_offset(4);
+        if version >= 2 {
+            one = one.with_committed_leader_epoch(3);
+        }
+        let of_topic = TxnOffsetCommitRequestTopic::default()
+            .with_name(topic())
+            .with_partitions(twice(one));
+        TxnOffsetCommitRequest::default().with_topics(twice(of_topic))
     });
 }
 
@@ -174,6 +210,12 @@ fn requests_about_topics_have_their_shape() {
             .with_name(topic())
             .with_assignments(Some(twice(assignment)));
         CreatePartitionsRequest::default().with_topics(twice(one))
+    });
+    every_version(ApiKey::DescribeLogDirs, |_| {
+        let of_topic = DescribableLogDirTopic::default()
+            .with_topic(topic())
+            .with_partitions(vec![1, 2]);
+        DescribeLogDirsRequest::default().with_topics(Some(twice(of_topic)))
     });
     every_version(ApiKey::DescribeConfigs, |_| {
         let one = DescribeConfigsResource::default()
