@@ -4,11 +4,11 @@ use kafka_protocol::messages::{ApiKey, CreateTopicsRequest};
 
 use crate::{
     api_versions::range,
-    ask::{append, creatable, fetch, fetch_partition, fetch_request, fetched, produce, text},
+    ask::{append, creatable, fetch, fetch_partition, fetch_request, fetched, produce},
     batch::{Batch, batches},
     configs::{change_request, describe_request},
     member::join_request,
-    world::{World, eventually, name},
+    world::{World, name},
 };
 
 const UNKNOWN_SERVER_ERROR: i16 = -1;

@@ -1,8 +1,8 @@
 //! A transactional producer that does what it is told, right or wrong, and says what it was answered.
 
 use kafka_protocol::messages::{
-    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest,
-    InitProducerIdResponse, TransactionalId, TxnOffsetCommitRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiKey, EndTxnRequest,
+    InitProducerIdRequest, InitProducerIdResponse, TransactionalId, TxnOffsetCommitRequest,
     add_partitions_to_txn_request::AddPartitionsToTxnTopic,
     txn_offset_commit_request::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
 };
@@ -125,18 +125,26 @@ impl Producer {
     }
 
     pub(crate) fn add_offsets(&mut self, group: &str) -> i16 {
+        self.add_offsets_in(ADD_OFFSETS, group)
+    }
+
+    fn add_offsets_in(&mut self, version: i16, group: &str) -> i16 {
         let request = AddOffsetsToTxnRequest::default()
             .with_transactional_id(self.transactional_id())
             .with_producer_id(self.id.into())
             .with_producer_epoch(self.epoch)
             .with_group_id(group_id(group));
         eventually("a group in the transaction", || {
-            let code = self.client.call(ADD_OFFSETS, &request).error_code;
+            let code = self.client.call(version, &request).error_code;
             (!is_passing(code)).then_some(code)
         })
     }
 
     pub(crate) fn commit_offset(&mut self, group: &str, topic: &str, offset: i64) -> i16 {
+        self.commit_offset_in(OFFSET_COMMIT, group, topic, offset)
+    }
+
+    fn commit_offset_in(&mut self, version: i16, group: &str, topic: &str, offset: i64) -> i16 {
         let partition = TxnOffsetCommitRequestPartition::default()
             .with_partition_index(0)
             .with_committed_offset(offset)
@@ -152,7 +160,7 @@ impl Producer {
             .with_producer_epoch(self.epoch)
             .with_generation_id(-1)
             .with_topics(vec![topic]);
-        let answer = self.client.call(OFFSET_COMMIT, &request);
+        let answer = self.client.call(version, &request);
         answer.topics[0].partitions[0].error_code
     }
 
@@ -170,6 +178,25 @@ impl Producer {
 
     pub(crate) fn end(&mut self, committed: bool) -> i16 {
         self.end_in(END, committed)
+    }
+
+    /// Asks one thing in that version, and ends the transaction: the error code.
+    pub(crate) fn ask(&mut self, api: ApiKey, version: i16, topic: &str, group: &str) -> i16 {
+        let code = match api {
+            ApiKey::AddPartitionsToTxn => self.add_in(version, topic, 0),
+            ApiKey::AddOffsetsToTxn => self.add_offsets_in(version, group),
+            ApiKey::TxnOffsetCommit => {
+                assert_eq!(self.add_offsets(group), 0);
+                self.commit_offset_in(version, group, topic, 1)
+            }
+            ApiKey::EndTxn => {
+                assert_eq!(self.add(topic, 0), 0);
+                return self.end_in(version, true);
+            }
+            other => panic!("{other:?} is no request of transactions"),
+        };
+        assert_eq!(self.end(false), 0);
+        code
     }
 
     /// Sends values within the transaction, in a version; the offset, or the code of the refusal.

@@ -277,6 +277,7 @@ fn only_what_is_part_of_the_transaction_may_be_written() {
         "it is made part"
     );
     assert_eq!(producer.end(true), 0);
+    stable_at(&mut world.connect(), &topic, 2);
     assert_eq!(producer.send(&topic, &["x"]), Err(TRANSACTION_ABORTABLE));
 }
 
@@ -358,10 +359,10 @@ fn a_transaction_survives_a_crash_of_the_broker_wherever_it_stands() {
         let group = world.group();
         let mut producer = Producer::start(&world);
         let steps: [&dyn Fn(&mut Producer); 5] = [
-            &|producer| drop(producer.write(&topic, &["a"])),
+            &|producer| assert_eq!(producer.write(&topic, &["a"]), 0),
             &|producer| assert_eq!(producer.add_offsets(&group), 0),
             &|producer| assert_eq!(producer.commit_offset(&group, &topic.name, 7), 0),
-            &|producer| drop(producer.send(&topic, &["b"]).unwrap()),
+            &|producer| assert_eq!(producer.send(&topic, &["b"]), Ok(1)),
             &|producer| assert_eq!(producer.end(true), 0),
         ];
 
