@@ -88,26 +88,11 @@ pub(crate) async fn answer(
             let request = frame.decode()?;
             encode(&frame, &groups::delete(&cx, request).await)
         }
-        ApiKey::InitProducerId => {
-            let request = frame.decode()?;
-            encode(&frame, &transactions::init(&cx, request).await)
-        }
-        ApiKey::AddPartitionsToTxn => {
-            let request = frame.decode()?;
-            encode(&frame, &transactions::add_partitions(&cx, request).await)
-        }
-        ApiKey::AddOffsetsToTxn => {
-            let request = frame.decode()?;
-            encode(&frame, &transactions::add_offsets(&cx, request).await)
-        }
-        ApiKey::EndTxn => {
-            let request = frame.decode()?;
-            encode(&frame, &transactions::end(&cx, request).await)
-        }
-        ApiKey::TxnOffsetCommit => {
-            let request = frame.decode()?;
-            encode(&frame, &transactional_offsets::commit(&cx, request).await)
-        }
+        ApiKey::InitProducerId
+        | ApiKey::AddPartitionsToTxn
+        | ApiKey::AddOffsetsToTxn
+        | ApiKey::EndTxn
+        | ApiKey::TxnOffsetCommit => answer_transactional(&cx, frame).await,
         ApiKey::ApiVersions => api_versions(frame),
         ApiKey::Metadata => on(&cx, frame, metadata::answer),
         ApiKey::ListOffsets => on(&cx, frame, list_offsets::answer),
@@ -127,6 +112,33 @@ pub(crate) async fn answer(
         ApiKey::DescribeConfigs => on(&cx, frame, configs::describe),
         ApiKey::AlterConfigs => on(&cx, frame, configs::alter),
         ApiKey::IncrementalAlterConfigs => on(&cx, frame, configs::alter_incrementally),
+        other => Err(Garbled::new(format!("{other:?} is not offered"))),
+    }
+}
+
+/// Answers a request of transactions.
+async fn answer_transactional(cx: &Cx, mut frame: Frame) -> Result<BytesMut, Garbled> {
+    match frame.api {
+        ApiKey::InitProducerId => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::init(cx, request).await)
+        }
+        ApiKey::AddPartitionsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_partitions(cx, request).await)
+        }
+        ApiKey::AddOffsetsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_offsets(cx, request).await)
+        }
+        ApiKey::EndTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::end(cx, request).await)
+        }
+        ApiKey::TxnOffsetCommit => {
+            let request = frame.decode()?;
+            encode(&frame, &transactional_offsets::commit(cx, request).await)
+        }
         other => Err(Garbled::new(format!("{other:?} is not offered"))),
     }
 }

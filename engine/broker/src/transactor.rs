@@ -105,7 +105,7 @@ pub(crate) async fn keep_transactions(node: Rc<Node>) {
         let decided = node.transactor.borrow().transactions.prepared();
         let mut has_failed = false;
         for id in decided {
-            has_failed |= carry_out(&node, id).await.is_err();
+            has_failed |= carry_out(&node, id, Markers::WhereMissing).await.is_err();
         }
         let pause = {
             let transactor = node.transactor.borrow();
@@ -135,21 +135,30 @@ fn abort_due(node: &Node) -> Result<(), ErrorCode> {
 /// # Errors
 /// `StorageError`: it cannot. `ConcurrentTransactions`: it is being done.
 pub(crate) async fn finish(node: &Rc<Node>, id: Arc<str>) -> Result<(), ErrorCode> {
-    let done = carry_out(node, id).await;
+    let done = carry_out(node, id, Markers::Everywhere).await;
     if done.is_err() {
         node.transactor.borrow().sooner.notify_one();
     }
     done
 }
 
+/// Which partitions of a transaction get a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Markers {
+    /// All, though nothing may have been written there: as Kafka does it.
+    Everywhere,
+    /// Those where it ends something: it may have been tried before.
+    WhereMissing,
+}
+
 /// It goes on though nobody may wait for it any more.
-async fn carry_out(node: &Rc<Node>, id: Arc<str>) -> Result<(), ErrorCode> {
+async fn carry_out(node: &Rc<Node>, id: Arc<str>, markers: Markers) -> Result<(), ErrorCode> {
     if !node.transactor.borrow_mut().ending.insert(id.clone()) {
         return Err(ErrorCode::ConcurrentTransactions);
     }
     let own = node.clone();
     let done = tokio::task::spawn_local(async move {
-        let done = end(&own, &id).await;
+        let done = end(&own, &id, markers).await;
         own.transactor.borrow_mut().ending.remove(&id);
         done
     });
@@ -159,14 +168,14 @@ async fn carry_out(node: &Rc<Node>, id: Arc<str>) -> Result<(), ErrorCode> {
     })
 }
 
-async fn end(node: &Rc<Node>, id: &Arc<str>) -> Result<(), ErrorCode> {
+async fn end(node: &Rc<Node>, id: &Arc<str>, markers: Markers) -> Result<(), ErrorCode> {
     let prepared = node.transactor.borrow().transactions.prepared_of(id);
     let Some(prepared) = prepared else {
         return Ok(());
     };
     // The decision must not be lost where its markers are not.
     node.settle_transactions().await.map_err(refused)?;
-    for (partition, end) in write_markers(node, &prepared)? {
+    for (partition, end) in write_markers(node, &prepared, markers)? {
         node.settle(&partition, end).await.map_err(unwritten)?;
     }
     end_offsets(node, &prepared)?;
@@ -175,8 +184,12 @@ async fn end(node: &Rc<Node>, id: &Arc<str>) -> Result<(), ErrorCode> {
     node.transactor.borrow_mut().make(vec![done])
 }
 
-/// Appends what ends a transaction to those of its partitions that have records of it, or of its producer's earlier epochs.
-fn write_markers(node: &Node, prepared: &Prepared) -> Result<Vec<(Rc<Partition>, i64)>, ErrorCode> {
+/// Appends what ends a transaction to its partitions, as far as they are there.
+fn write_markers(
+    node: &Node,
+    prepared: &Prepared,
+    markers: Markers,
+) -> Result<Vec<(Rc<Partition>, i64)>, ErrorCode> {
     let producer = prepared.producer;
     let marker = Marker {
         producer_id: producer.id,
@@ -187,8 +200,11 @@ fn write_markers(node: &Node, prepared: &Prepared) -> Result<Vec<(Rc<Partition>,
     for (topic, partitions) in prepared.parts.topics() {
         for index in partitions {
             let partition = node.topics.partition(topic, *index);
-            let waits = |one: &Rc<Partition>| one.awaits_end(producer.id, producer.epoch);
-            if let Some(partition) = partition.filter(waits) {
+            let is_wanted = |one: &Rc<Partition>| match markers {
+                Markers::Everywhere => true,
+                Markers::WhereMissing => one.awaits_end(producer.id, producer.epoch),
+            };
+            if let Some(partition) = partition.filter(is_wanted) {
                 let end = partition.end_transaction(marker, clock::wall());
                 written.push((partition, end.map_err(unwritten)?));
             }

@@ -108,7 +108,8 @@ impl<'a> Asked<'a> {
             | ApiKey::EndTxn
             | ApiKey::TxnOffsetCommit => {
                 let mut producer = Producer::start(self.world);
-                producer.ask(api, version, &self.topic.name, &self.group)
+                let topic = self.world.topic(1);
+                producer.ask(api, version, &topic.name, &self.group)
             }
             ApiKey::CreateTopics => create_topics(client, version),
             ApiKey::DeleteTopics => self.delete_topics(client, version),

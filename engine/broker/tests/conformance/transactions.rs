@@ -165,6 +165,18 @@ fn a_marker_has_the_bytes_that_clients_expect() {
 }
 
 #[test]
+fn a_partition_that_was_not_written_to_gets_a_marker_all_the_same() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let mut producer = Producer::start(&world);
+
+    assert_eq!(producer.add(&topic.name, 0), 0);
+    assert_eq!(producer.end(true), 0);
+
+    stable_at(&mut world.connect(), &topic, 1);
+}
+
+#[test]
 fn offsets_count_once_their_transaction_is_committed() {
     let world = World::start();
     let topic = world.topic(1);
