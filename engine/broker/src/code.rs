@@ -9,6 +9,7 @@ pub(crate) enum ErrorCode {
     UnknownServerError = -1,
     OffsetOutOfRange = 1,
     UnknownTopicOrPartition = 3,
+    RequestTimedOut = 7,
     InvalidTopic = 17,
     InvalidRequiredAcks = 21,
     UnsupportedVersion = 35,

@@ -16,8 +16,15 @@ mod change_file;
 mod clock;
 mod code;
 mod connection;
+mod connections;
 mod coordinator;
+mod descriptors;
 mod error;
+#[cfg(feature = "faults")]
+mod faults;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod limits;
 mod log;
@@ -35,4 +42,6 @@ mod transactor;
 mod wire;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "faults")]
+pub use faults::{Api, Fault, Faults};
 pub use server::{Broker, Flush, Options};

@@ -20,6 +20,7 @@ mod control;
 mod error;
 #[cfg(test)]
 mod faults;
+mod files;
 mod index;
 mod lookup;
 mod open;
@@ -35,6 +36,8 @@ use std::{collections::VecDeque, io::IoSlice, mem, path::PathBuf};
 
 use bytes::Bytes;
 
+use crate::limits::SEGMENTS_MAX;
+
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
@@ -42,6 +45,8 @@ pub(crate) use self::{
     config::{Cleanup, LogConfig, TimestampType},
     control::{Ending, Marker},
     error::LogError,
+    files::set_files_max,
+    lookup::Lookup,
     sync::{SyncTask, Synced},
     window::{FirstBatch, ReadBounds},
 };
@@ -89,11 +94,6 @@ impl Log {
     /// The offset that the next record gets.
     pub(crate) fn end_offset(&self) -> i64 {
         self.end_offset
-    }
-
-    /// The first offset of the segment that appends go to.
-    pub(crate) fn active_offset(&self) -> i64 {
-        self.active.base_offset
     }
 
     /// Bytes of all segments.
@@ -172,6 +172,9 @@ impl Log {
         }
         if offset == end {
             self.tail.want();
+            return Ok(Bytes::new());
+        }
+        if bounds.bytes_max < HEADER_BYTES && bounds.first_batch == FirstBatch::IfItFits {
             return Ok(Bytes::new());
         }
         if let Some(bytes) = self.tail.read(offset, bounds) {
@@ -262,7 +265,7 @@ impl Log {
             now.saturating_sub(self.active_since)
         };
         self.active.size + size as u64 > u64::from(self.config.segment_bytes)
-            || age > self.config.roll_ms()
+            || (age > self.config.roll_ms() && self.closed.len() < SEGMENTS_MAX)
             || next_offset > self.active.bound
     }
 

@@ -46,8 +46,8 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
 
 async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
     let now = clock::wall();
-    partition.log.borrow_mut().retain(now)?;
     partition.save_producers();
+    partition.log.borrow_mut().retain(now)?;
     node.sync_closed(partition).await?;
     let stable = partition.stable();
     let cleaning = partition.log.borrow_mut().cleaning(stable, now)?;

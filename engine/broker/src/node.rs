@@ -10,11 +10,19 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
-    Error, Flush, code::ErrorCode, coordinator::Coordinator, limits::FRAMES_BYTES_MAX,
-    log::LogError, partition::Partition, store, syncer::Syncer, topics::Topics,
+    Error, Flush,
+    code::ErrorCode,
+    connections::Connections,
+    coordinator::Coordinator,
+    limits::LOOKUP_TIME_MAX,
+    log::{LogError, Lookup},
+    partition::Partition,
+    store,
+    syncer::Syncer,
+    topics::Topics,
     transactor::Transactor,
 };
 
@@ -33,9 +41,14 @@ pub(crate) struct Node {
     pub(crate) topics: Topics,
     pub(crate) coordinator: RefCell<Coordinator>,
     pub(crate) transactor: RefCell<Transactor>,
-    /// Bytes of requests that may be in memory.
-    pub(crate) frames: Semaphore,
+    pub(crate) connections: Rc<Connections>,
+    /// Who changes topics: one request at a time, for each change is a file written and synced.
+    pub(crate) changes: Semaphore,
+    /// Who looks up a time: one at a time, on a thread of its own.
+    pub(crate) lookups: Semaphore,
     pub(crate) cluster_id: String,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: crate::Faults,
     flush: Flush,
     syncer: Syncer,
     file: PathBuf,
@@ -53,7 +66,7 @@ struct Saved {
 
 impl Node {
     /// Opens the data in a folder.
-    pub(crate) fn open(dir: &Path, flush: Flush) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Path, flush: Flush, connections_max: usize) -> Result<Self, Error> {
         let file = dir.join("node.json");
         let saved = match store::load::<Saved>(&file)? {
             Some(saved) => saved,
@@ -78,8 +91,12 @@ impl Node {
             topics: Topics::open(dir)?,
             coordinator: RefCell::new(Coordinator::open(dir)?),
             transactor: RefCell::new(Transactor::open(dir)?),
-            frames: Semaphore::new(FRAMES_BYTES_MAX),
+            connections: Rc::new(Connections::new(connections_max)),
+            changes: Semaphore::new(1),
+            lookups: Semaphore::new(1),
             cluster_id: saved.cluster_id,
+            #[cfg(feature = "faults")]
+            faults: crate::Faults::default(),
             flush,
             syncer,
             file,
@@ -119,9 +136,17 @@ impl Node {
             Flush::Os => partition.show(end),
             Flush::Fsync if partition.visible() < end => {
                 let task = partition.sync()?;
-                if let Some(done) = self.syncer.run(move || task.run()).await {
-                    partition.synced(done?);
-                }
+                let sync = move || task.run();
+                let done = self.syncer.run(sync);
+                let partition = partition.clone();
+                // On its own, for the client may go away meanwhile and what it sent is to be seen all the same.
+                let synced = tokio::task::spawn_local(async move {
+                    partition.synced(done.await.ok_or_else(LogError::no_syncer)??);
+                    Ok(())
+                });
+                synced
+                    .await
+                    .unwrap_or_else(|_| Err(LogError::no_syncer()))?;
             }
             Flush::Fsync => {}
         }
@@ -155,6 +180,19 @@ impl Node {
                 synced.unwrap_or_else(|| Err(io::Error::other("the syncing thread is gone")))
             }
         }
+    }
+
+    /// Runs a look-up on another thread, after those that came before; nothing if that would take too long.
+    pub(crate) async fn look_up(
+        &self,
+        lookup: Lookup,
+    ) -> Option<Result<Option<(i64, i64)>, LogError>> {
+        let turn = timeout(LOOKUP_TIME_MAX, self.lookups.acquire()).await;
+        let _turn = turn.ok()?.ok()?;
+        let found = tokio::task::spawn_blocking(move || lookup.run()).await;
+        found
+            .inspect_err(|error| tracing::error!(%error, "a look-up failed"))
+            .ok()
     }
 
     /// Syncs what was closed meanwhile, so that little is to be verified after a crash.

@@ -58,18 +58,14 @@ impl Partition {
             let bytes = recovery.truncated_bytes;
             tracing::warn!(dir = %dir.display(), bytes, "the end of a log was torn and is cut off");
         }
-        let saved = Producers::load(dir, log.end_offset());
-        let (mut producers, from) = saved.unwrap_or_default();
+        let (mut producers, from) = Producers::load(dir, log.end_offset());
         log.visit_batches(from, |batch, ending| {
             let time = if batch.has_append_time() {
                 batch.max_timestamp
             } else {
                 -1
             };
-            match ending {
-                None => producers.appended(batch, batch.base_offset, time),
-                Some(ending) => producers.ended(batch, batch.base_offset, ending),
-            }
+            producers.found(batch, time, ending);
         })?;
         Ok(Self {
             visible: Cell::new(log.end_offset()),
@@ -217,14 +213,9 @@ impl Partition {
         }
     }
 
-    /// Saves what producers have sent if a segment was closed since it was last done.
+    /// Saves what producers have sent, if they have sent anything since: before batches are removed, and now and then, so
+    /// that the next opening has little to read.
     pub(crate) fn save_producers(&self) {
-        if self.log.borrow().active_offset() > self.producers_saved.get() {
-            self.save_producers_now();
-        }
-    }
-
-    fn save_producers_now(&self) {
         self.producers.borrow_mut().trim(self.start_offset());
         let end = self.log.borrow().end_offset();
         if end == self.producers_saved.get() {
@@ -240,7 +231,7 @@ impl Partition {
 
     /// Puts everything on the disk.
     pub(crate) fn close(self) -> Result<(), LogError> {
-        self.save_producers_now();
+        self.save_producers();
         self.log.into_inner().close()
     }
 

@@ -11,13 +11,16 @@
 //! ```
 //! Source: `org.apache.kafka.storage.internals.log.ProducerAppendInfo` and `ProducerStateEntry`.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    cell::Cell,
+    collections::{HashMap, VecDeque},
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     code::ErrorCode,
-    limits::PRODUCERS_MAX,
+    limits::{PRODUCERS_MAX, PRODUCERS_OF_ALL_MAX},
     log::{AbortedTransaction, BatchHeader, Ending},
 };
 
@@ -30,7 +33,7 @@ use stability::Stability;
 const BATCHES_MAX: usize = 5;
 
 /// All producers of a partition.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Producers {
     by_id: HashMap<i64, Producer>,
     stability: Stability,
@@ -64,6 +67,14 @@ pub(crate) enum Verdict {
 }
 
 impl Producers {
+    fn of(known: HashMap<i64, Producer>, stability: Stability) -> Self {
+        ALL.set(ALL.get() + known.len());
+        Self {
+            by_id: known,
+            stability,
+        }
+    }
+
     /// Judges a batch that a client sent.
     pub(crate) fn judge(&self, batch: &BatchHeader) -> Result<Verdict, ErrorCode> {
         if batch.producer_id < 0 {
@@ -132,8 +143,11 @@ impl Producers {
 
     /// The producer of a batch, from now on at the batch's epoch.
     fn producer(&mut self, batch: &BatchHeader, offset: i64) -> &mut Producer {
-        if self.by_id.len() >= PRODUCERS_MAX && !self.by_id.contains_key(&batch.producer_id) {
-            self.forget_one();
+        if !self.by_id.contains_key(&batch.producer_id) {
+            if self.by_id.len() >= PRODUCERS_MAX || ALL.get() >= PRODUCERS_OF_ALL_MAX {
+                self.forget_one();
+            }
+            ALL.set(ALL.get() + 1);
         }
         let producer = self
             .by_id
@@ -186,6 +200,31 @@ impl Producers {
         self.stability.trim(start_offset);
     }
 
+    /// Takes note of a batch that was found in the log. One that the producer is known to have sent tells of its transaction
+    /// alone.
+    pub(crate) fn found(&mut self, batch: &BatchHeader, append_time: i64, ending: Option<Ending>) {
+        let known = self
+            .by_id
+            .get_mut(&batch.producer_id)
+            .filter(|producer| batch.last_offset() <= producer.last_offset);
+        match (known, ending) {
+            (None, None) => self.appended(batch, batch.base_offset, append_time),
+            (None, Some(ending)) => self.ended(batch, batch.base_offset, ending),
+            (Some(producer), Some(ending)) => {
+                if let Some(first) = producer.transaction.take() {
+                    self.stability.end(first, batch.base_offset, ending);
+                }
+            }
+            (Some(producer), None) => {
+                let is_part = batch.is_transactional() && !batch.is_control();
+                if is_part && producer.transaction.is_none() {
+                    producer.transaction = Some(batch.base_offset);
+                    self.stability.begin(batch.base_offset, batch.producer_id);
+                }
+            }
+        }
+    }
+
     /// The last offset of each, for the cleaner: those batches stay.
     pub(crate) fn last_offsets(&self) -> HashMap<i64, i64> {
         self.by_id
@@ -203,8 +242,21 @@ impl Producers {
         let silent = idle.min_by_key(|(_, producer)| producer.last_offset);
         if let Some(id) = silent.map(|(id, _)| *id) {
             self.by_id.remove(&id);
+            ALL.set(ALL.get() - 1);
         }
     }
+}
+
+impl Drop for Producers {
+    fn drop(&mut self) {
+        // While a thread ends its count may be gone before its partitions.
+        let _gone = ALL.try_with(|all| all.set(all.get() - self.by_id.len()));
+    }
+}
+
+thread_local! {
+    /// Producers of all partitions: a broker's live on one thread.
+    static ALL: Cell<usize> = const { Cell::new(0) };
 }
 
 fn last_sequence(batch: &BatchHeader) -> i32 {

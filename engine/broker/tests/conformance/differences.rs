@@ -7,14 +7,16 @@ use crate::{
     ask::{append, creatable, fetch, fetch_partition, fetch_request, fetched, produce},
     batch::{Batch, batches},
     configs::{change_request, describe_request},
-    member::join_request,
+    member::{Member, join_request},
     world::{World, name},
 };
 
 const UNKNOWN_SERVER_ERROR: i16 = -1;
+const UNKNOWN_MEMBER_ID: i16 = 25;
 const INVALID_PARTITIONS: i16 = 37;
 const INVALID_REQUEST: i16 = 42;
 const MEMBER_ID_REQUIRED: i16 = 79;
+const INVALID_RECORD: i16 = 87;
 const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
 
 impl World {
@@ -54,6 +56,22 @@ fn groups_are_classic() {
         let is_offered = range(client, api as i16).is_some();
         assert_eq!(is_offered, world.either(true, false), "{api:?}");
     }
+}
+
+/// Of groups ours keeps over a restart what they committed, and not who belongs to them: members join again. Kafka knows its
+/// members; that nobody restarts a shared one is why this is asked of ours alone.
+#[test]
+fn members_do_not_outlive_the_broker() {
+    let world = World::embedded();
+    let mut member = Member::alone(&world, &world.group());
+    assert_eq!(member.heartbeat(), 0);
+
+    let world = world.restart();
+    member.client = world.connect();
+
+    assert_eq!(member.heartbeat(), UNKNOWN_MEMBER_ID);
+    let mut again = Member::alone(&world, &member.group);
+    assert_eq!(again.heartbeat(), 0);
 }
 
 /// Ours keeps no fetch sessions, as Kafka does not when it has no room for one more.
@@ -125,6 +143,19 @@ fn batches_are_not_compressed_anew() {
     let read = fetch(client, &topic, 0).records.unwrap();
     let gzip = batches(read)[0].attributes & 7 == 1;
     assert_eq!(gzip, world.either(true, false));
+}
+
+/// Ours does not open what is compressed, unless the topic asks for a look, and so does not see that the header lies.
+#[test]
+fn compressed_records_are_not_counted() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let mut batch = Batch::of(&["x", "y"]).with_attributes(1);
+    (batch.count, batch.last_offset_delta) = (Some(1), Some(0));
+
+    let produced = produce(&mut world.connect(), &topic, &batch);
+
+    assert_eq!(produced.error_code, world.either(INVALID_RECORD, 0));
 }
 
 /// Ours has limits that Kafka has not, so that no client can bring it down.

@@ -36,4 +36,5 @@ mod retention;
 mod topics;
 mod transactional;
 mod transactions;
+mod walk;
 mod world;

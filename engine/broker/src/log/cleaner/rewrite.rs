@@ -68,6 +68,20 @@ enum Outcome {
     Becomes(BatchHeader, Vec<u8>),
 }
 
+/// What stays of a batch. The records themselves are gone through again: a list of millions of them would be long.
+#[derive(Debug, Default)]
+struct Kept {
+    count: i32,
+    has_tombstones: bool,
+    latest: Option<i64>,
+}
+
+impl Kept {
+    fn needs_horizon(&self, header: &BatchHeader) -> bool {
+        self.has_tombstones && header.delete_horizon().is_none()
+    }
+}
+
 impl<'a> Rewrite<'a> {
     /// Makes the file `<base>-<bound>.cleaned`.
     pub(super) fn new(
@@ -177,27 +191,27 @@ impl<'a> Rewrite<'a> {
             return Ok(self.emptied(header));
         }
         let bytes = plain(header, records)?;
-        let mut kept = Vec::new();
+        let mut kept = Kept::default();
         for record in Records::new(header, &bytes) {
             let record = record?;
             if self.stays(header, &record) {
-                kept.push(record);
+                kept.count += 1;
+                kept.has_tombstones |= record.value.is_none();
+                kept.latest = kept.latest.max(Some(record.timestamp(header)));
             }
         }
-        let has_tombstones = kept.iter().any(|record| record.value.is_none());
-        let needs_horizon = has_tombstones && header.delete_horizon().is_none();
-        if kept.is_empty() {
+        if kept.count == 0 {
             Ok(self.emptied(header))
-        } else if kept.len() == header.count as usize && !needs_horizon {
+        } else if kept.count == header.count && !kept.needs_horizon(header) {
             Ok(Outcome::Stays)
         } else {
-            self.filtered(header, &kept, needs_horizon)
+            self.filtered(header, &bytes, &kept)
         }
     }
 
     fn stays(&self, header: &BatchHeader, record: &Record<'_>) -> bool {
         let offset = record.offset(header);
-        if offset >= self.keys.end() {
+        if header.is_control() || offset >= self.keys.end() {
             return true;
         }
         let Some(key) = record.key else { return false };
@@ -218,9 +232,13 @@ impl<'a> Rewrite<'a> {
             Some(horizon) if horizon <= self.judge.cleaning.now => Ok(Outcome::Goes),
             Some(_) => Ok(Outcome::Stays),
             None => {
-                let records = plain(header, records)?;
-                let kept: Result<Vec<_>, _> = Records::new(header, &records).collect();
-                self.filtered(header, &kept?, true)
+                // A horizon, as batches with tombstones get it.
+                let kept = Kept {
+                    count: header.count,
+                    has_tombstones: true,
+                    latest: Some(header.max_timestamp),
+                };
+                self.filtered(header, &plain(header, records)?, &kept)
             }
         }
     }
@@ -244,32 +262,32 @@ impl<'a> Rewrite<'a> {
     fn filtered(
         &self,
         header: &BatchHeader,
-        kept: &[Record<'_>],
-        needs_horizon: bool,
+        bytes: &[u8],
+        kept: &Kept,
     ) -> Result<Outcome, Unreadable> {
         let mut changed = *header;
         let mut records = Vec::new();
-        if needs_horizon {
+        let all = Records::new(header, bytes).filter_map(Result::ok);
+        let stay = all.filter(|record| self.stays(header, record));
+        if kept.needs_horizon(header) {
             let cleaning = self.judge.cleaning;
             let horizon = cleaning.now.saturating_add(cleaning.delete_retention_ms);
             changed.base_timestamp = horizon;
             changed.attributes |= HORIZON_BIT;
-            for record in kept {
+            for record in stay {
                 let timestamp = header.base_timestamp.wrapping_add(record.timestamp_delta);
                 record.put_with_delta(timestamp.wrapping_sub(horizon), &mut records);
             }
         } else {
-            kept.iter()
-                .for_each(|record| records.extend_from_slice(record.raw));
+            stay.for_each(|record| records.extend_from_slice(record.raw));
         }
         if let Some(codec) = Codec::of(header.codec())? {
             records = codec.compress(&records)?;
         }
         if !header.has_append_time() {
-            let latest = kept.iter().map(|record| record.timestamp(header)).max();
-            changed.max_timestamp = latest.unwrap_or(header.max_timestamp);
+            changed.max_timestamp = kept.latest.unwrap_or(header.max_timestamp);
         }
-        changed.count = kept.len() as i32;
+        changed.count = kept.count;
         changed.batch_length = i32::try_from(HEADER_BYTES - LENGTH_END + records.len())
             .map_err(|_| "the batch became too large")?;
         Ok(Outcome::Becomes(changed.with_crc(&records), records))
