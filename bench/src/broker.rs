@@ -112,7 +112,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let app = options.app()?;
     let program = Program::App(app.clone());
     let mut table = Table::new(options.output);
-    let footprint = footprint::Fresh::measure(&program)?;
+    let fresh = match options.measures(Part::Footprint) {
+        true => Some(footprint::Fresh::measure(&program)?),
+        false => None,
+    };
     let pair = Pair {
         embedded: Subject::start(&program)?,
         kafka: options.kafka.as_deref().map(Subject::running),
@@ -121,8 +124,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.measures(Part::Idle) {
         table.print(idle::rows(&pair)?)?;
     }
-    if options.measures(Part::Footprint) {
-        table.print(footprint.rows(&pair, &app)?)?;
+    if let Some(fresh) = fresh {
+        table.print(fresh.rows(&pair, &app)?)?;
     }
     drop(pair);
     if options.measures(Part::Start) {

@@ -25,6 +25,11 @@ impl Broker {
         Self(Some(process))
     }
 
+    /// This process, the clients that it has.
+    pub(crate) fn this() -> Self {
+        Self(Some(std::process::id()))
+    }
+
     /// Its number.
     pub(crate) const fn id(self) -> Option<u32> {
         self.0

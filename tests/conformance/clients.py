@@ -30,8 +30,10 @@ class Broken(Exception):
 class Client:
     """A client: `bring` returns the command of its adapter, once it is there; without one the reason is in `absent`."""
 
-    def __init__(self, name, bring):
-        self.name, self.bring, self.command, self.absent = name, bring, None, None
+    def __init__(self, name, bring, unsteady=None):
+        """`unsteady` says why a scenario that fails is tried once more: on every broker, whatever the broker does."""
+        self.name, self.bring, self.unsteady = name, bring, unsteady
+        self.command, self.absent = None, None
 
     def make_ready(self):
         try:
@@ -144,7 +146,7 @@ CLIENTS = [
     Client("librdkafka", in_python("librdkafka.py", "confluent-kafka==2.16.1")),
     Client("kafka-python", in_python(
         "kafka_python.py", "kafka-python==3.0.12", "lz4==4.4.5", "zstandard==0.25.0", "python-snappy==0.7.3", "cramjam==2.14.0",
-    )),
+    ), unsteady="a member now and then never asks for the first offset of partitions that it was given"),
     Client("aiokafka", in_python(
         "aiokafka_client.py", "aiokafka==0.14.0", "cramjam==2.14.0", "async-timeout==5.0.1", "packaging==26.4",
         "typing_extensions==4.16.0",

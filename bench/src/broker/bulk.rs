@@ -1,6 +1,6 @@
 //! Many small records by one producer, in large batches, and then read by one consumer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use rdkafka::consumer::BaseConsumer;
@@ -10,13 +10,43 @@ use super::{
     pair::Pair,
     row::{Figure, Row, Target},
 };
-use crate::{clock, kafka, subject::Subject};
+use crate::{clock, kafka, process::Broker, subject::Subject};
 
 /// What a number of records took.
 struct Spent {
     records: u32,
     time: Duration,
-    cpu: Option<Duration>,
+    broker_cpu: Option<Duration>,
+    client_cpu: Option<Duration>,
+}
+
+/// What is counted from.
+struct Begun {
+    at: Instant,
+    broker: Broker,
+    broker_cpu: Option<Duration>,
+    client_cpu: Option<Duration>,
+}
+
+impl Begun {
+    fn now(subject: &Subject) -> Self {
+        let broker = subject.process();
+        Self {
+            at: clock::now(),
+            broker,
+            broker_cpu: broker.cpu(),
+            client_cpu: Broker::this().cpu(),
+        }
+    }
+
+    fn spent(&self, records: u32, ended: Instant) -> Spent {
+        Spent {
+            records,
+            time: ended.saturating_duration_since(self.at),
+            broker_cpu: self.broker.cpu_since(self.broker_cpu),
+            client_cpu: Broker::this().cpu_since(self.client_cpu),
+        }
+    }
 }
 
 impl Spent {
@@ -24,8 +54,12 @@ impl Spent {
         Some(f64::from(self.records) / self.time.as_secs_f64())
     }
 
-    fn cpu_us(&self) -> Option<f64> {
-        Some(self.cpu?.as_secs_f64() * 1e6 / f64::from(self.records))
+    fn broker_us(&self) -> Option<f64> {
+        Some(self.broker_cpu?.as_secs_f64() * 1e6 / f64::from(self.records))
+    }
+
+    fn client_us(&self) -> Option<f64> {
+        Some(self.client_cpu?.as_secs_f64() * 1e6 / f64::from(self.records))
     }
 }
 
@@ -40,33 +74,31 @@ const READ_MAX: Duration = Duration::from_secs(10);
 pub(super) fn rows(pair: &Pair, rounds: u32, records: u32) -> Result<Vec<Row>> {
     pair.measure(1, |subject| measure(subject, records))?;
     let both = pair.measure(rounds, |subject| measure(subject, records))?;
+    type Of = fn(&Round) -> &Spent;
+    let parts: [(&str, Of); 2] = [
+        ("200-byte records written in bulk", |round| &round.written),
+        ("200-byte records read in bulk", |round| &round.read),
+    ];
     let rate = |name| Figure::new(name, "records/s", Target::KafkaAtLeast);
-    let cpu = || Figure::new("broker's CPU for one", "us", Target::Any);
-    Ok(vec![
-        both.best(rate("200-byte records written in bulk"), |round| {
-            round.written.per_s()
-        }),
-        both.median(cpu(), |round| round.written.cpu_us()),
-        both.best(rate("200-byte records read in bulk"), |round| {
-            round.read.per_s()
-        }),
-        both.median(cpu(), |round| round.read.cpu_us()),
-    ])
+    let cpu = |of| Figure::new(format!("{of} CPU for one"), "us", Target::Any);
+    let mut rows = Vec::new();
+    for (name, spent) in parts {
+        rows.push(both.best(rate(name), |round| spent(round).per_s()));
+        rows.push(both.median(cpu("broker's"), |round| spent(round).broker_us()));
+        rows.push(both.median(cpu("client's"), |round| spent(round).client_us()));
+    }
+    Ok(rows)
 }
 
 fn measure(subject: &Subject, records: u32) -> Result<Round> {
     let topic = Topic::new(subject, 1)?;
     let written = write(subject, &topic, records)?;
     let consumer = topic.consumer(subject)?;
-    let (begun, cpu) = (clock::now(), subject.process().cpu());
+    let begun = Begun::now(subject);
     read(&consumer, records)?;
     Ok(Round {
         written,
-        read: Spent {
-            records,
-            time: begun.elapsed(),
-            cpu: subject.process().cpu_since(cpu),
-        },
+        read: begun.spent(records, clock::now()),
     })
 }
 
@@ -80,16 +112,12 @@ fn write(subject: &Subject, topic: &Topic, records: u32) -> Result<Spent> {
     let payload = [b'r'; RECORD_BYTES];
     producer.send(&payload)?;
     producer.wait()?;
-    let (begun, cpu) = (clock::now(), subject.process().cpu());
+    let begun = Begun::now(subject);
     for _ in 1..records {
         producer.send(&payload)?;
     }
     let ended = producer.wait()?;
-    Ok(Spent {
-        records,
-        time: ended.saturating_duration_since(begun),
-        cpu: subject.process().cpu_since(cpu),
-    })
+    Ok(begun.spent(records, ended))
 }
 
 fn read(consumer: &BaseConsumer, records: u32) -> Result<()> {

@@ -219,8 +219,8 @@ const text = bytes => (bytes === null ? null : bytes.toString())
 
 // Kafka's name is that of the innermost error that has one.
 function nameOf(error) {
-  const inner = [error.cause, ...(error.errors ?? []), ...(error.groups ?? []).map(one => one.error), ...(error.partitions ?? []).map(one => one.error)]
-  for (const one of inner.filter(Boolean)) {
+  const each = [...(error.groups ?? []), ...(error.partitions ?? [])].map(one => one.error)
+  for (const one of [error.cause, ...(error.errors ?? []), ...each].filter(Boolean)) {
     const name = nameOf(one)
     if (/^[A-Z_]+$/.test(name)) return name
   }

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     BatchHeader, LogError,
@@ -204,8 +204,7 @@ impl Segment {
                 return Ok(None);
             }
             let len = usize::try_from(left).unwrap_or(usize::MAX).min(want);
-            let mut bytes = BytesMut::zeroed(len);
-            source.fill(&mut bytes, position)?;
+            let bytes = source.read(len, position)?;
             let from = position;
             let corrupt = |skip: usize, reason| {
                 source.corrupt(Damage {
@@ -214,7 +213,7 @@ impl Segment {
                 })
             };
             match select(&bytes, offset, bounds) {
-                Selection::Batches(range) => return Ok(Some(bytes.freeze().slice(range))),
+                Selection::Batches(range) => return Ok(Some(Bytes::from(bytes).slice(range))),
                 Selection::Partial { start, size } if (start + size) as u64 > left => {
                     return Err(corrupt(start, "a batch is cut short"));
                 }
