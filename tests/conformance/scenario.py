@@ -19,10 +19,6 @@ class Mismatch(Exception):
     """What was found is not what Kafka does."""
 
 
-class Refused(Exception):
-    """The broker says, by Kafka's error code, that it does not offer this; raised where a difference is foreseen."""
-
-
 class Feature:
     """A scenario: its area in the table, its name, and the sentence that it proves."""
 
@@ -38,13 +34,11 @@ def feature(area):
 
 
 def outcome_of(scenario, world):
-    """Runs one: ("ok" | "failed" | "unsupported" | "refused", why)."""
+    """Runs one: ("ok" | "failed" | "unsupported", why)."""
     try:
         return "ok", scenario.run(world) or ""
     except Unsupported as reason:
         return "unsupported", str(reason)
-    except Refused as reason:
-        return "refused", str(reason)
     except Exception as failure:  # whatever a client answers, the others go on
         return "failed", f"{type(failure).__name__}: {failure}"
     finally:

@@ -14,7 +14,7 @@ Stock clients are asked to do the same on the [embedded broker](../../engine/bro
 expectation for both. `yes`: both brokers do it. `–`: the client has no call for it, and the note says why. Where the brokers
 differ, the cell says what each does.
 """
-MARKS = {"ok": "yes", "refused": "refused", "unsupported": "–", "failed": "FAILED"}
+MARKS = {"ok": "yes", "unsupported": "–", "failed": "FAILED"}
 
 
 def act(results, args):

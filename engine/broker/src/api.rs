@@ -34,6 +34,8 @@ mod operations;
 mod pieces;
 mod produce;
 mod topics;
+mod transactional_offsets;
+mod transactions;
 
 /// What every request is answered with the help of.
 #[derive(Clone)]
@@ -105,7 +107,6 @@ pub(crate) async fn answer(
         ApiKey::FindCoordinator => on(&cx, frame, cluster::find_coordinator),
         ApiKey::DescribeLogDirs => on(&cx, frame, log_dirs::answer),
         ApiKey::DescribeCluster => on(&cx, frame, cluster::describe),
-        ApiKey::InitProducerId => on(&cx, frame, cluster::init_producer_id),
         ApiKey::Heartbeat => on(&cx, frame, membership::heartbeat),
         ApiKey::LeaveGroup => on(&cx, frame, membership::leave),
         ApiKey::OffsetFetch => pieces::answer(&cx, frame, offsets::fetch).await,
@@ -119,6 +120,33 @@ pub(crate) async fn answer(
         ApiKey::AlterConfigs => pieces::answer(&cx, frame, configs::alter).await,
         ApiKey::IncrementalAlterConfigs => {
             pieces::answer(&cx, frame, configs::alter_incrementally).await
+        }
+        _ => answer_transactional(&cx, frame).await,
+    }
+}
+
+/// Answers a request of transactions, the last kind that there is.
+async fn answer_transactional(cx: &Cx, mut frame: Frame) -> Result<BytesMut, Garbled> {
+    match frame.api {
+        ApiKey::InitProducerId => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::init(cx, request).await)
+        }
+        ApiKey::AddPartitionsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_partitions(cx, request).await)
+        }
+        ApiKey::AddOffsetsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_offsets(cx, request).await)
+        }
+        ApiKey::EndTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::end(cx, request).await)
+        }
+        ApiKey::TxnOffsetCommit => {
+            let request = frame.decode()?;
+            encode(&frame, &transactional_offsets::commit(cx, request).await)
         }
         other => Err(Garbled::new(format!("{other:?} is not offered"))),
     }

@@ -22,15 +22,23 @@ pub(crate) enum ErrorCode {
     PolicyViolation = 44,
     OutOfOrderSequenceNumber = 45,
     InvalidProducerEpoch = 47,
+    InvalidTxnState = 48,
+    InvalidProducerIdMapping = 49,
+    InvalidTransactionTimeout = 50,
+    ConcurrentTransactions = 51,
     TransactionalIdAuthorizationFailed = 53,
+    OperationNotAttempted = 55,
     StorageError = 56,
     FetchSessionIdNotFound = 70,
     FencedLeaderEpoch = 74,
     UnknownLeaderEpoch = 75,
     UnsupportedCompressionType = 76,
+    UnstableOffsetCommit = 88,
+    ProducerFenced = 90,
     UnknownTopicId = 100,
     MismatchedEndpointType = 114,
     UnsupportedEndpointType = 115,
+    TransactionAbortable = 120,
 }
 
 impl ErrorCode {

@@ -6,11 +6,13 @@
 //! ```text
 //!   connection.rs ─▶ wire.rs ─▶ api.rs ─▶ topics.rs ─▶ partition.rs ─▶ log.rs ─▶ segment files
 //!   (bytes)          (frames)   (one file an API)      producers.rs
-//!                                  └────▶ coordinator.rs ─▶ group.rs
+//!                                  ├────▶ coordinator.rs ─▶ group.rs
+//!                                  └────▶ transactor.rs  ─▶ transactions.rs
 //! ```
-//! Absent: replication, access control, transactions, and every request that is not advertised (`wire/versions.rs`).
+//! Absent: replication, access control, and every request that is not advertised (`wire/versions.rs`).
 
 mod api;
+mod change_file;
 mod clock;
 mod code;
 mod connection;
@@ -35,6 +37,8 @@ mod store;
 mod syncer;
 mod topic;
 mod topics;
+mod transactions;
+mod transactor;
 mod wire;
 
 pub use error::{Error, ErrorKind};

@@ -3,19 +3,20 @@
 //! Plain synchronous code for one thread: reads and appends go to the page cache. What may take long is handed out as a
 //! value that another thread runs: [`SyncTask`] and [`Cleaning`]. `now` is passed in, in milliseconds since 1970.
 //!
-//! Absent: replication, producers' state (rebuilt from [`Log::visit_batches`]), transactions' index.
+//! Absent: replication, and the state of producers and their transactions (rebuilt from [`Log::visit_batches`]).
 //! Invariants: an append is whole or not there. Offsets never change and never go back. A damaged batch in a closed segment
 //! is an error for who reads it and for nobody else. Read on in `open.rs`, `segment.rs`, `retention.rs`, `cleaner.rs`.
 
 mod batch;
 #[cfg(test)]
-mod build;
+pub(crate) mod build;
 mod checked;
 mod checkpoint;
 mod cleaner;
 mod codec;
 mod config;
 mod content;
+mod control;
 mod error;
 #[cfg(test)]
 mod faults;
@@ -40,8 +41,9 @@ use crate::limits::SEGMENTS_MAX;
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
-    cleaner::ProducerView,
+    cleaner::{AbortedTransaction, ProducerView},
     config::{Cleanup, LogConfig, TimestampType},
+    control::{Ending, Marker},
     error::LogError,
     files::set_files_max,
     lookup::Lookup,

@@ -2,9 +2,11 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fs::File,
     io,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use crate::{
     store,
     syncer::Syncer,
     topics::Topics,
+    transactor::Transactor,
 };
 
 /// The number of the only node.
@@ -37,6 +40,7 @@ const PRODUCER_IDS_BLOCK: i64 = 1_000;
 pub(crate) struct Node {
     pub(crate) topics: Topics,
     pub(crate) coordinator: RefCell<Coordinator>,
+    pub(crate) transactor: RefCell<Transactor>,
     pub(crate) connections: Rc<Connections>,
     /// Who changes topics: one request at a time, for each change is a file written and synced.
     pub(crate) changes: Semaphore,
@@ -86,6 +90,7 @@ impl Node {
         Ok(Self {
             topics: Topics::open(dir)?,
             coordinator: RefCell::new(Coordinator::open(dir)?),
+            transactor: RefCell::new(Transactor::open(dir)?),
             connections: Rc::new(Connections::new(connections_max)),
             changes: Semaphore::new(1),
             lookups: Semaphore::new(1),
@@ -153,10 +158,24 @@ impl Node {
     /// # Errors
     /// The disk refuses.
     pub(crate) async fn settle_groups(&self) -> io::Result<()> {
+        self.settle_file(|node| node.coordinator.borrow().file())
+            .await
+    }
+
+    /// Makes what became of transactions as durable as the broker was told to.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) async fn settle_transactions(&self) -> io::Result<()> {
+        self.settle_file(|node| node.transactor.borrow().file())
+            .await
+    }
+
+    async fn settle_file(&self, file: impl FnOnce(&Self) -> Arc<File>) -> io::Result<()> {
         match self.flush {
             Flush::Os => Ok(()),
             Flush::Fsync => {
-                let file = self.coordinator.borrow().file();
+                let file = file(self);
                 let synced = self.syncer.run(move || file.sync_data()).await;
                 synced.unwrap_or_else(|| Err(io::Error::other("the syncing thread is gone")))
             }

@@ -18,7 +18,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Error, ErrorKind, connection, descriptors::Descriptors, log, maintenance, node::Node};
+use crate::{
+    Error, ErrorKind, connection, descriptors::Descriptors, log, maintenance, node::Node,
+    transactor,
+};
 
 /// When an append counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -173,6 +176,7 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
         tell(ready, started);
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_groups));
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_logs));
+        tokio::task::spawn_local(keep(node.clone(), transactor::keep_transactions));
         tokio::select! {
             () = accept(&node, &listener) => {}
             () = crash(&node) => return None,
@@ -202,6 +206,12 @@ async fn open(options: &Options) -> Result<(Rc<Node>, TcpListener, File), Error>
     let descriptors = Descriptors::of_process();
     log::set_files_max(descriptors.files);
     let node = Node::open(data, options.flush, descriptors.connections)?;
+    if let Err(code) = transactor::abort_unknown(&node) {
+        tracing::error!(
+            ?code,
+            "an unknown transaction stays open until the next start"
+        );
+    }
     Ok((Rc::new(node), listener, lock))
 }
 

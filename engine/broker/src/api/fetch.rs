@@ -7,9 +7,9 @@ use std::{collections::HashSet, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    BrokerId, FetchRequest, FetchResponse,
+    BrokerId, FetchRequest, FetchResponse, ProducerId,
     fetch_request::{FetchPartition, FetchTopic},
-    fetch_response::{FetchableTopicResponse, PartitionData},
+    fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData},
 };
 use tokio::{
     sync::Notify,
@@ -161,21 +161,36 @@ fn read(
         true => FirstBatch::Whole,
         false => FirstBatch::IfItFits,
     };
-    match partition.fetch(asked.fetch_offset, bytes_max, first_batch) {
+    let is_committed = isolation == READ_COMMITTED;
+    let (visible, stable) = (partition.visible(), partition.stable());
+    let below = if is_committed { stable } else { visible };
+    match partition.fetch(asked.fetch_offset, bytes_max, first_batch, below) {
         Ok(records) => PartitionData::default()
             .with_partition_index(asked.partition)
-            .with_high_watermark(partition.visible())
-            .with_last_stable_offset(partition.visible())
+            .with_high_watermark(visible)
+            .with_last_stable_offset(stable)
             .with_log_start_offset(partition.start_offset())
-            .with_aborted_transactions((isolation == READ_COMMITTED).then(Vec::new))
+            .with_aborted_transactions(
+                is_committed.then(|| aborted(partition, asked.fetch_offset, &records)),
+            )
             .with_preferred_read_replica(BrokerId(-1))
             .with_records(Some(records)),
         Err(error) => failed(asked.partition, error.code()),
     }
 }
 
+fn aborted(partition: &Partition, offset: i64, records: &Bytes) -> Vec<AbortedTransaction> {
+    let aborted = partition.aborted_in(offset, records).into_iter();
+    let aborted = aborted.map(|one| {
+        AbortedTransaction::default()
+            .with_producer_id(ProducerId(one.producer_id))
+            .with_first_offset(one.first_offset)
+    });
+    aborted.collect()
+}
+
 /// The isolation level of who reads only what is committed.
-const READ_COMMITTED: i8 = 1;
+pub(super) const READ_COMMITTED: i8 = 1;
 
 fn failed(index: i32, code: i16) -> PartitionData {
     PartitionData::default()

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
     list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
 };
 
-use super::Cx;
+use super::{Cx, fetch::READ_COMMITTED};
 use crate::{
     code::ErrorCode,
     log::{LogError, Lookup},
@@ -23,6 +23,7 @@ const LATEST_TIERED: i64 = -5;
 
 pub(super) async fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let twice = asked_twice(&request);
+    let isolation = request.isolation_level;
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
@@ -32,7 +33,7 @@ pub(super) async fn answer(cx: &Cx, request: ListOffsetsRequest) -> ListOffsetsR
                 _ if twice.contains(&(topic.name.clone(), index)) => {
                     failed(asked, ErrorCode::InvalidRequest.code())
                 }
-                Some(partition) => one(cx, asked, &partition).await,
+                Some(partition) => one(cx, asked, &partition, isolation).await,
                 None => failed(asked, ErrorCode::UnknownTopicOrPartition.code()),
             });
         }
@@ -58,11 +59,16 @@ async fn one(
     cx: &Cx,
     asked: &ListOffsetsPartition,
     partition: &Partition,
+    isolation: i8,
 ) -> ListOffsetsPartitionResponse {
     if let Err(code) = partition::check_leader_epoch(asked.current_leader_epoch) {
         return failed(asked, code.code());
     }
-    match found(cx, asked.timestamp, partition).await {
+    let below = match isolation {
+        READ_COMMITTED => partition.stable(),
+        _ => partition.visible(),
+    };
+    match found(cx, asked.timestamp, partition, below).await {
         Ok(None) => done(asked, -1, -1, -1),
         Ok(Some((offset, timestamp))) => {
             let epoch = if cx.version >= 4 { 0 } else { -1 };
@@ -90,9 +96,10 @@ async fn found(
     cx: &Cx,
     timestamp: i64,
     partition: &Partition,
+    below: i64,
 ) -> Result<Option<(i64, i64)>, Fault> {
     let found = match timestamp {
-        LATEST => return Ok(Some((partition.visible(), -1))),
+        LATEST => return Ok(Some((below, -1))),
         EARLIEST => return Ok(Some((partition.start_offset(), -1))),
         EARLIEST_LOCAL if cx.version >= 8 => return Ok(Some((partition.start_offset(), -1))),
         LATEST_TIERED if cx.version >= 9 => return Ok(None),
@@ -106,7 +113,7 @@ async fn found(
         ..0 => return Err(Fault::Version),
         time => of_time(cx, time, partition).await?,
     };
-    Ok(found.filter(|found| found.0 < partition.visible()))
+    Ok(found.filter(|found| found.0 < below))
 }
 
 /// From segment to segment, of which more may come and go meanwhile.

@@ -178,8 +178,10 @@ pub(super) const APPEND_TIME_BIT: i16 = 1 << 3;
 pub(super) const HORIZON_BIT: i16 = 1 << 6;
 /// Attributes that number the codec.
 pub(super) const CODEC_BITS: i16 = 0b111;
-const TRANSACTIONAL_BIT: i16 = 1 << 4;
-const CONTROL_BIT: i16 = 1 << 5;
+/// Attribute: the batch is part of a transaction.
+pub(super) const TRANSACTIONAL_BIT: i16 = 1 << 4;
+/// Attribute: the batch ends a transaction.
+pub(super) const CONTROL_BIT: i16 = 1 << 5;
 const MAGIC: u8 = 2;
 /// End of the length field, from where lengths count.
 pub(super) const LENGTH_END: usize = 12;

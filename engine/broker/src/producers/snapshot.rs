@@ -14,13 +14,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Producer, Producers};
+use super::{Producer, Producers, Stability};
 
 /// The producers of a log's records below `end_offset`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Saved<P> {
+struct Saved<P, S> {
     end_offset: i64,
     producers: P,
+    #[serde(default)]
+    stability: S,
 }
 
 impl Producers {
@@ -31,19 +33,24 @@ impl Producers {
         let Ok(bytes) = fs::read(&path) else {
             return (Self::default(), 0);
         };
-        let (mut producers, saved_end) = match parse(&bytes) {
-            Some(saved) => (saved.producers, saved.end_offset),
-            None => (HashMap::new(), i64::MAX),
+        let mut producers = match parse(&bytes) {
+            Some(saved) if saved.end_offset <= end_offset => {
+                let known = Self::of(saved.producers, saved.stability);
+                return (known, saved.end_offset);
+            }
+            Some(saved) => saved.producers,
+            None => HashMap::new(),
         };
-        if saved_end <= end_offset {
-            return (Self::of(producers), saved_end);
-        }
         // One that fits later by chance would be believed.
         if let Err(error) = fs::remove_file(&path) {
             tracing::warn!(path = %path.display(), %error, "an unusable file stays");
         }
         producers.retain(|_, producer| producer.last_offset < end_offset);
-        (Self::of(producers), 0)
+        // What became of transactions is in the log.
+        for producer in producers.values_mut() {
+            producer.transaction = None;
+        }
+        (Self::of(producers, Stability::default()), 0)
     }
 
     /// Saves what is known of the records below `end_offset`.
@@ -51,10 +58,10 @@ impl Producers {
     /// # Errors
     /// The file cannot be written: the next opening reads more of the log.
     pub(crate) fn save(&self, dir: &Path, end_offset: i64) -> io::Result<()> {
-        let producers = &self.0;
         let json = serde_json::to_vec(&Saved {
             end_offset,
-            producers,
+            producers: &self.by_id,
+            stability: &self.stability,
         })?;
         let mut bytes = format!("{:08x} ", crc32c::crc32c(&json)).into_bytes();
         bytes.extend(json);
@@ -65,7 +72,7 @@ impl Producers {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Saved<HashMap<i64, Producer>>> {
+fn parse(bytes: &[u8]) -> Option<Saved<HashMap<i64, Producer>, Stability>> {
     let (crc, json) = bytes.split_at_checked(9)?;
     let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?.trim_end(), 16).ok()?;
     match crc == crc32c::crc32c(json) {
@@ -112,7 +119,7 @@ mod tests {
 
             let (producers, from) = Producers::load(dir.path(), 10);
 
-            assert!(producers.0.is_empty() && from == 0);
+            assert!(producers.by_id.is_empty() && from == 0);
             assert!(!path(dir.path()).exists());
         }
     }
@@ -126,8 +133,8 @@ mod tests {
 
         assert_eq!(from, 0);
         assert_eq!(producers.judge(&batch(0, 2, 1)), Ok(Verdict::Append));
-        producers.found(&batch(0, 0, 2), -1);
-        producers.found(&batch(0, 0, 2), -1);
+        producers.found(&batch(0, 0, 2), -1, None);
+        producers.found(&batch(0, 0, 2), -1, None);
         assert_eq!(repeat_of(&producers, &batch(0, 0, 2)), Some(0));
         assert!(!path(dir.path()).exists(), "it would fit again one day");
     }

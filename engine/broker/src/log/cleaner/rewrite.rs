@@ -4,6 +4,7 @@
 //! and its codec. Invariant: a batch that cannot be read or is damaged is copied as it is, never repaired into a valid one.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::{BufWriter, Write},
     path::PathBuf,
@@ -30,6 +31,33 @@ pub(super) struct Rewrite<'a> {
     position: u64,
     index: Index,
     has_changed: bool,
+}
+
+/// Producers whose transactions have records further up, as the cleaning goes down the log.
+#[derive(Debug, Default)]
+pub(super) struct Unended(HashSet<i64>);
+
+/// Whether a batch means something to the batches before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Needed,
+    /// A marker of which all records are gone.
+    EndsNothing,
+}
+
+impl Unended {
+    fn saw(&mut self, header: &BatchHeader) -> Use {
+        if header.is_control() {
+            return match self.0.remove(&header.producer_id) {
+                true => Use::Needed,
+                false => Use::EndsNothing,
+            };
+        }
+        if header.is_transactional() {
+            self.0.insert(header.producer_id);
+        }
+        Use::Needed
+    }
 }
 
 /// What becomes of a batch.
@@ -79,9 +107,9 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Writes and syncs; `None` when the group need not or cannot be replaced.
-    pub(super) fn run(mut self) -> Result<Option<CleanedGroup>, LogError> {
+    pub(super) fn run(mut self, unended: &mut Unended) -> Result<Option<CleanedGroup>, LogError> {
         for member in self.group {
-            let is_whole = self.copy(member)?;
+            let is_whole = self.copy(member, unended)?;
             if !is_whole {
                 self.has_changed = false;
                 break;
@@ -104,7 +132,7 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Copies what stays of a segment; `false` when part of it is damaged, for then it must stay as it is.
-    fn copy(&mut self, member: &Member) -> Result<bool, LogError> {
+    fn copy(&mut self, member: &Member, unended: &mut Unended) -> Result<bool, LogError> {
         let mut scanner = Scanner::new(&member.source, 0);
         loop {
             self.judge.check_stop()?;
@@ -114,11 +142,13 @@ impl<'a> Rewrite<'a> {
                 Step::Damaged(_) => return Ok(false),
             };
             let header = found.header;
+            let use_of = unended.saw(&header);
             let is_intact = scanner.is_intact(&found)?;
             let bytes = scanner.batch(&found)?;
             let records = &bytes[HEADER_BYTES..];
             let outcome = if is_intact {
-                self.outcome(&header, records).unwrap_or(Outcome::Stays)
+                self.outcome(&header, records, use_of)
+                    .unwrap_or(Outcome::Stays)
             } else {
                 Outcome::Stays
             };
@@ -142,9 +172,20 @@ impl<'a> Rewrite<'a> {
         Ok(())
     }
 
-    fn outcome(&self, header: &BatchHeader, records: &[u8]) -> Result<Outcome, Unreadable> {
-        if header.is_control() || header.base_offset >= self.keys.end() {
+    fn outcome(
+        &self,
+        header: &BatchHeader,
+        records: &[u8],
+        use_of: Use,
+    ) -> Result<Outcome, Unreadable> {
+        if header.base_offset >= self.keys.end() {
             return Ok(Outcome::Stays);
+        }
+        if header.is_control() {
+            return match use_of {
+                Use::Needed => Ok(Outcome::Stays),
+                Use::EndsNothing => self.idle_marker(header, records),
+            };
         }
         if self.judge.is_aborted(header) {
             return Ok(self.emptied(header));
@@ -170,7 +211,7 @@ impl<'a> Rewrite<'a> {
 
     fn stays(&self, header: &BatchHeader, record: &Record<'_>) -> bool {
         let offset = record.offset(header);
-        if offset >= self.keys.end() {
+        if header.is_control() || offset >= self.keys.end() {
             return true;
         }
         let Some(key) = record.key else { return false };
@@ -179,6 +220,27 @@ impl<'a> Rewrite<'a> {
                 .delete_horizon()
                 .is_some_and(|horizon| horizon <= self.judge.cleaning.now);
         !has_expired && !self.keys.supersedes(key, offset)
+    }
+
+    /// A marker that ends nothing any more: it stays for as long as tombstones do, for readers that are on their way through
+    /// the transaction, and where it alone tells a producer's epoch.
+    fn idle_marker(&self, header: &BatchHeader, records: &[u8]) -> Result<Outcome, Unreadable> {
+        if self.judge.is_last_of_producer(header) {
+            return Ok(Outcome::Stays);
+        }
+        match header.delete_horizon() {
+            Some(horizon) if horizon <= self.judge.cleaning.now => Ok(Outcome::Goes),
+            Some(_) => Ok(Outcome::Stays),
+            None => {
+                // A horizon, as batches with tombstones get it.
+                let kept = Kept {
+                    count: header.count,
+                    has_tombstones: true,
+                    latest: Some(header.max_timestamp),
+                };
+                self.filtered(header, &plain(header, records)?, &kept)
+            }
+        }
     }
 
     /// A batch without its records: gone, unless it tells a producer's last sequence.
