@@ -30,6 +30,7 @@ pub(crate) async fn keep_groups(node: Rc<Node>) {
 pub(crate) async fn keep_logs(node: Rc<Node>) {
     loop {
         sleep(ROUND).await;
+        node.sync_topics().await;
         for topic in node.topics.all() {
             let partitions = topic.partitions.borrow().clone();
             for partition in partitions {

@@ -88,7 +88,7 @@ impl Node {
             )
         })?;
         Ok(Self {
-            topics: Topics::open(dir)?,
+            topics: Topics::open(dir, flush)?,
             coordinator: RefCell::new(Coordinator::open(dir)?),
             transactor: RefCell::new(Transactor::open(dir)?),
             connections: Rc::new(Connections::new(connections_max)),
@@ -193,6 +193,17 @@ impl Node {
         found
             .inspect_err(|error| tracing::error!(%error, "a look-up failed"))
             .ok()
+    }
+
+    /// Syncs the list of topics, if it was written meanwhile.
+    pub(crate) async fn sync_topics(&self) {
+        let Some(path) = self.topics.unsynced() else {
+            return;
+        };
+        let synced = self.syncer.run(move || store::sync(&path)).await;
+        if let Some(Err(error)) = synced {
+            tracing::warn!(%error, "the list of topics could not be synced");
+        }
     }
 
     /// Syncs what was closed meanwhile, so that little is to be verified after a crash.

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    Error, ErrorKind, connection, descriptors::Descriptors, log, maintenance, node::Node,
+    Error, ErrorKind, connection, descriptors::Descriptors, log, maintenance, node::Node, store,
     transactor,
 };
 
@@ -318,6 +318,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything goes to the disk, so that the next start verifies nothing.
 fn close(node: &Node) {
+    if let Some(path) = node.topics.unsynced()
+        && let Err(error) = store::sync(&path)
+    {
+        tracing::warn!(%error, "the list of topics could not be synced");
+    }
     for topic in node.topics.all() {
         for partition in topic.partitions.borrow_mut().drain(..) {
             partition.end();
