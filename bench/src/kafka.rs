@@ -81,13 +81,24 @@ impl Topics {
         &self.namespace
     }
 
-    /// Makes topics, each with its number of partitions.
+    /// Makes topics as the engine does, each with its number of partitions.
     pub(crate) fn create(&self, topics: &[(String, i32)]) -> Result<()> {
+        self.create_with(topics, &[("message.timestamp.type", "LogAppendTime")])
+    }
+
+    /// Makes topics with these settings, each with its number of partitions.
+    pub(crate) fn create_with(
+        &self,
+        topics: &[(String, i32)],
+        settings: &[(&str, &str)],
+    ) -> Result<()> {
         let new: Vec<_> = topics
             .iter()
             .map(|(name, partitions)| {
-                NewTopic::new(name, *partitions, TopicReplication::Fixed(1))
-                    .set("message.timestamp.type", "LogAppendTime")
+                let new = NewTopic::new(name, *partitions, TopicReplication::Fixed(1));
+                settings
+                    .iter()
+                    .fold(new, |new, (key, value)| new.set(key, value))
             })
             .collect();
         let options = AdminOptions::new().operation_timeout(Some(REQUEST_MAX));

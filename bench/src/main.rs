@@ -3,12 +3,16 @@
 //! Deliberately absent: micro-benchmarks; they are in `benches/`. `docs/reference/benchmarks.md` has what was measured.
 
 mod bare;
+mod broker;
 mod clock;
+mod embedded;
 mod kafka;
 mod memory;
 mod process;
+mod report;
 mod saga;
 mod sagaline;
+mod subject;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +29,8 @@ struct Arguments {
 enum Command {
     /// Sagas per second and their latency, by Sagaline and by the bare loop on the same broker.
     Saga(saga::Options),
+    /// The figures that the embedded broker is held to, beside Apache Kafka's.
+    Broker(broker::Options),
     /// Bytes that an open run takes while it waits for one activity.
     Memory(memory::Options),
     #[command(hide = true)]
@@ -37,6 +43,8 @@ enum Command {
     SagalineEngine(bare::ChildOptions),
     #[command(hide = true)]
     SagalineWorker(bare::ChildOptions),
+    #[command(hide = true, name = embedded::SUBCOMMAND)]
+    EmbeddedBroker(sagaline::BrokerOptions),
 }
 
 /// What is printed.
@@ -50,6 +58,7 @@ enum Output {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::Broker(options) => broker::run(&options),
         Command::Saga(options) => saga::run(&options),
         Command::Memory(options) => memory::run(&options),
         Command::BareEngine(options) => {
@@ -61,5 +70,6 @@ fn main() -> anyhow::Result<()> {
         Command::MinimalWorker(options) => saga::child::run(|| bare::worker::run(&options)),
         Command::SagalineEngine(options) => saga::child::run(|| sagaline::engine(&options)),
         Command::SagalineWorker(options) => saga::child::run(|| sagaline::worker(&options)),
+        Command::EmbeddedBroker(options) => saga::child::run(|| sagaline::broker(&options)),
     }
 }

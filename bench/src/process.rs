@@ -20,6 +20,36 @@ impl Broker {
         Self(port.and_then(socket_listening_on).and_then(owner_of))
     }
 
+    /// A process that is known.
+    pub(crate) const fn of(process: u32) -> Self {
+        Self(Some(process))
+    }
+
+    /// This process, the clients that it has.
+    pub(crate) fn this() -> Self {
+        Self(Some(std::process::id()))
+    }
+
+    /// Its number.
+    pub(crate) const fn id(self) -> Option<u32> {
+        self.0
+    }
+
+    /// CPU time that its threads have used, exactly; those that have ended are left out.
+    pub(crate) fn cpu(self) -> Option<Duration> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.0?)).ok()?;
+        let nanos = tasks.filter_map(|task| {
+            let stat = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            stat.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Some(Duration::from_nanos(nanos.sum()))
+    }
+
+    /// CPU time used since [`Self::cpu`] said so much.
+    pub(crate) fn cpu_since(self, earlier: Option<Duration>) -> Option<Duration> {
+        Some(self.cpu()?.saturating_sub(earlier?))
+    }
+
     /// Bytes of the segment files of a namespace's topics, which Kafka keeps open.
     pub(crate) fn log_bytes(self, namespace: &str) -> Option<u64> {
         let beginning = format!("{namespace}.");

@@ -8,7 +8,11 @@ mod contender;
 mod load;
 mod report;
 
-use std::{io::Write as _, time::Duration};
+use std::{
+    io::Write as _,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use sagaline_journal::wire::topic;
@@ -19,14 +23,17 @@ use self::{
     load::Load,
     report::{Measured, Row},
 };
-use crate::{Output, clock, kafka::Topics, process::Broker};
+use crate::{
+    Output, clock,
+    kafka::Topics,
+    subject::{Choice, Subject},
+};
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The broker, HOST:PORT.
-    #[arg(long)]
-    kafka: String,
+    #[command(flatten)]
+    broker: Choice,
     /// Numbers of open sagas, one measurement each.
     #[arg(long, value_delimiter = ',', default_value = "1,1000")]
     open: Vec<u32>,
@@ -51,11 +58,8 @@ const WARM_UP_OPEN: u32 = 1_000;
 
 /// Measures and prints, one row per number of open sagas.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let mut bench = Bench {
-        options,
-        broker: Broker::find(&options.kafka),
-        runs: 0,
-    };
+    let subject = options.broker.open()?;
+    let bench = Bench::new(&subject);
     if options.broker_warm_up_seconds > 0 {
         // Each contender asks the broker for other things: its compiler should have seen all of them.
         let contenders = Contender::all(options.minimal);
@@ -91,24 +95,35 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 struct Bench<'a> {
-    options: &'a Options,
-    broker: Broker,
-    runs: u32,
+    broker: &'a Subject,
 }
 
-struct Window {
-    warm_up: Duration,
-    length: Duration,
+/// How long sagas run.
+pub(crate) struct Window {
+    /// Before anything is measured.
+    pub(crate) warm_up: Duration,
+    /// While it is.
+    pub(crate) length: Duration,
 }
 
-impl Bench<'_> {
-    fn measure(&mut self, contender: Contender, open: u32, window: &Window) -> Result<Measured> {
-        self.runs += 1;
-        let (kafka, broker) = (&self.options.kafka, self.broker);
+/// How many sagas Sagaline does with so many open.
+pub(crate) fn sagas_per_s(broker: &Subject, open: u32, window: &Window) -> Result<f64> {
+    let measured = Bench::new(broker).measure(Contender::Sagaline, open, window)?;
+    Ok(measured.latencies.len() as f64 / measured.elapsed.as_secs_f64())
+}
+
+impl<'a> Bench<'a> {
+    const fn new(broker: &'a Subject) -> Self {
+        Self { broker }
+    }
+
+    fn measure(&self, contender: Contender, open: u32, window: &Window) -> Result<Measured> {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let (kafka, broker) = (self.broker.address(), self.broker.process());
         let namespace = format!(
             "bench-{}-{}-{}",
             std::process::id(),
-            self.runs,
+            RUNS.fetch_add(1, Ordering::Relaxed),
             contender.name()
         );
         let topics = Topics::new(kafka, namespace.clone())?;
@@ -134,7 +149,8 @@ impl Bench<'_> {
             cpu: cpu_after.since(&cpu_before),
             engine_rss_bytes,
             records_per_saga: topics.records()? as f64 / sagas,
-            bytes_per_saga: broker
+            bytes_per_saga: self
+                .broker
                 .log_bytes(&namespace)
                 .map(|bytes| bytes as f64 / sagas),
         })

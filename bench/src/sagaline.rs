@@ -1,9 +1,9 @@
 //! The same sagas by Sagaline: an app with one workflow of three activities, as anybody would write it.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
-use sagaline::prelude::*;
+use sagaline::{App, prelude::*};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -65,15 +65,46 @@ pub(crate) fn worker(options: &ChildOptions) -> Result<()> {
     )
 }
 
+/// What the embedded broker is told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct BrokerOptions {
+    /// The folder of its data.
+    #[arg(long)]
+    data: PathBuf,
+    /// Where it listens; 0 is a free port.
+    #[arg(long)]
+    port: u16,
+}
+
+/// Runs the embedded broker until the process is ended; it prints its address.
+pub(crate) fn broker(options: &BrokerOptions) -> Result<()> {
+    let data = options.data.as_os_str().to_owned();
+    let port = options.port.to_string();
+    let arguments = [
+        "broker".into(),
+        "--data".into(),
+        data,
+        "--port".into(),
+        port.into(),
+    ];
+    run_app(sagaline::app(), &arguments)
+}
+
 fn run(options: &ChildOptions, command: &[&str]) -> Result<()> {
     let address = ["--kafka", &options.kafka, "--namespace", &options.namespace];
     let app =
         sagaline::app()
             .workflow(order)
             .activities(activities![reserve_stock, charge_card, ship]);
-    let arguments = ["sagaline-bench"].iter().chain(command).chain(&address);
-    if app.run_with(arguments.map(Into::into)) != ExitCode::SUCCESS {
-        bail!("{} failed", command[0]);
+    let arguments: Vec<OsString> = command.iter().chain(&address).map(Into::into).collect();
+    run_app(app, &arguments)
+}
+
+fn run_app(app: App, arguments: &[OsString]) -> Result<()> {
+    let program = OsString::from("sagaline-bench");
+    let all = std::iter::once(&program).chain(arguments);
+    if app.run_with(all.cloned()) != ExitCode::SUCCESS {
+        bail!("{} failed", arguments[0].display());
     }
     Ok(())
 }

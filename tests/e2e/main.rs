@@ -8,6 +8,8 @@ mod cli;
 mod crash;
 #[cfg(not(feature = "apache"))]
 mod dev;
+#[cfg(not(feature = "apache"))]
+mod faults;
 mod handover;
 mod harness;
 mod incidents;

@@ -232,8 +232,6 @@ fn an_idle_engine_writes_nothing() {
     journal.audit();
 }
 
-/// The embedded broker has no transactions.
-#[cfg(feature = "apache")]
 #[test]
 fn a_start_counts_when_its_transaction_is_committed_and_time_goes_on_behind_it() {
     let world = World::new(1);

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::contender::Contender;
-use crate::process::Cpu;
+use crate::{
+    process::Cpu,
+    report::{percentile, round},
+};
 
 /// What one run gave.
 pub(super) struct Measured {
@@ -138,15 +141,4 @@ impl Serialize for Number {
             serializer.serialize_f64(self.0)
         }
     }
-}
-
-fn percentile(sorted: &[Duration], share: f64) -> Option<f64> {
-    let index = (sorted.len() as f64 * share) as usize;
-    let latency = sorted.get(index.min(sorted.len().checked_sub(1)?))?;
-    Some(round(latency.as_secs_f64() * 1_000.0, 3))
-}
-
-fn round(figure: f64, digits: i32) -> f64 {
-    let factor = 10_f64.powi(digits);
-    (figure * factor).round() / factor
 }

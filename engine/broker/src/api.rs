@@ -14,6 +14,7 @@ use kafka_protocol::{
 use crate::{
     code::ErrorCode,
     connection::Peer,
+    connections::Place,
     node::{NODE_ID, Node},
     wire::{self, Frame, Garbled, versions},
 };
@@ -30,14 +31,18 @@ mod metadata;
 mod offsets;
 mod once;
 mod operations;
+mod pieces;
 mod produce;
 mod topics;
+mod transactional_offsets;
+mod transactions;
 
 /// What every request is answered with the help of.
 #[derive(Clone)]
 struct Cx {
     node: Rc<Node>,
     peer: Peer,
+    place: Rc<Place>,
     version: i16,
     client_id: String,
 }
@@ -48,15 +53,19 @@ struct Cx {
 /// What no client of Kafka's sends: the connection is to be closed.
 pub(crate) async fn answer(
     node: &Rc<Node>,
-    peer: Peer,
+    (peer, place): (Peer, &Rc<Place>),
     mut frame: Frame,
 ) -> Result<BytesMut, Garbled> {
     let cx = Cx {
         node: node.clone(),
         peer,
+        place: place.clone(),
         version: frame.version,
         client_id: std::mem::take(&mut frame.client_id),
     };
+    if may_say_much(frame.api) {
+        node.connections.until_there_is_room().await;
+    }
     match frame.api {
         ApiKey::Produce => {
             let answer = produce::answer(&cx, frame.decode()?).await?;
@@ -68,7 +77,9 @@ pub(crate) async fn answer(
         }
         ApiKey::JoinGroup => {
             let request = frame.decode()?;
-            encode(&frame, &membership::join(&cx, request).await)
+            let answer = membership::join(&cx, request).await;
+            node.connections.until_there_is_room().await;
+            encode(&frame, &answer)
         }
         ApiKey::SyncGroup => {
             let request = frame.decode()?;
@@ -87,27 +98,73 @@ pub(crate) async fn answer(
             encode(&frame, &groups::delete(&cx, request).await)
         }
         ApiKey::ApiVersions => api_versions(frame),
-        ApiKey::Metadata => on(&cx, frame, metadata::answer),
-        ApiKey::ListOffsets => on(&cx, frame, list_offsets::answer),
+        ApiKey::Metadata => pieces::answer(&cx, frame, metadata::answer).await,
+        ApiKey::ListOffsets => {
+            let request = frame.decode()?;
+            encode(&frame, &list_offsets::answer(&cx, request).await)
+        }
         ApiKey::OffsetForLeaderEpoch => on(&cx, frame, leader_epochs::answer),
         ApiKey::FindCoordinator => on(&cx, frame, cluster::find_coordinator),
         ApiKey::DescribeLogDirs => on(&cx, frame, log_dirs::answer),
         ApiKey::DescribeCluster => on(&cx, frame, cluster::describe),
-        ApiKey::InitProducerId => on(&cx, frame, cluster::init_producer_id),
         ApiKey::Heartbeat => on(&cx, frame, membership::heartbeat),
         ApiKey::LeaveGroup => on(&cx, frame, membership::leave),
-        ApiKey::OffsetFetch => on(&cx, frame, offsets::fetch),
-        ApiKey::DescribeGroups => on(&cx, frame, groups::describe),
+        ApiKey::OffsetFetch => pieces::answer(&cx, frame, offsets::fetch).await,
+        ApiKey::DescribeGroups => pieces::answer(&cx, frame, groups::describe).await,
         ApiKey::ListGroups => on(&cx, frame, groups::list),
-        ApiKey::CreateTopics => on(&cx, frame, topics::create),
-        ApiKey::DeleteTopics => on(&cx, frame, topics::delete),
-        ApiKey::CreatePartitions => on(&cx, frame, topics::create_partitions),
-        ApiKey::DeleteRecords => on(&cx, frame, topics::delete_records),
-        ApiKey::DescribeConfigs => on(&cx, frame, configs::describe),
-        ApiKey::AlterConfigs => on(&cx, frame, configs::alter),
-        ApiKey::IncrementalAlterConfigs => on(&cx, frame, configs::alter_incrementally),
+        ApiKey::CreateTopics => pieces::answer(&cx, frame, topics::create).await,
+        ApiKey::DeleteTopics => pieces::answer(&cx, frame, topics::delete).await,
+        ApiKey::CreatePartitions => pieces::answer(&cx, frame, topics::create_partitions).await,
+        ApiKey::DeleteRecords => pieces::answer(&cx, frame, topics::delete_records).await,
+        ApiKey::DescribeConfigs => pieces::answer(&cx, frame, configs::describe).await,
+        ApiKey::AlterConfigs => pieces::answer(&cx, frame, configs::alter).await,
+        ApiKey::IncrementalAlterConfigs => {
+            pieces::answer(&cx, frame, configs::alter_incrementally).await
+        }
+        _ => answer_transactional(&cx, frame).await,
+    }
+}
+
+/// Answers a request of transactions, the last kind that there is.
+async fn answer_transactional(cx: &Cx, mut frame: Frame) -> Result<BytesMut, Garbled> {
+    match frame.api {
+        ApiKey::InitProducerId => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::init(cx, request).await)
+        }
+        ApiKey::AddPartitionsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_partitions(cx, request).await)
+        }
+        ApiKey::AddOffsetsToTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::add_offsets(cx, request).await)
+        }
+        ApiKey::EndTxn => {
+            let request = frame.decode()?;
+            encode(&frame, &transactions::end(cx, request).await)
+        }
+        ApiKey::TxnOffsetCommit => {
+            let request = frame.decode()?;
+            encode(&frame, &transactional_offsets::commit(cx, request).await)
+        }
         other => Err(Garbled::new(format!("{other:?} is not offered"))),
     }
+}
+
+/// Whether an answer may be much longer than its request.
+const fn may_say_much(api: ApiKey) -> bool {
+    !matches!(
+        api,
+        ApiKey::ApiVersions
+            | ApiKey::Heartbeat
+            | ApiKey::InitProducerId
+            | ApiKey::JoinGroup
+            | ApiKey::LeaveGroup
+            | ApiKey::OffsetCommit
+            | ApiKey::Produce
+            | ApiKey::SyncGroup
+    )
 }
 
 /// Answers a request that does not wait.

@@ -3,8 +3,8 @@
 //! A client that waits for an answer and goes away is noticed: what waits for it is dropped. Requests that arrive meanwhile
 //! stay in the socket, but for one read-ahead.
 //!
-//! Invariant: no more memory is reserved for a request than bytes of it have come, times two, and no more than
-//! `FRAMES_BYTES_MAX` for all connections together.
+//! Invariant: no more memory is reserved for a request than bytes of it have come, times two, and what all connections hold
+//! of requests and answers is bounded: `connections.rs` says how.
 
 use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
@@ -15,15 +15,20 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{Semaphore, SemaphorePermit},
     time::timeout,
 };
 
+#[cfg(not(feature = "faults"))]
+use crate::api::answer;
+#[cfg(feature = "faults")]
+use crate::faults::answer;
 use crate::{
-    api,
-    limits::{ANSWER_TIME_MAX, FRAME_BYTES_MAX, FRAME_TIME_MAX, IDLE_TIME_MAX},
+    connections::Place,
+    limits::{
+        ANSWER_TIME_MAX, FRAME_BYTES_MAX, FRAME_TIME_MAX, IDLE_TIME_MAX, PLAIN_FRAME_BYTES_MAX,
+    },
     node::Node,
-    wire::{Frame, Garbled},
+    wire::{self, Frame, Garbled},
 };
 
 /// Where a request came from and what it was called under.
@@ -41,15 +46,21 @@ pub(crate) async fn serve(node: Rc<Node>, stream: TcpStream) {
         Ok(peer) => peer,
         Err(error) => return tracing::debug!(%error, "a connection ended before it began"),
     };
+    let place = Rc::new(node.connections.enter(peer.client.ip()));
     let (read, write) = stream.into_split();
     let mut connection = Connection {
         node,
         peer,
+        place: place.clone(),
         read,
         write,
         received: BytesMut::new(),
     };
-    match connection.run().await {
+    let ended = tokio::select! {
+        ended = connection.run() => ended,
+        why = place.ended() => Err(End::Slow(why)),
+    };
+    match ended {
         Ok(()) => {}
         Err(End::Io(error)) => tracing::debug!(client = %peer.client, %error, "a connection ended"),
         Err(End::Garbled(reason)) => {
@@ -72,6 +83,7 @@ fn addresses(stream: &TcpStream) -> io::Result<Peer> {
 struct Connection {
     node: Rc<Node>,
     peer: Peer,
+    place: Rc<Place>,
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     /// What came and is no whole request yet.
@@ -105,21 +117,19 @@ const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 impl Connection {
     async fn run(&mut self) -> Result<(), End> {
-        let node = self.node.clone();
         while let Some(size) = self.size().await? {
-            let _memory = self.reserve(&node.frames, size).await?;
-            let frame = Frame::parse(self.body(size).await?.freeze())?;
+            let body = within(FRAME_TIME_MAX, "its request does not end", self.body(size)).await?;
+            let frame = Frame::parse(body?.freeze())?;
+            let memory = self.place.hold(frame.bytes_max());
+            within(FRAME_TIME_MAX, "there is no memory for it", memory).await?;
             let Some(answer) = self.answer(frame).await? else {
                 return Ok(());
             };
-            if !answer.is_empty() {
-                within(
-                    ANSWER_TIME_MAX,
-                    "it does not read",
-                    self.write.write_all(&answer),
-                )
-                .await?;
-            }
+            self.place.hold_made(answer.len());
+            let write = self.write.write_all(&answer);
+            within(ANSWER_TIME_MAX, "it does not read", write).await??;
+            drop(answer);
+            self.place.rest();
         }
         Ok(())
     }
@@ -133,7 +143,7 @@ impl Connection {
         while self.received.len() < 4 {
             self.received.reserve(READ_BYTES);
             let read = self.read.read_buf(&mut self.received);
-            if within(patience, "it says nothing", read).await? == 0 {
+            if within(patience, "it says nothing", read).await?? == 0 {
                 return match self.received.is_empty() {
                     true => Ok(None),
                     false => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -148,36 +158,20 @@ impl Connection {
         }
     }
 
-    /// Waits until there is memory for a request of that size.
-    async fn reserve<'a>(
-        &self,
-        frames: &'a Semaphore,
-        size: usize,
-    ) -> Result<SemaphorePermit<'a>, End> {
-        let permits = u32::try_from(size).unwrap_or(u32::MAX);
-        within(FRAME_TIME_MAX, "there is no memory for it", async {
-            frames.acquire_many(permits).await.map_err(io::Error::other)
-        })
-        .await
-    }
-
+    /// The request itself, for which memory is taken as it comes.
     async fn body(&mut self, size: usize) -> Result<BytesMut, End> {
-        within(
-            FRAME_TIME_MAX,
-            "its request does not come to an end",
-            async {
-                while self.received.len() < size {
-                    let missing = size - self.received.len();
-                    self.received
-                        .reserve(missing.min(self.received.len().max(READ_BYTES)));
-                    if self.read.read_buf(&mut self.received).await? == 0 {
-                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-                    }
-                }
-                Ok(())
-            },
-        )
-        .await?;
+        while self.received.len() < size {
+            if size > PLAIN_FRAME_BYTES_MAX && wire::is_produce(&self.received) == Some(false) {
+                return Err(Garbled::long(size).into());
+            }
+            let missing = size - self.received.len();
+            let step = missing.min(self.received.len().max(READ_BYTES));
+            self.place.hold(self.received.len() + step).await;
+            self.received.reserve(step);
+            if self.read.read_buf(&mut self.received).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
         let body = self.received.split_to(size);
         if self.received.is_empty() && size > KEPT_BYTES_MAX {
             self.received = BytesMut::new();
@@ -188,7 +182,8 @@ impl Connection {
     /// The answer, empty when none is wanted; `None` when the client went away meanwhile.
     async fn answer(&mut self, frame: Frame) -> Result<Option<BytesMut>, End> {
         let node = self.node.clone();
-        let answer = api::answer(&node, self.peer, frame);
+        let place = self.place.clone();
+        let answer = answer(&node, (self.peer, &place), frame);
         tokio::pin!(answer);
         loop {
             tokio::select! {
@@ -210,10 +205,9 @@ impl Connection {
 async fn within<T>(
     time: Duration,
     what: &'static str,
-    work: impl Future<Output = io::Result<T>>,
+    work: impl Future<Output = T>,
 ) -> Result<T, End> {
-    match timeout(time, work).await {
-        Ok(done) => Ok(done?),
-        Err(_elapsed) => Err(End::Slow(what)),
-    }
+    timeout(time, work)
+        .await
+        .map_err(|_elapsed| End::Slow(what))
 }

@@ -1,33 +1,22 @@
 //! Groups with the world around them: who waits for an answer, the clock, and the file that keeps committed offsets.
 //!
 //! ```text
-//!   <data>/groups.jsonl    a change a line, each after its CRC-32C; a torn last line is cut off, and the file is written
-//!                          anew when most of it is of no use any more
+//!   <data>/groups.jsonl    what groups have committed, as `change_file.rs` writes it
 //! ```
 //! Invariant: a change is in the file before it is answered.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt, fs::File, io, path::Path, rc::Rc, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
     Error,
+    change_file::ChangeFile,
     clock::Monotonic,
     group::{Change, CommittedOffset, GroupSettings, Groups, Outcome, Ticket},
-    store,
+    log::Ending,
 };
-
-/// A file of so many bytes is not written anew, however little of it is of use.
-const FILE_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
 /// All groups.
 pub(crate) struct Coordinator {
@@ -39,14 +28,7 @@ pub(crate) struct Coordinator {
     planned: Option<u64>,
     /// Told when that is too late.
     sooner: Rc<Notify>,
-    file: Arc<File>,
-    path: PathBuf,
-    /// Bytes of whole lines.
-    bytes: u64,
-    /// Part of a failed write may stand behind them.
-    is_torn: bool,
-    /// Bytes of the file when it was last written anew.
-    bytes_then: u64,
+    file: ChangeFile,
 }
 
 /// A change as the file has it.
@@ -70,36 +52,31 @@ enum Line {
     GroupRemoved {
         group: String,
     },
+    /// As `Committed`, once the producer's transaction is.
+    Pending {
+        group: String,
+        producer_id: i64,
+        topic: String,
+        partition: i32,
+        offset: i64,
+        leader_epoch: i32,
+        metadata: String,
+        at_ms: i64,
+    },
+    TransactionEnded {
+        group: String,
+        producer_id: i64,
+        ending: Ending,
+    },
 }
 
 impl Coordinator {
     /// Opens the committed offsets in a folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join("groups.jsonl");
-        let text = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Error::storage("read", &path, &error)),
-        };
-        let (changes, whole) = read(&text);
+        let (file, lines) = ChangeFile::open::<Line>(dir.join("groups.jsonl"))?;
         let clock = Monotonic::start();
         let mut groups = Groups::new(GroupSettings::default(), new_member_id);
-        groups.restore(changes, clock.now());
-        let write = |error| Error::storage("write", &path, &error);
-        let mut options = OpenOptions::new();
-        let file = options
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(write)?;
-        if whole < text.len() {
-            let lost = text.len() - whole;
-            tracing::warn!(
-                lost,
-                "the end of the file of committed offsets was torn and is cut off"
-            );
-            file.set_len(whole as u64).map_err(write)?;
-        }
+        groups.restore(lines.into_iter().map(Into::into), clock.now());
         Ok(Self {
             groups,
             clock,
@@ -107,11 +84,7 @@ impl Coordinator {
             waiting: HashMap::new(),
             planned: None,
             sooner: Rc::default(),
-            file: Arc::new(file),
-            bytes: whole as u64,
-            is_torn: false,
-            bytes_then: whole as u64,
-            path,
+            file,
         })
     }
 
@@ -143,7 +116,7 @@ impl Coordinator {
 
     /// The file of what is committed, to be synced.
     pub(crate) fn file(&self) -> Arc<File> {
-        self.file.clone()
+        self.file.file()
     }
 
     /// Hands out the answers that are there. To be called after every call of the groups.
@@ -175,44 +148,11 @@ impl Coordinator {
 
     /// Writes changes to the file.
     pub(crate) fn keep(&mut self, changes: Vec<Change>) -> io::Result<()> {
-        if changes.is_empty() {
-            return Ok(());
+        self.file.append(changes.into_iter().map(Line::from))?;
+        match self.file.has_grown() {
+            true => self.file.replace(self.groups.changes().map(Line::from)),
+            false => Ok(()),
         }
-        let mut text = Vec::with_capacity(changes.len() * 160);
-        for change in changes {
-            write_line(&mut text, &Line::from(change))?;
-        }
-        if self.is_torn {
-            self.file.set_len(self.bytes)?;
-        }
-        self.is_torn = true;
-        (&*self.file).write_all(&text)?;
-        self.is_torn = false;
-        self.bytes += text.len() as u64;
-        if self.bytes > FILE_BYTES_MIN && self.bytes > 4 * self.bytes_then {
-            self.write_anew()?;
-        }
-        Ok(())
-    }
-
-    fn write_anew(&mut self) -> io::Result<()> {
-        let mut text = Vec::new();
-        for listed in self.groups.list() {
-            for (topic, partition, offset) in self.groups.fetch_offsets(&listed.group) {
-                let change = Change::OffsetCommitted {
-                    group: Arc::from(&*listed.group),
-                    topic: topic.to_owned(),
-                    partition,
-                    offset: offset.clone(),
-                };
-                write_line(&mut text, &Line::from(change))?;
-            }
-        }
-        store::replace(&self.path, &text)?;
-        self.file = Arc::new(OpenOptions::new().append(true).open(&self.path)?);
-        self.bytes = text.len() as u64;
-        self.bytes_then = self.bytes.max(FILE_BYTES_MIN / 4);
-        Ok(())
     }
 }
 
@@ -222,37 +162,6 @@ impl fmt::Debug for Coordinator {
             .field("waiting", &self.waiting.len())
             .finish_non_exhaustive()
     }
-}
-
-/// `crc json`.
-fn write_line(text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
-    let json = serde_json::to_vec(line)?;
-    write!(text, "{:08x} ", crc32c::crc32c(&json))?;
-    text.extend_from_slice(&json);
-    text.push(b'\n');
-    Ok(())
-}
-
-/// The changes of a file, up to the first line that is not whole, and where that begins.
-fn read(text: &[u8]) -> (Vec<Change>, usize) {
-    let (mut changes, mut whole) = (Vec::new(), 0);
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
-        match change_of(line) {
-            Some(change) => changes.push(change),
-            None => break,
-        }
-        whole += line.len();
-    }
-    (changes, whole)
-}
-
-fn change_of(line: &[u8]) -> Option<Change> {
-    let (crc, json) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
-    let crc = u32::from_str_radix(std::str::from_utf8(&crc[..8]).ok()?, 16).ok()?;
-    if crc != crc32c::crc32c(json) {
-        return None;
-    }
-    serde_json::from_slice::<Line>(json).ok().map(Into::into)
 }
 
 impl From<Change> for Line {
@@ -283,6 +192,31 @@ impl From<Change> for Line {
             },
             Change::GroupRemoved { group } => Self::GroupRemoved {
                 group: group.as_ref().to_owned(),
+            },
+            Change::OffsetPending {
+                group,
+                producer_id,
+                topic,
+                partition,
+                offset,
+            } => Self::Pending {
+                group: group.as_ref().to_owned(),
+                producer_id,
+                topic,
+                partition,
+                offset: offset.offset,
+                leader_epoch: offset.leader_epoch,
+                metadata: offset.metadata,
+                at_ms: offset.commit_timestamp_ms,
+            },
+            Change::TransactionEnded {
+                group,
+                producer_id,
+                ending,
+            } => Self::TransactionEnded {
+                group: group.as_ref().to_owned(),
+                producer_id,
+                ending,
             },
         }
     }
@@ -321,6 +255,36 @@ impl From<Line> for Change {
             },
             Line::GroupRemoved { group } => Self::GroupRemoved {
                 group: group.into(),
+            },
+            Line::Pending {
+                group,
+                producer_id,
+                topic,
+                partition,
+                offset,
+                leader_epoch,
+                metadata,
+                at_ms,
+            } => Self::OffsetPending {
+                group: group.into(),
+                producer_id,
+                topic,
+                partition,
+                offset: CommittedOffset {
+                    offset,
+                    leader_epoch,
+                    metadata,
+                    commit_timestamp_ms: at_ms,
+                },
+            },
+            Line::TransactionEnded {
+                group,
+                producer_id,
+                ending,
+            } => Self::TransactionEnded {
+                group: group.into(),
+                producer_id,
+                ending,
             },
         }
     }

@@ -5,7 +5,7 @@
 //! comes back as [`Change`]s, which the caller writes before it answers; [`Groups::restore`] takes them back.
 //!
 //! Absent: any I/O, clock, randomness and task; wire formats; whether a topic exists; the `consumer`, `share` and `streams` group
-//! types; offsets that belong to transactions still open.
+//! types; which transactions are open.
 //!
 //! Invariant: whatever clients send, groups hold no more than [`GroupSettings`] allows. Read `group/roster.rs` next.
 
@@ -19,6 +19,7 @@ mod error;
 mod join;
 mod member;
 mod offsets;
+mod pending;
 mod rebalance;
 mod request;
 mod roster;

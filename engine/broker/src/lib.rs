@@ -6,16 +6,25 @@
 //! ```text
 //!   connection.rs ─▶ wire.rs ─▶ api.rs ─▶ topics.rs ─▶ partition.rs ─▶ log.rs ─▶ segment files
 //!   (bytes)          (frames)   (one file an API)      producers.rs
-//!                                  └────▶ coordinator.rs ─▶ group.rs
+//!                                  ├────▶ coordinator.rs ─▶ group.rs
+//!                                  └────▶ transactor.rs  ─▶ transactions.rs
 //! ```
-//! Absent: replication, access control, transactions, and every request that is not advertised (`wire/versions.rs`).
+//! Absent: replication, access control, and every request that is not advertised (`wire/versions.rs`).
 
 mod api;
+mod change_file;
 mod clock;
 mod code;
 mod connection;
+mod connections;
 mod coordinator;
+mod descriptors;
 mod error;
+#[cfg(feature = "faults")]
+mod faults;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod limits;
 mod log;
@@ -28,7 +37,11 @@ mod store;
 mod syncer;
 mod topic;
 mod topics;
+mod transactions;
+mod transactor;
 mod wire;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "faults")]
+pub use faults::{Api, Fault, Faults};
 pub use server::{Broker, Flush, Options};

@@ -3,22 +3,24 @@
 //! Plain synchronous code for one thread: reads and appends go to the page cache. What may take long is handed out as a
 //! value that another thread runs: [`SyncTask`] and [`Cleaning`]. `now` is passed in, in milliseconds since 1970.
 //!
-//! Absent: replication, producers' state (rebuilt from [`Log::visit_batches`]), transactions' index.
+//! Absent: replication, and the state of producers and their transactions (rebuilt from [`Log::visit_batches`]).
 //! Invariants: an append is whole or not there. Offsets never change and never go back. A damaged batch in a closed segment
 //! is an error for who reads it and for nobody else. Read on in `open.rs`, `segment.rs`, `retention.rs`, `cleaner.rs`.
 
 mod batch;
 #[cfg(test)]
-mod build;
+pub(crate) mod build;
 mod checked;
 mod checkpoint;
 mod cleaner;
 mod codec;
 mod config;
 mod content;
+mod control;
 mod error;
 #[cfg(test)]
 mod faults;
+mod files;
 mod index;
 mod lookup;
 mod open;
@@ -34,12 +36,17 @@ use std::{collections::VecDeque, io::IoSlice, mem, path::PathBuf};
 
 use bytes::Bytes;
 
+use crate::limits::SEGMENTS_MAX;
+
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
-    cleaner::ProducerView,
+    cleaner::{AbortedTransaction, ProducerView},
     config::{Cleanup, LogConfig, TimestampType},
+    control::{Ending, Marker},
     error::LogError,
+    files::set_files_max,
+    lookup::Lookup,
     sync::{SyncTask, Synced},
     window::{FirstBatch, ReadBounds},
 };
@@ -87,11 +94,6 @@ impl Log {
     /// The offset that the next record gets.
     pub(crate) fn end_offset(&self) -> i64 {
         self.end_offset
-    }
-
-    /// The first offset of the segment that appends go to.
-    pub(crate) fn active_offset(&self) -> i64 {
-        self.active.base_offset
     }
 
     /// Bytes of all segments.
@@ -170,6 +172,9 @@ impl Log {
         }
         if offset == end {
             self.tail.want();
+            return Ok(Bytes::new());
+        }
+        if bounds.bytes_max < HEADER_BYTES && bounds.first_batch == FirstBatch::IfItFits {
             return Ok(Bytes::new());
         }
         if let Some(bytes) = self.tail.read(offset, bounds) {
@@ -260,7 +265,7 @@ impl Log {
             now.saturating_sub(self.active_since)
         };
         self.active.size + size as u64 > u64::from(self.config.segment_bytes)
-            || age > self.config.roll_ms()
+            || (age > self.config.roll_ms() && self.closed.len() < SEGMENTS_MAX)
             || next_offset > self.active.bound
     }
 

@@ -8,12 +8,7 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use crate::{
-    clock,
-    log::{LogError, ProducerView},
-    node::Node,
-    partition::Partition,
-};
+use crate::{clock, log::LogError, node::Node, partition::Partition};
 
 /// How often retention and cleaner look for work. Kafka's defaults are 5 min and 15 s.
 const ROUND: Duration = Duration::from_secs(5);
@@ -35,6 +30,7 @@ pub(crate) async fn keep_groups(node: Rc<Node>) {
 pub(crate) async fn keep_logs(node: Rc<Node>) {
     loop {
         sleep(ROUND).await;
+        node.sync_topics().await;
         for topic in node.topics.all() {
             let partitions = topic.partitions.borrow().clone();
             for partition in partitions {
@@ -51,18 +47,15 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
 
 async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
     let now = clock::wall();
-    partition.log.borrow_mut().retain(now)?;
     partition.save_producers();
+    partition.log.borrow_mut().retain(now)?;
     node.sync_closed(partition).await?;
-    let end = partition.visible();
-    let cleaning = partition.log.borrow_mut().cleaning(end, now)?;
+    let stable = partition.stable();
+    let cleaning = partition.log.borrow_mut().cleaning(stable, now)?;
     let Some(cleaning) = cleaning else {
         return Ok(());
     };
-    let producers = ProducerView {
-        last_offsets: partition.producers_last_offsets(),
-        aborted: Vec::new(),
-    };
+    let producers = partition.producer_view();
     let stop = Arc::new(AtomicBool::new(false));
     let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
     match cleaned {

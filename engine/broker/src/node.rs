@@ -2,17 +2,28 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fs::File,
     io,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
-    Error, Flush, code::ErrorCode, coordinator::Coordinator, limits::FRAMES_BYTES_MAX,
-    log::LogError, partition::Partition, store, syncer::Syncer, topics::Topics,
+    Error, Flush,
+    code::ErrorCode,
+    connections::Connections,
+    coordinator::Coordinator,
+    limits::LOOKUP_TIME_MAX,
+    log::{LogError, Lookup},
+    partition::Partition,
+    store,
+    syncer::Syncer,
+    topics::Topics,
+    transactor::Transactor,
 };
 
 /// The number of the only node.
@@ -29,9 +40,15 @@ const PRODUCER_IDS_BLOCK: i64 = 1_000;
 pub(crate) struct Node {
     pub(crate) topics: Topics,
     pub(crate) coordinator: RefCell<Coordinator>,
-    /// Bytes of requests that may be in memory.
-    pub(crate) frames: Semaphore,
+    pub(crate) transactor: RefCell<Transactor>,
+    pub(crate) connections: Rc<Connections>,
+    /// Who changes topics: one request at a time, for each change is a file written and synced.
+    pub(crate) changes: Semaphore,
+    /// Who looks up a time: one at a time, on a thread of its own.
+    pub(crate) lookups: Semaphore,
     pub(crate) cluster_id: String,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: crate::Faults,
     flush: Flush,
     syncer: Syncer,
     file: PathBuf,
@@ -49,7 +66,7 @@ struct Saved {
 
 impl Node {
     /// Opens the data in a folder.
-    pub(crate) fn open(dir: &Path, flush: Flush) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Path, flush: Flush, connections_max: usize) -> Result<Self, Error> {
         let file = dir.join("node.json");
         let saved = match store::load::<Saved>(&file)? {
             Some(saved) => saved,
@@ -71,10 +88,15 @@ impl Node {
             )
         })?;
         Ok(Self {
-            topics: Topics::open(dir)?,
+            topics: Topics::open(dir, flush)?,
             coordinator: RefCell::new(Coordinator::open(dir)?),
-            frames: Semaphore::new(FRAMES_BYTES_MAX),
+            transactor: RefCell::new(Transactor::open(dir)?),
+            connections: Rc::new(Connections::new(connections_max)),
+            changes: Semaphore::new(1),
+            lookups: Semaphore::new(1),
             cluster_id: saved.cluster_id,
+            #[cfg(feature = "faults")]
+            faults: crate::Faults::default(),
             flush,
             syncer,
             file,
@@ -114,9 +136,17 @@ impl Node {
             Flush::Os => partition.show(end),
             Flush::Fsync if partition.visible() < end => {
                 let task = partition.sync()?;
-                if let Some(done) = self.syncer.run(move || task.run()).await {
-                    partition.synced(done?);
-                }
+                let sync = move || task.run();
+                let done = self.syncer.run(sync);
+                let partition = partition.clone();
+                // On its own, for the client may go away meanwhile and what it sent is to be seen all the same.
+                let synced = tokio::task::spawn_local(async move {
+                    partition.synced(done.await.ok_or_else(LogError::no_syncer)??);
+                    Ok(())
+                });
+                synced
+                    .await
+                    .unwrap_or_else(|_| Err(LogError::no_syncer()))?;
             }
             Flush::Fsync => {}
         }
@@ -128,13 +158,51 @@ impl Node {
     /// # Errors
     /// The disk refuses.
     pub(crate) async fn settle_groups(&self) -> io::Result<()> {
+        self.settle_file(|node| node.coordinator.borrow().file())
+            .await
+    }
+
+    /// Makes what became of transactions as durable as the broker was told to.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) async fn settle_transactions(&self) -> io::Result<()> {
+        self.settle_file(|node| node.transactor.borrow().file())
+            .await
+    }
+
+    async fn settle_file(&self, file: impl FnOnce(&Self) -> Arc<File>) -> io::Result<()> {
         match self.flush {
             Flush::Os => Ok(()),
             Flush::Fsync => {
-                let file = self.coordinator.borrow().file();
+                let file = file(self);
                 let synced = self.syncer.run(move || file.sync_data()).await;
                 synced.unwrap_or_else(|| Err(io::Error::other("the syncing thread is gone")))
             }
+        }
+    }
+
+    /// Runs a look-up on another thread, after those that came before; nothing if that would take too long.
+    pub(crate) async fn look_up(
+        &self,
+        lookup: Lookup,
+    ) -> Option<Result<Option<(i64, i64)>, LogError>> {
+        let turn = timeout(LOOKUP_TIME_MAX, self.lookups.acquire()).await;
+        let _turn = turn.ok()?.ok()?;
+        let found = tokio::task::spawn_blocking(move || lookup.run()).await;
+        found
+            .inspect_err(|error| tracing::error!(%error, "a look-up failed"))
+            .ok()
+    }
+
+    /// Syncs the list of topics, if it was written meanwhile.
+    pub(crate) async fn sync_topics(&self) {
+        let Some(path) = self.topics.unsynced() else {
+            return;
+        };
+        let synced = self.syncer.run(move || store::sync(&path)).await;
+        if let Some(Err(error)) = synced {
+            tracing::warn!(%error, "the list of topics could not be synced");
         }
     }
 

@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 use crate::{
     code::ErrorCode,
     log::{
-        CheckedBatch, FirstBatch, Log, LogConfig, LogError, Origin, ReadBounds, SyncTask, Synced,
+        AbortedTransaction, BatchHeader, CheckedBatch, FirstBatch, Log, LogConfig, LogError,
+        Marker, Origin, ProducerView, ReadBounds, SyncTask, Synced,
     },
     producers::{Producers, Verdict},
 };
@@ -57,15 +58,14 @@ impl Partition {
             let bytes = recovery.truncated_bytes;
             tracing::warn!(dir = %dir.display(), bytes, "the end of a log was torn and is cut off");
         }
-        let saved = Producers::load(dir, log.end_offset());
-        let (mut producers, from) = saved.unwrap_or_default();
-        log.visit_batches(from, |batch| {
+        let (mut producers, from) = Producers::load(dir, log.end_offset());
+        log.visit_batches(from, |batch, ending| {
             let time = if batch.has_append_time() {
                 batch.max_timestamp
             } else {
                 -1
             };
-            producers.appended(batch, batch.base_offset, time);
+            producers.found(batch, time, ending);
         })?;
         Ok(Self {
             visible: Cell::new(log.end_offset()),
@@ -77,20 +77,24 @@ impl Partition {
         })
     }
 
-    /// Appends what a client sent, unless it is a repeat. It is not visible yet.
-    pub(crate) fn produce(&self, records: Bytes, now: i64) -> Result<Produced, Refused> {
+    /// Appends what a client sent, unless it is a repeat. It is not visible yet. Of a batch that is part of a transaction
+    /// `admit` is asked whether it may be.
+    pub(crate) fn produce(
+        &self,
+        records: Bytes,
+        now: i64,
+        admit: impl FnOnce(&BatchHeader) -> Result<(), ErrorCode>,
+    ) -> Result<Produced, Refused> {
         let mut log = self.log.borrow_mut();
         let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
         log.inspect(&batch, now)?;
         if batch.header().is_transactional() {
-            return Err(Refused::new(
-                ErrorCode::TransactionalIdAuthorizationFailed,
-                "there are no transactions here",
-            ));
+            admit(batch.header())
+                .map_err(|code| Refused::new(code, "the batch's transaction is not open here"))?;
         }
         let mut producers = self.producers.borrow_mut();
         let verdict = producers.judge(batch.header()).map_err(|code| {
-            Refused::new(code, "the sequence number does not follow the last one")
+            Refused::new(code, "the batch does not follow the producer's last one")
         })?;
         if let Verdict::Repeat(sent) = verdict {
             return Ok(Produced {
@@ -109,6 +113,26 @@ impl Partition {
             append_time: appended.log_append_time,
             start_offset: appended.start_offset,
         })
+    }
+
+    /// Appends the end of a transaction; gives where the log ends then. It is not visible yet.
+    pub(crate) fn end_transaction(&self, marker: Marker, now: i64) -> Result<i64, LogError> {
+        let batch = marker.to_batch(now)?;
+        let header = *batch.header();
+        let appended = self.log.borrow_mut().append(&[batch], now)?;
+        let mut producers = self.producers.borrow_mut();
+        producers.ended(&header, appended.base_offset, marker.ending);
+        Ok(appended.next_offset)
+    }
+
+    /// Whether a transaction's end would change anything here: it has not been written yet.
+    pub(crate) fn awaits_end(&self, producer_id: i64, epoch: i16) -> bool {
+        self.producers.borrow().awaits(producer_id, epoch)
+    }
+
+    /// The producers that have a transaction open here, and their epochs.
+    pub(crate) fn open_transactions(&self) -> Vec<(i64, i16)> {
+        self.producers.borrow().open().collect()
     }
 
     /// Everything up to `end` may be read; wakes who waits for it.
@@ -134,14 +158,14 @@ impl Partition {
         self.log.borrow_mut().sync()
     }
 
-    /// Whole batches from an offset on.
+    /// Whole batches from an offset on, below what the reader may see.
     pub(crate) fn fetch(
         &self,
         offset: i64,
         bytes_max: usize,
         first_batch: FirstBatch,
+        below: i64,
     ) -> Result<Bytes, LogError> {
-        let below = self.visible.get();
         self.log.borrow_mut().read(
             offset,
             &ReadBounds {
@@ -157,23 +181,42 @@ impl Partition {
         self.visible.get()
     }
 
+    /// Below this no transaction is open: Kafka's last stable offset.
+    pub(crate) fn stable(&self) -> i64 {
+        let visible = self.visible.get();
+        match self.producers.borrow().first_unstable() {
+            None => visible,
+            Some(first) => first.max(self.start_offset()).min(visible),
+        }
+    }
+
+    /// What was aborted of `records`, which were read from `offset` on.
+    pub(crate) fn aborted_in(&self, offset: i64, records: &Bytes) -> Vec<AbortedTransaction> {
+        let producers = self.producers.borrow();
+        // Most topics have nothing aborted, and consumers that keep up are behind what was.
+        if !producers.has_aborted(offset) {
+            return Vec::new();
+        }
+        end_of(records).map_or_else(Vec::new, |end| producers.aborted(offset, end))
+    }
+
     pub(crate) fn start_offset(&self) -> i64 {
         self.log.borrow().start_offset()
     }
 
-    /// The last offsets of producers, for the cleaner.
-    pub(crate) fn producers_last_offsets(&self) -> HashMap<i64, i64> {
-        self.producers.borrow().last_offsets()
-    }
-
-    /// Saves what producers have sent if a segment was closed since it was last done.
-    pub(crate) fn save_producers(&self) {
-        if self.log.borrow().active_offset() > self.producers_saved.get() {
-            self.save_producers_now();
+    /// What the cleaner must know of producers.
+    pub(crate) fn producer_view(&self) -> ProducerView {
+        let producers = self.producers.borrow();
+        ProducerView {
+            last_offsets: producers.last_offsets(),
+            aborted: producers.aborted(self.start_offset(), i64::MAX),
         }
     }
 
-    fn save_producers_now(&self) {
+    /// Saves what producers have sent, if they have sent anything since: before batches are removed, and now and then, so
+    /// that the next opening has little to read.
+    pub(crate) fn save_producers(&self) {
+        self.producers.borrow_mut().trim(self.start_offset());
         let end = self.log.borrow().end_offset();
         if end == self.producers_saved.get() {
             return;
@@ -188,7 +231,7 @@ impl Partition {
 
     /// Puts everything on the disk.
     pub(crate) fn close(self) -> Result<(), LogError> {
-        self.save_producers_now();
+        self.save_producers();
         self.log.into_inner().close()
     }
 
@@ -210,6 +253,16 @@ impl Partition {
             number,
         }
     }
+}
+
+/// The offset after the last of these batches.
+fn end_of(records: &Bytes) -> Option<i64> {
+    let (mut end, mut at) = (None, 0);
+    while let Ok(header) = BatchHeader::parse(&records[at..]) {
+        end = Some(header.next_offset());
+        at = records.len().min(at + header.size());
+    }
+    end
 }
 
 /// Checks what a client believes the leader's epoch to be: there has been one leader, of epoch 0; −1 says nothing.
@@ -271,3 +324,6 @@ impl From<LogError> for Refused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

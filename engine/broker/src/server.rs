@@ -1,7 +1,6 @@
 //! The broker's thread: opens the data, listens, and ends in order.
 
 use std::{
-    cell::Cell,
     fs::{self, File},
     io::{self, Write},
     net::SocketAddr,
@@ -13,13 +12,16 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot, watch},
+    net::TcpListener,
+    sync::{oneshot, watch},
     task::LocalSet,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
-use crate::{Error, ErrorKind, connection, limits::CONNECTIONS_MAX, maintenance, node::Node};
+use crate::{
+    Error, ErrorKind, connection, descriptors::Descriptors, log, maintenance, node::Node, store,
+    transactor,
+};
 
 /// When an append counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
+    #[cfg(feature = "faults")]
+    faults: crate::Faults,
     /// How long the last clients may take to go.
     stop: Option<oneshot::Sender<Duration>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -71,7 +75,7 @@ impl Broker {
                 run(&options, &ready, stopped);
             })
             .map_err(|error| no_thread(&error))?;
-        let address = started.recv().map_err(|_gone| {
+        let started = started.recv().map_err(|_gone| {
             Error::new(
                 ErrorKind::Internal,
                 "broker-start",
@@ -79,7 +83,9 @@ impl Broker {
             )
         })??;
         Ok(Self {
-            address,
+            address: started.address,
+            #[cfg(feature = "faults")]
+            faults: started.faults,
             stop: Some(stop),
             thread: Some(thread),
             alive,
@@ -96,6 +102,13 @@ impl Broker {
     pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut alive = self.alive.clone();
         async move { while alive.changed().await.is_ok() {} }
+    }
+
+    /// What makes it misbehave, for tests alone.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn faults(&self) -> crate::Faults {
+        self.faults.clone()
     }
 
     /// Ends the broker once no client is connected, or after `patience`: everything is on the disk when this returns.
@@ -122,12 +135,22 @@ impl Drop for Broker {
     }
 }
 
-type Ready = mpsc::Sender<Result<SocketAddr, Error>>;
+/// One for the cleaner, one for look-ups of times.
+const BLOCKING_THREADS: usize = 2;
+
+/// A broker that serves.
+struct Started {
+    address: SocketAddr,
+    #[cfg(feature = "faults")]
+    faults: crate::Faults,
+}
+
+type Ready = mpsc::Sender<Result<Started, Error>>;
 
 fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS)
         .build()
     {
         Ok(runtime) => runtime,
@@ -145,13 +168,19 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
         let address = listener
             .local_addr()
             .map_err(|error| cannot_listen(options, &error));
-        tell(ready, address);
-        tokio::task::spawn_local(maintenance::keep_groups(node.clone()));
-        tokio::task::spawn_local(maintenance::keep_logs(node.clone()));
-        let clients = Rc::new(Clients::default());
+        let started = address.map(|address| Started {
+            address,
+            #[cfg(feature = "faults")]
+            faults: node.faults.clone(),
+        });
+        tell(ready, started);
+        tokio::task::spawn_local(keep(node.clone(), maintenance::keep_groups));
+        tokio::task::spawn_local(keep(node.clone(), maintenance::keep_logs));
+        tokio::task::spawn_local(keep(node.clone(), transactor::keep_transactions));
         tokio::select! {
-            () = accept(&node, &listener, &clients) => {}
-            () = end(stopped, &clients) => {}
+            () = accept(&node, &listener) => {}
+            () = crash(&node) => return None,
+            () = end(stopped, &node) => {}
         }
         Some((node, lock))
     });
@@ -162,7 +191,7 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
     }
 }
 
-fn tell(ready: &Ready, outcome: Result<SocketAddr, Error>) {
+fn tell(ready: &Ready, outcome: Result<Started, Error>) {
     // Nobody waits for it any more: then the broker ends by itself.
     drop(ready.send(outcome));
 }
@@ -174,7 +203,15 @@ async fn open(options: &Options) -> Result<(Rc<Node>, TcpListener, File), Error>
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| cannot_listen(options, &error))?;
-    let node = Node::open(data, options.flush)?;
+    let descriptors = Descriptors::of_process();
+    log::set_files_max(descriptors.files);
+    let node = Node::open(data, options.flush, descriptors.connections)?;
+    if let Err(code) = transactor::abort_unknown(&node) {
+        tracing::error!(
+            ?code,
+            "an unknown transaction stays open until the next start"
+        );
+    }
     Ok((Rc::new(node), listener, lock))
 }
 
@@ -229,71 +266,63 @@ fn no_thread(error: &io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "thread", text)
 }
 
-/// Clients that are connected.
-#[derive(Debug, Default)]
-struct Clients {
-    open: Cell<usize>,
-    last_gone: Notify,
-}
-
 /// Until the broker is told to end, and its clients have gone or had their time.
-async fn end(stopped: oneshot::Receiver<Duration>, clients: &Clients) {
+async fn end(stopped: oneshot::Receiver<Duration>, node: &Node) {
     let patience = stopped.await.unwrap_or_default();
-    let all_gone = async {
-        while clients.open.get() > 0 {
-            clients.last_gone.notified().await;
-        }
-    };
     // Some stay: so be it.
-    let _ = timeout(patience, all_gone).await;
+    let _ = timeout(patience, node.connections.until_none()).await;
 }
 
-async fn accept(node: &Rc<Node>, listener: &TcpListener, clients: &Rc<Clients>) {
+async fn accept(node: &Rc<Node>, listener: &TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if clients.open.get() < CONNECTIONS_MAX => {
-                serve(node.clone(), stream, clients);
-            }
-            Ok((_, client)) => {
-                tracing::warn!(%client, "there are {CONNECTIONS_MAX} connections, as many as may be");
+            Ok((stream, _)) => {
+                tokio::task::spawn_local(connection::serve(node.clone(), stream));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
-                sleep(Duration::from_millis(100)).await;
+                // The process may have as many files open as it may.
+                node.connections.end_silent();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-fn serve(node: Rc<Node>, stream: TcpStream, clients: &Rc<Clients>) {
-    let client = Client::of(clients);
-    tokio::task::spawn_local(async move {
-        connection::serve(node, stream).await;
-        drop(client);
-    });
+/// Returns when the broker is to end as it stands.
+#[cfg(feature = "faults")]
+async fn crash(node: &Node) {
+    node.faults.crashed().await;
 }
 
-/// One of the clients, until this is dropped, were it by a panic.
-struct Client(Rc<Clients>);
-
-impl Client {
-    fn of(clients: &Rc<Clients>) -> Self {
-        clients.open.update(|open| open + 1);
-        Self(clients.clone())
-    }
+#[cfg(not(feature = "faults"))]
+async fn crash(_: &Node) {
+    std::future::pending().await
 }
 
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.0.open.update(|open| open - 1);
-        if self.0.open.get() == 0 {
-            self.0.last_gone.notify_one();
+/// Runs what never ends; should it panic all the same, it begins again.
+async fn keep<F: Future<Output = ()> + 'static>(node: Rc<Node>, work: fn(Rc<Node>) -> F) {
+    loop {
+        if let Err(error) = tokio::task::spawn_local(work(node.clone())).await {
+            tracing::error!(%error, "the broker's upkeep failed and begins again");
         }
+        tokio::time::sleep(KEEP_PAUSE).await;
     }
 }
+
+/// How long upkeep rests after it has failed.
+const KEEP_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long nobody is accepted after that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything goes to the disk, so that the next start verifies nothing.
 fn close(node: &Node) {
+    if let Some(path) = node.topics.unsynced()
+        && let Err(error) = store::sync(&path)
+    {
+        tracing::warn!(%error, "the list of topics could not be synced");
+    }
     for topic in node.topics.all() {
         for partition in topic.partitions.borrow_mut().drain(..) {
             partition.end();

@@ -10,13 +10,30 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, ErrorKind};
 
-/// Writes a file as a whole: after a crash it is the old one or the new one.
+/// Writes a file as a whole: after a crash it is the old one or the new one, and after a power failure too.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
+    sync_name(path)
+}
+
+/// The same, but what a power failure leaves of it is open until [`sync`].
+fn replace_soon(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    File::create(&beside)?.write_all(bytes)?;
+    fs::rename(&beside, path)
+}
+
+/// Makes a file and its name outlast a power failure.
+pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()?;
+    sync_name(path)
+}
+
+fn sync_name(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(dir) => File::open(dir)?.sync_all(),
         None => Ok(()),
@@ -26,6 +43,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Writes a value as JSON, as a whole.
 pub(crate) fn save<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     replace(path, &serde_json::to_vec_pretty(value)?)
+}
+
+/// The same, but what a power failure leaves of it is open until [`sync`].
+pub(crate) fn save_soon<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    replace_soon(path, &serde_json::to_vec_pretty(value)?)
 }
 
 /// Reads what [`save`] wrote; `None` if there is nothing.

@@ -19,17 +19,23 @@ impl Syncer {
         Ok(Self(sender))
     }
 
-    /// Does something there; `None` when the thread is gone.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    /// Does something there; `None` when the thread is gone. It is sent there at once, whether the future is polled or not.
+    pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
         let (done, outcome) = oneshot::channel();
         let task = Box::new(move || {
             // Nobody may listen any more.
             drop(done.send(work()));
         });
-        self.0.send(task).ok()?;
-        outcome.await.ok()
+        let is_sent = self.0.send(task).is_ok();
+        async move {
+            match is_sent {
+                true => outcome.await.ok(),
+                false => None,
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    limits::TOPIC_NAME_BYTES_MAX,
+    limits::{INDEX_INTERVAL_BYTES_MAX, TOPIC_NAME_BYTES_MAX},
     log::{Cleanup, LogConfig, TimestampType},
     partition::Partition,
 };
@@ -84,6 +84,6 @@ pub(crate) fn log_config(config: &Overrides) -> LogConfig {
         },
         timestamp_before_max_ms: config.number("message.timestamp.before.max.ms"),
         timestamp_after_max_ms: config.number("message.timestamp.after.max.ms"),
-        index_interval_bytes: int("index.interval.bytes"),
+        index_interval_bytes: int("index.interval.bytes").min(INDEX_INTERVAL_BYTES_MAX),
     }
 }

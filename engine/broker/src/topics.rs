@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Error, clock,
+    Error, Flush, clock,
     code::ErrorCode,
     limits::{PARTITIONS_MAX, TOPIC_PARTITIONS_MAX, TOPICS_MAX},
     log::LogError,
@@ -31,6 +31,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Topics {
     dir: PathBuf,
+    flush: Flush,
+    /// The list was written and not synced: it has to outlast the process at once, a power failure soon.
+    is_unsynced: Cell<bool>,
     by_name: RefCell<BTreeMap<String, Rc<Topic>>>,
     by_id: RefCell<HashMap<Uuid, Rc<Topic>>>,
 }
@@ -77,9 +80,11 @@ impl From<std::io::Error> for Refused {
 
 impl Topics {
     /// Opens all topics in a folder.
-    pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Path, flush: Flush) -> Result<Self, Error> {
         let topics = Self {
             dir: dir.to_owned(),
+            flush,
+            is_unsynced: Cell::new(false),
             by_name: RefCell::default(),
             by_id: RefCell::default(),
         };
@@ -98,6 +103,11 @@ impl Topics {
     /// Where all of it is.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The list of topics, if it was written and not synced yet.
+    pub(crate) fn unsynced(&self) -> Option<PathBuf> {
+        self.is_unsynced.take().then(|| self.file())
     }
 
     /// The topic of that name.
@@ -308,7 +318,13 @@ impl Topics {
                 config: topic.config.borrow().clone(),
             })
             .collect();
-        store::save(&self.file(), &known)
+        match self.flush {
+            Flush::Os => {
+                self.is_unsynced.set(true);
+                store::save_soon(&self.file(), &known)
+            }
+            Flush::Fsync => store::save(&self.file(), &known),
+        }
     }
 
     /// Removes what a deletion or a creation left that was cut short.

@@ -29,11 +29,15 @@ impl Garbled {
         Self(format!("{size} bytes are no size of a request"))
     }
 
+    pub(crate) fn long(size: usize) -> Self {
+        Self(format!("only a request with records may have {size} bytes"))
+    }
+
     pub(crate) fn of(self, frame: &Frame) -> Self {
         Self(format!("{:?} version {}: {self}", frame.api, frame.version))
     }
 
-    fn codec(error: impl std::fmt::Display) -> Self {
+    pub(crate) fn codec(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }
@@ -45,6 +49,8 @@ pub(crate) struct Frame {
     pub(crate) version: i16,
     pub(crate) correlation: i32,
     pub(crate) client_id: String,
+    /// Of all arrays.
+    elements: usize,
     body: Bytes,
 }
 
@@ -72,10 +78,11 @@ impl Frame {
                 ))),
             };
         }
-        let header = RequestHeader::decode(&mut bytes, api.request_header_version(version))
-            .map_err(Garbled::codec)?;
-        shape::check(api, version, &bytes)
-            .map_err(|fault| Garbled::new(format!("{api:?} version {version}: {fault}")))?;
+        let fault = |fault| Garbled::new(format!("{api:?} version {version}: {fault}"));
+        let header_version = api.request_header_version(version);
+        shape::check_header(header_version, &start).map_err(fault)?;
+        let header = RequestHeader::decode(&mut bytes, header_version).map_err(Garbled::codec)?;
+        let elements = shape::check(api, version, &bytes).map_err(fault)?;
         Ok(Self {
             api,
             version,
@@ -84,8 +91,14 @@ impl Frame {
                 .client_id
                 .map(|id| id.to_string())
                 .unwrap_or_default(),
+            elements,
             body: bytes,
         })
+    }
+
+    /// Bytes that the request takes once it is decoded, at most: it shares those that came.
+    pub(crate) const fn bytes_max(&self) -> usize {
+        self.body.len() + self.elements * ELEMENT_BYTES_MAX
     }
 
     const fn unknown_versions(correlation: i32, version: i16) -> Self {
@@ -94,6 +107,7 @@ impl Frame {
             version,
             correlation,
             client_id: String::new(),
+            elements: 0,
             body: Bytes::new(),
         }
     }
@@ -107,6 +121,18 @@ impl Frame {
     }
 }
 
+/// Bytes of a decoded element beside its texts.
+const ELEMENT_BYTES_MAX: usize = 256;
+
+/// Bytes of an answer's size and header.
+const HEADER_BYTES_MAX: usize = 16;
+
+/// The API that a request is for, from its first bytes; nothing as long as these have not come.
+pub(crate) fn is_produce(mut start: &[u8]) -> Option<bool> {
+    let api = start.try_get_i16().ok()?;
+    Some(api == ApiKey::Produce as i16)
+}
+
 /// Writes an answer with its size before it.
 ///
 /// # Errors
@@ -118,6 +144,8 @@ pub(crate) fn encode<M: Encodable + HeaderVersion>(
     into: &mut BytesMut,
 ) -> Result<(), Garbled> {
     let begin = into.len();
+    // At once, for else a long answer would be copied while it grows.
+    into.reserve(answer.compute_size(version).map_err(Garbled::codec)? + HEADER_BYTES_MAX);
     into.put_i32(0);
     ResponseHeader::default()
         .with_correlation_id(correlation)

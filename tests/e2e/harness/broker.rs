@@ -29,7 +29,7 @@ pub(crate) fn shared() -> &'static str {
     })
 }
 
-fn directory(name: &str) -> PathBuf {
+pub(crate) fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{PREFIX}{name}-{}", std::process::id()))
 }
 

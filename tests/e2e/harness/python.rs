@@ -19,7 +19,6 @@ pub(crate) fn valid_batches(world: &World) -> ValidBatches {
     serde_json::from_slice(&printed).expect("it prints JSON")
 }
 
-#[cfg(feature = "apache")]
 impl World {
     /// Sends the start of an order within a transaction, which then ends as it is told to: `commit` or `abort`.
     pub(crate) fn in_transaction(&self, id: &str, end: &str) {

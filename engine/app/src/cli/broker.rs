@@ -58,11 +58,13 @@ pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
         }
         _ => Fault::from(error),
     })?;
-    tracing::info!(kafka = %broker.address(), "broker serves");
-    writeln!(io::stdout(), "{}", broker.address())?;
     runtime()?.block_on(async {
+        // Whoever reads the address may stop the broker from then on.
+        let stop = signals::stop()?;
+        tracing::info!(kafka = %broker.address(), "broker serves");
+        writeln!(io::stdout(), "{}", broker.address())?;
         tokio::select! {
-            () = signals::stop()? => Ok(()),
+            () = stop => Ok(()),
             () = broker.ended() => Err(broken()),
         }
     })?;

@@ -1,10 +1,10 @@
-//! What is said of the broker as a whole, and ids of producers.
+//! What is said of the broker as a whole.
 
 use kafka_protocol::{
     messages::{
         BrokerId, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
-        FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ProducerId,
-        describe_cluster_response::DescribeClusterBroker, find_coordinator_response::Coordinator,
+        FindCoordinatorResponse, describe_cluster_response::DescribeClusterBroker,
+        find_coordinator_response::Coordinator,
     },
     protocol::StrBytes,
 };
@@ -14,7 +14,7 @@ use crate::code::ErrorCode;
 
 /// What a coordinator is asked for: of a group.
 const GROUP: i8 = 0;
-/// Of transactions, which are not offered.
+/// Of transactions.
 const TRANSACTION: i8 = 1;
 
 /// Whose endpoints are asked for.
@@ -26,11 +26,7 @@ pub(super) fn find_coordinator(
     request: FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
     let refused = match request.key_type {
-        GROUP => None,
-        TRANSACTION => Some((
-            ErrorCode::TransactionalIdAuthorizationFailed,
-            "this broker has no transactions",
-        )),
+        GROUP | TRANSACTION => None,
         _ => Some((
             ErrorCode::InvalidRequest,
             "there is no such kind of coordinator",
@@ -89,23 +85,4 @@ pub(super) fn describe(cx: &Cx, request: DescribeClusterRequest) -> DescribeClus
         .with_controller_id(this_node())
         .with_brokers(vec![broker])
         .with_cluster_authorized_operations(operations)
-}
-
-pub(super) fn init_producer_id(cx: &Cx, request: InitProducerIdRequest) -> InitProducerIdResponse {
-    let is_half = (request.producer_id.0 == -1) != (request.producer_epoch == -1);
-    let given = match request.transactional_id {
-        Some(id) if id.is_empty() => Err(ErrorCode::InvalidRequest),
-        _ if is_half => Err(ErrorCode::InvalidRequest),
-        Some(_) => Err(ErrorCode::TransactionalIdAuthorizationFailed),
-        None => cx.node.new_producer_id(),
-    };
-    match given {
-        Ok(id) => InitProducerIdResponse::default()
-            .with_producer_id(ProducerId(id))
-            .with_producer_epoch(0),
-        Err(code) => InitProducerIdResponse::default()
-            .with_error_code(code.code())
-            .with_producer_id(ProducerId(-1))
-            .with_producer_epoch(-1),
-    }
 }

@@ -3,13 +3,13 @@
 //! Sessions are refused as Kafka refuses them when it has no room for more: the answer's session id is 0, and the client
 //! sends whole requests. A request that begins a session or closes one is whole, whatever session it names.
 
-use std::{rc::Rc, time::Duration};
+use std::{collections::HashSet, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    BrokerId, FetchRequest, FetchResponse,
+    BrokerId, FetchRequest, FetchResponse, ProducerId,
     fetch_request::{FetchPartition, FetchTopic},
-    fetch_response::{FetchableTopicResponse, PartitionData},
+    fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData},
 };
 use tokio::{
     sync::Notify,
@@ -19,17 +19,18 @@ use tokio::{
 use super::Cx;
 use crate::{
     code::ErrorCode,
-    limits::{FETCH_BYTES_MAX, FETCH_WAIT_MAX},
+    limits::{CONNECTION_BYTES, FETCH_BYTES_MAX, FETCH_WAIT_MAX},
     log::FirstBatch,
     partition::{self, Partition, Wait},
     topic::Topic,
 };
 
 /// The answer, when it has enough, or at last.
-pub(super) async fn answer(cx: &Cx, request: FetchRequest) -> FetchResponse {
+pub(super) async fn answer(cx: &Cx, mut request: FetchRequest) -> FetchResponse {
     if !matches!(request.session_epoch, SESSION_BEGINS | SESSION_ENDS) {
         return FetchResponse::default().with_error_code(ErrorCode::FetchSessionIdNotFound.code());
     }
+    each_once(&mut request.topics);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let deadline = Instant::now() + wait.min(FETCH_WAIT_MAX);
     let bytes_max = usize::try_from(request.max_bytes)
@@ -42,16 +43,26 @@ pub(super) async fn answer(cx: &Cx, request: FetchRequest) -> FetchResponse {
     // Before the first look, so that nothing comes unheard in between.
     let waits = wait_for_all(cx, &request.topics, &notify);
     loop {
-        let taken = take(cx, &request, bytes_max);
+        let taken = take(cx, &request, bytes_max).await;
         // With what was unknown from the beginning is waited, with what is gone meanwhile is not.
         let is_gone = taken.known < waits.len() || waits.is_empty();
         if taken.bytes >= bytes_min || taken.has_error || is_gone {
             return FetchResponse::default().with_responses(taken.responses);
         }
         if timeout_at(deadline, notify.notified()).await.is_err() {
-            let taken = take(cx, &request, bytes_max);
+            let taken = take(cx, &request, bytes_max).await;
             return FetchResponse::default().with_responses(taken.responses);
         }
+    }
+}
+
+/// A partition is read once, however often it is named: Kafka keeps a map of them.
+fn each_once(topics: &mut [FetchTopic]) {
+    let mut seen = HashSet::new();
+    for topic in topics {
+        let key = (topic.topic.clone(), topic.topic_id);
+        let partitions = &mut topic.partitions;
+        partitions.retain(|one| seen.insert((key.clone(), one.partition)));
     }
 }
 
@@ -89,7 +100,10 @@ struct Taken {
     has_error: bool,
 }
 
-fn take(cx: &Cx, request: &FetchRequest, bytes_max: usize) -> Taken {
+async fn take(cx: &Cx, request: &FetchRequest, bytes_max: usize) -> Taken {
+    let connections = &cx.node.connections;
+    connections.until_there_is_room().await;
+    let bytes_max = bytes_max.min(connections.room().max(CONNECTION_BYTES));
     let mut taken = Taken {
         responses: Vec::with_capacity(request.topics.len()),
         bytes: 0,
@@ -147,21 +161,36 @@ fn read(
         true => FirstBatch::Whole,
         false => FirstBatch::IfItFits,
     };
-    match partition.fetch(asked.fetch_offset, bytes_max, first_batch) {
+    let is_committed = isolation == READ_COMMITTED;
+    let (visible, stable) = (partition.visible(), partition.stable());
+    let below = if is_committed { stable } else { visible };
+    match partition.fetch(asked.fetch_offset, bytes_max, first_batch, below) {
         Ok(records) => PartitionData::default()
             .with_partition_index(asked.partition)
-            .with_high_watermark(partition.visible())
-            .with_last_stable_offset(partition.visible())
+            .with_high_watermark(visible)
+            .with_last_stable_offset(stable)
             .with_log_start_offset(partition.start_offset())
-            .with_aborted_transactions((isolation == READ_COMMITTED).then(Vec::new))
+            .with_aborted_transactions(
+                is_committed.then(|| aborted(partition, asked.fetch_offset, &records)),
+            )
             .with_preferred_read_replica(BrokerId(-1))
             .with_records(Some(records)),
         Err(error) => failed(asked.partition, error.code()),
     }
 }
 
+fn aborted(partition: &Partition, offset: i64, records: &Bytes) -> Vec<AbortedTransaction> {
+    let aborted = partition.aborted_in(offset, records).into_iter();
+    let aborted = aborted.map(|one| {
+        AbortedTransaction::default()
+            .with_producer_id(ProducerId(one.producer_id))
+            .with_first_offset(one.first_offset)
+    });
+    aborted.collect()
+}
+
 /// The isolation level of who reads only what is committed.
-const READ_COMMITTED: i8 = 1;
+pub(super) const READ_COMMITTED: i8 = 1;
 
 fn failed(index: i32, code: i16) -> PartitionData {
     PartitionData::default()

@@ -133,7 +133,7 @@ pub(super) async fn delete(cx: &Cx, request: OffsetDeleteRequest) -> OffsetDelet
 ///
 /// # Errors
 /// The code of the whole request.
-async fn settled(
+pub(super) async fn settled(
     cx: &Cx,
     step: impl FnOnce(&mut Coordinator) -> Result<Done, GroupError>,
 ) -> Result<Vec<i16>, i16> {
@@ -156,7 +156,9 @@ async fn settled(
     Ok(codes.collect())
 }
 
-fn by_topic<T>(partitions: impl Iterator<Item = (TopicName, T)>) -> Vec<(TopicName, Vec<T>)> {
+pub(super) fn by_topic<T>(
+    partitions: impl Iterator<Item = (TopicName, T)>,
+) -> Vec<(TopicName, Vec<T>)> {
     let mut topics: Vec<(TopicName, Vec<T>)> = Vec::new();
     for (name, partition) in partitions {
         match topics.last_mut() {
@@ -168,7 +170,8 @@ fn by_topic<T>(partitions: impl Iterator<Item = (TopicName, T)>) -> Vec<(TopicNa
 }
 
 pub(super) fn fetch(cx: &Cx, request: OffsetFetchRequest) -> OffsetFetchResponse {
-    let coordinator = cx.node.coordinator.borrow();
+    let coordinator = &*cx.node.coordinator.borrow();
+    let stable = request.require_stable;
     if cx.version >= 8 {
         let groups = request.groups.into_iter().map(|group| {
             let asked = group.topics.map(|topics| {
@@ -177,11 +180,12 @@ pub(super) fn fetch(cx: &Cx, request: OffsetFetchRequest) -> OffsetFetchResponse
                     .map(|topic| (topic.name, topic.partition_indexes))
                     .collect()
             });
-            let topics = offsets_of(&coordinator, &group.group_id, asked);
+            let topics = offsets_of(coordinator, stable, &group.group_id, asked);
             let topics = topics.into_iter().map(|(name, offsets)| {
                 let partitions = offsets.into_iter().map(|one| {
                     OffsetFetchResponsePartitions::default()
                         .with_partition_index(one.partition)
+                        .with_error_code(one.code)
                         .with_committed_offset(one.offset)
                         .with_committed_leader_epoch(one.leader_epoch)
                         .with_metadata(Some(one.metadata))
@@ -203,11 +207,12 @@ pub(super) fn fetch(cx: &Cx, request: OffsetFetchRequest) -> OffsetFetchResponse
             .map(|topic| (topic.name, topic.partition_indexes))
             .collect()
     });
-    let topics = offsets_of(&coordinator, &request.group_id, asked);
+    let topics = offsets_of(coordinator, stable, &request.group_id, asked);
     let topics = topics.into_iter().map(|(name, offsets)| {
         let partitions = offsets.into_iter().map(|one| {
             OffsetFetchResponsePartition::default()
                 .with_partition_index(one.partition)
+                .with_error_code(one.code)
                 .with_committed_offset(one.offset)
                 .with_committed_leader_epoch(one.leader_epoch)
                 .with_metadata(Some(one.metadata))
@@ -222,23 +227,33 @@ pub(super) fn fetch(cx: &Cx, request: OffsetFetchRequest) -> OffsetFetchResponse
 /// A committed offset, or −1 where there is none.
 struct Found {
     partition: i32,
+    code: i16,
     offset: i64,
     leader_epoch: i32,
     metadata: StrBytes,
 }
 
-/// What was committed of the partitions that were asked for, or of all.
+/// What was committed of the partitions that were asked for, or of all. Whoever wants what is stable waits for transactions
+/// that may change it.
 fn offsets_of(
     coordinator: &Coordinator,
+    stable: bool,
     group: &str,
     asked: Option<Vec<(TopicName, Vec<i32>)>>,
 ) -> Vec<(TopicName, Vec<Found>)> {
+    let groups = &coordinator.groups;
+    let found = |topic: &str, partition, offset| match stable
+        && groups.has_pending(group, topic, partition)
+    {
+        true => unstable(partition),
+        false => found(partition, offset),
+    };
     let Some(asked) = asked else {
         let mut all: BTreeMap<&str, Vec<Found>> = BTreeMap::new();
-        for (topic, partition, offset) in coordinator.groups.fetch_offsets(group) {
+        for (topic, partition, offset) in groups.fetch_offsets(group) {
             all.entry(topic)
                 .or_default()
-                .push(found(partition, Some(offset)));
+                .push(found(topic, partition, Some(offset)));
         }
         return all
             .into_iter()
@@ -247,8 +262,8 @@ fn offsets_of(
     };
     let topics = asked.into_iter().map(|(name, partitions)| {
         let offsets = partitions.into_iter().map(|partition| {
-            let offset = coordinator.groups.fetch_offset(group, &name, partition);
-            found(partition, offset)
+            let offset = groups.fetch_offset(group, &name, partition);
+            found(&name, partition, offset)
         });
         let offsets = offsets.collect();
         (name, offsets)
@@ -260,15 +275,24 @@ fn found(partition: i32, offset: Option<&CommittedOffset>) -> Found {
     match offset {
         Some(offset) => Found {
             partition,
+            code: 0,
             offset: offset.offset,
             leader_epoch: offset.leader_epoch,
             metadata: text(&offset.metadata),
         },
         None => Found {
             partition,
+            code: 0,
             offset: -1,
             leader_epoch: -1,
             metadata: StrBytes::default(),
         },
+    }
+}
+
+fn unstable(partition: i32) -> Found {
+    Found {
+        code: ErrorCode::UnstableOffsetCommit.code(),
+        ..found(partition, None)
     }
 }

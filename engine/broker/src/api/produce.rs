@@ -8,8 +8,11 @@ use kafka_protocol::messages::{
     produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse},
 };
 
-use super::Cx;
-use crate::{clock, code::ErrorCode, partition::Partition, wire::Garbled};
+use super::{
+    Cx,
+    transactions::{self, admit},
+};
+use crate::{clock, code::ErrorCode, log::BatchHeader, partition::Partition, wire::Garbled};
 
 /// The answer; none with `acks=0`.
 ///
@@ -20,6 +23,8 @@ pub(super) async fn answer(
     request: ProduceRequest,
 ) -> Result<Option<ProduceResponse>, Garbled> {
     let refused = refusal(&request);
+    transactions::add_written(cx, &request).await;
+    let transactional_id = request.transactional_id.as_ref().map(|id| id.as_str());
     let mut appended = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
@@ -34,7 +39,11 @@ pub(super) async fn answer(
                     ErrorCode::UnsupportedCompressionType.code(),
                     None,
                 ),
-                (None, Some(partition)) => append(&partition, data, &mut appended),
+                (None, Some(partition)) => {
+                    let place = (topic.name.as_str(), data.index);
+                    let admit = |header: &BatchHeader| admit(cx, transactional_id, place, header);
+                    append(&partition, data, &mut appended, admit)
+                }
             });
         }
         responses.push(
@@ -79,9 +88,6 @@ fn is_zstd(data: &PartitionProduceData) -> bool {
 }
 
 fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
-    if request.transactional_id.is_some() {
-        return Some(ErrorCode::TransactionalIdAuthorizationFailed);
-    }
     (!(-1..=1).contains(&request.acks)).then_some(ErrorCode::InvalidRequiredAcks)
 }
 
@@ -89,9 +95,10 @@ fn append(
     partition: &Rc<Partition>,
     data: PartitionProduceData,
     appended: &mut Vec<(Rc<Partition>, i64)>,
+    admit: impl FnOnce(&BatchHeader) -> Result<(), ErrorCode>,
 ) -> PartitionProduceResponse {
     let records = data.records.unwrap_or_default();
-    match partition.produce(records, clock::wall()) {
+    match partition.produce(records, clock::wall(), admit) {
         Ok(produced) => {
             appended.push((partition.clone(), produced.next_offset));
             PartitionProduceResponse::default()

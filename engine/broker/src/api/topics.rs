@@ -285,8 +285,7 @@ pub(super) fn delete_records(cx: &Cx, request: DeleteRecordsRequest) -> DeleteRe
 
 /// Deletes what precedes an offset, −1 for everything; the first that is left.
 fn delete_before(partition: &Partition, offset: i64) -> Result<i64, i16> {
-    let mut log = partition.log.borrow_mut();
-    if log.config().cleanup == Cleanup::Compact {
+    if partition.log.borrow().config().cleanup == Cleanup::Compact {
         return Err(ErrorCode::PolicyViolation.code());
     }
     let before = match offset {
@@ -296,5 +295,9 @@ fn delete_before(partition: &Partition, offset: i64) -> Result<i64, i16> {
     if before > partition.visible() {
         return Err(ErrorCode::OffsetOutOfRange.code());
     }
+    if before > partition.start_offset() {
+        partition.save_producers();
+    }
+    let mut log = partition.log.borrow_mut();
     log.delete_records(before).map_err(|error| error.code())
 }

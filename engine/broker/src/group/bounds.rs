@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::offsets;
 use super::roster::Group;
-use super::settings::{INSTANCE_ID_BYTES_MAX, MEMBER_METADATA_BYTES_MAX, PROTOCOLS_MAX};
-use super::{Change, Commit, GroupError, Groups, Join, Slot, Sync, check_name};
+use super::settings::{
+    INSTANCE_ID_BYTES_MAX, MEMBER_METADATA_BYTES_MAX, PROTOCOL_NAMES_BYTES_MAX, PROTOCOLS_MAX,
+};
+use super::{Change, Commit, CommitOffset, GroupError, Groups, Join, Slot, Sync, check_name};
 
 impl Groups {
     /// Whether a join is within bounds.
@@ -21,8 +23,10 @@ impl Groups {
             .iter()
             .map(|(name, metadata)| name.len() + metadata.len())
             .sum();
+        let names: usize = join.protocols.iter().map(|(name, _)| name.len()).sum();
         let instance = join.instance.as_ref().map_or(0, String::len);
         if join.protocols.len() > PROTOCOLS_MAX
+            || names > PROTOCOL_NAMES_BYTES_MAX
             || metadata > MEMBER_METADATA_BYTES_MAX
             || instance > INSTANCE_ID_BYTES_MAX
         {
@@ -44,12 +48,20 @@ impl Groups {
 
     /// Whether a commit is within bounds.
     pub(super) fn check_commit(&self, commit: &Commit) -> Result<(), GroupError> {
-        let offsets = commit.offsets.iter();
-        self.check_bytes(
-            offsets
-                .map(|commit| offsets::footprint(&commit.topic, &commit.offset))
-                .sum(),
-        )
+        let group = self.by_name.get(commit.group.as_str());
+        // What replaces an offset takes its place: a consumer goes on however much others hold.
+        let before = |one: &CommitOffset| {
+            let before = group?.group.offsets.get(&one.topic, one.partition)?;
+            Some(offsets::footprint(&one.topic, before))
+        };
+        let more = commit.offsets.iter().map(|one| {
+            let now = offsets::footprint(&one.topic, &one.offset);
+            now.saturating_sub(before(one).unwrap_or(0))
+        });
+        match more.sum() {
+            0 => Ok(()),
+            more => self.check_bytes(more),
+        }
     }
 
     fn check_bytes(&self, more: usize) -> Result<(), GroupError> {

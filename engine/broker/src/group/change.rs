@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::log::Ending;
+
 /// A fact that the caller writes to disk before it answers; the same facts in the same order restore the groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -12,7 +14,7 @@ pub(crate) enum Change {
         partition: i32,
         offset: CommittedOffset,
     },
-    /// An offset was deleted or has expired.
+    /// An offset was deleted or has expired, and what was pending for its partition went with it.
     OffsetRemoved {
         group: Arc<str>,
         topic: String,
@@ -20,6 +22,20 @@ pub(crate) enum Change {
     },
     /// The group was deleted or is vacant; it has no offsets left.
     GroupRemoved { group: Arc<str> },
+    /// An offset was committed within a transaction that is still open, in place of the one before.
+    OffsetPending {
+        group: Arc<str>,
+        producer_id: i64,
+        topic: String,
+        partition: i32,
+        offset: CommittedOffset,
+    },
+    /// That transaction has ended: what was pending counts, or goes.
+    TransactionEnded {
+        group: Arc<str>,
+        producer_id: i64,
+        ending: Ending,
+    },
 }
 
 /// A committed offset as clients see it.

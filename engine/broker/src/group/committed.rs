@@ -108,6 +108,28 @@ impl Groups {
                         group.offsets.remove(&topic, partition)
                     });
                 }
+                Change::OffsetPending {
+                    group,
+                    producer_id,
+                    topic,
+                    partition,
+                    offset,
+                } => {
+                    self.insert(&group, now);
+                    self.on(&group, now, |group, _| {
+                        let place = (topic, partition);
+                        group.offsets.pending.put(producer_id, place, offset)
+                    });
+                }
+                Change::TransactionEnded {
+                    group,
+                    producer_id,
+                    ending,
+                } => {
+                    self.on(&group, now, |group, _| {
+                        group.end_transaction(producer_id, ending, now)
+                    });
+                }
                 Change::GroupRemoved { group } => self.drop_group(&group, &mut Vec::new()),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pending::Pending;
 use super::request::{CommitOffset, Identity};
 use super::roster::{Group, State};
 use super::settings::OFFSET_METADATA_MAX;
@@ -12,6 +13,8 @@ use super::{Change, CommittedOffset, GroupError};
 pub(super) struct Offsets {
     by_topic: BTreeMap<String, BTreeMap<i32, Stored>>,
     bytes: usize,
+    /// Of transactions that are still open.
+    pub(super) pending: Pending,
 }
 
 #[derive(Debug)]
@@ -22,8 +25,14 @@ struct Stored {
 }
 
 impl Offsets {
-    /// Stores an offset in place of the one before.
+    /// Stores an offset that was committed outside of transactions.
     pub(super) fn put(&mut self, topic: &str, partition: i32, offset: CommittedOffset, now: u64) {
+        self.pending.supersede(topic, partition);
+        self.store(topic, partition, offset, now);
+    }
+
+    /// Stores an offset in place of the one before.
+    pub(super) fn store(&mut self, topic: &str, partition: i32, offset: CommittedOffset, now: u64) {
         self.bytes += footprint(topic, &offset);
         let stored = Stored { offset, at: now };
         let before = match self.by_topic.get_mut(topic) {
@@ -39,8 +48,13 @@ impl Offsets {
         }
     }
 
-    /// Removes an offset; false if there is none.
+    /// Removes an offset, and what is pending for its partition; false if there is neither.
     pub(super) fn remove(&mut self, topic: &str, partition: i32) -> bool {
+        let was_pending = self.pending.remove(topic, partition);
+        self.remove_committed(topic, partition) || was_pending
+    }
+
+    fn remove_committed(&mut self, topic: &str, partition: i32) -> bool {
         let Some(partitions) = self.by_topic.get_mut(topic) else {
             return false;
         };
@@ -70,12 +84,12 @@ impl Offsets {
 
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.by_topic.is_empty()
+        self.by_topic.is_empty() && self.pending.is_empty()
     }
 
     /// Bytes held, about.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.pending.bytes()
     }
 
     /// The partitions whose offset a test of the topic and of the instant of its commit picks.
@@ -121,9 +135,7 @@ impl Group {
         offsets
             .into_iter()
             .map(|commit| {
-                if commit.offset.metadata.encode_utf16().count() > OFFSET_METADATA_MAX {
-                    return Err(GroupError::OffsetMetadataTooLarge);
-                }
+                check_metadata(&commit.offset)?;
                 self.offsets
                     .put(&commit.topic, commit.partition, commit.offset.clone(), now);
                 changes.push(Change::OffsetCommitted {
@@ -166,14 +178,21 @@ impl Group {
 
     /// Removes the offsets of a topic that is no more.
     pub(super) fn remove_topic(&mut self, topic: &str, changes: &mut Vec<Change>) {
-        for (topic, partition) in self.offsets.pick(|candidate, _| candidate == topic) {
-            self.remove_offset(&topic, partition, changes);
-        }
+        self.remove_where(|candidate| candidate == topic, changes);
     }
 
     /// Removes all offsets.
     pub(super) fn remove_offsets(&mut self, changes: &mut Vec<Change>) {
-        for (topic, partition) in self.offsets.pick(|_, _| true) {
+        self.remove_where(|_| true, changes);
+    }
+
+    /// Removes offsets of some topics, pending or not.
+    fn remove_where(&mut self, is_picked: impl Fn(&str) -> bool, changes: &mut Vec<Change>) {
+        let mut picked = self.offsets.pick(|topic, _| is_picked(topic));
+        let pending = self.offsets.pending.places();
+        let pending = pending.filter(|(topic, _)| is_picked(topic));
+        picked.extend(pending.map(|(topic, partition)| (topic.to_owned(), partition)));
+        for (topic, partition) in picked {
             self.remove_offset(&topic, partition, changes);
         }
     }
@@ -200,6 +219,9 @@ impl Group {
             .offsets
             .pick(|topic, at| has_expired(at) && !self.is_subscribed(topic));
         for (topic, partition) in expired {
+            if self.offsets.pending.has(&topic, partition) {
+                continue;
+            }
             self.remove_offset(&topic, partition, changes);
         }
     }
@@ -217,7 +239,20 @@ impl Group {
 
 /// Bytes that an offset takes, about; its topic counts each time, so that the sum needs no look at the others.
 pub(super) fn footprint(topic: &str, offset: &CommittedOffset) -> usize {
-    OFFSET_BYTES + topic.len() + offset.metadata.len()
+    footprint_of(topic.len(), offset)
+}
+
+/// As [`footprint`], by the length of the topic's name.
+pub(super) fn footprint_of(topic_bytes: usize, offset: &CommittedOffset) -> usize {
+    OFFSET_BYTES + topic_bytes + offset.metadata.len()
+}
+
+/// Whether the metadata of an offset is short enough.
+pub(super) fn check_metadata(offset: &CommittedOffset) -> Result<(), GroupError> {
+    match offset.metadata.encode_utf16().count() {
+        ..=OFFSET_METADATA_MAX => Ok(()),
+        _ => Err(GroupError::OffsetMetadataTooLarge),
+    }
 }
 
 /// What an offset costs beside its strings.

@@ -37,7 +37,7 @@ impl Group {
                 remaining_ms: self.rebalance_timeout_ms().saturating_sub(delay_ms),
                 has_grown: false,
             });
-        } else if was_empty || self.has_everyone_joined() {
+        } else if was_empty || self.members.is_empty() || self.has_everyone_joined() {
             self.complete_join(cx);
         } else {
             self.wait_for_rejoins(cx.now);

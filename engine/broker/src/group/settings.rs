@@ -47,7 +47,7 @@ pub(crate) const GROUP_SIZE_MAX: usize = 1_000;
 pub(crate) const GROUPS_MAX: usize = 10_000;
 
 /// Most bytes that all groups hold together, unless set otherwise.
-pub(crate) const BYTES_MAX: usize = 256 << 20;
+pub(crate) const BYTES_MAX: usize = 64 << 20;
 
 /// Most ids of one group that were handed out and not joined with yet.
 pub(super) const PENDING_MAX: usize = 1_000;
@@ -57,6 +57,9 @@ pub(super) const PROTOCOLS_MAX: usize = 64;
 
 /// Most bytes of protocol names and metadata that one member may bring.
 pub(super) const MEMBER_METADATA_BYTES_MAX: usize = 1 << 20;
+
+/// Most bytes of all protocol names of one member, which every join looks through.
+pub(super) const PROTOCOL_NAMES_BYTES_MAX: usize = 4_096;
 
 /// Longest group instance id; the Java client allows 249.
 pub(super) const INSTANCE_ID_BYTES_MAX: usize = 1_024;

@@ -7,6 +7,7 @@ mod join;
 mod leave;
 mod limits;
 mod offsets;
+mod pending;
 mod random;
 mod restart;
 mod session;

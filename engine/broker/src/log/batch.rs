@@ -45,6 +45,16 @@ impl BatchHeader {
     /// # Errors
     /// `CorruptBatch` when it is cut short or contradicts itself, `UnsupportedFormat` for another magic byte.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, LogError> {
+        let header = Self::parse_sent(bytes)?;
+        header.checked().map_err(LogError::CorruptBatch)
+    }
+
+    /// Reads the header of a batch that somebody sent: it has a length, and whether the rest makes sense is to be asked once
+    /// the checksum is known to fit.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(super) fn parse_sent(bytes: &[u8]) -> Result<Self, LogError> {
         let Some(raw) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(LogError::CorruptBatch("the header is cut short"));
         };
@@ -52,7 +62,10 @@ impl BatchHeader {
             return Err(LogError::UnsupportedFormat(i8::from_be_bytes([raw[16]])));
         }
         let header = Self::from_raw(raw);
-        header.checked().map_err(LogError::CorruptBatch)
+        match header.batch_length < (HEADER_BYTES - LENGTH_END) as i32 {
+            true => Err(LogError::CorruptBatch("the length is less than a header's")),
+            false => Ok(header),
+        }
     }
 
     /// Bytes of the whole batch.
@@ -144,9 +157,6 @@ impl BatchHeader {
     }
 
     fn checked(self) -> Result<Self, &'static str> {
-        if self.batch_length < (HEADER_BYTES - LENGTH_END) as i32 {
-            return Err("the length is less than a header's");
-        }
         if self.base_offset < 0 || self.last_offset_delta < 0 {
             return Err("an offset is negative");
         }
@@ -168,8 +178,10 @@ pub(super) const APPEND_TIME_BIT: i16 = 1 << 3;
 pub(super) const HORIZON_BIT: i16 = 1 << 6;
 /// Attributes that number the codec.
 pub(super) const CODEC_BITS: i16 = 0b111;
-const TRANSACTIONAL_BIT: i16 = 1 << 4;
-const CONTROL_BIT: i16 = 1 << 5;
+/// Attribute: the batch is part of a transaction.
+pub(super) const TRANSACTIONAL_BIT: i16 = 1 << 4;
+/// Attribute: the batch ends a transaction.
+pub(super) const CONTROL_BIT: i16 = 1 << 5;
 const MAGIC: u8 = 2;
 /// End of the length field, from where lengths count.
 pub(super) const LENGTH_END: usize = 12;

@@ -11,22 +11,22 @@ use super::{
 
 /// A record to write.
 #[derive(Clone, Debug)]
-pub(super) struct NewRecord {
-    pub(super) timestamp: i64,
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) value: Option<Vec<u8>>,
+pub(crate) struct NewRecord {
+    pub(crate) timestamp: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
 }
 
 /// A record as a consumer sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) offset: i64,
-    pub(super) timestamp: i64,
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) value: Option<Vec<u8>>,
+pub(crate) struct Seen {
+    pub(crate) offset: i64,
+    pub(crate) timestamp: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
 }
 
-pub(super) fn record(timestamp: i64, key: &str, value: &str) -> NewRecord {
+pub(crate) fn record(timestamp: i64, key: &str, value: &str) -> NewRecord {
     NewRecord {
         timestamp,
         key: Some(key.into()),
@@ -34,7 +34,7 @@ pub(super) fn record(timestamp: i64, key: &str, value: &str) -> NewRecord {
     }
 }
 
-pub(super) fn tombstone(timestamp: i64, key: &str) -> NewRecord {
+pub(crate) fn tombstone(timestamp: i64, key: &str) -> NewRecord {
     NewRecord {
         timestamp,
         key: Some(key.into()),
@@ -43,7 +43,7 @@ pub(super) fn tombstone(timestamp: i64, key: &str) -> NewRecord {
 }
 
 /// The header of a batch that a client without an id sends.
-pub(super) fn plain_header() -> BatchHeader {
+pub(crate) fn plain_header() -> BatchHeader {
     BatchHeader {
         base_offset: 0,
         batch_length: 0,
@@ -61,7 +61,7 @@ pub(super) fn plain_header() -> BatchHeader {
 }
 
 /// A whole batch; `like` gives attributes and producer.
-pub(super) fn batch_like(like: BatchHeader, records: &[NewRecord]) -> Bytes {
+pub(crate) fn batch_like(like: BatchHeader, records: &[NewRecord]) -> Bytes {
     let base = records.first().map_or(0, |record| record.timestamp);
     let mut body = Vec::new();
     for (at, record) in records.iter().enumerate() {
@@ -98,11 +98,11 @@ pub(super) fn batch_like(like: BatchHeader, records: &[NewRecord]) -> Bytes {
     bytes.into()
 }
 
-pub(super) fn batch(records: &[NewRecord]) -> Bytes {
+pub(crate) fn batch(records: &[NewRecord]) -> Bytes {
     batch_like(plain_header(), records)
 }
 
-pub(super) fn checked(bytes: Bytes) -> CheckedBatch {
+pub(crate) fn checked(bytes: Bytes) -> CheckedBatch {
     CheckedBatch::new(
         bytes,
         LogConfig::default().max_message_bytes,
@@ -111,7 +111,7 @@ pub(super) fn checked(bytes: Bytes) -> CheckedBatch {
     .unwrap()
 }
 
-pub(super) fn small_config() -> LogConfig {
+pub(crate) fn small_config() -> LogConfig {
     LogConfig {
         segment_bytes: 400,
         index_interval_bytes: 100,
@@ -120,11 +120,11 @@ pub(super) fn small_config() -> LogConfig {
     }
 }
 
-pub(super) fn generous() -> ReadBounds {
+pub(crate) fn generous() -> ReadBounds {
     bounds(1 << 20)
 }
 
-pub(super) fn bounds(bytes_max: usize) -> ReadBounds {
+pub(crate) fn bounds(bytes_max: usize) -> ReadBounds {
     ReadBounds {
         bytes_max,
         first_batch: FirstBatch::Whole,
@@ -133,7 +133,7 @@ pub(super) fn bounds(bytes_max: usize) -> ReadBounds {
 }
 
 /// The records in bytes that a read gave; each batch is checked.
-pub(super) fn decode(bytes: &Bytes) -> Vec<Seen> {
+pub(crate) fn decode(bytes: &Bytes) -> Vec<Seen> {
     let mut seen = Vec::new();
     let mut rest = &bytes[..];
     while !rest.is_empty() {
@@ -155,7 +155,7 @@ pub(super) fn decode(bytes: &Bytes) -> Vec<Seen> {
 }
 
 /// Everything from the start, read as a consumer does with answers of at most `bytes_max`.
-pub(super) fn consume(log: &mut Log, bytes_max: usize) -> Vec<Seen> {
+pub(crate) fn consume(log: &mut Log, bytes_max: usize) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     let mut offset = log.start_offset();
     while offset < log.end_offset() {
@@ -172,7 +172,7 @@ pub(super) fn consume(log: &mut Log, bytes_max: usize) -> Vec<Seen> {
 }
 
 /// The header of the last batch.
-pub(super) fn last_header(bytes: &Bytes) -> Option<BatchHeader> {
+pub(crate) fn last_header(bytes: &Bytes) -> Option<BatchHeader> {
     let mut rest = &bytes[..];
     let mut last = None;
     while !rest.is_empty() {
@@ -184,7 +184,7 @@ pub(super) fn last_header(bytes: &Bytes) -> Option<BatchHeader> {
 }
 
 /// The values, as text.
-pub(super) fn values(seen: &[Seen]) -> Vec<String> {
+pub(crate) fn values(seen: &[Seen]) -> Vec<String> {
     seen.iter()
         .map(|one| {
             let value = one.value.as_deref().unwrap_or(b"-");

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use super::{
     BatchHeader, LogError, TimestampType,
     batch::{APPEND_TIME_BIT, CRC_FROM, HEADER_BYTES},
+    codec::DECOMPRESSED_BYTES_MAX,
+    records::RECORD_BYTES_MIN,
 };
 
 /// One valid batch that is not in the log yet.
@@ -35,7 +37,7 @@ impl CheckedBatch {
         if bytes.len() < HEADER_BYTES {
             return Err(CUT_SHORT);
         }
-        let header = BatchHeader::parse(&bytes).map_err(|error| match error {
+        let header = BatchHeader::parse_sent(&bytes).map_err(|error| match error {
             // What Kafka answers to every version of the request that is still spoken.
             LogError::UnsupportedFormat(_) => LogError::InvalidRecord("the format is not 2"),
             error => error,
@@ -46,6 +48,11 @@ impl CheckedBatch {
         if header.size() < bytes.len() {
             return Err(LogError::InvalidRecord(
                 "a request holds one batch for each partition",
+            ));
+        }
+        if header.base_offset != 0 && origin == Origin::Client {
+            return Err(LogError::InvalidRecord(
+                "the base offset of a produced batch is 0",
             ));
         }
         if header.size() > max_bytes {
@@ -133,14 +140,14 @@ fn refusal(header: &BatchHeader, origin: Origin) -> Option<&'static str> {
     if header.count < 1 || header.last_offset_delta != header.count - 1 {
         return Some("the number of records does not fit the offsets");
     }
+    if header.count as usize > RECORDS_MAX {
+        return Some("there are more records than fit a batch");
+    }
     if header.delete_horizon().is_some() {
         return Some("only the cleaner sets a delete horizon");
     }
     if origin == Origin::Broker {
         return None;
-    }
-    if header.base_offset != 0 {
-        return Some("the base offset of a produced batch is 0");
     }
     if header.is_control() {
         return Some("clients must not write control batches");
@@ -156,6 +163,9 @@ fn refusal(header: &BatchHeader, origin: Origin) -> Option<&'static str> {
 
 /// What is not whole is no batch for Kafka, and a request has to hold one.
 const CUT_SHORT: LogError = LogError::InvalidRecord("the batch is cut short");
+
+/// Records of one batch: as many of the shortest ones as may come out of it.
+const RECORDS_MAX: usize = DECOMPRESSED_BYTES_MAX / RECORD_BYTES_MIN;
 
 /// Number of the last codec that Kafka defines, Zstandard.
 const CODEC_MAX: i16 = 4;

@@ -4,9 +4,9 @@
 //! Log::cleaning (decides) ──> Cleaning::run (another thread: map keys, write *.cleaned, sync) ──> Log::install (renames)
 //! ```
 //!
-//! What stays: the latest record of each key; a tombstone until the delete horizon that its first cleaning sets; control
-//! batches; and an empty batch for the last sequence of a producer. Records without a key go. Offsets never change.
-//! Absent: removing control batches of old transactions. Invariant: a crash at any point leaves a readable log.
+//! What stays: the latest record of each key; a tombstone until the delete horizon that its first cleaning sets; the marker
+//! of a transaction for as long as it has records, and then as tombstones do; and an empty batch for the last sequence of a
+//! producer. Records without a key, and those of aborted transactions, go. Offsets never change. Invariant: a crash at any point leaves a readable log.
 
 mod install;
 mod key_map;
@@ -18,7 +18,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use self::{key_map::KeyMap, rewrite::Rewrite};
+use self::{
+    key_map::KeyMap,
+    rewrite::{Rewrite, Unended},
+};
 use super::{BatchHeader, Log, LogConfig, LogError, index::Index, scanner::SegmentFile};
 
 pub(super) use self::install::finish_swaps;
@@ -219,12 +222,12 @@ impl Cleaning {
         };
         self.sync_sources()?;
         let keys = KeyMap::collect(&judge)?;
-        let mut groups = Vec::new();
+        let (mut groups, mut unended) = (Vec::new(), Unended::default());
         for group in &self.groups {
             if group
                 .first()
                 .is_some_and(|first| first.source.base_offset < keys.end())
-                && let Some(cleaned) = Rewrite::new(&judge, &keys, group)?.run()?
+                && let Some(cleaned) = Rewrite::new(&judge, &keys, group)?.run(&mut unended)?
             {
                 groups.push(cleaned);
             }

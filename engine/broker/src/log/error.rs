@@ -96,6 +96,15 @@ impl LogError {
         }
     }
 
+    /// The thread that syncs is gone, so nothing is known to be on the disk.
+    pub(crate) fn no_syncer() -> Self {
+        Self::Storage {
+            action: "sync",
+            path: PathBuf::from("log"),
+            source: io::Error::other("the thread that syncs has ended"),
+        }
+    }
+
     /// Says which file an I/O error is about: for `map_err`.
     pub(super) fn storage(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Storage {

@@ -1,41 +1,57 @@
 //! Finding records by time, as ListOffsets asks: exact to the record, so the batch in question is decompressed.
+//!
+//! ```text
+//! Log::lookup_time (which segment) ──> Lookup::run (another thread: reads and decompresses) ──> the record, or the next one
+//! ```
+//! A header says its batch's latest time, so one batch is decompressed. Headers of hostile producers lie: after a few such
+//! batches the look-up ends with an error.
 
 use super::{
     BatchHeader, HEADER_BYTES, Log, LogError,
     codec::Unreadable,
     records::{Records, plain},
-    scanner::{Damage, Scanner, Step},
+    scanner::{Damage, Scanner, SegmentFile, Step},
 };
 
+/// A look-up in one segment. Runs on any thread.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    source: SegmentFile,
+    position: u64,
+    /// The log's start: records below do not count.
+    start: i64,
+    timestamp: i64,
+}
+
 impl Log {
-    /// The first record that is not older than `timestamp`: its offset and timestamp.
+    /// Where to look for the first record at `from` or later that is not older than `timestamp`; nowhere if there is none.
     ///
     /// # Errors
-    /// `CorruptSegment` when a batch on the way is damaged or cannot be decompressed, `Storage`.
-    pub(crate) fn offset_for_time(
+    /// `Storage`.
+    pub(crate) fn lookup_time(
         &mut self,
+        from: i64,
         timestamp: i64,
-    ) -> Result<Option<(i64, i64)>, LogError> {
+    ) -> Result<Option<Lookup>, LogError> {
         let interval = self.config.index_interval_bytes;
-        for at in 0..=self.closed.len() {
+        if from >= self.end_offset {
+            return Ok(None);
+        }
+        for at in self.segment_at(from)..=self.closed.len() {
             let segment = self.segment_mut(at);
-            if segment.summary(interval)?.max_timestamp < timestamp {
-                continue;
-            }
-            let position = segment.index(interval)?.position_of_time(timestamp);
-            let found = self.search(at, position, timestamp)?;
-            if found.is_some() {
-                return Ok(found);
+            if segment.summary(interval)?.max_timestamp >= timestamp {
+                let position = segment.index(interval)?.position_of_time(timestamp);
+                return self.lookup(at, position, timestamp).map(Some);
             }
         }
         Ok(None)
     }
 
-    /// The first of the records with the latest timestamp of the log: its offset and timestamp.
+    /// Where to look for the first of the records with the latest timestamp of the log; nowhere if no record has one.
     ///
     /// # Errors
-    /// `CorruptSegment` when its batch is damaged or cannot be decompressed, `Storage`.
-    pub(crate) fn offset_of_max_timestamp(&mut self) -> Result<Option<(i64, i64)>, LogError> {
+    /// `Storage`.
+    pub(crate) fn lookup_latest(&mut self) -> Result<Option<Lookup>, LogError> {
         let interval = self.config.index_interval_bytes;
         let mut latest = (-1, 0, 0);
         for at in 0..=self.closed.len() {
@@ -45,46 +61,64 @@ impl Log {
                 latest = (summary.max_timestamp, at, position);
             }
         }
-        self.trim_memory(self.closed.len());
         let (timestamp, at, position) = latest;
         if timestamp < 0 {
+            self.trim_memory(self.closed.len());
             return Ok(None);
         }
-        self.search(at, position, timestamp)
+        self.lookup(at, position, timestamp).map(Some)
     }
 
-    /// The first record from `position` on that can be read and is not older than `timestamp`.
-    fn search(
-        &mut self,
-        at: usize,
-        position: u64,
-        timestamp: i64,
-    ) -> Result<Option<(i64, i64)>, LogError> {
+    fn lookup(&mut self, at: usize, position: u64, timestamp: i64) -> Result<Lookup, LogError> {
         let start = self.start_offset();
         let source = self.segment_mut(at).source()?;
-        let mut scanner = Scanner::new(&source, position);
-        let result = loop {
+        self.trim_memory(at);
+        Ok(Lookup {
+            source,
+            position,
+            start,
+            timestamp,
+        })
+    }
+}
+
+impl Lookup {
+    /// Where the look-up goes on if nothing is found here.
+    pub(crate) fn bound(&self) -> i64 {
+        self.source.bound
+    }
+
+    /// The first record that can be read and is not older than the time: its offset and timestamp.
+    ///
+    /// # Errors
+    /// `CorruptSegment` when a batch on the way is damaged or cannot be decompressed, `Storage`.
+    pub(crate) fn run(&self) -> Result<Option<(i64, i64)>, LogError> {
+        let mut scanner = Scanner::new(&self.source, self.position);
+        let mut liars = 0;
+        loop {
             let found = match scanner.step()? {
-                Step::End => break None,
-                Step::Damaged(damage) => return Err(source.corrupt(damage)),
+                Step::End => return Ok(None),
+                Step::Damaged(damage) => return Err(self.source.corrupt(damage)),
                 Step::Batch(found) => found,
             };
             let header = found.header;
-            if header.max_timestamp < timestamp || header.last_offset() < start {
+            if header.max_timestamp < self.timestamp || header.last_offset() < self.start {
                 continue;
             }
             let records = &scanner.batch(&found)?[HEADER_BYTES..];
-            match first_record(&header, records, start, timestamp) {
-                Ok(None) => {}
-                Ok(record) => break record,
+            let record = match first_record(&header, records, self.start, self.timestamp) {
+                Ok(None) if liars >= LIARS_MAX => Err("no record has the batch's latest time"),
+                record => record,
+            };
+            match record {
+                Ok(None) => liars += i32::from(header.codec() != 0),
+                Ok(record) => return Ok(record),
                 Err(reason) => {
                     let position = found.position;
-                    return Err(source.corrupt(Damage { position, reason }));
+                    return Err(self.source.corrupt(Damage { position, reason }));
                 }
             }
-        };
-        self.trim_memory(at);
-        Ok(result)
+        }
     }
 }
 
@@ -103,4 +137,30 @@ fn first_record(
         }
     }
     Ok(None)
+}
+
+/// Compressed batches of one look-up that turn out not to have what their header says. An honest log has one at most, at
+/// its start.
+const LIARS_MAX: i32 = 4;
+
+#[cfg(test)]
+impl Log {
+    pub(crate) fn offset_for_time(
+        &mut self,
+        timestamp: i64,
+    ) -> Result<Option<(i64, i64)>, LogError> {
+        let mut from = self.start_offset();
+        while let Some(lookup) = self.lookup_time(from, timestamp)? {
+            if let Some(found) = lookup.run()? {
+                return Ok(Some(found));
+            }
+            from = lookup.bound();
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn offset_of_max_timestamp(&mut self) -> Result<Option<(i64, i64)>, LogError> {
+        let lookup = self.lookup_latest()?;
+        lookup.map_or(Ok(None), |lookup| lookup.run())
+    }
 }

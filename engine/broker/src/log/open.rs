@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    BatchHeader, Log, LogConfig, LogError,
+    BatchHeader, Ending, HEADER_BYTES, Log, LogConfig, LogError,
     checkpoint::{Checkpoint, CleanEnd, TEMPORARY_EXTENSION},
     cleaner,
     index::Index,
@@ -92,14 +92,15 @@ impl Log {
     }
 
     /// Shows every batch that has a record at `from` or later, in order: what a caller needs to rebuild the state of the
-    /// producers. Reads the files in large pieces; damaged parts of closed segments are left out.
+    /// producers, with how a control batch ends a transaction. Reads the files in large pieces; damaged parts of closed
+    /// segments are left out.
     ///
     /// # Errors
     /// `Storage`: a segment cannot be read.
     pub(crate) fn visit_batches(
         &mut self,
         from: i64,
-        mut visit: impl FnMut(&BatchHeader),
+        mut visit: impl FnMut(&BatchHeader, Option<Ending>),
     ) -> Result<(), LogError> {
         let from = from.max(self.start_offset());
         let interval = self.config.index_interval_bytes;
@@ -109,9 +110,15 @@ impl Log {
             let source = segment.source()?;
             let mut scanner = Scanner::new(&source, position);
             while let Step::Batch(found) = scanner.step()? {
-                if found.header.last_offset() >= from {
-                    visit(&found.header);
+                let header = found.header;
+                if header.last_offset() < from {
+                    continue;
                 }
+                let ending = match header.is_control() {
+                    true => Ending::of(&header, &scanner.batch(&found)?[HEADER_BYTES..]),
+                    false => None,
+                };
+                visit(&header, ending);
             }
             self.trim_memory(at);
         }

@@ -161,4 +161,7 @@ fn nullable<'a>(bytes: &mut &'a [u8]) -> Result<Option<&'a [u8]>, Unreadable> {
     Ok(Some(taken))
 }
 
+/// A record without key, value and headers.
+pub(super) const RECORD_BYTES_MIN: usize = 7;
+
 const MALFORMED: Unreadable = "a record is malformed";

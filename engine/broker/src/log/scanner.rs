@@ -3,7 +3,12 @@
 //! Absent: opinions about damage. The scanner says where it is; who opened the log truncates, who reads gives an error.
 //! Invariant: it asks for no more memory than the file has bytes, whatever the bytes say.
 
-use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path, sync::Arc};
+
+use rustix::{
+    buffer::spare_capacity,
+    io::{Errno, pread},
+};
 
 use super::{
     BatchHeader, LogError,
@@ -66,6 +71,22 @@ impl SegmentFile {
             position: damage.position,
             reason: damage.reason,
         }
+    }
+
+    /// So many bytes of the file, in memory that is not cleared first.
+    pub(super) fn read(&self, len: usize, position: u64) -> Result<Vec<u8>, LogError> {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let at = position + bytes.len() as u64;
+            let error = match pread(&*self.file, spare_capacity(&mut bytes), at) {
+                Ok(1..) | Err(Errno::INTR) => continue,
+                Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+                Err(error) => io::Error::from(error),
+            };
+            return Err(LogError::storage("read", &self.path)(error));
+        }
+        bytes.truncate(len);
+        Ok(bytes)
     }
 
     /// Fills `into` from the file.

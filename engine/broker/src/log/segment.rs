@@ -6,16 +6,17 @@
 mod write;
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     BatchHeader, LogError,
+    files::OpenFile,
     index::{Index, Summary},
     scanner::{Damage, SegmentFile},
     window::{ReadBounds, Selection, select},
@@ -33,7 +34,7 @@ pub(super) struct Segment {
     /// Bytes of whole batches.
     pub(super) size: u64,
     path: Arc<Path>,
-    file: Option<Arc<File>>,
+    file: Option<OpenFile>,
     index: Option<Index>,
     /// Of the index that was forgotten; an index in memory knows better.
     summary: Option<Summary>,
@@ -57,7 +58,7 @@ impl Segment {
             bound: base_offset.saturating_add(OFFSETS_MAX),
             size: 0,
             path: path.into(),
-            file: Some(Arc::new(file)),
+            file: Some(OpenFile::keep(Arc::new(file))),
             index: Some(Index::new(base_offset)),
             summary: None,
         })
@@ -88,15 +89,17 @@ impl Segment {
 
     /// The file for reading, as it is now.
     pub(super) fn source(&mut self) -> Result<SegmentFile, LogError> {
-        let file = match &self.file {
-            Some(file) => Arc::clone(file),
+        let file = match self.file.as_ref().and_then(OpenFile::get) {
+            Some(file) => file,
             None => {
                 let file = OpenOptions::new()
                     .read(true)
                     .append(true)
                     .open(&self.path)
                     .map_err(LogError::storage("open", &self.path))?;
-                Arc::clone(self.file.insert(Arc::new(file)))
+                let file = Arc::new(file);
+                self.file = Some(OpenFile::keep(Arc::clone(&file)));
+                file
             }
         };
         Ok(SegmentFile {
@@ -201,8 +204,7 @@ impl Segment {
                 return Ok(None);
             }
             let len = usize::try_from(left).unwrap_or(usize::MAX).min(want);
-            let mut bytes = BytesMut::zeroed(len);
-            source.fill(&mut bytes, position)?;
+            let bytes = source.read(len, position)?;
             let from = position;
             let corrupt = |skip: usize, reason| {
                 source.corrupt(Damage {
@@ -211,7 +213,7 @@ impl Segment {
                 })
             };
             match select(&bytes, offset, bounds) {
-                Selection::Batches(range) => return Ok(Some(bytes.freeze().slice(range))),
+                Selection::Batches(range) => return Ok(Some(Bytes::from(bytes).slice(range))),
                 Selection::Partial { start, size } if (start + size) as u64 > left => {
                     return Err(corrupt(start, "a batch is cut short"));
                 }

@@ -107,8 +107,11 @@ impl Log {
     /// `Storage`: the next opening will verify.
     pub(crate) fn close(mut self) -> Result<(), LogError> {
         self.repair()?;
-        let done = self.sync()?.run()?;
-        self.synced(done)?;
+        // Thousands of partitions that nobody has used would take long to sync.
+        if self.active.size > 0 || self.wants_sync() {
+            let done = self.sync()?.run()?;
+            self.synced(done)?;
+        }
         self.active.store_index();
         CleanEnd {
             base_offset: self.active.base_offset,

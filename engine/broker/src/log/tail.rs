@@ -3,9 +3,11 @@
 //! Nothing is kept while nobody reads at the end: a read there asks for the next appends to be kept, and without another
 //! such read the memory is given back. Invariant: what is kept is one unbroken stretch that ends at the log's end.
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 use bytes::{Bytes, BytesMut};
+
+use crate::limits::TAILS_BYTES_MAX;
 
 use super::window::{FirstBatch, ReadBounds, Selection, select};
 
@@ -43,23 +45,34 @@ impl Tail {
             self.clear();
             return;
         }
+        if ALL.get() + size > TAILS_BYTES_MAX {
+            self.clear();
+            return;
+        }
         let mut bytes = BytesMut::with_capacity(size);
         parts.for_each(|part| bytes.extend_from_slice(part));
-        self.bytes += size;
+        self.count(self.bytes + size);
         self.chunks.push_back(Chunk {
             base_offset,
             bytes: bytes.freeze(),
         });
         while self.bytes > TAIL_BYTES_MAX {
             let dropped = self.chunks.pop_front();
-            self.bytes -= dropped.map_or(self.bytes, |chunk| chunk.bytes.len());
+            self.count(self.bytes - dropped.map_or(self.bytes, |chunk| chunk.bytes.len()));
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.chunks = VecDeque::new();
-        self.bytes = 0;
+        self.count(0);
+    }
+
+    /// Takes note of how many bytes are kept here now.
+    fn count(&mut self, bytes: usize) {
+        // While a thread ends its count may be gone before its logs.
+        let _gone = ALL.try_with(|all| all.set(all.get() + bytes - self.bytes));
+        self.bytes = bytes;
     }
 
     /// The batches from `offset` on, if they are here. One append is given without a copy.
@@ -113,6 +126,17 @@ impl Tail {
             joined.freeze()
         }
     }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+thread_local! {
+    /// Bytes kept for all partitions: a broker's logs live on one thread.
+    static ALL: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Bytes kept for one partition.

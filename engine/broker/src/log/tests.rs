@@ -444,10 +444,10 @@ fn every_retained_batch_is_shown_to_who_rebuilds_producers() {
     log.delete_records(3).unwrap();
 
     let mut seen = Vec::new();
-    log.visit_batches(0, |header| seen.push(header.base_offset))
+    log.visit_batches(0, |header, _| seen.push(header.base_offset))
         .unwrap();
     let mut late = Vec::new();
-    log.visit_batches(17, |header| late.push(header.base_offset))
+    log.visit_batches(17, |header, _| late.push(header.base_offset))
         .unwrap();
 
     assert!(seen.into_iter().eq(3..20));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::limits::CONFIG_BYTES_MAX;
+use crate::limits::{CONFIG_BYTES_MAX, CONFIGS_BYTES_MAX};
 
 /// What was set for a topic, by name; everything else has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -272,6 +272,13 @@ impl Overrides {
             }
             Some(value) => {
                 let understood = setting.understand(value)?;
+                let others = self.0.iter().filter(|(other, _)| *other != name);
+                let bytes: usize = others.map(|(_, value)| value.len()).sum();
+                if bytes + understood.len() > CONFIGS_BYTES_MAX {
+                    return Err(format!(
+                        "Values of one topic are longer than {CONFIGS_BYTES_MAX} bytes together"
+                    ));
+                }
                 self.0.insert(name.to_owned(), understood);
             }
         }

@@ -56,6 +56,8 @@ pub(crate) enum Misshapen {
     Short,
     #[error("a length is negative")]
     NegativeLength,
+    #[error("a text has more than {TEXT_BYTES_MAX} bytes")]
+    LongText,
     #[error("an array has more than {ARRAY_MAX} elements, or all of them more than {ELEMENTS_MAX}")]
     TooMany,
     #[error("it has tagged fields of a replica")]
@@ -64,8 +66,26 @@ pub(crate) enum Misshapen {
     Unknown,
 }
 
-/// Checks the body of a request, without its header.
-pub(crate) fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Misshapen> {
+/// Checks what stands between a header's first eight bytes and the body.
+pub(crate) fn check_header(version: i16, rest: &[u8]) -> Result<(), Misshapen> {
+    let mut walk = Walk {
+        rest,
+        version,
+        flexible: false,
+        elements: 0,
+        known_tags: 0,
+    };
+    if version >= HEADER_WITH_CLIENT {
+        walk.text()?;
+    }
+    match version >= HEADER_WITH_TAGS {
+        true => walk.tags(),
+        false => Ok(()),
+    }
+}
+
+/// Checks the body of a request, without its header, and counts the elements of its arrays and its tagged fields.
+pub(crate) fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<usize, Misshapen> {
     let shape = tables::of(api).ok_or(Misshapen::Unknown)?;
     let mut walk = Walk {
         rest: body,
@@ -78,8 +98,16 @@ pub(crate) fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Missha
         },
     };
     // What follows is ignored, as Kafka does it: librdkafka asks for no topics with a field of four bytes where one is due.
-    walk.fields(shape.fields)
+    walk.fields(shape.fields)?;
+    Ok(walk.elements)
 }
+
+/// Versions of headers.
+const HEADER_WITH_CLIENT: i16 = 1;
+const HEADER_WITH_TAGS: i16 = 2;
+
+/// Bytes of a text: what a version without compact lengths can say.
+const TEXT_BYTES_MAX: usize = i16::MAX as usize;
 
 struct Walk<'a> {
     rest: &'a [u8],
@@ -137,6 +165,9 @@ impl Walk<'_> {
             true => self.compact_length()?,
             false => self.length(2)?,
         };
+        if length > TEXT_BYTES_MAX {
+            return Err(Misshapen::LongText);
+        }
         self.skip(length)
     }
 

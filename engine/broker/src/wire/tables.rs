@@ -63,6 +63,10 @@ pub(super) const fn of(api: ApiKey) -> Option<Shape> {
         ApiKey::DeleteTopics => shape(4, DELETE_TOPICS),
         ApiKey::DeleteRecords => shape(2, DELETE_RECORDS),
         ApiKey::InitProducerId => shape(2, INIT_PRODUCER_ID),
+        ApiKey::AddPartitionsToTxn => shape(3, ADD_PARTITIONS_TO_TXN),
+        ApiKey::AddOffsetsToTxn => shape(3, ADD_OFFSETS_TO_TXN),
+        ApiKey::EndTxn => shape(3, END_TXN),
+        ApiKey::TxnOffsetCommit => shape(3, TXN_OFFSET_COMMIT),
         ApiKey::OffsetForLeaderEpoch => shape(4, OFFSET_FOR_LEADER_EPOCH),
         ApiKey::DescribeConfigs => shape(4, DESCRIBE_CONFIGS),
         ApiKey::AlterConfigs => shape(2, ALTER_CONFIGS),
@@ -208,6 +212,36 @@ const OFFSET_DELETE: &[Field] = &[
 ];
 
 const INIT_PRODUCER_ID: &[Field] = &[always(Text), always(I32), since(3, I64), since(3, I16)];
+
+const ADD_PARTITIONS_TO_TXN: &[Field] = &[
+    always(Text),
+    always(I64),
+    always(I16),
+    always(Structs(&[always(Text), always(I32S)])),
+];
+
+const ADD_OFFSETS_TO_TXN: &[Field] = &[always(Text), always(I64), always(I16), always(Text)];
+
+const END_TXN: &[Field] = &[always(Text), always(I64), always(I16), always(BOOL)];
+
+const TXN_OFFSET_COMMIT: &[Field] = &[
+    always(Text),
+    always(Text),
+    always(I64),
+    always(I16),
+    since(3, I32),
+    since(3, Text),
+    since(3, Text),
+    always(Structs(&[
+        always(Text),
+        always(Structs(&[
+            always(I32),
+            always(I64),
+            since(2, I32),
+            always(Text),
+        ])),
+    ])),
+];
 
 const OFFSET_FOR_LEADER_EPOCH: &[Field] = &[
     since(3, I32),

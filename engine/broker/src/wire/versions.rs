@@ -23,6 +23,11 @@ pub(crate) const OFFERED: &[(ApiKey, VersionRange)] = &[
     (ApiKey::DeleteTopics, range(1, 6)),
     (ApiKey::DeleteRecords, range(0, 2)),
     (ApiKey::InitProducerId, range(0, 5)),
+    // Up to here: later versions of these raise the epoch with every transaction.
+    (ApiKey::AddPartitionsToTxn, range(0, 3)),
+    (ApiKey::AddOffsetsToTxn, range(0, 4)),
+    (ApiKey::EndTxn, range(0, 4)),
+    (ApiKey::TxnOffsetCommit, range(0, 4)),
     (ApiKey::OffsetForLeaderEpoch, range(2, 4)),
     (ApiKey::DescribeConfigs, range(1, 4)),
     (ApiKey::AlterConfigs, range(0, 2)),

@@ -185,6 +185,16 @@ pub(crate) fn list_offset(
     partition: i32,
     timestamp: i64,
 ) -> ListOffsetsPartitionResponse {
+    list_offset_in(client, (topic, partition), timestamp, 0)
+}
+
+/// As [`list_offset`], for a reader of that isolation level.
+pub(crate) fn list_offset_in(
+    client: &mut Client,
+    (topic, partition): (&str, i32),
+    timestamp: i64,
+    isolation: i8,
+) -> ListOffsetsPartitionResponse {
     let partition = ListOffsetsPartition::default()
         .with_partition_index(partition)
         .with_current_leader_epoch(-1)
@@ -194,6 +204,7 @@ pub(crate) fn list_offset(
         .with_partitions(vec![partition]);
     let request = ListOffsetsRequest::default()
         .with_replica_id((-1).into())
+        .with_isolation_level(isolation)
         .with_topics(vec![topic]);
     client
         .call(10, &request)

@@ -109,6 +109,11 @@ impl Batch {
         self
     }
 
+    /// How many records it has, whatever the header says.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// The bytes of the batch.
     pub(crate) fn encode(&self) -> Bytes {
         let mut records = Vec::new();

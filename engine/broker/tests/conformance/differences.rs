@@ -1,29 +1,22 @@
 //! Where the embedded broker differs from Apache Kafka on purpose: all of it, and each time what either does.
 
-use kafka_protocol::messages::{
-    ApiKey, CreateTopicsRequest, InitProducerIdRequest, TransactionalId,
-};
+use kafka_protocol::messages::{ApiKey, CreateTopicsRequest};
 
 use crate::{
     api_versions::range,
-    ask::{
-        append, coordinator_error, creatable, fetch, fetch_partition, fetch_request, fetched,
-        produce, text,
-    },
-    batch::{Batch, TRANSACTIONAL, batches},
+    ask::{append, creatable, fetch, fetch_partition, fetch_request, fetched, produce},
+    batch::{Batch, batches},
     configs::{change_request, describe_request},
-    member::join_request,
-    world::{World, eventually, name},
+    member::{Member, join_request},
+    world::{World, name},
 };
 
-/// The kind of key that transactions have.
-const TRANSACTION: i8 = 1;
-
 const UNKNOWN_SERVER_ERROR: i16 = -1;
-const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+const UNKNOWN_MEMBER_ID: i16 = 25;
 const INVALID_PARTITIONS: i16 = 37;
 const INVALID_REQUEST: i16 = 42;
 const MEMBER_ID_REQUIRED: i16 = 79;
+const INVALID_RECORD: i16 = 87;
 const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
 
 impl World {
@@ -36,42 +29,21 @@ impl World {
     }
 }
 
-/// Ours has no transactions and does not advertise them; a client that asks all the same is told that it may not.
+/// Ours has transactions as they were before epochs rose with every one of them: a client that can do both is told so by the
+/// versions, and by a feature that is not there.
 #[test]
-fn there_are_no_transactions() {
+fn transactions_are_those_of_the_first_version() {
     let world = World::start();
-    let topic = world.topic(1);
     let client = &mut world.connect();
-    let offered = |client: &mut _, api: ApiKey| range(client, api as i16).is_some();
-    let request = InitProducerIdRequest::default()
-        .with_transactional_id(Some(TransactionalId(text("conformance"))))
-        .with_transaction_timeout_ms(10_000)
-        .with_producer_id((-1).into())
-        .with_producer_epoch(-1);
 
-    for api in [
-        ApiKey::AddPartitionsToTxn,
-        ApiKey::EndTxn,
-        ApiKey::TxnOffsetCommit,
+    for (api, apache, ours) in [
+        (ApiKey::EndTxn, 5, 4),
+        (ApiKey::TxnOffsetCommit, 5, 4),
+        (ApiKey::AddPartitionsToTxn, 5, 3),
     ] {
-        assert_eq!(offered(client, api), world.either(true, false), "{api:?}");
+        let (_, newest) = range(client, api as i16).unwrap();
+        assert_eq!(newest, world.either(apache, ours), "{api:?}");
     }
-    // 14 to 16: there is no coordinator yet.
-    let found = eventually("a coordinator", || {
-        let found = coordinator_error(client, TRANSACTION, "conformance");
-        (!(14..=16).contains(&found)).then_some(found)
-    });
-    let given = eventually("an answer of the coordinator", || {
-        let given = client.call(5, &request).error_code;
-        (!(14..=16).contains(&given)).then_some(given)
-    });
-    let refused = world.either(0, TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-    assert_eq!((found, given), (refused, refused));
-    let stray = Batch::of(&["x"])
-        .with_producer(1 << 40, 0, 0)
-        .with_attributes(TRANSACTIONAL);
-    let refused = produce(client, &topic, &stray).error_code;
-    assert_eq!(refused, TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
 }
 
 /// Ours has the classic groups alone.
@@ -84,6 +56,22 @@ fn groups_are_classic() {
         let is_offered = range(client, api as i16).is_some();
         assert_eq!(is_offered, world.either(true, false), "{api:?}");
     }
+}
+
+/// Of groups ours keeps over a restart what they committed, and not who belongs to them: members join again. Kafka knows its
+/// members; that nobody restarts a shared one is why this is asked of ours alone.
+#[test]
+fn members_do_not_outlive_the_broker() {
+    let world = World::embedded();
+    let mut member = Member::alone(&world, &world.group());
+    assert_eq!(member.heartbeat(), 0);
+
+    let world = world.restart();
+    member.client = world.connect();
+
+    assert_eq!(member.heartbeat(), UNKNOWN_MEMBER_ID);
+    let mut again = Member::alone(&world, &member.group);
+    assert_eq!(again.heartbeat(), 0);
 }
 
 /// Ours keeps no fetch sessions, as Kafka does not when it has no room for one more.
@@ -155,6 +143,19 @@ fn batches_are_not_compressed_anew() {
     let read = fetch(client, &topic, 0).records.unwrap();
     let gzip = batches(read)[0].attributes & 7 == 1;
     assert_eq!(gzip, world.either(true, false));
+}
+
+/// Ours does not open what is compressed, unless the topic asks for a look, and so does not see that the header lies.
+#[test]
+fn compressed_records_are_not_counted() {
+    let world = World::start();
+    let topic = world.topic(1);
+    let mut batch = Batch::of(&["x", "y"]).with_attributes(1);
+    (batch.count, batch.last_offset_delta) = (Some(1), Some(0));
+
+    let produced = produce(&mut world.connect(), &topic, &batch);
+
+    assert_eq!(produced.error_code, world.either(INVALID_RECORD, 0));
 }
 
 /// Ours has limits that Kafka has not, so that no client can bring it down.

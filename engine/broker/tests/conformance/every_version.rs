@@ -33,6 +33,7 @@ use crate::{
     configs::{change_request, describe_request, replace_request},
     log_dirs,
     member::{Member, commit_request, join_request},
+    transactional::Producer,
     world::{Topic, World, name},
 };
 
@@ -102,6 +103,14 @@ impl<'a> Asked<'a> {
             ApiKey::ApiVersions => client.call(version, &question("conformance")).error_code,
             ApiKey::DescribeCluster => describe_cluster(client, version),
             ApiKey::InitProducerId => init_producer_id(client, version),
+            ApiKey::AddPartitionsToTxn
+            | ApiKey::AddOffsetsToTxn
+            | ApiKey::EndTxn
+            | ApiKey::TxnOffsetCommit => {
+                let mut producer = Producer::start(self.world);
+                let topic = self.world.topic(1);
+                producer.ask(api, version, &topic.name, &self.group)
+            }
             ApiKey::CreateTopics => create_topics(client, version),
             ApiKey::DeleteTopics => self.delete_topics(client, version),
             ApiKey::CreatePartitions => self.create_partitions(client, version),

@@ -16,7 +16,7 @@ use crate::{
     },
     batch::{Batch, batches, records},
     client::Client,
-    world::{LATE, Topic, World, name},
+    world::{Topic, World, name},
 };
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
@@ -27,6 +27,10 @@ const UNKNOWN_TOPIC_ID: i16 = 100;
 
 /// How late a waiting fetch may be answered once there is something.
 const WAKE_MAX: Duration = Duration::from_millis(50);
+
+/// How long a fetch is willing to wait for what comes long before; and the same in the protocol's unit.
+const LONG: Duration = Duration::from_millis(LONG_MS as u64);
+const LONG_MS: i32 = 20_000;
 
 /// A topic with three batches of 1,000 bytes or a little more, and the bytes of one of them.
 fn three_batches(world: &World) -> (Topic, usize) {
@@ -124,11 +128,11 @@ fn a_fetch_waits_for_its_bytes_no_longer_than_it_is_willing_to() {
     let world = World::start();
     let (topic, _) = three_batches(&world);
     let client = &mut world.connect();
-    let wait = Duration::from_millis(300);
+    let wait = Duration::from_millis(1_000);
     let mut took = |offset: i64, min_bytes: i32| {
         let request = fetch_request(&topic, one(fetch_partition(0, offset)))
             .with_min_bytes(min_bytes)
-            .with_max_wait_ms(300);
+            .with_max_wait_ms(1_000);
         let begun = Instant::now();
         let read = fetched(client.call(16, &request));
         (begun.elapsed(), count(read.records))
@@ -153,7 +157,7 @@ fn a_waiting_fetch_is_woken_by_a_produce() {
     for offset in 0..5 {
         let request = fetch_request(&topic, one(fetch_partition(0, offset)))
             .with_min_bytes(1)
-            .with_max_wait_ms(20_000);
+            .with_max_wait_ms(LONG_MS);
         waiting.send(16, &request);
 
         append(producing, &topic, &Batch::of(&["x"]));
@@ -176,7 +180,7 @@ fn several_batches_add_up_to_what_a_fetch_waits_for() {
     let size = i32::try_from(Batch::sized(1_000).encode().len()).unwrap();
     let request = fetch_request(&topic, one(fetch_partition(0, 0)))
         .with_min_bytes(2 * size)
-        .with_max_wait_ms(20_000);
+        .with_max_wait_ms(LONG_MS);
 
     waiting.send(16, &request);
     append(producing, &topic, &Batch::sized(1_000));
@@ -206,12 +210,12 @@ fn an_error_is_not_waited_with_and_neither_is_nothing() {
     };
     let wait = Duration::from_millis(300);
 
-    let (out_of_range, took) = codes(&[(0, 0), (1, 7)], 20_000);
+    let (out_of_range, took) = codes(&[(0, 0), (1, 7)], LONG_MS);
     assert_eq!(out_of_range, [0, OFFSET_OUT_OF_RANGE]);
-    assert!(took < LATE / 2, "{took:?}");
-    let (nothing_there, took) = codes(&[(7, 0)], 20_000);
+    assert!(took < LONG / 2, "{took:?}");
+    let (nothing_there, took) = codes(&[(7, 0)], LONG_MS);
     assert_eq!(nothing_there, [UNKNOWN_TOPIC_OR_PARTITION]);
-    assert!(took < LATE / 2, "{took:?}");
+    assert!(took < LONG / 2, "{took:?}");
     let (one_unknown, took) = codes(&[(0, 0), (7, 0)], 300);
     assert_eq!(one_unknown, [0, UNKNOWN_TOPIC_OR_PARTITION]);
     assert!(took >= wait, "the other may get something: {took:?}");
@@ -224,14 +228,14 @@ fn the_end_of_a_topic_ends_a_fetch_that_waits_on_it() {
     let (waiting, deleting) = (&mut world.connect(), &mut world.connect());
     let request = fetch_request(&topic, one(fetch_partition(0, 0)))
         .with_min_bytes(1)
-        .with_max_wait_ms(20_000);
+        .with_max_wait_ms(LONG_MS);
 
     waiting.send(16, &request);
     let begun = Instant::now();
     assert_eq!(delete_topic(deleting, &topic), 0);
     let ended = fetched(waiting.receive::<FetchRequest>(16));
 
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < LONG / 2);
     assert!(
         [UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID].contains(&ended.error_code),
         "{ended:?}"
@@ -353,7 +357,7 @@ fn a_fetch_of_several_partitions_is_woken_by_any_of_them() {
     let partitions = (0..3).map(|index| fetch_partition(index, 0)).collect();
     let request = fetch_request(&topic, partitions)
         .with_min_bytes(1)
-        .with_max_wait_ms(20_000);
+        .with_max_wait_ms(LONG_MS);
 
     waiting.send(16, &request);
     let batch = Batch::of(&["x"]).encode();
@@ -378,10 +382,27 @@ fn a_client_that_goes_away_while_it_waits_disturbs_nobody() {
         let mut gone = world.connect();
         let request = fetch_request(&topic, one(fetch_partition(0, 0)))
             .with_min_bytes(1)
-            .with_max_wait_ms(20_000);
+            .with_max_wait_ms(LONG_MS);
         gone.send(16, &request);
     }
 
     assert_eq!(append(client, &topic, &Batch::of(&["x"])), 0);
     assert_eq!(fetch(client, &topic, 0).high_watermark, 1);
+}
+
+/// On the embedded broker alone: nobody restarts a shared one.
+#[test]
+fn what_was_written_is_there_after_a_restart() {
+    let world = World::embedded();
+    let (topic, size) = three_batches(&world);
+    delete_records(&mut world.connect(), &topic, 1);
+
+    let world = world.restart();
+    let client = &mut world.connect();
+
+    let read = fetch(client, &topic, 1);
+    assert_eq!((read.log_start_offset, read.high_watermark), (1, 3));
+    assert_eq!(read.records.unwrap().len(), 2 * size);
+    assert_eq!(fetch(client, &topic, 0).error_code, OFFSET_OUT_OF_RANGE);
+    assert_eq!(append(client, &topic, &Batch::of(&["next"])), 3);
 }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
 
 use crate::{
     ask::{group_id, text},
-    member::{Member, join_request, leave, subscription},
+    member::{Member, commit_request, join_request, leave, subscription},
     world::{World, eventually, name},
 };
 
@@ -299,6 +299,25 @@ fn a_static_member_may_be_removed_by_its_instance_id_alone() {
 }
 
 #[test]
+fn a_group_is_empty_at_once_though_an_id_was_given_out() {
+    let world = World::start();
+    let (group, topic) = (world.group(), world.topic(1));
+    let mut member = Member::alone(&world, &group);
+    let mut other = Member::with_id(&world, &group);
+
+    member.leave();
+    let commit = commit_request(&group, &topic.name, 1);
+    let committed = member.client.call(9, &commit).topics[0].partitions[0].error_code;
+
+    assert_eq!(committed, 0);
+    assert_eq!(
+        other.join().generation_id,
+        3,
+        "the second one had nobody in it"
+    );
+}
+
+#[test]
 fn the_wire_is_the_same_in_the_oldest_versions() {
     let world = World::start();
     let group = world.group();
@@ -324,11 +343,11 @@ fn who_does_not_join_again_in_time_is_left_out() {
     let world = World::start();
     let group = world.group();
     let mut first = Member::with_id(&world, &group);
-    let request = first.request().with_rebalance_timeout_ms(1_500);
+    let request = first.request().with_rebalance_timeout_ms(3_000);
     first.generation = first.client.call(9, &request).generation_id;
     first.sync(Some(b"mine"));
     let mut second = Member::with_id(&world, &group);
-    let request = second.request().with_rebalance_timeout_ms(1_500);
+    let request = second.request().with_rebalance_timeout_ms(3_000);
 
     let begun = Instant::now();
     second.client.send(9, &request);
@@ -338,7 +357,7 @@ fn who_does_not_join_again_in_time_is_left_out() {
     let joined = second.joined();
 
     assert!(
-        begun.elapsed() >= Duration::from_millis(1_400),
+        begun.elapsed() >= Duration::from_millis(2_900),
         "{:?}",
         begun.elapsed()
     );
@@ -351,7 +370,7 @@ fn who_joins_and_does_not_sync_in_time_is_out() {
     let world = World::start();
     let group = world.group();
     let mut leader = Member::with_id(&world, &group);
-    let request = leader.request().with_rebalance_timeout_ms(1_500);
+    let request = leader.request().with_rebalance_timeout_ms(3_000);
     leader.generation = leader.client.call(9, &request).generation_id;
     assert_eq!(leader.heartbeat(), 0);
 

@@ -3,7 +3,7 @@
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, TransactionalId};
 
 use crate::{
-    ask::{append, fetch, new_producer, produce, text},
+    ask::{append, delete_records, fetch, new_producer, produce, text},
     batch::Batch,
     client::Client,
     world::{Topic, World, now_ms},
@@ -243,6 +243,30 @@ fn what_producers_sent_is_known_after_a_restart() {
         new_producer(&mut world.connect()).0 > newest,
         "no id is given twice"
     );
+}
+
+/// On the embedded broker alone, as above.
+#[test]
+fn what_producers_sent_is_known_after_a_restart_though_it_is_deleted() {
+    let world = World::embedded();
+    let topic = world.topic(1);
+    let mut producer = Producer::new(&world, &topic);
+    assert_eq!(producer.send(0, 0, 2), Ok(0));
+    assert_eq!(delete_records(&mut producer.client, &topic, -1), 2);
+    let id = producer.id;
+    drop(producer);
+
+    let world = world.restart();
+    let client = world.connect();
+    let mut producer = Producer {
+        client,
+        topic: &topic,
+        id,
+    };
+
+    assert_eq!(producer.send(0, 0, 2), Ok(0), "a repeat");
+    assert_eq!(producer.send(0, 3, 1), Err(OUT_OF_ORDER_SEQUENCE_NUMBER));
+    assert_eq!(producer.send(0, 2, 1), Ok(2));
 }
 
 #[test]

@@ -32,9 +32,12 @@ fn found(client: &mut Client, topic: &Topic, timestamp: i64) -> (i64, i64, i32) 
     (found.offset, found.timestamp, found.leader_epoch)
 }
 
+/// Or what is of 1970 goes while a test looks at it.
+const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
+
 /// A topic with two batches, of times 100, 300, 200 and 400, 400.
 fn five_records(world: &World, codec: i16) -> Topic {
-    let topic = world.topic(1);
+    let topic = world.topic_with(1, KEPT);
     let client = &mut world.connect();
     let first = Batch::of(&["a", "b", "c"]).at(&[100, 300, 200]);
     append(client, &topic, &first.with_attributes(codec));
@@ -91,7 +94,7 @@ fn records_are_found_by_time_in_every_codec() {
 #[test]
 fn the_latest_time_need_not_be_the_last() {
     let world = World::start();
-    let topic = world.topic(1);
+    let topic = world.topic_with(1, KEPT);
     let client = &mut world.connect();
     append(
         client,

@@ -34,4 +34,7 @@ mod offsets;
 mod produce;
 mod retention;
 mod topics;
+mod transactional;
+mod transactions;
+mod walk;
 mod world;

@@ -69,6 +69,28 @@ impl World {
         }
     }
 
+    /// The embedded broker on data that is there.
+    pub(crate) fn on(data: TempDir) -> Self {
+        let broker = broker(data.path());
+        Self {
+            address: broker.address(),
+            embedded: Some((broker, data)),
+        }
+    }
+
+    /// What a crash at this moment would leave: what is written survives the process.
+    pub(crate) fn snapshot(&self, copy: impl Fn(&Path, &Path)) -> TempDir {
+        let (_, data) = self.embedded.as_ref().expect("only ours is looked into");
+        let left = TempDir::new().unwrap();
+        copy(data.path(), left.path());
+        left
+    }
+
+    /// The broker that is started after a crash.
+    pub(crate) fn crash(self, copy: impl Fn(&Path, &Path)) -> Self {
+        Self::on(self.snapshot(copy))
+    }
+
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }

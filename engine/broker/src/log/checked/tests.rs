@@ -28,7 +28,7 @@ fn batches_are_refused_with_the_codes_of_kafka() {
         bytes.extend_from_slice(records);
         bytes
     };
-    let cases: [(&str, i16, Vec<u8>); 15] = [
+    let cases: [(&str, i16, Vec<u8>); 16] = [
         ("empty", 87, vec![]),
         ("cut in the header", 87, good[..60].to_vec()),
         ("cut in the records", 87, good[..good.len() - 1].to_vec()),
@@ -41,6 +41,11 @@ fn batches_are_refused_with_the_codes_of_kafka() {
             "fewer records than offsets",
             87,
             changed(|header| header.count = 1),
+        ),
+        (
+            "more records than offsets",
+            87,
+            changed(|header| header.count = 3),
         ),
         ("no records", 87, changed(|header| header.count = 0)),
         ("base offset", 87, changed(|header| header.base_offset = 7)),

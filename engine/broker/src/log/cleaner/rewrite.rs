@@ -4,6 +4,7 @@
 //! and its codec. Invariant: a batch that cannot be read or is damaged is copied as it is, never repaired into a valid one.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::{BufWriter, Write},
     path::PathBuf,
@@ -32,12 +33,53 @@ pub(super) struct Rewrite<'a> {
     has_changed: bool,
 }
 
+/// Producers whose transactions have records further up, as the cleaning goes down the log.
+#[derive(Debug, Default)]
+pub(super) struct Unended(HashSet<i64>);
+
+/// Whether a batch means something to the batches before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Needed,
+    /// A marker of which all records are gone.
+    EndsNothing,
+}
+
+impl Unended {
+    fn saw(&mut self, header: &BatchHeader) -> Use {
+        if header.is_control() {
+            return match self.0.remove(&header.producer_id) {
+                true => Use::Needed,
+                false => Use::EndsNothing,
+            };
+        }
+        if header.is_transactional() {
+            self.0.insert(header.producer_id);
+        }
+        Use::Needed
+    }
+}
+
 /// What becomes of a batch.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Stays,
     Goes,
     Becomes(BatchHeader, Vec<u8>),
+}
+
+/// What stays of a batch. The records themselves are gone through again: a list of millions of them would be long.
+#[derive(Debug, Default)]
+struct Kept {
+    count: i32,
+    has_tombstones: bool,
+    latest: Option<i64>,
+}
+
+impl Kept {
+    fn needs_horizon(&self, header: &BatchHeader) -> bool {
+        self.has_tombstones && header.delete_horizon().is_none()
+    }
 }
 
 impl<'a> Rewrite<'a> {
@@ -65,9 +107,9 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Writes and syncs; `None` when the group need not or cannot be replaced.
-    pub(super) fn run(mut self) -> Result<Option<CleanedGroup>, LogError> {
+    pub(super) fn run(mut self, unended: &mut Unended) -> Result<Option<CleanedGroup>, LogError> {
         for member in self.group {
-            let is_whole = self.copy(member)?;
+            let is_whole = self.copy(member, unended)?;
             if !is_whole {
                 self.has_changed = false;
                 break;
@@ -90,7 +132,7 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Copies what stays of a segment; `false` when part of it is damaged, for then it must stay as it is.
-    fn copy(&mut self, member: &Member) -> Result<bool, LogError> {
+    fn copy(&mut self, member: &Member, unended: &mut Unended) -> Result<bool, LogError> {
         let mut scanner = Scanner::new(&member.source, 0);
         loop {
             self.judge.check_stop()?;
@@ -100,11 +142,13 @@ impl<'a> Rewrite<'a> {
                 Step::Damaged(_) => return Ok(false),
             };
             let header = found.header;
+            let use_of = unended.saw(&header);
             let is_intact = scanner.is_intact(&found)?;
             let bytes = scanner.batch(&found)?;
             let records = &bytes[HEADER_BYTES..];
             let outcome = if is_intact {
-                self.outcome(&header, records).unwrap_or(Outcome::Stays)
+                self.outcome(&header, records, use_of)
+                    .unwrap_or(Outcome::Stays)
             } else {
                 Outcome::Stays
             };
@@ -128,35 +172,46 @@ impl<'a> Rewrite<'a> {
         Ok(())
     }
 
-    fn outcome(&self, header: &BatchHeader, records: &[u8]) -> Result<Outcome, Unreadable> {
-        if header.is_control() || header.base_offset >= self.keys.end() {
+    fn outcome(
+        &self,
+        header: &BatchHeader,
+        records: &[u8],
+        use_of: Use,
+    ) -> Result<Outcome, Unreadable> {
+        if header.base_offset >= self.keys.end() {
             return Ok(Outcome::Stays);
+        }
+        if header.is_control() {
+            return match use_of {
+                Use::Needed => Ok(Outcome::Stays),
+                Use::EndsNothing => self.idle_marker(header, records),
+            };
         }
         if self.judge.is_aborted(header) {
             return Ok(self.emptied(header));
         }
         let bytes = plain(header, records)?;
-        let mut kept = Vec::new();
+        let mut kept = Kept::default();
         for record in Records::new(header, &bytes) {
             let record = record?;
             if self.stays(header, &record) {
-                kept.push(record);
+                kept.count += 1;
+                kept.has_tombstones |= record.value.is_none();
+                kept.latest = kept.latest.max(Some(record.timestamp(header)));
             }
         }
-        let has_tombstones = kept.iter().any(|record| record.value.is_none());
-        let needs_horizon = has_tombstones && header.delete_horizon().is_none();
-        if kept.is_empty() {
+        if kept.count == 0 {
             Ok(self.emptied(header))
-        } else if kept.len() == header.count as usize && !needs_horizon {
+        } else if kept.count == header.count && !kept.needs_horizon(header) {
             Ok(Outcome::Stays)
         } else {
-            self.filtered(header, &kept, needs_horizon)
+            self.filtered(header, &bytes, &kept)
         }
     }
 
     fn stays(&self, header: &BatchHeader, record: &Record<'_>) -> bool {
         let offset = record.offset(header);
-        if offset >= self.keys.end() {
+        if header.is_control() || offset >= self.keys.end() {
             return true;
         }
         let Some(key) = record.key else { return false };
@@ -165,6 +220,27 @@ impl<'a> Rewrite<'a> {
                 .delete_horizon()
                 .is_some_and(|horizon| horizon <= self.judge.cleaning.now);
         !has_expired && !self.keys.supersedes(key, offset)
+    }
+
+    /// A marker that ends nothing any more: it stays for as long as tombstones do, for readers that are on their way through
+    /// the transaction, and where it alone tells a producer's epoch.
+    fn idle_marker(&self, header: &BatchHeader, records: &[u8]) -> Result<Outcome, Unreadable> {
+        if self.judge.is_last_of_producer(header) {
+            return Ok(Outcome::Stays);
+        }
+        match header.delete_horizon() {
+            Some(horizon) if horizon <= self.judge.cleaning.now => Ok(Outcome::Goes),
+            Some(_) => Ok(Outcome::Stays),
+            None => {
+                // A horizon, as batches with tombstones get it.
+                let kept = Kept {
+                    count: header.count,
+                    has_tombstones: true,
+                    latest: Some(header.max_timestamp),
+                };
+                self.filtered(header, &plain(header, records)?, &kept)
+            }
+        }
     }
 
     /// A batch without its records: gone, unless it tells a producer's last sequence.
@@ -186,32 +262,32 @@ impl<'a> Rewrite<'a> {
     fn filtered(
         &self,
         header: &BatchHeader,
-        kept: &[Record<'_>],
-        needs_horizon: bool,
+        bytes: &[u8],
+        kept: &Kept,
     ) -> Result<Outcome, Unreadable> {
         let mut changed = *header;
         let mut records = Vec::new();
-        if needs_horizon {
+        let all = Records::new(header, bytes).filter_map(Result::ok);
+        let stay = all.filter(|record| self.stays(header, record));
+        if kept.needs_horizon(header) {
             let cleaning = self.judge.cleaning;
             let horizon = cleaning.now.saturating_add(cleaning.delete_retention_ms);
             changed.base_timestamp = horizon;
             changed.attributes |= HORIZON_BIT;
-            for record in kept {
+            for record in stay {
                 let timestamp = header.base_timestamp.wrapping_add(record.timestamp_delta);
                 record.put_with_delta(timestamp.wrapping_sub(horizon), &mut records);
             }
         } else {
-            kept.iter()
-                .for_each(|record| records.extend_from_slice(record.raw));
+            stay.for_each(|record| records.extend_from_slice(record.raw));
         }
         if let Some(codec) = Codec::of(header.codec())? {
             records = codec.compress(&records)?;
         }
         if !header.has_append_time() {
-            let latest = kept.iter().map(|record| record.timestamp(header)).max();
-            changed.max_timestamp = latest.unwrap_or(header.max_timestamp);
+            changed.max_timestamp = kept.latest.unwrap_or(header.max_timestamp);
         }
-        changed.count = kept.len() as i32;
+        changed.count = kept.count;
         changed.batch_length = i32::try_from(HEADER_BYTES - LENGTH_END + records.len())
             .map_err(|_| "the batch became too large")?;
         Ok(Outcome::Becomes(changed.with_crc(&records), records))

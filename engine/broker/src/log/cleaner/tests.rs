@@ -2,7 +2,7 @@ use std::{fs, path::Path};
 
 use super::*;
 use crate::log::{
-    CheckedBatch, Cleanup, Origin,
+    CheckedBatch, Cleanup, Ending, Marker, Origin,
     build::{
         Seen, batch, batch_like, consume, decode, generous, last_header, plain_header, record,
         small_config, tombstone, values,
@@ -198,7 +198,7 @@ fn the_last_batch_of_a_producer_stays_if_only_empty() {
     clean_with(&mut log, 10, &producers);
 
     let mut headers = Vec::new();
-    log.visit_batches(0, |header| headers.push(*header))
+    log.visit_batches(0, |header, _| headers.push(*header))
         .unwrap();
     assert_eq!(headers.len(), 2);
     let empty = headers[0];
@@ -243,6 +243,75 @@ fn records_of_aborted_transactions_go_and_supersede_nothing() {
     clean_with(&mut log, 10, &producers);
 
     assert_eq!(values(&consume(&mut log, 1000)), ["committed", "abort"]);
+}
+
+#[test]
+fn a_marker_stays_with_its_records_and_then_as_long_as_tombstones_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    let data = BatchHeader {
+        attributes: 0x10,
+        producer_id: 5,
+        producer_epoch: 0,
+        base_sequence: 0,
+        ..plain_header()
+    };
+    let marker = Marker {
+        producer_id: 5,
+        producer_epoch: 0,
+        ending: Ending::Commit,
+    };
+    append(&mut log, batch_like(data, &[record(1, "k", "first")]));
+    log.append(&[marker.to_batch(1).unwrap()], 0).unwrap();
+    let mut markers_after = |key, now| {
+        append(&mut log, batch(&[record(now, key, "next")]));
+        clean_with(&mut log, now, &ProducerView::default());
+        let mut endings = Vec::new();
+        log.visit_batches(0, |header, ending| {
+            endings.extend(ending.map(|ending| (ending, header.delete_horizon())));
+        })
+        .unwrap();
+        endings
+    };
+
+    assert_eq!(markers_after("other", 10), [(Ending::Commit, None)]);
+    assert_eq!(
+        markers_after("k", 20),
+        [(Ending::Commit, None)],
+        "the record went with this cleaning"
+    );
+    let idle = [(Ending::Commit, Some(1_030))];
+    assert_eq!(markers_after("k", 30), idle);
+    assert_eq!(markers_after("k", 1_029), idle);
+    assert_eq!(markers_after("k", 1_030), []);
+}
+
+#[test]
+fn the_marker_that_tells_a_producers_epoch_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    let marker = Marker {
+        producer_id: 5,
+        producer_epoch: 1,
+        ending: Ending::Abort,
+    };
+    log.append(&[marker.to_batch(1).unwrap()], 0).unwrap();
+    let producers = ProducerView {
+        last_offsets: [(5, 0)].into(),
+        aborted: Vec::new(),
+    };
+
+    for now in [10, 2_000, 4_000] {
+        append(&mut log, batch(&[record(now, "k", "next")]));
+        clean_with(&mut log, now, &producers);
+    }
+
+    let mut epochs = Vec::new();
+    log.visit_batches(0, |header, ending| {
+        epochs.extend(ending.map(|_| header.producer_epoch));
+    })
+    .unwrap();
+    assert_eq!(epochs, [1]);
 }
 
 #[test]

@@ -3,14 +3,16 @@
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        AlterConfigsRequest, ApiKey, ApiVersionsRequest, BrokerId, CreatePartitionsRequest,
-        CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-        DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
-        DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+        AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AlterConfigsRequest, ApiKey,
+        ApiVersionsRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest,
+        DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+        DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, EndTxnRequest,
+        FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
         IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
         ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
         OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
-        SyncGroupRequest, TopicName,
+        SyncGroupRequest, TopicName, TxnOffsetCommitRequest,
+        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
         alter_configs_request::{AlterConfigsResource, AlterableConfig},
         create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic},
         create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
@@ -32,6 +34,7 @@ use kafka_protocol::{
         offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
         produce_request::{PartitionProduceData, TopicProduceData},
         sync_group_request::SyncGroupRequestAssignment,
+        txn_offset_commit_request::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
     },
     protocol::{Decodable, Encodable, StrBytes},
 };
@@ -60,7 +63,7 @@ fn every_version<R: Encodable + Decodable>(api: ApiKey, request: impl Fn(i16) ->
                 panic!("{api:?} version {version}: {error}");
             });
         assert_eq!(
-            check(api, version, &body),
+            check(api, version, &body).map(drop),
             Ok(()),
             "{api:?} version {version}"
         );
@@ -138,6 +141,30 @@ fn requests_about_records_have_their_shape() {
     });
     every_version(ApiKey::InitProducerId, |_| {
         InitProducerIdRequest::default().with_transactional_id(None)
+    });
+}
+
+#[test]
+fn requests_of_transactions_have_their_shape() {
+    every_version(ApiKey::AddPartitionsToTxn, |_| {
+        let of_topic = AddPartitionsToTxnTopic::default()
+            .with_name(topic())
+            .with_partitions(vec![0, 1]);
+        AddPartitionsToTxnRequest::default().with_v3_and_below_topics(twice(of_topic))
+    });
+    every_version(ApiKey::AddOffsetsToTxn, |_| {
+        AddOffsetsToTxnRequest::default()
+    });
+    every_version(ApiKey::EndTxn, |_| EndTxnRequest::default());
+    every_version(ApiKey::TxnOffsetCommit, |version| {
+        let mut one = TxnOffsetCommitRequestPartition::default().with_committed_offset(4);
+        if version >= 2 {
+            one = one.with_committed_leader_epoch(3);
+        }
+        let of_topic = TxnOffsetCommitRequestTopic::default()
+            .with_name(topic())
+            .with_partitions(twice(one));
+        TxnOffsetCommitRequest::default().with_topics(twice(of_topic))
     });
 }
 

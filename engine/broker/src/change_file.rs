@@ -1,0 +1,204 @@
+//! A file of changes, a line each: what a state machine gives is written before it is answered, and read back at the start.
+//!
+//! ```text
+//!   crc32c json      a torn last line is cut off; the file is written anew when most of it is of no use any more
+//! ```
+//! Users: `coordinator.rs` (committed offsets) and `transactor.rs` (transactions).
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Error, store};
+
+/// A file of so many bytes is not written anew, however little of it is of use.
+const BYTES_MIN: u64 = 4 * 1024 * 1024;
+
+/// The file, open for appends.
+#[derive(Debug)]
+pub(crate) struct ChangeFile {
+    file: Arc<File>,
+    path: PathBuf,
+    /// Bytes of whole lines.
+    bytes: u64,
+    /// Part of a failed write may stand behind them.
+    is_torn: bool,
+    /// Bytes of the file when it was last written anew.
+    bytes_then: u64,
+}
+
+impl ChangeFile {
+    /// Opens the file, which is made if it is not there, and gives the changes in it, up to the first line that is not whole.
+    pub(crate) fn open<L: DeserializeOwned>(path: PathBuf) -> Result<(Self, Vec<L>), Error> {
+        let text = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Error::storage("read", &path, &error)),
+        };
+        let (changes, whole) = read(&text);
+        let write = |error| Error::storage("write", &path, &error);
+        let file = append_to(&path).map_err(write)?;
+        if whole < text.len() {
+            let lost = text.len() - whole;
+            tracing::warn!(path = %path.display(), lost, "the end of a file was torn and is cut off");
+            file.set_len(whole as u64).map_err(write)?;
+        }
+        let file = Self {
+            file: Arc::new(file),
+            bytes: whole as u64,
+            is_torn: false,
+            bytes_then: whole as u64,
+            path,
+        };
+        Ok((file, changes))
+    }
+
+    /// The file itself, to be synced.
+    pub(crate) fn file(&self) -> Arc<File> {
+        self.file.clone()
+    }
+
+    /// Appends changes in one write.
+    ///
+    /// # Errors
+    /// None of them counts.
+    pub(crate) fn append<L: Serialize>(
+        &mut self,
+        changes: impl IntoIterator<Item = L>,
+    ) -> io::Result<()> {
+        let text = lines(changes)?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.is_torn {
+            self.file.set_len(self.bytes)?;
+        }
+        self.is_torn = true;
+        (&*self.file).write_all(&text)?;
+        self.is_torn = false;
+        self.bytes += text.len() as u64;
+        Ok(())
+    }
+
+    /// Whether most of the file is of no use any more, as far as its size can tell.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.bytes > BYTES_MIN && self.bytes > 4 * self.bytes_then
+    }
+
+    /// Writes the file anew, with these changes alone; after a crash it is the old one or the new one.
+    ///
+    /// # Errors
+    /// It is the old one, or the new one and cannot be opened.
+    pub(crate) fn replace<L: Serialize>(
+        &mut self,
+        changes: impl IntoIterator<Item = L>,
+    ) -> io::Result<()> {
+        let text = lines(changes)?;
+        store::replace(&self.path, &text)?;
+        self.file = Arc::new(append_to(&self.path)?);
+        self.is_torn = false;
+        self.bytes = text.len() as u64;
+        self.bytes_then = self.bytes.max(BYTES_MIN / 4);
+        Ok(())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn lines<L: Serialize>(changes: impl IntoIterator<Item = L>) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for change in changes {
+        let json = serde_json::to_vec(&change)?;
+        write!(text, "{:08x} ", crc32c::crc32c(&json))?;
+        text.extend_from_slice(&json);
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+/// The changes of a file, up to the first line that is not whole, and where that begins.
+fn read<L: DeserializeOwned>(text: &[u8]) -> (Vec<L>, usize) {
+    let (mut changes, mut whole) = (Vec::new(), 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        match change_of(line) {
+            Some(change) => changes.push(change),
+            None => break,
+        }
+        whole += line.len();
+    }
+    (changes, whole)
+}
+
+fn change_of<L: DeserializeOwned>(line: &[u8]) -> Option<L> {
+    let (crc, json) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
+    let crc = u32::from_str_radix(std::str::from_utf8(&crc[..8]).ok()?, 16).ok()?;
+    match crc == crc32c::crc32c(json) {
+        true => serde_json::from_slice(json).ok(),
+        false => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> (ChangeFile, Vec<String>) {
+        ChangeFile::open(path.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn changes_come_back_in_order_up_to_a_torn_line_wherever_it_is_torn() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("changes");
+        let (mut file, found) = open(&path);
+        assert!(found.is_empty());
+        file.append(["a", "b"]).unwrap();
+        file.append(["c"]).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let line = whole.len() / 3;
+
+        for length in 0..=whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+
+            let (mut file, found) = open(&path);
+
+            assert_eq!(found, ["a", "b", "c"][..length / line]);
+            file.append(["d"]).unwrap();
+            assert_eq!(open(&path).1.last().unwrap(), "d");
+        }
+    }
+
+    #[test]
+    fn a_damaged_line_ends_what_is_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("changes");
+        open(&path).0.append(["a", "b", "c"]).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let second = bytes.len() / 3 + 10;
+
+        bytes[second] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+
+        assert_eq!(open(&path).1, ["a"]);
+    }
+
+    #[test]
+    fn a_file_that_was_written_anew_has_what_it_was_given_and_grows_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("changes");
+        let (mut file, _) = open(&path);
+        file.append(["a", "b"]).unwrap();
+
+        file.replace(["c"]).unwrap();
+        file.append(["d"]).unwrap();
+
+        assert_eq!(open(&path).1, ["c", "d"]);
+    }
+}
