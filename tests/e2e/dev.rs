@@ -38,7 +38,7 @@ impl Folder {
     /// Starts `dev` on a free port; returns once it serves.
     fn dev(&self, arguments: &[&str]) -> (Process, String) {
         let ready = self.0.join("ready.json");
-        // Of the one before.
+        // Of the one before, which might be read until the next one has removed it.
         drop(fs::remove_file(&ready));
         let mut command = self.command(&["dev", "--kafka-port", "0", "--ready-file", "ready.json"]);
         command.args(arguments).env("TMPDIR", &self.0);

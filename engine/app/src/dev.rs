@@ -39,13 +39,18 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
         return Err(Fault::usage("`dev` has a broker of its own")
             .hint("`server` and `worker` run on the brokers that --kafka names"));
     }
+    if let Some(path) = &args.ready_file {
+        await_anew(path)?;
+    }
     let folder = Folder::of(args);
     let broker = Broker::start(Options {
         data: folder.path.clone(),
         listen: (args.host, args.kafka_port).into(),
         flush: Flush::Os,
     })?;
-    let session = global.session(args.layer(reachable(broker.address()).to_string()))?;
+    let mut session = global.session(args.layer(reachable(broker.address()).to_string()))?;
+    // They are of other brokers.
+    session.settings.properties.clear();
     let host = Dev {
         kafka: reachable(broker.address()),
         namespace: session.settings.namespace.clone(),
@@ -145,6 +150,26 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         other => other.ip(),
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// Whoever waits for the file waits for this start, not for an earlier one.
+fn await_anew(path: &Path) -> Outcome {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Fault::usage(format!(
+            "--ready-file: there is no folder {}",
+            folder.display()
+        )));
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Fault::refused(format!(
+            "cannot remove {}: {error}",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Written beside and renamed, so that who waits for the file reads all of it.

@@ -14,7 +14,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, store};
+use crate::{Error, ErrorKind, store};
 
 /// A file of so many bytes is not written anew, however little of it is of use.
 const BYTES_MIN: u64 = 4 * 1024 * 1024;
@@ -41,6 +41,14 @@ impl ChangeFile {
             Err(error) => return Err(Error::storage("read", &path, &error)),
         };
         let (changes, whole) = read(&text);
+        if text[whole..]
+            .split_inclusive(|byte| *byte == b'\n')
+            .any(is_whole)
+        {
+            // No write is torn like that, and what follows was acknowledged.
+            let text = format!("{} is damaged at byte {whole}", path.display());
+            return Err(Error::new(ErrorKind::Corrupt, "broker-data", text));
+        }
         let write = |error| Error::storage("write", &path, &error);
         let file = append_to(&path).map_err(write)?;
         if whole < text.len() {
@@ -52,7 +60,7 @@ impl ChangeFile {
             file: Arc::new(file),
             bytes: whole as u64,
             is_torn: false,
-            bytes_then: whole as u64,
+            bytes_then: BYTES_MIN / 4,
             path,
         };
         Ok((file, changes))
@@ -137,12 +145,17 @@ fn read<L: DeserializeOwned>(text: &[u8]) -> (Vec<L>, usize) {
 }
 
 fn change_of<L: DeserializeOwned>(line: &[u8]) -> Option<L> {
+    serde_json::from_slice(json_of(line)?).ok()
+}
+
+fn is_whole(line: &[u8]) -> bool {
+    json_of(line).is_some()
+}
+
+fn json_of(line: &[u8]) -> Option<&[u8]> {
     let (crc, json) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
     let crc = u32::from_str_radix(std::str::from_utf8(&crc[..8]).ok()?, 16).ok()?;
-    match crc == crc32c::crc32c(json) {
-        true => serde_json::from_slice(json).ok(),
-        false => None,
-    }
+    (crc == crc32c::crc32c(json)).then_some(json)
 }
 
 #[cfg(test)]
@@ -176,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_line_ends_what_is_believed() {
+    fn a_line_that_is_damaged_before_whole_ones_is_refused_and_nothing_is_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("changes");
         open(&path).0.append(["a", "b", "c"]).unwrap();
@@ -186,7 +199,9 @@ mod tests {
         bytes[second] ^= 1;
         fs::write(&path, &bytes).unwrap();
 
-        assert_eq!(open(&path).1, ["a"]);
+        let refused = ChangeFile::open::<String>(path.clone()).unwrap_err();
+        assert_eq!(refused.code(), "broker-data");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! What goes on beside requests: groups' deadlines, retention, cleaning, and syncing what was closed.
 
-use std::{
-    rc::Rc,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{rc::Rc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
@@ -56,7 +52,7 @@ async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError
         return Ok(());
     };
     let producers = partition.producer_view();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = node.stopping.clone();
     let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
     match cleaned {
         Ok(cleaned) => partition.log.borrow_mut().install(cleaned?),

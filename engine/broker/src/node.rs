@@ -6,7 +6,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,8 @@ pub(crate) struct Node {
     /// Who looks up a time: one at a time, on a thread of its own.
     pub(crate) lookups: Semaphore,
     pub(crate) cluster_id: String,
+    /// The broker ends: what takes long on other threads is to end too.
+    pub(crate) stopping: Arc<AtomicBool>,
     #[cfg(feature = "faults")]
     pub(crate) faults: crate::Faults,
     flush: Flush,
@@ -95,6 +97,7 @@ impl Node {
             changes: Semaphore::new(1),
             lookups: Semaphore::new(1),
             cluster_id: saved.cluster_id,
+            stopping: Arc::default(),
             #[cfg(feature = "faults")]
             faults: crate::Faults::default(),
             flush,
@@ -202,7 +205,8 @@ impl Node {
         };
         let synced = self.syncer.run(move || store::sync(&path)).await;
         if let Some(Err(error)) = synced {
-            tracing::warn!(%error, "the list of topics could not be synced");
+            self.topics.sync_again();
+            tracing::warn!(%error, "the list of topics could not be synced; trying again");
         }
     }
 

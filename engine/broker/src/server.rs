@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::Rc,
-    sync::mpsc,
+    sync::{atomic::Ordering, mpsc},
     thread,
     time::Duration,
 };
@@ -182,6 +182,7 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
             () = crash(&node) => return None,
             () = end(stopped, &node) => {}
         }
+        node.stopping.store(true, Ordering::Relaxed);
         Some((node, lock))
     });
     // Requests that wait hold partitions: they end first.

@@ -88,7 +88,16 @@ impl Topics {
             by_name: RefCell::default(),
             by_id: RefCell::default(),
         };
-        let known: Vec<Known> = store::load(&topics.file())?.unwrap_or_default();
+        let known: Vec<Known> = match store::load(&topics.file())? {
+            Some(known) => known,
+            None => {
+                topics.refuse_if_lost()?;
+                topics
+                    .save()
+                    .map_err(|error| Error::storage("write", &topics.file(), &error))?;
+                Vec::new()
+            }
+        };
         topics.remove_unknown(&known)?;
         for one in known {
             let topic = topics.load(&one).map_err(|error| {
@@ -108,6 +117,11 @@ impl Topics {
     /// The list of topics, if it was written and not synced yet.
     pub(crate) fn unsynced(&self) -> Option<PathBuf> {
         self.is_unsynced.take().then(|| self.file())
+    }
+
+    /// It could not be synced.
+    pub(crate) fn sync_again(&self) {
+        self.is_unsynced.set(true);
     }
 
     /// The topic of that name.
@@ -200,11 +214,13 @@ impl Topics {
             return Ok(());
         }
         let of_logs = topic::log_config(&topic.config.borrow());
+        let mut more = Vec::new();
         for index in have..usize::try_from(partitions).unwrap_or_default() {
             let dir = self.partition_dir(topic.id, index);
             let partition = Partition::open(&dir, of_logs.clone(), clock::wall())?;
-            topic.partitions.borrow_mut().push(Rc::new(partition));
+            more.push(Rc::new(partition));
         }
+        topic.partitions.borrow_mut().extend(more);
         if let Err(error) = self.save() {
             topic.partitions.borrow_mut().truncate(have);
             return Err(error.into());
@@ -324,6 +340,18 @@ impl Topics {
                 store::save_soon(&self.file(), &known)
             }
             Flush::Fsync => store::save(&self.file(), &known),
+        }
+    }
+
+    /// Without its list, folders of topics are no leftovers.
+    fn refuse_if_lost(&self) -> Result<(), Error> {
+        let folders = fs::read_dir(self.dir.join(FOLDER));
+        match folders.is_ok_and(|mut folders| folders.next().is_some()) {
+            true => {
+                let text = format!("{} is gone, and topics are there", self.file().display());
+                Err(Error::new(crate::ErrorKind::Corrupt, "broker-data", text))
+            }
+            false => Ok(()),
         }
     }
 

@@ -104,10 +104,6 @@ impl Pending {
         self.bytes
     }
 
-    fn is_of(&self, producer_id: i64) -> bool {
-        self.by_producer.contains_key(&producer_id)
-    }
-
     /// What was superseded, or what was not, as changes.
     fn changes(&self, group: &Group, is_superseded: bool) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -230,14 +226,13 @@ impl Groups {
         let mut changes = Vec::new();
         for name in groups {
             self.on(name, now, |group, _| {
-                if group.offsets.pending.is_of(producer_id) {
-                    group.end_transaction(producer_id, ending, now);
-                    changes.push(Change::TransactionEnded {
-                        group: group.name.clone(),
-                        producer_id,
-                        ending,
-                    });
-                }
+                group.end_transaction(producer_id, ending, now);
+                // Also where nothing is pending: an earlier try may have failed to write it.
+                changes.push(Change::TransactionEnded {
+                    group: group.name.clone(),
+                    producer_id,
+                    ending,
+                });
             });
         }
         changes

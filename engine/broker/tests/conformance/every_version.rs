@@ -34,8 +34,11 @@ use crate::{
     log_dirs,
     member::{Member, commit_request, join_request},
     transactional::Producer,
-    world::{Topic, World, name},
+    world::{Topic, World, eventually, name},
 };
+
+/// Apache Kafka has just started and gives no producer ids yet.
+const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 
 /// The first version in which Produce is answered, though version 0 is said to be.
 const PRODUCE_SINCE: i16 = 3;
@@ -467,7 +470,10 @@ fn init_producer_id(client: &mut Client, version: i16) -> i16 {
         .with_transaction_timeout_ms(1_000)
         .with_producer_id((-1).into())
         .with_producer_epoch(-1);
-    let given = client.call(version, &request);
+    let given = eventually("a producer id", || {
+        let given = client.call(version, &request);
+        (given.error_code != COORDINATOR_LOAD_IN_PROGRESS).then_some(given)
+    });
     assert!(
         given.producer_id.0 >= 0 && given.producer_epoch == 0,
         "{given:?}"

@@ -90,7 +90,8 @@ fn a_topic_is_described_once_however_often_it_is_named() {
 #[test]
 fn asking_for_settings_without_end_ends_the_connection() {
     let world = World::start();
-    let long = ["1:1"; 1_000].join(",");
+    let replicas: Vec<_> = (1..=600).map(|number| format!("{number}:1")).collect();
+    let long = replicas.join(",");
     let setting = "leader.replication.throttled.replicas";
     assert_eq!(world.create("wordy", 1, &[(setting, &long)]), 0);
     let before = resident_bytes();
