@@ -10,7 +10,7 @@ use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -23,7 +23,7 @@ use crate::{
     api,
     limits::{ANSWER_TIME_MAX, FRAME_BYTES_MAX, FRAME_TIME_MAX, IDLE_TIME_MAX},
     node::Node,
-    wire::{Frame, Garbled},
+    wire::{Answer, Frame, Garbled},
 };
 
 /// Where a request came from and what it was called under.
@@ -112,11 +112,11 @@ impl Connection {
             let Some(answer) = self.answer(frame).await? else {
                 return Ok(());
             };
-            if !answer.is_empty() {
+            if answer.has_remaining() {
                 within(
                     ANSWER_TIME_MAX,
                     "it does not read",
-                    self.write.write_all(&answer),
+                    answer.send(&mut self.write),
                 )
                 .await?;
             }
@@ -186,7 +186,7 @@ impl Connection {
     }
 
     /// The answer, empty when none is wanted; `None` when the client went away meanwhile.
-    async fn answer(&mut self, frame: Frame) -> Result<Option<BytesMut>, End> {
+    async fn answer(&mut self, frame: Frame) -> Result<Option<Answer>, End> {
         let node = self.node.clone();
         let answer = api::answer(&node, self.peer, frame);
         tokio::pin!(answer);
