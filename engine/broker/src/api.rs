@@ -16,7 +16,7 @@ use crate::{
     connection::Peer,
     connections::Place,
     node::{NODE_ID, Node},
-    wire::{self, Frame, Garbled, versions},
+    wire::{self, Answer, Frame, Garbled, versions},
 };
 
 mod cluster;
@@ -55,7 +55,7 @@ pub(crate) async fn answer(
     node: &Rc<Node>,
     (peer, place): (Peer, &Rc<Place>),
     mut frame: Frame,
-) -> Result<BytesMut, Garbled> {
+) -> Result<Answer, Garbled> {
     let cx = Cx {
         node: node.clone(),
         peer,
@@ -67,18 +67,26 @@ pub(crate) async fn answer(
         node.connections.until_there_is_room().await;
     }
     match frame.api {
+        ApiKey::Fetch => {
+            let answer = fetch::answer(&cx, frame.decode()?).await;
+            wire::fetched::encode(frame.correlation, frame.version, answer)
+                .map_err(|error| error.of(&frame))
+        }
+        _ => one_piece(cx, frame).await.map(Answer::from),
+    }
+}
+
+/// Answers a request whose answer is small.
+async fn one_piece(cx: Cx, mut frame: Frame) -> Result<BytesMut, Garbled> {
+    match frame.api {
         ApiKey::Produce => {
             let answer = produce::answer(&cx, frame.decode()?).await?;
             answer.map_or_else(|| Ok(BytesMut::new()), |answer| encode(&frame, &answer))
         }
-        ApiKey::Fetch => {
-            let request = frame.decode()?;
-            encode(&frame, &fetch::answer(&cx, request).await)
-        }
         ApiKey::JoinGroup => {
             let request = frame.decode()?;
             let answer = membership::join(&cx, request).await;
-            node.connections.until_there_is_room().await;
+            cx.node.connections.until_there_is_room().await;
             encode(&frame, &answer)
         }
         ApiKey::SyncGroup => {

@@ -10,7 +10,7 @@ use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -28,7 +28,7 @@ use crate::{
         ANSWER_TIME_MAX, FRAME_BYTES_MAX, FRAME_TIME_MAX, IDLE_TIME_MAX, PLAIN_FRAME_BYTES_MAX,
     },
     node::Node,
-    wire::{self, Frame, Garbled},
+    wire::{self, Answer, Frame, Garbled},
 };
 
 /// Where a request came from and what it was called under.
@@ -125,10 +125,9 @@ impl Connection {
             let Some(answer) = self.answer(frame).await? else {
                 return Ok(());
             };
-            self.place.hold_made(answer.len());
-            let write = self.write.write_all(&answer);
-            within(ANSWER_TIME_MAX, "it does not read", write).await??;
-            drop(answer);
+            self.place.hold_made(answer.remaining());
+            let sent = answer.send(&mut self.write);
+            within(ANSWER_TIME_MAX, "it does not read", sent).await??;
             self.place.rest();
         }
         Ok(())
@@ -180,7 +179,7 @@ impl Connection {
     }
 
     /// The answer, empty when none is wanted; `None` when the client went away meanwhile.
-    async fn answer(&mut self, frame: Frame) -> Result<Option<BytesMut>, End> {
+    async fn answer(&mut self, frame: Frame) -> Result<Option<Answer>, End> {
         let node = self.node.clone();
         let place = self.place.clone();
         let answer = answer(&node, (self.peer, &place), frame);

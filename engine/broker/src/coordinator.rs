@@ -7,15 +7,13 @@
 
 use std::{collections::HashMap, fmt, fs::File, io, path::Path, rc::Rc, sync::Arc};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
     Error,
     change_file::ChangeFile,
     clock::Monotonic,
-    group::{Change, CommittedOffset, GroupSettings, Groups, Outcome, Ticket},
-    log::Ending,
+    group::{Change, GroupSettings, Groups, Outcome, Ticket},
 };
 
 /// All groups.
@@ -31,52 +29,13 @@ pub(crate) struct Coordinator {
     file: ChangeFile,
 }
 
-/// A change as the file has it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    Committed {
-        group: String,
-        topic: String,
-        partition: i32,
-        offset: i64,
-        leader_epoch: i32,
-        metadata: String,
-        at_ms: i64,
-    },
-    Removed {
-        group: String,
-        topic: String,
-        partition: i32,
-    },
-    GroupRemoved {
-        group: String,
-    },
-    /// As `Committed`, once the producer's transaction is.
-    Pending {
-        group: String,
-        producer_id: i64,
-        topic: String,
-        partition: i32,
-        offset: i64,
-        leader_epoch: i32,
-        metadata: String,
-        at_ms: i64,
-    },
-    TransactionEnded {
-        group: String,
-        producer_id: i64,
-        ending: Ending,
-    },
-}
-
 impl Coordinator {
     /// Opens the committed offsets in a folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
-        let (file, lines) = ChangeFile::open::<Line>(dir.join("groups.jsonl"))?;
+        let (file, changes) = ChangeFile::open(dir.join("groups.jsonl"))?;
         let clock = Monotonic::start();
         let mut groups = Groups::new(GroupSettings::default(), new_member_id);
-        groups.restore(lines.into_iter().map(Into::into), clock.now());
+        groups.restore(changes, clock.now());
         Ok(Self {
             groups,
             clock,
@@ -148,9 +107,9 @@ impl Coordinator {
 
     /// Writes changes to the file.
     pub(crate) fn keep(&mut self, changes: Vec<Change>) -> io::Result<()> {
-        self.file.append(changes.into_iter().map(Line::from))?;
+        self.file.append(changes)?;
         match self.file.has_grown() {
-            true => self.file.replace(self.groups.changes().map(Line::from)),
+            true => self.file.replace(self.groups.changes()),
             false => Ok(()),
         }
     }
@@ -161,132 +120,6 @@ impl fmt::Debug for Coordinator {
         f.debug_struct("Coordinator")
             .field("waiting", &self.waiting.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl From<Change> for Line {
-    fn from(change: Change) -> Self {
-        match change {
-            Change::OffsetCommitted {
-                group,
-                topic,
-                partition,
-                offset,
-            } => Self::Committed {
-                group: group.as_ref().to_owned(),
-                topic,
-                partition,
-                offset: offset.offset,
-                leader_epoch: offset.leader_epoch,
-                metadata: offset.metadata,
-                at_ms: offset.commit_timestamp_ms,
-            },
-            Change::OffsetRemoved {
-                group,
-                topic,
-                partition,
-            } => Self::Removed {
-                group: group.as_ref().to_owned(),
-                topic,
-                partition,
-            },
-            Change::GroupRemoved { group } => Self::GroupRemoved {
-                group: group.as_ref().to_owned(),
-            },
-            Change::OffsetPending {
-                group,
-                producer_id,
-                topic,
-                partition,
-                offset,
-            } => Self::Pending {
-                group: group.as_ref().to_owned(),
-                producer_id,
-                topic,
-                partition,
-                offset: offset.offset,
-                leader_epoch: offset.leader_epoch,
-                metadata: offset.metadata,
-                at_ms: offset.commit_timestamp_ms,
-            },
-            Change::TransactionEnded {
-                group,
-                producer_id,
-                ending,
-            } => Self::TransactionEnded {
-                group: group.as_ref().to_owned(),
-                producer_id,
-                ending,
-            },
-        }
-    }
-}
-
-impl From<Line> for Change {
-    fn from(line: Line) -> Self {
-        match line {
-            Line::Committed {
-                group,
-                topic,
-                partition,
-                offset,
-                leader_epoch,
-                metadata,
-                at_ms,
-            } => Self::OffsetCommitted {
-                group: group.into(),
-                topic,
-                partition,
-                offset: CommittedOffset {
-                    offset,
-                    leader_epoch,
-                    metadata,
-                    commit_timestamp_ms: at_ms,
-                },
-            },
-            Line::Removed {
-                group,
-                topic,
-                partition,
-            } => Self::OffsetRemoved {
-                group: group.into(),
-                topic,
-                partition,
-            },
-            Line::GroupRemoved { group } => Self::GroupRemoved {
-                group: group.into(),
-            },
-            Line::Pending {
-                group,
-                producer_id,
-                topic,
-                partition,
-                offset,
-                leader_epoch,
-                metadata,
-                at_ms,
-            } => Self::OffsetPending {
-                group: group.into(),
-                producer_id,
-                topic,
-                partition,
-                offset: CommittedOffset {
-                    offset,
-                    leader_epoch,
-                    metadata,
-                    commit_timestamp_ms: at_ms,
-                },
-            },
-            Line::TransactionEnded {
-                group,
-                producer_id,
-                ending,
-            } => Self::TransactionEnded {
-                group: group.into(),
-                producer_id,
-                ending,
-            },
-        }
     }
 }
 

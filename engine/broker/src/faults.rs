@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use kafka_protocol::messages::{
     ApiKey, FindCoordinatorResponse, HeartbeatResponse, OffsetCommitRequest, OffsetCommitResponse,
     ProduceRequest, ProduceResponse,
@@ -24,7 +24,7 @@ use crate::{
     connection::Peer,
     connections::Place,
     node::Node,
-    wire::{self, Frame, Garbled},
+    wire::{self, Answer, Frame, Garbled},
 };
 
 /// What is done to a request.
@@ -108,7 +108,7 @@ pub(crate) async fn answer(
     node: &Rc<Node>,
     from: (Peer, &Rc<Place>),
     frame: Frame,
-) -> Result<BytesMut, Garbled> {
+) -> Result<Answer, Garbled> {
     let lost = || Garbled::new("a fault was told to it");
     match node.faults.take(frame.api) {
         None => api::answer(node, from, frame).await,
@@ -123,9 +123,10 @@ pub(crate) async fn answer(
         }
         Some(Fault::AnswerTwice) => {
             let mut answer = api::answer(node, from, frame).await?;
-            let again = answer.clone();
-            answer.extend_from_slice(&again);
-            Ok(answer)
+            let once = answer.copy_to_bytes(answer.remaining());
+            let mut twice = BytesMut::from(&*once);
+            twice.extend_from_slice(&once);
+            Ok(twice.into())
         }
         Some(Fault::Fail(code)) => fail(frame, code)?.ok_or_else(lost),
         Some(Fault::CrashBefore) => {
@@ -155,7 +156,7 @@ fn stand_still(time: Duration) {
 }
 
 /// The answer with a code, if there is one for that API.
-fn fail(mut frame: Frame, code: i16) -> Result<Option<BytesMut>, Garbled> {
+fn fail(mut frame: Frame, code: i16) -> Result<Option<Answer>, Garbled> {
     let mut bytes = BytesMut::new();
     let (correlation, version) = (frame.correlation, frame.version);
     match frame.api {
@@ -177,7 +178,7 @@ fn fail(mut frame: Frame, code: i16) -> Result<Option<BytesMut>, Garbled> {
         }
         _ => return Ok(None),
     }
-    Ok(Some(bytes))
+    Ok(Some(bytes.into()))
 }
 
 fn produce_failed(request: ProduceRequest, code: i16) -> ProduceResponse {

@@ -42,7 +42,7 @@ pub(crate) struct Node {
     pub(crate) coordinator: RefCell<Coordinator>,
     pub(crate) transactor: RefCell<Transactor>,
     pub(crate) connections: Rc<Connections>,
-    /// Who changes topics: one request at a time, for each change is a file written and synced.
+    /// Who changes topics: one request at a time, for each change is a file written anew.
     pub(crate) changes: Semaphore,
     /// Who looks up a time: one at a time, on a thread of its own.
     pub(crate) lookups: Semaphore,

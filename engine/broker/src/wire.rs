@@ -11,9 +11,16 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion},
 };
 
+mod answer;
+pub(crate) mod fetched;
 pub(crate) mod shape;
 mod tables;
 pub(crate) mod versions;
+
+pub(crate) use self::answer::Answer;
+
+/// Bytes of the size that goes before a request and an answer.
+const SIZE_BYTES: usize = 4;
 
 /// Why a connection is closed: what came is no request that a client of Kafka's sends to this broker.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +42,10 @@ impl Garbled {
 
     pub(crate) fn of(self, frame: &Frame) -> Self {
         Self(format!("{:?} version {}: {self}", frame.api, frame.version))
+    }
+
+    fn long_answer() -> Self {
+        Self::new("the answer is too long")
     }
 
     pub(crate) fn codec(error: impl std::fmt::Display) -> Self {
@@ -152,8 +163,8 @@ pub(crate) fn encode<M: Encodable + HeaderVersion>(
         .encode(into, M::header_version(version))
         .and_then(|()| answer.encode(into, version))
         .map_err(Garbled::codec)?;
-    let size = i32::try_from(into.len() - begin - 4)
-        .map_err(|_too_long| Garbled::new("the answer is too long"))?;
-    into[begin..begin + 4].copy_from_slice(&size.to_be_bytes());
+    let size = i32::try_from(into.len() - begin - SIZE_BYTES)
+        .map_err(|_too_long| Garbled::long_answer())?;
+    into[begin..begin + SIZE_BYTES].copy_from_slice(&size.to_be_bytes());
     Ok(())
 }

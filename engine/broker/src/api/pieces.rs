@@ -1,6 +1,6 @@
 //! Requests that name many things are answered thing by thing, so that others get their turn in between.
 //!
-//! Changes of topics, each of which is a file that is written and synced, wait for each other, one from each client in turn.
+//! Changes of topics, each of which is a file that is written anew, wait for each other, one from each client in turn.
 //! Invariants: what is being put together is counted as held memory, and an answer grows no further than `ANSWER_BYTES_MAX`:
 //! then the connection is closed, for no client of Kafka's asks that much.
 

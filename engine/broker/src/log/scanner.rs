@@ -142,9 +142,10 @@ impl<'a> Scanner<'a> {
         let mut at = found.position + CRC_FROM as u64;
         let mut crc = 0;
         while at < end {
-            let len = usize::try_from(end - at).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
-            crc = crc32c::crc32c_append(crc, self.window(at, len)?);
-            at += len as u64;
+            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let bytes = self.some(at, left)?;
+            crc = crc32c::crc32c_append(crc, bytes);
+            at += bytes.len() as u64;
         }
         Ok(crc == found.header.crc)
     }
@@ -156,22 +157,38 @@ impl<'a> Scanner<'a> {
 
     /// Bytes of the file, read anew when the buffer has not all of them. The caller has checked that the file does.
     fn window(&mut self, at: u64, len: usize) -> Result<&[u8], LogError> {
-        let buffered = at
-            .checked_sub(self.buffer_at)
-            .and_then(|skip| usize::try_from(skip).ok())
-            .filter(|skip| skip.saturating_add(len) <= self.buffer.len());
-        let skip = if let Some(skip) = buffered {
-            skip
-        } else {
-            let left = usize::try_from(self.source.size - at).unwrap_or(usize::MAX);
-            self.buffer.resize(left.min(len.max(CHUNK_BYTES)), 0);
-            self.buffer_at = at;
-            self.source.fill(&mut self.buffer, at)?;
-            0
+        let skip = match self.buffered(at) {
+            Some(skip) if len <= self.buffer.len() - skip => skip,
+            _ => self.read(at, len)?,
         };
         Ok(&self.buffer[skip..skip + len])
     }
+
+    /// Up to `len_max` bytes of the file, at least one: what the buffer has of them is not read again.
+    fn some(&mut self, at: u64, len_max: usize) -> Result<&[u8], LogError> {
+        let skip = match self.buffered(at) {
+            Some(skip) => skip,
+            None => self.read(at, 1)?,
+        };
+        let end = self.buffer.len().min(skip.saturating_add(len_max));
+        Ok(&self.buffer[skip..end])
+    }
+
+    /// Where in the buffer a byte is.
+    fn buffered(&self, at: u64) -> Option<usize> {
+        let skip = usize::try_from(at.checked_sub(self.buffer_at)?).ok()?;
+        (skip < self.buffer.len()).then_some(skip)
+    }
+
+    /// Fills the buffer from `at` on with `len` bytes or more; they begin at its start.
+    fn read(&mut self, at: u64, len: usize) -> Result<usize, LogError> {
+        let left = usize::try_from(self.source.size - at).unwrap_or(usize::MAX);
+        self.buffer.resize(left.min(len.max(CHUNK_BYTES)), 0);
+        self.buffer_at = at;
+        self.source.fill(&mut self.buffer, at)?;
+        Ok(0)
+    }
 }
 
-/// Bytes of one read.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes of one read: many batches of a few records, and little enough to stay in a processor's cache.
+const CHUNK_BYTES: usize = 128 << 10;

@@ -1,6 +1,6 @@
 //! Frames that are too long, too slow, or none.
 
-use std::{io::Write, net::TcpStream, time::Duration};
+use std::{io::Write, net::TcpStream, time::Instant};
 
 use bytes::{BufMut, BytesMut};
 
@@ -145,11 +145,16 @@ fn large_requests_that_never_end_hold_bounded_memory_and_make_way() {
             .collect::<Vec<_>>()
     });
 
-    let mut peak = 0;
+    let (mut peak, begun) = (before, Instant::now());
+    // Until the attack is well under way, and a while longer.
+    while peak.saturating_sub(before) < 50 << 20 {
+        world.serves();
+        peak = peak.max(resident_bytes());
+        assert!(begun.elapsed() < PATIENCE, "nothing is held: {peak} bytes");
+    }
     for _ in 0..20 {
         world.serves();
         peak = peak.max(resident_bytes());
-        std::thread::sleep(Duration::from_millis(50));
     }
     let large = Batch::large(60 << 20).bytes();
     produce(&mut world.connect(), "large", &large).unwrap();
