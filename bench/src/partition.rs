@@ -73,6 +73,8 @@ impl Partition {
             trace: None,
             attributes: None,
             memo: None,
+            run_timeout: None,
+            execution_timeout: None,
             appended_at: Timestamp::from_millis(self.now_ms),
         });
         self.input("bench.inbox", workflow_id.as_str(), command)

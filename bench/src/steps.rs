@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use sagaline_core::{
     ActivityId, Name, Payload, RetryPolicy, Run, WorkflowId,
-    program::{Activated, Activation, Job, Program, ProgramCommand, Programs, ScheduleActivity},
+    program::{
+        Activated, Activation, Job, Program, ProgramCommand, Programs, ScheduleActivity, Timeouts,
+    },
 };
 
 /// Calls activities one after the other and completes with the result of the last.
@@ -58,7 +60,7 @@ impl Steps {
             task_queue: self.task_queue.clone(),
             input: self.input.clone(),
             retry: RetryPolicy::default(),
-            start_to_close_ms: 60_000,
+            timeouts: Timeouts::start_to_close(60_000),
             compensable: false,
         })
     }

@@ -294,6 +294,8 @@ impl Inbox {
             trace: None,
             attributes: None,
             memo: None,
+            run_timeout: None,
+            execution_timeout: None,
             appended_at,
         };
         Ok(Some(run_id_of_start(&self.namespace, &cause, &start)))

@@ -113,6 +113,8 @@ pub(crate) fn started_with(input: Payload) -> Event {
         trace: None,
         attributes: None,
         memo: None,
+        run_timeout_ms: None,
+        execution_timeout_ms: None,
     }
     .into()
 }

@@ -59,6 +59,10 @@ impl Run {
             Event::TimerStarted(event) => self.timer_started(place, event),
             Event::TimerFired(event) => self.timer_fired(event),
             Event::TimerCanceled(event) => self.timer_canceled(place, event),
+            Event::ActivityHeartbeatRecorded(event) => {
+                self.activity_heartbeat_recorded(place, event);
+            }
+            Event::WorkflowTimedOut(event) => self.workflow_timed_out(place, event),
         }
     }
 

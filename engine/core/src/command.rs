@@ -1,6 +1,6 @@
 //! What a lane can be asked: one command per input record, or a deadline that came.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ pub enum Command {
         workflow_id: WorkflowId,
         /// The deadline: all inputs up to it were decided. A later one that has taken its place does not fire.
         due: Timestamp,
+        /// Attempts of which nobody said that they began, and that are known to have waited in their queue until then.
+        queued: Vec<QueuedUntil>,
     },
     /// The program of a run may be here now: try again what waits for it.
     ProgramAvailable {
@@ -65,6 +67,17 @@ impl Command {
     }
 }
 
+/// An attempt's task was in its queue at least until an instant: its start-to-close clock did not run before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuedUntil {
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Until when at least.
+    pub until: Timestamp,
+}
+
 /// Start a workflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
@@ -88,6 +101,10 @@ pub struct Start {
     pub attributes: Option<Fields>,
     /// For people.
     pub memo: Option<Fields>,
+    /// How long the run may take.
+    pub run_timeout: Option<Millis>,
+    /// How long it and those that continue it may take.
+    pub execution_timeout: Option<Millis>,
     /// Append time of the start record: part of the start's identity, so that a repeat after the window is another run.
     pub appended_at: Timestamp,
 }
@@ -220,6 +237,11 @@ pub struct ReportAttempt {
 pub enum Report {
     /// A worker began with it.
     Started,
+    /// It goes on.
+    Heartbeat {
+        /// How far it is, if the worker says so.
+        progress: Option<Payload>,
+    },
     /// It succeeded.
     Completed {
         /// What it returned.

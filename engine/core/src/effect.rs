@@ -5,8 +5,8 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, Seq, State, WorkflowId,
-    error_type,
+    ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, Run, RunId, Seq, State, Timestamp,
+    WorkflowId, error_type,
     event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
     run::ClosedBy,
 };
@@ -43,6 +43,10 @@ pub struct Task {
     pub scheduled: Arc<ActivityScheduled>,
     /// The attempt.
     pub attempt: Attempt,
+    /// After it no worker shall begin with it.
+    pub expires_at: Option<Timestamp>,
+    /// How far an earlier attempt was.
+    pub progress: Option<Payload>,
 }
 
 /// An answer.
@@ -105,6 +109,11 @@ pub(crate) fn effects_of_run(
                 started: Arc::clone(&run.started),
                 scheduled: Arc::clone(&activity.scheduled),
                 attempt: scheduled.attempt,
+                expires_at: activity.expires_at(),
+                progress: activity
+                    .heartbeat
+                    .as_ref()
+                    .and_then(|heartbeat| heartbeat.progress.clone()),
             }));
         }
         Event::ReplyRequested(requested) => {
@@ -119,7 +128,8 @@ pub(crate) fn effects_of_run(
         Event::WorkflowCompleted(_)
         | Event::WorkflowFailed(_)
         | Event::WorkflowCanceled(_)
-        | Event::WorkflowTerminated(_) => {
+        | Event::WorkflowTerminated(_)
+        | Event::WorkflowTimedOut(_) => {
             let Some(closed) = &run.closed else {
                 return;
             };
@@ -155,7 +165,8 @@ pub(crate) fn effects_of_run(
         | Event::ActivityOptionsUpdated(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
-        | Event::TimerCanceled(_) => {}
+        | Event::TimerCanceled(_)
+        | Event::ActivityHeartbeatRecorded(_) => {}
     }
 }
 
@@ -221,12 +232,6 @@ fn reply(
 
 fn final_answer(closed: &ClosedBy) -> Answer {
     let reason = || closed.reason.clone().unwrap_or_default();
-    let with_error = |outcome, error_type: Name, message: Box<str>| Answer {
-        outcome,
-        error_type: Some(error_type),
-        error_message: Some(message),
-        result: None,
-    };
     match closed.outcome {
         Outcome::Completed => Answer {
             outcome: AnswerOutcome::Completed,
@@ -234,17 +239,8 @@ fn final_answer(closed: &ClosedBy) -> Answer {
             error_message: None,
             result: closed.result.clone(),
         },
-        Outcome::Failed => match &closed.failure {
-            Some(failure) => Answer {
-                result: failure.details.clone(),
-                ..with_error(
-                    AnswerOutcome::Failed,
-                    failure.error_type.clone(),
-                    failure.message.clone(),
-                )
-            },
-            None => with_error(AnswerOutcome::Failed, Name::from("Failed"), Box::default()),
-        },
+        Outcome::Failed => with_failure(AnswerOutcome::Failed, closed),
+        Outcome::TimedOut => with_failure(AnswerOutcome::TimedOut, closed),
         Outcome::Canceled => with_error(
             AnswerOutcome::Canceled,
             Name::from(error_type::CANCELED),
@@ -255,5 +251,24 @@ fn final_answer(closed: &ClosedBy) -> Answer {
             Name::from(error_type::TERMINATED),
             reason(),
         ),
+    }
+}
+
+fn with_failure(outcome: AnswerOutcome, closed: &ClosedBy) -> Answer {
+    match &closed.failure {
+        Some(failure) => Answer {
+            result: failure.details.clone(),
+            ..with_error(outcome, failure.error_type.clone(), failure.message.clone())
+        },
+        None => with_error(outcome, Name::from(closed.outcome.status()), Box::default()),
+    }
+}
+
+fn with_error(outcome: AnswerOutcome, error_type: Name, message: Box<str>) -> Answer {
+    Answer {
+        outcome,
+        error_type: Some(error_type),
+        error_message: Some(message),
+        result: None,
     }
 }

@@ -105,6 +105,10 @@ events! {
         attributes: Option<Fields>,
         /// For people; likewise.
         memo: Option<Fields>,
+        /// How long this run may take; absent from records of before there was such a time-out.
+        run_timeout_ms: Option<u64>,
+        /// How long it and those that continue it may take; likewise.
+        execution_timeout_ms: Option<u64>,
     }
     /// The run ended and returned.
     WorkflowCompleted {
@@ -151,6 +155,12 @@ events! {
         compensable: bool,
         /// The step that it undoes, if it is a compensation.
         compensates: Option<ActivityId>,
+        /// How long an attempt may wait for a worker; absent from records of before there was such a time-out, as the next two.
+        schedule_to_start_ms: Option<u64>,
+        /// How long all attempts may take together.
+        schedule_to_close_ms: Option<u64>,
+        /// How long a worker may be silent.
+        heartbeat_ms: Option<u64>,
     }
     /// An attempt's task goes to the queue.
     ActivityAttemptScheduled {
@@ -254,6 +264,12 @@ events! {
         compensates: ActivityId,
         /// Neighbours of the same group run in parallel.
         group: Option<u32>,
+        /// How long an attempt may wait for a worker; absent from records of before, as the next two.
+        schedule_to_start_ms: Option<u64>,
+        /// How long all attempts may take together.
+        schedule_to_close_ms: Option<u64>,
+        /// How long a worker may be silent.
+        heartbeat_ms: Option<u64>,
     }
     /// The run's end is fixed; what was done is undone first.
     CompensationStarted in Box<CompensationStarted> {
@@ -373,6 +389,24 @@ events! {
     TimerCanceled {
         /// Number of the timer.
         timer_id: ActivityId,
+    }
+    /// A worker said that an attempt goes on.
+    ActivityHeartbeatRecorded {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Number of the attempt.
+        attempt: Attempt,
+        /// How far it is; the next attempt is given it.
+        progress: Option<Payload>,
+        /// Who said so.
+        worker: Option<Name>,
+    }
+    /// The run ended because its time ran out; what it had done is compensated.
+    WorkflowTimedOut {
+        /// Which time-out, by its error type.
+        failure: Failure,
     }
 }
 

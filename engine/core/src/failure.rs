@@ -13,6 +13,16 @@ pub const ERROR_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 pub mod error_type {
     /// An attempt ran longer than its start-to-close time-out.
     pub const START_TO_CLOSE: &str = "sagaline.Timeout.StartToClose";
+    /// No worker took an attempt's task within its schedule-to-start time-out.
+    pub const SCHEDULE_TO_START: &str = "sagaline.Timeout.ScheduleToStart";
+    /// All attempts together took longer than the schedule-to-close time-out.
+    pub const SCHEDULE_TO_CLOSE: &str = "sagaline.Timeout.ScheduleToClose";
+    /// A worker was silent for longer than the heartbeat time-out.
+    pub const HEARTBEAT: &str = "sagaline.Timeout.Heartbeat";
+    /// The run took longer than its run time-out.
+    pub const RUN_TIMEOUT: &str = "sagaline.Timeout.Run";
+    /// The run and those that it continues took longer than their execution time-out.
+    pub const EXECUTION_TIMEOUT: &str = "sagaline.Timeout.Execution";
     /// The activity or the run was cancelled.
     pub const CANCELED: &str = "sagaline.Canceled";
     /// The run was terminated.
@@ -47,6 +57,17 @@ pub mod error_type {
     pub const INCIDENT_RESOLVED: &str = "sagaline.IncidentResolved";
     /// A record could not be delivered.
     pub const UNDELIVERABLE: &str = "sagaline.Undeliverable";
+}
+
+/// Whether it is one of an activity's four time-outs: nobody knows what the attempt did.
+pub(crate) fn is_timeout(error_type: &Name) -> bool {
+    matches!(
+        error_type.as_str(),
+        error_type::SCHEDULE_TO_START
+            | error_type::START_TO_CLOSE
+            | error_type::SCHEDULE_TO_CLOSE
+            | error_type::HEARTBEAT
+    )
 }
 
 /// Why an attempt, an activity or a run failed.

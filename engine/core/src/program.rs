@@ -18,6 +18,9 @@ pub const COMMAND_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Longest time-out or interval in milliseconds: a hundred years.
 pub const SPAN_MS_MAX: u64 = 100 * 366 * 24 * 3_600 * 1_000;
 
+/// Longest progress of a heartbeat in bytes.
+pub const PROGRESS_BYTES_MAX: usize = 16 * 1024;
+
 /// Most error types that a retry policy names.
 pub const ERROR_TYPES_NAMED_MAX: usize = 256;
 
@@ -150,10 +153,47 @@ pub struct ScheduleActivity {
     pub input: Payload,
     /// How it is retried.
     pub retry: RetryPolicy,
-    /// How long one attempt may run.
-    pub start_to_close_ms: u64,
+    /// How long it may take.
+    pub timeouts: Timeouts,
     /// The step is to be compensated once it is done: a registration follows its completion or its scheduling.
     pub compensable: bool,
+}
+
+/// How long an activity may take, in milliseconds; none: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a worker begins with an attempt, from when its task is sent. No attempt follows one that nobody took.
+    pub schedule_to_start_ms: Option<u64>,
+    /// From when a worker begins with an attempt until its end. Another attempt follows.
+    pub start_to_close_ms: u64,
+    /// All attempts and the waits between them.
+    pub schedule_to_close_ms: Option<u64>,
+    /// Between two heartbeats of an attempt. Another attempt follows, and is given the progress.
+    pub heartbeat_ms: Option<u64>,
+}
+
+impl Timeouts {
+    /// Only of one attempt.
+    #[must_use]
+    pub const fn start_to_close(millis: u64) -> Self {
+        Self {
+            schedule_to_start_ms: None,
+            start_to_close_ms: millis,
+            schedule_to_close_ms: None,
+            heartbeat_ms: None,
+        }
+    }
+
+    /// The same with none over [`SPAN_MS_MAX`].
+    pub(crate) fn bounded(self) -> Self {
+        let bounded = |span: Option<u64>| span.map(|millis| millis.min(SPAN_MS_MAX));
+        Self {
+            schedule_to_start_ms: bounded(self.schedule_to_start_ms),
+            start_to_close_ms: self.start_to_close_ms.min(SPAN_MS_MAX),
+            schedule_to_close_ms: bounded(self.schedule_to_close_ms),
+            heartbeat_ms: bounded(self.heartbeat_ms),
+        }
+    }
 }
 
 /// Remember how to undo a step.
@@ -169,8 +209,8 @@ pub struct RegisterCompensation {
     pub input: Payload,
     /// How it is retried.
     pub retry: RetryPolicy,
-    /// How long one attempt may run.
-    pub start_to_close_ms: u64,
+    /// How long it may take.
+    pub timeouts: Timeouts,
     /// The step that it undoes.
     pub compensates: ActivityId,
     /// Neighbours of the same group run in parallel.

@@ -3,6 +3,7 @@
 //! Invariant: only `apply/` writes here. Ids are never reused, pending activities stand in the order of their ids.
 
 mod activations;
+pub(crate) mod due;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
@@ -86,12 +87,16 @@ pub struct Activity {
     pub maximum_attempts: u32,
     /// Attempts that were made when somebody last gave it a fresh set.
     pub attempts_before: u32,
+    /// When it was scheduled, or last given a fresh set: its schedule-to-close time-out counts from then.
+    pub set_at: Timestamp,
     /// Where it is.
     pub state: ActivityState,
     /// It was asked to stop.
     pub cancel_requested: bool,
     /// An attempt ended without anybody knowing what it did.
     pub outcome_unknown: bool,
+    /// The last heartbeat that was journaled, of any attempt.
+    pub heartbeat: Option<Box<Heartbeat>>,
     /// The last failure.
     pub last_failure: Option<Box<LastFailure>>,
     /// How often each error type came, the first [`ERROR_TYPES_MAX`] of them.
@@ -99,33 +104,15 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// How long one attempt may run.
-    #[must_use]
-    pub fn start_to_close(&self) -> Millis {
-        Millis(self.scheduled.start_to_close_ms)
-    }
-
-    /// When something must happen to it, if nobody reports.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
-        match self.state {
-            ActivityState::Queued => Some(self.attempt_at.plus(self.start_to_close())),
-            ActivityState::Running { started_at, .. } => {
-                Some(started_at.plus(self.start_to_close()))
-            }
-            ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
-            ActivityState::Parked => None,
-        }
-    }
-
     /// The attempts of the set that it is in.
     pub(crate) const fn attempts_of_set(&self) -> u32 {
         self.attempt.get().saturating_sub(self.attempts_before)
     }
 
     /// As many attempts more as its policy allows in all, with the waits of the first ones.
-    pub(crate) fn give_fresh_attempts(&mut self) {
+    pub(crate) fn give_fresh_attempts(&mut self, at: Timestamp) {
         self.attempts_before = self.attempt.get();
+        self.set_at = at;
         let set = self.scheduled.retry.maximum_attempts;
         if set != 0 {
             self.maximum_attempts = self.attempt.get().saturating_add(set);
@@ -140,6 +127,17 @@ impl Activity {
             ActivityState::Backoff { .. } | ActivityState::Parked => false,
         }
     }
+}
+
+/// A worker's word that an attempt goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// When.
+    pub at: Timestamp,
+    /// The last progress that any attempt told.
+    pub progress: Option<Payload>,
 }
 
 /// The run waits for an instant.
@@ -316,14 +314,6 @@ impl Run {
         self.activities
             .iter()
             .find(|activity| activity.activity_id == activity_id)
-    }
-
-    /// When the run's next deadline is.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
-        let timer = self.timers.first().map(|timer| timer.due_at);
-        let activities = self.activities.iter().filter_map(Activity::deadline);
-        activities.chain(timer).min()
     }
 
     /// Whether the program waits for a person or for its code.

@@ -69,12 +69,12 @@ pub struct State {
     now: Timestamp,
 }
 
+/// Deadlines follow from the runs, but for those that are held.
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         self.open == other.open
             && self.closed == other.closed
             && self.forget_order == other.forget_order
-            && self.deadlines == other.deadlines
             && self.workflows == other.workflows
             && self.closed_retention == other.closed_retention
             && self.digest == other.digest
@@ -158,6 +158,22 @@ impl State {
             .iter()
             .take_while(move |(due, _)| *due <= until)
             .take(max)
+    }
+
+    /// Puts off a run's deadline: what is due of it cannot be before `until`. Not part of what is journaled, and forgotten
+    /// with the run's next change.
+    pub fn hold(&mut self, workflow_id: &WorkflowId, until: Timestamp) {
+        let key = self.open.key(workflow_id);
+        let Some(open) = self.open.get_mut(key) else {
+            return;
+        };
+        let Some(due) = open.deadline.replace(until) else {
+            open.deadline = None;
+            return;
+        };
+        self.deadlines.remove(due, open.changed);
+        self.deadlines
+            .insert(until, open.changed, workflow_id.clone());
     }
 
     /// All open runs in order of their ids. For take-over and pages, not for the hot path.

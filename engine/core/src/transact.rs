@@ -184,9 +184,9 @@ impl Work<'_, '_> {
                 )?;
                 self.transition(key, events);
             }
-            Command::Fire { due, .. } => {
+            Command::Fire { due, queued, .. } => {
                 let run = self.overlay.run_of(key).ok_or(Ignored::Stale)?;
-                let events = decide::fire::fire(run, now, *due);
+                let events = decide::fire::fire(run, now, *due, queued);
                 self.transition(key, events);
             }
             Command::ProgramAvailable { .. } => {

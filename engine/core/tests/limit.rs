@@ -5,7 +5,9 @@ use sagaline_core::{
     ActivityId, Attempt, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse,
     Name, Overlay, PAYLOAD_BYTES_MAX, Payload, Position, Report, ReportAttempt, RetryPolicy, Run,
     Start, State, Timestamp, WorkflowId, error_type, fold,
-    program::{Activated, ProgramCommand, Programs, RegisterCompensation, ScheduleActivity},
+    program::{
+        Activated, ProgramCommand, Programs, RegisterCompensation, ScheduleActivity, Timeouts,
+    },
     settle, transact,
 };
 
@@ -29,7 +31,7 @@ impl Programs for Stubborn {
             task_queue: Name::from("q"),
             input: self.input.clone(),
             retry: RetryPolicy::default(),
-            start_to_close_ms: 1_000,
+            timeouts: Timeouts::start_to_close(1_000),
             compensable: false,
         })])
     }
@@ -59,7 +61,7 @@ impl Programs for Covered {
             task_queue: Name::from("q"),
             input: Payload::empty(),
             retry: RetryPolicy::default(),
-            start_to_close_ms: 1_000,
+            timeouts: Timeouts::start_to_close(1_000),
             compensates: ActivityId::FIRST,
             group: None,
         };
@@ -70,7 +72,7 @@ impl Programs for Covered {
                 task_queue: Name::from("q"),
                 input: Payload::empty(),
                 retry: RetryPolicy::default(),
-                start_to_close_ms: 1_000,
+                timeouts: Timeouts::start_to_close(1_000),
                 compensable: true,
             }),
             ProgramCommand::RegisterCompensation(undo),
@@ -207,6 +209,8 @@ fn start() -> Command {
         trace: None,
         attributes: None,
         memo: None,
+        run_timeout: None,
+        execution_timeout: None,
         appended_at: Timestamp::default(),
     })
 }

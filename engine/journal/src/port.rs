@@ -70,8 +70,8 @@ pub enum PortEvent {
         partition: i32,
         /// Of the request.
         tag: Tag,
-        /// How it went.
-        outcome: Result<(), SendError>,
+        /// Where it lies, negative where that is not known; or why it was not sent.
+        outcome: Result<i64, SendError>,
     },
     /// Records of a read, in offset order.
     Read {

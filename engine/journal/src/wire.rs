@@ -100,6 +100,8 @@ pub mod ce_type {
     pub const ACTIVITY_CANCELED: &str = "sagaline.activity.canceled.v1";
     /// A worker began with the attempt.
     pub const ACTIVITY_STARTED: &str = "sagaline.activity.started.v1";
+    /// The attempt goes on.
+    pub const ACTIVITY_HEARTBEAT: &str = "sagaline.activity.heartbeat.v1";
     /// What results accept: every type that begins so.
     pub const ACTIVITY_PREFIX: &str = "sagaline.activity.";
 
@@ -187,6 +189,12 @@ pub mod header {
     pub const START_TO_CLOSE_MS: &str = "sl-start-to-close-ms";
     /// After this instant (RFC 3339) the task is void.
     pub const EXPIRES_AT: &str = "sl-expires-at";
+    /// Base64 of the progress that an earlier attempt told.
+    pub const LAST_HEARTBEAT: &str = "sl-last-heartbeat";
+    /// How long the run may take.
+    pub const RUN_TIMEOUT_MS: &str = "sl-run-timeout-ms";
+    /// How long the run and those that continue it may take.
+    pub const EXECUTION_TIMEOUT_MS: &str = "sl-execution-timeout-ms";
     /// How often the worker must send a heartbeat.
     pub const HEARTBEAT_TIMEOUT_MS: &str = "sl-heartbeat-timeout-ms";
     /// Name of the worker, shown to people.
@@ -244,6 +252,8 @@ pub mod outcome {
     pub const CANCELED: &str = "canceled";
     /// The run was terminated.
     pub const TERMINATED: &str = "terminated";
+    /// The run's time ran out.
+    pub const TIMED_OUT: &str = "timed-out";
     /// Refused.
     pub const REJECTED: &str = "rejected";
 }

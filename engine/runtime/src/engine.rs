@@ -6,8 +6,10 @@
 //! ```
 //! Deliberately absent: what a lane does with its partition ([`crate::lane`]).
 
+mod backlog;
 mod durability;
 mod layout;
+mod queues;
 mod replies;
 mod stopping;
 mod strays;

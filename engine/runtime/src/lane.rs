@@ -15,6 +15,7 @@ mod clock;
 mod making;
 mod outbox;
 mod proof;
+mod queued;
 mod status;
 mod takeover;
 mod turn;
@@ -30,11 +31,13 @@ use self::{
     clock::ClockWatch,
     outbox::Outbox,
     proof::InputProof,
+    queued::Placed,
     takeover::Claiming,
     turn::{Turn, Turns},
 };
 pub use self::{
     clock::CLOCK_SKEW_MAX,
+    queued::{SentTask, TaskPlace},
     status::{LaneStatus, Stage},
 };
 use crate::{
@@ -87,6 +90,10 @@ pub trait QueueTopics: Send + Sync + std::fmt::Debug {
 
     /// What is known of a topic that wants a reply: a stranger named it, so it is never made. Returns at once.
     fn reply_topic(&self, name: &str) -> ReplyTopic;
+
+    /// Until when a task is proved to have waited in its queue: at least when it was sent, and `now` when it may wait there
+    /// still. Returns at once.
+    fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Timestamp;
 }
 
 /// What is known of a queue's topic.
@@ -192,6 +199,7 @@ pub struct Lane {
     own_count: u64,
     positions: Positions,
     outbox: Outbox,
+    placed: Placed,
     proof: InputProof,
     clock: ClockWatch,
     careful: Careful,
@@ -310,6 +318,7 @@ impl Lane {
             own_count: 0,
             positions: Positions::default(),
             outbox: Outbox::default(),
+            placed: Placed::default(),
             proof: InputProof::default(),
             clock: ClockWatch::default(),
             careful: Careful::default(),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use sagaline_core::{Payload, Reply, Task};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use sagaline_core::{ActivityId, Attempt, Name, Payload, Reply, RunId, Task};
 use sagaline_journal::{
     Headers, NewRecord,
     wire::{ce_type, header, partition_of, topic},
@@ -19,9 +20,9 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// The topic of a task's queue.
-    pub(crate) fn task_topic(&self, task: &Task) -> Arc<str> {
-        topic::tasks(&self.namespace, task.scheduled.task_queue.as_str()).into()
+    /// The topic of a queue.
+    pub(crate) fn queue_topic(&self, queue: &Name) -> Arc<str> {
+        topic::tasks(&self.namespace, queue.as_str()).into()
     }
 
     /// The record of an attempt's task; `partition` is the lane's, `partitions` those of the queue's topic.
@@ -33,7 +34,7 @@ impl Writing {
         partitions: i32,
     ) -> NewRecord {
         let (run_id, activity_id) = (task.run_id, task.activity_id());
-        let task_id = format!("{run_id}/{activity_id}/{}", task.attempt);
+        let task_id = task_id(run_id, activity_id, task.attempt);
         let token = self.keys.token(&TokenClaims {
             run_id: task.run_id,
             activity_id: task.activity_id(),
@@ -45,7 +46,7 @@ impl Writing {
             partition: partition_of(task_id.as_bytes(), partitions),
             key: Some(task.workflow_id.as_str().as_bytes().to_vec()),
             value: Some(task.scheduled.input.data().to_vec()),
-            headers: Headers::with_capacity(19, TASK_HEADERS_BYTES),
+            headers: Headers::with_capacity(22, TASK_HEADERS_BYTES),
         };
         event(
             &mut record,
@@ -73,6 +74,15 @@ impl Writing {
             header::START_TO_CLOSE_MS,
             format_args!("{}", task.scheduled.start_to_close_ms),
         );
+        if let Some(heartbeat_ms) = task.scheduled.heartbeat_ms {
+            headers.write(header::HEARTBEAT_TIMEOUT_MS, format_args!("{heartbeat_ms}"));
+        }
+        if let Some(expires_at) = task.expires_at {
+            record.push_header(header::EXPIRES_AT, expires_at.to_rfc3339());
+        }
+        if let Some(progress) = &task.progress {
+            record.push_header(header::LAST_HEARTBEAT, BASE64.encode(progress.data()));
+        }
         if let Some(trace) = &task.started.trace {
             record.push_header(header::TRACEPARENT, trace.parent.as_bytes());
             if let Some(state) = &trace.state {
@@ -115,6 +125,11 @@ impl Writing {
         }
         record
     }
+}
+
+/// `ce_id` of an attempt's task, and what spreads tasks over the partitions of their queue.
+pub(crate) fn task_id(run_id: RunId, activity_id: ActivityId, attempt: Attempt) -> String {
+    format!("{run_id}/{activity_id}/{attempt}")
 }
 
 /// Room for the values of a task's headers, of a reply's: most fit.

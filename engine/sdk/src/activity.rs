@@ -11,7 +11,7 @@ use std::{future::Future, pin::Pin};
 use sagaline_core::Payload;
 
 pub use call::{ActivityCall, Elsewhere, call_activity};
-pub(crate) use call::{Decode, ErasedCall};
+pub(crate) use call::{CallTimeouts, Decode, ErasedCall};
 pub use context::{ActivityContext, ActivityInfo, Data};
 pub use set::{Activities, ActivityFn};
 

@@ -18,6 +18,9 @@ use crate::{
     world::World,
 };
 
+/// What a lane is told of where an effect lies.
+const UNKNOWN_OFFSET: i64 = -1;
+
 impl World {
     pub(crate) fn request(&mut self, lane: LaneKey, request: Request) {
         match request {
@@ -110,7 +113,7 @@ impl World {
             let event = PortEvent::Sent {
                 partition: effect.partition,
                 tag: effect.tag,
-                outcome: effect.told,
+                outcome: effect.told.map(|()| UNKNOWN_OFFSET),
             };
             self.back(Span::millis(1), effect.lane, event);
         }

@@ -8,7 +8,7 @@ use sagaline_core::{
     ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy,
     program::{
         Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
-        ScheduleActivity,
+        ScheduleActivity, Timeouts,
     },
 };
 
@@ -130,7 +130,7 @@ impl Scripted {
                 },
                 ..RetryPolicy::default()
             },
-            start_to_close_ms: step.start_to_close_ms,
+            timeouts: Timeouts::start_to_close(step.start_to_close_ms),
             compensates,
             group: step
                 .grouped
@@ -233,7 +233,7 @@ impl Scripted {
                 },
                 ..RetryPolicy::default()
             },
-            start_to_close_ms: step.start_to_close_ms,
+            timeouts: Timeouts::start_to_close(step.start_to_close_ms),
             compensable: step.undo != Undo::None,
         }));
         if step.undo == Undo::OnScheduling {

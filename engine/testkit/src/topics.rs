@@ -5,8 +5,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use sagaline_core::Timestamp;
 use sagaline_journal::wire::topic;
-use sagaline_runtime::lane::{QueueTopic, QueueTopics, ReplyTopic};
+use sagaline_runtime::lane::{QueueTopic, QueueTopics, ReplyTopic, SentTask};
 
 use crate::log::NAMESPACE;
 
@@ -53,6 +54,11 @@ impl QueueTopics for QueueTopicsThere {
             known.wanted.push(topic.to_owned());
         }
         QueueTopic::Coming
+    }
+
+    /// Workers are quick: a task is begun when it is there.
+    fn queued_until(&self, _: &str, task: SentTask, _: Timestamp) -> Timestamp {
+        task.sent_at
     }
 
     /// Looked up once; the one that all replies go to is there.

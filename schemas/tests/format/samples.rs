@@ -7,7 +7,7 @@ mod workflows;
 use sagaline_core::{Cause, Event, Failure, Payload, Seq, Timestamp, Transition, event};
 use sagaline_schemas::{Claim, Footer, InputPosition, Trying};
 
-use activities::{activity_events, compensation_events};
+use activities::{activity_events, compensation_events, timed_events};
 use values::{at, cause, run, text, workflow};
 use workflows::{events_of_no_history, other_events, started_with_attributes, workflow_events};
 
@@ -78,6 +78,11 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
         "WorkflowStarted-with-attributes".into(),
         transition(1, vec![started_with_attributes()]),
     ));
+    transitions.extend(
+        timed_events()
+            .into_iter()
+            .map(|(name, event)| (name.to_owned(), transition(3, vec![event]))),
+    );
     transitions.push(("several-events".into(), transition(1, activity_events())));
     transitions.push(("nothing".into(), nothing()));
     transitions
@@ -99,6 +104,8 @@ fn nothing() -> Transition {
             trace: None,
             attributes: None,
             memo: None,
+            run_timeout_ms: None,
+            execution_timeout_ms: None,
         }
         .into(),
         event::IncidentRaised {

@@ -340,6 +340,7 @@ pub(crate) fn outcome(event: &Event) -> Option<Outcome> {
         Event::WorkflowFailed(_) => Some(Outcome::Failed),
         Event::WorkflowCanceled(_) => Some(Outcome::Canceled),
         Event::WorkflowTerminated(_) => Some(Outcome::Terminated),
+        Event::WorkflowTimedOut(_) => Some(Outcome::TimedOut),
         _ => None,
     }
 }

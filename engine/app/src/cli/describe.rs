@@ -239,6 +239,8 @@ mod tests {
             trace: None,
             attributes: None,
             memo: None,
+            run_timeout_ms: None,
+            execution_timeout_ms: None,
         };
         let id = WorkflowId::new("a\rb").unwrap();
         let script = Script::new().batch(&[transition(id.as_str(), 1, [started.into()])]);

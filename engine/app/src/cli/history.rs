@@ -135,6 +135,7 @@ fn is_last(transition: &Transition) -> bool {
                 | Event::WorkflowFailed(_)
                 | Event::WorkflowCanceled(_)
                 | Event::WorkflowTerminated(_)
+                | Event::WorkflowTimedOut(_)
         )
     })
 }

@@ -96,6 +96,10 @@ pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outco
             None => format!("workflow {id} failed"),
         },
         Ended::Canceled => format!("workflow {id} was cancelled{reason}"),
+        Ended::TimedOut => match &closed.failure {
+            Some(failure) => format!("workflow {id} timed out: {}", failure.message),
+            None => format!("workflow {id} timed out"),
+        },
         Ended::Terminated => format!("workflow {id} was terminated{reason}"),
     };
     Err(Fault::quoting(Exit::Failed, &message))

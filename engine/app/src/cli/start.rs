@@ -218,6 +218,7 @@ fn print(session: &Session, id: &WorkflowId, answer: &Answer) -> Outcome {
     let message = match answer.outcome.as_str() {
         outcome::COMPLETED => return Ok(result::print_payload(session.output, &answer.value)?),
         outcome::CANCELED => format!("workflow {id} was cancelled{reason}"),
+        outcome::TIMED_OUT => format!("workflow {id} timed out{reason}"),
         outcome::TERMINATED => format!("workflow {id} was terminated{reason}"),
         _ => format!("workflow {id} failed: {}{reason}", answer.error_type),
     };

@@ -7,10 +7,14 @@ use crate::{
     ActivityId, Attempt, Failure, Run, error_type,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled,
-        ActivityCompleted, ActivityFailed, ActivityScheduled, ActivityStarted, ActivityTimedOut,
+        ActivityCompleted, ActivityFailed, ActivityHeartbeatRecorded, ActivityScheduled,
+        ActivityStarted, ActivityTimedOut,
     },
+    failure::is_timeout,
     program::{CommandKind, Job, Recorded},
-    run::{Activity, ActivityState, ERROR_TYPES_MAX, LastFailure, RegistrationState, Step},
+    run::{
+        Activity, ActivityState, ERROR_TYPES_MAX, Heartbeat, LastFailure, RegistrationState, Step,
+    },
 };
 
 impl Run {
@@ -40,9 +44,11 @@ impl Run {
                 attempt_at: place.at,
                 maximum_attempts: event.retry.maximum_attempts,
                 attempts_before: 0,
+                set_at: place.at,
                 state: ActivityState::Queued,
                 cancel_requested: false,
                 outcome_unknown: false,
+                heartbeat: None,
                 last_failure: None,
                 failures: Vec::new(),
             },
@@ -68,6 +74,22 @@ impl Run {
                 worker: event.worker.clone(),
             };
         }
+    }
+
+    pub(super) fn activity_heartbeat_recorded(
+        &mut self,
+        place: Place<'_>,
+        event: &ActivityHeartbeatRecorded,
+    ) {
+        let Some(activity) = self.activity_mut(event.activity_id) else {
+            return;
+        };
+        let before = activity.heartbeat.take().and_then(|one| one.progress);
+        activity.heartbeat = Some(Box::new(Heartbeat {
+            attempt: event.attempt,
+            at: place.at,
+            progress: event.progress.clone().or(before),
+        }));
     }
 
     pub(super) fn activity_cancel_requested(
@@ -126,10 +148,9 @@ impl Run {
             activity.maximum_attempts = activity.maximum_attempts.saturating_add(1);
         }
         // After these the work may be done: what was registered to undo it stays.
-        activity.outcome_unknown |= matches!(
-            event.failure.error_type.as_str(),
-            error_type::START_TO_CLOSE | error_type::PAYLOAD_TOO_LARGE
-        );
+        let failure = &event.failure.error_type;
+        activity.outcome_unknown |=
+            is_timeout(failure) || failure.as_str() == error_type::PAYLOAD_TOO_LARGE;
         count(&mut activity.failures, &event.failure);
         activity.last_failure = Some(Box::new(LastFailure {
             failure: event.failure.clone(),

@@ -44,7 +44,7 @@ impl Run {
             let kind = match event.outcome {
                 Outcome::Completed => CommandKind::Complete,
                 Outcome::Failed => CommandKind::Fail,
-                Outcome::Canceled | Outcome::Terminated => CommandKind::Cancel,
+                Outcome::Canceled | Outcome::Terminated | Outcome::TimedOut => CommandKind::Cancel,
             };
             self.recorded_end(place, kind);
         }

@@ -48,7 +48,7 @@ impl Run {
         match (event.act.as_str(), incident.activity_id) {
             (Act::RETRY, Some(activity_id)) => {
                 if let Some(activity) = self.activity_mut(activity_id) {
-                    activity.give_fresh_attempts();
+                    activity.give_fresh_attempts(place.at);
                 }
             }
             // It stays done.

@@ -9,7 +9,7 @@ use crate::{
     ActivityId, IdentityRing, Run, RunId,
     event::{
         MarkerRecorded, Outcome, ReplyRequested, WorkflowCancelRequested, WorkflowCanceled,
-        WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated,
+        WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated, WorkflowTimedOut,
     },
     program::{CommandKind, Job, Recorded},
     run::{Activations, CancelRequest, ClosedBy, REPLIES_MAX},
@@ -80,6 +80,16 @@ impl Run {
 
     pub(super) fn workflow_terminated(&mut self, place: Place<'_>, event: &WorkflowTerminated) {
         self.close_from_outside(place, Outcome::Terminated, event.reason.clone());
+    }
+
+    pub(super) fn workflow_timed_out(&mut self, place: Place<'_>, event: &WorkflowTimedOut) {
+        self.close(ClosedBy {
+            outcome: Outcome::TimedOut,
+            at: place.at,
+            result: None,
+            failure: Some(event.failure.clone()),
+            reason: None,
+        });
     }
 
     fn close_from_outside(&mut self, place: Place<'_>, outcome: Outcome, reason: Option<Box<str>>) {

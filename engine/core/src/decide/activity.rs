@@ -8,10 +8,11 @@ use crate::{
     Report, ReportAttempt, Run, Timestamp, UNKNOWN_ACTIVITY_RETRY, error_type,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCanceled, ActivityCompleted,
-        ActivityFailed, ActivityStarted, ActivityTimedOut, CompensationCompleted,
-        CompensationFailed, IncidentKind, IncidentRaised,
+        ActivityFailed, ActivityHeartbeatRecorded, ActivityStarted, ActivityTimedOut,
+        CompensationCompleted, CompensationFailed, IncidentKind, IncidentRaised,
     },
-    run::ActivityState,
+    failure::is_timeout,
+    run::{ActivityState, due::ActivityDue},
 };
 
 /// A worker's word: the first final answer of the current attempt counts.
@@ -27,15 +28,10 @@ pub(crate) fn report(
     let worker = command.worker.clone();
     match &command.report {
         Report::Started if activity.state == ActivityState::Queued => {
-            Ok(Vec::from([ActivityStarted {
-                activity_id: activity.activity_id,
-                activity: activity.scheduled.activity.clone(),
-                attempt: activity.attempt,
-                worker,
-            }
-            .into()]))
+            Ok(Vec::from([started(activity, worker)]))
         }
         Report::Started => Err(Ignored::Already),
+        Report::Heartbeat { progress } => heartbeat(activity, now, progress.as_ref(), worker),
         // The first final answer of an attempt counts, and a time-out is one.
         Report::Completed { .. } | Report::Failed { .. } | Report::Canceled { .. }
             if !activity.is_in_flight() =>
@@ -90,6 +86,56 @@ pub(crate) fn report(
         }
     }
 }
+
+fn started(activity: &Activity, worker: Option<Name>) -> Event {
+    ActivityStarted {
+        activity_id: activity.activity_id,
+        activity: activity.scheduled.activity.clone(),
+        attempt: activity.attempt,
+        worker,
+    }
+    .into()
+}
+
+/// Journaled at most twice per heartbeat time-out.
+fn heartbeat(
+    activity: &Activity,
+    now: Timestamp,
+    progress: Option<&Payload>,
+    worker: Option<Name>,
+) -> Result<Vec<Event>, Ignored> {
+    let mut events = Vec::new();
+    match activity.state {
+        // Who goes on has begun.
+        ActivityState::Queued => events.push(started(activity, worker.clone())),
+        ActivityState::Running { .. } => {}
+        ActivityState::Backoff { .. } | ActivityState::Parked => return Err(Ignored::Stale),
+    }
+    let apart = activity
+        .scheduled
+        .heartbeat_ms
+        .map_or(HEARTBEATS_APART, |one| Millis(one / 2));
+    if activity
+        .heartbeat_at()
+        .is_some_and(|last| now.since(last) < apart)
+    {
+        return Err(Ignored::Already);
+    }
+    events.push(
+        ActivityHeartbeatRecorded {
+            activity_id: activity.activity_id,
+            activity: activity.scheduled.activity.clone(),
+            attempt: activity.attempt,
+            progress: progress.cloned(),
+            worker,
+        }
+        .into(),
+    );
+    Ok(events)
+}
+
+/// Heartbeats of an activity that nobody wants any of are journaled no more often than this.
+const HEARTBEATS_APART: Millis = Millis::from_secs(10);
 
 pub(super) fn completed(activity: &Activity, result: &Payload, worker: Option<Name>) -> Vec<Event> {
     // Nobody reads what a compensation returns; that it is done counts.
@@ -159,7 +205,10 @@ fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) ->
             activity.attempts_of_set(),
         ),
     };
-    let next_attempt_at = (retryable && !activity.cancel_requested).then(|| now.plus(wait));
+    let in_time = |at: &Timestamp| activity.closes_by().is_none_or(|close_by| *at < close_by);
+    let next_attempt_at = (retryable && !activity.cancel_requested)
+        .then(|| now.plus(wait))
+        .filter(in_time);
     let mut events = Vec::from([Event::from(ActivityAttemptFailed {
         activity_id: activity.activity_id,
         activity: activity.scheduled.activity.clone(),
@@ -206,8 +255,7 @@ fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
 
 pub(super) fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
     let (activity_id, name) = (activity.activity_id, activity.scheduled.activity.clone());
-    let timed_out = failure.error_type.as_str() == error_type::START_TO_CLOSE;
-    let end = match timed_out {
+    let end = match is_timeout(&failure.error_type) {
         true => Event::from(ActivityTimedOut {
             activity_id,
             activity: name.clone(),
@@ -235,26 +283,55 @@ pub(super) fn given_up(activity: &Activity, failure: Failure) -> Vec<Event> {
 }
 
 /// The deadline of an activity has come.
-pub(super) fn fire(run: &Run, activity: &Activity, now: Timestamp) -> Vec<Event> {
-    if activity.is_in_flight() {
-        let message = format!(
-            "attempt {} took longer than {} ms",
-            activity.attempt,
-            activity.start_to_close().0
-        );
-        let failure = Failure::new(Name::from(error_type::START_TO_CLOSE), message);
-        return failed(
-            run,
-            activity,
-            now,
-            Failed {
-                failure: &failure,
-                retry_after: None,
-                worker: None,
-            },
-        );
+pub(super) fn fire(run: &Run, activity: &Activity, due: ActivityDue, now: Timestamp) -> Vec<Event> {
+    let (attempt, scheduled) = (activity.attempt, &activity.scheduled);
+    let (error_type, message) = match due {
+        ActivityDue::NextAttempt => return Vec::from([next_attempt(activity)]),
+        ActivityDue::StartToClose => (
+            error_type::START_TO_CLOSE,
+            format!(
+                "attempt {attempt} took longer than {} ms",
+                scheduled.start_to_close_ms
+            ),
+        ),
+        ActivityDue::Heartbeat => (
+            error_type::HEARTBEAT,
+            format!(
+                "no heartbeat of attempt {attempt} for {} ms",
+                scheduled.heartbeat_ms.unwrap_or_default()
+            ),
+        ),
+        ActivityDue::ScheduleToStart => (
+            error_type::SCHEDULE_TO_START,
+            format!(
+                "no worker of queue {} began with attempt {attempt} within {} ms",
+                scheduled.task_queue,
+                scheduled.schedule_to_start_ms.unwrap_or_default()
+            ),
+        ),
+        ActivityDue::ScheduleToClose => (
+            error_type::SCHEDULE_TO_CLOSE,
+            format!(
+                "{attempt} attempts took longer than {} ms",
+                scheduled.schedule_to_close_ms.unwrap_or_default()
+            ),
+        ),
+    };
+    let mut failure = Failure::new(Name::from(error_type), message);
+    // Another attempt would wait in the same queue, or come too late.
+    failure.non_retryable = matches!(
+        due,
+        ActivityDue::ScheduleToStart | ActivityDue::ScheduleToClose
+    );
+    if !activity.is_in_flight() {
+        return exhausted(activity, &failure);
     }
-    Vec::from([next_attempt(activity)])
+    let timed_out = Failed {
+        failure: &failure,
+        retry_after: None,
+        worker: None,
+    };
+    failed(run, activity, now, timed_out)
 }
 
 pub(super) fn next_attempt(activity: &Activity) -> Event {

@@ -1,46 +1,51 @@
 //! A run's deadline has come.
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 
-use super::activity;
-use crate::{Activity, Event, Run, Timestamp, event::TimerFired, run::Timer};
+use super::{activity, undo};
+use crate::{
+    Event, Failure, Name, Outcome, QueuedUntil, Run, Timestamp, error_type,
+    event::TimerFired,
+    run::due::{Due, RunDue},
+};
 
 /// What was due first, at `until` or before. Events, or nothing when it has moved.
-pub(crate) fn fire(run: &Run, now: Timestamp, until: Timestamp) -> Vec<Event> {
-    match first_due(run).filter(|due| due.at() <= until) {
-        Some(Due::Timer(timer)) => Vec::from([TimerFired {
+pub(crate) fn fire(
+    run: &Run,
+    now: Timestamp,
+    until: Timestamp,
+    queued: &[QueuedUntil],
+) -> Vec<Event> {
+    match run.first_due(queued).filter(|(at, _)| *at <= until) {
+        Some((_, Due::Timer(timer))) => Vec::from([TimerFired {
             timer_id: timer.timer_id,
         }
         .into()]),
-        Some(Due::Activity(_, activity)) => activity::fire(run, activity, now),
+        Some((_, Due::Activity(activity, due))) => activity::fire(run, activity, due, now),
+        Some((_, Due::Run(due))) => end(run, due),
         None => Vec::new(),
     }
 }
 
-#[derive(Clone, Copy)]
-enum Due<'a> {
-    Timer(&'a Timer),
-    Activity(Timestamp, &'a Activity),
-}
-
-impl Due<'_> {
-    const fn at(&self) -> Timestamp {
-        match self {
-            Self::Timer(timer) => timer.due_at,
-            Self::Activity(at, _) => *at,
+/// The run's time has run out: what is in flight is awaited, what was done is undone.
+fn end(run: &Run, due: RunDue) -> Vec<Event> {
+    let (error_type, which, span) = match due {
+        RunDue::RunTimeout => {
+            let span = run.started.run_timeout_ms;
+            (error_type::RUN_TIMEOUT, "run", span)
         }
-    }
-}
-
-/// Of the same instant, an activity before a timer: what it waited for may have come in time.
-fn first_due(run: &Run) -> Option<Due<'_>> {
-    let activities = run
-        .activities
-        .iter()
-        .filter_map(|one| Some((one.deadline()?, one)));
-    let activity = activities
-        .min_by_key(|(due, one)| (*due, one.activity_id))
-        .map(|(at, one)| Due::Activity(at, one));
-    let timer = run.timers.first().map(Due::Timer);
-    activity.into_iter().chain(timer).min_by_key(Due::at)
+        RunDue::ExecutionTimeout => {
+            let span = run.started.execution_timeout_ms;
+            (error_type::EXECUTION_TIMEOUT, "execution", span)
+        }
+    };
+    let span = span.unwrap_or_default();
+    let message = format!("the {which} took longer than {span} ms");
+    let end = undo::End {
+        outcome: Outcome::TimedOut,
+        failure: Some(Failure::new(Name::from(error_type), message)),
+        reason: None,
+        forced: true,
+    };
+    undo::end(run, end, true)
 }

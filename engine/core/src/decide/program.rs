@@ -225,6 +225,7 @@ impl Translation<'_> {
             .is_too_large()
             .then(|| too_large(&command.activity, &command.input));
         let (activity_id, activity) = (command.activity_id, command.activity.clone());
+        let timeouts = command.timeouts.bounded();
         if let Some(scheduled) = &mut self.scheduled {
             scheduled.insert(activity_id, activity.clone());
         }
@@ -239,9 +240,12 @@ impl Translation<'_> {
                     command.input
                 },
                 retry: bounded(command.retry),
-                start_to_close_ms: command.start_to_close_ms.min(SPAN_MS_MAX),
+                start_to_close_ms: timeouts.start_to_close_ms,
                 compensable: command.compensable,
                 compensates: None,
+                schedule_to_start_ms: timeouts.schedule_to_start_ms,
+                schedule_to_close_ms: timeouts.schedule_to_close_ms,
+                heartbeat_ms: timeouts.heartbeat_ms,
             }
             .into(),
         );
@@ -287,6 +291,7 @@ impl Translation<'_> {
                 too_large(&command.activity, &command.input).message
             ));
         }
+        let timeouts = command.timeouts.bounded();
         self.events.push(
             CompensationRegistered {
                 activity_id: command.activity_id,
@@ -294,9 +299,12 @@ impl Translation<'_> {
                 task_queue: command.task_queue,
                 input: command.input,
                 retry: bounded(command.retry),
-                start_to_close_ms: command.start_to_close_ms.min(SPAN_MS_MAX),
+                start_to_close_ms: timeouts.start_to_close_ms,
                 compensates: command.compensates,
                 group: command.group,
+                schedule_to_start_ms: timeouts.schedule_to_start_ms,
+                schedule_to_close_ms: timeouts.schedule_to_close_ms,
+                heartbeat_ms: timeouts.heartbeat_ms,
             }
             .into(),
         );

@@ -11,10 +11,10 @@ use alloc::{boxed::Box, format, string::String};
 
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
-    IdConflict, IdReuse, Identity, Name, Outcome, Overlay, RunId, Start,
+    IdConflict, IdReuse, Identity, Millis, Name, Outcome, Overlay, RunId, Start,
     error_type::{ALREADY_STARTED, LIMIT},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
-    program::Programs,
+    program::{Programs, SPAN_MS_MAX},
     run::REPLIES_MAX,
 };
 
@@ -96,12 +96,19 @@ pub(crate) fn decide(
                 trace: start.trace.clone(),
                 attributes: start.attributes.clone(),
                 memo: start.memo.clone(),
+                run_timeout_ms: span(start.run_timeout),
+                execution_timeout_ms: span(start.execution_timeout),
             },
             terminated,
             program_missing,
         },
         Err(rejection) => Decision::Rejected(rejection),
     }
+}
+
+/// A span that the journal can hold.
+fn span(span: Option<Millis>) -> Option<u64> {
+    span.map(|span| span.0.min(SPAN_MS_MAX))
 }
 
 /// The version that the run is pinned to, and whether its program is missing here.

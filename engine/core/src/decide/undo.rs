@@ -14,7 +14,7 @@ use crate::{
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled, ActivityScheduled,
         IncidentKind, IncidentRaised, IncidentResolved, Outcome, WorkflowCanceled,
-        WorkflowCompleted, WorkflowFailed,
+        WorkflowCompleted, WorkflowFailed, WorkflowTimedOut,
     },
     run::{Activity, Registration, RegistrationState},
 };
@@ -187,6 +187,9 @@ fn schedule(registration: &Registration) -> [Event; 2] {
             start_to_close_ms: registered.start_to_close_ms,
             compensable: false,
             compensates: Some(registered.compensates),
+            schedule_to_start_ms: registered.schedule_to_start_ms,
+            schedule_to_close_ms: registered.schedule_to_close_ms,
+            heartbeat_ms: registered.heartbeat_ms,
         }
         .into(),
         ActivityAttemptScheduled {
@@ -201,16 +204,18 @@ fn schedule(registration: &Registration) -> [Event; 2] {
 /// The run's last event.
 pub(crate) fn terminal(outcome: Outcome, failure: Option<&Failure>, reason: Option<&str>) -> Event {
     let reason = reason.map(Box::from);
+    let unnamed = || Failure::new(Name::from(outcome.status()), "");
     match outcome {
-        Outcome::Failed => {
-            let unnamed = || Failure::new(Name::from("Failed"), "");
-            WorkflowFailed {
-                failure: failure.cloned().unwrap_or_else(unnamed),
-            }
-            .into()
+        Outcome::Failed => WorkflowFailed {
+            failure: failure.cloned().unwrap_or_else(unnamed),
         }
+        .into(),
         Outcome::Canceled => WorkflowCanceled { reason }.into(),
         Outcome::Terminated => cancel::terminated(reason),
+        Outcome::TimedOut => WorkflowTimedOut {
+            failure: failure.cloned().unwrap_or_else(unnamed),
+        }
+        .into(),
         Outcome::Completed => WorkflowCompleted {
             result: crate::Payload::empty(),
         }

@@ -22,6 +22,8 @@ pub enum Outcome {
     Canceled,
     /// It was terminated.
     Terminated,
+    /// Its time ran out.
+    TimedOut,
 }
 
 impl Outcome {
@@ -33,6 +35,7 @@ impl Outcome {
             Self::Failed => "Failed",
             Self::Canceled => "Canceled",
             Self::Terminated => "Terminated",
+            Self::TimedOut => "TimedOut",
         }
     }
 }
@@ -119,6 +122,7 @@ words!(Outcome {
     Failed = "failed",
     Canceled = "canceled",
     Terminated = "terminated",
+    TimedOut = "timed-out",
 });
 
 /// `sl-outcome` of a reply.
@@ -136,6 +140,8 @@ pub enum AnswerOutcome {
     Terminated,
     /// Refused.
     Rejected,
+    /// The run's time ran out.
+    TimedOut,
 }
 
 words!(AnswerOutcome {
@@ -145,6 +151,7 @@ words!(AnswerOutcome {
     Canceled = "canceled",
     Terminated = "terminated",
     Rejected = "rejected",
+    TimedOut = "timed-out",
 });
 
 /// Why a record was not taken.

@@ -71,19 +71,20 @@ impl Deadlines {
     }
 }
 
-/// What was removed makes no difference.
-impl PartialEq for Deadlines {
-    fn eq(&self, other: &Self) -> bool {
-        let left = |due: &Due| due.left;
-        self.due.values().map(left).eq(other.due.values().map(left)) && self.iter().eq(other.iter())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::{format, string::String};
 
     use super::*;
+
+    /// What was removed makes no difference.
+    impl PartialEq for Deadlines {
+        fn eq(&self, other: &Self) -> bool {
+            let left = |due: &Due| due.left;
+            self.due.values().map(left).eq(other.due.values().map(left))
+                && self.iter().eq(other.iter())
+        }
+    }
 
     fn at(micros: i64) -> Timestamp {
         Timestamp::from_micros(micros)

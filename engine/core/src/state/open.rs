@@ -9,13 +9,22 @@ use hashbrown::{HashTable, hash_table::Entry};
 use crate::{Position, Run, Timestamp, WorkflowId};
 
 /// An open run with the place of its last change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Open {
     pub(crate) workflow_id: WorkflowId,
     pub(crate) run: Run,
     pub(crate) changed: Position,
-    /// The run's next deadline as the lane's heap holds it.
+    /// The run's next deadline as the lane's heap holds it: follows from the run, unless it is held.
     pub(crate) deadline: Option<Timestamp>,
+}
+
+/// Whatever is held.
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.workflow_id == other.workflow_id
+            && self.run == other.run
+            && self.changed == other.changed
+    }
 }
 
 impl Open {
@@ -72,6 +81,13 @@ impl OpenRuns {
             .runs
             .find(key.hash, |one| one.workflow_id == *key.workflow_id);
         found.map(|open| &**open)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key<'_>) -> Option<&mut Open> {
+        let found = self
+            .runs
+            .find_mut(key.hash, |one| one.workflow_id == *key.workflow_id);
+        found.map(|open| &mut **open)
     }
 
     /// Takes in a run under the hash of its id; returns the one that was there.

@@ -87,13 +87,13 @@ impl<'a> PendingActivity<'a> {
                 })
                 .collect(),
             next_attempt_at: next_attempt_at(activity).map(Shown),
-            last_heartbeat_at: None,
+            last_heartbeat_at: activity.heartbeat.as_ref().map(|one| Shown(&one.at)),
             retry: Shown(&activity.scheduled.retry),
             timeouts_ms: Timeouts {
-                schedule_to_start: None,
-                start_to_close: activity.start_to_close().0,
-                schedule_to_close: None,
-                heartbeat: None,
+                schedule_to_start: activity.scheduled.schedule_to_start_ms,
+                start_to_close: activity.scheduled.start_to_close_ms,
+                schedule_to_close: activity.scheduled.schedule_to_close_ms,
+                heartbeat: activity.scheduled.heartbeat_ms,
             },
             idempotency_key: idempotency_key(view.run.run_id, activity.activity_id),
             input: Shown(&activity.scheduled.input),

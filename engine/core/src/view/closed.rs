@@ -18,6 +18,7 @@ pub(super) fn sentence(view: &View<'_>, closed: &ClosedBy) -> WaitingFor {
                 .unwrap_or_default();
             format!("Failed after {took}{why}.{}", compensated(run))
         }
+        Outcome::TimedOut => format!("Timed out after {took}.{}", compensated(run)),
         Outcome::Canceled => format!(
             "Canceled after {took}{}.{}",
             why(view, closed),

@@ -148,6 +148,7 @@ pub(super) fn reason<'a>(run: &'a Run, undo: &'a Undo) -> Cow<'a, str> {
     match (undo.outcome, &undo.failure) {
         (Outcome::Canceled, _) => quoted("it was cancelled"),
         (Outcome::Terminated, _) => quoted("it was terminated"),
+        (Outcome::TimedOut, _) => Cow::Borrowed("its time ran out"),
         (Outcome::Completed, _) => Cow::Borrowed("it completed"),
         (Outcome::Failed, Some(failure)) => match culprit(run, &failure.error_type) {
             Some(activity) => Cow::Owned(format!("{activity} failed for good")),

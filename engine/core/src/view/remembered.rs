@@ -129,6 +129,8 @@ mod tests {
             trace: None,
             attributes: None,
             memo: None,
+            run_timeout_ms: None,
+            execution_timeout_ms: None,
         });
         let place = Place {
             seq: 1,

@@ -12,13 +12,14 @@ use sagaline_core::{
     event::AnswerOutcome,
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
-        ScheduleActivity,
+        ScheduleActivity, Timeouts,
     },
     replay,
 };
 
 mod operate;
 mod starts;
+mod timeouts;
 
 /// Runs `steps` one after the other; each is undone by `undo-<step>`, registered when it completes.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ struct Steps {
     at: usize,
     next_id: u32,
     retry: RetryPolicy,
+    timeouts: Timeouts,
     ended: bool,
     /// It asks each activity to stop that is over, which changes nothing.
     stops: bool,
@@ -41,7 +43,7 @@ impl Steps {
             task_queue: Name::from("q"),
             input: Payload::json(*b"{}"),
             retry: self.retry.clone(),
-            start_to_close_ms: 1_000,
+            timeouts: self.timeouts,
             compensable: true,
         })
     }
@@ -85,7 +87,7 @@ impl Program for Steps {
                             maximum_attempts: 2,
                             ..RetryPolicy::default()
                         },
-                        start_to_close_ms: 1_000,
+                        timeouts: Timeouts::start_to_close(1_000),
                         compensates: *activity_id,
                         group: None,
                     }));
@@ -131,6 +133,7 @@ impl Program for Steps {
 struct Rebuilding {
     steps: &'static [&'static str],
     retry: RetryPolicy,
+    timeouts: Timeouts,
     missing: RefCell<bool>,
 }
 
@@ -144,6 +147,7 @@ impl Programs for Rebuilding {
             at: 0,
             next_id: 0,
             retry: self.retry.clone(),
+            timeouts: self.timeouts,
             ended: false,
             stops: false,
         };
@@ -186,6 +190,7 @@ impl World {
             programs: Rebuilding {
                 steps,
                 retry,
+                timeouts: Timeouts::start_to_close(1_000),
                 missing: RefCell::new(false),
             },
             batch: 0,
@@ -304,7 +309,14 @@ impl World {
 
     fn fire_at(&mut self, due: Timestamp) -> Transacted {
         let workflow_id = id();
-        self.input("fire", Command::Fire { workflow_id, due })
+        self.input(
+            "fire",
+            Command::Fire {
+                workflow_id,
+                due,
+                queued: Vec::new(),
+            },
+        )
     }
 
     fn events(&self) -> Vec<&Event> {
@@ -343,6 +355,8 @@ fn start(id: &str) -> Start {
         trace: None,
         attributes: None,
         memo: None,
+        run_timeout: None,
+        execution_timeout: None,
         appended_at: Timestamp::from_millis(1),
     }
 }
@@ -679,6 +693,7 @@ fn a_live_program_is_the_same_as_a_rebuilt_one() {
         at: 0,
         next_id: 0,
         retry: world.programs.retry.clone(),
+        timeouts: Timeouts::start_to_close(1_000),
         ended: false,
         stops: false,
     };

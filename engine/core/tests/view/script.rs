@@ -38,6 +38,8 @@ impl Script {
             trace: None,
             attributes,
             memo,
+            run_timeout_ms: None,
+            execution_timeout_ms: None,
         });
         let place = Place {
             seq: 1,
@@ -127,6 +129,9 @@ pub(crate) fn scheduled(id: u32, activity: &'static str, maximum_attempts: u32) 
             input: Payload::json(*b"[1]"),
             retry: policy(maximum_attempts),
             start_to_close_ms: 60_000,
+            schedule_to_start_ms: None,
+            schedule_to_close_ms: None,
+            heartbeat_ms: None,
             compensable: activity.as_str() != "ship",
             compensates: None,
         }
@@ -191,6 +196,9 @@ pub(crate) fn completed(id: u32, activity: &'static str, compensation: &'static 
             input: Payload::json(*b"1"),
             retry: policy(3),
             start_to_close_ms: 60_000,
+            schedule_to_start_ms: None,
+            schedule_to_close_ms: None,
+            heartbeat_ms: None,
             compensates,
             group: None,
         }

@@ -111,6 +111,17 @@ impl Supervisor {
                     format!("no thread for topics: {error}"),
                 )
             })?;
+        let (book, stopping) = (self.book.clone(), self.stopping.clone());
+        std::thread::Builder::new()
+            .name("sagaline-queues".to_owned())
+            .spawn(move || book.workers().serve(|| stopping.is_handed_over()))
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "thread",
+                    format!("no thread for queues: {error}"),
+                )
+            })?;
         // Nobody listens any more only when the starting thread is gone.
         let _ = ready.send(());
 

@@ -7,17 +7,17 @@ use std::{
     time::Duration,
 };
 
-use sagaline_core::Millis;
+use sagaline_core::{Millis, Timestamp};
 use sagaline_journal::{
     Error, ErrorKind,
     kafka::{Admin, Creation, Kafka, TopicSpec, TopicState},
     wire::topic,
 };
 
-use super::{EngineSettings, layout::Layout, replies::ReplyBook, watch::lock};
+use super::{EngineSettings, layout::Layout, queues::Queues, replies::ReplyBook, watch::lock};
 use crate::{
     Workflows, clock,
-    lane::{QueueTopic, QueueTopics, ReplyTopic},
+    lane::{QueueTopic, QueueTopics, ReplyTopic, SentTask},
 };
 
 /// Partitions of inbox, results and journal where nothing else is said.
@@ -53,6 +53,7 @@ pub(super) struct TopicBook {
     layout: Layout,
     queues: Mutex<BTreeMap<String, Known>>,
     replies: ReplyBook,
+    workers: Queues,
     asked: Mutex<mpsc::Sender<Wanted>>,
     to_serve: Mutex<Option<mpsc::Receiver<Wanted>>>,
 }
@@ -86,12 +87,14 @@ impl TopicBook {
             layout.task_spec(name)
         }));
         make(&admin, &layout, &specs)?;
+        let workers = Queues::new(settings.kafka.clone(), &settings.namespace);
         let (sender, receiver) = mpsc::channel();
         let book = Self {
             admin,
             layout,
             queues: Mutex::default(),
             replies: ReplyBook::default(),
+            workers,
             asked: Mutex::new(sender),
             to_serve: Mutex::new(Some(receiver)),
         };
@@ -104,6 +107,11 @@ impl TopicBook {
 
     pub(super) const fn partitions(&self) -> i32 {
         self.layout.partitions
+    }
+
+    /// How far the workers of the queues are.
+    pub(super) const fn workers(&self) -> &Queues {
+        &self.workers
     }
 
     /// Warns if a lost disk loses sagas.
@@ -144,6 +152,9 @@ impl TopicBook {
             ErrorKind::Invalid => Ok(QueueTopic::Refused(error.to_string().into())),
             _ => Err(error),
         });
+        if let Ok(QueueTopic::There(partitions)) = found {
+            self.workers.watch(name, partitions);
+        }
         if let Some(known) = lock(&self.queues).get_mut(name) {
             known.learn(name, found);
         }
@@ -239,6 +250,10 @@ impl QueueTopics for TopicBook {
             drop(lock(&self.asked).send(Wanted::Queue(name.to_owned())));
         }
         known.topic.clone()
+    }
+
+    fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Timestamp {
+        self.workers.queued_until(topic, task, now)
     }
 
     fn reply_topic(&self, name: &str) -> ReplyTopic {

@@ -2,7 +2,7 @@
 
 use sagaline_core::{
     Cause, Command, Failure, Millis, Name, Payload, Report, ReportAttempt, WorkflowId,
-    event::RejectReason,
+    event::RejectReason, program::PROGRESS_BYTES_MAX,
 };
 use sagaline_journal::wire::{ce_type, header};
 
@@ -25,6 +25,9 @@ pub(super) fn report(
             details: cut(envelope.payload()),
         },
         ce_type::ACTIVITY_STARTED => Report::Started,
+        ce_type::ACTIVITY_HEARTBEAT => Report::Heartbeat {
+            progress: progress(envelope.payload())?,
+        },
         other => {
             let shown: String = other.chars().take(80).collect();
             return Err(Refusal::new(
@@ -79,6 +82,16 @@ fn failed(envelope: &Envelope<'_>) -> Result<Report, Refusal> {
         failure,
         retry_after,
     })
+}
+
+/// How far an attempt is; its next one is told in a header.
+fn progress(payload: &Payload) -> Result<Option<Payload>, Refusal> {
+    let bytes = payload.data().len();
+    if bytes > PROGRESS_BYTES_MAX {
+        let message = format!("progress of {bytes} bytes; {PROGRESS_BYTES_MAX} are allowed");
+        return Err(Refusal::new(RejectReason::TooLarge, message));
+    }
+    Ok((bytes > 0).then(|| payload.clone()))
 }
 
 /// Details over the limit are dropped: the error itself must not be lost to them.

@@ -1,8 +1,8 @@
 //! Requests about workflows.
 
 use sagaline_core::{
-    Cancel, Cause, Command, IdConflict, IdReuse, Name, RunId, Start, Terminate, Trace, WorkflowId,
-    event::RejectReason,
+    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, RunId, Start, Terminate, Trace,
+    WorkflowId, event::RejectReason,
 };
 use sagaline_journal::{
     Record,
@@ -13,12 +13,7 @@ use super::{Input, Reading, Refusal, about, operate};
 use crate::envelope::{Envelope, bad_header};
 
 /// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
-const UNSUPPORTED: [&str; 4] = [
-    "sl-run-timeout-ms",
-    "sl-execution-timeout-ms",
-    "sl-start-at",
-    "sl-retry",
-];
+const UNSUPPORTED: [&str; 2] = ["sl-start-at", "sl-retry"];
 
 pub(super) fn request(
     reading: &Reading,
@@ -126,6 +121,8 @@ fn start(
         trace: trace.transpose()?,
         attributes: about::ATTRIBUTES.of(record, envelope)?,
         memo: about::MEMO.of(record, envelope)?,
+        run_timeout: span(envelope, header::RUN_TIMEOUT_MS)?,
+        execution_timeout: span(envelope, header::EXECUTION_TIMEOUT_MS)?,
         appended_at: record.timestamp,
     })
 }
@@ -166,6 +163,12 @@ fn id_reuse(envelope: &Envelope<'_>) -> Result<IdReuse, Refusal> {
             ));
         }
     })
+}
+
+/// A time-out: 0 is none, as Temporal has it.
+fn span(envelope: &Envelope<'_>, name: &'static str) -> Result<Option<Millis>, Refusal> {
+    let millis = envelope.parsed::<u64>(name, "a number of milliseconds is expected")?;
+    Ok(millis.filter(|millis| *millis > 0).map(Millis))
 }
 
 fn run_id(envelope: &Envelope<'_>) -> Result<Option<RunId>, Refusal> {

@@ -174,11 +174,12 @@ impl Lane {
         if !self.clock.is_trusted() || making.trying.is_some() {
             return;
         }
+        // The state's time may be ahead of this clock, by what is allowed: then inputs cannot be known to be read so far.
+        let until = making.now.min(now.wall);
         let due: Vec<(Timestamp, WorkflowId)> = self
             .fold
             .state
-            // The state's time may be ahead of this clock, by what is allowed: then inputs cannot be known to be read so far.
-            .due(making.now.min(now.wall), BATCH_DEADLINES_MAX)
+            .due(until, BATCH_DEADLINES_MAX)
             .map(|(due, workflow_id)| (due, workflow_id.clone()))
             .collect();
         // Inputs may have filled the batch to its limit: deadlines have a share of their own.
@@ -187,7 +188,14 @@ impl Lane {
             if !self.proof.covers(due) {
                 return self.ask_for_ends(due, now, port);
             }
-            let fire = Command::Fire { workflow_id, due };
+            let Some(queued) = self.hold_queued(&workflow_id, until) else {
+                continue;
+            };
+            let fire = Command::Fire {
+                workflow_id,
+                due,
+                queued,
+            };
             if self.careful.is_on() {
                 if self.own.is_empty() {
                     self.ask_self(fire);
@@ -342,6 +350,7 @@ impl Lane {
         self.fold.merge(flight.delta, flight.footer, place);
         for run_id in flight.closed {
             self.programs.closed(run_id);
+            self.placed.closed(run_id);
         }
         self.outbox.push(batch_no, flight.effects, flight.forwards);
         for question in flight.answers {

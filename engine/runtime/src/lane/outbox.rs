@@ -302,7 +302,7 @@ impl Outbox {
                 let queue = match self.queues.get(&task.scheduled.task_queue) {
                     Some(queue) => queue.clone(),
                     None => {
-                        let topic = shared.writing.task_topic(task);
+                        let topic = shared.writing.queue_topic(&task.scheduled.task_queue);
                         if !topic::is_name(&topic) {
                             let queue = &task.scheduled.task_queue;
                             return Sending::Never(format!(
@@ -356,13 +356,14 @@ impl Outbox {
         }
     }
 
-    fn acknowledged(&mut self, tag: Tag) {
-        if let Some(entry) = self.sent.remove(&tag) {
-            if matches!(entry.effect, Effect::Forward { .. }) {
-                self.forwards_refused = None;
-            }
-            self.finish(&entry);
+    /// It has arrived; what it was.
+    fn acknowledged(&mut self, tag: Tag) -> Option<Effect> {
+        let entry = self.sent.remove(&tag)?;
+        if matches!(entry.effect, Effect::Forward { .. }) {
+            self.forwards_refused = None;
         }
+        self.finish(&entry);
+        Some(entry.effect)
     }
 
     fn failed(&mut self, tag: Tag, error: &SendError, now: Millis) {
@@ -424,9 +425,14 @@ fn reply_way(shared: &LaneShared, to: &ReplyTo) -> Option<Sending> {
 }
 
 impl Lane {
-    pub(super) fn sent(&mut self, tag: Tag, outcome: Result<(), SendError>, now: Now) {
+    pub(super) fn sent(&mut self, tag: Tag, outcome: Result<i64, SendError>, now: Now) {
         match outcome {
-            Ok(()) => self.outbox.acknowledged(tag),
+            Ok(offset) => {
+                let arrived = self.outbox.acknowledged(tag);
+                if let Some(effect) = arrived.filter(|_| offset >= 0) {
+                    self.placed.put(&effect, offset, &self.fold.state);
+                }
+            }
             Err(error) => self.outbox.failed(tag, &error, now.monotonic),
         }
     }

@@ -251,6 +251,7 @@ impl Lane {
         };
         self.careful = Careful::after_take_over(&self.fold, self.suspect, now.wall);
         self.programs.quarantine(self.careful.quarantined());
+        self.placed.after_take_over(&self.fold.state);
         self.outbox = std::mem::take(&mut self.outbox).after_take_over(&mut self.fold);
         self.ask_for_programs();
         port.fetch(self.partition, self.positions.inbox, self.positions.results);

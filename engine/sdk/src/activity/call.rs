@@ -52,7 +52,16 @@ pub(crate) struct ErasedCall {
     pub(crate) queue: Option<Name>,
     pub(crate) input: Result<Payload>,
     pub(crate) retry: Option<Retry>,
+    pub(crate) timeouts: CallTimeouts,
+}
+
+/// How long a call may take, as far as it says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallTimeouts {
+    pub(crate) schedule_to_start: Option<Duration>,
     pub(crate) start_to_close: Option<Duration>,
+    pub(crate) schedule_to_close: Option<Duration>,
+    pub(crate) heartbeat: Option<Duration>,
 }
 
 /// A call of an activity by its name alone: of one in another language, say.
@@ -78,7 +87,7 @@ pub fn call_activity<R: DeserializeOwned>(
                 queue: None,
                 input: Err(invalid.into()),
                 retry: None,
-                start_to_close: None,
+                timeouts: CallTimeouts::default(),
             },
             decode: json::decode,
             implementation: PhantomData,
@@ -100,7 +109,7 @@ impl<R, A> ActivityCall<R, A> {
                 queue,
                 input,
                 retry: None,
-                start_to_close: None,
+                timeouts: CallTimeouts::default(),
             },
             decode: json::decode,
             implementation: PhantomData,
@@ -128,9 +137,27 @@ impl<R, A> ActivityCall<R, A> {
         self
     }
 
-    /// Lets one attempt run this long; 60 s unless said.
+    /// Lets one attempt run this long, from when a worker begins with it; 60 s unless said.
     pub fn start_to_close(mut self, limit: Duration) -> Self {
-        self.call.start_to_close = Some(limit);
+        self.call.timeouts.start_to_close = Some(limit);
+        self
+    }
+
+    /// Lets a task wait this long for a worker; for ever unless said. No attempt follows one that nobody took.
+    pub fn schedule_to_start(mut self, limit: Duration) -> Self {
+        self.call.timeouts.schedule_to_start = Some(limit);
+        self
+    }
+
+    /// Lets all attempts and the waits between them take this long; for ever unless said.
+    pub fn schedule_to_close(mut self, limit: Duration) -> Self {
+        self.call.timeouts.schedule_to_close = Some(limit);
+        self
+    }
+
+    /// Wants a heartbeat at least this often; none unless said. When they stay away, the next attempt follows.
+    pub fn heartbeat(mut self, limit: Duration) -> Self {
+        self.call.timeouts.heartbeat = Some(limit);
         self
     }
 

@@ -35,6 +35,9 @@ pub enum ClientError {
     /// The workflow was terminated, for this reason.
     #[error("the workflow was terminated: {0}")]
     Terminated(String),
+    /// The workflow's time ran out: which time-out, by the error's type.
+    #[error("the workflow timed out: {0}")]
+    TimedOut(Error),
 }
 
 impl ClientError {
@@ -43,7 +46,7 @@ impl ClientError {
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
             Self::Request(error) => Some(error.kind()),
-            Self::Failed(_) | Self::Canceled(_) | Self::Terminated(_) => None,
+            Self::Failed(_) | Self::Canceled(_) | Self::Terminated(_) | Self::TimedOut(_) => None,
         }
     }
 }

@@ -101,6 +101,7 @@ impl<R> Handle<R> {
             }
             outcome::CANCELED => Err(ClientError::Canceled(last.error_message)),
             outcome::TERMINATED => Err(ClientError::Terminated(last.error_message)),
+            outcome::TIMED_OUT => Err(ClientError::TimedOut(failure(last))),
             _ => Err(ClientError::Failed(failure(last))),
         }
     }

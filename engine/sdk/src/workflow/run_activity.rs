@@ -89,9 +89,24 @@ impl<R> RunActivity<R> {
         self.planned(|plan| plan.call.retry = Some(retry))
     }
 
-    /// Lets one attempt run this long; 60 s unless said.
+    /// Lets one attempt run this long, from when a worker begins with it; 60 s unless said.
     pub fn start_to_close(self, limit: Duration) -> Self {
-        self.planned(|plan| plan.call.start_to_close = Some(limit))
+        self.planned(|plan| plan.call.timeouts.start_to_close = Some(limit))
+    }
+
+    /// Lets a task wait this long for a worker; for ever unless said. No attempt follows one that nobody took.
+    pub fn schedule_to_start(self, limit: Duration) -> Self {
+        self.planned(|plan| plan.call.timeouts.schedule_to_start = Some(limit))
+    }
+
+    /// Lets all attempts and the waits between them take this long; for ever unless said.
+    pub fn schedule_to_close(self, limit: Duration) -> Self {
+        self.planned(|plan| plan.call.timeouts.schedule_to_close = Some(limit))
+    }
+
+    /// Wants a heartbeat at least this often; none unless said. When they stay away, the next attempt follows.
+    pub fn heartbeat(self, limit: Duration) -> Self {
+        self.planned(|plan| plan.call.timeouts.heartbeat = Some(limit))
     }
 
     /// Undoes the step by what `make` makes of its result, when the run fails or is cancelled later.

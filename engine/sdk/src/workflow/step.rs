@@ -4,10 +4,14 @@ use std::task::Waker;
 
 use sagaline_core::{
     ActivityId, Failure, Millis, Name, Payload,
-    program::{ProgramCommand, RegisterCompensation, ScheduleActivity},
+    program::{ProgramCommand, RegisterCompensation, ScheduleActivity, Timeouts},
 };
 
-use crate::{Error, Result, activity::ErasedCall, duration::millis};
+use crate::{
+    Error, Result,
+    activity::{CallTimeouts, ErasedCall},
+    duration::millis,
+};
 
 /// How long one attempt may run when nothing else is said.
 const START_TO_CLOSE_DEFAULT: Millis = Millis::from_secs(60);
@@ -77,7 +81,7 @@ pub(crate) fn schedule(
         task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
         input: call.input?,
         retry: call.retry.unwrap_or_default().into_step_policy(),
-        start_to_close_ms: call.start_to_close.map_or(START_TO_CLOSE_DEFAULT.0, millis),
+        timeouts: timeouts(call.timeouts),
         compensable,
     }))
 }
@@ -95,10 +99,19 @@ pub(crate) fn register(
         task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
         input: call.input?,
         retry: call.retry.unwrap_or_default().into_compensation_policy(),
-        start_to_close_ms: call.start_to_close.map_or(START_TO_CLOSE_DEFAULT.0, millis),
+        timeouts: timeouts(call.timeouts),
         compensates,
         group: None,
     }))
+}
+
+fn timeouts(call: CallTimeouts) -> Timeouts {
+    Timeouts {
+        schedule_to_start_ms: call.schedule_to_start.map(millis),
+        start_to_close_ms: call.start_to_close.map_or(START_TO_CLOSE_DEFAULT.0, millis),
+        schedule_to_close_ms: call.schedule_to_close.map(millis),
+        heartbeat_ms: call.heartbeat.map(millis),
+    }
 }
 
 /// The outcome of a step that a cancelled run no longer does.

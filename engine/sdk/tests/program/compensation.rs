@@ -74,7 +74,10 @@ fn a_compensation_is_parked_when_used_up_and_has_its_own_options() {
         (0, OnExhausted::Park)
     );
     assert_eq!(
-        (release.start_to_close_ms, release.task_queue.as_str()),
+        (
+            release.timeouts.start_to_close_ms,
+            release.task_queue.as_str()
+        ),
         (60_000, "default")
     );
     let ProgramCommand::RegisterCompensation(refund) = &refund[0] else {
@@ -84,7 +87,7 @@ fn a_compensation_is_parked_when_used_up_and_has_its_own_options() {
         (refund.retry.maximum_attempts, refund.retry.on_exhausted),
         (9, OnExhausted::Park)
     );
-    assert_eq!(refund.start_to_close_ms, 5_000);
+    assert_eq!(refund.timeouts.start_to_close_ms, 5_000);
 }
 
 #[test]

@@ -71,6 +71,8 @@ impl Engine {
             trace: None,
             attributes: None,
             memo: None,
+            run_timeout: None,
+            execution_timeout: None,
             appended_at: Timestamp::from_millis(1),
         }));
         engine

@@ -60,7 +60,10 @@ fn options_and_queues_arrive_in_the_command() {
         panic!()
     };
     assert_eq!(
-        (reserve.task_queue.as_str(), reserve.start_to_close_ms),
+        (
+            reserve.task_queue.as_str(),
+            reserve.timeouts.start_to_close_ms
+        ),
         ("default", 60_000)
     );
     let commands = drive.complete(1, 3);
@@ -69,7 +72,10 @@ fn options_and_queues_arrive_in_the_command() {
         panic!("{commands:?}")
     };
     assert_eq!(
-        (charge.task_queue.as_str(), charge.start_to_close_ms),
+        (
+            charge.task_queue.as_str(),
+            charge.timeouts.start_to_close_ms
+        ),
         ("payments", 30_000)
     );
     assert_eq!(

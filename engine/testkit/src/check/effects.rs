@@ -179,6 +179,7 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
         Event::WorkflowFailed(_) => closed(outcome::FAILED),
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
         Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
+        Event::WorkflowTimedOut(_) => closed(outcome::TIMED_OUT),
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
             let record = log.record(&cause.topic, cause.partition, cause.offset);

@@ -132,7 +132,8 @@ impl Run {
             Event::WorkflowCompleted(_)
             | Event::WorkflowFailed(_)
             | Event::WorkflowCanceled(_)
-            | Event::WorkflowTerminated(_) => self.ended(place, event),
+            | Event::WorkflowTerminated(_)
+            | Event::WorkflowTimedOut(_) => self.ended(place, event),
             Event::CompensationRegistered(_)
             | Event::CompensationStarted(_)
             | Event::CompensationCompleted(_)

@@ -22,6 +22,9 @@ pub(crate) fn activity_events() -> Vec<Event> {
             start_to_close_ms: 60_000,
             compensable: true,
             compensates: Some(super::values::activity_id(2)),
+            schedule_to_start_ms: None,
+            schedule_to_close_ms: None,
+            heartbeat_ms: None,
         }
         .into(),
         event::ActivityAttemptScheduled {
@@ -97,6 +100,9 @@ pub(crate) fn compensation_events() -> Vec<Event> {
             start_to_close_ms: 30_000,
             compensates,
             group: Some(1),
+            schedule_to_start_ms: None,
+            schedule_to_close_ms: None,
+            heartbeat_ms: None,
         }
         .into(),
         event::CompensationStarted {
@@ -119,5 +125,52 @@ pub(crate) fn compensation_events() -> Vec<Event> {
             failure: failure(),
         }
         .into(),
+    ]
+}
+
+/// Those that came with time-outs, by the name of their golden file.
+pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
+    let (activity_id, activity) = (activity_id(5), Name::from("charge-card"));
+    let (schedule_to_start_ms, schedule_to_close_ms, heartbeat_ms) =
+        (Some(300_000), Some(3_600_000), Some(5_000));
+    let scheduled = event::ActivityScheduled {
+        activity_id,
+        activity: activity.clone(),
+        task_queue: "payments".into(),
+        input: json(),
+        retry: retry(),
+        start_to_close_ms: 60_000,
+        compensable: false,
+        compensates: None,
+        schedule_to_start_ms,
+        schedule_to_close_ms,
+        heartbeat_ms,
+    };
+    let registered = event::CompensationRegistered {
+        activity_id: super::values::activity_id(9),
+        activity: Name::from("refund-card"),
+        task_queue: "payments".into(),
+        input: json(),
+        retry: retry(),
+        start_to_close_ms: 30_000,
+        compensates: activity_id,
+        group: None,
+        schedule_to_start_ms,
+        schedule_to_close_ms,
+        heartbeat_ms,
+    };
+    let heartbeat = event::ActivityHeartbeatRecorded {
+        activity_id,
+        activity,
+        attempt: Attempt::new(3).unwrap(),
+        progress: Some(json()),
+        worker: Some(Name::from("worker-1")),
+    };
+    let timed_out = event::WorkflowTimedOut { failure: failure() };
+    vec![
+        ("ActivityScheduled-with-timeouts", scheduled.into()),
+        ("CompensationRegistered-with-timeouts", registered.into()),
+        ("ActivityHeartbeatRecorded", heartbeat.into()),
+        ("WorkflowTimedOut", timed_out.into()),
     ]
 }

@@ -13,6 +13,8 @@ pub(crate) fn workflow_events() -> Vec<Event> {
             trace: Some(trace()),
             attributes: None,
             memo: None,
+            run_timeout_ms: None,
+            execution_timeout_ms: None,
         }
         .into(),
         event::WorkflowCompleted { result: json() }.into(),
@@ -41,6 +43,8 @@ pub(crate) fn started_with_attributes() -> Event {
         trace: None,
         attributes: fields(&[("customer", "\"c-7\""), ("total", "49.90")]),
         memo: fields(&[("note", r#"{"by": "ann"}"#)]),
+        run_timeout_ms: Some(3_600_000),
+        execution_timeout_ms: Some(86_400_000),
     }
     .into()
 }

@@ -100,6 +100,22 @@ impl Group {
         }
         Ok(offsets)
     }
+
+    /// Where these partitions of a topic end, in their order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): no answer within 5 s, each.
+    pub fn ends(&self, topic: &str, partitions: &[i32]) -> Result<Vec<i64>, Error> {
+        let end = |partition: &i32| {
+            let watermarks = self
+                .consumer
+                .fetch_watermarks(topic, *partition, ANSWER_WAIT);
+            watermarks
+                .map(|(_, end)| end)
+                .map_err(|error| fault::error(&format!("ask where {topic} ends"), &error))
+        };
+        partitions.iter().map(end).collect()
+    }
 }
 
 impl fmt::Debug for Group {

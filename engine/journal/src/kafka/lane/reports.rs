@@ -169,7 +169,7 @@ impl Reports for Sends {
             return;
         };
         let outcome = report
-            .map(|_| ())
+            .map(|placed| placed.offset)
             .map_err(|error| fault::send_error(&error));
         let failed = outcome.is_err();
         self.inbox.push_quietly(PortEvent::Sent {
@@ -333,7 +333,7 @@ mod tests {
                 PortEvent::Sent {
                     partition: 1,
                     tag: 10,
-                    outcome: Ok(())
+                    outcome: Ok(-1001)
                 },
                 PortEvent::Sent {
                     partition: 1,

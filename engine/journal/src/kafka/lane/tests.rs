@@ -81,7 +81,7 @@ fn send(lane: &mut KafkaLane, tag: Tag) -> Result<(), SendError> {
     let topic = lane.topics.inbox.clone();
     lane.send(0, tag, record(&topic));
     match wait(lane, tag) {
-        PortEvent::Sent { outcome, .. } => outcome,
+        PortEvent::Sent { outcome, .. } => outcome.map(drop),
         other => panic!("{other:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! What becomes of effects that do not go out.
 
 use sagaline_core::{
-    ActivityId, Attempt, Cause, Payload, ReplyTo, RetryPolicy, RunId, Task, WorkflowId,
+    ActivityId, Attempt, Cause, Payload, ReplyTo, RetryPolicy, RunId, Task, Timestamp, WorkflowId,
     effect_without_run,
     event::{ActivityScheduled, WorkflowStarted},
 };
@@ -37,6 +37,10 @@ impl super::super::QueueTopics for Answers {
     fn reply_topic(&self, _: &str) -> ReplyTopic {
         self.1
     }
+
+    fn queued_until(&self, _: &str, task: super::super::SentTask, _: Timestamp) -> Timestamp {
+        task.sent_at
+    }
 }
 
 fn shared(topic: QueueTopic) -> LaneShared {
@@ -63,6 +67,8 @@ fn task(task_queue: &'static str) -> Effect {
         run_id: RunId::derive("ns", &workflow_id, b"1"),
         workflow_id,
         attempt: Attempt::FIRST,
+        expires_at: None,
+        progress: None,
         started: Arc::new(WorkflowStarted {
             workflow: Name::from("order"),
             version: "1".into(),
@@ -70,6 +76,8 @@ fn task(task_queue: &'static str) -> Effect {
             trace: None,
             attributes: None,
             memo: None,
+            run_timeout_ms: None,
+            execution_timeout_ms: None,
         }),
         scheduled: Arc::new(ActivityScheduled {
             activity_id: ActivityId::FIRST,
@@ -78,6 +86,9 @@ fn task(task_queue: &'static str) -> Effect {
             input: Payload::empty(),
             retry: RetryPolicy::default(),
             start_to_close_ms: 600_000,
+            schedule_to_start_ms: None,
+            schedule_to_close_ms: None,
+            heartbeat_ms: None,
             compensable: false,
             compensates: None,
         }),

@@ -14,6 +14,7 @@ impl Run {
             Event::WorkflowCompleted(_) => Outcome::Completed,
             Event::WorkflowFailed(_) => Outcome::Failed,
             Event::WorkflowCanceled(_) => Outcome::Canceled,
+            Event::WorkflowTimedOut(_) => Outcome::TimedOut,
             _ => Outcome::Terminated,
         };
         self.closed = Some((outcome, place.at));

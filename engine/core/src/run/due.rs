@@ -1,0 +1,169 @@
+//! What happens to a run if nobody reports, and when.
+//!
+//! ```text
+//! attempt queued     schedule-to-start   start-to-close, from when it may have begun   schedule-to-close
+//! attempt running    heartbeat           start-to-close, from when it began            schedule-to-close
+//! backoff            next attempt                                                      schedule-to-close
+//! parked             nothing: it waits for a person
+//! the run            its timers          run and execution time-out, until its end is fixed
+//! ```
+
+use super::{Activity, ActivityState, Run, Timer};
+use crate::{Millis, QueuedUntil, Timestamp};
+
+/// Something that is due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due<'a> {
+    /// Of an activity.
+    Activity(&'a Activity, ActivityDue),
+    Timer(&'a Timer),
+    /// The run's time runs out.
+    Run(RunDue),
+}
+
+/// What is due of an activity; of the same instant, the first of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ActivityDue {
+    ScheduleToClose,
+    ScheduleToStart,
+    Heartbeat,
+    StartToClose,
+    NextAttempt,
+}
+
+/// Which time-out of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RunDue {
+    ExecutionTimeout,
+    RunTimeout,
+}
+
+impl Run {
+    /// When the run's next deadline is.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.deadline_of(&[])
+    }
+
+    /// The same, with what is known of tasks that wait in their queues.
+    #[must_use]
+    pub fn deadline_of(&self, queued: &[QueuedUntil]) -> Option<Timestamp> {
+        self.first_due(queued).map(|(at, _)| at)
+    }
+
+    /// What is due first. Of the same instant, an activity before a timer: what it waited for may have come in time; the
+    /// run's own end last.
+    pub(crate) fn first_due(&self, queued: &[QueuedUntil]) -> Option<(Timestamp, Due<'_>)> {
+        let of_activity = |one| Activity::due(one, queued).map(|(at, due)| (at, one, due));
+        let activities = self.activities.iter().filter_map(of_activity);
+        let activity = activities
+            .min_by_key(|(at, one, due)| (*at, one.activity_id, *due))
+            .map(|(at, one, due)| (at, Due::Activity(one, due)));
+        let timer = self
+            .timers
+            .first()
+            .map(|timer| (timer.due_at, Due::Timer(timer)));
+        let run = self.time_limit().map(|(at, due)| (at, Due::Run(due)));
+        let all = activity.into_iter().chain(timer).chain(run);
+        // The first of those with the same instant.
+        all.min_by_key(|(at, _)| *at)
+    }
+
+    /// When the run's time runs out. Undoing takes the time that it takes.
+    pub(crate) fn time_limit(&self) -> Option<(Timestamp, RunDue)> {
+        if self.undo.is_some() {
+            return None;
+        }
+        let at = |span: Option<u64>| span.map(|millis| self.started_at.plus(Millis(millis)));
+        let run = at(self.started.run_timeout_ms).map(|at| (at, RunDue::RunTimeout));
+        let execution = at(self.started.execution_timeout_ms);
+        let execution = execution.map(|at| (at, RunDue::ExecutionTimeout));
+        execution.into_iter().chain(run).min()
+    }
+}
+
+impl Activity {
+    /// How long one attempt may run.
+    #[must_use]
+    pub fn start_to_close(&self) -> Millis {
+        Millis(self.scheduled.start_to_close_ms)
+    }
+
+    /// When something must happen to it, if nobody reports.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.due(&[]).map(|(at, _)| at)
+    }
+
+    /// When all its attempts must have ended.
+    #[must_use]
+    pub fn closes_by(&self) -> Option<Timestamp> {
+        let span = self.scheduled.schedule_to_close_ms?;
+        Some(self.set_at.plus(Millis(span)))
+    }
+
+    /// After which no worker shall begin with the attempt that was sent last.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let start_by = self.start_by();
+        start_by.into_iter().chain(self.closes_by()).min()
+    }
+
+    fn start_by(&self) -> Option<Timestamp> {
+        let span = self.scheduled.schedule_to_start_ms?;
+        Some(self.attempt_at.plus(Millis(span)))
+    }
+
+    /// When a worker that is to send heartbeats has been silent for too long. Not every heartbeat is journaled: one may have
+    /// come half a time-out after the last that was.
+    fn heard_by(&self, started_at: Timestamp) -> Option<Timestamp> {
+        let span = self.scheduled.heartbeat_ms?;
+        Some(match self.heartbeat_at() {
+            Some(at) => at.plus(Millis(span.saturating_add(span / 2))),
+            None => started_at.plus(Millis(span)),
+        })
+    }
+
+    /// The last heartbeat of the attempt that was sent last.
+    #[must_use]
+    pub fn heartbeat_at(&self) -> Option<Timestamp> {
+        let heartbeat = self.heartbeat.as_ref()?;
+        (heartbeat.attempt == self.attempt).then_some(heartbeat.at)
+    }
+
+    fn due(&self, queued: &[QueuedUntil]) -> Option<(Timestamp, ActivityDue)> {
+        let close_by = self
+            .closes_by()
+            .map(|at| (at, ActivityDue::ScheduleToClose));
+        let (first, second) = match self.state {
+            ActivityState::Queued => {
+                let begun = self.attempt_at.max(self.queued_until(queued));
+                let start_by = self.start_by();
+                (
+                    start_by.map(|at| (at, ActivityDue::ScheduleToStart)),
+                    Some((begun.plus(self.start_to_close()), ActivityDue::StartToClose)),
+                )
+            }
+            ActivityState::Running { started_at, .. } => {
+                let heard_by = self.heard_by(started_at);
+                let close_by = started_at.plus(self.start_to_close());
+                (
+                    heard_by.map(|at| (at, ActivityDue::Heartbeat)),
+                    Some((close_by, ActivityDue::StartToClose)),
+                )
+            }
+            ActivityState::Backoff { next_attempt_at } => {
+                (None, Some((next_attempt_at, ActivityDue::NextAttempt)))
+            }
+            ActivityState::Parked => return None,
+        };
+        first.into_iter().chain(second).chain(close_by).min()
+    }
+
+    fn queued_until(&self, queued: &[QueuedUntil]) -> Timestamp {
+        let known = queued
+            .iter()
+            .find(|one| (one.activity_id, one.attempt) == (self.activity_id, self.attempt));
+        known.map_or(self.attempt_at, |one| one.until)
+    }
+}

@@ -1,0 +1,256 @@
+//! How far the workers of one queue are, over time: what their group committed, and whether it has members.
+//!
+//! ```text
+//!   stretch   from ─── polls with the same answer ─── to
+//!   a task    may have begun where its offset is at or below what is committed, and somebody is there to take it
+//! ```
+//! Invariant: a task is never said to have begun before the first poll of the latest unbroken time in which it may have.
+
+use std::collections::VecDeque;
+
+use sagaline_core::{Millis, Timestamp};
+
+use crate::lane::{SentTask, TaskPlace};
+
+/// A worker is at work on at most this many tasks of a partition without saying that it began with them: one that takes
+/// the next only when it has committed the last. Whoever is at work on more says so.
+const AHEAD_MAX: i64 = 1;
+
+/// What was last heard this long ago proves nothing about now.
+pub(super) const STALE_AFTER: Millis = Millis(10_000);
+
+/// Most answers that are kept: what happened before the oldest is not known any more.
+const STRETCHES_MAX: usize = 600;
+
+/// Most take-overs whose ends are kept.
+const ENDS_MAX: usize = 16;
+
+/// What is known of one queue.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    stretches: VecDeque<Stretch>,
+    /// Ends of the partitions, and when they were looked up, oldest first.
+    ends: VecDeque<(Timestamp, Vec<i64>)>,
+    ends_wanted: bool,
+    /// Its group may not be seen: tasks count as begun when they were sent.
+    hidden: bool,
+}
+
+/// An answer, and the polls that gave it in a row.
+#[derive(Debug)]
+struct Stretch {
+    from: Timestamp,
+    to: Timestamp,
+    answer: Answer,
+}
+
+/// What one poll says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Whether the workers' group has any.
+    pub(super) has_members: bool,
+    /// By partition; 0 where nothing was committed yet.
+    pub(super) committed: Vec<i64>,
+}
+
+impl Answer {
+    fn may_have_begun(&self, partition: i32, offset: i64) -> bool {
+        let partition = usize::try_from(partition).ok();
+        let committed = partition.and_then(|partition| self.committed.get(partition));
+        // A partition that came later has no answer yet.
+        self.has_members && committed.is_some_and(|committed| offset < committed + AHEAD_MAX)
+    }
+}
+
+impl Backlog {
+    pub(super) fn learn(&mut self, at: Timestamp, answer: Answer) {
+        self.hidden = false;
+        match self.stretches.back_mut() {
+            Some(last) if last.answer == answer && is_unbroken(last.to, at) => {
+                last.to = last.to.max(at);
+            }
+            _ => self.stretches.push_back(Stretch {
+                from: at,
+                to: at,
+                answer,
+            }),
+        }
+        if self.stretches.len() > STRETCHES_MAX {
+            self.stretches.pop_front();
+        }
+    }
+
+    /// The principal may not see the group.
+    pub(super) fn hide(&mut self) {
+        self.hidden = true;
+    }
+
+    /// Whether somebody wants to know where the partitions end.
+    pub(super) fn take_ends_wanted(&mut self) -> bool {
+        std::mem::take(&mut self.ends_wanted)
+    }
+
+    pub(super) fn learn_ends(&mut self, at: Timestamp, ends: Vec<i64>) {
+        self.ends.push_back((at, ends));
+        if self.ends.len() > ENDS_MAX {
+            self.ends.pop_front();
+        }
+    }
+
+    /// Until when at least the task was in its queue; `now` when it may be there still.
+    pub(super) fn queued_until(&mut self, task: SentTask, now: Timestamp) -> Timestamp {
+        if self.hidden {
+            return task.sent_at;
+        }
+        let Some(offset) = self.offset(task) else {
+            return now;
+        };
+        let mut begun = None;
+        let mut next = now;
+        for stretch in self.stretches.iter().rev() {
+            let may = stretch.answer.may_have_begun(task.partition, offset);
+            if !may || !is_unbroken(stretch.to, next) {
+                break;
+            }
+            (begun, next) = (Some(stretch.from), stretch.from);
+        }
+        begun.map_or(now, |begun| begun.max(task.sent_at).min(now))
+    }
+
+    /// The offset of a task, or the last that it may have.
+    fn offset(&mut self, task: SentTask) -> Option<i64> {
+        let taken_over_at = match task.place {
+            TaskPlace::At(offset) => return Some(offset),
+            TaskPlace::BeforeEndOf { taken_over_at } => taken_over_at,
+        };
+        let ends = self.ends.iter().find(|(at, _)| *at >= taken_over_at);
+        if ends.is_none() {
+            self.ends_wanted = true;
+        }
+        let partition = usize::try_from(task.partition).ok()?;
+        let end = ends.and_then(|(_, ends)| ends.get(partition))?;
+        Some(end - 1)
+    }
+}
+
+/// Whether nothing can have happened unseen between two polls.
+fn is_unbroken(earlier: Timestamp, later: Timestamp) -> bool {
+    later.since(earlier) <= STALE_AFTER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    /// Polls every second from `from` to `to`.
+    fn polls(backlog: &mut Backlog, from: i64, to: i64, committed: i64, has_members: bool) {
+        for second in from..=to {
+            let committed = vec![committed];
+            let answer = Answer {
+                has_members,
+                committed,
+            };
+            backlog.learn(at(second), answer);
+        }
+    }
+
+    fn until(backlog: &mut Backlog, offset: i64, sent: i64, now: i64) -> i64 {
+        let task = SentTask {
+            partition: 0,
+            place: TaskPlace::At(offset),
+            sent_at: at(sent),
+        };
+        backlog.queued_until(task, at(now)).as_millis() / 1_000
+    }
+
+    #[test]
+    fn a_task_that_is_next_when_it_is_sent_may_have_begun_at_once() {
+        let mut backlog = Backlog::default();
+        polls(&mut backlog, 0, 20, 7, true);
+
+        assert_eq!(until(&mut backlog, 7, 10, 21), 10);
+        assert_eq!(until(&mut backlog, 8, 10, 21), 21, "one is before it");
+    }
+
+    #[test]
+    fn a_task_behind_others_may_have_begun_when_they_were_committed() {
+        let mut backlog = Backlog::default();
+        polls(&mut backlog, 0, 9, 7, true);
+        polls(&mut backlog, 10, 20, 8, true);
+        polls(&mut backlog, 21, 30, 9, true);
+
+        assert_eq!(until(&mut backlog, 8, 2, 31), 10);
+        assert_eq!(until(&mut backlog, 9, 2, 31), 21);
+        assert_eq!(until(&mut backlog, 7, 2, 31), 2);
+    }
+
+    #[test]
+    fn while_no_worker_is_there_nothing_begins_and_a_deploy_starts_the_clock_anew() {
+        let mut backlog = Backlog::default();
+        polls(&mut backlog, 0, 9, 7, true);
+        polls(&mut backlog, 10, 309, 7, false);
+        assert_eq!(until(&mut backlog, 7, 2, 309), 309);
+
+        polls(&mut backlog, 310, 312, 7, true);
+
+        assert_eq!(until(&mut backlog, 7, 2, 312), 310);
+    }
+
+    #[test]
+    fn what_was_not_polled_proves_nothing() {
+        let mut backlog = Backlog::default();
+        assert_eq!(until(&mut backlog, 0, 2, 60), 60, "never");
+
+        polls(&mut backlog, 0, 9, 7, true);
+        assert_eq!(until(&mut backlog, 7, 2, 19), 2);
+        assert_eq!(until(&mut backlog, 7, 2, 20), 20, "not for eleven seconds");
+
+        polls(&mut backlog, 30, 31, 7, true);
+        assert_eq!(until(&mut backlog, 7, 2, 32), 30, "not between 9 and 30");
+    }
+
+    #[test]
+    fn a_task_of_an_earlier_owner_may_lie_anywhere_before_the_end_of_the_take_over() {
+        let mut backlog = Backlog::default();
+        polls(&mut backlog, 0, 20, 7, true);
+        let task = SentTask {
+            partition: 0,
+            place: TaskPlace::BeforeEndOf {
+                taken_over_at: at(15),
+            },
+            sent_at: at(2),
+        };
+
+        assert_eq!(backlog.queued_until(task, at(21)), at(21));
+        assert!(backlog.take_ends_wanted() && !backlog.take_ends_wanted());
+        backlog.learn_ends(at(14), vec![100]);
+        assert_eq!(backlog.queued_until(task, at(21)), at(21), "too early");
+        backlog.learn_ends(at(22), vec![9]);
+        polls(&mut backlog, 21, 24, 8, true);
+
+        assert_eq!(backlog.queued_until(task, at(25)), at(21));
+    }
+
+    #[test]
+    fn of_a_group_that_may_not_be_seen_tasks_count_as_begun_when_sent() {
+        let mut backlog = Backlog::default();
+        backlog.hide();
+
+        assert_eq!(until(&mut backlog, 7, 2, 21), 2);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_was_before_counts_late() {
+        let mut backlog = Backlog::default();
+        for second in 0..=700 {
+            polls(&mut backlog, second, second, second, true);
+        }
+
+        assert_eq!(backlog.stretches.len(), STRETCHES_MAX);
+        assert_eq!(until(&mut backlog, 0, 50, 700), 101);
+    }
+}

@@ -1,0 +1,175 @@
+//! Watches how far the workers of the task queues are, from outside their groups.
+//!
+//! Deliberately absent: what follows from it ([`Backlog`]). Each queue has a client of its own, since Kafka asks for a
+//! group's offsets in the group's name.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, mpsc},
+    time::Duration,
+};
+
+use sagaline_core::{Millis, Timestamp};
+use sagaline_journal::{
+    Error, ErrorKind,
+    kafka::{Group, Kafka},
+    wire::topic,
+};
+
+use super::{
+    backlog::{Answer, Backlog},
+    watch::lock,
+};
+use crate::{clock, lane::SentTask};
+
+/// From one poll of a queue to the next.
+const POLL_EVERY: Millis = Millis(2_000);
+
+/// How often the thread looks whether it is to stop.
+const TURN: Duration = Duration::from_millis(200);
+
+/// Most queues that are watched; in others tasks count as begun when they were sent.
+const QUEUES_MAX: usize = 64;
+
+/// The queues that this process has sent tasks to.
+#[derive(Debug)]
+pub(super) struct Queues {
+    kafka: Kafka,
+    namespace: String,
+    backlogs: Mutex<BTreeMap<String, Watched>>,
+    wake: Mutex<mpsc::Sender<()>>,
+    woken: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    backlog: Backlog,
+    partitions: i32,
+}
+
+impl Queues {
+    pub(super) fn new(kafka: Kafka, namespace: &str) -> Self {
+        let (wake, woken) = mpsc::channel();
+        Self {
+            kafka,
+            namespace: namespace.to_owned(),
+            backlogs: Mutex::default(),
+            wake: Mutex::new(wake),
+            woken: Mutex::new(Some(woken)),
+        }
+    }
+
+    /// The queue's topic is there: it is watched from now on.
+    pub(super) fn watch(&self, topic: &str, partitions: i32) {
+        let mut backlogs = lock(&self.backlogs);
+        if let Some(known) = backlogs.get_mut(topic) {
+            known.partitions = partitions;
+            return;
+        }
+        let mut backlog = Backlog::default();
+        if backlogs.len() >= QUEUES_MAX {
+            tracing::warn!(
+                topic,
+                "more than {QUEUES_MAX} task queues: time-outs of this one count from when a task is sent"
+            );
+            backlog.hide();
+        }
+        let watched = Watched {
+            backlog,
+            partitions,
+        };
+        backlogs.insert(topic.to_owned(), watched);
+        // The thread is gone only when the engine is.
+        let _ = lock(&self.wake).send(());
+    }
+
+    pub(super) fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Timestamp {
+        match lock(&self.backlogs).get_mut(topic) {
+            Some(watched) => watched.backlog.queued_until(task, now),
+            None => now,
+        }
+    }
+
+    /// Polls until it is stopped.
+    pub(super) fn serve(&self, stopped: impl Fn() -> bool) {
+        let Some(woken) = lock(&self.woken).take() else {
+            return;
+        };
+        let mut groups = BTreeMap::new();
+        let mut next_poll = clock::monotonic();
+        while !stopped() {
+            let is_new = woken.recv_timeout(TURN).is_ok();
+            if is_new || next_poll <= clock::monotonic() {
+                self.poll(&mut groups, &stopped);
+                next_poll = Millis(clock::monotonic().0 + POLL_EVERY.0);
+            }
+        }
+    }
+
+    fn poll(&self, groups: &mut BTreeMap<String, Group>, stopped: impl Fn() -> bool) {
+        let names: Vec<String> = lock(&self.backlogs)
+            .keys()
+            .take(QUEUES_MAX)
+            .cloned()
+            .collect();
+        for name in names {
+            if stopped() {
+                return;
+            }
+            if let Err(error) = self.poll_one(groups, &name) {
+                tracing::debug!(topic = name, %error, "how far its workers are is not known");
+            }
+        }
+    }
+
+    fn poll_one(&self, groups: &mut BTreeMap<String, Group>, topic: &str) -> Result<(), Error> {
+        if !groups.contains_key(topic) {
+            let queue = topic
+                .strip_prefix(&*topic::tasks(&self.namespace, ""))
+                .unwrap_or(topic);
+            let group = topic::worker_group(&self.namespace, queue);
+            groups.insert(topic.to_owned(), Group::open(&self.kafka, &group)?);
+        }
+        let Some(group) = groups.get(topic) else {
+            return Ok(());
+        };
+        let (partitions, ends_wanted) = match lock(&self.backlogs).get_mut(topic) {
+            Some(watched) => (watched.partitions, watched.backlog.take_ends_wanted()),
+            None => return Ok(()),
+        };
+        let partitions: Vec<i32> = (0..partitions).collect();
+        let answer = ask(group, topic, &partitions);
+        // Read after the answer: what it says was so by then.
+        let at = clock::now().wall;
+        let mut backlogs = lock(&self.backlogs);
+        let Some(watched) = backlogs.get_mut(topic) else {
+            return Ok(());
+        };
+        match answer {
+            Ok(answer) => watched.backlog.learn(at, answer),
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                watched.backlog.hide();
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+        drop(backlogs);
+        if ends_wanted {
+            let ends = group.ends(topic, &partitions)?;
+            if let Some(watched) = lock(&self.backlogs).get_mut(topic) {
+                watched.backlog.learn_ends(clock::now().wall, ends);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ask(group: &Group, topic: &str, partitions: &[i32]) -> Result<Answer, Error> {
+    // Members first: one that comes between takes nothing that this answer would call queued.
+    let has_members = !group.members()?.is_empty();
+    let committed = group.committed(topic, partitions)?;
+    Ok(Answer {
+        has_members,
+        committed: committed.into_iter().map(|one| one.unwrap_or(0)).collect(),
+    })
+}
