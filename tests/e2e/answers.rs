@@ -112,6 +112,7 @@ fn an_answer_after_the_time_limit_is_stale() {
 
     let first = task(&world, "a", 1, 1);
     assert_eq!(first.header("sl-start-to-close-ms"), "500");
+    world.answer(&first, "started").send();
     let second = task(&world, "a", 1, 2);
     world.complete(&first, "1");
     world.complete(&second, "2");
@@ -136,6 +137,8 @@ fn attempts_that_are_used_up_fail_the_run_and_undo_what_was_done() {
     let mut journal = world.journal();
 
     world.complete(&task(&world, "a", 1, 1), "1");
+    world.answer(&task(&world, "a", 3, 1), "started").send();
+    world.answer(&task(&world, "a", 3, 2), "started").send();
     world.complete(&task(&world, "a", 2, 1), "null");
 
     assert_eq!(journal.until_ended("a"), Outcome::Failed);

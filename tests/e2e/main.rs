@@ -21,3 +21,4 @@ mod saga;
 mod starts;
 mod stops;
 mod strays;
+mod timeouts;

@@ -50,6 +50,13 @@ pub(crate) struct StopAsked {
     pub(crate) wants_reply: bool,
 }
 
+impl What {
+    /// Whether the attempt is over with it.
+    pub(crate) const fn is_final(&self) -> bool {
+        !matches!(self, Self::Started | Self::Heartbeat(_))
+    }
+}
+
 /// What a worker says of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reported {
@@ -62,6 +69,7 @@ pub(crate) struct Reported {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Started,
+    Heartbeat(Option<Vec<u8>>),
     Completed(Vec<u8>),
     Failed {
         error_type: String,

@@ -1,5 +1,6 @@
 //! What a simulated saga does: its workflow's input, so that a program needs nothing else to be rebuilt.
 
+use sagaline_core::program::Timeouts;
 use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
@@ -42,10 +43,20 @@ pub(crate) struct Step {
     pub(crate) attempts: u32,
     pub(crate) park: bool,
     pub(crate) start_to_close_ms: u64,
+    #[serde(default)]
+    pub(crate) limits: Limits,
     /// [`NO_QUEUE`]: one whose topic there cannot be.
     pub(crate) queue: u8,
     /// Bytes of its input.
     pub(crate) bytes: u32,
+}
+
+/// The time-outs of a step that it need not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    pub(crate) schedule_to_start_ms: Option<u64>,
+    pub(crate) schedule_to_close_ms: Option<u64>,
+    pub(crate) heartbeat_ms: Option<u64>,
 }
 
 /// When a step's compensation is registered.
@@ -170,7 +181,35 @@ impl Stage {
     }
 }
 
+impl Limits {
+    fn draw(rng: &mut Rng) -> Self {
+        let mut sometimes = |percent, least, most| {
+            let span = rng.between(least, most);
+            rng.percent(percent).then_some(span)
+        };
+        Self {
+            schedule_to_start_ms: sometimes(10, 300, 5_000),
+            schedule_to_close_ms: sometimes(15, 1_000, 20_000),
+            heartbeat_ms: sometimes(20, 300, 3_000),
+        }
+    }
+}
+
 impl Step {
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        let Limits {
+            schedule_to_start_ms,
+            schedule_to_close_ms,
+            heartbeat_ms,
+        } = self.limits;
+        Timeouts {
+            schedule_to_start_ms,
+            start_to_close_ms: self.start_to_close_ms,
+            schedule_to_close_ms,
+            heartbeat_ms,
+        }
+    }
+
     pub(crate) fn queue_name(&self) -> String {
         match self.queue {
             NO_QUEUE => "q/9".into(),
@@ -190,6 +229,7 @@ impl Step {
             attempts: *rng.pick(&[0, 0, 1, 2, 3, 5]),
             park: rng.percent(10),
             start_to_close_ms: rng.between(1_000, 8_000),
+            limits: Limits::draw(rng),
             queue: if rng.percent(1) {
                 NO_QUEUE
             } else {

@@ -8,7 +8,7 @@ use sagaline_core::{
     ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy,
     program::{
         Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
-        ScheduleActivity, Timeouts,
+        ScheduleActivity,
     },
 };
 
@@ -130,7 +130,7 @@ impl Scripted {
                 },
                 ..RetryPolicy::default()
             },
-            timeouts: Timeouts::start_to_close(step.start_to_close_ms),
+            timeouts: step.timeouts(),
             compensates,
             group: step
                 .grouped
@@ -233,7 +233,7 @@ impl Scripted {
                 },
                 ..RetryPolicy::default()
             },
-            timeouts: Timeouts::start_to_close(step.start_to_close_ms),
+            timeouts: step.timeouts(),
             compensable: step.undo != Undo::None,
         }));
         if step.undo == Undo::OnScheduling {

@@ -22,6 +22,7 @@ pub(crate) struct Task {
     attempt: u32,
     token: String,
     partition: i32,
+    heartbeat_ms: Option<u64>,
 }
 
 /// What a worker does next.
@@ -79,6 +80,7 @@ impl World {
         if self.rng.ppm(faults.late) {
             after = after + Span::millis(self.rng.between(900, 15_000));
         }
+        self.beat(task);
         let how = self.draw_how(faults);
         let times = if self.rng.ppm(faults.twice) { 2 } else { 1 };
         for _ in 0..times {
@@ -94,6 +96,25 @@ impl World {
                 after,
                 Event::Work(Job::Answer(task.clone(), what, How::Well)),
             );
+        }
+    }
+
+    /// Some heartbeats of an attempt, more or less in time, also after its end.
+    fn beat(&mut self, task: &Task) {
+        let apart = match task.heartbeat_ms {
+            Some(heartbeat_ms) => heartbeat_ms,
+            None if self.rng.percent(3) => 5_000,
+            None => return,
+        };
+        let mut after = Span(0);
+        for _ in 0..self.rng.below(8) {
+            after = after + Span::millis(self.rng.between(apart / 8, apart));
+            let progress = self
+                .rng
+                .percent(70)
+                .then(|| after.0.to_string().into_bytes());
+            let job = Job::Answer(task.clone(), What::Heartbeat(progress), How::Well);
+            self.push(after, Event::Work(job));
         }
     }
 
@@ -146,5 +167,6 @@ fn task(record: &Record) -> Option<Task> {
         attempt: text(header::ATTEMPT)?.parse().ok()?,
         token: text(header::TOKEN)?.to_owned(),
         partition: text(header::REPLY_PARTITION)?.parse().ok()?,
+        heartbeat_ms: text(header::HEARTBEAT_TIMEOUT_MS).and_then(|ms| ms.parse().ok()),
     })
 }

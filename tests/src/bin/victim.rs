@@ -31,6 +31,8 @@ struct Step {
     fails: bool,
     /// How long an attempt may run.
     start_to_close_ms: Option<u64>,
+    /// How long it may wait for a worker.
+    schedule_to_start_ms: Option<u64>,
     /// How often it is tried.
     attempts: Option<u32>,
 }
@@ -55,12 +57,14 @@ async fn steps(cx: Context, steps: Vec<Step>) -> Result<u32> {
         let retry = Retry::default()
             .initial_interval(100.milliseconds())
             .maximum_attempts(step.attempts.unwrap_or(10));
-        sum += cx
+        let mut plan = cx
             .run(work(&step))
             .retry(retry)
-            .start_to_close(Duration::from_millis(limit))
-            .compensate_with(|sum: &u32| undo(*sum))
-            .await?;
+            .start_to_close(Duration::from_millis(limit));
+        if let Some(wait) = step.schedule_to_start_ms {
+            plan = plan.schedule_to_start(Duration::from_millis(wait));
+        }
+        sum += plan.compensate_with(|sum: &u32| undo(*sum)).await?;
     }
     Ok(sum)
 }
@@ -74,7 +78,7 @@ async fn poison(cx: Context, poison: Poison) -> Result<()> {
     if poison.late {
         let step = cx.run(nobody_works()).retry(Retry::never());
         // Its error is the time-out.
-        drop(step.start_to_close(500.milliseconds()).await);
+        drop(step.schedule_to_start(500.milliseconds()).await);
     }
     match poison.how.as_str() {
         "overflow" => drop(black_box(deep(0))),

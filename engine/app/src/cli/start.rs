@@ -43,6 +43,12 @@ pub(crate) struct StartArgs {
     /// When the last run of the id is closed
     #[arg(long, value_enum, default_value_t)]
     id_reuse: IdReuse,
+    /// How long the run may take, as in 90d; what it has done is undone then [default: for ever]
+    #[arg(long, value_name = "SPAN")]
+    run_timeout: Option<Span>,
+    /// How long it and the runs that continue it may take
+    #[arg(long, value_name = "SPAN")]
+    execution_timeout: Option<Span>,
     /// Says which start this is: the same again starts nothing again
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -200,6 +206,11 @@ fn ask(session: &Session, args: StartArgs) -> Outcome<(WorkflowId, Inbox, Asked)
         .header(header::ID_REUSE, Some(reuse))
         .header(header::ATTRIBUTES, object(&args.search_attribute)?)
         .header(header::MEMO, object(&args.memo)?)
+        .header(header::RUN_TIMEOUT_MS, args.run_timeout.map(millis))
+        .header(
+            header::EXECUTION_TIMEOUT_MS,
+            args.execution_timeout.map(millis),
+        )
         .value(input);
     if let Some(key) = args.idempotency_key {
         question = question.id(key);
@@ -207,6 +218,10 @@ fn ask(session: &Session, args: StartArgs) -> Outcome<(WorkflowId, Inbox, Asked)
     let inbox = Inbox::open(session)?;
     let asked = inbox.ask(question)?;
     Ok((id, inbox, asked))
+}
+
+fn millis(span: Span) -> String {
+    span.get().as_millis().to_string()
 }
 
 /// Prints the result of a completed run; of any other why there is none.

@@ -1,6 +1,6 @@
 //! Starting a workflow: the call, the id, and the rules for when the id is in use.
 
-use std::{fmt, future::IntoFuture, marker::PhantomData};
+use std::{fmt, future::IntoFuture, marker::PhantomData, time::Duration};
 
 use sagaline_journal::{
     Error, ErrorKind,
@@ -9,7 +9,7 @@ use sagaline_journal::{
 use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, Handle, request::Request};
-use crate::{BoxFuture, workflow::ErasedWorkflowCall};
+use crate::{BoxFuture, duration::millis, workflow::ErasedWorkflowCall};
 
 /// What a start does while a run of the same id is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct StartWorkflow<R> {
     id: Option<String>,
     id_conflict: IdConflict,
     id_reuse: IdReuse,
+    run_timeout: Option<Duration>,
+    execution_timeout: Option<Duration>,
     result: PhantomData<fn() -> R>,
 }
 
@@ -60,6 +62,8 @@ impl<R> StartWorkflow<R> {
             id: None,
             id_conflict: IdConflict::default(),
             id_reuse: IdReuse::default(),
+            run_timeout: None,
+            execution_timeout: None,
             result: PhantomData,
         }
     }
@@ -79,6 +83,18 @@ impl<R> StartWorkflow<R> {
     /// What to do when the last run of the id is closed; `RejectDuplicate` unless said.
     pub fn id_reuse(mut self, rule: IdReuse) -> Self {
         self.id_reuse = rule;
+        self
+    }
+
+    /// Lets the run take this long; for ever unless said. Then what it has done is undone, and it ends as timed out.
+    pub fn run_timeout(mut self, limit: Duration) -> Self {
+        self.run_timeout = Some(limit);
+        self
+    }
+
+    /// Lets the run and those that continue it take this long together; for ever unless said.
+    pub fn execution_timeout(mut self, limit: Duration) -> Self {
+        self.execution_timeout = Some(limit);
         self
     }
 
@@ -121,6 +137,14 @@ impl<R> StartWorkflow<R> {
             .value(input);
         if let Some(version) = self.call.version {
             request = request.header(header::VERSION, version);
+        }
+        for (name, limit) in [
+            (header::RUN_TIMEOUT_MS, self.run_timeout),
+            (header::EXECUTION_TIMEOUT_MS, self.execution_timeout),
+        ] {
+            if let Some(limit) = limit {
+                request = request.header(name, millis(limit).to_string());
+            }
         }
         Ok(match self.id {
             Some(id) => request.id(id),

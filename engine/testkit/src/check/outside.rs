@@ -8,7 +8,7 @@ use sagaline_journal::{
     wire::{header, partition_of},
 };
 
-use crate::inputs::{Asks, Inputs, What};
+use crate::inputs::{Asks, Inputs};
 
 /// Run, activity, attempt.
 pub(super) type AttemptKey = (RunId, u32, u32);
@@ -18,6 +18,8 @@ pub(super) type AttemptKey = (RunId, u32, u32);
 pub(crate) struct Outside {
     /// When each attempt was first answered for good, in the right place.
     answered: BTreeMap<AttemptKey, Timestamp>,
+    /// When each attempt was heard of, in the right place.
+    heard: BTreeMap<AttemptKey, Vec<Timestamp>>,
     /// Tasks that the broker refused for good.
     refused: BTreeSet<AttemptKey>,
     /// Lanes' clocks are ahead by up to this.
@@ -36,9 +38,14 @@ impl Outside {
             return;
         };
         let at_home = partition_of(workflow_id.as_str().as_bytes(), partitions) == record.partition;
-        if at_home && reported.what != What::Started {
-            let key = (reported.run_id, reported.activity_id, reported.attempt);
+        if !at_home {
+            return;
+        }
+        let key = (reported.run_id, reported.activity_id, reported.attempt);
+        if reported.what.is_final() {
             self.answered.entry(key).or_insert(record.timestamp);
+        } else {
+            self.heard.entry(key).or_default().push(record.timestamp);
         }
     }
 
@@ -50,6 +57,13 @@ impl Outside {
 
     pub(super) fn was_refused(&self, key: &AttemptKey) -> bool {
         self.refused.contains(key)
+    }
+
+    /// When an attempt was last heard of before an instant, by more than clocks may differ.
+    pub(super) fn heard_before(&self, key: &AttemptKey, at: Timestamp) -> Option<Timestamp> {
+        let slack = Millis(self.skew.0 + 1);
+        let heard = self.heard.get(key)?.iter().copied();
+        heard.filter(|one| one.plus(slack) < at).max()
     }
 
     /// A worker's final word that was in the log before a deadline, by more than clocks may differ.

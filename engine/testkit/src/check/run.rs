@@ -8,7 +8,7 @@ mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sagaline_core::{Event, Outcome, RunId, Timestamp, WorkflowId, event::WorkflowStarted};
+use sagaline_core::{Event, Millis, Outcome, RunId, Timestamp, WorkflowId, event::WorkflowStarted};
 
 use self::{activity::Activity, incident::Incidents, undo::Registration};
 use super::outside::Outside;
@@ -38,6 +38,8 @@ pub(super) struct Run {
     /// Timers that may still fire, and when.
     timers: BTreeMap<u32, Timestamp>,
     registrations: Vec<Registration>,
+    /// When its time runs out.
+    time_limit: Option<Timestamp>,
     pub(super) undo: Option<Outcome>,
     /// Whether what was done shall be compensated, once somebody asked it to stop.
     pub(super) cancel: Option<bool>,
@@ -87,6 +89,7 @@ impl Run {
             activities: BTreeMap::new(),
             timers: BTreeMap::new(),
             registrations: Vec::new(),
+            time_limit: None,
             undo: None,
             cancel: None,
             incidents: Incidents::default(),
@@ -111,7 +114,13 @@ impl Run {
         }
         self.seq = place.seq;
         match event {
-            Event::WorkflowStarted(_) | Event::MarkerRecorded(_) => Ok(()),
+            Event::WorkflowStarted(started) => {
+                let limits = [started.run_timeout_ms, started.execution_timeout_ms];
+                let ends = limits.into_iter().flatten();
+                self.time_limit = ends.map(|span| place.at.plus(Millis(span))).min();
+                Ok(())
+            }
+            Event::MarkerRecorded(_) => Ok(()),
             Event::WorkflowCancelRequested(event) => {
                 match place.by.map(|input| &input.asks) {
                     Some(Asks::Cancel(asked)) if asked.compensate == event.compensate => {}
@@ -137,7 +146,7 @@ impl Run {
             Event::CompensationRegistered(_)
             | Event::CompensationStarted(_)
             | Event::CompensationCompleted(_)
-            | Event::CompensationFailed(_) => self.compensation(event),
+            | Event::CompensationFailed(_) => self.compensation(place, event),
             Event::IncidentRaised(_) | Event::IncidentResolved(_) => self.incident(place, event),
             Event::TimerStarted(_) | Event::TimerFired(_) | Event::TimerCanceled(_) => {
                 self.timer(place, event)
@@ -160,6 +169,10 @@ impl Run {
 
     /// Whether a worker's word on an attempt would change anything.
     pub(super) fn listens_to(&self, reported: &Reported) -> bool {
+        if matches!(reported.what, crate::inputs::What::Heartbeat(_)) {
+            // One that comes too soon after the last is dropped.
+            return false;
+        }
         let starts = reported.what == crate::inputs::What::Started;
         let waits = self
             .activities
@@ -172,6 +185,18 @@ impl Run {
     pub(super) fn task(&self, activity_id: u32) -> Option<(&str, &[u8])> {
         let activity = self.activities.get(&activity_id)?;
         Some((&activity.task_queue, &activity.input))
+    }
+
+    /// I10: its time has run out.
+    fn check_timed_out(&self, place: Place<'_>) -> Result<(), Violation> {
+        if place.by.is_none() && self.time_limit.is_some_and(|limit| limit <= place.at) {
+            return Ok(());
+        }
+        let what = format!(
+            "times out at {:?}, due {:?}, by {:?}",
+            place.at, self.time_limit, place.by
+        );
+        Err(self.violates("I10", what))
     }
 
     pub(super) fn violates(&self, invariant: &'static str, what: String) -> Violation {

@@ -76,6 +76,13 @@ impl World {
                 identity = Some((source.to_owned(), number));
             }
         }
+        if self.rng.percent(8) {
+            let name = *self
+                .rng
+                .pick(&[header::RUN_TIMEOUT_MS, header::EXECUTION_TIMEOUT_MS]);
+            let span = self.rng.between(500, 30_000);
+            record.push_header(name, span.to_string());
+        }
         let asked = self.draw_rules(&mut record, identity.is_some(), workflow == RARE);
         let input = Input {
             workflow_id: WorkflowId::new(id).ok(),

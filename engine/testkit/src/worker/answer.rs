@@ -45,6 +45,7 @@ impl World {
     fn answer_record(&mut self, task: &Task, what: &What, how: How) -> NewRecord {
         let ce_type = match what {
             What::Started => ce_type::ACTIVITY_STARTED,
+            What::Heartbeat(_) => ce_type::ACTIVITY_HEARTBEAT,
             What::Completed(_) => ce_type::ACTIVITY_COMPLETED,
             What::Failed { .. } => ce_type::ACTIVITY_FAILED,
             What::Canceled => ce_type::ACTIVITY_CANCELED,
@@ -80,6 +81,7 @@ impl World {
                     record.push_header(header::RETRY_AFTER_MS, after.to_string());
                 }
             }
+            What::Heartbeat(progress) => record.value = progress.clone(),
             What::Started | What::Canceled => {}
         }
         record

@@ -1,6 +1,10 @@
 //! I10, I11: attempts one after the other, each with at most one outcome, none before its time.
 
-use sagaline_core::{Event, Millis, PAYLOAD_BYTES_MAX, Timestamp, error_type};
+use std::sync::Arc;
+
+use sagaline_core::{
+    Event, Millis, PAYLOAD_BYTES_MAX, Timestamp, error_type, event::ActivityScheduled,
+};
 
 use super::{Place, Run};
 use crate::{Violation, inputs::What};
@@ -12,10 +16,15 @@ pub(super) struct Activity {
     pub(super) input: Vec<u8>,
     pub(super) compensable: bool,
     pub(super) compensates: Option<u32>,
-    start_to_close: Millis,
+    scheduled: Arc<ActivityScheduled>,
+    scheduled_at: Timestamp,
     pub(super) attempt: u32,
     /// When the attempt's clock began.
     since: Timestamp,
+    /// When its last heartbeat was journaled.
+    heard_at: Timestamp,
+    /// A worker said that it began.
+    started: bool,
     pub(super) state: State,
     /// An attempt ended by its time: nobody knows what it did.
     pub(super) outcome_unknown: bool,
@@ -49,6 +58,28 @@ impl Activity {
 
     pub(super) const fn is_over(&self) -> bool {
         matches!(self.state, State::Completed | State::Ended)
+    }
+}
+
+impl Activity {
+    /// When a time-out of an attempt may come.
+    fn due(&self, error_type: &str) -> Timestamp {
+        let never = Timestamp::from_millis(i64::MAX);
+        let after = |since: Timestamp, span: Option<u64>| {
+            span.map_or(never, |span| since.plus(Millis(span)))
+        };
+        let scheduled = &self.scheduled;
+        match (error_type, self.started) {
+            (error_type::START_TO_CLOSE, _) => after(self.since, Some(scheduled.start_to_close_ms)),
+            (error_type::SCHEDULE_TO_CLOSE, _) => {
+                after(self.scheduled_at, scheduled.schedule_to_close_ms)
+            }
+            (error_type::SCHEDULE_TO_START, false) => {
+                after(self.since, scheduled.schedule_to_start_ms)
+            }
+            (error_type::HEARTBEAT, true) => after(self.heard_at, scheduled.heartbeat_ms),
+            _ => never,
+        }
     }
 }
 
@@ -102,9 +133,12 @@ impl Run {
             input: scheduled.input.data().to_vec(),
             compensable: scheduled.compensable,
             compensates: scheduled.compensates.map(sagaline_core::ActivityId::get),
-            start_to_close: Millis(scheduled.start_to_close_ms),
+            scheduled: Arc::clone(scheduled),
+            scheduled_at: place.at,
             attempt: 0,
             since: place.at,
+            heard_at: place.at,
+            started: false,
             state: State::Scheduled,
             outcome_unknown: false,
             result: None,
@@ -121,7 +155,9 @@ impl Run {
         let Some(reported) = place.reported() else {
             let needs_one = matches!(
                 event,
-                Event::ActivityCompleted(_) | Event::ActivityStarted(_)
+                Event::ActivityCompleted(_)
+                    | Event::ActivityStarted(_)
+                    | Event::ActivityHeartbeatRecorded(_)
             );
             return if needs_one {
                 Err(self.violates("I11", format!("{} without a worker's word", event.name())))
@@ -138,11 +174,18 @@ impl Run {
                 let fits = match &reported.what {
                     What::Completed(given) if undoes && is_too_large(given) => result.is_empty(),
                     What::Completed(given) => given == result,
-                    What::Started | What::Canceled | What::Failed { .. } => false,
+                    What::Started | What::Heartbeat(_) | What::Canceled | What::Failed { .. } => {
+                        false
+                    }
                 };
                 (event.attempt.get(), fits)
             }
-            Event::ActivityStarted(event) => (event.attempt.get(), reported.what == What::Started),
+            Event::ActivityStarted(event) => (event.attempt.get(), !reported.what.is_final()),
+            Event::ActivityHeartbeatRecorded(event) => {
+                let progress = event.progress.as_ref().map(|one| one.data().to_vec());
+                let fits = reported.what == What::Heartbeat(progress);
+                (event.attempt.get(), fits)
+            }
             Event::ActivityAttemptFailed(event) => {
                 let error_type = event.failure.error_type.as_str();
                 let fits = match &reported.what {
@@ -153,7 +196,7 @@ impl Run {
                     What::Completed(given) => {
                         is_too_large(given) && error_type == error_type::PAYLOAD_TOO_LARGE
                     }
-                    What::Started => false,
+                    What::Started | What::Heartbeat(_) => false,
                 };
                 (event.attempt.get(), fits)
             }
@@ -186,8 +229,18 @@ impl Run {
                 Err(self.violates("I8", format!("task {key:?} was never refused")))
             };
         }
-        let activity = &self.activities[&id];
-        let due = activity.since.plus(activity.start_to_close);
+        let due = self.activities[&id].due(failed.failure.error_type.as_str());
+        let heard = match failed.failure.error_type.as_str() {
+            error_type::HEARTBEAT => place.outside.heard_before(&key, place.at),
+            _ => None,
+        };
+        let silence = Millis(
+            self.activities[&id]
+                .scheduled
+                .heartbeat_ms
+                .unwrap_or_default(),
+        );
+        let due = due.max(heard.map_or(due, |heard| heard.plus(silence)));
         if place.at < due {
             return Err(self.violates(
                 "I10",
@@ -220,17 +273,29 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
             }
             activity.attempt = event.attempt.get();
             activity.since = place.at;
+            activity.started = false;
             activity.state = State::Queued;
         }
         Event::ActivityStarted(_) if from == State::Queued => {
             activity.since = place.at;
+            activity.heard_at = place.at;
+            activity.started = true;
             activity.state = State::Running;
         }
+        Event::ActivityHeartbeatRecorded(event) if from == State::Running => {
+            if event.attempt.get() != activity.attempt {
+                return Err("of another attempt".into());
+            }
+            activity.heard_at = place.at;
+        }
         Event::ActivityAttemptFailed(event) if activity.is_in_flight() => {
-            activity.outcome_unknown |= matches!(
-                event.failure.error_type.as_str(),
-                error_type::START_TO_CLOSE | error_type::PAYLOAD_TOO_LARGE
-            );
+            let error_type = event.failure.error_type.as_str();
+            let timed_out = error_type.starts_with("sagaline.Timeout.");
+            activity.outcome_unknown |= timed_out || error_type == error_type::PAYLOAD_TOO_LARGE;
+            let closes_by = activity.due(error_type::SCHEDULE_TO_CLOSE);
+            if event.next_attempt_at.is_some_and(|next| next >= closes_by) {
+                return Err("the next attempt comes after all must be over".into());
+            }
             activity.state = event
                 .next_attempt_at
                 .map_or(State::Exhausted, State::Backoff);
@@ -254,6 +319,7 @@ fn activity_id(event: &Event) -> Option<u32> {
         Event::ActivityScheduled(event) => event.activity_id,
         Event::ActivityAttemptScheduled(event) => event.activity_id,
         Event::ActivityStarted(event) => event.activity_id,
+        Event::ActivityHeartbeatRecorded(event) => event.activity_id,
         Event::ActivityCancelRequested(event) => event.activity_id,
         Event::ActivityCompleted(event) => event.activity_id,
         Event::ActivityAttemptFailed(event) => event.activity_id,

@@ -21,6 +21,9 @@ impl Run {
         if ends_at_once(place) && outcome == Outcome::Terminated {
             return Ok(());
         }
+        if outcome == Outcome::TimedOut && self.undo.is_none() {
+            self.check_timed_out(place)?;
+        }
         match self.undo {
             Some(fixed) => self.check_undone(fixed, outcome),
             None => self.check_nothing_to_undo(outcome, event),

@@ -1,8 +1,8 @@
 //! I12: compensations in reverse order, after everything in flight has ended, each once.
 
-use sagaline_core::{Event, event::CompensationRegistered};
+use sagaline_core::{Event, Outcome, event::CompensationRegistered};
 
-use super::Run;
+use super::{Place, Run};
 use crate::Violation;
 
 /// How a step is undone.
@@ -23,13 +23,22 @@ pub(super) enum RegistrationState {
 }
 
 impl Run {
-    pub(super) fn compensation(&mut self, event: &Event) -> Result<(), Violation> {
+    pub(super) fn compensation(
+        &mut self,
+        place: Place<'_>,
+        event: &Event,
+    ) -> Result<(), Violation> {
         match event {
             Event::CompensationRegistered(event) => self.registered(event),
-            Event::CompensationStarted(event) => match self.undo.replace(event.outcome) {
-                None => Ok(()),
-                Some(_) => Err(self.violates("I12", "compensation starts twice".into())),
-            },
+            Event::CompensationStarted(event) => {
+                if event.outcome == Outcome::TimedOut {
+                    self.check_timed_out(place)?;
+                }
+                match self.undo.replace(event.outcome) {
+                    None => Ok(()),
+                    Some(_) => Err(self.violates("I12", "compensation starts twice".into())),
+                }
+            }
             Event::CompensationCompleted(event) => {
                 let id = event.activity_id.get();
                 let completed = self
