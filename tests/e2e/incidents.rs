@@ -189,3 +189,44 @@ fn an_act_that_is_not_signed_is_refused() {
         1
     );
 }
+
+#[test]
+fn a_run_is_paused_and_resumed_and_an_activity_is_completed_by_a_person() {
+    let (world, _engine) = world();
+    start(&world, "p-1", 20, true);
+    start(&world, "p-2", 20, true);
+    says(&world, 0, &["workflow", "pause", "p-1", "--reason", "bank"]);
+    says(&world, 0, &["activity", "pause", "p-2", "1"]);
+
+    let paused = describe(&world, "p-1");
+    assert_eq!(paused["status"], "Paused");
+    assert_eq!(paused["waiting_for"]["kind"], "paused");
+    let text = paused["waiting_for"]["text"].as_str().expect("a sentence");
+    assert!(text.contains("bank"), "{text}");
+    // What was in flight may end; then its activity waits.
+    let held = until("the attempt that was in flight has failed", || {
+        let activity = describe(&world, "p-2")["pending_activities"][0].clone();
+        (activity["state"] == "paused").then_some(activity)
+    });
+    assert!(held["attempt"].as_u64() < Some(6), "{held}");
+    let refused = says(&world, 4, &["activity", "retry", "p-2", "1"]);
+    assert!(refused.contains("resume it first"), "{refused}");
+
+    says(&world, 0, &["workflow", "resume", "p-1"]);
+    says(&world, 0, &["activity", "resume", "p-2", "1"]);
+    incident(&world, "p-1", 1);
+    incident(&world, "p-2", 1);
+    let by_hand = ["--result", "\"by hand\"", "--reason", "cash"];
+    let complete = ["activity", "complete", "p-1", "1"];
+    says(&world, 0, &[&complete[..], &by_hand].concat());
+    let failed = ["--type", "GaveUp", "--message", "no use"];
+    let fail = ["activity", "fail", "p-2", "1"];
+    says(&world, 0, &[&fail[..], &failed].concat());
+
+    let result = ["workflow", "result", "p-1", "--timeout", "60s"];
+    assert_eq!(says(&world, 0, &result).trim(), "\"by hand\"");
+    let result = ["workflow", "result", "p-2", "--timeout", "60s"];
+    assert!(says(&world, 1, &result).contains("GaveUp: no use"));
+    let gone = says(&world, 4, &["activity", "retry", "p-1", "1"]);
+    assert!(gone.contains("Completed"), "{gone}");
+}

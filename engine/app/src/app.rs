@@ -148,6 +148,9 @@ impl App {
             Command::Workflow(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }
+            Command::Activity(verb) => {
+                interruptible(|| verb.run(&global.session(Layer::default())?))
+            }
             Command::Incident(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }

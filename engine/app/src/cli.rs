@@ -3,6 +3,7 @@
 //! Deliberately absent: the work of each command, which is in the file of its name.
 
 pub(crate) mod act;
+pub(crate) mod activity;
 pub(crate) mod broker;
 pub(crate) mod completion;
 pub(crate) mod describe;
@@ -13,6 +14,7 @@ pub(crate) mod incident;
 pub(crate) mod input;
 pub(crate) mod journal;
 pub(crate) mod list;
+pub(crate) mod operate;
 pub(crate) mod result;
 pub(crate) mod server;
 pub(crate) mod start;
@@ -87,6 +89,9 @@ pub(crate) enum Command {
     /// Start, watch and stop workflows
     #[command(subcommand)]
     Workflow(workflow::Verb),
+    /// Step in on a pending activity
+    #[command(subcommand)]
+    Activity(activity::Verb),
     /// See what waits for a person, and solve it
     #[command(subcommand)]
     Incident(incident::Verb),

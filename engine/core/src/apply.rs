@@ -5,6 +5,7 @@
 mod activity;
 mod compensation;
 mod incident;
+mod pause;
 mod timer;
 mod workflow;
 
@@ -55,20 +56,24 @@ impl Run {
             Event::IncidentRaised(event) => self.incident_raised(place, event),
             Event::IncidentResolved(event) => self.incident_resolved(place, event),
             Event::ReplyRequested(event) => self.reply_requested(place, event),
-            Event::ActivityOptionsUpdated(event) => self.activity_options_updated(event),
+            Event::ActivityOptionsUpdated(event) => self.activity_options_updated(place, event),
             Event::TimerStarted(event) => self.timer_started(place, event),
             Event::TimerFired(event) => self.timer_fired(event),
             Event::TimerCanceled(event) => self.timer_canceled(place, event),
             Event::ActivityHeartbeatRecorded(event) => {
                 self.activity_heartbeat_recorded(place, event);
             }
+            Event::WorkflowPaused(event) => self.workflow_paused(place, event),
+            Event::WorkflowResumed(_) => self.workflow_resumed(place),
+            Event::ActivityPaused(event) => self.activity_paused(place, event),
+            Event::ActivityResumed(event) => self.activity_resumed(place, event),
             Event::WorkflowTimedOut(event) => self.workflow_timed_out(place, event),
         }
     }
 
     /// Ends a transition: what the program can see now was given to it, unless it waits for a person.
     pub fn end_transition(&mut self, at: Timestamp) {
-        if !self.is_blocked() && self.closed.is_none() {
+        if self.may_activate() && self.closed.is_none() {
             self.open_activation(at);
         }
     }

@@ -163,16 +163,14 @@ pub struct Terminate {
     pub reply: Option<ReplyTo>,
 }
 
-/// A person solves an incident, authenticated by the record's MAC.
+/// A person steps in, authenticated by the record's MAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operate {
     /// The workflow.
     pub workflow_id: WorkflowId,
-    /// The run.
-    pub run_id: RunId,
-    /// Position of the incident's first `IncidentRaised`.
-    pub incident_seq: Seq,
-    /// What is done about it.
+    /// Only this run of it.
+    pub run_id: Option<RunId>,
+    /// What they do.
     pub act: Act,
     /// Who does it.
     pub actor: Name,
@@ -182,9 +180,58 @@ pub struct Operate {
     pub reply: Option<ReplyTo>,
 }
 
-/// What is done about an incident.
+/// What a person does to an open run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
+    /// Solves an incident.
+    Incident {
+        /// Position of its first `IncidentRaised`.
+        seq: Seq,
+        /// How.
+        act: IncidentAct,
+    },
+    /// Does something about a pending activity.
+    Activity {
+        /// Which.
+        activity_id: ActivityId,
+        /// What.
+        act: ActivityAct,
+        /// Although a worker may be at it: what that one says is stale then.
+        even_if_running: bool,
+    },
+    /// Nothing new begins until it is resumed.
+    Pause,
+    /// It goes on.
+    Resume,
+}
+
+/// What a person does about a pending activity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivityAct {
+    /// The next attempt is due now.
+    Retry {
+        /// With this input from now on.
+        input: Option<Payload>,
+    },
+    /// It has returned this.
+    Complete {
+        /// What it would have returned.
+        result: Payload,
+    },
+    /// It has failed for good.
+    Fail {
+        /// Why.
+        failure: Failure,
+    },
+    /// No attempt begins until it is resumed.
+    Pause,
+    /// It goes on.
+    Resume,
+}
+
+/// What is done about an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IncidentAct {
     /// Try again: the activity gets a fresh set of attempts, the program another activation.
     Retry {
         /// With this input from now on.
@@ -199,7 +246,7 @@ pub enum Act {
     Fail,
 }
 
-impl Act {
+impl IncidentAct {
     /// The word of the journal and of the API.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

@@ -166,7 +166,11 @@ pub(crate) fn effects_of_run(
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
         | Event::TimerCanceled(_)
-        | Event::ActivityHeartbeatRecorded(_) => {}
+        | Event::ActivityHeartbeatRecorded(_)
+        | Event::WorkflowPaused(_)
+        | Event::WorkflowResumed(_)
+        | Event::ActivityPaused(_)
+        | Event::ActivityResumed(_) => {}
     }
 }
 

@@ -201,6 +201,8 @@ events! {
         result: Payload,
         /// Who did it.
         worker: Option<Name>,
+        /// Why, in the words of the person who did it in a worker's place.
+        reason: Option<Box<str>>,
     }
     /// An attempt failed; whether another follows is in `next_attempt_at`.
     ActivityAttemptFailed in Box<ActivityAttemptFailed> {
@@ -372,6 +374,10 @@ events! {
         activity: Name,
         /// The input of its further attempts.
         input: Option<Payload>,
+        /// Who changed it, if that is not said beside it.
+        actor: Option<Name>,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
     }
     /// The program asked to be woken at an instant.
     TimerStarted {
@@ -402,6 +408,42 @@ events! {
         progress: Option<Payload>,
         /// Who said so.
         worker: Option<Name>,
+    }
+    /// Nothing new of the run begins: what is in flight may end, and its time goes on.
+    WorkflowPaused {
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
+    }
+    /// The run goes on.
+    WorkflowResumed {
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
+    }
+    /// No attempt of the activity begins; one in flight may end.
+    ActivityPaused {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
+    }
+    /// The activity goes on.
+    ActivityResumed {
+        /// Number of the activity.
+        activity_id: ActivityId,
+        /// Its name.
+        activity: Name,
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
     }
     /// The run ended because its time ran out; what it had done is compensated.
     WorkflowTimedOut {

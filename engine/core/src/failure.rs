@@ -53,6 +53,10 @@ pub mod error_type {
     pub const COMPENSATION_MISSING: &str = "sagaline.CompensationMissing";
     /// A record that was sent to us could not be understood.
     pub const INVALID_INPUT: &str = "sagaline.InvalidInput";
+    /// A worker may be at the activity.
+    pub const ATTEMPT_RUNNING: &str = "sagaline.AttemptRunning";
+    /// What was asked for would begin something while it is paused.
+    pub const PAUSED: &str = "sagaline.Paused";
     /// Somebody was faster: the incident is solved.
     pub const INCIDENT_RESOLVED: &str = "sagaline.IncidentResolved";
     /// A record could not be delivered.

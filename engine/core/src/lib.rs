@@ -43,8 +43,8 @@ pub use about::{
 pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
 pub use command::{
-    Act, Cancel, Command, IdConflict, IdReuse, Operate, QueuedUntil, ReplyTo, Report,
-    ReportAttempt, Start, Terminate, Trace,
+    Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Operate, QueuedUntil,
+    ReplyTo, Report, ReportAttempt, Start, Terminate, Trace,
 };
 pub use decide::{Ignored, Rejection, refusal};
 pub use effect::{Effect, Effects, Reply, Task, effect_without_run};

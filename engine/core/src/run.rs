@@ -66,6 +66,8 @@ pub struct Run {
     pub seen: IdentityRing,
     /// Starts of this and earlier runs of the id.
     pub starts: IdentityRing,
+    /// Set while nothing new may begin.
+    pub paused: Option<Box<Paused>>,
     /// Set by the terminal event.
     pub closed: Option<Box<ClosedBy>>,
 }
@@ -97,6 +99,8 @@ pub struct Activity {
     pub outcome_unknown: bool,
     /// The last heartbeat that was journaled, of any attempt.
     pub heartbeat: Option<Box<Heartbeat>>,
+    /// Set while no attempt may begin.
+    pub paused: Option<Box<Paused>>,
     /// The last failure.
     pub last_failure: Option<Box<LastFailure>>,
     /// How often each error type came, the first [`ERROR_TYPES_MAX`] of them.
@@ -127,6 +131,17 @@ impl Activity {
             ActivityState::Backoff { .. } | ActivityState::Parked => false,
         }
     }
+}
+
+/// A person holds something up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    /// Since when.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Name,
+    /// Why, in their words.
+    pub reason: Option<Box<str>>,
 }
 
 /// A worker's word that an attempt goes on.
@@ -322,6 +337,12 @@ impl Run {
         self.incidents
             .iter()
             .any(|incident| incident.kind.blocks_program())
+    }
+
+    /// Whether the program may be given what it has not seen.
+    #[must_use]
+    pub fn may_activate(&self) -> bool {
+        !self.is_blocked() && self.paused.is_none()
     }
 
     /// The open incident about an activity.

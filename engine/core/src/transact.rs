@@ -156,10 +156,10 @@ impl Work<'_, '_> {
                 self.on_open_run(key, asked, terminate)?;
             }
             Command::Operate(operate) => {
-                let (run_id, reply) = (Some(operate.run_id), operate.reply.as_ref());
-                let asked = (&operate.workflow_id, run_id, reply);
+                let reply = operate.reply.as_ref();
+                let asked = (&operate.workflow_id, operate.run_id, reply);
                 let cause = self.cause;
-                let operate = |run: &_| decide::operate::operate(run, cause, operate);
+                let operate = |run: &_| decide::operate::operate(run, now, cause, operate);
                 self.on_open_run(key, asked, operate)?;
             }
             Command::ReportAttempt(report) => {
@@ -370,7 +370,7 @@ impl Work<'_, '_> {
             if run.closed.is_some() {
                 return;
             }
-            if !run.is_blocked() && run.open_activation(self.env.now) {
+            if run.may_activate() && run.open_activation(self.env.now) {
                 let events = self.activate(history);
                 self.emit(history, events);
                 continue;

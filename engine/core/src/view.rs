@@ -87,10 +87,11 @@ impl<'a> View<'a> {
     /// The run's status: `Running`, `Completed` …
     #[must_use]
     pub fn status(&self) -> &'static str {
-        self.run
-            .closed
-            .as_ref()
-            .map_or("Running", |closed| closed.outcome.status())
+        match (&self.run.closed, &self.run.paused) {
+            (Some(closed), _) => closed.outcome.status(),
+            (None, Some(_)) => "Paused",
+            (None, None) => "Running",
+        }
     }
 
     /// The one word more that an open run has; none once it is closed.
@@ -101,6 +102,8 @@ impl<'a> View<'a> {
             None
         } else if !run.incidents.is_empty() {
             Some(Situation::Incident)
+        } else if run.paused.is_some() {
+            Some(Situation::Paused)
         } else if run.undo.is_some() {
             Some(Situation::Compensating)
         } else if run
@@ -146,6 +149,8 @@ impl<'a> View<'a> {
 pub enum Situation {
     /// It needs a person.
     Incident,
+    /// A person holds it up.
+    Paused,
     /// What was done is being undone.
     Compensating,
     /// Its tasks wait in a queue that nobody reads.
@@ -164,6 +169,7 @@ impl Situation {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Incident => "incident",
+            Self::Paused => "paused",
             Self::Compensating => "compensating",
             Self::NoWorker => "no-worker",
             Self::Retrying => "retrying",

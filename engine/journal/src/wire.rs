@@ -238,6 +238,20 @@ pub mod act {
     pub const INCIDENT_SKIP: &str = "incident-skip";
     /// Give up.
     pub const INCIDENT_FAIL: &str = "incident-fail";
+    /// Make an activity's next attempt now.
+    pub const ACTIVITY_RETRY: &str = "activity-retry";
+    /// Take an activity for done.
+    pub const ACTIVITY_COMPLETE: &str = "activity-complete";
+    /// Take an activity for failed.
+    pub const ACTIVITY_FAIL: &str = "activity-fail";
+    /// Begin no attempt of an activity.
+    pub const ACTIVITY_PAUSE: &str = "activity-pause";
+    /// Let an activity go on.
+    pub const ACTIVITY_RESUME: &str = "activity-resume";
+    /// Begin nothing new of a run.
+    pub const PAUSE: &str = "pause";
+    /// Let a run go on.
+    pub const RESUME: &str = "resume";
 }
 
 /// Values of [`header::OUTCOME`].

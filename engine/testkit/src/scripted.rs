@@ -86,14 +86,14 @@ impl Scripted {
             }
             Job::TimerFired { timer_id } => self.woken(*timer_id, commands),
             Job::CancelRequested { .. } => self.canceling = true,
-            Job::Ended => self.ended = true,
+            Job::Ended => {}
         }
     }
 
     /// A timer that nobody awaits and that comes before the steps are done ends them.
     fn woken(&mut self, timer_id: ActivityId, commands: &mut Vec<ProgramCommand>) {
         let nap = self.nap.take_if(|(id, _)| *id == timer_id);
-        if nap.is_some_and(|(_, nap)| !nap.awaited) {
+        if !self.ended && nap.is_some_and(|(_, nap)| !nap.awaited) {
             self.cancel_pending(commands);
         }
     }
@@ -291,6 +291,8 @@ impl Program for Scripted {
         self.activations += 1;
         let mut commands = Vec::new();
         let was_canceling = self.canceling;
+        // What happened before in the same activation is no reason to command anything.
+        self.ended |= activation.jobs.contains(&Job::Ended);
         for job in activation.jobs {
             self.job(job, &mut commands);
         }

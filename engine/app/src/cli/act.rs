@@ -1,11 +1,14 @@
-//! `workflow cancel` and `terminate`.
+//! `workflow cancel`, `terminate`, `pause` and `resume`.
 
 use clap::Args;
 use sagaline_core::{RunId, Seq, WorkflowId};
-use sagaline_journal::wire::{ce_type, header};
+use sagaline_journal::wire::{act, ce_type, header};
 use serde::Serialize;
 
-use super::{RunOf, Session};
+use super::{
+    RunOf, Session,
+    operate::{Body, Operation, Why},
+};
 use crate::{
     fault::Outcome,
     inbox::{Inbox, Question},
@@ -47,6 +50,37 @@ pub(crate) struct TerminateArgs {
     /// Compensate completed steps first
     #[arg(long)]
     compensate: bool,
+}
+
+/// What `pause` and `resume` take.
+#[derive(Debug, Args)]
+pub(crate) struct HoldArgs {
+    #[command(flatten)]
+    of: RunOf,
+    #[command(flatten)]
+    why: Why,
+}
+
+/// Holds up a run; returns when that is in the journal.
+pub(crate) fn pause(session: &Session, args: HoldArgs) -> Outcome {
+    hold(session, args, act::PAUSE, "is paused")
+}
+
+/// Lets a paused run go on; returns when that is in the journal.
+pub(crate) fn resume(session: &Session, args: HoldArgs) -> Outcome {
+    hold(session, args, act::RESUME, "goes on")
+}
+
+fn hold(session: &Session, args: HoldArgs, act: &'static str, done: &str) -> Outcome {
+    let workflow_id = args.of.id.get();
+    let operation = Operation {
+        workflow_id,
+        run_id: args.of.run_id,
+        act,
+        target: None,
+    };
+    let done = format!("{workflow_id} {done}.");
+    operation.tell(session, args.why, &Body::default(), &done)
 }
 
 /// Asks a run to stop; returns when that is in the journal.

@@ -4,25 +4,22 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use sagaline_core::{
-    Payload, RunId, Seq, WorkflowId,
+    RunId, Seq, WorkflowId,
     view::{IncidentView, View},
 };
-use sagaline_journal::wire::{act, ce_type, header};
+use sagaline_journal::wire::{act, header};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::{
     Session,
     input::{Input, read},
+    operate::{Body, Operation, Why},
 };
 use crate::{
     fault::{Fault, Outcome},
-    inbox::{Inbox, Question},
     journal::Journal,
     output::{Format, aside},
     runs::{Keep, Runs},
-    server::keys,
-    settings::Span,
 };
 
 /// What can be done with incidents.
@@ -52,15 +49,8 @@ struct ActArgs {
     /// Incident, as `incident list` prints it
     #[arg(value_name = "INCIDENT")]
     id: IncidentId,
-    /// Why: it is kept in the history
-    #[arg(long)]
-    reason: Option<String>,
-    /// Says which request this is: the same again does nothing again
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
-    /// Give up waiting for the engine after this long [default: 30s]
-    #[arg(long, value_name = "SPAN")]
-    timeout: Option<Span>,
+    #[command(flatten)]
+    why: Why,
 }
 
 /// What `retry` takes.
@@ -124,14 +114,14 @@ impl Verb {
             Self::Retry(args) => {
                 let body = Body {
                     input: args.input.given()?,
-                    result: None,
+                    ..Body::default()
                 };
                 solve(session, args.act, act::INCIDENT_RETRY, &body)
             }
             Self::Skip(args) => {
                 let body = Body {
-                    input: None,
                     result: Some(read("--result", &args.result)?),
+                    ..Body::default()
                 };
                 solve(session, args.act, act::INCIDENT_SKIP, &body)
             }
@@ -200,81 +190,21 @@ fn runs_of_all(session: &Session) -> Outcome<Vec<Runs>> {
         .collect()
 }
 
-/// The body of an act, as the API has it.
-#[derive(Default)]
-struct Body {
-    input: Option<Payload>,
-    result: Option<Payload>,
-}
-
-impl Body {
-    fn json(&self) -> Outcome<Payload> {
-        #[derive(Serialize)]
-        struct Json<'a> {
-            #[serde(skip_serializing_if = "Option::is_none")]
-            input: Option<&'a RawValue>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            result: Option<&'a RawValue>,
-        }
-        let raw = |payload: &'_ Option<Payload>| {
-            let data = payload.as_ref().map(|one| one.data().to_vec());
-            data.map(|data| serde_json::from_slice::<Box<RawValue>>(&data))
-                .transpose()
-        };
-        let (input, result) = raw(&self.input)
-            .and_then(|input| Ok((input, raw(&self.result)?)))
-            .map_err(|error| Fault::usage(format!("no JSON: {error}")))?;
-        let json = serde_json::to_vec(&Json {
-            input: input.as_deref(),
-            result: result.as_deref(),
-        });
-        Ok(Payload::json(json.map_err(std::io::Error::from)?))
-    }
-}
-
-#[derive(Serialize)]
-struct Told<'a> {
-    workflow_id: &'a WorkflowId,
-    run_id: Option<RunId>,
-    event_seq: Option<Seq>,
-}
-
 fn solve(session: &Session, args: ActArgs, act: &'static str, body: &Body) -> Outcome {
     let workflow_id = workflow_of(session, args.id)?;
-    let question = Question::new(ce_type::WORKFLOW_OPERATE, &workflow_id);
-    let actor = question.source().to_owned();
-    let mut question = question
-        .header(header::ACT, Some(act))
-        .header(header::INCIDENT, Some(args.id.to_string()))
-        .header(header::RUN_ID, Some(args.id.run_id.to_string()))
-        .header(header::ACTOR, Some(actor))
-        .header(header::REASON, args.reason)
-        .value(body.json()?)
-        .signed(keys(session)?);
-    if let Some(key) = args.idempotency_key {
-        question = question.id(key);
-    }
-    let inbox = Inbox::open(session)?;
-    let asked = inbox.ask(question)?;
-    let answer = inbox.accepted(&asked, args.timeout.map(Span::get))?;
-    match session.output.format {
-        Format::Json | Format::Jsonl => session.output.json(&Told {
-            workflow_id: &workflow_id,
-            run_id: answer.run_id,
-            event_seq: answer.event_seq,
-        })?,
-        Format::Table => {
-            let done = match act {
-                act::INCIDENT_RETRY => "tries again",
-                act::INCIDENT_SKIP => "goes on without",
-                _ => "gives up",
-            };
-            session
-                .output
-                .line(&format!("Solved {}: {workflow_id} {done}.", args.id))?;
-        }
-    }
-    Ok(())
+    let operation = Operation {
+        workflow_id: &workflow_id,
+        run_id: Some(args.id.run_id),
+        act,
+        target: Some((header::INCIDENT, args.id.to_string())),
+    };
+    let done = match act {
+        act::INCIDENT_RETRY => "tries again",
+        act::INCIDENT_SKIP => "goes on without",
+        _ => "gives up",
+    };
+    let done = format!("Solved {}: {workflow_id} {done}.", args.id);
+    operation.tell(session, args.why, body, &done)
 }
 
 /// The workflow whose run it is: an incident's id does not say it.
@@ -304,18 +234,5 @@ mod tests {
         for text in ["", "12", "6fa459ea-ee8a-3ca4-894e-db77e160355e", "x.12"] {
             assert!(text.parse::<IncidentId>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn payloads_go_into_the_body_as_they_stand() {
-        let body = Body {
-            input: Some(Payload::json(*br#"{"total": 49.90}"#)),
-            result: None,
-        };
-
-        assert_eq!(
-            body.json().unwrap().data(),
-            br#"{"input":{"total": 49.90}}"#
-        );
     }
 }

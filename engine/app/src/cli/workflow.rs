@@ -23,6 +23,11 @@ pub(crate) enum Verb {
     List(list::ListArgs),
     /// Ask a run to stop; its completed steps are compensated
     Cancel(act::CancelArgs),
+    /// Begin nothing new of a run until it is resumed; what is in flight may end
+    Pause(act::HoldArgs),
+    /// Let a paused run go on
+    #[command(visible_alias = "unpause")]
+    Resume(act::HoldArgs),
     /// End a run at once; nothing is compensated unless asked for
     Terminate(act::TerminateArgs),
 }
@@ -37,6 +42,8 @@ impl Verb {
             Self::History(args) => history::history(session, &args),
             Self::List(args) => list::list(session, &args),
             Self::Cancel(args) => act::cancel(session, args),
+            Self::Pause(args) => act::pause(session, args),
+            Self::Resume(args) => act::resume(session, args),
             Self::Terminate(args) => act::terminate(session, args),
         }
     }

@@ -49,6 +49,7 @@ impl Run {
                 cancel_requested: false,
                 outcome_unknown: false,
                 heartbeat: None,
+                paused: None,
                 last_failure: None,
                 failures: Vec::new(),
             },

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use super::Place;
 use crate::{
-    Act, Run, error_type,
+    IncidentAct, Run, error_type,
     event::{ActivityOptionsUpdated, ActivityScheduled, IncidentRaised, IncidentResolved},
     run::{ActivityState, Incident, RESOLVED_MAX, Resolved},
 };
@@ -17,7 +17,7 @@ impl Run {
         }
         // What a retry did not solve is the same incident again.
         let before = self.resolved.iter().rposition(|one| {
-            one.act.as_str() == Act::RETRY
+            one.act.as_str() == IncidentAct::RETRY
                 && (one.kind, one.activity_id) == (event.kind, event.activity_id)
         });
         let before = before.map(|at| self.resolved.remove(at));
@@ -46,13 +46,15 @@ impl Run {
             return;
         };
         match (event.act.as_str(), incident.activity_id) {
-            (Act::RETRY, Some(activity_id)) => {
+            (IncidentAct::RETRY, Some(activity_id)) => {
                 if let Some(activity) = self.activity_mut(activity_id) {
                     activity.give_fresh_attempts(place.at);
                 }
             }
             // It stays done.
-            (Act::SKIP | Act::FAIL, Some(activity_id)) if self.activity(activity_id).is_none() => {
+            (IncidentAct::SKIP | IncidentAct::FAIL, Some(activity_id))
+                if self.activity(activity_id).is_none() =>
+            {
                 self.steps.retain(|step| step.activity_id != activity_id);
             }
             _ => {}
@@ -71,7 +73,12 @@ impl Run {
         });
     }
 
-    pub(super) fn activity_options_updated(&mut self, event: &ActivityOptionsUpdated) {
+    pub(super) fn activity_options_updated(
+        &mut self,
+        place: Place<'_>,
+        event: &ActivityOptionsUpdated,
+    ) {
+        self.seen.insert(place.cause.identity());
         let Some(activity) = self.activity_mut(event.activity_id) else {
             return;
         };

@@ -45,6 +45,7 @@ impl Run {
             replies: Vec::new(),
             seen: IdentityRing::default(),
             starts,
+            paused: None,
             closed: None,
         };
         run.seen.insert(identity);

@@ -150,6 +150,7 @@ pub(super) fn completed(activity: &Activity, result: &Payload, worker: Option<Na
         attempt: activity.attempt,
         result,
         worker,
+        reason: None,
     }));
     if let Some(compensates) = activity.scheduled.compensates {
         events.push(

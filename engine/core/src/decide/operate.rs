@@ -1,4 +1,7 @@
-//! A person solves an incident: try again, go on without, or give up.
+//! A person steps in: solves an incident (try again, go on without, or give up), or changes what goes on.
+
+mod activity;
+mod pause;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
@@ -8,7 +11,7 @@ use super::{
     cancel, refusal, undo,
 };
 use crate::{
-    Act, Activity, Cause, Event, Operate, Run, error_type,
+    Act, Activity, Cause, Event, IncidentAct, Operate, Run, Seq, Timestamp, error_type,
     event::{ActivityOptionsUpdated, IncidentKind, IncidentResolved, Outcome},
     run::Incident,
 };
@@ -17,7 +20,12 @@ use crate::{
 struct Refused(&'static str, String);
 
 /// The events of an act, and the answer to whoever did it; one that cannot be is only answered.
-pub(crate) fn operate(run: &Run, cause: &Cause, command: &Operate) -> Result<Vec<Event>, Ignored> {
+pub(crate) fn operate(
+    run: &Run,
+    now: Timestamp,
+    cause: &Cause,
+    command: &Operate,
+) -> Result<Vec<Event>, Ignored> {
     let reply = command.reply.as_ref();
     let accepted = || reply.map(|reply| Event::from(accepted(reply, false)));
     if run.seen.contains(cause.identity()) {
@@ -25,11 +33,13 @@ pub(crate) fn operate(run: &Run, cause: &Cause, command: &Operate) -> Result<Vec
             .map(|answer| Vec::from([answer]))
             .ok_or(Ignored::Repeat);
     }
-    let solved = incident_of(run, command).and_then(|incident| solve(run, incident, command));
-    match solved {
+    match act(run, now, command) {
         Ok(mut events) => {
             events.extend(accepted());
-            Ok(events)
+            match events.is_empty() {
+                true => Err(Ignored::Already),
+                false => Ok(events),
+            }
         }
         Err(Refused(error_type, message)) => reply
             .map(|reply| Vec::from([refusal(reply, error_type, message).into()]))
@@ -37,8 +47,30 @@ pub(crate) fn operate(run: &Run, cause: &Cause, command: &Operate) -> Result<Vec
     }
 }
 
-fn incident_of<'a>(run: &'a Run, command: &Operate) -> Result<&'a Incident, Refused> {
-    let seq = command.incident_seq;
+/// The events of an act; none where it is so already.
+fn act(run: &Run, now: Timestamp, command: &Operate) -> Result<Vec<Event>, Refused> {
+    match &command.act {
+        Act::Incident { seq, act } => {
+            let incident = incident_of(run, command, *seq)?;
+            solve(run, incident, command, act)
+        }
+        Act::Activity {
+            activity_id,
+            act,
+            even_if_running,
+        } => {
+            let asked = activity::Asked {
+                command,
+                even_if_running: *even_if_running,
+            };
+            activity::act(run, now, *activity_id, act, &asked)
+        }
+        Act::Pause => Ok(pause::pause(run, command)),
+        Act::Resume => Ok(pause::resume(run, now, command)),
+    }
+}
+
+fn incident_of<'a>(run: &'a Run, command: &Operate, seq: Seq) -> Result<&'a Incident, Refused> {
     let open = run.incidents.iter().find(|incident| incident.seq == seq);
     open.ok_or_else(|| {
         let id = format!("{}.{seq}", run.run_id);
@@ -60,43 +92,60 @@ fn incident_of<'a>(run: &'a Run, command: &Operate) -> Result<&'a Incident, Refu
     })
 }
 
-fn solve(run: &Run, incident: &Incident, command: &Operate) -> Result<Vec<Event>, Refused> {
-    let resolved = Event::from(IncidentResolved {
-        incident_seq: incident.seq,
-        act: command.act.as_str().into(),
-        actor: command.actor.clone(),
-        reason: command.reason.clone(),
-    });
-    let mut events = Vec::from([resolved]);
+fn solve(
+    run: &Run,
+    incident: &Incident,
+    command: &Operate,
+    act: &IncidentAct,
+) -> Result<Vec<Event>, Refused> {
+    let mut events = Vec::from([resolved(incident, command, act)]);
     let activity = incident.activity_id.and_then(|id| run.activity(id));
     events.extend(match activity {
-        Some(activity) => of_activity(incident, activity, &command.act)?,
-        None if incident.kind.blocks_program() => of_program(run, incident, &command.act)?,
-        None if incident.activity_id.is_some() => of_step(&command.act)?,
-        None => of_termination(&command.act, command.reason.as_deref())?,
+        Some(activity) => of_activity(incident, activity, act)?,
+        None if incident.kind.blocks_program() => of_program(run, incident, act)?,
+        None if incident.activity_id.is_some() => of_step(act)?,
+        None => of_termination(act, command.reason.as_deref())?,
     });
     Ok(events)
 }
 
+fn resolved(incident: &Incident, command: &Operate, act: &IncidentAct) -> Event {
+    IncidentResolved {
+        incident_seq: incident.seq,
+        act: act.as_str().into(),
+        actor: command.actor.clone(),
+        reason: command.reason.clone(),
+    }
+    .into()
+}
+
 /// Its attempts are used up.
-fn of_activity(incident: &Incident, activity: &Activity, act: &Act) -> Result<Vec<Event>, Refused> {
+fn of_activity(
+    incident: &Incident,
+    activity: &Activity,
+    act: &IncidentAct,
+) -> Result<Vec<Event>, Refused> {
     let name = &activity.scheduled.activity;
     match act {
-        Act::Retry { input: None } => Ok(Vec::from([next_attempt(activity)])),
-        Act::Retry { input: Some(input) } | Act::Skip { result: input } if input.is_too_large() => {
+        IncidentAct::Retry { input: None } => Ok(Vec::from([next_attempt(activity)])),
+        IncidentAct::Retry { input: Some(input) } | IncidentAct::Skip { result: input }
+            if input.is_too_large() =>
+        {
             let message = too_large(name, input).message.into_string();
             Err(Refused(error_type::PAYLOAD_TOO_LARGE, message))
         }
-        Act::Retry { input: Some(input) } => {
+        IncidentAct::Retry { input: Some(input) } => {
             let changed = ActivityOptionsUpdated {
                 activity_id: activity.activity_id,
                 activity: name.clone(),
                 input: Some(input.clone()),
+                actor: None,
+                reason: None,
             };
             Ok(Vec::from([changed.into(), next_attempt(activity)]))
         }
-        Act::Skip { result } => Ok(completed(activity, result, None)),
-        Act::Fail => {
+        IncidentAct::Skip { result } => Ok(completed(activity, result, None)),
+        IncidentAct::Fail => {
             let last = activity.last_failure.as_ref().map(|last| &last.failure);
             let failure = last.unwrap_or(&incident.failure).clone();
             Ok(given_up(activity, failure))
@@ -105,21 +154,23 @@ fn of_activity(incident: &Incident, activity: &Activity, act: &Act) -> Result<Ve
 }
 
 /// The program is not to be had, or broke.
-fn of_program(run: &Run, incident: &Incident, act: &Act) -> Result<Vec<Event>, Refused> {
+fn of_program(run: &Run, incident: &Incident, act: &IncidentAct) -> Result<Vec<Event>, Refused> {
     let refused = |text: &str| Err(Refused(error_type::INVALID_INPUT, String::from(text)));
     match act {
-        Act::Retry { input: Some(_) } => refused("a program's input cannot be changed"),
-        Act::Retry { .. } if incident.kind == IncidentKind::Deadlock && run.unseen.is_empty() => {
+        IncidentAct::Retry { input: Some(_) } => refused("a program's input cannot be changed"),
+        IncidentAct::Retry { .. }
+            if incident.kind == IncidentKind::Deadlock && run.unseen.is_empty() =>
+        {
             refused(
                 "there is nothing to try again: the program waits for nothing; cancel or fail it",
             )
         }
-        Act::Retry { .. } => Ok(Vec::new()),
-        Act::Skip { .. } => refused("a program cannot be skipped: retry it or fail it"),
-        Act::Fail if run.undo.is_some() => {
+        IncidentAct::Retry { .. } => Ok(Vec::new()),
+        IncidentAct::Skip { .. } => refused("a program cannot be skipped: retry it or fail it"),
+        IncidentAct::Fail if run.undo.is_some() => {
             refused("the run's end is fixed already, and what was done is being undone")
         }
-        Act::Fail => {
+        IncidentAct::Fail => {
             let end = undo::End {
                 outcome: Outcome::Failed,
                 failure: Some(incident.failure.clone()),
@@ -132,10 +183,10 @@ fn of_program(run: &Run, incident: &Incident, act: &Act) -> Result<Vec<Event>, R
 }
 
 /// A completed step that nothing can undo.
-fn of_step(act: &Act) -> Result<Vec<Event>, Refused> {
+fn of_step(act: &IncidentAct) -> Result<Vec<Event>, Refused> {
     match act {
-        Act::Skip { .. } | Act::Fail => Ok(Vec::new()),
-        Act::Retry { .. } => Err(Refused(
+        IncidentAct::Skip { .. } | IncidentAct::Fail => Ok(Vec::new()),
+        IncidentAct::Retry { .. } => Err(Refused(
             error_type::INVALID_INPUT,
             String::from("how to undo it was never registered: undo it by hand, then skip it"),
         )),
@@ -143,11 +194,11 @@ fn of_step(act: &Act) -> Result<Vec<Event>, Refused> {
 }
 
 /// The run was terminated while it was being undone.
-fn of_termination(act: &Act, reason: Option<&str>) -> Result<Vec<Event>, Refused> {
+fn of_termination(act: &IncidentAct, reason: Option<&str>) -> Result<Vec<Event>, Refused> {
     match act {
-        Act::Retry { .. } => Ok(Vec::new()),
-        Act::Fail => Ok(Vec::from([cancel::terminated(reason.map(Box::from))])),
-        Act::Skip { .. } => Err(Refused(
+        IncidentAct::Retry { .. } => Ok(Vec::new()),
+        IncidentAct::Fail => Ok(Vec::from([cancel::terminated(reason.map(Box::from))])),
+        IncidentAct::Skip { .. } => Err(Refused(
             error_type::INVALID_INPUT,
             String::from("retry it to go on undoing, or fail it to leave what is still done"),
         )),

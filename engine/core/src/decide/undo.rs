@@ -111,6 +111,7 @@ pub(crate) fn advance(run: &Run) -> Vec<Event> {
         return Vec::new();
     };
     if run.closed.is_some()
+        || run.paused.is_some()
         || run
             .activities
             .iter()

@@ -4,7 +4,7 @@
 //! attempt queued     schedule-to-start   start-to-close, from when it may have begun   schedule-to-close
 //! attempt running    heartbeat           start-to-close, from when it began            schedule-to-close
 //! backoff            next attempt                                                      schedule-to-close
-//! parked             nothing: it waits for a person
+//! parked             nothing: it waits for a person; paused: no next attempt and no timer, all else
 //! the run            its timers          run and execution time-out, until its end is fixed
 //! ```
 
@@ -54,15 +54,14 @@ impl Run {
     /// What is due first. Of the same instant, an activity before a timer: what it waited for may have come in time; the
     /// run's own end last.
     pub(crate) fn first_due(&self, queued: &[QueuedUntil]) -> Option<(Timestamp, Due<'_>)> {
-        let of_activity = |one| Activity::due(one, queued).map(|(at, due)| (at, one, due));
+        let held = self.paused.is_some();
+        let of_activity = |one| Activity::due(one, queued, held).map(|(at, due)| (at, one, due));
         let activities = self.activities.iter().filter_map(of_activity);
         let activity = activities
             .min_by_key(|(at, one, due)| (*at, one.activity_id, *due))
             .map(|(at, one, due)| (at, Due::Activity(one, due)));
-        let timer = self
-            .timers
-            .first()
-            .map(|timer| (timer.due_at, Due::Timer(timer)));
+        let timer = self.timers.first().filter(|_| !held);
+        let timer = timer.map(|timer| (timer.due_at, Due::Timer(timer)));
         let run = self.time_limit().map(|(at, due)| (at, Due::Run(due)));
         let all = activity.into_iter().chain(timer).chain(run);
         // The first of those with the same instant.
@@ -92,7 +91,7 @@ impl Activity {
     /// When something must happen to it, if nobody reports.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.due(&[]).map(|(at, _)| at)
+        self.due(&[], false).map(|(at, _)| at)
     }
 
     /// When all its attempts must have ended.
@@ -131,7 +130,8 @@ impl Activity {
         (heartbeat.attempt == self.attempt).then_some(heartbeat.at)
     }
 
-    fn due(&self, queued: &[QueuedUntil]) -> Option<(Timestamp, ActivityDue)> {
+    /// `held`: its run is paused.
+    fn due(&self, queued: &[QueuedUntil], held: bool) -> Option<(Timestamp, ActivityDue)> {
         let close_by = self
             .closes_by()
             .map(|at| (at, ActivityDue::ScheduleToClose));
@@ -152,6 +152,7 @@ impl Activity {
                     Some((close_by, ActivityDue::StartToClose)),
                 )
             }
+            ActivityState::Backoff { .. } if held || self.paused.is_some() => (None, None),
             ActivityState::Backoff { next_attempt_at } => {
                 (None, Some((next_attempt_at, ActivityDue::NextAttempt)))
             }

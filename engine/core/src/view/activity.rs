@@ -131,6 +131,7 @@ fn state(activity: &Activity) -> &'static str {
         ActivityState::Queued | ActivityState::Running { .. } if activity.cancel_requested => {
             "cancel-requested"
         }
+        ActivityState::Backoff { .. } if activity.paused.is_some() => "paused",
         ActivityState::Queued => "queued",
         ActivityState::Running { .. } => "running",
         ActivityState::Backoff { .. } => "retrying",

@@ -49,7 +49,7 @@ fn why(view: &View<'_>, closed: &ClosedBy) -> String {
 }
 
 /// The person behind a `ce_source` of ours: `sagaline.cli/ada` is `ada`.
-fn actor(source: &str) -> Option<&str> {
+pub(super) fn actor(source: &str) -> Option<&str> {
     let known = ["sagaline.http/", "sagaline.cli/"];
     known
         .iter()

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Activity, Attempt, Timestamp,
-    run::{ActivityState, Undo},
+    run::{ActivityState, Paused, Undo},
     show::Shown,
 };
 
@@ -45,6 +45,8 @@ pub enum WaitKind {
     Compensation,
     /// A person.
     Incident,
+    /// A person holds it up.
+    Paused,
     /// Nothing any more.
     Closed,
 }
@@ -60,6 +62,7 @@ impl WaitKind {
             Self::Timer => "timer",
             Self::Compensation => "compensation",
             Self::Incident => "incident",
+            Self::Paused => "paused",
             Self::Closed => "closed",
         }
     }
@@ -75,6 +78,9 @@ impl Serialize for WaitKind {
 pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
     let run = view.run;
     let activity = most_urgent(view);
+    if let Some(paused) = run.paused.as_ref().filter(|_| run.incidents.is_empty()) {
+        return of_pause("Paused", paused);
+    }
     let (mut waiting_for, others) = match (run.incidents.first(), &run.undo, activity) {
         (Some(incident), _, _) => {
             let pending = run
@@ -183,6 +189,9 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
             };
             (text, WaitKind::Activity)
         }
+        ActivityState::Backoff { .. } if let Some(paused) = &activity.paused => {
+            return of_pause(&format!("{name} is paused"), paused);
+        }
         ActivityState::Backoff { next_attempt_at } => {
             let next = capitalized(&attempt_of(activity, activity.attempt.next()));
             let failed = failed.unwrap_or_default();
@@ -197,6 +206,19 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
         text,
         kind,
         until: activity.deadline(),
+    }
+}
+
+/// `Paused by ada: "the bank migrates".`
+fn of_pause(what: &str, paused: &Paused) -> WaitingFor {
+    let reason = paused.reason.as_ref();
+    let reason = reason.map_or_else(String::new, |reason| format!(": \"{reason}\""));
+    let actor = paused.actor.as_str();
+    let actor = super::closed::actor(actor).unwrap_or(actor);
+    WaitingFor {
+        text: format!("{what} by {actor}{reason}. Resume it to go on."),
+        kind: WaitKind::Paused,
+        until: None,
     }
 }
 

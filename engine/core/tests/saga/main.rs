@@ -17,6 +17,7 @@ use sagaline_core::{
     replay,
 };
 
+mod by_hand;
 mod operate;
 mod starts;
 mod timeouts;

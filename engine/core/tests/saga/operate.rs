@@ -1,7 +1,7 @@
 //! Incidents and the people who solve them.
 
 use sagaline_core::{
-    Act, Command, Ignored, Name, OnExhausted, Operate, Payload, ReplyTo, error_type,
+    Act, Command, Ignored, IncidentAct, Name, OnExhausted, Operate, Payload, ReplyTo, error_type,
     event::AnswerOutcome,
 };
 
@@ -21,13 +21,15 @@ fn parked() -> World {
     world
 }
 
-fn operate(world: &World, act: Act) -> Operate {
+fn operate(world: &World, act: IncidentAct) -> Operate {
     let run = world.state.run(&id()).unwrap();
     Operate {
         workflow_id: id(),
-        run_id: run.run_id,
-        incident_seq: run.incidents.first().map_or(1, |incident| incident.seq),
-        act,
+        run_id: Some(run.run_id),
+        act: Act::Incident {
+            seq: run.incidents.first().map_or(1, |incident| incident.seq),
+            act,
+        },
         actor: Name::from("ada"),
         reason: Some("it is back".into()),
         reply: Some(ReplyTo {
@@ -38,7 +40,7 @@ fn operate(world: &World, act: Act) -> Operate {
     }
 }
 
-fn solve(world: &mut World, identity: &str, act: Act) {
+fn solve(world: &mut World, identity: &str, act: IncidentAct) {
     let operate = operate(world, act);
     world.input(identity, Command::Operate(Box::new(operate)));
 }
@@ -58,7 +60,7 @@ fn answer(world: &World) -> (AnswerOutcome, String, String) {
 fn a_retry_gives_a_fresh_set_of_attempts_whose_numbers_go_on() {
     let mut world = parked();
 
-    solve(&mut world, "o1", Act::Retry { input: None });
+    solve(&mut world, "o1", IncidentAct::Retry { input: None });
 
     let run = world.state.run(&id()).unwrap();
     assert!(run.incidents.is_empty());
@@ -74,7 +76,7 @@ fn a_retry_that_does_not_help_is_the_same_incident_again() {
     let mut world = parked();
     let first = world.state.run(&id()).unwrap().incidents[0].seq;
 
-    solve(&mut world, "o1", Act::Retry { input: None });
+    solve(&mut world, "o1", IncidentAct::Retry { input: None });
     world.fail();
     world.fire();
     world.fail();
@@ -95,7 +97,7 @@ fn a_retry_with_another_input_sends_that() {
     solve(
         &mut world,
         "o1",
-        Act::Retry {
+        IncidentAct::Retry {
             input: Some(input.clone()),
         },
     );
@@ -111,7 +113,7 @@ fn a_skipped_activity_has_returned_what_the_person_says() {
     solve(
         &mut world,
         "o1",
-        Act::Skip {
+        IncidentAct::Skip {
             result: Payload::json(*b"7"),
         },
     );
@@ -124,7 +126,7 @@ fn a_skipped_activity_has_returned_what_the_person_says() {
 fn a_failed_one_fails_the_workflow() {
     let mut world = parked();
 
-    solve(&mut world, "o1", Act::Fail);
+    solve(&mut world, "o1", IncidentAct::Fail);
 
     assert!(
         world.names().contains(&"ActivityFailed"),
@@ -141,8 +143,8 @@ fn a_failed_one_fails_the_workflow() {
 #[test]
 fn whoever_comes_too_late_is_told_who_was_faster() {
     let mut world = parked();
-    let late = operate(&world, Act::Fail);
-    solve(&mut world, "o1", Act::Retry { input: None });
+    let late = operate(&world, IncidentAct::Fail);
+    solve(&mut world, "o1", IncidentAct::Retry { input: None });
 
     world.input("o2", Command::Operate(Box::new(late)));
 
@@ -159,7 +161,7 @@ fn whoever_comes_too_late_is_told_who_was_faster() {
 #[test]
 fn the_same_act_again_does_nothing_again() {
     let mut world = parked();
-    let operate = operate(&world, Act::Retry { input: None });
+    let operate = operate(&world, IncidentAct::Retry { input: None });
     world.input("o1", Command::Operate(Box::new(operate.clone())));
     let sent = world.tasks.len();
 
@@ -189,7 +191,7 @@ fn a_broken_program_is_tried_again_or_fails_the_run_and_is_not_skipped() {
     solve(
         &mut skipped,
         "o1",
-        Act::Skip {
+        IncidentAct::Skip {
             result: Payload::empty(),
         },
     );
@@ -197,16 +199,16 @@ fn a_broken_program_is_tried_again_or_fails_the_run_and_is_not_skipped() {
 
     let mut mended = broken();
     mended.programs.steps = &["a", "b"];
-    solve(&mut mended, "o1", Act::Retry { input: None });
+    solve(&mut mended, "o1", IncidentAct::Retry { input: None });
     mended.complete();
     assert_eq!(mended.names().last(), Some(&"WorkflowCompleted"));
 
     let mut again = broken();
-    solve(&mut again, "o1", Act::Retry { input: None });
+    solve(&mut again, "o1", IncidentAct::Retry { input: None });
     assert_eq!(again.state.run(&id()).unwrap().incidents[0].times, 2);
 
     let mut given_up = broken();
-    solve(&mut given_up, "o1", Act::Fail);
+    solve(&mut given_up, "o1", IncidentAct::Fail);
     let names = given_up.names();
     assert!(names.contains(&"CompensationStarted"), "{names:?}");
 }

@@ -187,6 +187,7 @@ pub(crate) fn completed(id: u32, activity: &'static str, compensation: &'static 
             attempt: Attempt::FIRST,
             result: Payload::json(*b"1"),
             worker: None,
+            reason: None,
         }
         .into(),
         CompensationRegistered {
@@ -248,6 +249,7 @@ pub(crate) fn undone(id: u32, activity: &'static str, compensates: u32) -> [Even
             attempt: Attempt::FIRST,
             result: Payload::empty(),
             worker: None,
+            reason: None,
         }
         .into(),
         CompensationCompleted {

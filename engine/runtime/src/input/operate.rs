@@ -1,7 +1,10 @@
-//! What operators do about incidents. That the record is genuine was checked where it was routed.
+//! What operators do. That the record is genuine was checked where it was routed.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sagaline_core::{Act, Name, Operate, Payload, RunId, Seq, WorkflowId, event::RejectReason};
+use sagaline_core::{
+    Act, ActivityAct, ActivityId, Failure, IncidentAct, Name, Operate, Payload, RunId, Seq,
+    WorkflowId, event::RejectReason,
+};
 use sagaline_journal::wire::{act, header};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,6 +21,9 @@ struct Body<'a> {
     #[serde(borrow)]
     result: Option<&'a RawValue>,
     reason: Option<String>,
+    r#type: Option<String>,
+    message: Option<String>,
+    even_if_running: bool,
 }
 
 pub(super) fn operate(
@@ -30,29 +36,10 @@ pub(super) fn operate(
         value => serde_json::from_slice(value)
             .map_err(|error| refused(format!("the body of the act is no JSON of it: {error}")))?,
     };
-    let act = match envelope.required(header::ACT)? {
-        act::INCIDENT_RETRY => Act::Retry {
-            input: body.input.map(payload).transpose()?,
-        },
-        act::INCIDENT_SKIP => {
-            let result = body
-                .result
-                .ok_or_else(|| refused("the body of incident-skip has no `result`".to_owned()))?;
-            Act::Skip {
-                result: payload(result)?,
-            }
-        }
-        act::INCIDENT_FAIL => Act::Fail,
-        other => {
-            let expected = "incident-retry, incident-skip or incident-fail is expected";
-            return Err(bad_header(header::ACT, other, expected));
-        }
-    };
-    let (run_id, incident_seq) = incident(envelope)?;
+    let (run_id, act) = act(envelope, &body)?;
     let actor = envelope.required(header::ACTOR)?;
     Ok(Operate {
         run_id,
-        incident_seq,
         act,
         actor: Name::new(actor)
             .map_err(|error| bad_header(header::ACTOR, actor, &error.to_string()))?,
@@ -66,6 +53,79 @@ pub(super) fn operate(
         workflow_id,
     })
 }
+
+/// What is to be done, and to which run if that is said.
+fn act(envelope: &Envelope<'_>, body: &Body<'_>) -> Result<(Option<RunId>, Act), Refusal> {
+    let name = envelope.required(header::ACT)?;
+    let act = match name {
+        act::INCIDENT_RETRY | act::INCIDENT_SKIP | act::INCIDENT_FAIL => {
+            let (run_id, seq) = incident(envelope)?;
+            let act = incident_act(name, body)?;
+            return Ok((Some(run_id), Act::Incident { seq, act }));
+        }
+        act::PAUSE => Act::Pause,
+        act::RESUME => Act::Resume,
+        _ => Act::Activity {
+            act: activity_act(name, body)?,
+            activity_id: envelope
+                .parsed(header::ACTIVITY_ID, "an activity's number is expected")?
+                .and_then(ActivityId::new)
+                .ok_or_else(|| {
+                    let message = format!("{name} needs header {}", header::ACTIVITY_ID);
+                    Refusal::new(RejectReason::MissingHeader, message)
+                })?,
+            even_if_running: body.even_if_running,
+        },
+    };
+    let run_id = envelope.parsed(header::RUN_ID, "a run id is a UUID")?;
+    Ok((run_id, act))
+}
+
+fn incident_act(name: &str, body: &Body<'_>) -> Result<IncidentAct, Refusal> {
+    Ok(match name {
+        act::INCIDENT_RETRY => IncidentAct::Retry {
+            input: body.input.map(payload).transpose()?,
+        },
+        act::INCIDENT_SKIP => IncidentAct::Skip {
+            result: result(name, body)?,
+        },
+        _ => IncidentAct::Fail,
+    })
+}
+
+fn activity_act(name: &str, body: &Body<'_>) -> Result<ActivityAct, Refusal> {
+    Ok(match name {
+        act::ACTIVITY_RETRY => ActivityAct::Retry {
+            input: body.input.map(payload).transpose()?,
+        },
+        act::ACTIVITY_COMPLETE => ActivityAct::Complete {
+            result: result(name, body)?,
+        },
+        act::ACTIVITY_FAIL => {
+            let error_type = body.r#type.as_deref().unwrap_or(FAILED_BY_HAND);
+            let error_type = Name::new(error_type)
+                .map_err(|error| refused(format!("`type` of the body: {error}")))?;
+            let message = body.message.as_deref().unwrap_or_default();
+            ActivityAct::Fail {
+                failure: Failure::new(error_type, message),
+            }
+        }
+        act::ACTIVITY_PAUSE => ActivityAct::Pause,
+        act::ACTIVITY_RESUME => ActivityAct::Resume,
+        other => {
+            let expected = "incident-retry, -skip or -fail, activity-retry, -complete, -fail, -pause or -resume, pause or resume is expected";
+            return Err(bad_header(header::ACT, other, expected));
+        }
+    })
+}
+
+fn result(name: &str, body: &Body<'_>) -> Result<Payload, Refusal> {
+    let result = body.result.map(payload).transpose()?;
+    result.ok_or_else(|| refused(format!("the body of {name} has no `result`")))
+}
+
+/// The error type of an activity that a person fails without naming one.
+const FAILED_BY_HAND: &str = "FailedByHand";
 
 /// As much of a reason is kept.
 const REASON_CHARS_MAX: usize = 1_000;

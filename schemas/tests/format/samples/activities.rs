@@ -61,6 +61,7 @@ pub(crate) fn activity_events() -> Vec<Event> {
             attempt,
             result: binary(),
             worker,
+            reason: None,
         }
         .into(),
         event::ActivityFailed {

@@ -68,6 +68,8 @@ pub(crate) fn other_events() -> Vec<Event> {
             activity_id: activity_id(5),
             activity: "ship".into(),
             input: Some(json()),
+            actor: Some("sagaline.cli/ann".into()),
+            reason: Some("a typo".into()),
         }
         .into(),
         event::TimerStarted {
@@ -81,6 +83,30 @@ pub(crate) fn other_events() -> Vec<Event> {
         .into(),
         event::TimerCanceled {
             timer_id: activity_id(7),
+        }
+        .into(),
+        event::WorkflowPaused {
+            actor: "sagaline.cli/ann".into(),
+            reason: Some("the bank migrates".into()),
+        }
+        .into(),
+        event::WorkflowResumed {
+            actor: "sagaline.cli/ann".into(),
+            reason: None,
+        }
+        .into(),
+        event::ActivityPaused {
+            activity_id: activity_id(5),
+            activity: "ship".into(),
+            actor: "sagaline.cli/ann".into(),
+            reason: Some("no stamps".into()),
+        }
+        .into(),
+        event::ActivityResumed {
+            activity_id: activity_id(5),
+            activity: "ship".into(),
+            actor: "sagaline.cli/ann".into(),
+            reason: None,
         }
         .into(),
         event::IncidentRaised {

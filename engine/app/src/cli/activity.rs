@@ -1,0 +1,156 @@
+//! `activity`: what a person does about a pending activity.
+
+use clap::{Args, Subcommand};
+use sagaline_core::{ActivityId, RunId, WorkflowId};
+use sagaline_journal::wire::{act, header};
+
+use super::{
+    Session,
+    input::{Input, read},
+    operate::{Body, Operation, Why},
+    workflow_id,
+};
+use crate::fault::Outcome;
+
+/// What can be done with a pending activity.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make the next attempt now; it uses up one
+    Retry(RetryArgs),
+    /// Go on as if a worker had returned a result
+    Complete(CompleteArgs),
+    /// Go on as if it had failed for good
+    Fail(FailArgs),
+    /// Begin no attempt until it is resumed; one that runs may end
+    Pause(HoldArgs),
+    /// Let it go on
+    #[command(visible_alias = "unpause")]
+    Resume(HoldArgs),
+}
+
+/// Which activity.
+#[derive(Debug, Args)]
+struct ActivityOf {
+    /// Workflow id
+    #[arg(value_name = "WORKFLOW_ID", value_parser = workflow_id)]
+    workflow_id: WorkflowId,
+    /// Number of the activity, as `workflow describe` prints it
+    #[arg(value_name = "ACTIVITY_ID", value_parser = activity_id)]
+    activity_id: ActivityId,
+    /// Only of this run; otherwise of the open one
+    #[arg(short, long)]
+    run_id: Option<RunId>,
+    #[command(flatten)]
+    why: Why,
+}
+
+/// What `pause` and `resume` take.
+#[derive(Debug, Args)]
+pub(crate) struct HoldArgs {
+    #[command(flatten)]
+    of: ActivityOf,
+}
+
+/// What `retry` takes.
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    of: ActivityOf,
+    #[command(flatten)]
+    input: Input,
+    /// Although a worker may be at it: what that one answers is ignored then
+    #[arg(long)]
+    even_if_running: bool,
+}
+
+/// What `complete` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CompleteArgs {
+    #[command(flatten)]
+    of: ActivityOf,
+    /// What the activity would have returned: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON|@FILE|-")]
+    result: String,
+    /// Although a worker may be at it: what that one answers is ignored then
+    #[arg(long)]
+    even_if_running: bool,
+}
+
+/// What `fail` takes.
+#[derive(Debug, Args)]
+pub(crate) struct FailArgs {
+    #[command(flatten)]
+    of: ActivityOf,
+    /// Error type that the workflow sees
+    #[arg(short = 't', long = "type", value_name = "TYPE")]
+    error_type: Option<String>,
+    /// What went wrong
+    #[arg(long)]
+    message: Option<String>,
+    /// Although a worker may be at it: what that one answers is ignored then
+    #[arg(long)]
+    even_if_running: bool,
+}
+
+fn activity_id(text: &str) -> Result<ActivityId, String> {
+    let number = text.parse().ok().and_then(ActivityId::new);
+    number.ok_or_else(|| "a number from 1 is expected".to_owned())
+}
+
+impl Verb {
+    pub(crate) fn run(self, session: &Session) -> Outcome {
+        match self {
+            Self::Retry(args) => {
+                let body = Body {
+                    input: args.input.given()?,
+                    even_if_running: args.even_if_running,
+                    ..Body::default()
+                };
+                tell(session, args.of, act::ACTIVITY_RETRY, &body)
+            }
+            Self::Complete(args) => {
+                let body = Body {
+                    result: Some(read("--result", &args.result)?),
+                    even_if_running: args.even_if_running,
+                    ..Body::default()
+                };
+                tell(session, args.of, act::ACTIVITY_COMPLETE, &body)
+            }
+            Self::Fail(args) => {
+                let body = Body {
+                    error_type: args.error_type,
+                    message: args.message,
+                    even_if_running: args.even_if_running,
+                    ..Body::default()
+                };
+                tell(session, args.of, act::ACTIVITY_FAIL, &body)
+            }
+            Self::Pause(args) => tell(session, args.of, act::ACTIVITY_PAUSE, &Body::default()),
+            Self::Resume(args) => tell(session, args.of, act::ACTIVITY_RESUME, &Body::default()),
+        }
+    }
+}
+
+fn tell(session: &Session, of: ActivityOf, act: &'static str, body: &Body) -> Outcome {
+    let ActivityOf {
+        workflow_id,
+        activity_id,
+        run_id,
+        why,
+    } = of;
+    let done = match act {
+        act::ACTIVITY_RETRY => "is tried again",
+        act::ACTIVITY_COMPLETE => "counts as completed",
+        act::ACTIVITY_FAIL => "counts as failed",
+        act::ACTIVITY_PAUSE => "is paused",
+        _ => "goes on",
+    };
+    let done = format!("Activity {activity_id} of {workflow_id} {done}.");
+    let operation = Operation {
+        workflow_id: &workflow_id,
+        run_id,
+        act,
+        target: Some((header::ACTIVITY_ID, activity_id.to_string())),
+    };
+    operation.tell(session, why, body, &done)
+}

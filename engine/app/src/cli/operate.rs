@@ -1,0 +1,148 @@
+//! Acts of a person on an open run: signed records, whose answer says that the act is in the journal.
+
+use clap::Args;
+use sagaline_core::{Payload, RunId, Seq, WorkflowId};
+use sagaline_journal::wire::{ce_type, header};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Session;
+use crate::{
+    fault::{Fault, Outcome},
+    inbox::{Inbox, Question},
+    output::Format,
+    server::keys,
+    settings::Span,
+};
+
+/// What every act takes.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Why: it is kept in the history
+    #[arg(long)]
+    reason: Option<String>,
+    /// Says which request this is: the same again does nothing again
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Give up waiting for the engine after this long [default: 30s]
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+}
+
+/// The body of an act, as the API has it.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    pub(crate) input: Option<Payload>,
+    pub(crate) result: Option<Payload>,
+    pub(crate) error_type: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) even_if_running: bool,
+}
+
+impl Body {
+    fn json(&self) -> Outcome<Payload> {
+        #[derive(Serialize)]
+        struct Json<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            input: Option<&'a RawValue>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            result: Option<&'a RawValue>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            r#type: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            message: Option<&'a str>,
+            #[serde(skip_serializing_if = "is_false")]
+            even_if_running: bool,
+        }
+        let raw = |payload: &'_ Option<Payload>| {
+            let data = payload.as_ref().map(|one| one.data().to_vec());
+            data.map(|data| serde_json::from_slice::<Box<RawValue>>(&data))
+                .transpose()
+        };
+        let (input, result) = raw(&self.input)
+            .and_then(|input| Ok((input, raw(&self.result)?)))
+            .map_err(|error| Fault::usage(format!("no JSON: {error}")))?;
+        let json = serde_json::to_vec(&Json {
+            input: input.as_deref(),
+            result: result.as_deref(),
+            r#type: self.error_type.as_deref(),
+            message: self.message.as_deref(),
+            even_if_running: self.even_if_running,
+        });
+        Ok(Payload::json(json.map_err(std::io::Error::from)?))
+    }
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// An act, and on what.
+#[derive(Debug)]
+pub(crate) struct Operation<'a> {
+    pub(crate) workflow_id: &'a WorkflowId,
+    /// Only this run of it.
+    pub(crate) run_id: Option<RunId>,
+    /// `sl-act`.
+    pub(crate) act: &'static str,
+    /// The header that names what of the run it is about.
+    pub(crate) target: Option<(&'static str, String)>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    workflow_id: &'a WorkflowId,
+    run_id: Option<RunId>,
+    event_seq: Option<Seq>,
+}
+
+impl Operation<'_> {
+    /// Does it; returns when it is in the journal, and prints `done`.
+    pub(crate) fn tell(self, session: &Session, why: Why, body: &Body, done: &str) -> Outcome {
+        let question = Question::new(ce_type::WORKFLOW_OPERATE, self.workflow_id);
+        let actor = question.source().to_owned();
+        let run_id = self.run_id.map(|run_id| run_id.to_string());
+        let mut question = question
+            .header(header::ACT, Some(self.act))
+            .header(header::RUN_ID, run_id)
+            .header(header::ACTOR, Some(actor))
+            .header(header::REASON, why.reason);
+        if let Some((name, value)) = self.target {
+            question = question.header(name, Some(value));
+        }
+        question = question.value(body.json()?).signed(keys(session)?);
+        if let Some(key) = why.idempotency_key {
+            question = question.id(key);
+        }
+        let inbox = Inbox::open(session)?;
+        let asked = inbox.ask(question)?;
+        let answer = inbox.accepted(&asked, why.timeout.map(Span::get))?;
+        match session.output.format {
+            Format::Json | Format::Jsonl => session.output.json(&Told {
+                workflow_id: self.workflow_id,
+                run_id: answer.run_id,
+                event_seq: answer.event_seq,
+            })?,
+            Format::Table => session.output.line(done)?,
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_go_into_the_body_as_they_stand() {
+        let body = Body {
+            input: Some(Payload::json(*br#"{"total": 49.90}"#)),
+            ..Body::default()
+        };
+
+        assert_eq!(
+            body.json().unwrap().data(),
+            br#"{"input":{"total": 49.90}}"#
+        );
+    }
+}
