@@ -7,7 +7,10 @@ use smallvec::SmallVec;
 use crate::{
     ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, Run, RunId, Seq, State, Timestamp,
     WorkflowId, error_type,
-    event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
+    event::{
+        ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome, Outcome,
+        WorkflowStarted,
+    },
     run::ClosedBy,
 };
 
@@ -100,21 +103,7 @@ pub(crate) fn effects_of_run(
 ) {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
-            let Some(activity) = run.activity(scheduled.activity_id) else {
-                return;
-            };
-            effects.push(Effect::Task(Task {
-                workflow_id: workflow_id.clone(),
-                run_id: run.run_id,
-                started: Arc::clone(&run.started),
-                scheduled: Arc::clone(&activity.scheduled),
-                attempt: scheduled.attempt,
-                expires_at: activity.expires_at(),
-                progress: activity
-                    .heartbeat
-                    .as_ref()
-                    .and_then(|heartbeat| heartbeat.progress.clone()),
-            }));
+            effects.extend(task(workflow_id, run, scheduled))
         }
         Event::ReplyRequested(requested) => {
             effects.push(reply(
@@ -172,6 +161,20 @@ pub(crate) fn effects_of_run(
         | Event::ActivityPaused(_)
         | Event::ActivityResumed(_) => {}
     }
+}
+
+fn task(workflow_id: &WorkflowId, run: &Run, attempt: &ActivityAttemptScheduled) -> Option<Effect> {
+    let activity = run.activity(attempt.activity_id)?;
+    let heartbeat = activity.heartbeat.as_ref();
+    Some(Effect::Task(Task {
+        workflow_id: workflow_id.clone(),
+        run_id: run.run_id,
+        started: Arc::clone(&run.started),
+        scheduled: Arc::clone(&activity.scheduled),
+        attempt: attempt.attempt,
+        expires_at: activity.expires_at(),
+        progress: heartbeat.and_then(|heartbeat| heartbeat.progress.clone()),
+    }))
 }
 
 /// The effect of an event that belongs to no run.
