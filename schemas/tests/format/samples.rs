@@ -9,7 +9,9 @@ use sagaline_schemas::{Claim, Footer, InputPosition, Trying};
 
 use activities::{activity_events, compensation_events, timed_events};
 use values::{at, cause, run, text, workflow};
-use workflows::{events_of_no_history, other_events, started_with_attributes, workflow_events};
+use workflows::{
+    events_of_no_history, other_events, pause_events, started_with_attributes, workflow_events,
+};
 
 /// A claim.
 pub(crate) fn claim() -> Claim {
@@ -59,6 +61,7 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
         activity_events(),
         compensation_events(),
         other_events(),
+        pause_events(),
     ]
     .into_iter()
     .flatten()

@@ -85,30 +85,6 @@ pub(crate) fn other_events() -> Vec<Event> {
             timer_id: activity_id(7),
         }
         .into(),
-        event::WorkflowPaused {
-            actor: "sagaline.cli/ann".into(),
-            reason: Some("the bank migrates".into()),
-        }
-        .into(),
-        event::WorkflowResumed {
-            actor: "sagaline.cli/ann".into(),
-            reason: None,
-        }
-        .into(),
-        event::ActivityPaused {
-            activity_id: activity_id(5),
-            activity: "ship".into(),
-            actor: "sagaline.cli/ann".into(),
-            reason: Some("no stamps".into()),
-        }
-        .into(),
-        event::ActivityResumed {
-            activity_id: activity_id(5),
-            activity: "ship".into(),
-            actor: "sagaline.cli/ann".into(),
-            reason: None,
-        }
-        .into(),
         event::IncidentRaised {
             kind: event::IncidentKind::AttemptsExhausted,
             activity_id: Some(activity_id(5)),
@@ -136,6 +112,36 @@ pub(crate) fn other_events() -> Vec<Event> {
                 result: Some(json()),
             },
             follow: true,
+        }
+        .into(),
+    ]
+}
+
+/// What a person holds up and lets go on.
+pub(crate) fn pause_events() -> Vec<Event> {
+    vec![
+        event::WorkflowPaused {
+            actor: "sagaline.cli/ann".into(),
+            reason: Some("the bank migrates".into()),
+        }
+        .into(),
+        event::WorkflowResumed {
+            actor: "sagaline.cli/ann".into(),
+            reason: None,
+        }
+        .into(),
+        event::ActivityPaused {
+            activity_id: activity_id(5),
+            activity: "ship".into(),
+            actor: "sagaline.cli/ann".into(),
+            reason: Some("no stamps".into()),
+        }
+        .into(),
+        event::ActivityResumed {
+            activity_id: activity_id(5),
+            activity: "ship".into(),
+            actor: "sagaline.cli/ann".into(),
+            reason: None,
         }
         .into(),
     ]
