@@ -167,6 +167,29 @@ fn links_in_docs_lead_somewhere() {
 }
 
 #[test]
+fn every_test_that_the_guarantees_name_is_there() {
+    let page = fs::read_to_string(root().join("docs/reference/guarantees.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let named: Vec<&str> = cells.filter_map(|cell| cell.split('`').nth(1)).collect();
+    let sources: Vec<String> = files(&root(), ".rs")
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+
+    assert!(named.len() > 10, "{named:?}");
+    for name in named {
+        let there = [format!("fn {name}("), format!("mod {name};")];
+        assert!(
+            sources
+                .iter()
+                .any(|text| there.iter().any(|one| text.contains(one))),
+            "docs/reference/guarantees.md names the test {name}"
+        );
+    }
+}
+
+#[test]
 fn the_readme_lists_every_package_that_the_tests_need() {
     let text = |name: &str| fs::read_to_string(root().join(name)).unwrap();
     let readme = text("README.md");
