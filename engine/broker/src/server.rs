@@ -251,7 +251,8 @@ fn locked(data: &Path, lock: &Path) -> Error {
 fn cannot_listen(options: &Options, error: &io::Error) -> Error {
     let (kind, text) = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let text = format!("port {} is in use", options.listen.port());
+            let (listen, port) = (options.listen, options.listen.port());
+            let text = format!("port {port} is in use: cannot listen on {listen}");
             (ErrorKind::Conflict, text)
         }
         _ => {

@@ -9,7 +9,8 @@ pub(super) struct Banner<'a> {
     pub(super) program: &'a str,
     pub(super) kafka: SocketAddr,
     pub(super) namespace: &'a str,
-    pub(super) partitions: u16,
+    /// Those that there are, whatever this start was told.
+    pub(super) partitions: i32,
     /// The folder; none when it goes with the process.
     pub(super) data: Option<&'a Path>,
     pub(super) workflows: &'a BTreeSet<String>,
