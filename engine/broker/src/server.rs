@@ -135,8 +135,8 @@ impl Drop for Broker {
     }
 }
 
-/// One for the cleaner, one for look-ups of times.
-const BLOCKING_THREADS: usize = 2;
+/// One for the cleaner, one for look-ups of times, one for looks into batches.
+const BLOCKING_THREADS: usize = 3;
 
 /// A broker that serves.
 struct Started {
