@@ -176,6 +176,7 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
         tell(ready, started);
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_groups));
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_logs));
+        tokio::task::spawn_local(keep(node.clone(), maintenance::clean_logs));
         tokio::task::spawn_local(keep(node.clone(), transactor::keep_transactions));
         tokio::select! {
             () = accept(&node, &listener) => {}
