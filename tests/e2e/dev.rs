@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::harness::{
     process::{Process, Signal},
     records::order,
-    wait::{until, until_true},
+    wait::{LIMIT, Watch, until, until_true},
     world::path_of,
 };
 
@@ -190,8 +190,11 @@ fn ctrl_c_while_an_ephemeral_dev_starts_ends_it_and_leaves_nothing() {
         entries.any(|entry| entry.file_name().to_string_lossy().starts_with("sagaline-"))
     };
     let mut dev = folder.begin(&["--ephemeral"]);
+    // Without a pause, for it is not to get further.
+    let begun = Watch::begin();
     while !temporary() {
         assert!(!dev.has_ended(), "dev has ended: {}", dev.log());
+        assert!(begun.elapsed() < LIMIT, "dev makes no folder");
     }
 
     dev.signal(Signal::Int);
