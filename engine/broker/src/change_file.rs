@@ -24,7 +24,7 @@ const BYTES_MIN: u64 = 4 * 1024 * 1024;
 #[cfg(not(test))]
 const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[cfg(test)]
-const LINE_BYTES_MAX: usize = 16 * 1024;
+const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// The file, open for appends.
 #[derive(Debug)]
