@@ -32,10 +32,11 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// Opens the committed offsets in a folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
-        let (file, changes) = ChangeFile::open(dir.join("groups.jsonl"))?;
         let clock = Monotonic::start();
         let mut groups = Groups::new(GroupSettings::default(), new_member_id);
-        groups.restore(changes, clock.now());
+        let file = ChangeFile::open(dir.join("groups.jsonl"), |change| {
+            groups.restore([change], clock.now());
+        })?;
         Ok(Self {
             groups,
             clock,

@@ -1,7 +1,7 @@
 //! The log of one partition: batches in segment files, found by offset or time.
 //!
 //! Plain synchronous code for one thread: reads and appends go to the page cache. What may take long is handed out as a
-//! value that another thread runs: [`SyncTask`] and [`Cleaning`]. `now` is passed in, in milliseconds since 1970.
+//! value that another thread runs: [`SyncTask`], [`Inspection`] and [`Cleaning`]. `now` is passed in, in milliseconds since 1970.
 //!
 //! Absent: replication, and the state of producers and their transactions (rebuilt from [`Log::visit_batches`]).
 //! Invariants: an append is whole or not there. Offsets never change and never go back. A damaged batch in a closed segment
@@ -43,6 +43,7 @@ pub(crate) use self::{
     checked::{CheckedBatch, Origin},
     cleaner::{AbortedTransaction, ProducerView},
     config::{Cleanup, LogConfig, TimestampType},
+    content::{Effort, Inspection},
     control::{Ending, Marker},
     error::LogError,
     files::set_files_max,
@@ -111,12 +112,9 @@ impl Log {
         self.config = config;
     }
 
-    /// Checks inside a batch what Kafka checks there before it appends it.
-    ///
-    /// # Errors
-    /// `InvalidRecord`, `Rejected`: the batch is not to be appended.
-    pub(crate) fn inspect(&self, batch: &CheckedBatch, now: i64) -> Result<(), LogError> {
-        content::inspect(batch, &self.config, now)
+    /// The look into a batch that Kafka takes before it appends it.
+    pub(crate) fn inspection(&self, batch: CheckedBatch, now: i64) -> Inspection {
+        Inspection::new(batch, &self.config, now)
     }
 
     /// Appends the batches in one write. It survives the end of the process when this returns, and a power failure once

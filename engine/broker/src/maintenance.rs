@@ -1,4 +1,6 @@
 //! What goes on beside requests: groups' deadlines, retention, cleaning, and syncing what was closed.
+//!
+//! Cleaning opens batches, which may take as long as somebody wants: nothing else waits for it.
 
 use std::{rc::Rc, time::Duration};
 
@@ -7,7 +9,10 @@ use tokio::time::{sleep, timeout};
 use crate::{clock, log::LogError, node::Node, partition::Partition};
 
 /// How often retention and cleaner look for work. Kafka's defaults are 5 min and 15 s.
+#[cfg(not(test))]
 const ROUND: Duration = Duration::from_secs(5);
+#[cfg(test)]
+const ROUND: Duration = Duration::from_millis(1);
 
 /// Keeps groups' deadlines, for ever.
 pub(crate) async fn keep_groups(node: Rc<Node>) {
@@ -22,35 +27,51 @@ pub(crate) async fn keep_groups(node: Rc<Node>) {
     }
 }
 
-/// Removes what retention and compaction say, for ever.
+/// Removes what retention says, and syncs, for ever.
 pub(crate) async fn keep_logs(node: Rc<Node>) {
     loop {
         sleep(ROUND).await;
         node.sync_topics().await;
-        for topic in node.topics.all() {
-            let partitions = topic.partitions.borrow().clone();
-            for partition in partitions {
-                if topic.is_deleted.get() {
-                    break;
-                }
-                if let Err(error) = keep_log(&node, &partition).await {
-                    tracing::warn!(topic = topic.name, %error, "a log cannot be kept in order; trying again");
-                }
+        each_log(&node, keep_log).await;
+    }
+}
+
+/// Removes what compaction says, one log after the other, for ever.
+pub(crate) async fn clean_logs(node: Rc<Node>) {
+    loop {
+        sleep(ROUND).await;
+        each_log(&node, clean_log).await;
+    }
+}
+
+async fn each_log(node: &Node, work: impl AsyncFn(&Node, &Rc<Partition>) -> Result<(), LogError>) {
+    for topic in node.topics.all() {
+        let partitions = topic.partitions.borrow().clone();
+        for partition in partitions {
+            if topic.is_deleted.get() {
+                break;
+            }
+            if let Err(error) = work(node, &partition).await {
+                tracing::warn!(topic = topic.name, %error, "a log cannot be kept in order; trying again");
             }
         }
     }
 }
 
 async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
-    let now = clock::wall();
     partition.save_producers();
-    partition.log.borrow_mut().retain(now)?;
-    node.sync_closed(partition).await?;
+    partition.log.borrow_mut().retain(clock::wall())?;
+    node.sync_closed(partition).await
+}
+
+async fn clean_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
+    let now = clock::wall();
     let stable = partition.stable();
     let cleaning = partition.log.borrow_mut().cleaning(stable, now)?;
     let Some(cleaning) = cleaning else {
         return Ok(());
     };
+    partition.save_producers();
     let producers = partition.producer_view();
     let stop = node.stopping.clone();
     let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
@@ -60,5 +81,65 @@ async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError
             tracing::error!(%error, "a cleaning panicked");
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::{spawn_local, yield_now};
+
+    use super::*;
+    use crate::{
+        log::build::{batch, checked, record},
+        node::busy::{self, settings},
+    };
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A topic with two segments, the older of which goes as soon as somebody comes.
+    fn create(node: &Node, topic: &str, cleanup: &str) -> Rc<Partition> {
+        let of = [
+            ("cleanup.policy", cleanup),
+            ("segment.ms", "1"),
+            ("retention.ms", "1"),
+            ("min.cleanable.dirty.ratio", "0"),
+        ];
+        let topic = node.topics.create(topic, 1, settings(&of)).unwrap();
+        let partition = topic.partition(0).unwrap();
+        for time in [0, 10] {
+            let batch = checked(batch(&[record(time, "k", "v")]));
+            let produced = partition.produce(batch, time, |_| Ok(())).unwrap();
+            partition.show(produced.next_offset);
+        }
+        partition
+    }
+
+    async fn until(mut holds: impl FnMut() -> bool) {
+        let wait = async {
+            while !holds() {
+                yield_now().await;
+            }
+        };
+        timeout(PATIENCE, wait).await.unwrap();
+    }
+
+    #[test]
+    fn retention_goes_on_while_a_cleaning_takes_long() {
+        busy::run(|node, taken| async move {
+            let compacted = create(&node, "a", "compact");
+            let retained = create(&node, "b", "delete");
+            let _keeping = spawn_local(keep_logs(node.clone()));
+            let _cleaning = spawn_local(clean_logs(node.clone()));
+            let dirty = || {
+                let mut log = compacted.log.borrow_mut();
+                log.dirtiness(2, clock::wall()).unwrap().dirty_bytes
+            };
+
+            until(|| retained.start_offset() > 0).await;
+            assert!(dirty() > 0);
+            drop(taken);
+
+            until(|| dirty() == 0).await;
+        });
     }
 }

@@ -1,5 +1,8 @@
 //! The broker's state: one value that all requests share, on one thread.
 
+#[cfg(test)]
+pub(crate) mod busy;
+
 use std::{
     cell::{Cell, RefCell},
     fs::File,
@@ -10,7 +13,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    task::{spawn_blocking, yield_now},
+    time::timeout,
+};
 
 use crate::{
     Error, Flush,
@@ -18,7 +25,7 @@ use crate::{
     connections::Connections,
     coordinator::Coordinator,
     limits::LOOKUP_TIME_MAX,
-    log::{LogError, Lookup},
+    log::{CheckedBatch, Effort, Inspection, LogError, Lookup},
     partition::Partition,
     store,
     syncer::Syncer,
@@ -46,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) changes: Semaphore,
     /// Who looks up a time: one at a time, on a thread of its own.
     pub(crate) lookups: Semaphore,
+    /// Who has a batch looked into: the same.
+    inspections: Arc<Semaphore>,
     pub(crate) cluster_id: String,
     /// The broker ends: what takes long on other threads is to end too.
     pub(crate) stopping: Arc<AtomicBool>,
@@ -96,6 +105,7 @@ impl Node {
             connections: Rc::new(Connections::new(connections_max)),
             changes: Semaphore::new(1),
             lookups: Semaphore::new(1),
+            inspections: Arc::new(Semaphore::new(1)),
             cluster_id: saved.cluster_id,
             stopping: Arc::default(),
             #[cfg(feature = "faults")]
@@ -192,10 +202,35 @@ impl Node {
     ) -> Option<Result<Option<(i64, i64)>, LogError>> {
         let turn = timeout(LOOKUP_TIME_MAX, self.lookups.acquire()).await;
         let _turn = turn.ok()?.ok()?;
-        let found = tokio::task::spawn_blocking(move || lookup.run()).await;
+        let found = spawn_blocking(move || lookup.run()).await;
         found
             .inspect_err(|error| tracing::error!(%error, "a look-up failed"))
             .ok()
+    }
+
+    /// Looks into a batch, on another thread and after those that came before if that may take long.
+    ///
+    /// # Errors
+    /// The batch is refused, or the broker ends.
+    pub(crate) async fn inspect(&self, inspection: Inspection) -> Result<CheckedBatch, LogError> {
+        let effort = inspection.effort();
+        if effort != Effort::Much {
+            let batch = inspection.run();
+            if effort == Effort::Some {
+                yield_now().await;
+            }
+            return batch;
+        }
+        let turn = self.inspections.clone().acquire_owned().await;
+        let inspected = spawn_blocking(move || {
+            // It takes its turn though nobody may wait for it any more.
+            let _turn = turn;
+            inspection.run()
+        });
+        inspected.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a batch was not looked into");
+            Err(LogError::Stopped)
+        })
     }
 
     /// Syncs the list of topics, if it was written meanwhile.

@@ -135,8 +135,8 @@ impl Drop for Broker {
     }
 }
 
-/// One for the cleaner, one for look-ups of times.
-const BLOCKING_THREADS: usize = 2;
+/// One for the cleaner, one for look-ups of times, one for looks into batches.
+const BLOCKING_THREADS: usize = 3;
 
 /// A broker that serves.
 struct Started {
@@ -176,6 +176,7 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
         tell(ready, started);
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_groups));
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_logs));
+        tokio::task::spawn_local(keep(node.clone(), maintenance::clean_logs));
         tokio::task::spawn_local(keep(node.clone(), transactor::keep_transactions));
         tokio::select! {
             () = accept(&node, &listener) => {}
@@ -251,7 +252,8 @@ fn locked(data: &Path, lock: &Path) -> Error {
 fn cannot_listen(options: &Options, error: &io::Error) -> Error {
     let (kind, text) = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let text = format!("port {} is in use", options.listen.port());
+            let (listen, port) = (options.listen, options.listen.port());
+            let text = format!("port {port} is in use: cannot listen on {listen}");
             (ErrorKind::Conflict, text)
         }
         _ => {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -11,11 +11,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{Error, ErrorKind};
 
 /// Writes a file as a whole: after a crash it is the old one or the new one, and after a power failure too.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let mut file = BufWriter::new(File::create(&beside)?);
+    write(&mut file)?;
+    file.into_inner()?.sync_all()?;
     fs::rename(&beside, path)?;
     sync_name(path)
 }
@@ -42,7 +45,8 @@ fn sync_name(path: &Path) -> io::Result<()> {
 
 /// Writes a value as JSON, as a whole.
 pub(crate) fn save<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    replace(path, &serde_json::to_vec_pretty(value)?)
+    let json = serde_json::to_vec_pretty(value)?;
+    replace(path, |file| file.write_all(&json))
 }
 
 /// The same, but what a power failure leaves of it is open until [`sync`].

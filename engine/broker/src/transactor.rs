@@ -44,13 +44,11 @@ pub(crate) struct Transactor {
 impl Transactor {
     /// Opens the transactions in a folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
-        let (file, changes) = ChangeFile::open::<Change>(dir.join("transactions.jsonl"))?;
         let clock = Monotonic::start();
         let mut transactions = Transactions::default();
-        let now = clock.now();
-        for change in changes {
-            transactions.apply(change, now);
-        }
+        let file = ChangeFile::open(dir.join("transactions.jsonl"), |change| {
+            transactions.apply(change, clock.now());
+        })?;
         Ok(Self {
             transactions,
             clock,

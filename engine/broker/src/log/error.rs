@@ -74,8 +74,8 @@ pub(crate) enum LogError {
         /// What the system answered.
         source: io::Error,
     },
-    /// A cleaning was told to stop.
-    #[error("the cleaning was stopped")]
+    /// What ran on another thread did not come to its end.
+    #[error("it was stopped")]
     Stopped,
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::log::{
     Ending,
-    build::{batch_like, decode, plain_header, record},
+    build::{batch_like, checked, decode, plain_header, record},
 };
 
 const PRODUCERS: i64 = 3;
@@ -102,7 +102,7 @@ impl World {
         let next = self.records.len();
         let values: Vec<_> = (next..next + count).map(|n| n.to_string()).collect();
         let records: Vec<_> = values.iter().map(|value| record(0, "k", value)).collect();
-        let batch = batch_like(header, &records);
+        let batch = checked(batch_like(header, &records));
         let produced = self.partition().produce(batch, 0, |_| Ok(())).unwrap();
         self.partition().show(produced.next_offset);
         for (offset, value) in (produced.base_offset..).zip(values) {
