@@ -5,7 +5,7 @@
 //! ```
 //! Invariant: a change is in the file before it is answered.
 
-use std::{collections::HashMap, fmt, fs::File, io, path::Path, rc::Rc, sync::Arc};
+use std::{collections::HashMap, fmt, io, path::Path, rc::Rc};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -13,6 +13,7 @@ use crate::{
     Error,
     change_file::ChangeFile,
     clock::Monotonic,
+    disk,
     group::{Change, GroupSettings, Groups, Outcome, Ticket},
 };
 
@@ -73,9 +74,9 @@ impl Coordinator {
         self.sooner.clone()
     }
 
-    /// The file of what is committed, to be synced.
-    pub(crate) fn file(&self) -> Arc<File> {
-        self.file.file()
+    /// What puts on the disk all that is committed; for any thread.
+    pub(crate) fn sync(&self) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+        self.file.sync()
     }
 
     /// Hands out the answers that are there. To be called after every call of the groups.
@@ -93,6 +94,16 @@ impl Coordinator {
         }
     }
 
+    /// Forgets what was committed for some topics: they are no more.
+    ///
+    /// # Errors
+    /// That cannot be written, and comes back with the next start.
+    pub(crate) fn forget_topics(&mut self, are_gone: impl Fn(&str) -> bool) -> io::Result<()> {
+        let now = self.now();
+        let changes = self.groups.topics_deleted(are_gone, now);
+        disk::with_reserve(disk::is_full, || self.file.append(&changes))
+    }
+
     /// Does what is due; says after how many milliseconds to come again.
     pub(crate) fn tick(&mut self) -> Option<u64> {
         let now = self.now();
@@ -108,10 +119,8 @@ impl Coordinator {
     /// Writes changes to the file.
     pub(crate) fn keep(&mut self, changes: Vec<Change>) -> io::Result<()> {
         self.file.append(changes)?;
-        match self.file.has_grown() {
-            true => self.file.replace(self.groups.changes()),
-            false => Ok(()),
-        }
+        self.file.shrink(self.groups.changes());
+        Ok(())
     }
 }
 

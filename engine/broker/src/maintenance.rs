@@ -1,10 +1,15 @@
-//! What goes on beside requests: groups' deadlines, retention, cleaning, and syncing what was closed.
+//! What goes on beside requests: groups' deadlines, retention, cleaning, syncing what was closed, and removing what was deleted.
 
-use std::{rc::Rc, time::Duration};
+use std::{fs, rc::Rc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use crate::{clock, log::LogError, node::Node, partition::Partition};
+use crate::{
+    clock,
+    log::LogError,
+    node::{self, Node},
+    partition::Partition,
+};
 
 /// How often retention and cleaner look for work. Kafka's defaults are 5 min and 15 s.
 const ROUND: Duration = Duration::from_secs(5);
@@ -27,6 +32,7 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
     loop {
         sleep(ROUND).await;
         node.sync_topics().await;
+        node::keep_reserve(node.topics.dir());
         for topic in node.topics.all() {
             let partitions = topic.partitions.borrow().clone();
             for partition in partitions {
@@ -38,6 +44,21 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
                 }
             }
         }
+    }
+}
+
+/// Removes the files of topics that are no more, for ever. That takes as long as they are large.
+pub(crate) async fn remove_folders(node: Rc<Node>) {
+    let more = node.topics.more_removed();
+    loop {
+        for folder in node.topics.take_removed() {
+            let path = folder.clone();
+            let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(&path)).await;
+            if let Ok(Err(error)) = removed {
+                tracing::warn!(folder = %folder.display(), %error, "files of a deleted topic stay until the next start");
+            }
+        }
+        more.notified().await;
     }
 }
 

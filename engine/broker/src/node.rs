@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fs::File,
     io,
     path::{Path, PathBuf},
     rc::Rc,
@@ -17,6 +16,7 @@ use crate::{
     code::ErrorCode,
     connections::Connections,
     coordinator::Coordinator,
+    disk,
     limits::LOOKUP_TIME_MAX,
     log::{LogError, Lookup},
     partition::Partition,
@@ -69,6 +69,7 @@ struct Saved {
 impl Node {
     /// Opens the data in a folder.
     pub(crate) fn open(dir: &Path, flush: Flush, connections_max: usize) -> Result<Self, Error> {
+        keep_reserve(dir);
         let file = dir.join("node.json");
         let saved = match store::load::<Saved>(&file)? {
             Some(saved) => saved,
@@ -89,9 +90,14 @@ impl Node {
                 format!("start a thread: {error}"),
             )
         })?;
+        let topics = Topics::open(dir, flush)?;
+        let mut coordinator = Coordinator::open(dir)?;
+        coordinator
+            .forget_topics(|name| topics.get(name).is_none())
+            .map_err(|error| Error::storage("write committed offsets in", dir, &error))?;
         Ok(Self {
-            topics: Topics::open(dir, flush)?,
-            coordinator: RefCell::new(Coordinator::open(dir)?),
+            topics,
+            coordinator: RefCell::new(coordinator),
             transactor: RefCell::new(Transactor::open(dir)?),
             connections: Rc::new(Connections::new(connections_max)),
             changes: Semaphore::new(1),
@@ -161,7 +167,7 @@ impl Node {
     /// # Errors
     /// The disk refuses.
     pub(crate) async fn settle_groups(&self) -> io::Result<()> {
-        self.settle_file(|node| node.coordinator.borrow().file())
+        self.settle_file(|node| node.coordinator.borrow().sync())
             .await
     }
 
@@ -170,17 +176,19 @@ impl Node {
     /// # Errors
     /// The disk refuses.
     pub(crate) async fn settle_transactions(&self) -> io::Result<()> {
-        self.settle_file(|node| node.transactor.borrow().file())
+        self.settle_file(|node| node.transactor.borrow().sync())
             .await
     }
 
-    async fn settle_file(&self, file: impl FnOnce(&Self) -> Arc<File>) -> io::Result<()> {
+    async fn settle_file<S>(&self, sync: impl FnOnce(&Self) -> S) -> io::Result<()>
+    where
+        S: FnOnce() -> io::Result<()> + Send + 'static,
+    {
         match self.flush {
             Flush::Os => Ok(()),
             Flush::Fsync => {
-                let file = file(self);
-                let synced = self.syncer.run(move || file.sync_data()).await;
-                synced.unwrap_or_else(|| Err(io::Error::other("the syncing thread is gone")))
+                let synced = self.syncer.run(sync(self)).await;
+                synced.unwrap_or_else(no_syncer)
             }
         }
     }
@@ -204,10 +212,7 @@ impl Node {
             return;
         };
         let synced = self.syncer.run(move || store::sync(&path)).await;
-        if let Some(Err(error)) = synced {
-            self.topics.sync_again();
-            tracing::warn!(%error, "the list of topics could not be synced; trying again");
-        }
+        self.topics.synced(synced.unwrap_or_else(no_syncer));
     }
 
     /// Syncs what was closed meanwhile, so that little is to be verified after a crash.
@@ -221,6 +226,17 @@ impl Node {
         }
         Ok(())
     }
+}
+
+/// Keeps some space for what has to be written to free more.
+pub(crate) fn keep_reserve(dir: &Path) {
+    if let Err(error) = disk::keep_reserve(&dir.join("reserve")) {
+        tracing::warn!(%error, "the disk is full or fails: there may be no room to delete anything");
+    }
+}
+
+fn no_syncer() -> io::Result<()> {
+    Err(io::Error::other("the syncing thread is gone"))
 }
 
 #[expect(

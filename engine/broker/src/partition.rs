@@ -78,7 +78,7 @@ impl Partition {
     }
 
     /// Appends what a client sent, unless it is a repeat. It is not visible yet. Of a batch that is part of a transaction
-    /// `admit` is asked whether it may be.
+    /// `admit` is asked whether it may be. After a failed sync a repeat is refused as well: it may not be on the disk.
     pub(crate) fn produce(
         &self,
         records: Bytes,
@@ -86,6 +86,7 @@ impl Partition {
         admit: impl FnOnce(&BatchHeader) -> Result<(), ErrorCode>,
     ) -> Result<Produced, Refused> {
         let mut log = self.log.borrow_mut();
+        log.check()?;
         let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
         log.inspect(&batch, now)?;
         if batch.header().is_transactional() {

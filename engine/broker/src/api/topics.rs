@@ -201,15 +201,8 @@ fn delete_one(
         return Err(Refused::new(code, "This server does not host this topic."));
     };
     cx.node.topics.delete(topic)?;
-    forget_offsets(cx, &topic.name)
-}
-
-fn forget_offsets(cx: &Cx, topic: &str) -> Result<(), Refused> {
     let mut coordinator = cx.node.coordinator.borrow_mut();
-    let now = coordinator.now();
-    let changes = coordinator.groups.topic_deleted(topic, now);
-    coordinator.keep(changes)?;
-    Ok(())
+    Ok(coordinator.forget_topics(|name| name == topic.name)?)
 }
 
 pub(super) fn create_partitions(

@@ -70,12 +70,16 @@ impl Groups {
         Ok(Done { outcomes, changes })
     }
 
-    /// Removes every offset of a topic that was deleted; the changes are to be on disk before that is answered.
-    pub(crate) fn topic_deleted(&mut self, topic: &str, now: u64) -> Vec<Change> {
+    /// Removes every offset of topics that were deleted; the changes are to be on disk before that is answered.
+    pub(crate) fn topics_deleted(
+        &mut self,
+        are_deleted: impl Fn(&str) -> bool,
+        now: u64,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
         for name in self.names() {
             self.on(&name, now, |group, _| {
-                group.remove_topic(topic, &mut changes)
+                group.remove_where(&are_deleted, &mut changes)
             });
         }
         changes

@@ -176,18 +176,17 @@ impl Group {
             .collect()
     }
 
-    /// Removes the offsets of a topic that is no more.
-    pub(super) fn remove_topic(&mut self, topic: &str, changes: &mut Vec<Change>) {
-        self.remove_where(|candidate| candidate == topic, changes);
-    }
-
     /// Removes all offsets.
     pub(super) fn remove_offsets(&mut self, changes: &mut Vec<Change>) {
         self.remove_where(|_| true, changes);
     }
 
     /// Removes offsets of some topics, pending or not.
-    fn remove_where(&mut self, is_picked: impl Fn(&str) -> bool, changes: &mut Vec<Change>) {
+    pub(super) fn remove_where(
+        &mut self,
+        is_picked: impl Fn(&str) -> bool,
+        changes: &mut Vec<Change>,
+    ) {
         let mut picked = self.offsets.pick(|topic, _| is_picked(topic));
         let pending = self.offsets.pending.places();
         let pending = pending.filter(|(topic, _)| is_picked(topic));

@@ -23,6 +23,7 @@ use self::{
     rewrite::{Rewrite, Unended},
 };
 use super::{BatchHeader, Log, LogConfig, LogError, index::Index, scanner::SegmentFile};
+use crate::sync_gate::SyncGate;
 
 pub(super) use self::install::finish_swaps;
 
@@ -52,6 +53,7 @@ pub(crate) struct Cleaning {
     now: i64,
     delete_retention_ms: i64,
     index_interval_bytes: u32,
+    gate: SyncGate,
 }
 
 /// What the cleaner must know of producers and transactions.
@@ -187,6 +189,7 @@ impl Log {
             now,
             delete_retention_ms: self.config.delete_retention_ms,
             index_interval_bytes: self.config.index_interval_bytes,
+            gate: self.gate.clone(),
         }))
     }
 
@@ -244,7 +247,7 @@ impl Cleaning {
         let members = self.groups.iter().flatten();
         for member in members.filter(|member| member.source.bound > self.flushed) {
             let source = &member.source;
-            let synced = source.file.sync_data();
+            let synced = self.gate.sync(|| source.file.sync_data());
             synced.map_err(LogError::storage("sync", &source.path))?;
         }
         Ok(())

@@ -255,7 +255,9 @@ fn deleted_topic_takes_its_offsets_along() {
         )
         .unwrap();
 
-    let changes = bench.groups.topic_deleted("orders", bench.now);
+    let changes = bench
+        .groups
+        .topics_deleted(|one| one == "orders", bench.now);
 
     assert_eq!(changes.len(), 2);
     assert_eq!(bench.groups.fetch_offsets(GROUP).count(), 1);

@@ -121,3 +121,24 @@ fn an_interrupted_installation_is_finished_or_given_up() {
         assert!(!written.exists() && !swap.exists());
     }
 }
+
+#[test]
+fn a_cleaned_log_that_lost_its_checkpoint_is_not_cut_at_its_gaps() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    for at in 0..20 {
+        let key = format!("k{}", at % 7);
+        append(&mut log, batch(&[record(at, &key, &at.to_string())]));
+    }
+    let before = clean(&mut log, 10);
+    append(&mut log, batch(&[record(20, "last", "20")]));
+    drop(log);
+
+    fs::remove_file(dir.path().join("checkpoint")).unwrap();
+    let mut log = open(dir.path());
+
+    assert_eq!(log.end_offset(), 21);
+    assert_eq!(consume(&mut log, 1000).len(), before.len() + 1);
+    drop(log);
+    assert_eq!(open(dir.path()).end_offset(), 21);
+}
