@@ -180,7 +180,7 @@ pub fn groups_file(dir: &Path, bytes: &[u8]) {
             commit_timestamp_ms: 0,
         },
     };
-    coordinator.keep(vec![change]).expect("it is written");
+    coordinator.make(vec![change]).expect("it is written");
     drop(coordinator);
     let coordinator = Coordinator::open(dir).expect("it was written by us");
     let found = coordinator.groups.fetch_offset("g", "t", 7);

@@ -246,3 +246,69 @@ fn no_syncer() -> io::Result<()> {
 fn new_cluster_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..22].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        group::{Change, CommittedOffset},
+        topic::config::Overrides,
+    };
+
+    fn open(dir: &Path) -> Node {
+        Node::open(dir, Flush::Os, 10).unwrap()
+    }
+
+    #[test]
+    fn a_topic_made_again_after_a_crash_in_its_deletion_has_no_offsets() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = open(dir.path());
+        let topics = &node.topics;
+        let topic = topics.create("orders", 1, Overrides::default()).unwrap();
+        let change = Change::OffsetCommitted {
+            group: "g".into(),
+            topic: "orders".to_owned(),
+            partition: 0,
+            offset: CommittedOffset {
+                offset: 42,
+                leader_epoch: -1,
+                metadata: String::new(),
+                commit_timestamp_ms: 0,
+            },
+        };
+        node.coordinator.borrow_mut().make(vec![change]).unwrap();
+        let offset = |node: &Node| {
+            let coordinator = node.coordinator.borrow();
+            let found = coordinator.groups.fetch_offset("g", "orders", 0);
+            found.map(|found| found.offset)
+        };
+        drop(node);
+        assert_eq!(offset(&open(dir.path())), Some(42));
+
+        // Its offsets would be next.
+        open(dir.path()).topics.delete(&topic).unwrap();
+        let node = open(dir.path());
+        node.topics
+            .create("orders", 1, Overrides::default())
+            .unwrap();
+
+        assert_eq!(offset(&node), None);
+        drop(node);
+        assert_eq!(offset(&open(dir.path())), None);
+    }
+
+    #[test]
+    fn a_damaged_file_of_the_node_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()));
+        let path = dir.path().join("node.json");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let digit = bytes.len() - 3;
+        bytes[digit] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+
+        let refused = Node::open(dir.path(), Flush::Os, 10).unwrap_err();
+
+        assert_eq!(refused.kind(), crate::ErrorKind::Corrupt);
+    }
+}

@@ -211,15 +211,14 @@ fn write_markers(
 
 fn end_offsets(node: &Node, prepared: &Prepared) -> Result<(), ErrorCode> {
     let mut coordinator = node.coordinator.borrow_mut();
-    let now = coordinator.now();
     let changes = coordinator.groups.end_transaction(
         prepared.parts.groups(),
         prepared.producer.id,
         prepared.ending,
-        now,
     );
+    let made = coordinator.make(changes).map_err(refused);
     coordinator.hand_out();
-    coordinator.keep(changes).map_err(refused)
+    made
 }
 
 fn unwritten(error: LogError) -> ErrorCode {
