@@ -39,7 +39,7 @@ use crate::{limits::SEGMENTS_MAX, sync_gate::SyncGate};
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
-    cleaner::{AbortedTransaction, ProducerView},
+    cleaner::{AbortedTransaction, ProducerView, Progress},
     config::{Cleanup, LogConfig, TimestampType},
     control::{Ending, Marker},
     error::LogError,

@@ -1,12 +1,12 @@
 //! What goes on beside requests: groups' deadlines, retention, cleaning, syncing what was closed, and removing what was deleted.
 
-use std::{fs, rc::Rc, time::Duration};
+use std::{fs, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
 use crate::{
     clock,
-    log::LogError,
+    log::{LogError, Progress},
     node::{self, Node},
     partition::Partition,
 };
@@ -69,17 +69,25 @@ async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError
     node.sync_closed(partition).await?;
     let stable = partition.stable();
     let cleaning = partition.log.borrow_mut().cleaning(stable, now)?;
-    let Some(cleaning) = cleaning else {
+    let Some(mut cleaning) = cleaning else {
         return Ok(());
     };
-    let producers = partition.producer_view();
-    let stop = node.stopping.clone();
-    let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
-    match cleaned {
-        Ok(cleaned) => partition.log.borrow_mut().install(cleaned?),
-        Err(error) => {
-            tracing::error!(%error, "a cleaning panicked");
-            Ok(())
+    let producers = Arc::new(partition.producer_view());
+    loop {
+        let (producers, stop) = (producers.clone(), node.stopping.clone());
+        let work = move || {
+            let progress = cleaning.go_on(&producers, &stop);
+            (cleaning, progress)
+        };
+        let Ok((rest, progress)) = tokio::task::spawn_blocking(work).await else {
+            tracing::error!("a cleaning panicked");
+            return Ok(());
+        };
+        cleaning = rest;
+        let mut log = partition.log.borrow_mut();
+        match progress? {
+            Progress::Group(group) => log.install(group)?,
+            Progress::Done(extent) => return log.cleaned(extent),
         }
     }
 }
