@@ -17,28 +17,41 @@ thread_local! {
     static RESERVE: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
 }
 
-/// Keeps the reserve of this thread at a path; to be called again now and then, for it may have been used.
+/// Keeps the reserve of this thread at a path.
 ///
 /// # Errors
-/// There is no room for it, or nothing can be written.
-pub(crate) fn keep_reserve(path: &Path) -> io::Result<()> {
-    RESERVE.set(Some(path.to_owned()));
-    if fs::metadata(path).is_ok_and(|file| file.len() == RESERVE_BYTES as u64) {
-        return Ok(());
-    }
-    // Not zeros: some file systems keep no room for them.
-    let written = Output(File::create(path)?).write_all(&vec![0xa5; RESERVE_BYTES]);
-    // Part of it would take the room of others.
-    written.inspect_err(|_| drop(fs::remove_file(path)))
+/// As [`refill_reserve`].
+pub(crate) fn keep_reserve(path: PathBuf) -> io::Result<()> {
+    RESERVE.set(Some(path));
+    refill_reserve()
 }
 
-/// Writes down what frees space; if the disk is full, again without the reserve.
+/// Makes the reserve as large as it is to be; to be called when space is free that others may take.
+///
+/// # Errors
+/// It is as large as there is room; or nothing can be written.
+pub(crate) fn refill_reserve() -> io::Result<()> {
+    let Some(path) = RESERVE.with_borrow(Clone::clone) else {
+        return Ok(());
+    };
+    let file = File::options().append(true).create(true).open(path)?;
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(RESERVE_BYTES);
+    // Not zeros: some file systems keep no room for them.
+    Output(&file).write_all(&vec![0xa5; RESERVE_BYTES.saturating_sub(size)])
+}
+
+/// Writes down what frees space; if the disk is full, again without the reserve, which then gets what is left of it.
 pub(crate) fn with_reserve<T, E>(
     is_full: fn(&E) -> bool,
     mut write: impl FnMut() -> Result<T, E>,
 ) -> Result<T, E> {
     match write() {
-        Err(error) if is_full(&error) && release_reserve() => write(),
+        Err(error) if is_full(&error) && release_reserve() => {
+            let done = write();
+            // It is smaller now.
+            drop(refill_reserve());
+            done
+        }
         done => done,
     }
 }
@@ -63,11 +76,13 @@ fn release_reserve() -> bool {
     let Some(path) = RESERVE.with_borrow(Clone::clone) else {
         return false;
     };
+    #[cfg(test)]
+    let size = fs::metadata(&path).map_or(0, |file| file.len());
     let is_released = fs::remove_file(&path).is_ok();
+    #[cfg(test)]
+    faults::free(usize::try_from(size).unwrap());
     if is_released {
         tracing::warn!("the disk is full: the reserve is used to free space");
-        #[cfg(test)]
-        faults::free(RESERVE_BYTES);
     }
     is_released
 }
@@ -175,24 +190,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_frees_space_is_written_on_a_full_disk_once_the_reserve_is_gone() {
+    fn what_frees_space_is_written_on_a_full_disk_and_takes_no_more_of_the_reserve_than_it_needs() {
         let dir = tempfile::tempdir().unwrap();
         let reserve = dir.path().join("reserve");
+        let size = || fs::metadata(&reserve).unwrap().len();
         let file = File::create(dir.path().join("file")).unwrap();
-        keep_reserve(&reserve).unwrap();
-        assert_eq!(fs::metadata(&reserve).unwrap().len(), RESERVE_BYTES as u64);
+        keep_reserve(reserve.clone()).unwrap();
+        assert_eq!(size(), RESERVE_BYTES as u64);
 
         faults::set_bytes_left(Some(0));
-        let written = with_reserve(is_full, || Output(&file).write_all(b"deleted"));
-        let kept = keep_reserve(&reserve);
+        for round in 1..=3 {
+            with_reserve(is_full, || Output(&file).write_all(b"deleted")).unwrap();
+            assert_eq!(size(), RESERVE_BYTES as u64 - 7 * round);
+        }
         faults::set_bytes_left(None);
 
-        assert!(written.is_ok());
-        assert!(
-            kept.is_err() && !reserve.exists(),
-            "half of it helps nobody"
-        );
-        keep_reserve(&reserve).unwrap();
-        assert!(reserve.exists());
+        refill_reserve().unwrap();
+        assert_eq!(size(), RESERVE_BYTES as u64);
     }
 }

@@ -5,9 +5,9 @@ use std::{fs, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    clock,
+    clock, disk,
     log::{LogError, Progress},
-    node::{self, Node},
+    node::Node,
     partition::Partition,
 };
 
@@ -32,7 +32,8 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
     loop {
         sleep(ROUND).await;
         node.sync_topics().await;
-        node::keep_reserve(node.topics.dir());
+        // A full disk is told to those who write.
+        drop(disk::refill_reserve());
         for topic in node.topics.all() {
             let partitions = topic.partitions.borrow().clone();
             for partition in partitions {
@@ -57,6 +58,7 @@ pub(crate) async fn remove_folders(node: Rc<Node>) {
             if let Ok(Err(error)) = removed {
                 tracing::warn!(folder = %folder.display(), %error, "files of a deleted topic stay until the next start");
             }
+            drop(disk::refill_reserve());
         }
         more.notified().await;
     }

@@ -69,7 +69,9 @@ struct Saved {
 impl Node {
     /// Opens the data in a folder.
     pub(crate) fn open(dir: &Path, flush: Flush, connections_max: usize) -> Result<Self, Error> {
-        keep_reserve(dir);
+        if let Err(error) = disk::keep_reserve(dir.join("reserve")) {
+            tracing::warn!(%error, "the disk is full or fails: there may be no room to delete anything");
+        }
         let file = dir.join("node.json");
         let saved = match store::load::<Saved>(&file)? {
             Some(saved) => saved,
@@ -225,13 +227,6 @@ impl Node {
             partition.log.borrow_mut().synced(done?)?;
         }
         Ok(())
-    }
-}
-
-/// Keeps some space for what has to be written to free more.
-pub(crate) fn keep_reserve(dir: &Path) {
-    if let Err(error) = disk::keep_reserve(&dir.join("reserve")) {
-        tracing::warn!(%error, "the disk is full or fails: there may be no room to delete anything");
     }
 }
 

@@ -29,6 +29,8 @@ impl Log {
             disk::with_reserve(LogError::is_full, || moved.store(&self.dir))?;
             self.checkpoint = moved;
             self.remove_below_start()?;
+            // Before others take the space that is free now.
+            drop(disk::refill_reserve());
         }
         Ok(self.start_offset())
     }

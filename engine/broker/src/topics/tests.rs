@@ -115,7 +115,7 @@ fn on_a_full_disk_topics_can_be_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let topics = open(dir.path());
     let topic = filled(&topics, "orders");
-    keep_reserve(&dir.path().join("reserve")).unwrap();
+    keep_reserve(dir.path().join("reserve")).unwrap();
 
     set_bytes_left(Some(0));
     let deleted = topics.delete(&topic);
@@ -136,6 +136,8 @@ fn a_topic_whose_deletion_is_refused_keeps_its_records() {
     set_bytes_left(None);
 
     assert_eq!(refused.unwrap_err().code, ErrorCode::StorageError);
+    assert!(topics.get("orders").is_some());
+    assert!(topics.folders.of(topic.id).exists());
     drop((topics, topic));
     let partition = open(dir.path()).partition("orders", 1).unwrap();
     assert_eq!(partition.visible(), 1);

@@ -67,7 +67,7 @@ fn on_a_full_disk_records_can_be_deleted() {
     set_bytes_left(None);
     assert_eq!(refused.unwrap_err().code(), 56);
     assert_eq!(log.start_offset(), 0);
-    keep_reserve(&dir.path().join("reserve")).unwrap();
+    keep_reserve(dir.path().join("reserve")).unwrap();
     set_bytes_left(Some(0));
     let deleted = log.delete_records(12);
     set_bytes_left(None);
