@@ -255,7 +255,8 @@ impl Topics {
     /// They cannot be written.
     pub(crate) fn configure(&self, topic: &Topic, config: Overrides) -> Result<(), Refused> {
         let before = topic.config.replace(config.clone());
-        if let Err(error) = self.save() {
+        // A shorter retention frees space.
+        if let Err(error) = disk::with_reserve(disk::is_full, || self.save()) {
             topic.config.replace(before);
             return Err(error.into());
         }

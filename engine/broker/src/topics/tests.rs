@@ -111,16 +111,24 @@ fn a_topic_that_cannot_be_made_leaves_nothing() {
 }
 
 #[test]
-fn on_a_full_disk_topics_can_be_deleted() {
+fn on_a_full_disk_topics_can_be_told_to_keep_less_and_be_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let topics = open(dir.path());
     let topic = filled(&topics, "orders");
     keep_reserve(dir.path().join("reserve")).unwrap();
 
+    let mut shorter = Overrides::default();
+    shorter.set("retention.ms", Some("1000")).unwrap();
+
     set_bytes_left(Some(0));
+    let configured = topics.configure(&topic, shorter);
+    let known = open(dir.path()).get("orders");
     let deleted = topics.delete(&topic);
     set_bytes_left(None);
 
+    configured.unwrap();
+    let config = known.unwrap().config.borrow().clone();
+    assert_eq!(config.number("retention.ms"), 1000);
     deleted.unwrap();
     assert!(open(dir.path()).get("orders").is_none());
 }
