@@ -15,7 +15,12 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, ErrorKind, store};
+use crate::{
+    Error, ErrorKind,
+    disk::Output,
+    store::{self, Beside},
+    sync_gate::SyncGate,
+};
 
 /// A file of so many bytes is not written anew, however little of it is of use.
 const BYTES_MIN: u64 = 4 * 1024 * 1024;
@@ -37,6 +42,7 @@ pub(crate) struct ChangeFile {
     is_torn: bool,
     /// Bytes of the file when it was last written anew.
     bytes_then: u64,
+    gate: SyncGate,
 }
 
 impl ChangeFile {
@@ -66,19 +72,21 @@ impl ChangeFile {
             bytes: whole,
             is_torn: false,
             bytes_then: BYTES_MIN / 4,
+            gate: SyncGate::default(),
             path,
         })
     }
 
-    /// The file itself, to be synced.
-    pub(crate) fn file(&self) -> Arc<File> {
-        self.file.clone()
+    /// What puts on the disk all that was appended so far; for any thread.
+    pub(crate) fn sync(&self) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+        let (file, gate) = (self.file.clone(), self.gate.clone());
+        move || gate.sync(|| file.sync_data())
     }
 
     /// Appends changes in one write.
     ///
     /// # Errors
-    /// None of them counts.
+    /// None of them counts. After a failed sync that is so until the file is opened again.
     pub(crate) fn append<L: Serialize>(
         &mut self,
         changes: impl IntoIterator<Item = L>,
@@ -90,39 +98,45 @@ impl ChangeFile {
         if text.is_empty() {
             return Ok(());
         }
+        self.gate.check()?;
         if self.is_torn {
             self.file.set_len(self.bytes)?;
         }
         self.is_torn = true;
-        (&*self.file).write_all(&text)?;
+        Output(&*self.file).write_all(&text)?;
         self.is_torn = false;
         self.bytes += text.len() as u64;
         Ok(())
     }
 
-    /// Whether most of the file is of no use any more, as far as its size can tell.
-    pub(crate) fn has_grown(&self) -> bool {
-        self.bytes > BYTES_MIN && self.bytes > 4 * self.bytes_then
+    /// Writes the file anew, with these changes alone, if most of it is of no use any more, as far as its size can tell. If that
+    /// fails the file is good all the same, and it is tried again when it has grown more.
+    pub(crate) fn shrink<L: Serialize>(&mut self, changes: impl IntoIterator<Item = L>) {
+        if self.bytes <= BYTES_MIN || self.bytes <= 4 * self.bytes_then {
+            return;
+        }
+        if let Err(error) = self.replace(changes) {
+            tracing::warn!(path = %self.path.display(), %error, "a file grows: it cannot be written anew");
+            self.bytes_then = self.bytes / 2;
+        }
     }
 
-    /// Writes the file anew, with these changes alone; after a crash it is the old one or the new one.
+    /// Writes the file anew; after a crash it is the old one or the new one.
     ///
     /// # Errors
-    /// It is the old one, or the new one and cannot be opened.
-    pub(crate) fn replace<L: Serialize>(
-        &mut self,
-        changes: impl IntoIterator<Item = L>,
-    ) -> io::Result<()> {
-        store::replace(&self.path, |file| {
-            changes
-                .into_iter()
-                .try_for_each(|change| put(&change, file))
+    /// It is the old one; or the new one, and after a power failure perhaps the old one: then nothing is appended any more.
+    fn replace<L: Serialize>(&mut self, changes: impl IntoIterator<Item = L>) -> io::Result<()> {
+        let folder = File::open(store::folder_of(&self.path))?;
+        let mut changes = changes.into_iter();
+        let new = Beside::write_by(&self.path, |file| {
+            changes.try_for_each(|change| put(&change, file))
         })?;
-        self.file = Arc::new(append_to(&self.path)?);
+        new.sync()?;
+        self.file = new.rename()?;
         self.is_torn = false;
         self.bytes = self.file.metadata()?.len();
         self.bytes_then = self.bytes.max(BYTES_MIN / 4);
-        Ok(())
+        self.gate.sync(|| folder.sync_all())
     }
 }
 
@@ -131,7 +145,7 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a change as a line.
-fn put(change: &impl Serialize, into: &mut impl Write) -> io::Result<()> {
+fn put(change: &impl Serialize, into: &mut (impl Write + ?Sized)) -> io::Result<()> {
     let json = serde_json::to_vec(change)?;
     if json.len() > LINE_BYTES_MAX - LINE_BYTES_MIN {
         return Err(io::Error::other("a change is too long for its file"));
@@ -195,6 +209,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::disk::faults::{fail_next_sync, set_bytes_left};
 
     fn open(path: &Path) -> (ChangeFile, Vec<String>) {
         let mut found = Vec::new();
@@ -297,5 +312,65 @@ mod tests {
 
         assert_eq!(found, ["a", "b"], "what came while it was read");
         assert!(longest > 4 * LINE_BYTES_MAX as u64, "{longest} bytes");
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_appended_or_taken_for_synced_until_the_file_is_opened_again()
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("changes");
+        let (mut file, _) = open(&path);
+        file.append(["a"]).unwrap();
+
+        fail_next_sync();
+        let failed = file.sync()();
+
+        assert!(failed.is_err());
+        assert!(file.append(["b"]).is_err());
+        assert!(file.sync()().is_err(), "the system may have forgotten");
+        let (mut file, found) = open(&path);
+        assert_eq!(found, ["a"]);
+        file.append(["b"]).unwrap();
+        file.sync()().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_written_anew_and_whose_name_is_not_synced_is_not_appended_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("changes");
+        let (mut file, _) = open(&path);
+        file.append(["a", "b"]).unwrap();
+
+        fail_next_sync();
+
+        assert!(file.replace(["c"]).is_err());
+        assert!(file.append(["lost"]).is_err());
+        assert_eq!(open(&path).1, ["c"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_anew_takes_changes_and_is_tried_again_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("changes");
+        let (mut file, _) = open(&path);
+        let long = "x".repeat(1 << 20);
+        for _ in 0..4 {
+            file.append([&long]).unwrap();
+        }
+        file.append(["a"]).unwrap();
+
+        set_bytes_left(Some(10));
+        file.shrink(["a"]);
+        set_bytes_left(None);
+
+        file.append(["b"]).unwrap();
+        file.shrink(["never"]);
+        assert_eq!(open(&path).1.len(), 6, "it is not tried at once");
+        for _ in 0..5 {
+            file.append([&long]).unwrap();
+        }
+        file.shrink(["a", "b"]);
+        file.append(["c"]).unwrap();
+        assert_eq!(open(&path).1, ["a", "b", "c"]);
     }
 }

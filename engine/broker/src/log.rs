@@ -18,8 +18,6 @@ mod config;
 mod content;
 mod control;
 mod error;
-#[cfg(test)]
-mod faults;
 mod files;
 mod index;
 mod lookup;
@@ -36,12 +34,12 @@ use std::{collections::VecDeque, io::IoSlice, mem, path::PathBuf};
 
 use bytes::Bytes;
 
-use crate::limits::SEGMENTS_MAX;
+use crate::{limits::SEGMENTS_MAX, sync_gate::SyncGate};
 
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
-    cleaner::{AbortedTransaction, ProducerView},
+    cleaner::{AbortedTransaction, ProducerView, Progress},
     config::{Cleanup, LogConfig, TimestampType},
     content::{Effort, Inspection},
     control::{Ending, Marker},
@@ -71,6 +69,7 @@ pub(crate) struct Log {
     /// The last segment whose name is known to be on the disk.
     synced_segment_id: u64,
     last_segment_id: u64,
+    gate: SyncGate,
 }
 
 /// Where an append went. Each batch of it follows the one before without a gap.
@@ -117,6 +116,15 @@ impl Log {
         Inspection::new(batch, &self.config, now)
     }
 
+    /// Whether it takes appends.
+    ///
+    /// # Errors
+    /// `Storage`: a sync has failed, so that what was appended may not be on the disk.
+    pub(crate) fn check(&self) -> Result<(), LogError> {
+        let checked = self.gate.check();
+        checked.map_err(LogError::storage("append to", &self.dir))
+    }
+
     /// Appends the batches in one write. It survives the end of the process when this returns, and a power failure once
     /// a [`SyncTask`] made after it has run.
     ///
@@ -127,6 +135,7 @@ impl Log {
         batches: &[CheckedBatch],
         now: i64,
     ) -> Result<Appended, LogError> {
+        self.check()?;
         self.repair()?;
         let base_offset = self.end_offset;
         let headers = self.stamped(batches, base_offset, now)?;

@@ -1,12 +1,17 @@
-//! What goes on beside requests: groups' deadlines, retention, cleaning, and syncing what was closed.
+//! What goes on beside requests: groups' deadlines, retention, cleaning, syncing what was closed, and removing what was deleted.
 //!
 //! Cleaning opens batches, which may take as long as somebody wants: nothing else waits for it.
 
-use std::{rc::Rc, time::Duration};
+use std::{fs, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use crate::{clock, log::LogError, node::Node, partition::Partition};
+use crate::{
+    clock, disk,
+    log::{LogError, Progress},
+    node::Node,
+    partition::Partition,
+};
 
 /// How often retention and cleaner look for work. Kafka's defaults are 5 min and 15 s.
 #[cfg(not(test))]
@@ -32,6 +37,8 @@ pub(crate) async fn keep_logs(node: Rc<Node>) {
     loop {
         sleep(ROUND).await;
         node.sync_topics().await;
+        // A full disk is told to those who write.
+        drop(disk::refill_reserve());
         each_log(&node, keep_log).await;
     }
 }
@@ -58,6 +65,22 @@ async fn each_log(node: &Node, work: impl AsyncFn(&Node, &Rc<Partition>) -> Resu
     }
 }
 
+/// Removes the files of topics that are no more, for ever. That takes as long as they are large.
+pub(crate) async fn remove_folders(node: Rc<Node>) {
+    let more = node.topics.more_removed();
+    loop {
+        for folder in node.topics.take_removed() {
+            let path = folder.clone();
+            let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(&path)).await;
+            if let Ok(Err(error)) = removed {
+                tracing::warn!(folder = %folder.display(), %error, "files of a deleted topic stay until the next start");
+            }
+            drop(disk::refill_reserve());
+        }
+        more.notified().await;
+    }
+}
+
 async fn keep_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogError> {
     partition.save_producers();
     partition.log.borrow_mut().retain(clock::wall())?;
@@ -68,18 +91,26 @@ async fn clean_log(node: &Node, partition: &Rc<Partition>) -> Result<(), LogErro
     let now = clock::wall();
     let stable = partition.stable();
     let cleaning = partition.log.borrow_mut().cleaning(stable, now)?;
-    let Some(cleaning) = cleaning else {
+    let Some(mut cleaning) = cleaning else {
         return Ok(());
     };
     partition.save_producers();
-    let producers = partition.producer_view();
-    let stop = node.stopping.clone();
-    let cleaned = tokio::task::spawn_blocking(move || cleaning.run(&producers, &stop)).await;
-    match cleaned {
-        Ok(cleaned) => partition.log.borrow_mut().install(cleaned?),
-        Err(error) => {
-            tracing::error!(%error, "a cleaning panicked");
-            Ok(())
+    let producers = Arc::new(partition.producer_view());
+    loop {
+        let (producers, stop) = (producers.clone(), node.stopping.clone());
+        let work = move || {
+            let progress = cleaning.go_on(&producers, &stop);
+            (cleaning, progress)
+        };
+        let Ok((rest, progress)) = tokio::task::spawn_blocking(work).await else {
+            tracing::error!("a cleaning panicked");
+            return Ok(());
+        };
+        cleaning = rest;
+        let mut log = partition.log.borrow_mut();
+        match progress? {
+            Progress::Group(group) => log.install(group)?,
+            Progress::Done(extent) => return log.cleaned(extent),
         }
     }
 }

@@ -93,7 +93,7 @@ impl Partition {
     }
 
     /// Appends what a client sent, unless it is a repeat. It is not visible yet. Of a batch that is part of a transaction
-    /// `admit` is asked whether it may be.
+    /// `admit` is asked whether it may be. After a failed sync a repeat is refused as well: it may not be on the disk.
     pub(crate) fn produce(
         &self,
         batch: CheckedBatch,
@@ -105,6 +105,7 @@ impl Partition {
             return Err(Refused::new(code, "the topic was deleted meanwhile"));
         }
         let mut log = self.log.borrow_mut();
+        log.check()?;
         if batch.header().is_transactional() {
             admit(batch.header())
                 .map_err(|code| Refused::new(code, "the batch's transaction is not open here"))?;

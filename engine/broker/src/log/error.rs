@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::content::Rejected;
+use crate::disk;
 
 /// A refused or failed operation on a log.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,11 @@ impl LogError {
             Self::UnsupportedCodec(_) => 76,
             Self::InvalidRecord(_) | Self::Rejected(_) => 87,
         }
+    }
+
+    /// Whether the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Storage { source, .. } if disk::is_full(source))
     }
 
     /// The thread that syncs is gone, so nothing is known to be on the disk.
