@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::harness::{
     process::{Process, Signal},
     records::order,
-    wait::until,
+    wait::{LIMIT, Watch, until, until_true},
     world::path_of,
 };
 
@@ -35,14 +36,19 @@ impl Folder {
         command
     }
 
-    /// Starts `dev` on a free port; returns once it serves.
-    fn dev(&self, arguments: &[&str]) -> (Process, String) {
-        let ready = self.0.join("ready.json");
+    /// Starts `dev` on a free port.
+    fn begin(&self, arguments: &[&str]) -> Process {
         // Of the one before, which might be read until the next one has removed it.
-        drop(fs::remove_file(&ready));
+        drop(fs::remove_file(self.0.join("ready.json")));
         let mut command = self.command(&["dev", "--kafka-port", "0", "--ready-file", "ready.json"]);
         command.args(arguments).env("TMPDIR", &self.0);
-        let mut dev = Process::spawn("dev", &mut command, &self.0.join("dev.log"));
+        Process::spawn("dev", &mut command, &self.0.join("dev.log"))
+    }
+
+    /// The same; returns once it serves.
+    fn dev(&self, arguments: &[&str]) -> (Process, String) {
+        let ready = self.0.join("ready.json");
+        let mut dev = self.begin(arguments);
         let addresses = until("dev serves", || {
             assert!(!dev.has_ended(), "dev has ended: {}", dev.log());
             fs::read(&ready).ok()
@@ -150,7 +156,9 @@ fn a_second_dev_on_the_same_data_or_port_is_refused() {
     let (code, said) = refusal(&folder.run(&["dev", "--ephemeral", "--kafka-port", port]));
     assert_eq!(code, Some(4), "{said}");
     assert!(
-        said.contains(&format!("error: port {port} is in use\n")),
+        said.contains(&format!(
+            "error: port {port} is in use: cannot listen on {kafka}\n"
+        )),
         "{said}"
     );
     assert!(said.contains("--kafka-port 0 picks a free one"), "{said}");
@@ -171,6 +179,63 @@ fn an_ephemeral_dev_leaves_nothing() {
         dev.log().contains("stopping: nothing is kept"),
         "{}",
         dev.log()
+    );
+}
+
+#[test]
+fn ctrl_c_while_an_ephemeral_dev_starts_ends_it_and_leaves_nothing() {
+    let folder = Folder::new("early");
+    let temporary = || {
+        let mut entries = fs::read_dir(&folder.0).expect("it is there").flatten();
+        entries.any(|entry| entry.file_name().to_string_lossy().starts_with("sagaline-"))
+    };
+    let mut dev = folder.begin(&["--ephemeral"]);
+    // Without a pause, for it is not to get further.
+    let begun = Watch::begin();
+    while !temporary() {
+        assert!(!dev.has_ended(), "dev has ended: {}", dev.log());
+        assert!(begun.elapsed() < LIMIT, "dev makes no folder");
+    }
+
+    dev.signal(Signal::Int);
+
+    let status = dev.end();
+    assert!(status.success(), "{status}: {}", dev.log());
+    assert!(!temporary(), "its folder is gone");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_a_dev_that_still_stops() {
+    let folder = Folder::new("twice");
+    let (mut dev, kafka) = folder.dev(&["--data", "data"]);
+    // It waits a while for clients to go.
+    let _client = TcpStream::connect(kafka).expect("it listens");
+
+    dev.signal(Signal::Int);
+    until_true("it stops", || dev.said("stopping: 0 runs kept") == 1);
+    dev.signal(Signal::Int);
+
+    assert_eq!(dev.end().code(), Some(130), "{}", dev.log());
+}
+
+#[test]
+fn dev_says_how_many_partitions_there_are_whatever_it_is_told() {
+    let folder = Folder::new("partitions");
+    let (mut dev, _) = folder.dev(&["--partitions", "2"]);
+    stop(&mut dev);
+    assert_eq!(dev.said("hint: "), 0, "{}", dev.log());
+
+    let (mut other, _) = folder.dev(&["--partitions", "3"]);
+    stop(&mut other);
+    let (mut silent, _) = folder.dev(&[]);
+    stop(&mut silent);
+
+    assert_eq!(silent.said("namespace sagaline, 2 partitions"), 3);
+    assert_eq!(
+        silent.said("hint: --partitions 3 changes nothing"),
+        1,
+        "{}",
+        silent.log()
     );
 }
 

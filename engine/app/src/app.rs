@@ -11,6 +11,7 @@ use crate::{
     fault::{Fault, Outcome},
     logging::Verbosity,
     settings::Layer,
+    signals,
 };
 
 /// Begins an app without workflows and activities.
@@ -201,12 +202,9 @@ fn interruptible(work: impl FnOnce() -> Outcome) -> Outcome {
             if let Ok(runtime) = runtime
                 && runtime.block_on(tokio::signal::ctrl_c()).is_ok()
             {
-                std::process::exit(INTERRUPTED);
+                std::process::exit(signals::INTERRUPTED);
             }
         });
     listening.map_err(Fault::from)?;
     work()
 }
-
-/// The exit code of what Ctrl-C ended.
-const INTERRUPTED: i32 = 130;

@@ -21,8 +21,8 @@ use crate::{
     cli::{Global, broker::broken, dev::DevArgs},
     fault::{Exit, Fault, Outcome},
     inbox::new_id,
-    output::visible,
-    server,
+    output::{aside, visible},
+    server, signals,
 };
 
 /// What the ready file has.
@@ -42,6 +42,8 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
     if let Some(path) = &args.ready_file {
         await_anew(path)?;
     }
+    // From here on: a temporary folder is not to stay because somebody was quick.
+    let stop = signals::stop()?;
     let folder = Folder::of(args);
     let broker = Broker::start(Options {
         data: folder.path.clone(),
@@ -54,18 +56,14 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
     let host = Dev {
         kafka: reachable(broker.address()),
         namespace: session.settings.namespace.clone(),
-        partitions: session.settings.partitions,
+        partitions_wanted: args.partitions,
         workflows: names(&app),
         queues: app.activities.queues(app.default_queue_name()),
         folder: &folder,
         ready_file: args.ready_file.as_deref(),
         broker: &broker,
     };
-    let activities = match host.queues.is_empty() {
-        true => server::Activities::Elsewhere,
-        false => server::Activities::Here,
-    };
-    let ran = server::run(&session, app, activities, &host);
+    let ran = server::run(&session, app, &host, || Ok(stop));
     broker.stop(CLIENTS_PATIENCE);
     ran
 }
@@ -79,7 +77,8 @@ fn names(app: &App) -> BTreeSet<String> {
 struct Dev<'a> {
     kafka: SocketAddr,
     namespace: String,
-    partitions: u16,
+    /// What the flag says, if it was given.
+    partitions_wanted: Option<u16>,
     workflows: BTreeSet<String>,
     queues: BTreeSet<String>,
     folder: &'a Folder,
@@ -92,14 +91,21 @@ impl server::Host for Dev<'_> {
         Purpose::Development
     }
 
-    fn ready(&self) -> Outcome {
+    fn activities(&self) -> server::Activities {
+        match self.queues.is_empty() {
+            true => server::Activities::Elsewhere,
+            false => server::Activities::Here,
+        }
+    }
+
+    fn ready(&self, partitions: i32) -> Outcome {
         let mut stdout = io::stdout().lock();
         let program = std::env::args().next().unwrap_or_default();
         let banner = Banner {
             program: &visible(&program),
             kafka: self.kafka,
             namespace: &self.namespace,
-            partitions: self.partitions,
+            partitions,
             data: self.folder.kept(),
             workflows: &self.workflows,
             queues: &self.queues,
@@ -111,6 +117,13 @@ impl server::Host for Dev<'_> {
         };
         write!(stdout, "{banner}")?;
         stdout.flush()?;
+        if let Some(wanted) = self.partitions_wanted
+            && i32::from(wanted) != partitions
+        {
+            aside(&format!(
+                "hint: --partitions {wanted} changes nothing: an earlier start made the topics, with {partitions}; another --data begins anew"
+            ));
+        }
         let Some(path) = self.ready_file else {
             return Ok(());
         };
@@ -128,11 +141,12 @@ impl server::Host for Dev<'_> {
         broken()
     }
 
-    fn stopping(&self, runs: u64) {
+    fn stopping(&self, runs: Option<u64>) {
         let kept = match (self.folder.kept(), runs) {
             (None, _) => "nothing is kept".to_owned(),
-            (Some(data), 1) => format!("1 run kept in {}", data.display()),
-            (Some(data), _) => format!("{runs} runs kept in {}", data.display()),
+            (Some(data), None) => format!("all runs kept in {}", data.display()),
+            (Some(data), Some(1)) => format!("1 run kept in {}", data.display()),
+            (Some(data), Some(runs)) => format!("{runs} runs kept in {}", data.display()),
         };
         // Whoever closed the pipe does not want to know.
         drop(writeln!(io::stdout(), "stopping: {kept}"));

@@ -23,7 +23,8 @@ pub(crate) fn serve(session: &Session, app: App, args: &ServerArgs) -> Outcome {
         true => Activities::Here,
         false => Activities::Elsewhere,
     };
-    run(session, app, activities, &Server)
+    // Until the engine runs there is nothing to end in order.
+    run(session, app, &Server { activities }, signals::stop)
 }
 
 /// Where the app's activities run.
@@ -40,25 +41,34 @@ pub(crate) trait Host: Sync {
     /// Whether what loses sagas one day is worth a warning.
     fn purpose(&self) -> Purpose;
 
-    /// The engine owns its partitions.
-    fn ready(&self) -> Outcome;
+    /// Where the app's activities run.
+    fn activities(&self) -> Activities;
+
+    /// The engine owns its partitions, which are so many.
+    fn ready(&self, partitions: i32) -> Outcome;
 
     /// Ready when something else that the engine needs has ended: then the engine ends.
     fn ended(&self) -> impl Future<Output = Fault> + Send;
 
-    /// It is about to stop, and knows of so many runs.
-    fn stopping(&self, runs: u64);
+    /// It is about to stop, and knows of so many runs; of none yet if it was not ready.
+    fn stopping(&self, runs: Option<u64>);
 }
 
 /// `server`: its log says everything.
-struct Server;
+struct Server {
+    activities: Activities,
+}
 
 impl Host for Server {
     fn purpose(&self) -> Purpose {
         Purpose::Production
     }
 
-    fn ready(&self) -> Outcome {
+    fn activities(&self) -> Activities {
+        self.activities
+    }
+
+    fn ready(&self, _partitions: i32) -> Outcome {
         Ok(())
     }
 
@@ -66,15 +76,15 @@ impl Host for Server {
         std::future::pending().await
     }
 
-    fn stopping(&self, _runs: u64) {}
+    fn stopping(&self, _runs: Option<u64>) {}
 }
 
-/// Runs the engine, and the activities if they are here.
-pub(crate) fn run(
+/// Runs the engine, and the activities if they are here, until what `stop` gives is ready.
+pub(crate) fn run<S: Future<Output = ()> + Send>(
     session: &Session,
     app: App,
-    activities: Activities,
     host: &impl Host,
+    stop: impl FnOnce() -> Outcome<S>,
 ) -> Outcome {
     let settings = engine_settings(session, &app, host.purpose())?;
     let workflows = AppWorkflows {
@@ -82,7 +92,7 @@ pub(crate) fn run(
         queues: queues(&app),
     };
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
-    let worker = (activities == Activities::Here)
+    let worker = (host.activities() == Activities::Here)
         .then(|| work::worker(session, app, &[]))
         .transpose()?;
     let engine = Engine::start(settings, Arc::new(workflows))?;
@@ -92,18 +102,19 @@ pub(crate) fn run(
         kafka = session.settings.bootstrap,
         "the engine runs"
     );
+    let stop = stop()?;
     let runtime = work::runtime()?;
     let readied = Mutex::new(Ok(()));
     let worked = runtime.block_on(async {
-        let stop = signals::stop()?;
         let ended = async {
             let served = tokio::select! {
-                served = serve_on(&engine, host) => served,
+                biased;
                 () = stop => Ok(()),
                 () = has_ended(&engine) => Ok(()),
                 fault = host.ended() => Err(fault),
+                served = serve_on(&engine, host) => served,
             };
-            host.stopping(runs(&engine));
+            host.stopping(engine.is_ready().then(|| runs(&engine)));
             *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;
         };
         match worker {
@@ -125,7 +136,7 @@ async fn serve_on(engine: &Engine, host: &impl Host) -> Outcome {
     while !engine.is_ready() {
         tokio::time::sleep(READY_PAUSE).await;
     }
-    host.ready()?;
+    host.ready(engine.partitions())?;
     std::future::pending().await
 }
 

@@ -1,19 +1,46 @@
-//! SIGTERM and SIGINT: how a service is told to stop.
+//! SIGTERM and SIGINT: how a service is told to stop. A SIGINT after that ends the process at once: a second Ctrl-C is of
+//! somebody who does not want to wait, a second SIGTERM is of a supervisor that says the same again.
 
-use std::future::Future;
+use std::{future::Future, process, thread};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 
 use crate::fault::Outcome;
 
-/// Ready once SIGTERM or SIGINT has come. To be called where a tokio runtime is.
+/// The exit code of what Ctrl-C ended.
+pub(crate) const INTERRUPTED: i32 = 130;
+
+/// Hears signals from this call on, whatever the caller does meanwhile; ready once the first has come.
 pub(crate) fn stop() -> Outcome<impl Future<Output = ()> + Send> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let (terminate, interrupt) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    let (tell, told) = oneshot::channel();
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || runtime.block_on(hear(terminate, interrupt, tell)))?;
+    Ok(async {
+        // Without its thread the process could not be told to stop at all.
+        let _ = told.await;
     })
+}
+
+async fn hear(mut terminate: Signal, mut interrupt: Signal, tell: oneshot::Sender<()>) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // It may be stopping by itself.
+    let _ = tell.send(());
+    interrupt.recv().await;
+    process::exit(INTERRUPTED);
 }

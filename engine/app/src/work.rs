@@ -19,8 +19,7 @@ pub(crate) fn work(session: &Session, app: App, args: &WorkerArgs) -> Outcome {
             .hint("`sagaline::app().activities(…)` gives them; workers of other programs may share its queues"));
     }
     let worker = worker(session, app, &args.queue)?;
-    // Signals are heard where a runtime is.
-    runtime()?.block_on(async { run(worker, signals::stop()?).await })
+    runtime()?.block_on(run(worker, signals::stop()?))
 }
 
 /// The worker that an app's activities make; without `queues` it reads all that they name.

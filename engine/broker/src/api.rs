@@ -121,7 +121,7 @@ async fn one_piece(cx: Cx, mut frame: Frame) -> Result<BytesMut, Garbled> {
         ApiKey::DescribeGroups => pieces::answer(&cx, frame, groups::describe).await,
         ApiKey::ListGroups => on(&cx, frame, groups::list),
         ApiKey::CreateTopics => pieces::answer(&cx, frame, topics::create).await,
-        ApiKey::DeleteTopics => pieces::answer(&cx, frame, topics::delete).await,
+        ApiKey::DeleteTopics => topics::delete(&cx, frame).await,
         ApiKey::CreatePartitions => pieces::answer(&cx, frame, topics::create_partitions).await,
         ApiKey::DeleteRecords => pieces::answer(&cx, frame, topics::delete_records).await,
         ApiKey::DescribeConfigs => pieces::answer(&cx, frame, configs::describe).await,

@@ -3,9 +3,9 @@
 //! ```text
 //!   <data>/groups.jsonl    what groups have committed, as `change_file.rs` writes it
 //! ```
-//! Invariant: a change is in the file before it is answered.
+//! Invariant: a change that somebody asked for is in the file before it counts.
 
-use std::{collections::HashMap, fmt, fs::File, io, path::Path, rc::Rc, sync::Arc};
+use std::{collections::HashMap, fmt, io, path::Path, rc::Rc};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -13,6 +13,7 @@ use crate::{
     Error,
     change_file::ChangeFile,
     clock::Monotonic,
+    disk,
     group::{Change, GroupSettings, Groups, Outcome, Ticket},
 };
 
@@ -32,10 +33,11 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// Opens the committed offsets in a folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
-        let (file, changes) = ChangeFile::open(dir.join("groups.jsonl"))?;
         let clock = Monotonic::start();
         let mut groups = Groups::new(GroupSettings::default(), new_member_id);
-        groups.restore(changes, clock.now());
+        let file = ChangeFile::open(dir.join("groups.jsonl"), |change| {
+            groups.apply([change], clock.now());
+        })?;
         Ok(Self {
             groups,
             clock,
@@ -73,9 +75,9 @@ impl Coordinator {
         self.sooner.clone()
     }
 
-    /// The file of what is committed, to be synced.
-    pub(crate) fn file(&self) -> Arc<File> {
-        self.file.file()
+    /// What puts on the disk all that is committed; for any thread.
+    pub(crate) fn sync(&self) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+        self.file.sync()
     }
 
     /// Hands out the answers that are there. To be called after every call of the groups.
@@ -93,11 +95,23 @@ impl Coordinator {
         }
     }
 
+    /// Forgets what was committed for some topics: they are no more.
+    ///
+    /// # Errors
+    /// That cannot be written; they are forgotten until the next start.
+    pub(crate) fn forget_topics(&mut self, are_gone: impl Fn(&str) -> bool) -> io::Result<()> {
+        let changes = self.groups.topics_deleted(are_gone);
+        let written = disk::with_reserve(disk::is_full, || self.file.append(&changes));
+        // A topic that gets such a name again begins without.
+        self.groups.apply(changes, self.clock.now());
+        written
+    }
+
     /// Does what is due; says after how many milliseconds to come again.
     pub(crate) fn tick(&mut self) -> Option<u64> {
         let now = self.now();
         let changes = self.groups.tick(now);
-        if let Err(error) = self.keep(changes) {
+        if let Err(error) = self.file.append(changes) {
             tracing::error!(%error, "expired offsets cannot be removed from their file");
         }
         self.planned = self.groups.next_deadline();
@@ -105,13 +119,16 @@ impl Coordinator {
         Some(self.planned?.saturating_sub(now))
     }
 
-    /// Writes changes to the file.
-    pub(crate) fn keep(&mut self, changes: Vec<Change>) -> io::Result<()> {
-        self.file.append(changes)?;
-        match self.file.has_grown() {
-            true => self.file.replace(self.groups.changes()),
-            false => Ok(()),
-        }
+    /// Writes changes to the file and makes them.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub(crate) fn make(&mut self, changes: Vec<Change>) -> io::Result<()> {
+        self.file.append(&changes)?;
+        let now = self.now();
+        self.groups.apply(changes, now);
+        self.file.shrink(self.groups.changes());
+        Ok(())
     }
 }
 
@@ -129,4 +146,84 @@ impl fmt::Debug for Coordinator {
 )]
 fn new_member_id() -> String {
     uuid::Uuid::new_v4().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        disk::faults::set_bytes_left,
+        group::{Commit, CommitOffset, CommittedOffset, Identity},
+    };
+
+    fn commit(topic: &str, offset: i64) -> Commit {
+        let offset = CommittedOffset {
+            offset,
+            leader_epoch: -1,
+            metadata: String::new(),
+            commit_timestamp_ms: 0,
+        };
+        Commit {
+            group: "g".to_owned(),
+            identity: Identity {
+                member: String::new(),
+                instance: None,
+                generation: -1,
+            },
+            offsets: vec![CommitOffset {
+                topic: topic.to_owned(),
+                partition: 0,
+                offset,
+            }],
+        }
+    }
+
+    fn try_commit(coordinator: &mut Coordinator, topic: &str, offset: i64) -> io::Result<()> {
+        let now = coordinator.now();
+        let done = coordinator.groups.commit(commit(topic, offset), now);
+        coordinator.make(done.unwrap().changes)
+    }
+
+    fn offset(coordinator: &Coordinator, topic: &str) -> Option<i64> {
+        let found = coordinator.groups.fetch_offset("g", topic, 0);
+        found.map(|found| found.offset)
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut coordinator = Coordinator::open(dir.path()).unwrap();
+        try_commit(&mut coordinator, "orders", 1).unwrap();
+
+        set_bytes_left(Some(20));
+        let refused = [
+            try_commit(&mut coordinator, "orders", 2),
+            try_commit(&mut coordinator, "bills", 2),
+        ];
+        set_bytes_left(None);
+
+        assert!(refused.iter().all(Result::is_err));
+        assert_eq!(offset(&coordinator, "orders"), Some(1));
+        assert_eq!(offset(&coordinator, "bills"), None);
+        try_commit(&mut coordinator, "orders", 3).unwrap();
+        let coordinator = Coordinator::open(dir.path()).unwrap();
+        assert_eq!(offset(&coordinator, "orders"), Some(3));
+    }
+
+    #[test]
+    fn what_was_committed_for_a_topic_that_is_gone_is_forgotten_for_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut coordinator = Coordinator::open(dir.path()).unwrap();
+        try_commit(&mut coordinator, "orders", 1).unwrap();
+        try_commit(&mut coordinator, "bills", 1).unwrap();
+
+        coordinator
+            .forget_topics(|topic| topic == "orders")
+            .unwrap();
+
+        for coordinator in [coordinator, Coordinator::open(dir.path()).unwrap()] {
+            assert_eq!(offset(&coordinator, "orders"), None);
+            assert_eq!(offset(&coordinator, "bills"), Some(1));
+        }
+    }
 }

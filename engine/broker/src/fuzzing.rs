@@ -3,7 +3,7 @@
 //! A folder is given for each call and is empty. Bytes that a checksum guards are given one that fits, every other time, or
 //! nothing behind the checksums would ever be reached.
 
-use std::{fs, net::Ipv4Addr, path::Path, rc::Rc, sync::atomic::AtomicBool, time::Duration};
+use std::{fs, net::Ipv4Addr, path::Path, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{runtime, task::LocalSet, time::timeout};
@@ -141,9 +141,8 @@ pub fn batch(dir: &Path, bytes: &[u8]) {
     let end = log.end_offset();
     let cleaning = log.cleaning(end, i64::MAX).expect("its files are there");
     if let Some(cleaning) = cleaning {
-        let cleaned = cleaning.run(&ProducerView::default(), &AtomicBool::new(false));
-        let installed = log.install(cleaned.expect("it is written"));
-        installed.expect("it is installed");
+        let cleaned = log.clean_here(cleaning, &ProducerView::default(), usize::MAX);
+        cleaned.expect("it is written and installed");
     }
     assert_eq!(log.end_offset(), end);
     read_all(&mut log);
@@ -180,7 +179,7 @@ pub fn groups_file(dir: &Path, bytes: &[u8]) {
             commit_timestamp_ms: 0,
         },
     };
-    coordinator.keep(vec![change]).expect("it is written");
+    coordinator.make(vec![change]).expect("it is written");
     drop(coordinator);
     let coordinator = Coordinator::open(dir).expect("it was written by us");
     let found = coordinator.groups.fetch_offset("g", "t", 7);

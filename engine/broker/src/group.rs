@@ -2,7 +2,7 @@
 //!
 //! [`Groups`] is all of it. Calls take `now`, in milliseconds of a monotonic clock. Joins and syncs may wait: they come with a
 //! [`Ticket`], and [`Groups::poll_answer`] gives the answers, of every call and of [`Groups::tick`]. What must survive the broker
-//! comes back as [`Change`]s, which the caller writes before it answers; [`Groups::restore`] takes them back.
+//! comes back as [`Change`]s, which the caller writes; then [`Groups::apply`] makes them, as it does with all of them at a start.
 //!
 //! Absent: any I/O, clock, randomness and task; wire formats; whether a topic exists; the `consumer`, `share` and `streams` group
 //! types; which transactions are open.
@@ -169,21 +169,21 @@ impl Groups {
     ///
     /// # Errors
     /// [`GroupError::NonEmptyGroup`]: it has members. [`GroupError::GroupIdNotFound`]: there is none.
-    pub(crate) fn delete(&mut self, group: &str) -> Result<Vec<Change>, GroupError> {
-        let slot = self
-            .by_name
-            .get_mut(group)
-            .ok_or(GroupError::GroupIdNotFound)?;
-        if slot.group.state != State::Empty {
+    pub(crate) fn delete(&self, group: &str) -> Result<Vec<Change>, GroupError> {
+        let slot = self.by_name.get(group);
+        let group = &slot.ok_or(GroupError::GroupIdNotFound)?.group;
+        if group.state != State::Empty {
             return Err(GroupError::NonEmptyGroup);
         }
-        let mut changes = Vec::new();
-        slot.group.remove_offsets(&mut changes);
-        self.drop_group(group, &mut changes);
+        let mut changes = group.removals(|_| true);
+        changes.push(Change::GroupRemoved {
+            group: group.name.clone(),
+        });
         Ok(changes)
     }
 
-    /// Does what is due. Call it at [`Self::next_deadline`], or later; the changes are to be on disk before what it answers.
+    /// Does what is due. Call it at [`Self::next_deadline`], or later. The changes are made already, for they are no one's wish:
+    /// what is not written expires again after the next start.
     pub(crate) fn tick(&mut self, now: u64) -> Vec<Change> {
         while let Some((at, name)) = self.deadlines.first().cloned()
             && at <= now

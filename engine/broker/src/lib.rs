@@ -19,6 +19,7 @@ mod connection;
 mod connections;
 mod coordinator;
 mod descriptors;
+mod disk;
 mod error;
 #[cfg(feature = "faults")]
 mod faults;
@@ -34,6 +35,7 @@ mod partition;
 mod producers;
 mod server;
 mod store;
+mod sync_gate;
 mod syncer;
 mod topic;
 mod topics;

@@ -1,7 +1,7 @@
 //! The log of one partition: batches in segment files, found by offset or time.
 //!
 //! Plain synchronous code for one thread: reads and appends go to the page cache. What may take long is handed out as a
-//! value that another thread runs: [`SyncTask`] and [`Cleaning`]. `now` is passed in, in milliseconds since 1970.
+//! value that another thread runs: [`SyncTask`], [`Inspection`] and [`Cleaning`]. `now` is passed in, in milliseconds since 1970.
 //!
 //! Absent: replication, and the state of producers and their transactions (rebuilt from [`Log::visit_batches`]).
 //! Invariants: an append is whole or not there. Offsets never change and never go back. A damaged batch in a closed segment
@@ -18,8 +18,6 @@ mod config;
 mod content;
 mod control;
 mod error;
-#[cfg(test)]
-mod faults;
 mod files;
 mod index;
 mod lookup;
@@ -36,13 +34,14 @@ use std::{collections::VecDeque, io::IoSlice, mem, path::PathBuf};
 
 use bytes::Bytes;
 
-use crate::limits::SEGMENTS_MAX;
+use crate::{limits::SEGMENTS_MAX, sync_gate::SyncGate};
 
 pub(crate) use self::{
     batch::{BatchHeader, HEADER_BYTES},
     checked::{CheckedBatch, Origin},
-    cleaner::{AbortedTransaction, ProducerView},
+    cleaner::{AbortedTransaction, ProducerView, Progress},
     config::{Cleanup, LogConfig, TimestampType},
+    content::{Effort, Inspection},
     control::{Ending, Marker},
     error::LogError,
     files::set_files_max,
@@ -70,6 +69,7 @@ pub(crate) struct Log {
     /// The last segment whose name is known to be on the disk.
     synced_segment_id: u64,
     last_segment_id: u64,
+    gate: SyncGate,
 }
 
 /// Where an append went. Each batch of it follows the one before without a gap.
@@ -111,12 +111,18 @@ impl Log {
         self.config = config;
     }
 
-    /// Checks inside a batch what Kafka checks there before it appends it.
+    /// The look into a batch that Kafka takes before it appends it.
+    pub(crate) fn inspection(&self, batch: CheckedBatch, now: i64) -> Inspection {
+        Inspection::new(batch, &self.config, now)
+    }
+
+    /// Whether it takes appends.
     ///
     /// # Errors
-    /// `InvalidRecord`, `Rejected`: the batch is not to be appended.
-    pub(crate) fn inspect(&self, batch: &CheckedBatch, now: i64) -> Result<(), LogError> {
-        content::inspect(batch, &self.config, now)
+    /// `Storage`: a sync has failed, so that what was appended may not be on the disk.
+    pub(crate) fn check(&self) -> Result<(), LogError> {
+        let checked = self.gate.check();
+        checked.map_err(LogError::storage("append to", &self.dir))
     }
 
     /// Appends the batches in one write. It survives the end of the process when this returns, and a power failure once
@@ -129,6 +135,7 @@ impl Log {
         batches: &[CheckedBatch],
         now: i64,
     ) -> Result<Appended, LogError> {
+        self.check()?;
         self.repair()?;
         let base_offset = self.end_offset;
         let headers = self.stamped(batches, base_offset, now)?;

@@ -1,8 +1,10 @@
 //! The broker's state: one value that all requests share, on one thread.
 
+#[cfg(test)]
+pub(crate) mod busy;
+
 use std::{
     cell::{Cell, RefCell},
-    fs::File,
     io,
     path::{Path, PathBuf},
     rc::Rc,
@@ -10,15 +12,20 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    task::{spawn_blocking, yield_now},
+    time::timeout,
+};
 
 use crate::{
     Error, Flush,
     code::ErrorCode,
     connections::Connections,
     coordinator::Coordinator,
+    disk,
     limits::LOOKUP_TIME_MAX,
-    log::{LogError, Lookup},
+    log::{CheckedBatch, Effort, Inspection, LogError, Lookup},
     partition::Partition,
     store,
     syncer::Syncer,
@@ -46,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) changes: Semaphore,
     /// Who looks up a time: one at a time, on a thread of its own.
     pub(crate) lookups: Semaphore,
+    /// Who has a batch looked into: the same.
+    inspections: Arc<Semaphore>,
     pub(crate) cluster_id: String,
     /// The broker ends: what takes long on other threads is to end too.
     pub(crate) stopping: Arc<AtomicBool>,
@@ -69,6 +78,9 @@ struct Saved {
 impl Node {
     /// Opens the data in a folder.
     pub(crate) fn open(dir: &Path, flush: Flush, connections_max: usize) -> Result<Self, Error> {
+        if let Err(error) = disk::keep_reserve(dir.join("reserve")) {
+            tracing::warn!(%error, "the disk is full or fails: there may be no room to delete anything");
+        }
         let file = dir.join("node.json");
         let saved = match store::load::<Saved>(&file)? {
             Some(saved) => saved,
@@ -89,13 +101,19 @@ impl Node {
                 format!("start a thread: {error}"),
             )
         })?;
+        let topics = Topics::open(dir, flush)?;
+        let mut coordinator = Coordinator::open(dir)?;
+        coordinator
+            .forget_topics(|name| topics.get(name).is_none())
+            .map_err(|error| Error::storage("write committed offsets in", dir, &error))?;
         Ok(Self {
-            topics: Topics::open(dir, flush)?,
-            coordinator: RefCell::new(Coordinator::open(dir)?),
+            topics,
+            coordinator: RefCell::new(coordinator),
             transactor: RefCell::new(Transactor::open(dir)?),
             connections: Rc::new(Connections::new(connections_max)),
             changes: Semaphore::new(1),
             lookups: Semaphore::new(1),
+            inspections: Arc::new(Semaphore::new(1)),
             cluster_id: saved.cluster_id,
             stopping: Arc::default(),
             #[cfg(feature = "faults")]
@@ -161,7 +179,7 @@ impl Node {
     /// # Errors
     /// The disk refuses.
     pub(crate) async fn settle_groups(&self) -> io::Result<()> {
-        self.settle_file(|node| node.coordinator.borrow().file())
+        self.settle_file(|node| node.coordinator.borrow().sync())
             .await
     }
 
@@ -170,17 +188,19 @@ impl Node {
     /// # Errors
     /// The disk refuses.
     pub(crate) async fn settle_transactions(&self) -> io::Result<()> {
-        self.settle_file(|node| node.transactor.borrow().file())
+        self.settle_file(|node| node.transactor.borrow().sync())
             .await
     }
 
-    async fn settle_file(&self, file: impl FnOnce(&Self) -> Arc<File>) -> io::Result<()> {
+    async fn settle_file<S>(&self, sync: impl FnOnce(&Self) -> S) -> io::Result<()>
+    where
+        S: FnOnce() -> io::Result<()> + Send + 'static,
+    {
         match self.flush {
             Flush::Os => Ok(()),
             Flush::Fsync => {
-                let file = file(self);
-                let synced = self.syncer.run(move || file.sync_data()).await;
-                synced.unwrap_or_else(|| Err(io::Error::other("the syncing thread is gone")))
+                let synced = self.syncer.run(sync(self)).await;
+                synced.unwrap_or_else(no_syncer)
             }
         }
     }
@@ -192,10 +212,35 @@ impl Node {
     ) -> Option<Result<Option<(i64, i64)>, LogError>> {
         let turn = timeout(LOOKUP_TIME_MAX, self.lookups.acquire()).await;
         let _turn = turn.ok()?.ok()?;
-        let found = tokio::task::spawn_blocking(move || lookup.run()).await;
+        let found = spawn_blocking(move || lookup.run()).await;
         found
             .inspect_err(|error| tracing::error!(%error, "a look-up failed"))
             .ok()
+    }
+
+    /// Looks into a batch, on another thread and after those that came before if that may take long.
+    ///
+    /// # Errors
+    /// The batch is refused, or the broker ends.
+    pub(crate) async fn inspect(&self, inspection: Inspection) -> Result<CheckedBatch, LogError> {
+        let effort = inspection.effort();
+        if effort != Effort::Much {
+            let batch = inspection.run();
+            if effort == Effort::Some {
+                yield_now().await;
+            }
+            return batch;
+        }
+        let turn = self.inspections.clone().acquire_owned().await;
+        let inspected = spawn_blocking(move || {
+            // It takes its turn though nobody may wait for it any more.
+            let _turn = turn;
+            inspection.run()
+        });
+        inspected.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a batch was not looked into");
+            Err(LogError::Stopped)
+        })
     }
 
     /// Syncs the list of topics, if it was written meanwhile.
@@ -204,10 +249,7 @@ impl Node {
             return;
         };
         let synced = self.syncer.run(move || store::sync(&path)).await;
-        if let Some(Err(error)) = synced {
-            self.topics.sync_again();
-            tracing::warn!(%error, "the list of topics could not be synced; trying again");
-        }
+        self.topics.synced(synced.unwrap_or_else(no_syncer));
     }
 
     /// Syncs what was closed meanwhile, so that little is to be verified after a crash.
@@ -223,10 +265,80 @@ impl Node {
     }
 }
 
+fn no_syncer() -> io::Result<()> {
+    Err(io::Error::other("the syncing thread is gone"))
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a cluster's id is Kafka's own: nothing is replayed here"
 )]
 fn new_cluster_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..22].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        group::{Change, CommittedOffset},
+        topic::config::Overrides,
+    };
+
+    fn open(dir: &Path) -> Node {
+        Node::open(dir, Flush::Os, 10).unwrap()
+    }
+
+    #[test]
+    fn a_topic_made_again_after_a_crash_in_its_deletion_has_no_offsets() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = open(dir.path());
+        let topics = &node.topics;
+        let topic = topics.create("orders", 1, Overrides::default()).unwrap();
+        let change = Change::OffsetCommitted {
+            group: "g".into(),
+            topic: "orders".to_owned(),
+            partition: 0,
+            offset: CommittedOffset {
+                offset: 42,
+                leader_epoch: -1,
+                metadata: String::new(),
+                commit_timestamp_ms: 0,
+            },
+        };
+        node.coordinator.borrow_mut().make(vec![change]).unwrap();
+        let offset = |node: &Node| {
+            let coordinator = node.coordinator.borrow();
+            let found = coordinator.groups.fetch_offset("g", "orders", 0);
+            found.map(|found| found.offset)
+        };
+        drop(node);
+        assert_eq!(offset(&open(dir.path())), Some(42));
+
+        // Its offsets would be next.
+        open(dir.path()).topics.delete(&topic).unwrap();
+        let node = open(dir.path());
+        node.topics
+            .create("orders", 1, Overrides::default())
+            .unwrap();
+
+        assert_eq!(offset(&node), None);
+        drop(node);
+        assert_eq!(offset(&open(dir.path())), None);
+    }
+
+    #[test]
+    fn a_damaged_file_of_the_node_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()));
+        let path = dir.path().join("node.json");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let digit = bytes.len() - 3;
+        bytes[digit] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+
+        let refused = Node::open(dir.path(), Flush::Os, 10).unwrap_err();
+
+        assert_eq!(refused.kind(), crate::ErrorKind::Corrupt);
+    }
 }

@@ -11,13 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
     code::ErrorCode,
     log::{
-        AbortedTransaction, BatchHeader, CheckedBatch, FirstBatch, Log, LogConfig, LogError,
-        Marker, Origin, ProducerView, ReadBounds, SyncTask, Synced,
+        AbortedTransaction, BatchHeader, CheckedBatch, FirstBatch, Inspection, Log, LogConfig,
+        LogError, Marker, Origin, ProducerView, ReadBounds, SyncTask, Synced,
     },
     producers::{Producers, Verdict},
 };
@@ -31,6 +31,9 @@ pub(crate) struct Partition {
     /// Up to which offset the producers are in their file.
     producers_saved: Cell<i64>,
     visible: Cell<i64>,
+    /// Whose batch is being checked or appended: who comes later is appended later.
+    pub(crate) turn: Mutex<()>,
+    is_gone: Cell<bool>,
     waiting: RefCell<Waiting>,
 }
 
@@ -73,21 +76,36 @@ impl Partition {
             producers: RefCell::new(producers),
             dir: dir.to_owned(),
             producers_saved: Cell::new(from),
+            turn: Mutex::default(),
+            is_gone: Cell::new(false),
             waiting: RefCell::default(),
         })
     }
 
+    /// What is to be looked at of what a client sent, before it is appended.
+    ///
+    /// # Errors
+    /// It is no batch that may be appended.
+    pub(crate) fn check(&self, records: Bytes, now: i64) -> Result<Inspection, LogError> {
+        let log = self.log.borrow();
+        let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
+        Ok(log.inspection(batch, now))
+    }
+
     /// Appends what a client sent, unless it is a repeat. It is not visible yet. Of a batch that is part of a transaction
-    /// `admit` is asked whether it may be.
+    /// `admit` is asked whether it may be. After a failed sync a repeat is refused as well: it may not be on the disk.
     pub(crate) fn produce(
         &self,
-        records: Bytes,
+        batch: CheckedBatch,
         now: i64,
         admit: impl FnOnce(&BatchHeader) -> Result<(), ErrorCode>,
     ) -> Result<Produced, Refused> {
+        if self.is_gone.get() {
+            let code = ErrorCode::UnknownTopicOrPartition;
+            return Err(Refused::new(code, "the topic was deleted meanwhile"));
+        }
         let mut log = self.log.borrow_mut();
-        let batch = CheckedBatch::new(records, log.config().max_message_bytes, Origin::Client)?;
-        log.inspect(&batch, now)?;
+        log.check()?;
         if batch.header().is_transactional() {
             admit(batch.header())
                 .map_err(|code| Refused::new(code, "the batch's transaction is not open here"))?;
@@ -237,6 +255,7 @@ impl Partition {
 
     /// Wakes everyone: the partition is gone.
     pub(crate) fn end(&self) {
+        self.is_gone.set(true);
         for waiting in self.waiting.borrow().by_number.values() {
             waiting.notify_one();
         }

@@ -135,8 +135,8 @@ impl Drop for Broker {
     }
 }
 
-/// One for the cleaner, one for look-ups of times.
-const BLOCKING_THREADS: usize = 2;
+/// One for the cleaner, one for look-ups of times, one for looks into batches, one that removes deleted topics.
+const BLOCKING_THREADS: usize = 4;
 
 /// A broker that serves.
 struct Started {
@@ -176,6 +176,8 @@ fn run(options: &Options, ready: &Ready, stopped: oneshot::Receiver<Duration>) {
         tell(ready, started);
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_groups));
         tokio::task::spawn_local(keep(node.clone(), maintenance::keep_logs));
+        tokio::task::spawn_local(keep(node.clone(), maintenance::clean_logs));
+        tokio::task::spawn_local(keep(node.clone(), maintenance::remove_folders));
         tokio::task::spawn_local(keep(node.clone(), transactor::keep_transactions));
         tokio::select! {
             () = accept(&node, &listener) => {}
@@ -251,7 +253,8 @@ fn locked(data: &Path, lock: &Path) -> Error {
 fn cannot_listen(options: &Options, error: &io::Error) -> Error {
     let (kind, text) = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let text = format!("port {} is in use", options.listen.port());
+            let (listen, port) = (options.listen, options.listen.port());
+            let text = format!("port {port} is in use: cannot listen on {listen}");
             (ErrorKind::Conflict, text)
         }
         _ => {
@@ -319,10 +322,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything goes to the disk, so that the next start verifies nothing.
 fn close(node: &Node) {
-    if let Some(path) = node.topics.unsynced()
-        && let Err(error) = store::sync(&path)
-    {
-        tracing::warn!(%error, "the list of topics could not be synced");
+    if let Some(path) = node.topics.unsynced() {
+        node.topics.synced(store::sync(&path));
     }
     for topic in node.topics.all() {
         for partition in topic.partitions.borrow_mut().drain(..) {

@@ -1,29 +1,39 @@
 //! All topics: made, found, changed, deleted, and remembered over restarts.
 //!
 //! ```text
-//!   <data>/topics.json                   names, ids, partitions and settings; replaced as a whole
-//!   <data>/topics/<id>/<partition>/      segment files; a folder that topics.json does not name is removed
+//!   <data>/topics.json                   names, ids, partitions and settings: list.rs
+//!   <data>/topics/<id>/<partition>/      segment files: folders.rs
 //! ```
 //! Invariant: topics.json says that a topic is there before anybody is told so, and that it is not before its files go.
+
+mod folders;
+mod list;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
-    fs,
+    io,
     path::{Path, PathBuf},
     rc::Rc,
 };
 
-use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+use self::{
+    folders::Folders,
+    list::{Known, List},
+};
+
 use crate::{
-    Error, Flush, clock,
+    Error, ErrorKind, Flush, clock,
     code::ErrorCode,
+    disk,
     limits::{PARTITIONS_MAX, TOPIC_PARTITIONS_MAX, TOPICS_MAX},
     log::LogError,
     partition::Partition,
-    store,
     topic::{self, Topic, config::Overrides},
 };
 
@@ -32,20 +42,10 @@ use crate::{
 pub(crate) struct Topics {
     dir: PathBuf,
     flush: Flush,
-    /// The list was written and not synced: it has to outlast the process at once, a power failure soon.
-    is_unsynced: Cell<bool>,
+    list: List,
+    folders: Folders,
     by_name: RefCell<BTreeMap<String, Rc<Topic>>>,
     by_id: RefCell<HashMap<Uuid, Rc<Topic>>>,
-}
-
-/// A topic as the file has it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Known {
-    name: String,
-    id: Uuid,
-    partitions: usize,
-    #[serde(default)]
-    config: Overrides,
 }
 
 /// Why a topic is not as somebody wants it; for people.
@@ -71,8 +71,8 @@ impl From<LogError> for Refused {
     }
 }
 
-impl From<std::io::Error> for Refused {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
         tracing::error!(%error, "the list of topics cannot be written");
         Self::new(ErrorCode::StorageError, error.to_string())
     }
@@ -81,28 +81,26 @@ impl From<std::io::Error> for Refused {
 impl Topics {
     /// Opens all topics in a folder.
     pub(crate) fn open(dir: &Path, flush: Flush) -> Result<Self, Error> {
+        let (list, known) = List::open(dir, flush)?;
+        if known.is_none() {
+            refuse_if_lost(dir, list.path())?;
+            let created = list.create();
+            created.map_err(|error| Error::storage("write", list.path(), &error))?;
+        }
+        let known = known.unwrap_or_default();
+        let ids = known.iter().map(|one| one.id).collect();
         let topics = Self {
             dir: dir.to_owned(),
             flush,
-            is_unsynced: Cell::new(false),
+            list,
+            folders: Folders::open(dir, &ids)?,
             by_name: RefCell::default(),
             by_id: RefCell::default(),
         };
-        let known: Vec<Known> = match store::load(&topics.file())? {
-            Some(known) => known,
-            None => {
-                topics.refuse_if_lost()?;
-                topics
-                    .save()
-                    .map_err(|error| Error::storage("write", &topics.file(), &error))?;
-                Vec::new()
-            }
-        };
-        topics.remove_unknown(&known)?;
         for one in known {
             let topic = topics.load(&one).map_err(|error| {
                 let text = format!("topic {}: {error}", one.name);
-                Error::new(crate::ErrorKind::Unavailable, "broker-storage", text)
+                Error::new(ErrorKind::Unavailable, "broker-storage", text)
             })?;
             topics.insert(topic);
         }
@@ -116,12 +114,29 @@ impl Topics {
 
     /// The list of topics, if it was written and not synced yet.
     pub(crate) fn unsynced(&self) -> Option<PathBuf> {
-        self.is_unsynced.take().then(|| self.file())
+        self.list.unsynced().map(Path::to_owned)
     }
 
-    /// It could not be synced.
-    pub(crate) fn sync_again(&self) {
-        self.is_unsynced.set(true);
+    /// It was synced, or could not be.
+    pub(crate) fn synced(&self, synced: io::Result<()>) {
+        let Err(error) = synced else {
+            return self.list.synced();
+        };
+        tracing::warn!(%error, "the list of topics could not be synced and is written again");
+        // A system may forget what it could not write, so that syncing the same file again would say nothing.
+        if let Err(error) = self.save() {
+            tracing::error!(%error, "the list of topics cannot be written");
+        }
+    }
+
+    /// Folders of topics that are no more, to be removed; each is given once.
+    pub(crate) fn take_removed(&self) -> Vec<PathBuf> {
+        self.folders.take_removed()
+    }
+
+    /// Where to hear that there are more of them.
+    pub(crate) fn more_removed(&self) -> Rc<Notify> {
+        self.folders.more()
     }
 
     /// The topic of that name.
@@ -185,13 +200,19 @@ impl Topics {
             partitions: usize::try_from(partitions).unwrap_or_default(),
             config,
         };
-        let topic = self.load(&known)?;
+        let topic = self.make(&known);
+        let topic = topic.inspect_err(|_| self.folders.discard(known.id))?;
+        tracing::info!(topic = name, partitions, "topic made");
+        Ok(topic)
+    }
+
+    fn make(&self, known: &Known) -> Result<Rc<Topic>, Refused> {
+        let topic = self.load(known)?;
         self.insert(topic.clone());
         if let Err(error) = self.save() {
             self.forget(&topic);
             return Err(error.into());
         }
-        tracing::info!(topic = name, partitions, "topic made");
         Ok(topic)
     }
 
@@ -216,7 +237,7 @@ impl Topics {
         let of_logs = topic::log_config(&topic.config.borrow());
         let mut more = Vec::new();
         for index in have..usize::try_from(partitions).unwrap_or_default() {
-            let dir = self.partition_dir(topic.id, index);
+            let dir = self.folders.of_partition(topic.id, index);
             let partition = Partition::open(&dir, of_logs.clone(), clock::wall())?;
             more.push(Rc::new(partition));
         }
@@ -234,7 +255,8 @@ impl Topics {
     /// They cannot be written.
     pub(crate) fn configure(&self, topic: &Topic, config: Overrides) -> Result<(), Refused> {
         let before = topic.config.replace(config.clone());
-        if let Err(error) = self.save() {
+        // A shorter retention frees space.
+        if let Err(error) = disk::with_reserve(disk::is_full, || self.save()) {
             topic.config.replace(before);
             return Err(error.into());
         }
@@ -242,24 +264,23 @@ impl Topics {
         Ok(())
     }
 
-    /// Deletes a topic. Whoever waits for its records is woken.
+    /// Deletes a topic; its files are for [`Self::take_removed`]. Whoever waits for its records is woken.
     ///
     /// # Errors
     /// The list of topics cannot be written: it is still there.
     pub(crate) fn delete(&self, topic: &Rc<Topic>) -> Result<(), Refused> {
+        self.folders.set_aside(topic.id)?;
         self.forget(topic);
-        if let Err(error) = self.save() {
+        if let Err(error) = disk::with_reserve(disk::is_full, || self.save()) {
             self.insert(topic.clone());
+            self.folders.put_back(topic.id);
             return Err(error.into());
         }
         topic.is_deleted.set(true);
         for partition in topic.partitions.borrow_mut().drain(..) {
             partition.end();
         }
-        let dir = self.topic_dir(topic.id);
-        if let Err(error) = fs::remove_dir_all(&dir) {
-            tracing::warn!(dir = %dir.display(), %error, "files of a deleted topic stay until the next start");
-        }
+        self.folders.remove(topic.id);
         tracing::info!(topic = topic.name, "topic deleted");
         Ok(())
     }
@@ -300,7 +321,7 @@ impl Topics {
         let (of_logs, now) = (topic::log_config(&known.config), clock::wall());
         let mut partitions = Vec::with_capacity(known.partitions);
         for index in 0..known.partitions {
-            let dir = self.partition_dir(known.id, index);
+            let dir = self.folders.of_partition(known.id, index);
             partitions.push(Rc::new(Partition::open(&dir, of_logs.clone(), now)?));
         }
         Ok(Rc::new(Topic {
@@ -322,7 +343,7 @@ impl Topics {
         self.by_name.borrow_mut().remove(&topic.name);
     }
 
-    fn save(&self) -> std::io::Result<()> {
+    fn save(&self) -> io::Result<()> {
         let known: Vec<Known> = self
             .by_name
             .borrow()
@@ -334,59 +355,23 @@ impl Topics {
                 config: topic.config.borrow().clone(),
             })
             .collect();
-        match self.flush {
-            Flush::Os => {
-                self.is_unsynced.set(true);
-                store::save_soon(&self.file(), &known)
-            }
-            Flush::Fsync => store::save(&self.file(), &known),
+        if self.flush == Flush::Fsync {
+            self.folders.sync()?;
         }
-    }
-
-    /// Without its list, folders of topics are no leftovers.
-    fn refuse_if_lost(&self) -> Result<(), Error> {
-        let folders = fs::read_dir(self.dir.join(FOLDER));
-        match folders.is_ok_and(|mut folders| folders.next().is_some()) {
-            true => {
-                let text = format!("{} is gone, and topics are there", self.file().display());
-                Err(Error::new(crate::ErrorKind::Corrupt, "broker-data", text))
-            }
-            false => Ok(()),
-        }
-    }
-
-    /// Removes what a deletion or a creation left that was cut short.
-    fn remove_unknown(&self, known: &[Known]) -> Result<(), Error> {
-        let dir = self.dir.join(FOLDER);
-        fs::create_dir_all(&dir).map_err(|error| Error::storage("make", &dir, &error))?;
-        let read = |error| Error::storage("read", &dir, &error);
-        for entry in fs::read_dir(&dir).map_err(read)? {
-            let entry = entry.map_err(read)?;
-            let name = entry.file_name();
-            let is_known = known.iter().any(|one| name == *one.id.to_string());
-            if !is_known && Uuid::try_parse(&name.to_string_lossy()).is_ok() {
-                let path = entry.path();
-                fs::remove_dir_all(&path)
-                    .map_err(|error| Error::storage("remove", &path, &error))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn file(&self) -> PathBuf {
-        self.dir.join("topics.json")
-    }
-
-    fn topic_dir(&self, id: Uuid) -> PathBuf {
-        self.dir.join(FOLDER).join(id.to_string())
-    }
-
-    fn partition_dir(&self, id: Uuid, index: usize) -> PathBuf {
-        self.topic_dir(id).join(index.to_string())
+        self.list.save(&known)
     }
 }
 
-const FOLDER: &str = "topics";
+/// Without its list, folders of topics are no leftovers.
+fn refuse_if_lost(dir: &Path, list: &Path) -> Result<(), Error> {
+    match folders::are_there(dir) {
+        true => {
+            let text = format!("{} is gone, and topics are there", list.display());
+            Err(Error::new(ErrorKind::Corrupt, "broker-data", text))
+        }
+        false => Ok(()),
+    }
+}
 
 #[expect(
     clippy::disallowed_methods,

@@ -8,7 +8,7 @@
 //! Invariant: a change is in the file before it counts. The decision is one line, so that a transaction ends everywhere in the
 //! same way: what a crash cut short is carried out at the next start, without markers that are there already.
 
-use std::{collections::HashSet, fs::File, io, path::Path, rc::Rc, sync::Arc, time::Duration};
+use std::{collections::HashSet, io, path::Path, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
@@ -44,13 +44,11 @@ pub(crate) struct Transactor {
 impl Transactor {
     /// Opens the transactions in a folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
-        let (file, changes) = ChangeFile::open::<Change>(dir.join("transactions.jsonl"))?;
         let clock = Monotonic::start();
         let mut transactions = Transactions::default();
-        let now = clock.now();
-        for change in changes {
-            transactions.apply(change, now);
-        }
+        let file = ChangeFile::open(dir.join("transactions.jsonl"), |change| {
+            transactions.apply(change, clock.now());
+        })?;
         Ok(Self {
             transactions,
             clock,
@@ -60,9 +58,9 @@ impl Transactor {
         })
     }
 
-    /// The file, to be synced.
-    pub(crate) fn file(&self) -> Arc<File> {
-        self.file.file()
+    /// What puts all changes so far on the disk; for any thread.
+    pub(crate) fn sync(&self) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+        self.file.sync()
     }
 
     /// Writes changes to the file and makes them.
@@ -79,11 +77,7 @@ impl Transactor {
         if self.transactions.next_deadline() != before {
             self.sooner.notify_one();
         }
-        if self.file.has_grown()
-            && let Err(error) = self.file.replace(self.transactions.changes())
-        {
-            tracing::warn!(%error, "the file of transactions grows: it cannot be written anew");
-        }
+        self.file.shrink(self.transactions.changes());
         Ok(())
     }
 }
@@ -215,15 +209,14 @@ fn write_markers(
 
 fn end_offsets(node: &Node, prepared: &Prepared) -> Result<(), ErrorCode> {
     let mut coordinator = node.coordinator.borrow_mut();
-    let now = coordinator.now();
     let changes = coordinator.groups.end_transaction(
         prepared.parts.groups(),
         prepared.producer.id,
         prepared.ending,
-        now,
     );
+    let made = coordinator.make(changes).map_err(refused);
     coordinator.hand_out();
-    coordinator.keep(changes).map_err(refused)
+    made
 }
 
 fn unwritten(error: LogError) -> ErrorCode {

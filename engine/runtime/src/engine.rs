@@ -84,6 +84,7 @@ pub enum Purpose {
 /// A running engine. Dropping it stops it.
 #[derive(Debug)]
 pub struct Engine {
+    partitions: i32,
     stopping: Arc<Stopping>,
     statuses: Arc<watch::Statuses>,
     supervisor: Option<JoinHandle<Result<(), Error>>>,
@@ -114,6 +115,7 @@ impl Engine {
             keys: settings.keys.clone(),
             topics: book.clone(),
         }));
+        let partitions = book.partitions();
         let stopping = Arc::new(Stopping::default());
         let statuses = Arc::new(watch::Statuses::default());
         let (ready, is_ready) = mpsc::channel();
@@ -150,6 +152,7 @@ impl Engine {
             ));
         }
         Ok(Self {
+            partitions,
             stopping,
             statuses,
             supervisor: Some(handle),
@@ -160,6 +163,12 @@ impl Engine {
     #[must_use]
     pub fn statuses(&self) -> Vec<LaneStatus> {
         self.statuses.all()
+    }
+
+    /// How many partitions the namespace's topics have: those that were there, else those that the settings say.
+    #[must_use]
+    pub const fn partitions(&self) -> i32 {
+        self.partitions
     }
 
     /// Whether the engine has partitions and owns all of them.

@@ -28,6 +28,9 @@ pub(crate) struct Process {
 pub(crate) enum Signal {
     /// The polite end.
     Term,
+    /// Ctrl-C.
+    #[cfg(not(feature = "apache"))]
+    Int,
     /// Freezes it.
     Stop,
     /// Thaws it.
@@ -79,6 +82,8 @@ impl Process {
         );
         let name = match signal {
             Signal::Term => "TERM",
+            #[cfg(not(feature = "apache"))]
+            Signal::Int => "INT",
             Signal::Stop => "STOP",
             Signal::Cont => "CONT",
         };

@@ -58,9 +58,9 @@ pub(crate) fn broker(args: &BrokerArgs) -> Outcome {
         }
         _ => Fault::from(error),
     })?;
+    // Whoever reads the address may stop the broker from then on.
+    let stop = signals::stop()?;
     runtime()?.block_on(async {
-        // Whoever reads the address may stop the broker from then on.
-        let stop = signals::stop()?;
         tracing::info!(kafka = %broker.address(), "broker serves");
         writeln!(io::stdout(), "{}", broker.address())?;
         tokio::select! {

@@ -24,10 +24,13 @@ pub(crate) struct DevArgs {
     /// Write the addresses to this file, as JSON, once everything serves
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
-    /// Partitions of topics that are created
-    #[arg(long, default_value_t = 4)]
-    partitions: u16,
+    /// Partitions of topics that are created [default: 4]
+    #[arg(long)]
+    pub(crate) partitions: Option<u16>,
 }
+
+/// Partitions of topics that are created, unless somebody says otherwise.
+const PARTITIONS_DEFAULT: u16 = 4;
 
 /// How long attempts under way may take once `dev` is to stop: whoever pressed Ctrl-C waits for it.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -41,7 +44,7 @@ impl DevArgs {
                 ..KafkaLayer::default()
             },
             engine: EngineLayer {
-                partitions: Some(self.partitions),
+                partitions: Some(self.partitions.unwrap_or(PARTITIONS_DEFAULT)),
                 ..EngineLayer::default()
             },
             worker: WorkerLayer {

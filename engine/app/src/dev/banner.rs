@@ -9,7 +9,8 @@ pub(super) struct Banner<'a> {
     pub(super) program: &'a str,
     pub(super) kafka: SocketAddr,
     pub(super) namespace: &'a str,
-    pub(super) partitions: u16,
+    /// Those that there are, whatever this start was told.
+    pub(super) partitions: i32,
     /// The folder; none when it goes with the process.
     pub(super) data: Option<&'a Path>,
     pub(super) workflows: &'a BTreeSet<String>,
@@ -89,7 +90,7 @@ impl Banner<'_> {
         match self.workflows.first() {
             Some(workflow) => writeln!(
                 f,
-                "  Try      {program} {kafka}workflow start --type {workflow} --input '{{}}'"
+                "  Try      {program} {kafka}workflow start --type {workflow} --input '{{…}}'"
             )?,
             None => writeln!(f, "  Try      {program} {kafka}doctor")?,
         }
@@ -153,7 +154,7 @@ mod tests {
   Data     .sagaline                kept when you stop; --ephemeral keeps nothing
   Serves   workflows order, refund; activities on queue orders
 
-  Try      order-saga workflow start --type order --input '{}'
+  Try      order-saga workflow start --type order --input '{…}'
            order-saga workflow list
            kill -9 12345      then start again: every run goes on where it was
 

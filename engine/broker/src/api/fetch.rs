@@ -58,6 +58,11 @@ pub(super) async fn answer(cx: &Cx, mut request: FetchRequest) -> FetchResponse 
 
 /// A partition is read once, however often it is named: Kafka keeps a map of them.
 fn each_once(topics: &mut [FetchTopic]) {
+    if let [one] = &*topics
+        && one.partitions.len() <= 1
+    {
+        return;
+    }
     let mut seen = HashSet::new();
     for topic in topics {
         let key = (topic.topic.clone(), topic.topic_id);

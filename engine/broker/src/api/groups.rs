@@ -92,7 +92,7 @@ pub(super) async fn delete(cx: &Cx, request: DeleteGroupsRequest) -> DeleteGroup
 fn delete_one(cx: &Cx, group: &str) -> i16 {
     let mut coordinator = cx.node.coordinator.borrow_mut();
     match coordinator.groups.delete(group) {
-        Ok(changes) => match coordinator.keep(changes) {
+        Ok(changes) => match coordinator.make(changes) {
             Ok(()) => 0,
             Err(error) => {
                 tracing::error!(%error, "that a group was deleted cannot be written");

@@ -143,11 +143,13 @@ pub(super) async fn settled(
     };
     let outcomes = {
         let mut coordinator = cx.node.coordinator.borrow_mut();
-        let done = step(&mut coordinator);
+        let done = step(&mut coordinator).map_err(GroupError::code);
+        let made = done.and_then(|done| {
+            coordinator.make(done.changes).map_err(refused)?;
+            Ok(done.outcomes)
+        });
         coordinator.hand_out();
-        let done = done.map_err(GroupError::code)?;
-        coordinator.keep(done.changes).map_err(refused)?;
-        done.outcomes
+        made?
     };
     cx.node.settle_groups().await.map_err(refused)?;
     let codes = outcomes

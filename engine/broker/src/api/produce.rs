@@ -1,7 +1,6 @@
 //! Produce: batches are checked and appended, and answered once they are as durable as the broker was told to make them.
 
-use std::rc::Rc;
-
+use bytes::Bytes;
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
     produce_request::PartitionProduceData,
@@ -12,7 +11,13 @@ use super::{
     Cx,
     transactions::{self, admit},
 };
-use crate::{clock, code::ErrorCode, log::BatchHeader, partition::Partition, wire::Garbled};
+use crate::{
+    clock,
+    code::ErrorCode,
+    log::BatchHeader,
+    partition::{Partition, Produced, Refused},
+    wire::Garbled,
+};
 
 /// The answer; none with `acks=0`.
 ///
@@ -42,7 +47,11 @@ pub(super) async fn answer(
                 (None, Some(partition)) => {
                     let place = (topic.name.as_str(), data.index);
                     let admit = |header: &BatchHeader| admit(cx, transactional_id, place, header);
-                    append(&partition, data, &mut appended, admit)
+                    let produced = produce(cx, &partition, data.records, admit).await;
+                    if let Ok(produced) = &produced {
+                        appended.push((partition.clone(), produced.next_offset));
+                    }
+                    answer_of(&partition, data.index, produced)
                 }
             });
         }
@@ -91,22 +100,29 @@ fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
     (!(-1..=1).contains(&request.acks)).then_some(ErrorCode::InvalidRequiredAcks)
 }
 
-fn append(
-    partition: &Rc<Partition>,
-    data: PartitionProduceData,
-    appended: &mut Vec<(Rc<Partition>, i64)>,
+async fn produce(
+    cx: &Cx,
+    partition: &Partition,
+    records: Option<Bytes>,
     admit: impl FnOnce(&BatchHeader) -> Result<(), ErrorCode>,
+) -> Result<Produced, Refused> {
+    let _turn = partition.turn.lock().await;
+    let inspection = partition.check(records.unwrap_or_default(), clock::wall())?;
+    let batch = cx.node.inspect(inspection).await?;
+    partition.produce(batch, clock::wall(), admit)
+}
+
+fn answer_of(
+    partition: &Partition,
+    index: i32,
+    produced: Result<Produced, Refused>,
 ) -> PartitionProduceResponse {
-    let records = data.records.unwrap_or_default();
-    match partition.produce(records, clock::wall(), admit) {
-        Ok(produced) => {
-            appended.push((partition.clone(), produced.next_offset));
-            PartitionProduceResponse::default()
-                .with_index(data.index)
-                .with_base_offset(produced.base_offset)
-                .with_log_append_time_ms(produced.append_time)
-                .with_log_start_offset(produced.start_offset)
-        }
+    match produced {
+        Ok(produced) => PartitionProduceResponse::default()
+            .with_index(index)
+            .with_base_offset(produced.base_offset)
+            .with_log_append_time_ms(produced.append_time)
+            .with_log_start_offset(produced.start_offset),
         Err(refused) => {
             let records = refused.records.iter().map(|(index, reason)| {
                 BatchIndexAndErrorMessage::default()
@@ -117,7 +133,7 @@ fn append(
                 CORRUPT_MESSAGE | MESSAGE_TOO_LARGE | RECORD_LIST_TOO_LARGE | STORAGE_ERROR => -1,
                 _ => partition.start_offset(),
             };
-            failed(data.index, refused.code, Some(refused.message))
+            failed(index, refused.code, Some(refused.message))
                 .with_log_start_offset(start)
                 .with_record_errors(records.collect())
         }
@@ -142,3 +158,6 @@ fn fail_all(responses: &mut [TopicProduceResponse], code: i16) {
         *partition = failed(partition.index, code, None);
     }
 }
+
+#[cfg(test)]
+mod tests;

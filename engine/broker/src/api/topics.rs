@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use bytes::BytesMut;
 use kafka_protocol::messages::{
     BrokerId, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
     CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
@@ -15,7 +16,7 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
-use super::{Cx, configs, once::once_each, text};
+use super::{Cx, configs, once::once_each, pieces, text};
 use crate::{
     code::ErrorCode,
     log::Cleanup,
@@ -26,6 +27,7 @@ use crate::{
         config::{Overrides, SETTINGS},
     },
     topics::Refused,
+    wire::{Frame, Garbled},
 };
 
 pub(super) fn create(cx: &Cx, request: CreateTopicsRequest) -> CreateTopicsResponse {
@@ -141,7 +143,16 @@ fn settings(config: &Overrides) -> Vec<CreatableTopicConfigs> {
     all.collect()
 }
 
-pub(super) fn delete(cx: &Cx, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+/// Deletes topics, and what was committed for them; that has to last as long, for others may get their names.
+pub(super) async fn delete(cx: &Cx, frame: Frame) -> Result<BytesMut, Garbled> {
+    let answer = pieces::answer(cx, frame, delete_some).await;
+    if let Err(error) = cx.node.settle_groups().await {
+        tracing::error!(%error, "offsets of deleted topics may come back after a power failure");
+    }
+    answer
+}
+
+fn delete_some(cx: &Cx, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
     let by_name = request
         .topic_names
         .into_iter()
@@ -201,15 +212,8 @@ fn delete_one(
         return Err(Refused::new(code, "This server does not host this topic."));
     };
     cx.node.topics.delete(topic)?;
-    forget_offsets(cx, &topic.name)
-}
-
-fn forget_offsets(cx: &Cx, topic: &str) -> Result<(), Refused> {
     let mut coordinator = cx.node.coordinator.borrow_mut();
-    let now = coordinator.now();
-    let changes = coordinator.groups.topic_deleted(topic, now);
-    coordinator.keep(changes)?;
-    Ok(())
+    Ok(coordinator.forget_topics(|name| name == topic.name)?)
 }
 
 pub(super) fn create_partitions(

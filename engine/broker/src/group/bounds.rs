@@ -109,32 +109,25 @@ impl Groups {
         }
     }
 
-    /// Drops a group whose offsets are gone.
-    pub(super) fn drop_group(&mut self, name: &str, changes: &mut Vec<Change>) {
-        if let Some(slot) = self.take(name) {
-            changes.push(Change::GroupRemoved {
-                group: slot.group.name,
-            });
-        }
-    }
-
     /// Removes what has expired, and groups that nothing is left of.
     pub(super) fn sweep(&mut self, now: u64, changes: &mut Vec<Change>) {
         let retention_ms = self.settings.offsets_retention_ms;
         for name in self.names() {
-            let is_vacant = self.on(&name, now, |group, _| {
-                group.expire_offsets(now, retention_ms, changes);
-                group.is_vacant()
-            });
-            if is_vacant == Some(true) {
-                self.drop_group(&name, changes);
+            let expired = self.on(&name, now, |group, _| group.expiries(now, retention_ms));
+            let expired = expired.unwrap_or_default();
+            self.apply(expired.iter().cloned(), now);
+            changes.extend(expired);
+            let slot = self.by_name.get(&name);
+            if slot.is_some_and(|slot| slot.group.is_vacant()) {
+                self.take(&name);
+                changes.push(Change::GroupRemoved { group: name });
             }
         }
         let interval_ms = self.settings.offsets_retention_check_ms.max(1);
         self.sweep_at = (!self.by_name.is_empty()).then(|| now.saturating_add(interval_ms));
     }
 
-    fn take(&mut self, name: &str) -> Option<Slot> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Slot> {
         let slot = self.by_name.remove(name)?;
         if let Some(at) = slot.deadline {
             self.deadlines.remove(&(at, slot.group.name.clone()));

@@ -7,7 +7,7 @@ use super::{Change, Commit, CommittedOffset, GroupError, Groups, check_name};
 pub(crate) struct Done {
     /// One for each part, in order.
     pub(crate) outcomes: Vec<Result<(), GroupError>>,
-    /// To be on disk before the answer.
+    /// For [`Groups::apply`], once they are written.
     pub(crate) changes: Vec<Change>,
 }
 
@@ -70,22 +70,19 @@ impl Groups {
         Ok(Done { outcomes, changes })
     }
 
-    /// Removes every offset of a topic that was deleted; the changes are to be on disk before that is answered.
-    pub(crate) fn topic_deleted(&mut self, topic: &str, now: u64) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for name in self.names() {
-            self.on(&name, now, |group, _| {
-                group.remove_topic(topic, &mut changes)
-            });
-        }
-        changes
+    /// What removes every offset of topics that were deleted.
+    pub(crate) fn topics_deleted(&self, are_deleted: impl Fn(&str) -> bool) -> Vec<Change> {
+        let groups = self.by_name.values();
+        let removals = groups.flat_map(|slot| slot.group.removals(&are_deleted));
+        removals.collect()
     }
 
-    /// Takes back changes in the order that they were written in. Limits do not count: what was acknowledged is kept.
+    /// Makes changes, in the order that they were written in: those that a call has given, or all that there are at the start.
+    /// Limits do not count: what was acknowledged is kept.
     ///
     /// Offsets count as committed at `now`, since no clock but the caller's knows how long the broker was down: a restart gives
     /// them their whole retention again.
-    pub(crate) fn restore(&mut self, changes: impl IntoIterator<Item = Change>, now: u64) {
+    pub(crate) fn apply(&mut self, changes: impl IntoIterator<Item = Change>, now: u64) {
         for change in changes {
             match change {
                 Change::OffsetCommitted {
@@ -130,7 +127,7 @@ impl Groups {
                         group.end_transaction(producer_id, ending, now)
                     });
                 }
-                Change::GroupRemoved { group } => self.drop_group(&group, &mut Vec::new()),
+                Change::GroupRemoved { group } => drop(self.take(&group)),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The committed offsets of one group, and who may change them when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pending::Pending;
 use super::request::{CommitOffset, Identity};
@@ -48,24 +48,23 @@ impl Offsets {
         }
     }
 
-    /// Removes an offset, and what is pending for its partition; false if there is neither.
-    pub(super) fn remove(&mut self, topic: &str, partition: i32) -> bool {
-        let was_pending = self.pending.remove(topic, partition);
-        self.remove_committed(topic, partition) || was_pending
-    }
-
-    fn remove_committed(&mut self, topic: &str, partition: i32) -> bool {
+    /// Removes an offset, and what is pending for its partition.
+    pub(super) fn remove(&mut self, topic: &str, partition: i32) {
+        self.pending.remove(topic, partition);
         let Some(partitions) = self.by_topic.get_mut(topic) else {
-            return false;
+            return;
         };
-        let Some(before) = partitions.remove(&partition) else {
-            return false;
-        };
-        self.bytes -= footprint(topic, &before.offset);
+        if let Some(before) = partitions.remove(&partition) {
+            self.bytes -= footprint(topic, &before.offset);
+        }
         if partitions.is_empty() {
             self.by_topic.remove(topic);
         }
-        true
+    }
+
+    /// Whether a partition has an offset, pending or not.
+    fn has(&self, topic: &str, partition: i32) -> bool {
+        self.get(topic, partition).is_some() || self.pending.has(topic, partition)
     }
 
     /// The offset of a partition.
@@ -121,7 +120,7 @@ impl Group {
         Ok(())
     }
 
-    /// Commits offsets that passed `validate_commit`, and takes them as a sign of life; one outcome for each.
+    /// What commits offsets that passed `validate_commit`, which are taken as a sign of life; one outcome for each.
     pub(super) fn commit(
         &mut self,
         identity: &Identity,
@@ -136,8 +135,6 @@ impl Group {
             .into_iter()
             .map(|commit| {
                 check_metadata(&commit.offset)?;
-                self.offsets
-                    .put(&commit.topic, commit.partition, commit.offset.clone(), now);
                 changes.push(Change::OffsetCommitted {
                     group: self.name.clone(),
                     topic: commit.topic,
@@ -158,9 +155,9 @@ impl Group {
         }
     }
 
-    /// Deletes offsets of topics that no member subscribes to; one outcome for each. An offset that is not there is deleted.
+    /// What deletes offsets of topics that no member subscribes to; one outcome for each. An offset that is not there is deleted.
     pub(super) fn delete_offsets(
-        &mut self,
+        &self,
         partitions: &[(String, i32)],
         changes: &mut Vec<Change>,
     ) -> Vec<Result<(), GroupError>> {
@@ -170,41 +167,30 @@ impl Group {
                 if self.is_subscribed(topic) {
                     return Err(GroupError::GroupSubscribedToTopic);
                 }
-                self.remove_offset(topic, *partition, changes);
+                if self.offsets.has(topic, *partition) {
+                    changes.push(self.removal(topic.clone(), *partition));
+                }
                 Ok(())
             })
             .collect()
     }
 
-    /// Removes the offsets of a topic that is no more.
-    pub(super) fn remove_topic(&mut self, topic: &str, changes: &mut Vec<Change>) {
-        self.remove_where(|candidate| candidate == topic, changes);
-    }
-
-    /// Removes all offsets.
-    pub(super) fn remove_offsets(&mut self, changes: &mut Vec<Change>) {
-        self.remove_where(|_| true, changes);
-    }
-
-    /// Removes offsets of some topics, pending or not.
-    fn remove_where(&mut self, is_picked: impl Fn(&str) -> bool, changes: &mut Vec<Change>) {
-        let mut picked = self.offsets.pick(|topic, _| is_picked(topic));
+    /// What removes the offsets of some topics, pending or not.
+    pub(super) fn removals(&self, is_picked: impl Fn(&str) -> bool) -> Vec<Change> {
+        let committed = self.offsets.pick(|topic, _| is_picked(topic));
         let pending = self.offsets.pending.places();
         let pending = pending.filter(|(topic, _)| is_picked(topic));
-        picked.extend(pending.map(|(topic, partition)| (topic.to_owned(), partition)));
-        for (topic, partition) in picked {
-            self.remove_offset(&topic, partition, changes);
-        }
+        let pending = pending.map(|(topic, partition)| (topic.to_owned(), partition));
+        let places: BTreeSet<_> = committed.into_iter().chain(pending).collect();
+        let removals = places
+            .into_iter()
+            .map(|(topic, partition)| self.removal(topic, partition));
+        removals.collect()
     }
 
-    /// Removes offsets that were kept long enough: of a group without members since it lost the last one, of a stable group of
-    /// consumers those that no member subscribes to since they were committed.
-    pub(super) fn expire_offsets(
-        &mut self,
-        now: u64,
-        retention_ms: u64,
-        changes: &mut Vec<Change>,
-    ) {
+    /// What removes offsets that were kept long enough: of a group without members since it lost the last one, of a stable group
+    /// of consumers those that no member subscribes to since they were committed.
+    pub(super) fn expiries(&self, now: u64, retention_ms: u64) -> Vec<Change> {
         let kept_since = match self.state {
             State::Empty if self.protocol_type.is_some() => self.since,
             State::Empty => 0,
@@ -212,27 +198,24 @@ impl Group {
             State::Stable
             | State::PreparingRebalance
             | State::CompletingRebalance
-            | State::Dead => return,
+            | State::Dead => return Vec::new(),
         };
         let has_expired = |at: u64| now.saturating_sub(at.max(kept_since)) >= retention_ms;
         let expired = self
             .offsets
             .pick(|topic, at| has_expired(at) && !self.is_subscribed(topic));
-        for (topic, partition) in expired {
-            if self.offsets.pending.has(&topic, partition) {
-                continue;
-            }
-            self.remove_offset(&topic, partition, changes);
-        }
+        let expired = expired
+            .into_iter()
+            .filter(|(topic, partition)| !self.offsets.pending.has(topic, *partition));
+        let removals = expired.map(|(topic, partition)| self.removal(topic, partition));
+        removals.collect()
     }
 
-    fn remove_offset(&mut self, topic: &str, partition: i32, changes: &mut Vec<Change>) {
-        if self.offsets.remove(topic, partition) {
-            changes.push(Change::OffsetRemoved {
-                group: self.name.clone(),
-                topic: topic.to_owned(),
-                partition,
-            });
+    fn removal(&self, topic: String, partition: i32) -> Change {
+        Change::OffsetRemoved {
+            group: self.name.clone(),
+            topic,
+            partition,
         }
     }
 }

@@ -65,27 +65,28 @@ impl Pending {
         valid
     }
 
-    /// Removes what is pending for a partition; false if nothing is.
-    pub(super) fn remove(&mut self, topic: &str, partition: i32) -> bool {
+    /// Removes what is pending for a partition.
+    pub(super) fn remove(&mut self, topic: &str, partition: i32) {
         if self.by_producer.is_empty() {
-            return false;
+            return;
         }
         let place = (topic.to_owned(), partition);
-        let mut is_removed = false;
         self.by_producer.retain(|_, of_producer| {
             if let Some(waiting) = of_producer.remove(&place) {
                 self.bytes -= offsets::footprint(topic, &waiting.offset);
-                is_removed = true;
             }
             !of_producer.is_empty()
         });
-        is_removed
     }
 
     /// Whether something is pending for a partition.
     pub(super) fn has(&self, topic: &str, partition: i32) -> bool {
-        let mut places = self.places();
-        places.any(|(other, number)| number == partition && other == topic)
+        if self.by_producer.is_empty() {
+            return false;
+        }
+        let place = (topic.to_owned(), partition);
+        let mut producers = self.by_producer.values();
+        producers.any(|of_producer| of_producer.contains_key(&place))
     }
 
     /// The partitions with pending offsets; more than once where several producers have some.
@@ -138,17 +139,13 @@ impl Group {
     }
 
     fn commit_pending(
-        &mut self,
+        &self,
         producer_id: i64,
         offsets: Vec<CommitOffset>,
         changes: &mut Vec<Change>,
     ) -> Vec<Result<(), GroupError>> {
         let outcomes = offsets.into_iter().map(|commit| {
             check_metadata(&commit.offset)?;
-            let place = (commit.topic.clone(), commit.partition);
-            self.offsets
-                .pending
-                .put(producer_id, place, commit.offset.clone());
             changes.push(Change::OffsetPending {
                 group: self.name.clone(),
                 producer_id,
@@ -215,27 +212,20 @@ impl Groups {
     }
 
     /// A producer's transaction has ended: what it has pending in these groups counts, or goes. The changes are to be on disk
-    /// before the transaction is taken for done; without pending offsets there are none.
+    /// before the transaction is taken for done.
     pub(crate) fn end_transaction<'a>(
-        &mut self,
+        &self,
         groups: impl IntoIterator<Item = &'a str>,
         producer_id: i64,
         ending: Ending,
-        now: u64,
     ) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for name in groups {
-            self.on(name, now, |group, _| {
-                group.end_transaction(producer_id, ending, now);
-                // Also where nothing is pending: an earlier try may have failed to write it.
-                changes.push(Change::TransactionEnded {
-                    group: group.name.clone(),
-                    producer_id,
-                    ending,
-                });
-            });
-        }
-        changes
+        let known = groups.into_iter().filter_map(|name| self.by_name.get(name));
+        let changes = known.map(|slot| Change::TransactionEnded {
+            group: slot.group.name.clone(),
+            producer_id,
+            ending,
+        });
+        changes.collect()
     }
 
     /// Whether a partition's offset may change by a transaction that is still open.

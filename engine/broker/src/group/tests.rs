@@ -137,6 +137,43 @@ impl Bench {
         self.pull();
     }
 
+    /// Makes what a call has decided.
+    fn made(&mut self, done: Result<Done, GroupError>) -> Result<Done, GroupError> {
+        self.groups.apply(done.clone()?.changes, self.now);
+        done
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<Done, GroupError> {
+        let done = self.groups.commit(commit, self.now);
+        self.made(done)
+    }
+
+    fn commit_pending(&mut self, commit: Commit, producer_id: i64) -> Result<Done, GroupError> {
+        let done = self.groups.commit_pending(commit, producer_id, self.now);
+        self.made(done)
+    }
+
+    fn delete_offsets(
+        &mut self,
+        group: &str,
+        places: &[(String, i32)],
+    ) -> Result<Done, GroupError> {
+        let done = self.groups.delete_offsets(group, places, self.now);
+        self.made(done)
+    }
+
+    fn delete(&mut self, group: &str) -> Result<Vec<Change>, GroupError> {
+        let changes = self.groups.delete(group)?;
+        self.groups.apply(changes.clone(), self.now);
+        Ok(changes)
+    }
+
+    fn topic_deleted(&mut self, topic: &str) -> Vec<Change> {
+        let changes = self.groups.topics_deleted(|one| one == topic);
+        self.groups.apply(changes.clone(), self.now);
+        changes
+    }
+
     fn state(&self) -> State {
         self.groups.describe(GROUP).state
     }

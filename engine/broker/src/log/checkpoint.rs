@@ -1,14 +1,12 @@
 //! The small files beside the segments: how far records were deleted, synced and cleaned, and that a shutdown was clean.
 //!
 //! They are replaced by a rename but not synced: after a power failure an older state is nearly as good, as the positions
-//! save work or hide records. An unreadable file says nothing, and that batches may be missing anywhere.
+//! save work or hide records. A checkpoint that is gone or cannot be read says nothing, so that batches may be missing anywhere.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use super::{LogError, segment::remove_if_present};
+use crate::store;
 
 /// Positions that outlive a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,20 +30,22 @@ pub(super) struct CleanEnd {
 }
 
 impl Checkpoint {
-    /// Reads the file, or begins anew.
-    pub(super) fn load(dir: &Path) -> Self {
-        let path = dir.join(CHECKPOINT);
-        let Some([start_offset, flushed, cleaned, gapless_from]) = read(&path) else {
-            return Self {
-                gapless_from: if path.exists() { i64::MAX } else { 0 },
-                ..Self::default()
-            };
-        };
-        Self {
+    /// Reads the file, if it is there and whole.
+    pub(super) fn load(dir: &Path) -> Option<Self> {
+        let [start_offset, flushed, cleaned, gapless_from] = read(&dir.join(CHECKPOINT))?;
+        Some(Self {
             start_offset: start_offset.clamp(0, i64::MAX / 2),
             flushed: flushed.max(0),
             cleaned: cleaned.max(0),
             gapless_from: gapless_from.max(0),
+        })
+    }
+
+    /// Of a log with segments whose checkpoint is lost: they may have been cleaned.
+    pub(super) fn lost() -> Self {
+        Self {
+            gapless_from: i64::MAX,
+            ..Self::default()
         }
     }
 
@@ -99,10 +99,8 @@ fn read<const N: usize>(path: &Path) -> Option<[i64; N]> {
 
 fn replace(path: &Path, content: &str) -> Result<(), LogError> {
     let crc = crc32c::crc32c(content.as_bytes());
-    let temporary: PathBuf = path.with_extension(TEMPORARY_EXTENSION);
-    fs::write(&temporary, format!("{crc:08x} {content}"))
-        .and_then(|()| fs::rename(&temporary, path))
-        .map_err(LogError::storage("write", path))
+    let written = store::replace_soon(path, format!("{crc:08x} {content}").as_bytes());
+    written.map_err(LogError::storage("write", path))
 }
 
 /// Extension of a file that is not whole yet.

@@ -1,7 +1,8 @@
 //! Compaction: of the records with one key only the latest stays. Runs on another thread over closed segments.
 //!
 //! ```text
-//! Log::cleaning (decides) ──> Cleaning::run (another thread: map keys, write *.cleaned, sync) ──> Log::install (renames)
+//! Log::cleaning (decides) ──> Cleaning::go_on (another thread: map keys, write *.cleaned, sync) ──> Log::install (renames)
+//!                                   ^ for each group of segments, so that little space is needed ────────┘
 //! ```
 //!
 //! What stays: the latest record of each key; a tombstone until the delete horizon that its first cleaning sets; the marker
@@ -13,7 +14,7 @@ mod key_map;
 mod rewrite;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -23,6 +24,7 @@ use self::{
     rewrite::{Rewrite, Unended},
 };
 use super::{BatchHeader, Log, LogConfig, LogError, index::Index, scanner::SegmentFile};
+use crate::{store, sync_gate::SyncGate};
 
 pub(super) use self::install::finish_swaps;
 
@@ -37,12 +39,20 @@ pub(crate) struct Dirtiness {
     pub(crate) oldest_dirty: Option<i64>,
 }
 
-/// One cleaning, ready to run on any thread.
+/// One cleaning, which any thread can go on with.
 #[derive(Debug)]
 pub(crate) struct Cleaning {
+    plan: Plan,
+    /// Segments that become one, in order: those that are not done.
+    groups: VecDeque<Vec<Member>>,
+    keys: Option<KeyMap>,
+    unended: Unended,
+}
+
+/// What a cleaning covers, and how.
+#[derive(Debug)]
+struct Plan {
     dir: PathBuf,
-    /// Segments that become one, in order.
-    groups: Vec<Vec<Member>>,
     /// From here on keys are collected.
     dirty_from: i64,
     /// The end of the last group.
@@ -52,6 +62,7 @@ pub(crate) struct Cleaning {
     now: i64,
     delete_retention_ms: i64,
     index_interval_bytes: u32,
+    gate: SyncGate,
 }
 
 /// What the cleaner must know of producers and transactions.
@@ -75,22 +86,43 @@ pub(crate) struct AbortedTransaction {
     pub(crate) last_offset: i64,
 }
 
-/// What a cleaning has written, for [`Log::install`].
+/// How far a cleaning has come.
 #[derive(Debug)]
-pub(crate) struct Cleaned {
-    groups: Vec<CleanedGroup>,
-    /// Everything below has been cleaned.
+pub(crate) enum Progress {
+    /// It has written a file, for [`Log::install`]: that frees space for the next one.
+    Group(CleanedGroup),
+    /// There is nothing more to write: for [`Log::cleaned`].
+    Done(Extent),
+}
+
+/// What a cleaning covers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    /// Everything below is cleaned.
     below: i64,
-    /// Everything below is on the disk.
+    /// Everything below was on the disk before.
     synced_below: i64,
 }
 
 /// One file that replaces some segments.
 #[derive(Debug)]
-struct CleanedGroup {
+pub(crate) struct CleanedGroup {
     replaces: Vec<u64>,
-    path: PathBuf,
+    file: CleanedFile,
     index: Index,
+    extent: Extent,
+}
+
+/// A file that is gone with this unless it was renamed.
+#[derive(Debug)]
+struct CleanedFile(PathBuf);
+
+impl Drop for CleanedFile {
+    fn drop(&mut self) {
+        if let Err(error) = store::remove_if_present(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "a file stays until the log is opened again");
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -163,7 +195,7 @@ impl Log {
             return Ok(None);
         }
         let count = self.cleanable_count(stable_offset, now)?;
-        let mut groups: Vec<Vec<Member>> = Vec::new();
+        let mut groups: VecDeque<Vec<Member>> = VecDeque::new();
         let mut until = self.checkpoint.cleaned;
         let bytes_max = u64::from(self.config.segment_bytes);
         for segment in self.closed.iter_mut().take(count) {
@@ -172,21 +204,27 @@ impl Log {
                 source: segment.source()?,
             };
             until = until.max(segment.bound);
-            match groups.last_mut() {
+            match groups.back_mut() {
                 Some(group) if fits(group, &member, bytes_max) => group.push(member),
-                _ => groups.push(vec![member]),
+                _ => groups.push_back(vec![member]),
             }
         }
         self.trim_memory(self.closed.len());
-        Ok(Some(Cleaning {
+        let plan = Plan {
             dir: self.dir.clone(),
-            groups,
             dirty_from: self.checkpoint.cleaned,
             until,
             flushed: self.checkpoint.flushed,
             now,
             delete_retention_ms: self.config.delete_retention_ms,
             index_interval_bytes: self.config.index_interval_bytes,
+            gate: self.gate.clone(),
+        };
+        Ok(Some(Cleaning {
+            plan,
+            groups,
+            keys: None,
+            unended: Unended::default(),
         }))
     }
 
@@ -206,45 +244,58 @@ impl Log {
 }
 
 impl Cleaning {
-    /// Reads, decides and writes; takes as long as the segments are large. Nothing of the log changes yet.
+    /// Reads, decides and writes the next file; takes as long as the segments are large. Nothing of the log changes yet. After
+    /// an error it is over, and what was installed stays.
     ///
     /// # Errors
-    /// `Storage`, and `Stopped` when `stop` was set meanwhile. What was written is removed at the next opening or cleaning.
-    pub(crate) fn run(
-        &self,
+    /// `Storage`, and `Stopped` when `stop` was set meanwhile: nothing of the file stays.
+    pub(crate) fn go_on(
+        &mut self,
         producers: &ProducerView,
         stop: &AtomicBool,
-    ) -> Result<Cleaned, LogError> {
+    ) -> Result<Progress, LogError> {
         let judge = Judge {
-            cleaning: self,
+            plan: &self.plan,
             producers,
             stop,
         };
-        self.sync_sources()?;
-        let keys = KeyMap::collect(&judge)?;
-        let (mut groups, mut unended) = (Vec::new(), Unended::default());
-        for group in &self.groups {
+        let keys = match self.keys.take() {
+            Some(keys) => keys,
+            None => {
+                self.sync_sources()?;
+                KeyMap::collect(&judge, self.groups.iter().flatten())?
+            }
+        };
+        let keys = self.keys.insert(keys);
+        let extent = Extent {
+            below: keys.end(),
+            synced_below: self.plan.until,
+        };
+        // A group's files are closed with it: the space of those that are replaced is free then.
+        while let Some(group) = self.groups.pop_front() {
             if group
                 .first()
                 .is_some_and(|first| first.source.base_offset < keys.end())
-                && let Some(cleaned) = Rewrite::new(&judge, &keys, group)?.run(&mut unended)?
+                && let Some((file, index)) =
+                    Rewrite::new(&judge, keys, &group)?.run(&mut self.unended)?
             {
-                groups.push(cleaned);
+                return Ok(Progress::Group(CleanedGroup {
+                    replaces: group.iter().map(|member| member.id).collect(),
+                    file,
+                    index,
+                    extent,
+                }));
             }
         }
-        Ok(Cleaned {
-            groups,
-            below: keys.end(),
-            synced_below: self.until,
-        })
+        Ok(Progress::Done(extent))
     }
 
     /// A cleaned file is synced, so what supersedes its records must be, too: a power failure must not take both.
     fn sync_sources(&self) -> Result<(), LogError> {
         let members = self.groups.iter().flatten();
-        for member in members.filter(|member| member.source.bound > self.flushed) {
+        for member in members.filter(|member| member.source.bound > self.plan.flushed) {
             let source = &member.source;
-            let synced = source.file.sync_data();
+            let synced = self.plan.gate.sync(|| source.file.sync_data());
             synced.map_err(LogError::storage("sync", &source.path))?;
         }
         Ok(())
@@ -254,7 +305,7 @@ impl Cleaning {
 /// Decides about batches; both passes ask the same one.
 #[derive(Clone, Copy, Debug)]
 struct Judge<'a> {
-    cleaning: &'a Cleaning,
+    plan: &'a Plan,
     producers: &'a ProducerView,
     stop: &'a AtomicBool,
 }

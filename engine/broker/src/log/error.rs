@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::content::Rejected;
+use crate::disk;
 
 /// A refused or failed operation on a log.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +75,8 @@ pub(crate) enum LogError {
         /// What the system answered.
         source: io::Error,
     },
-    /// A cleaning was told to stop.
-    #[error("the cleaning was stopped")]
+    /// What ran on another thread did not come to its end.
+    #[error("it was stopped")]
     Stopped,
 }
 
@@ -94,6 +95,11 @@ impl LogError {
             Self::UnsupportedCodec(_) => 76,
             Self::InvalidRecord(_) | Self::Rejected(_) => 87,
         }
+    }
+
+    /// Whether the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Storage { source, .. } if disk::is_full(source))
     }
 
     /// The thread that syncs is gone, so nothing is known to be on the disk.

@@ -6,7 +6,6 @@ use std::{
     fs,
     ops::Range,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
 };
 
 use proptest::{collection::vec, prelude::*};
@@ -36,7 +35,7 @@ enum Step {
     },
     Clean {
         hours: u8,
-        is_installed: bool,
+        files_max: usize,
     },
 }
 
@@ -62,8 +61,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reopen),
         1 => (0usize..500).prop_map(Step::DeleteRecords),
         1 => (500u16..3000).prop_map(|kept_bytes| Step::Retain { kept_bytes }),
-        2 => (0u8..48, any::<bool>())
-            .prop_map(|(hours, is_installed)| Step::Clean { hours, is_installed }),
+        2 => (0u8..48, prop_oneof![0usize..3, Just(usize::MAX)])
+            .prop_map(|(hours, files_max)| Step::Clean { hours, files_max }),
     ]
 }
 
@@ -252,18 +251,19 @@ impl Model {
             .collect()
     }
 
-    fn clean(&mut self, log: &mut Log, hours: u8, is_installed: bool) {
+    fn clean(&mut self, log: &mut Log, hours: u8, files_max: usize) {
         self.now += i64::from(hours) * 3_600_000;
         let Some(cleaning) = log.cleaning(i64::MAX, self.now).unwrap() else {
             return;
         };
-        let cleaned = cleaning.run(&ProducerView::default(), &AtomicBool::new(false));
-        let cleaned = cleaned.unwrap();
-        if is_installed {
-            log.install(cleaned).unwrap();
-            self.cleaned = self.cleaned.max(log.checkpoint.cleaned);
-            self.safe = self.safe.max(log.checkpoint.flushed);
+        let gapless_from = log.checkpoint.gapless_from;
+        log.clean_here(cleaning, &ProducerView::default(), files_max)
+            .unwrap();
+        if log.checkpoint.gapless_from > gapless_from {
+            self.cleaned = self.cleaned.max(log.checkpoint.gapless_from);
         }
+        self.cleaned = self.cleaned.max(log.checkpoint.cleaned);
+        self.safe = self.safe.max(log.checkpoint.flushed);
     }
 }
 
@@ -338,10 +338,7 @@ fn run(steps: &[Step]) {
                 assert!(log.start_offset() >= model.start);
                 model.start = log.start_offset();
             }
-            Step::Clean {
-                hours,
-                is_installed,
-            } => model.clean(&mut log, *hours, *is_installed),
+            Step::Clean { hours, files_max } => model.clean(&mut log, *hours, *files_max),
         }
         model.check(&mut log);
     }
@@ -397,8 +394,7 @@ proptest! {
         log.roll(0).unwrap();
         if let Some(cleaning) = log.cleaning(i64::MAX, 0).unwrap() {
             let view = ProducerView::default();
-            let cleaned = cleaning.run(&view, &AtomicBool::new(false)).unwrap();
-            log.install(cleaned).unwrap();
+            log.clean_here(cleaning, &view, usize::MAX).unwrap();
         }
         log.read(0, &build::generous()).unwrap();
     }

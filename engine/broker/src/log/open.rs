@@ -19,6 +19,7 @@ use super::{
     segment::{Segment, remove_if_present},
     tail::Tail,
 };
+use crate::sync_gate::SyncGate;
 
 /// What an opening had to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,12 @@ impl Log {
     ) -> Result<(Self, Recovery), LogError> {
         fs::create_dir_all(dir).map_err(LogError::storage("create", dir))?;
         let names = FileNames::list(dir)?;
-        let mut checkpoint = Checkpoint::load(dir);
+        let stored = Checkpoint::load(dir);
+        let mut checkpoint = match stored {
+            Some(stored) => stored,
+            None if names.has_segments => Checkpoint::lost(),
+            None => Checkpoint::default(),
+        };
         if let Some(bound) = names.swaps.iter().map(|(_, bound)| *bound).max() {
             checkpoint.gapless_from = checkpoint.gapless_from.max(bound);
             checkpoint.store(dir)?;
@@ -85,10 +91,25 @@ impl Log {
             is_torn: false,
             synced_segment_id: 0,
             last_segment_id,
+            gate: SyncGate::default(),
         };
+        if stored.is_none() {
+            log.make_checkpoint(names.has_segments)?;
+        }
         log.remove_below_start()?;
         log.trim_memory(log.closed.len());
         Ok((log, recovery))
+    }
+
+    /// Writes the first checkpoint: a log without one has lost it. An old log does without until the next one is due.
+    fn make_checkpoint(&self, is_old: bool) -> Result<(), LogError> {
+        match self.checkpoint.store(&self.dir) {
+            Err(error) if is_old => {
+                tracing::warn!(%error, "a log's checkpoint was lost and is not written");
+                Ok(())
+            }
+            stored => stored,
+        }
     }
 
     /// Shows every batch that has a record at `from` or later, in order: what a caller needs to rebuild the state of the
@@ -129,23 +150,27 @@ impl Log {
 /// The files of a log's directory that mean something here.
 struct FileNames {
     swaps: Vec<(i64, i64)>,
+    has_segments: bool,
 }
 
 impl FileNames {
     /// Lists them and removes what an interrupted write left.
     fn list(dir: &Path) -> Result<Self, LogError> {
-        let mut swaps = Vec::new();
+        let (mut swaps, mut has_segments) = (Vec::new(), false);
         for path in paths(dir)? {
             match path.extension().and_then(OsStr::to_str) {
                 Some(TEMPORARY_EXTENSION | cleaner::CLEANED_EXTENSION) => {
                     remove_if_present(&path)?;
                 }
                 Some(cleaner::SWAP_EXTENSION) => swaps.extend(cleaner::parse_name(&path)),
-                _ => {}
+                _ => has_segments |= parse_base(&path).is_some(),
             }
         }
         swaps.sort_unstable();
-        Ok(Self { swaps })
+        Ok(Self {
+            swaps,
+            has_segments,
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 use std::{fs, time::UNIX_EPOCH};
 
 use super::{Log, LogError, checkpoint::Checkpoint, segment::Segment};
+use crate::disk;
 
 impl Log {
     /// Deletes the records below `before` and gives the log's new start, as DeleteRecords answers it. The start survives a
@@ -25,9 +26,11 @@ impl Log {
                 start_offset: before,
                 ..self.checkpoint
             };
-            moved.store(&self.dir)?;
+            disk::with_reserve(LogError::is_full, || moved.store(&self.dir))?;
             self.checkpoint = moved;
             self.remove_below_start()?;
+            // Before others take the space that is free now.
+            drop(disk::refill_reserve());
         }
         Ok(self.start_offset())
     }

@@ -7,7 +7,6 @@ mod write;
 
 use std::{
     fs::{self, OpenOptions},
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,6 +20,7 @@ use super::{
     scanner::{Damage, SegmentFile},
     window::{ReadBounds, Selection, select},
 };
+use crate::store;
 
 /// A segment, open or closed.
 #[derive(Debug)]
@@ -256,12 +256,7 @@ pub(super) fn log_path(dir: &Path, base_offset: i64) -> PathBuf {
 
 /// Removes a file that may not exist.
 pub(super) fn remove_if_present(path: &Path) -> Result<(), LogError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(LogError::storage("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
+    store::remove_if_present(path).map_err(LogError::storage("remove", path))
 }
 
 /// Offsets of one segment, so that an index entry's fits 32 bits.

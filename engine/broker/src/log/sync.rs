@@ -9,13 +9,15 @@ use std::{
 };
 
 use super::{Log, LogError, checkpoint::CleanEnd};
+use crate::sync_gate::SyncGate;
 
 /// Makes what was appended before it survive a power failure. Runs on any thread.
 #[derive(Debug)]
 pub(crate) struct SyncTask {
     files: Vec<(Arc<Path>, Arc<File>)>,
     /// Where files were created since the last sync.
-    dirs: Vec<PathBuf>,
+    dirs: Vec<(PathBuf, File)>,
+    gate: SyncGate,
     done: Synced,
 }
 
@@ -31,15 +33,16 @@ impl SyncTask {
     /// Syncs; takes as long as the disk does.
     ///
     /// # Errors
-    /// `Storage`: whether the records are on the disk is unknown. Trying again is no help, for systems forget what failed.
+    /// `Storage`: whether the records are on the disk is unknown. Trying again is no help, for systems forget what failed: the
+    /// log takes no appends any more.
     pub(crate) fn run(&self) -> Result<Synced, LogError> {
         for (path, file) in &self.files {
-            file.sync_data().map_err(LogError::storage("sync", path))?;
+            let synced = self.gate.sync(|| file.sync_data());
+            synced.map_err(LogError::storage("sync", path))?;
         }
-        for dir in &self.dirs {
-            File::open(dir)
-                .and_then(|dir| dir.sync_all())
-                .map_err(LogError::storage("sync", dir))?;
+        for (path, dir) in &self.dirs {
+            let synced = self.gate.sync(|| dir.sync_all());
+            synced.map_err(LogError::storage("sync", path))?;
         }
         Ok(self.done)
     }
@@ -49,8 +52,9 @@ impl Log {
     /// Gives what has to be synced so that everything appended so far is on the disk.
     ///
     /// # Errors
-    /// `Storage`: a closed segment could not be opened.
+    /// `Storage`: a segment or its folder could not be opened, or a sync has failed before.
     pub(crate) fn sync(&mut self) -> Result<SyncTask, LogError> {
+        self.check()?;
         let flushed = self.checkpoint.flushed;
         let closed = self
             .closed
@@ -66,12 +70,15 @@ impl Log {
         self.trim_memory(self.closed.len());
         let mut dirs = Vec::new();
         if self.synced_segment_id < self.last_segment_id {
-            dirs.push(self.dir.clone());
-            dirs.extend(self.dir.parent().map(Path::to_owned));
+            for path in self.dir.ancestors().take(2) {
+                let dir = File::open(path).map_err(LogError::storage("open", path))?;
+                dirs.push((path.to_owned(), dir));
+            }
         }
         Ok(SyncTask {
             files,
             dirs,
+            gate: self.gate.clone(),
             done: Synced {
                 below: self.end_offset,
                 segment_id: self.last_segment_id,
@@ -106,6 +113,7 @@ impl Log {
     /// # Errors
     /// `Storage`: the next opening will verify.
     pub(crate) fn close(mut self) -> Result<(), LogError> {
+        self.check()?;
         self.repair()?;
         // Thousands of partitions that nobody has used would take long to sync.
         if self.active.size > 0 || self.wants_sync() {

@@ -5,9 +5,10 @@ use super::{
         batch, batch_like, bounds, checked, consume, decode, generous, last_header, plain_header,
         record, small_config, values,
     },
-    faults::set_bytes_left,
     *,
 };
+
+mod disk;
 
 fn open(dir: &Path) -> Log {
     Log::open(dir, small_config(), 0).unwrap().0
@@ -218,25 +219,6 @@ fn damage_in_a_closed_segment_is_an_error_for_its_readers_only() {
         log.offset_for_time(1000 + bound).unwrap(),
         Some((bound, 1000 + bound))
     );
-}
-
-#[test]
-fn a_full_disk_leaves_nothing_of_the_append() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut log = filled(dir.path(), 2);
-    let size = log.size();
-    let bytes = batch(&[record(1, "k", "lost")]);
-
-    for left in [0, 10, 61, 70] {
-        set_bytes_left(Some(left));
-        let failed = log.append(&[checked(bytes.clone())], 1).unwrap_err();
-        set_bytes_left(None);
-        assert_eq!(failed.code(), 56);
-        assert_eq!(fs::metadata(log.active.path()).unwrap().len(), size);
-    }
-
-    assert_eq!(append(&mut log, 1, "2").base_offset, 2);
-    assert_eq!(values(&consume(&mut log, 1000)), ["0", "1", "2"]);
 }
 
 #[test]

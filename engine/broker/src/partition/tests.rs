@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::disk::faults::fail_next_sync;
 use crate::log::{
     Ending,
-    build::{batch_like, decode, plain_header, record},
+    build::{batch_like, checked, decode, plain_header, record},
 };
 
 const PRODUCERS: i64 = 3;
@@ -102,7 +103,7 @@ impl World {
         let next = self.records.len();
         let values: Vec<_> = (next..next + count).map(|n| n.to_string()).collect();
         let records: Vec<_> = values.iter().map(|value| record(0, "k", value)).collect();
-        let batch = batch_like(header, &records);
+        let batch = checked(batch_like(header, &records));
         let produced = self.partition().produce(batch, 0, |_| Ok(())).unwrap();
         self.partition().show(produced.next_offset);
         for (offset, value) in (produced.base_offset..).zip(values) {
@@ -208,4 +209,25 @@ proptest! {
             world.check()?;
         }
     }
+}
+
+#[test]
+fn a_repeat_is_refused_when_what_it_repeats_may_not_be_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let partition = open(dir.path());
+    let header = BatchHeader {
+        producer_id: 1,
+        producer_epoch: 0,
+        base_sequence: 0,
+        ..plain_header()
+    };
+    let sent = checked(batch_like(header, &[record(0, "k", "once")]));
+    let send = || partition.produce(sent.clone(), 0, |_| Ok(()));
+    assert_eq!(send().unwrap().base_offset, 0);
+    assert_eq!(send().unwrap().base_offset, 0);
+
+    fail_next_sync();
+    assert!(partition.sync().unwrap().run().is_err());
+
+    assert_eq!(send().unwrap_err().code, ErrorCode::StorageError.code());
 }

@@ -15,6 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Producer, Producers, Stability};
+use crate::store;
 
 /// The producers of a log's records below `end_offset`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,10 +66,7 @@ impl Producers {
         })?;
         let mut bytes = format!("{:08x} ", crc32c::crc32c(&json)).into_bytes();
         bytes.extend(json);
-        let path = path(dir);
-        let beside = path.with_extension("new");
-        fs::write(&beside, bytes)?;
-        fs::rename(&beside, &path)
+        store::replace_soon(&path(dir), &bytes)
     }
 }
 

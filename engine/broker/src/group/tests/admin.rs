@@ -64,14 +64,10 @@ fn list_has_every_group_and_its_state() {
     let mut bench = Bench::new();
     bench.join(at_once("a")).unwrap();
     bench
-        .groups
-        .commit(
-            Commit {
-                group: "simple".to_owned(),
-                ..simple("orders", 0, 1)
-            },
-            bench.now,
-        )
+        .commit(Commit {
+            group: "simple".to_owned(),
+            ..simple("orders", 0, 1)
+        })
         .unwrap();
 
     let listed: Vec<_> = bench
@@ -98,22 +94,16 @@ fn group_with_members_cannot_be_deleted() {
     let mut bench = Bench::new();
     bench.lone("a");
 
-    assert_eq!(bench.groups.delete(GROUP), Err(GroupError::NonEmptyGroup));
-    assert_eq!(
-        bench.groups.delete("elsewhere"),
-        Err(GroupError::GroupIdNotFound)
-    );
+    assert_eq!(bench.delete(GROUP), Err(GroupError::NonEmptyGroup));
+    assert_eq!(bench.delete("elsewhere"), Err(GroupError::GroupIdNotFound));
 }
 
 #[test]
 fn deleted_group_takes_its_offsets_along() {
     let mut bench = Bench::new();
-    bench
-        .groups
-        .commit(simple("orders", 0, 1), bench.now)
-        .unwrap();
+    bench.commit(simple("orders", 0, 1)).unwrap();
 
-    let changes = bench.groups.delete(GROUP).unwrap();
+    let changes = bench.delete(GROUP).unwrap();
 
     let removed = Change::OffsetRemoved {
         group: GROUP.into(),

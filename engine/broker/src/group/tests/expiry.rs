@@ -9,11 +9,7 @@ fn offsets_of_a_group_without_members_expire_after_the_retention() {
     let mut bench = Bench::new();
     let first = bench.lone("a");
     bench
-        .groups
-        .commit(
-            commit(identity(&first.member, 1), "orders", 0, 1),
-            bench.now,
-        )
+        .commit(commit(identity(&first.member, 1), "orders", 0, 1))
         .unwrap();
 
     for _ in 0..8 * DAY_MS / 9_000 {
@@ -49,13 +45,9 @@ fn offsets_of_topics_that_a_stable_group_has_left_expire() {
     let first = bench.lone("a");
     let member = identity(&first.member, 1);
     bench
-        .groups
-        .commit(commit(member.clone(), "orders", 0, 1), bench.now)
+        .commit(commit(member.clone(), "orders", 0, 1))
         .unwrap();
-    bench
-        .groups
-        .commit(commit(member, "bills", 0, 1), bench.now)
-        .unwrap();
+    bench.commit(commit(member, "bills", 0, 1)).unwrap();
 
     for _ in 0..8 * DAY_MS / 9_000 {
         assert_eq!(bench.heartbeat(&first), Ok(()));

@@ -136,14 +136,14 @@ fn groups_are_bounded_and_room_comes_back() {
     };
 
     assert_eq!(bench.refused(elsewhere.clone()), GroupError::LimitReached);
-    let committed = bench.groups.commit(commit_elsewhere, bench.now);
+    let committed = bench.commit(commit_elsewhere);
     assert_eq!(committed, Err(GroupError::LimitReached));
 
     bench
         .groups
         .leave(GROUP, &[leaving("a-1")], bench.now)
         .unwrap();
-    bench.groups.delete(GROUP).unwrap();
+    bench.delete(GROUP).unwrap();
     assert!(bench.join(elsewhere).is_ok());
 }
 
@@ -175,10 +175,7 @@ fn bytes_of_all_groups_are_bounded_and_room_comes_back() {
     assert_eq!(bench.sync(sync), Err(GroupError::LimitReached));
     let mut large = simple("orders", 0, 1);
     large.offsets[0].offset.metadata = "m".repeat(60_000);
-    assert_eq!(
-        bench.groups.commit(large, bench.now),
-        Err(GroupError::LimitReached)
-    );
+    assert_eq!(bench.commit(large), Err(GroupError::LimitReached));
 
     bench
         .groups
@@ -192,21 +189,16 @@ fn every_byte_is_given_back() {
     let mut bench = Bench::new();
     bench.pair();
     bench.refused(modern("c"));
+    bench.commit(simple("orders", 0, 1)).unwrap_err();
     bench
-        .groups
-        .commit(simple("orders", 0, 1), bench.now)
-        .unwrap_err();
-    bench
-        .groups
-        .commit(commit(identity("a-1", 2), "orders", 0, 1), bench.now)
+        .commit(commit(identity("a-1", 2), "orders", 0, 1))
         .unwrap();
     bench
-        .groups
-        .commit(commit(identity("a-1", 2), "orders", 0, 2), bench.now)
+        .commit(commit(identity("a-1", 2), "orders", 0, 2))
         .unwrap();
 
     bench.pass(REBALANCE_MS);
-    bench.groups.delete(GROUP).unwrap();
+    bench.delete(GROUP).unwrap();
 
     assert_eq!(bench.groups.bytes, 0);
     assert_eq!(bench.groups.deadlines.len(), 0);

@@ -6,10 +6,7 @@ use super::*;
 fn simple_consumer_commits_to_a_group_that_does_not_exist() {
     let mut bench = Bench::new();
 
-    let done = bench
-        .groups
-        .commit(simple("orders", 3, 42), bench.now)
-        .unwrap();
+    let done = bench.commit(simple("orders", 3, 42)).unwrap();
 
     assert_eq!(done.outcomes, [Ok(())]);
     let change = Change::OffsetCommitted {
@@ -31,10 +28,7 @@ fn simple_consumer_commits_to_a_group_that_does_not_exist() {
 fn fetch_gives_every_offset_in_order() {
     let mut bench = Bench::new();
     for (topic, partition) in [("b", 1), ("a", 2), ("b", 0)] {
-        bench
-            .groups
-            .commit(simple(topic, partition, 7), bench.now)
-            .unwrap();
+        bench.commit(simple(topic, partition, 7)).unwrap();
     }
 
     let all: Vec<_> = bench
@@ -52,10 +46,7 @@ fn member_commits_with_its_generation_only() {
     let mut bench = Bench::new();
     let first = bench.lone("a");
     let mut by = |member: &str, generation| {
-        bench.groups.commit(
-            commit(identity(member, generation), "orders", 0, 1),
-            bench.now,
-        )
+        bench.commit(commit(identity(member, generation), "orders", 0, 1))
     };
 
     assert!(by(&first.member, 1).is_ok());
@@ -69,9 +60,7 @@ fn member_commits_with_its_generation_only() {
 fn member_of_a_group_that_does_not_exist_commits_nothing() {
     let mut bench = Bench::new();
 
-    let refused = bench
-        .groups
-        .commit(commit(identity("a", 4), "orders", 0, 1), bench.now);
+    let refused = bench.commit(commit(identity("a", 4), "orders", 0, 1));
 
     assert_eq!(refused, Err(GroupError::GroupIdNotFound));
     assert_eq!(bench.groups.list().count(), 0);
@@ -84,10 +73,7 @@ fn commit_is_accepted_while_members_join_and_refused_until_they_have_synced() {
     bench.send_join(at_once("b"));
     let by = |bench: &mut Bench, member: &Joined| {
         let identity = identity(&member.member, member.generation);
-        bench
-            .groups
-            .commit(commit(identity, "orders", 0, 1), bench.now)
-            .map(|_| ())
+        bench.commit(commit(identity, "orders", 0, 1)).map(|_| ())
     };
 
     assert_eq!(by(&mut bench, &first), Ok(()));
@@ -104,11 +90,7 @@ fn commit_is_a_sign_of_life() {
 
     bench.pass(SESSION_MS - 1);
     bench
-        .groups
-        .commit(
-            commit(identity(&first.member, 1), "orders", 0, 1),
-            bench.now,
-        )
+        .commit(commit(identity(&first.member, 1), "orders", 0, 1))
         .unwrap();
     bench.pass(SESSION_MS - 1);
 
@@ -123,7 +105,7 @@ fn metadata_that_is_too_long_is_refused_for_its_partition() {
     both.offsets[0].offset.metadata = "m".repeat(4_097);
     both.offsets[1].offset.metadata = "ä".repeat(4_096);
 
-    let done = bench.groups.commit(both, bench.now).unwrap();
+    let done = bench.commit(both).unwrap();
 
     assert_eq!(
         done.outcomes,
@@ -137,13 +119,10 @@ fn metadata_that_is_too_long_is_refused_for_its_partition() {
 fn commit_of_nothing_leaves_no_group_behind() {
     let mut bench = Bench::new();
 
-    let done = bench.groups.commit(
-        Commit {
-            offsets: Vec::new(),
-            ..simple("orders", 0, 1)
-        },
-        bench.now,
-    );
+    let done = bench.commit(Commit {
+        offsets: Vec::new(),
+        ..simple("orders", 0, 1)
+    });
 
     assert_eq!(
         done,
@@ -161,23 +140,16 @@ fn offsets_of_subscribed_topics_cannot_be_deleted() {
     let first = bench.lone("a");
     let member = identity(&first.member, 1);
     bench
-        .groups
-        .commit(commit(member.clone(), "orders", 0, 1), bench.now)
+        .commit(commit(member.clone(), "orders", 0, 1))
         .unwrap();
-    bench
-        .groups
-        .commit(commit(member, "bills", 0, 1), bench.now)
-        .unwrap();
+    bench.commit(commit(member, "bills", 0, 1)).unwrap();
     let partitions = [
         ("orders".to_owned(), 0),
         ("bills".to_owned(), 0),
         ("bills".to_owned(), 9),
     ];
 
-    let done = bench
-        .groups
-        .delete_offsets(GROUP, &partitions, bench.now)
-        .unwrap();
+    let done = bench.delete_offsets(GROUP, &partitions).unwrap();
 
     assert_eq!(
         done.outcomes,
@@ -197,22 +169,17 @@ fn offsets_of_a_group_without_members_can_be_deleted() {
     let mut bench = Bench::new();
     let first = bench.lone("a");
     bench
-        .groups
-        .commit(
-            commit(identity(&first.member, 1), "orders", 0, 1),
-            bench.now,
-        )
+        .commit(commit(identity(&first.member, 1), "orders", 0, 1))
         .unwrap();
     bench.pass(SESSION_MS);
 
     let done = bench
-        .groups
-        .delete_offsets(GROUP, &[("orders".to_owned(), 0)], bench.now)
+        .delete_offsets(GROUP, &[("orders".to_owned(), 0)])
         .unwrap();
 
     assert_eq!(done.outcomes, [Ok(())]);
     assert_eq!(bench.groups.fetch_offset(GROUP, "orders", 0), None);
-    let elsewhere = bench.groups.delete_offsets("elsewhere", &[], bench.now);
+    let elsewhere = bench.delete_offsets("elsewhere", &[]);
     assert_eq!(elsewhere, Err(GroupError::GroupIdNotFound));
 }
 
@@ -226,9 +193,7 @@ fn offsets_of_members_that_are_no_consumers_cannot_be_deleted() {
         })
         .unwrap();
 
-    let refused = bench
-        .groups
-        .delete_offsets(GROUP, &[("orders".to_owned(), 0)], bench.now);
+    let refused = bench.delete_offsets(GROUP, &[("orders".to_owned(), 0)]);
 
     assert_eq!(refused, Err(GroupError::NonEmptyGroup));
 }
@@ -236,26 +201,16 @@ fn offsets_of_members_that_are_no_consumers_cannot_be_deleted() {
 #[test]
 fn deleted_topic_takes_its_offsets_along() {
     let mut bench = Bench::new();
+    bench.commit(simple("orders", 0, 1)).unwrap();
+    bench.commit(simple("bills", 0, 1)).unwrap();
     bench
-        .groups
-        .commit(simple("orders", 0, 1), bench.now)
-        .unwrap();
-    bench
-        .groups
-        .commit(simple("bills", 0, 1), bench.now)
-        .unwrap();
-    bench
-        .groups
-        .commit(
-            Commit {
-                group: "other".to_owned(),
-                ..simple("orders", 1, 1)
-            },
-            bench.now,
-        )
+        .commit(Commit {
+            group: "other".to_owned(),
+            ..simple("orders", 1, 1)
+        })
         .unwrap();
 
-    let changes = bench.groups.topic_deleted("orders", bench.now);
+    let changes = bench.topic_deleted("orders");
 
     assert_eq!(changes.len(), 2);
     assert_eq!(bench.groups.fetch_offsets(GROUP).count(), 1);

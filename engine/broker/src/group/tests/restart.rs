@@ -9,37 +9,26 @@ fn offsets_survive_and_members_join_again() {
     let member = identity(&first.member, 1);
     let mut changes = Vec::new();
     for offset in 1..=3 {
-        let done = before
-            .groups
-            .commit(commit(member.clone(), "orders", 0, offset), before.now);
+        let done = before.commit(commit(member.clone(), "orders", 0, offset));
         changes.extend(done.unwrap().changes);
     }
     changes.extend(
         before
-            .groups
-            .commit(commit(member.clone(), "bills", 0, 9), before.now)
+            .commit(commit(member.clone(), "bills", 0, 9))
             .unwrap()
             .changes,
     );
     let gone = [("bills".to_owned(), 0)];
-    changes.extend(
-        before
-            .groups
-            .delete_offsets(GROUP, &gone, before.now)
-            .unwrap()
-            .changes,
-    );
+    changes.extend(before.delete_offsets(GROUP, &gone).unwrap().changes);
 
     let mut after = Bench::new();
-    after.groups.restore(changes, after.now);
+    after.groups.apply(changes, after.now);
 
     assert_eq!(after.state(), State::Empty);
     let all: Vec<_> = after.groups.fetch_offsets(GROUP).collect();
     assert_eq!(all, [("orders", 0, &committed(3))]);
     assert_eq!(after.heartbeat(&first), Err(GroupError::UnknownMemberId));
-    let stale = after
-        .groups
-        .commit(commit(member, "orders", 0, 4), after.now);
+    let stale = after.commit(commit(member, "orders", 0, 4));
     assert_eq!(stale, Err(GroupError::UnknownMemberId));
     assert_eq!(
         after.refused(again(&first, at_once("a"))),
@@ -51,15 +40,11 @@ fn offsets_survive_and_members_join_again() {
 #[test]
 fn removed_group_does_not_come_back() {
     let mut before = Bench::new();
-    let mut changes = before
-        .groups
-        .commit(simple("orders", 0, 1), before.now)
-        .unwrap()
-        .changes;
-    changes.extend(before.groups.delete(GROUP).unwrap());
+    let mut changes = before.commit(simple("orders", 0, 1)).unwrap().changes;
+    changes.extend(before.delete(GROUP).unwrap());
 
     let mut after = Bench::new();
-    after.groups.restore(changes, after.now);
+    after.groups.apply(changes, after.now);
 
     assert_eq!(after.groups.list().count(), 0);
     assert_eq!(after.groups.next_deadline(), None);
@@ -68,14 +53,10 @@ fn removed_group_does_not_come_back() {
 #[test]
 fn restored_offsets_have_their_retention_again() {
     let mut before = Bench::new();
-    let changes = before
-        .groups
-        .commit(simple("orders", 0, 1), before.now)
-        .unwrap()
-        .changes;
+    let changes = before.commit(simple("orders", 0, 1)).unwrap().changes;
 
     let mut after = Bench::new();
-    after.groups.restore(changes, after.now);
+    after.groups.apply(changes, after.now);
     let retention_ms = GroupSettings::default().offsets_retention_ms;
     after.pass(retention_ms - 1);
     assert_eq!(after.changes, []);
@@ -87,22 +68,18 @@ fn restored_offsets_have_their_retention_again() {
 #[test]
 fn limit_on_groups_does_not_lose_what_was_acknowledged() {
     let mut before = Bench::new();
-    let mut changes = before
-        .groups
-        .commit(simple("orders", 0, 1), before.now)
-        .unwrap()
-        .changes;
+    let mut changes = before.commit(simple("orders", 0, 1)).unwrap().changes;
     let other = Commit {
         group: "other".to_owned(),
         ..simple("orders", 0, 1)
     };
-    changes.extend(before.groups.commit(other, before.now).unwrap().changes);
+    changes.extend(before.commit(other).unwrap().changes);
 
     let mut after = Bench::with(GroupSettings {
         groups_max: 1,
         ..GroupSettings::default()
     });
-    after.groups.restore(changes, after.now);
+    after.groups.apply(changes, after.now);
 
     assert_eq!(after.groups.list().count(), 2);
 }

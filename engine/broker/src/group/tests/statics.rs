@@ -100,9 +100,7 @@ fn former_self_of_a_static_member_is_fenced() {
         bench.refused(again(&second, fixed("two"))),
         GroupError::FencedInstanceId
     );
-    let committed = bench
-        .groups
-        .commit(commit(former, "orders", 0, 1), bench.now);
+    let committed = bench.commit(commit(former, "orders", 0, 1));
     assert_eq!(committed, Err(GroupError::FencedInstanceId));
     let gone = Leaving {
         member: second.member,

@@ -49,8 +49,7 @@ fn consumers_that_cannot_be_read_are_subscribed_to_everything() {
     bench.sync(leads(&first, &[])).unwrap();
 
     let done = bench
-        .groups
-        .delete_offsets(GROUP, &[("any".to_owned(), 0)], bench.now)
+        .delete_offsets(GROUP, &[("any".to_owned(), 0)])
         .unwrap();
 
     assert_eq!(done.outcomes, [Err(GroupError::GroupSubscribedToTopic)]);

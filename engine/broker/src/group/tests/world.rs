@@ -101,7 +101,7 @@ impl World {
             }
             Step::Commit { client } => {
                 let commit = commit(self.identity(client), "orders", 0, 1);
-                let _ = self.bench.groups.commit(commit, self.bench.now);
+                let _ = self.bench.commit(commit);
             }
             Step::Abandon { client } => {
                 if let Some(ticket) = self.clients[client].last_request {
@@ -111,7 +111,7 @@ impl World {
                 }
             }
             Step::Delete => {
-                if self.bench.groups.delete(GROUP).is_ok() {
+                if self.bench.delete(GROUP).is_ok() {
                     self.forget_generations();
                 }
             }

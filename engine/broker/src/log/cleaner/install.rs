@@ -12,33 +12,52 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Cleaned, CleanedGroup, SWAP_EXTENSION};
+#[cfg(any(test, feature = "fuzzing"))]
+use super::{AtomicBool, Cleaning, ProducerView, Progress};
+use super::{CleanedGroup, Extent, SWAP_EXTENSION};
 use crate::log::{
     Log, LogError,
+    checkpoint::Checkpoint,
     open::segment_bases,
     segment::{INDEX_EXTENSION, Segment, log_path, remove_if_present},
 };
 
 impl Log {
-    /// Takes over what a cleaning has written. Segments that were deleted in the meantime stay deleted.
+    /// Takes over a file that a cleaning has written. Segments that were deleted in the meantime stay deleted.
     ///
     /// # Errors
-    /// `Storage`: what was not installed now is finished or given up at the next opening.
-    pub(crate) fn install(&mut self, cleaned: Cleaned) -> Result<(), LogError> {
-        if cleaned.below > self.checkpoint.gapless_from {
-            self.checkpoint.gapless_from = cleaned.below;
-            self.checkpoint.store(&self.dir)?;
-        }
+    /// `Storage`: it is not installed, or is at the next opening.
+    pub(crate) fn install(&mut self, group: CleanedGroup) -> Result<(), LogError> {
+        self.move_checkpoint(Checkpoint {
+            gapless_from: self.checkpoint.gapless_from.max(group.extent.below),
+            flushed: self.checkpoint.flushed.max(group.extent.synced_below),
+            ..self.checkpoint
+        })?;
         self.tail.clear();
-        for group in cleaned.groups {
-            match self.place_of(&group) {
-                Some(at) => self.swap_in(at, group)?,
-                None => remove_if_present(&group.path)?,
-            }
+        match self.place_of(&group) {
+            Some(at) => self.swap_in(at, group),
+            None => Ok(()),
         }
-        self.checkpoint.cleaned = cleaned.below;
-        self.checkpoint.flushed = self.checkpoint.flushed.max(cleaned.synced_below);
-        self.checkpoint.store(&self.dir)
+    }
+
+    /// Takes note that a cleaning is done.
+    ///
+    /// # Errors
+    /// `Storage`: it will be done again.
+    pub(crate) fn cleaned(&mut self, extent: Extent) -> Result<(), LogError> {
+        self.move_checkpoint(Checkpoint {
+            cleaned: extent.below,
+            flushed: self.checkpoint.flushed.max(extent.synced_below),
+            ..self.checkpoint
+        })
+    }
+
+    fn move_checkpoint(&mut self, moved: Checkpoint) -> Result<(), LogError> {
+        if moved != self.checkpoint {
+            moved.store(&self.dir)?;
+            self.checkpoint = moved;
+        }
+        Ok(())
     }
 
     /// Where the segments of the group are, if all are there.
@@ -53,8 +72,9 @@ impl Log {
     }
 
     fn swap_in(&mut self, at: usize, group: CleanedGroup) -> Result<(), LogError> {
-        let swap = group.path.with_extension(SWAP_EXTENSION);
-        fs::rename(&group.path, &swap).map_err(LogError::storage("rename", &group.path))?;
+        let written = &group.file.0;
+        let swap = written.with_extension(SWAP_EXTENSION);
+        fs::rename(written, &swap).map_err(LogError::storage("rename", written))?;
         let base_offset = self.closed[at].base_offset;
         let mut bound = self.closed[at].bound;
         for _ in 1..group.replaces.len() {
@@ -74,6 +94,26 @@ impl Log {
         segment.store_index();
         self.closed[at] = segment;
         self.trim_memory(at);
+        Ok(())
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Log {
+    /// Does a cleaning on this thread; after so many files it is given up, as by a crash.
+    pub(crate) fn clean_here(
+        &mut self,
+        mut cleaning: Cleaning,
+        producers: &ProducerView,
+        files_max: usize,
+    ) -> Result<(), LogError> {
+        let stop = AtomicBool::new(false);
+        for _ in 0..files_max {
+            match cleaning.go_on(producers, &stop)? {
+                Progress::Group(group) => self.install(group)?,
+                Progress::Done(extent) => return self.cleaned(extent),
+            }
+        }
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use twox_hash::XxHash3_128;
 
-use super::Judge;
+use super::{Judge, Member};
 use crate::log::{
     BatchHeader, HEADER_BYTES, LogError,
     codec::Unreadable,
@@ -30,14 +30,16 @@ enum Room {
 
 impl KeyMap {
     /// Reads the dirty segments. Batches that cannot be read are left out: they supersede nothing.
-    pub(super) fn collect(judge: &Judge<'_>) -> Result<Self, LogError> {
+    pub(super) fn collect<'a>(
+        judge: &Judge<'_>,
+        members: impl Iterator<Item = &'a Member>,
+    ) -> Result<Self, LogError> {
         let mut map = Self {
             latest: HashMap::new(),
-            end: judge.cleaning.dirty_from,
+            end: judge.plan.dirty_from,
         };
-        let members = judge.cleaning.groups.iter().flatten();
         for member in members {
-            if member.source.bound <= judge.cleaning.dirty_from {
+            if member.source.bound <= judge.plan.dirty_from {
                 continue;
             }
             if let Room::Full = map.add_segment(judge, &member.source)? {
@@ -45,7 +47,7 @@ impl KeyMap {
             }
             map.end = member.source.bound;
         }
-        map.end = judge.cleaning.until;
+        map.end = judge.plan.until;
         Ok(map)
     }
 
@@ -66,7 +68,7 @@ impl KeyMap {
         while let Step::Batch(found) = scanner.step()? {
             judge.check_stop()?;
             let header = found.header;
-            if header.next_offset() <= judge.cleaning.dirty_from {
+            if header.next_offset() <= judge.plan.dirty_from {
                 continue;
             }
             let counts = !header.is_control() && !judge.is_aborted(&header);

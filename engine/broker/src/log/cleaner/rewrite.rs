@@ -5,12 +5,12 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs::File,
     io::{BufWriter, Write},
-    path::PathBuf,
 };
 
-use super::{CLEANED_EXTENSION, CleanedGroup, Judge, KeyMap, Member};
+use super::{CLEANED_EXTENSION, CleanedFile, Judge, KeyMap, Member};
+use crate::disk::Output;
 use crate::log::{
     BatchHeader, HEADER_BYTES, LogError,
     batch::{CODEC_BITS, HORIZON_BIT, LENGTH_END},
@@ -26,8 +26,8 @@ pub(super) struct Rewrite<'a> {
     judge: &'a Judge<'a>,
     keys: &'a KeyMap,
     group: &'a [Member],
-    path: PathBuf,
-    file: BufWriter<File>,
+    path: CleanedFile,
+    file: BufWriter<Output<File>>,
     position: u64,
     index: Index,
     has_changed: bool,
@@ -92,14 +92,14 @@ impl<'a> Rewrite<'a> {
         let base = group.first().map_or(0, |first| first.source.base_offset);
         let bound = group.last().map_or(base, |last| last.source.bound);
         let name = format!("{base:020}-{bound:020}.{CLEANED_EXTENSION}");
-        let path = judge.cleaning.dir.join(name);
-        let file = File::create(&path).map_err(LogError::storage("create", &path))?;
+        let path = CleanedFile(judge.plan.dir.join(name));
+        let file = File::create(&path.0).map_err(LogError::storage("create", &path.0))?;
         Ok(Self {
             judge,
             keys,
             group,
             path,
-            file: BufWriter::with_capacity(WRITE_BYTES, file),
+            file: BufWriter::with_capacity(WRITE_BYTES, Output(file)),
             position: 0,
             index: Index::new(base),
             has_changed: group.len() > 1,
@@ -107,7 +107,10 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Writes and syncs; `None` when the group need not or cannot be replaced.
-    pub(super) fn run(mut self, unended: &mut Unended) -> Result<Option<CleanedGroup>, LogError> {
+    pub(super) fn run(
+        mut self,
+        unended: &mut Unended,
+    ) -> Result<Option<(CleanedFile, Index)>, LogError> {
         for member in self.group {
             let is_whole = self.copy(member, unended)?;
             if !is_whole {
@@ -116,19 +119,13 @@ impl<'a> Rewrite<'a> {
             }
         }
         if !self.has_changed || self.position > u64::from(u32::MAX) {
-            drop(self.file);
-            fs::remove_file(&self.path).map_err(LogError::storage("remove", &self.path))?;
             return Ok(None);
         }
         self.file
             .flush()
-            .and_then(|()| self.file.get_ref().sync_data())
-            .map_err(LogError::storage("write", &self.path))?;
-        Ok(Some(CleanedGroup {
-            replaces: self.group.iter().map(|member| member.id).collect(),
-            path: self.path,
-            index: self.index,
-        }))
+            .and_then(|()| self.file.get_ref().0.sync_data())
+            .map_err(LogError::storage("write", &self.path.0))?;
+        Ok(Some((self.path, self.index)))
     }
 
     /// Copies what stays of a segment; `false` when part of it is damaged, for then it must stay as it is.
@@ -165,8 +162,8 @@ impl<'a> Rewrite<'a> {
         self.file
             .write_all(&header.to_raw())
             .and_then(|()| self.file.write_all(records))
-            .map_err(LogError::storage("write", &self.path))?;
-        let interval = self.judge.cleaning.index_interval_bytes;
+            .map_err(LogError::storage("write", &self.path.0))?;
+        let interval = self.judge.plan.index_interval_bytes;
         self.index.note(self.position, header, interval);
         self.position += header.size() as u64;
         Ok(())
@@ -218,7 +215,7 @@ impl<'a> Rewrite<'a> {
         let has_expired = record.value.is_none()
             && header
                 .delete_horizon()
-                .is_some_and(|horizon| horizon <= self.judge.cleaning.now);
+                .is_some_and(|horizon| horizon <= self.judge.plan.now);
         !has_expired && !self.keys.supersedes(key, offset)
     }
 
@@ -229,7 +226,7 @@ impl<'a> Rewrite<'a> {
             return Ok(Outcome::Stays);
         }
         match header.delete_horizon() {
-            Some(horizon) if horizon <= self.judge.cleaning.now => Ok(Outcome::Goes),
+            Some(horizon) if horizon <= self.judge.plan.now => Ok(Outcome::Goes),
             Some(_) => Ok(Outcome::Stays),
             None => {
                 // A horizon, as batches with tombstones get it.
@@ -270,8 +267,8 @@ impl<'a> Rewrite<'a> {
         let all = Records::new(header, bytes).filter_map(Result::ok);
         let stay = all.filter(|record| self.stays(header, record));
         if kept.needs_horizon(header) {
-            let cleaning = self.judge.cleaning;
-            let horizon = cleaning.now.saturating_add(cleaning.delete_retention_ms);
+            let plan = self.judge.plan;
+            let horizon = plan.now.saturating_add(plan.delete_retention_ms);
             changed.base_timestamp = horizon;
             changed.attributes |= HORIZON_BIT;
             for record in stay {

@@ -9,6 +9,7 @@ use crate::log::{
     },
 };
 
+mod disk;
 mod interrupted;
 
 fn config() -> LogConfig {
@@ -41,8 +42,7 @@ fn clean_with(log: &mut Log, now: i64, producers: &ProducerView) {
         let Some(cleaning) = log.cleaning(i64::MAX, now).unwrap() else {
             return;
         };
-        let cleaned = cleaning.run(producers, &AtomicBool::new(false)).unwrap();
-        log.install(cleaned).unwrap();
+        log.clean_here(cleaning, producers, usize::MAX).unwrap();
     }
     panic!("cleaning makes no progress");
 }
@@ -356,14 +356,14 @@ fn young_and_unstable_records_are_not_cleaned() {
     log.roll(0).unwrap();
 
     assert!(log.cleaning(0, 0).unwrap().is_none());
-    assert_eq!(log.cleaning(1, 0).unwrap().unwrap().until, 1);
+    assert_eq!(log.cleaning(1, 0).unwrap().unwrap().plan.until, 1);
     log.set_config(LogConfig {
         min_compaction_lag_ms: 100,
         ..config()
     });
     assert!(log.cleaning(9, 1099).unwrap().is_none());
-    assert_eq!(log.cleaning(9, 1100).unwrap().unwrap().until, 1);
-    assert_eq!(log.cleaning(9, 2100).unwrap().unwrap().until, 2);
+    assert_eq!(log.cleaning(9, 1100).unwrap().unwrap().plan.until, 1);
+    assert_eq!(log.cleaning(9, 2100).unwrap().unwrap().plan.until, 2);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice, Write};
 
 use super::{LogError, Segment};
+use crate::disk::Output;
 
 impl Segment {
     /// Appends bytes that are whole batches, in one write. On an error the file ends where it did; if even that fails,
@@ -16,11 +17,7 @@ impl Segment {
             Ok(source) => source.file,
             Err(error) => return Err(WriteFailure::Undone(error)),
         };
-        #[cfg(test)]
-        let result = write_all(&mut crate::log::faults::Limited(&file), parts);
-        #[cfg(not(test))]
-        let result = write_all(&mut &*file, parts);
-        match result {
+        match write_all(&mut Output(&*file), parts) {
             Ok(()) => {
                 self.size += size;
                 Ok(())

@@ -2,18 +2,24 @@
 
 use super::*;
 
+fn next_file(cleaning: &mut Cleaning) -> CleanedGroup {
+    let progress = cleaning.go_on(&ProducerView::default(), &AtomicBool::new(false));
+    match progress.unwrap() {
+        Progress::Group(group) => group,
+        Progress::Done(extent) => panic!("nothing is to be written: {extent:?}"),
+    }
+}
+
 #[test]
 fn segments_deleted_meanwhile_stay_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
     for at in 0..20 {
-        append(&mut log, batch(&[record(at, &at.to_string(), "v")]));
+        append(&mut log, batch(&[record(at, "k", "v")]));
     }
     log.roll(0).unwrap();
-    let cleaning = log.cleaning(i64::MAX, 0).unwrap().unwrap();
-    let cleaned = cleaning
-        .run(&ProducerView::default(), &AtomicBool::new(false))
-        .unwrap();
+    let mut cleaning = log.cleaning(i64::MAX, 0).unwrap().unwrap();
+    let cleaned = next_file(&mut cleaning);
 
     log.delete_records(20).unwrap();
     log.install(cleaned).unwrap();
@@ -31,9 +37,9 @@ fn a_stopped_cleaning_changes_nothing() {
     let mut log = open(dir.path());
     append(&mut log, batch(&[record(1, "k", "a"), record(1, "k", "b")]));
     log.roll(0).unwrap();
-    let cleaning = log.cleaning(i64::MAX, 0).unwrap().unwrap();
+    let mut cleaning = log.cleaning(i64::MAX, 0).unwrap().unwrap();
 
-    let stopped = cleaning.run(&ProducerView::default(), &AtomicBool::new(true));
+    let stopped = cleaning.go_on(&ProducerView::default(), &AtomicBool::new(true));
 
     assert!(matches!(stopped, Err(LogError::Stopped)));
     assert_eq!(consume(&mut log, 1000).len(), 2);
@@ -87,12 +93,9 @@ fn an_interrupted_installation_is_finished_or_given_up() {
             segment_bytes: 4000,
             ..config()
         });
-        let cleaning = log.cleaning(i64::MAX, 0).unwrap().unwrap();
-        let cleaned = cleaning
-            .run(&ProducerView::default(), &AtomicBool::new(false))
-            .unwrap();
-        assert_eq!(cleaned.groups.len(), 1);
-        let written = cleaned.groups[0].path.clone();
+        let mut cleaning = log.cleaning(i64::MAX, 0).unwrap().unwrap();
+        let cleaned = next_file(&mut cleaning);
+        let written = cleaned.file.0.clone();
         let swap = written.with_extension(SWAP_EXTENSION);
         let others: Vec<_> = log
             .closed
@@ -120,4 +123,25 @@ fn an_interrupted_installation_is_finished_or_given_up() {
         assert_eq!((log.start_offset(), log.end_offset()), (0, 12));
         assert!(!written.exists() && !swap.exists());
     }
+}
+
+#[test]
+fn a_cleaned_log_that_lost_its_checkpoint_is_not_cut_at_its_gaps() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    for at in 0..20 {
+        let key = format!("k{}", at % 7);
+        append(&mut log, batch(&[record(at, &key, &at.to_string())]));
+    }
+    let before = clean(&mut log, 10);
+    append(&mut log, batch(&[record(20, "last", "20")]));
+    drop(log);
+
+    fs::remove_file(dir.path().join("checkpoint")).unwrap();
+    let mut log = open(dir.path());
+
+    assert_eq!(log.end_offset(), 21);
+    assert_eq!(consume(&mut log, 1000).len(), before.len() + 1);
+    drop(log);
+    assert_eq!(open(dir.path()).end_offset(), 21);
 }
