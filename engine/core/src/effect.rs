@@ -5,10 +5,10 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Name, ReplyTo, Run, RunId, Seq, State, WorkflowId,
-    error_type,
+    ActivityId, Attempt, Cause, Event, Name, ReplyTo, RetryDue, Run, RunId, Seq, State, Timestamp,
+    WorkflowId, error_type,
     event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
-    run::ClosedBy,
+    run::{ActivityState, ClosedBy},
 };
 
 /// Something to send, after the footer of its batch is known valid and not before.
@@ -16,6 +16,8 @@ use crate::{
 pub enum Effect {
     /// An attempt's task for a worker.
     Task(Task),
+    /// A record that waits until an activity's next attempt is due.
+    Retry(Box<Retry>),
     /// An answer for whoever asked.
     Reply(Box<Reply>),
     /// A record of another partition's workflow, to be read again and sent there.
@@ -43,6 +45,15 @@ pub struct Task {
     pub scheduled: Arc<ActivityScheduled>,
     /// The attempt.
     pub attempt: Attempt,
+}
+
+/// The next attempt of an activity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// What comes back when it is due.
+    pub due: RetryDue,
+    /// When that is.
+    pub next_attempt_at: Timestamp,
 }
 
 /// An answer.
@@ -82,6 +93,14 @@ impl Effect {
                 .is_some_and(|activity| {
                     activity.attempt == task.attempt && activity.is_in_flight()
                 }),
+            Self::Retry(retry) => state
+                .run(&retry.due.workflow_id)
+                .filter(|run| run.run_id == retry.due.run_id)
+                .and_then(|run| run.activity(retry.due.activity_id))
+                .is_some_and(|activity| {
+                    let waits = matches!(activity.state, ActivityState::Backoff { .. });
+                    waits && activity.attempt.next() == retry.due.attempt
+                }),
             Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
@@ -105,6 +124,19 @@ pub(crate) fn effects_of_run(
                 started: Arc::clone(&run.started),
                 scheduled: Arc::clone(&activity.scheduled),
                 attempt: scheduled.attempt,
+            }));
+        }
+        Event::ActivityAttemptFailed(failed) => {
+            effects.extend(failed.next_attempt_at.map(|next_attempt_at| {
+                Effect::Retry(Box::new(Retry {
+                    due: RetryDue {
+                        workflow_id: workflow_id.clone(),
+                        run_id: run.run_id,
+                        activity_id: failed.activity_id,
+                        attempt: failed.attempt.next(),
+                    },
+                    next_attempt_at,
+                }))
             }));
         }
         Event::ReplyRequested(requested) => {
@@ -139,7 +171,6 @@ pub(crate) fn effects_of_run(
         | Event::ActivityStarted(_)
         | Event::ActivityCancelRequested(_)
         | Event::ActivityCompleted(_)
-        | Event::ActivityAttemptFailed(_)
         | Event::ActivityFailed(_)
         | Event::ActivityTimedOut(_)
         | Event::ActivityCanceled(_)

@@ -9,8 +9,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo, RunId,
-    Seq, Timestamp,
+    ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload,
+    RETRY_TAKEN_OVER_AFTER, ReplyTo, RunId, Seq, Timestamp,
     event::{ActivityScheduled, CompensationRegistered, IncidentKind, WorkflowStarted},
     program::Job,
 };
@@ -113,9 +113,20 @@ impl Activity {
             ActivityState::Running { started_at, .. } => {
                 Some(started_at.plus(self.start_to_close()))
             }
-            ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
+            ActivityState::Backoff { next_attempt_at } => {
+                Some(next_attempt_at.plus(RETRY_TAKEN_OVER_AFTER))
+            }
             ActivityState::Parked => None,
         }
+    }
+
+    /// When something is expected of it: of the next attempt that it is made, of a running one that it ends.
+    #[must_use]
+    pub fn expected_at(&self) -> Option<Timestamp> {
+        if let ActivityState::Backoff { next_attempt_at } = self.state {
+            return Some(next_attempt_at);
+        }
+        self.deadline()
     }
 
     /// The attempts of the set that it is in.

@@ -6,6 +6,7 @@
 //! ```
 //! Deliberately absent: what a lane does with its partition ([`crate::lane`]).
 
+mod delay;
 mod durability;
 mod layout;
 mod replies;
@@ -17,6 +18,7 @@ mod topics;
 mod watch;
 
 use std::{
+    collections::BTreeSet,
     num::NonZeroUsize,
     sync::{Arc, mpsc},
     thread::JoinHandle,
@@ -32,9 +34,15 @@ use sagaline_journal::{
 pub use durability::{Finding, findings};
 pub use topics::{DEFAULT_PARTITIONS, missing_topics};
 
-use self::{stopping::Stopping, supervisor::Supervisor, topics::TopicBook};
+use self::{
+    delay::{DelayFigures, DelayThread},
+    stopping::Stopping,
+    supervisor::Supervisor,
+    topics::TopicBook,
+};
 use crate::{
     Keys, Workflows,
+    delay::{DelayConfig, TierStatus},
     lane::{LaneConfig, LaneShared, LaneStatus, Stage},
 };
 
@@ -65,6 +73,8 @@ pub struct EngineSettings {
     pub closed_retention: Millis,
     /// Keys for tokens and MACs.
     pub keys: Keys,
+    /// Topics that take delayed records of anybody.
+    pub delay_targets: BTreeSet<String>,
     /// What it is for.
     pub purpose: Purpose,
 }
@@ -84,6 +94,7 @@ pub enum Purpose {
 pub struct Engine {
     stopping: Arc<Stopping>,
     statuses: Arc<watch::Statuses>,
+    delay: Arc<DelayFigures>,
     supervisor: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -114,6 +125,18 @@ impl Engine {
         }));
         let stopping = Arc::new(Stopping::default());
         let statuses = Arc::new(watch::Statuses::default());
+        let delay_figures = Arc::new(DelayFigures::default());
+        let delay = DelayThread::start(
+            &settings.kafka,
+            DelayConfig {
+                namespace: settings.namespace,
+                partitions: book.partitions(),
+                keys: settings.keys,
+                targets: settings.delay_targets,
+                topics: book.clone(),
+            },
+            delay_figures.clone(),
+        )?;
         let (ready, is_ready) = mpsc::channel();
         let supervisor = Supervisor {
             kafka: settings.kafka.clone(),
@@ -126,6 +149,7 @@ impl Engine {
             stopping: stopping.clone(),
             statuses: statuses.clone(),
             book,
+            delay,
         };
         let handle = std::thread::Builder::new()
             .name("sagaline-engine".to_owned())
@@ -150,6 +174,7 @@ impl Engine {
         Ok(Self {
             stopping,
             statuses,
+            delay: delay_figures,
             supervisor: Some(handle),
         })
     }
@@ -158,6 +183,12 @@ impl Engine {
     #[must_use]
     pub fn statuses(&self) -> Vec<LaneStatus> {
         self.statuses.all()
+    }
+
+    /// How the delay service of this process is doing, by tier.
+    #[must_use]
+    pub fn delay_statuses(&self) -> Vec<TierStatus> {
+        self.delay.all()
     }
 
     /// Whether the engine has partitions and owns all of them.

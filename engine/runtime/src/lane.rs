@@ -12,6 +12,7 @@ mod answer;
 mod batch;
 mod careful;
 mod clock;
+mod early;
 mod making;
 mod outbox;
 mod proof;
@@ -28,6 +29,7 @@ use self::{
     batch::Flight,
     careful::Careful,
     clock::ClockWatch,
+    early::Early,
     outbox::Outbox,
     proof::InputProof,
     takeover::Claiming,
@@ -144,6 +146,7 @@ impl LaneShared {
         let writing = Writing {
             namespace: config.namespace.clone(),
             keys: config.keys,
+            inbox: reading.inbox.clone(),
             results: reading.results.clone(),
         };
         Self {
@@ -192,6 +195,7 @@ pub struct Lane {
     own_count: u64,
     positions: Positions,
     outbox: Outbox,
+    early: Early,
     proof: InputProof,
     clock: ClockWatch,
     careful: Careful,
@@ -310,6 +314,7 @@ impl Lane {
             own_count: 0,
             positions: Positions::default(),
             outbox: Outbox::default(),
+            early: Early::default(),
             proof: InputProof::default(),
             clock: ClockWatch::default(),
             careful: Careful::default(),
@@ -411,7 +416,8 @@ impl Lane {
             Phase::Active => {
                 // As batches have it: a clock that is far behind would sleep on, and never hear that it was set right.
                 let time = self.clock.time(now);
-                let due = self.fold.state.next_deadline().map(|due| {
+                let due = [self.fold.state.next_deadline(), self.early.next()];
+                let due = due.into_iter().flatten().min().map(|due| {
                     if due > time {
                         Millis(due.since(time).0 + 1)
                     } else {

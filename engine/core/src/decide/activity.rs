@@ -5,7 +5,7 @@ use alloc::{boxed::Box, format, vec::Vec};
 use super::{Ignored, first};
 use crate::{
     Activity, ActivityId, Event, Failure, Millis, Name, OnExhausted, Payload, RETRY_AFTER_MAX,
-    Report, ReportAttempt, Run, Timestamp, UNKNOWN_ACTIVITY_RETRY, error_type,
+    Report, ReportAttempt, RetryDue, Run, Timestamp, UNKNOWN_ACTIVITY_RETRY, error_type,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCanceled, ActivityCompleted,
         ActivityFailed, ActivityStarted, ActivityTimedOut, CompensationCompleted,
@@ -255,6 +255,25 @@ pub(super) fn fire(run: &Run, activity: &Activity, now: Timestamp) -> Vec<Event>
         );
     }
     Vec::from([next_attempt(activity)])
+}
+
+/// The record that waited for the next attempt has come: the first in time counts.
+pub(crate) fn retry_due(
+    run: &Run,
+    now: Timestamp,
+    retry: &RetryDue,
+) -> Result<Vec<Event>, Ignored> {
+    let activity = run.activity(retry.activity_id).ok_or(Ignored::Stale)?;
+    match activity.state {
+        _ if activity.attempt == retry.attempt => Err(Ignored::Repeat),
+        ActivityState::Backoff { next_attempt_at } if activity.attempt.next() == retry.attempt => {
+            if now < next_attempt_at {
+                return Err(Ignored::Early(next_attempt_at));
+            }
+            Ok(Vec::from([next_attempt(activity)]))
+        }
+        _ => Err(Ignored::Stale),
+    }
 }
 
 pub(super) fn next_attempt(activity: &Activity) -> Event {

@@ -88,9 +88,17 @@ fn task(task_queue: &'static str) -> Effect {
 fn a_task_of_a_queue_that_no_topic_can_serve_is_refused_and_others_wait_for_theirs() {
     let mut outbox = Outbox::default();
 
-    let sending = outbox.record(&shared(QueueTopic::Coming), 0, &task("no such/queue"));
+    let sending = outbox.record(
+        &shared(QueueTopic::Coming),
+        (0, Timestamp::default()),
+        &task("no such/queue"),
+    );
     assert!(matches!(&sending, Sending::Never(reason) if reason.contains("no such/queue")));
-    let sending = outbox.record(&shared(QueueTopic::Coming), 0, &task("orders"));
+    let sending = outbox.record(
+        &shared(QueueTopic::Coming),
+        (0, Timestamp::default()),
+        &task("orders"),
+    );
     assert!(matches!(sending, Sending::NoTopic(None)));
 
     outbox.refuse(Entry::new(4, task("no such/queue")), "why");
@@ -107,7 +115,11 @@ fn check_waiting(steps: &[(u64, &QueueTopic, bool)]) {
     for (at, topic, fails) in steps {
         let entry = outbox.waiting.pop_front();
         let entry = entry.or_else(|| Some(outbox.later.pop()?.1)).unwrap();
-        match outbox.record(&shared((*topic).clone()), 0, &entry.effect) {
+        match outbox.record(
+            &shared((*topic).clone()),
+            (0, Timestamp::default()),
+            &entry.effect,
+        ) {
             Sending::NoTopic(refusal) => outbox.await_topic(entry, refusal, Millis(*at)),
             _ => panic!("there is no topic"),
         }
@@ -300,7 +312,10 @@ impl Bench {
         self.outbox.send_waiting(
             (&self.shared, &state),
             0,
-            Millis(now),
+            Now {
+                wall: Timestamp::default(),
+                monotonic: Millis(now),
+            },
             &mut self.port,
             &mut self.tags,
         );
