@@ -184,6 +184,12 @@ fn an_attempt_whose_record_is_lost_is_made_by_its_lane_half_a_minute_later() {
     world.start_order("o", &order("o", "visa", "ok")).send();
     fail(&world, &world.task("o", "reserve-stock", 1), Millis(8_000));
     until_true("it waits", || retries(&world).len() == 1);
+    // Else the next owner sends it again.
+    journal.until("the journal says so", |journal| {
+        let failed = journal.names("o").contains(&"ActivityAttemptFailed");
+        let footer = &journal.partitions[0].batches.last()?.footer;
+        (failed && footer.effects_done == footer.batch_no - 1).then_some(())
+    });
     let soon = topic::retry(&world.namespace, "soon");
 
     first.kill();

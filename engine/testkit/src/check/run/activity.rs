@@ -47,6 +47,14 @@ impl Activity {
         self.state == State::Queued
     }
 
+    /// When its next attempt is due, while it waits for it.
+    pub(super) const fn due(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Backoff(due) => Some(due),
+            _ => None,
+        }
+    }
+
     pub(super) const fn is_over(&self) -> bool {
         matches!(self.state, State::Completed | State::Ended)
     }
