@@ -186,9 +186,13 @@ fn an_attempt_whose_record_is_lost_is_made_by_its_lane_half_a_minute_later() {
     until_true("it waits", || retries(&world).len() == 1);
     // Else the next owner sends it again.
     journal.until("the journal says so", |journal| {
-        let failed = journal.names("o").contains(&"ActivityAttemptFailed");
-        let footer = &journal.partitions[0].batches.last()?.footer;
-        (failed && footer.effects_done == footer.batch_no - 1).then_some(())
+        let facts = &journal.newest("o")?.facts;
+        let failed = facts
+            .iter()
+            .find(|fact| fact.event.name() == "ActivityAttemptFailed")?;
+        let last = journal.partitions[0].batches.last()?;
+        let all_sent = last.footer.effects_done == last.footer.batch_no - 1;
+        (all_sent && last.footer_offset > failed.offset).then_some(())
     });
     let soon = topic::retry(&world.namespace, "soon");
 

@@ -7,7 +7,9 @@ use smallvec::SmallVec;
 use crate::{
     ActivityId, Attempt, Cause, Event, Name, ReplyTo, RetryDue, Run, RunId, Seq, State, Timestamp,
     WorkflowId, error_type,
-    event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
+    event::{
+        ActivityAttemptFailed, ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted,
+    },
     run::{ActivityState, ClosedBy},
 };
 
@@ -127,17 +129,7 @@ pub(crate) fn effects_of_run(
             }));
         }
         Event::ActivityAttemptFailed(failed) => {
-            effects.extend(failed.next_attempt_at.map(|next_attempt_at| {
-                Effect::Retry(Box::new(Retry {
-                    due: RetryDue {
-                        workflow_id: workflow_id.clone(),
-                        run_id: run.run_id,
-                        activity_id: failed.activity_id,
-                        attempt: failed.attempt.next(),
-                    },
-                    next_attempt_at,
-                }))
-            }));
+            effects.extend(retry(workflow_id, run.run_id, failed));
         }
         Event::ReplyRequested(requested) => {
             effects.push(reply(
@@ -188,6 +180,25 @@ pub(crate) fn effects_of_run(
         | Event::TimerFired(_)
         | Event::TimerCanceled(_) => {}
     }
+}
+
+/// What waits for the attempt that follows a failed one, if one does.
+fn retry(
+    workflow_id: &WorkflowId,
+    run_id: RunId,
+    failed: &ActivityAttemptFailed,
+) -> Option<Effect> {
+    let due = RetryDue {
+        workflow_id: workflow_id.clone(),
+        run_id,
+        activity_id: failed.activity_id,
+        attempt: failed.attempt.next(),
+    };
+    let next_attempt_at = failed.next_attempt_at?;
+    Some(Effect::Retry(Box::new(Retry {
+        due,
+        next_attempt_at,
+    })))
 }
 
 /// The effect of an event that belongs to no run.

@@ -15,6 +15,8 @@ mod clock;
 mod figures;
 mod forward;
 mod shelf;
+#[cfg(test)]
+mod tests;
 mod tier;
 
 use std::{
@@ -438,7 +440,7 @@ impl Delay {
         }
         self.trim_at = Millis(now.0 + TRIM_EVERY.0);
         for (place, shelf) in &mut self.shelves {
-            if let Some(before) = shelf.to_be_trimmed() {
+            if let Some(before) = shelf.next_trim() {
                 orders.push(Order::Trim {
                     topic: self.tiers[place.tier as usize].clone(),
                     partition: place.partition,
@@ -453,7 +455,7 @@ impl Delay {
         let trim = self
             .shelves
             .values()
-            .any(Shelf::is_to_be_trimmed)
+            .any(Shelf::may_trim)
             .then(|| until(self.trim_at));
         let tick = self.time_to_ask(now).map(until);
         let due = self.clock.time(now).and_then(|time| {

@@ -128,13 +128,7 @@ impl Engine {
         let delay_figures = Arc::new(DelayFigures::default());
         let delay = DelayThread::start(
             &settings.kafka,
-            DelayConfig {
-                namespace: settings.namespace,
-                partitions: book.partitions(),
-                keys: settings.keys,
-                targets: settings.delay_targets,
-                topics: book.clone(),
-            },
+            delay_config(&settings, &book),
             delay_figures.clone(),
         )?;
         let (ready, is_ready) = mpsc::channel();
@@ -235,6 +229,16 @@ impl Drop for Engine {
         if let Err(error) = self.join() {
             tracing::error!(%error, "the engine ended with an error");
         }
+    }
+}
+
+fn delay_config(settings: &EngineSettings, book: &Arc<TopicBook>) -> DelayConfig {
+    DelayConfig {
+        namespace: settings.namespace.clone(),
+        partitions: book.partitions(),
+        keys: settings.keys.clone(),
+        targets: settings.delay_targets.clone(),
+        topics: book.clone(),
     }
 }
 

@@ -264,16 +264,19 @@ pub(crate) fn retry_due(
     retry: &RetryDue,
 ) -> Result<Vec<Event>, Ignored> {
     let activity = run.activity(retry.activity_id).ok_or(Ignored::Stale)?;
-    match activity.state {
-        _ if activity.attempt == retry.attempt => Err(Ignored::Repeat),
-        ActivityState::Backoff { next_attempt_at } if activity.attempt.next() == retry.attempt => {
-            if now < next_attempt_at {
-                return Err(Ignored::Early(next_attempt_at));
-            }
-            Ok(Vec::from([next_attempt(activity)]))
-        }
-        _ => Err(Ignored::Stale),
+    if activity.attempt == retry.attempt {
+        return Err(Ignored::Repeat);
     }
+    let ActivityState::Backoff { next_attempt_at } = activity.state else {
+        return Err(Ignored::Stale);
+    };
+    if activity.attempt.next() != retry.attempt {
+        return Err(Ignored::Stale);
+    }
+    if now < next_attempt_at {
+        return Err(Ignored::Early(next_attempt_at));
+    }
+    Ok(Vec::from([next_attempt(activity)]))
 }
 
 pub(super) fn next_attempt(activity: &Activity) -> Event {

@@ -95,12 +95,12 @@ impl Shelf {
         (self.told.replace(position) != Some(position)).then_some(position)
     }
 
-    pub(super) fn is_to_be_trimmed(&self) -> bool {
+    pub(super) fn may_trim(&self) -> bool {
         self.told != self.trimmed
     }
 
     /// Before which offset everything was committed a round ago, unless that was trimmed then.
-    pub(super) fn to_be_trimmed(&mut self) -> Option<i64> {
+    pub(super) fn next_trim(&mut self) -> Option<i64> {
         let before = std::mem::replace(&mut self.told_before, self.told);
         if before == self.trimmed {
             return None;
@@ -167,11 +167,11 @@ mod tests {
         shelf.remove(0);
         shelf.moved_to();
 
-        assert!(shelf.is_to_be_trimmed());
-        assert_eq!(shelf.to_be_trimmed(), None);
-        assert_eq!(shelf.to_be_trimmed(), Some(1));
-        assert_eq!(shelf.to_be_trimmed(), None);
+        assert!(shelf.may_trim());
+        assert_eq!(shelf.next_trim(), None);
+        assert_eq!(shelf.next_trim(), Some(1));
+        assert_eq!(shelf.next_trim(), None);
 
-        assert!(!shelf.is_to_be_trimmed());
+        assert!(!shelf.may_trim());
     }
 }

@@ -120,11 +120,14 @@ struct Service {
     published_at: Millis,
 }
 
+/// Partitions of retry topics.
+type Places = Vec<(Arc<str>, i32)>;
+
 /// What a service holds, and what it is about to let go.
 struct Work {
     delay: Delay,
-    places: Vec<(Arc<str>, i32)>,
-    leaving: Option<(Vec<(Arc<str>, i32)>, HandOver)>,
+    places: Places,
+    leaving: Option<(Places, HandOver)>,
     /// When a stopping service stops whatever is on its way.
     stop_by: Option<Millis>,
 }
