@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use sagaline_core::Timestamp;
+use sagaline_core::{Millis, Timestamp};
 use sagaline_journal::{
     NewRecord, Record, SendError, SendErrorKind, Tag,
     wire::{ce_type, header, topic},
@@ -28,6 +28,7 @@ use crate::{
     event::Event,
     inputs::MARK,
     log::NAMESPACE,
+    plant::Bug,
     time::{Moment, Span},
     world::World,
 };
@@ -307,6 +308,9 @@ impl World {
                     reason: "simulated".into(),
                 });
             }
+        }
+        if self.has(Bug::TimeTooLate) {
+            appended_at = appended_at.map(|at| at.plus(Millis(1_000)));
         }
         let outcome = relay.told.map(|()| appended_at);
         let after = self.rng.delay(Span::millis(1));
