@@ -14,6 +14,7 @@ mod bound;
 mod clock;
 mod figures;
 mod forward;
+mod room;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -27,12 +28,18 @@ use std::{
 use sagaline_core::{Millis, Timestamp};
 use sagaline_journal::{NewRecord, Record, SendError, Tag, wire::topic};
 
-pub use self::{bound::DELAY_MAX, figures::TierStatus, tier::Tier};
+pub use self::{
+    bound::DELAY_MAX,
+    figures::TierStatus,
+    room::{SOON_BYTES_MAX, SOON_RECORDS_MAX, TIER_BYTES_MAX, TIER_RECORDS_MAX},
+    tier::Tier,
+};
 use self::{
     bound::{Bound, Targets},
     clock::BrokerClock,
     figures::Figures,
     forward::Sent,
+    room::Soon,
     shelf::{Entry, Place, Shelf},
 };
 use crate::{
@@ -40,22 +47,6 @@ use crate::{
     input::Reading,
     lane::{Now, QueueTopics},
 };
-
-/// Most records of `soon` that a process has in memory; while there are so many, a partition that has its share or more
-/// of them is not read on.
-pub const SOON_RECORDS_MAX: usize = 100_000;
-
-/// As [`SOON_RECORDS_MAX`], in bytes.
-pub const SOON_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// Most records that are read ahead of each partition of the other tiers.
-pub const TIER_RECORDS_MAX: usize = 256;
-
-/// As [`TIER_RECORDS_MAX`], in bytes.
-pub const TIER_BYTES_MAX: usize = 1024 * 1024;
-
-/// Most records that wait for the broker's time to be known.
-const UNSORTED_MAX: usize = 1_000;
 
 /// Between one deletion of what was forwarded and the next.
 pub const TRIM_EVERY: Millis = Millis::from_secs(10);
@@ -115,6 +106,13 @@ pub enum Order {
         /// The first that stays.
         before: i64,
     },
+    /// Say where a partition ends: [`Delay::ends`].
+    AskEnd {
+        /// The retry topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+    },
 }
 
 /// The delay service of one process.
@@ -144,21 +142,6 @@ pub struct Delay {
     moved: BTreeSet<Place>,
     trim_at: Millis,
     figures: Figures,
-}
-
-/// What is in memory of all partitions of `soon`.
-#[derive(Debug, Default)]
-struct Soon {
-    shelves: usize,
-    records: usize,
-    bytes: usize,
-}
-
-impl Soon {
-    const fn less(&mut self, records: usize, bytes: usize) {
-        self.records -= records;
-        self.bytes -= bytes;
-    }
 }
 
 impl Delay {
@@ -301,6 +284,14 @@ impl Delay {
         }
     }
 
+    /// A partition ends there, says the log.
+    pub fn ends(&mut self, topic: &str, partition: i32, end: i64) {
+        let place = self.place(topic, partition);
+        if let Some(shelf) = place.and_then(|place| self.shelves.get_mut(&place)) {
+            shelf.end = end;
+        }
+    }
+
     /// How each tier is doing, for metrics and people.
     #[must_use]
     pub fn status(&self) -> Vec<TierStatus> {
@@ -312,7 +303,7 @@ impl Delay {
             let mut status = self.figures.of(tier);
             for (_, shelf) in shelves {
                 status.partitions += 1;
-                status.waiting += shelf.len();
+                status.waiting += shelf.waiting();
                 status.bytes += shelf.bytes();
             }
             status
@@ -387,64 +378,25 @@ impl Delay {
         }
     }
 
-    /// A partition that has as much in memory as it may is held, until half of that is gone.
-    fn hold_or_resume(&mut self, orders: &mut Vec<Order>) {
-        for place in self.held.clone() {
-            let hold = !self.has_room(place);
-            let Some(shelf) = self.shelves.get_mut(&place) else {
-                continue;
-            };
-            if shelf.held != hold {
-                shelf.held = hold;
-                orders.push(Order::Hold {
-                    topic: self.topic(place.tier),
-                    partition: place.partition,
-                    hold,
-                });
-            }
-            if !hold {
-                self.held.remove(&place);
-            }
-        }
-    }
-
-    fn is_full(&self, place: Place) -> bool {
-        self.fills(place, 1)
-    }
-
-    fn has_room(&self, place: Place) -> bool {
-        !self.fills(place, 2)
-    }
-
-    /// Whether a partition has that part of what it may have in memory: 1 is all, 2 half.
-    fn fills(&self, place: Place, part: usize) -> bool {
-        let Some(shelf) = self.shelves.get(&place) else {
-            return false;
-        };
-        if self.unsorted.len() * part >= UNSORTED_MAX {
-            return true;
-        }
-        let (records, bytes) = (shelf.len() * part, shelf.bytes() * part);
-        if place.tier != Tier::Soon {
-            return records >= TIER_RECORDS_MAX || bytes >= TIER_BYTES_MAX;
-        }
-        let all = &self.soon;
-        let is_over = |all, one, max| all * part >= max && one * self.soon.shelves >= max;
-        is_over(all.records, records, SOON_RECORDS_MAX) || is_over(all.bytes, bytes, SOON_BYTES_MAX)
-    }
-
-    /// What was committed one round ago is deleted.
+    /// What was committed one round ago is deleted; where a partition is not read on, it is asked how much waits.
     fn trim(&mut self, now: Millis, orders: &mut Vec<Order>) {
         if now < self.trim_at {
             return;
         }
         self.trim_at = Millis(now.0 + TRIM_EVERY.0);
         for (place, shelf) in &mut self.shelves {
+            let (topic, partition) = (&self.tiers[place.tier as usize], place.partition);
             if let Some(before) = shelf.next_trim() {
                 orders.push(Order::Trim {
-                    topic: self.tiers[place.tier as usize].clone(),
-                    partition: place.partition,
+                    topic: topic.clone(),
+                    partition,
                     before,
+                });
+            }
+            if shelf.held {
+                orders.push(Order::AskEnd {
+                    topic: topic.clone(),
+                    partition,
                 });
             }
         }
@@ -455,7 +407,7 @@ impl Delay {
         let trim = self
             .shelves
             .values()
-            .any(Shelf::may_trim)
+            .any(|shelf| shelf.may_trim() || shelf.held)
             .then(|| until(self.trim_at));
         let tick = self.time_to_ask(now).map(until);
         let due = self.clock.time(now).and_then(|time| {

@@ -7,7 +7,7 @@ mod activity;
 mod delayed;
 mod operate;
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
 mod reject;
 mod route;
 mod workflow;

@@ -203,12 +203,13 @@ impl World {
             DelayEvent::Sent(tag, outcome) => service.delay.sent(tag, outcome, now),
             DelayEvent::Arrive(spot) => self.arrive_delayed(key, &spot, now),
             DelayEvent::Assigned(spot) => self.assign_delay(key, spot),
+            // What it hears of a share that it has again is out of date.
+            DelayEvent::Leave(spot) | DelayEvent::Gone(spot)
+                if self.delays.holders.get(&spot) == Some(&Some(key)) => {}
             DelayEvent::Leave(spot) => service.delay.leave(&[spot]),
             DelayEvent::Gone(spot) => {
-                if self.delays.holders.get(&spot) != Some(&Some(key)) {
-                    service.reads.remove(&spot);
-                    service.delay.forget(&[spot]);
-                }
+                service.reads.remove(&spot);
+                service.delay.forget(&[spot]);
             }
             DelayEvent::Commit(spot, next) => {
                 if self.delays.holders.get(&spot) == Some(&Some(key)) {
@@ -256,6 +257,7 @@ impl World {
                     partition,
                     before,
                 } => self.log.trim(&topic, partition, before),
+                Order::AskEnd { .. } => {}
             }
         }
         self.make_topics();

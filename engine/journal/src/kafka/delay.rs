@@ -1,8 +1,8 @@
 //! The delay service's connection: a group's member that reads, a producer that sends on, and a thread that deletes what
-//! was forwarded. All three end one wait: that of the thread which serves them.
+//! was forwarded and asks how much waits. All three end one wait: that of the thread which serves them.
 
+mod keeper;
 mod sends;
-mod trimmer;
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use std::{
 
 use sagaline_core::Timestamp;
 
-use self::{sends::Sends, trimmer::Trimmer};
+use self::{keeper::Keeper, sends::Sends};
 use super::{
     GroupConsumer, GroupEvent, GroupSettings, HandOver, Kafka,
     clock::Deadline,
@@ -35,6 +35,15 @@ pub enum DelayEvent {
         tag: Tag,
         /// How it went.
         outcome: Result<Option<Timestamp>, SendError>,
+    },
+    /// Where a partition ends.
+    Ends {
+        /// The retry topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+        /// The offset after its last record.
+        end: i64,
     },
     /// These partitions came.
     Assigned(Vec<(Arc<str>, i32)>),
@@ -62,7 +71,7 @@ pub struct KafkaDelay {
     kafka: Kafka,
     consumer: GroupConsumer,
     sends: Line<Sends>,
-    trimmer: Trimmer,
+    keeper: Keeper,
     wake: Arc<Wake>,
 }
 
@@ -84,7 +93,7 @@ impl KafkaDelay {
             kafka: kafka.clone(),
             consumer: GroupConsumer::open(kafka, &settings)?,
             sends: line(kafka, &wake)?,
-            trimmer: Trimmer::start(kafka)?,
+            keeper: Keeper::start(kafka, wake.clone())?,
             wake,
         })
     }
@@ -137,7 +146,12 @@ impl KafkaDelay {
 
     /// Deletes the records of a partition before an offset, some time.
     pub fn trim(&self, topic: &Arc<str>, partition: i32, before: i64) {
-        self.trimmer.order(topic.clone(), partition, before);
+        self.keeper.trim(topic.clone(), partition, before);
+    }
+
+    /// Asks where a partition ends. [`DelayEvent::Ends`] says it, unless the brokers are away.
+    pub fn ask_end(&self, topic: &Arc<str>, partition: i32) {
+        self.keeper.ask_end(topic.clone(), partition);
     }
 
     /// Leaves the group after the last commit; waits for that, but not longer than `wait`.
@@ -167,6 +181,7 @@ impl KafkaDelay {
 
     fn take(&mut self, into: &mut Vec<DelayEvent>) {
         self.sends.reports().take(into);
+        self.keeper.take(into);
         while let Some(event) = self.consumer.try_next() {
             into.push(event.into());
             if into.len() >= EVENTS_MAX {

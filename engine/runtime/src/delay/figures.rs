@@ -13,9 +13,9 @@ pub struct TierStatus {
     pub tier: Tier,
     /// Its partitions that this process has.
     pub partitions: usize,
-    /// Records in memory: of [`Tier::Soon`] all that wait, up to a limit; of the others what was read ahead.
+    /// Records that wait there, as was last known: the lag of the group.
     pub waiting: usize,
-    /// Bytes of these.
+    /// Bytes of those of them that were read.
     pub bytes: usize,
     /// Records that went on from here.
     pub forwarded: u64,

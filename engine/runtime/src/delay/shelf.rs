@@ -46,6 +46,8 @@ pub(super) struct Shelf {
     /// Entries on their way.
     pub(super) sent: usize,
     pub(super) held: bool,
+    /// Where the partition ended when the log was asked last.
+    pub(super) end: i64,
     /// It goes to somebody else.
     pub(super) leaving: bool,
     /// The last position that was told, the one told a round of trimming ago, and what is trimmed.
@@ -57,6 +59,15 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many wait here: those that were read, and while it is held those that were not.
+    pub(super) fn waiting(&self) -> usize {
+        let unread = self.next.map_or(0, |next| self.end.saturating_sub(next));
+        match self.held {
+            true => self.len() + usize::try_from(unread).unwrap_or(0),
+            false => self.len(),
+        }
     }
 
     pub(super) const fn bytes(&self) -> usize {

@@ -146,6 +146,13 @@ impl Bench {
                 Order::Hold {
                     partition, hold, ..
                 } => self.holds.push((partition, hold)),
+                Order::AskEnd { topic, partition } => {
+                    let place = self.delay.place(&topic, partition);
+                    let tier = place.expect("it is a retry topic").tier;
+                    // Four more than were read.
+                    let end = self.offsets[&(tier, partition)] + 4;
+                    self.delay.ends(&topic, partition, end);
+                }
             }
         }
         next

@@ -200,6 +200,11 @@ impl Work {
         match event {
             DelayEvent::Record(record) => self.delay.take(record, clock::now()),
             DelayEvent::Sent { tag, outcome } => self.delay.sent(tag, outcome, clock::now()),
+            DelayEvent::Ends {
+                topic,
+                partition,
+                end,
+            } => self.delay.ends(&topic, partition, end),
             DelayEvent::Assigned(places) => {
                 self.forget_left();
                 self.delay.assigned(&places);
@@ -277,5 +282,6 @@ fn obey(port: &KafkaDelay, order: Order) {
             partition,
             before,
         } => port.trim(&topic, partition, before),
+        Order::AskEnd { topic, partition } => port.ask_end(&topic, partition),
     }
 }

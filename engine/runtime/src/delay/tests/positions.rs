@@ -63,6 +63,9 @@ fn a_tier_is_read_ahead_so_far_and_no_further() {
     bench.step();
     assert_eq!(bench.holds, [(0, true)]);
 
+    assert_eq!(bench.delay.status()[1].waiting, TIER_RECORDS_MAX);
+    bench.pass(TRIM_EVERY.0);
+    assert_eq!(bench.delay.status()[1].waiting, TIER_RECORDS_MAX + 4);
     bench.pass(70_000);
 
     assert_eq!(bench.holds, [(0, true), (0, false)]);
