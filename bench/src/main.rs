@@ -5,6 +5,7 @@
 mod bare;
 mod broker;
 mod clock;
+mod delay;
 mod embedded;
 mod kafka;
 mod memory;
@@ -31,6 +32,8 @@ enum Command {
     Saga(saga::Options),
     /// The figures that the embedded broker is held to, beside Apache Kafka's.
     Broker(broker::Options),
+    /// How late delayed records are forwarded, and how soon after a start with many waiting.
+    Delay(delay::Options),
     /// Bytes that an open run takes while it waits for one activity.
     Memory(memory::Options),
     #[command(hide = true)]
@@ -60,6 +63,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Broker(options) => broker::run(&options),
         Command::Saga(options) => saga::run(&options),
+        Command::Delay(options) => delay::run(&options),
         Command::Memory(options) => memory::run(&options),
         Command::BareEngine(options) => {
             saga::child::run(|| bare::engine::run(&options, Tasks::Addressed))

@@ -6,6 +6,7 @@
 mod answers;
 mod cli;
 mod crash;
+mod delays;
 #[cfg(not(feature = "apache"))]
 mod dev;
 #[cfg(not(feature = "apache"))]

@@ -179,6 +179,7 @@ fn engine_settings(session: &Session, app: &App, purpose: Purpose) -> Outcome<En
             u64::try_from(settings.closed_retention.as_millis()).unwrap_or(u64::MAX),
         ),
         keys: keys(session)?,
+        delay_targets: settings.delay_targets.clone(),
         purpose,
     })
 }

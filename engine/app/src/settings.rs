@@ -7,9 +7,15 @@ mod layer;
 mod source;
 mod span;
 
-use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::ensure;
+use sagaline_journal::wire::topic;
 
 pub(crate) use layer::{EngineLayer, KafkaLayer, Layer, WorkerLayer};
 pub(crate) use source::{properties_file, settings_file, variables};
@@ -38,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) closed_retention: Duration,
     /// Programs kept in memory, in each lane.
     pub(crate) program_cache: NonZeroUsize,
+    /// Topics that take delayed records of anybody.
+    pub(crate) delay_targets: BTreeSet<String>,
     /// Activities that run at the same time.
     pub(crate) max_in_flight: NonZeroUsize,
     /// How long a stopping worker waits for what it has begun.
@@ -61,8 +69,10 @@ impl Settings {
             (1..=PARTITIONS_MAX).contains(&partitions),
             "partitions = {partitions}: 1 to {PARTITIONS_MAX} are allowed"
         );
+        let delay_targets = delay_targets(&namespace, engine.delay_targets.unwrap_or_default())?;
         Ok(Self {
             namespace,
+            delay_targets,
             app: said.app,
             build: said.build,
             keys_file: said.keys_file,
@@ -104,6 +114,21 @@ fn check_namespace(namespace: &str) -> anyhow::Result<()> {
         "namespace {namespace:?}: 1 to {NAMESPACE_BYTES_MAX} letters, digits, `.`, `_` and `-` are allowed"
     );
     Ok(())
+}
+
+fn delay_targets(namespace: &str, topics: Vec<String>) -> anyhow::Result<BTreeSet<String>> {
+    for topic in &topics {
+        ensure!(
+            topic::is_name(topic),
+            "delay_targets: {topic:?} is no name that Kafka takes for a topic"
+        );
+        let ours = topic.strip_prefix(namespace);
+        ensure!(
+            !ours.is_some_and(|rest| rest.starts_with('.')),
+            "delay_targets: {topic} is the engine's own; strangers never reach those"
+        );
+    }
+    Ok(topics.into_iter().collect())
 }
 
 fn at_least_one(key: &str, number: usize) -> anyhow::Result<NonZeroUsize> {
@@ -193,6 +218,8 @@ mod tests {
             "namespace = ''",
             "[engine]\npartitions = 0",
             "[worker]\nmax_in_flight = 0",
+            "[engine]\ndelay_targets = ['a b']",
+            "namespace = 'shop'\n[engine]\ndelay_targets = ['shop.journal']",
         ] {
             assert!(
                 Settings::of([toml::from_str(text).unwrap()]).is_err(),

@@ -19,6 +19,8 @@ pub enum Command {
     Terminate(Terminate),
     /// A worker's word on an attempt.
     ReportAttempt(ReportAttempt),
+    /// The time of an activity's next attempt has come, says the record that waited for it.
+    RetryDue(RetryDue),
     /// A person solves an incident.
     Operate(Box<Operate>),
     /// The earliest deadline of an open run has come.
@@ -59,6 +61,7 @@ impl Command {
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
+            Self::RetryDue(retry) => &retry.workflow_id,
             Self::Operate(operate) => &operate.workflow_id,
             Self::Fire { workflow_id, .. }
             | Self::ProgramAvailable { workflow_id }
@@ -306,6 +309,19 @@ pub enum Report {
         /// What the worker said.
         details: Payload,
     },
+}
+
+/// The time of an activity's next attempt has come, authenticated by the record's MAC.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RetryDue {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// The run.
+    pub run_id: RunId,
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// The attempt to be made.
+    pub attempt: Attempt,
 }
 
 /// Where and how a caller wants its answer: `sl-reply-topic`, `sl-reply-partition`, `sl-correlation`.

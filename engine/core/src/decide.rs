@@ -13,7 +13,7 @@ pub(crate) mod undo;
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    Event, Name, ReplyTo,
+    Event, Name, ReplyTo, Timestamp,
     event::{Answer, AnswerOutcome, RejectReason, ReplyRequested},
 };
 
@@ -66,6 +66,8 @@ pub enum Ignored {
     Stale,
     /// What it asks for is so already.
     Already,
+    /// It comes too early: not before this instant.
+    Early(Timestamp),
 }
 
 /// The answer to an input that is refused.

@@ -5,13 +5,13 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, Run, RunId, Seq, State, Timestamp,
-    WorkflowId, error_type,
+    ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, RetryDue, Run, RunId, Seq, State,
+    Timestamp, WorkflowId, error_type,
     event::{
-        ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome, Outcome,
-        WorkflowStarted,
+        ActivityAttemptFailed, ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome,
+        Outcome, WorkflowStarted,
     },
-    run::ClosedBy,
+    run::{ActivityState, ClosedBy},
 };
 
 /// Something to send, after the footer of its batch is known valid and not before.
@@ -19,6 +19,8 @@ use crate::{
 pub enum Effect {
     /// An attempt's task for a worker.
     Task(Task),
+    /// A record that waits until an activity's next attempt is due.
+    Retry(Box<Retry>),
     /// An answer for whoever asked.
     Reply(Box<Reply>),
     /// A record of another partition's workflow, to be read again and sent there.
@@ -50,6 +52,15 @@ pub struct Task {
     pub expires_at: Option<Timestamp>,
     /// How far an earlier attempt was.
     pub progress: Option<Payload>,
+}
+
+/// The next attempt of an activity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// What comes back when it is due.
+    pub due: RetryDue,
+    /// When that is.
+    pub next_attempt_at: Timestamp,
 }
 
 /// An answer.
@@ -89,6 +100,14 @@ impl Effect {
                 .is_some_and(|activity| {
                     activity.attempt == task.attempt && activity.is_in_flight()
                 }),
+            Self::Retry(retry) => state
+                .run(&retry.due.workflow_id)
+                .filter(|run| run.run_id == retry.due.run_id)
+                .and_then(|run| run.activity(retry.due.activity_id))
+                .is_some_and(|activity| {
+                    let waits = matches!(activity.state, ActivityState::Backoff { .. });
+                    waits && activity.attempt.next() == retry.due.attempt
+                }),
             Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
@@ -104,6 +123,9 @@ pub(crate) fn effects_of_run(
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
             effects.extend(task(workflow_id, run, scheduled))
+        }
+        Event::ActivityAttemptFailed(failed) => {
+            effects.extend(retry(workflow_id, run.run_id, failed));
         }
         Event::ReplyRequested(requested) => {
             effects.push(reply(
@@ -138,7 +160,6 @@ pub(crate) fn effects_of_run(
         | Event::ActivityStarted(_)
         | Event::ActivityCancelRequested(_)
         | Event::ActivityCompleted(_)
-        | Event::ActivityAttemptFailed(_)
         | Event::ActivityFailed(_)
         | Event::ActivityTimedOut(_)
         | Event::ActivityCanceled(_)
@@ -175,6 +196,25 @@ fn task(workflow_id: &WorkflowId, run: &Run, attempt: &ActivityAttemptScheduled)
         expires_at: activity.expires_at(),
         progress: heartbeat.and_then(|heartbeat| heartbeat.progress.clone()),
     }))
+}
+
+/// What waits for the attempt that follows a failed one, if one does.
+fn retry(
+    workflow_id: &WorkflowId,
+    run_id: RunId,
+    failed: &ActivityAttemptFailed,
+) -> Option<Effect> {
+    let due = RetryDue {
+        workflow_id: workflow_id.clone(),
+        run_id,
+        activity_id: failed.activity_id,
+        attempt: failed.attempt.next(),
+    };
+    let next_attempt_at = failed.next_attempt_at?;
+    Some(Effect::Retry(Box::new(Retry {
+        due,
+        next_attempt_at,
+    })))
 }
 
 /// The effect of an event that belongs to no run.

@@ -44,10 +44,10 @@ pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
 pub use command::{
     Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Operate, QueuedUntil,
-    ReplyTo, Report, ReportAttempt, Start, Terminate, Trace,
+    ReplyTo, Report, ReportAttempt, RetryDue, Start, Terminate, Trace,
 };
 pub use decide::{Ignored, Rejection, refusal};
-pub use effect::{Effect, Effects, Reply, Task, effect_without_run};
+pub use effect::{Effect, Effects, Reply, Retry, Task, effect_without_run};
 pub use event::{Event, Outcome, Transition};
 pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};
 pub use id::{
@@ -56,7 +56,9 @@ pub use id::{
 };
 pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload, is_json};
 pub use replay::{activate_last, replay, verify};
-pub use retry::{OnExhausted, RETRY_AFTER_MAX, RetryPolicy, UNKNOWN_ACTIVITY_RETRY};
+pub use retry::{
+    OnExhausted, RETRY_AFTER_MAX, RETRY_TAKEN_OVER_AFTER, RetryPolicy, UNKNOWN_ACTIVITY_RETRY,
+};
 pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, State};
 pub use time::{Millis, Timestamp};

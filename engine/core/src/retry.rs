@@ -55,6 +55,10 @@ impl Default for RetryPolicy {
 /// The worker's `sl-retry-after-ms` counts up to this.
 pub const RETRY_AFTER_MAX: Millis = Millis::from_secs(30 * 24 * 3600);
 
+/// When nothing has come of a retry for so long after it was due, its lane makes the attempt itself: the record that
+/// waited for it is lost, or whoever was to forward it is away.
+pub const RETRY_TAKEN_OVER_AFTER: Millis = Millis::from_secs(30);
+
 /// A worker that does not know an activity is asked again, or another one is, after this.
 pub const UNKNOWN_ACTIVITY_RETRY: Millis = Millis::from_secs(10);
 

@@ -17,7 +17,7 @@ use crate::{
     decide::{self, Ignored, start::Decision},
     effect::{effect_without_run, effects_of_run},
     error_type,
-    event::{IncidentKind, IncidentResolved, WorkflowStarted},
+    event::{IncidentKind, WorkflowStarted},
     program::{Activated, Programs},
     state::{Key, Open},
 };
@@ -167,6 +167,11 @@ impl Work<'_, '_> {
                 let events = decide::activity::report(run, now, report)?;
                 self.transition(key, events);
             }
+            Command::RetryDue(retry) => {
+                let run = self.open(key, retry.run_id)?;
+                let events = decide::activity::retry_due(run, now, retry)?;
+                self.transition(key, events);
+            }
             Command::Undeliverable {
                 run_id,
                 activity_id,
@@ -191,7 +196,7 @@ impl Work<'_, '_> {
             }
             Command::ProgramAvailable { .. } => {
                 let run = self.overlay.run_of(key).ok_or(Ignored::Stale)?;
-                let events = recovered(run);
+                let events = decide::program::recovered(run);
                 self.transition(key, events);
             }
         }
@@ -481,19 +486,4 @@ struct History<'a> {
     events: Vec<Event>,
     /// Bytes of payloads that the program has asked for: what it asks for without waiting has an end.
     bytes: usize,
-}
-
-/// What waited for the program goes on.
-fn recovered(run: &Run) -> Vec<Event> {
-    let missing = run
-        .incidents
-        .iter()
-        .filter(|incident| incident.kind == IncidentKind::DefinitionMissing);
-    let act = |incident_seq| IncidentResolved {
-        incident_seq,
-        act: crate::Name::from("recovered"),
-        actor: crate::Name::from("sagaline.engine"),
-        reason: None::<String>.map(String::into_boxed_str),
-    };
-    missing.map(|incident| act(incident.seq).into()).collect()
 }

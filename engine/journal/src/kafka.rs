@@ -3,6 +3,7 @@
 //!
 //! - [`Kafka`]: where the brokers are and how to speak to them.
 //! - [`KafkaLane`]: the port of one lane thread. [`Lease`]: who may try to own a partition.
+//! - [`KafkaDelay`]: what the delay service reads and writes.
 //! - [`Reader`]: blocking reads, for folds and the command line. [`Admin`], [`Group`]: topics, settings, groups.
 //! - [`Producer`], [`GroupConsumer`], [`Follower`]: for workers and clients.
 //!
@@ -13,6 +14,7 @@ mod client;
 mod clock;
 mod config;
 mod context;
+mod delay;
 mod ends;
 mod fault;
 mod lane;
@@ -32,6 +34,7 @@ pub use client::{
     Bulk, Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer,
 };
 pub use config::Kafka;
+pub use delay::{DelayEvent, DelayWaker, KafkaDelay};
 pub use lane::{KafkaLane, LaneTopics, LaneWaker};
 pub use lease::{Lease, LeaseEvent, LeaseHandle};
 pub use member::HandOver;

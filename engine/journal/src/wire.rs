@@ -111,6 +111,10 @@ pub mod ce_type {
     pub const FORWARD: &str = "sagaline.forward.v1";
     /// In [`header::FORWARDED`](super::header::FORWARDED): the record was too large, and this is its beginning.
     pub const CUT: &str = "sagaline.forward.cut.v1";
+    /// In [`header::FORWARDED`](super::header::FORWARDED): the delay service refused the record.
+    pub const REFUSED: &str = "sagaline.forward.refused.v1";
+    /// What the delay service sends itself, to learn the time.
+    pub const DELAY_TICK: &str = "sagaline.delay.tick.v1";
 }
 
 /// Names of headers.

@@ -34,6 +34,7 @@ fn settings(topic: &str) -> GroupSettings {
         group: format!("{topic}.workers"),
         topics: vec![topic.to_owned()],
         records_max: 8,
+        fetch_bytes: None,
         hand_over_max: Duration::from_secs(3),
     }
 }

@@ -7,6 +7,7 @@
 //! Deliberately absent: what a lane does with its partition ([`crate::lane`]).
 
 mod backlog;
+mod delay;
 mod durability;
 mod layout;
 mod queues;
@@ -19,6 +20,7 @@ mod topics;
 mod watch;
 
 use std::{
+    collections::BTreeSet,
     num::NonZeroUsize,
     sync::{Arc, mpsc},
     thread::JoinHandle,
@@ -34,9 +36,15 @@ use sagaline_journal::{
 pub use durability::{Finding, findings};
 pub use topics::{DEFAULT_PARTITIONS, missing_topics};
 
-use self::{stopping::Stopping, supervisor::Supervisor, topics::TopicBook};
+use self::{
+    delay::{DelayFigures, DelayThread},
+    stopping::Stopping,
+    supervisor::Supervisor,
+    topics::TopicBook,
+};
 use crate::{
     Keys, Workflows,
+    delay::{DelayConfig, TierStatus},
     lane::{LaneConfig, LaneShared, LaneStatus, Stage},
 };
 
@@ -67,6 +75,8 @@ pub struct EngineSettings {
     pub closed_retention: Millis,
     /// Keys for tokens and MACs.
     pub keys: Keys,
+    /// Topics that take delayed records of anybody.
+    pub delay_targets: BTreeSet<String>,
     /// What it is for.
     pub purpose: Purpose,
 }
@@ -87,6 +97,7 @@ pub struct Engine {
     partitions: i32,
     stopping: Arc<Stopping>,
     statuses: Arc<watch::Statuses>,
+    delay: Arc<DelayFigures>,
     supervisor: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -118,6 +129,12 @@ impl Engine {
         let partitions = book.partitions();
         let stopping = Arc::new(Stopping::default());
         let statuses = Arc::new(watch::Statuses::default());
+        let delay_figures = Arc::new(DelayFigures::default());
+        let delay = DelayThread::start(
+            &settings.kafka,
+            delay_config(&settings, &book),
+            delay_figures.clone(),
+        )?;
         let (ready, is_ready) = mpsc::channel();
         let supervisor = Supervisor {
             kafka: settings.kafka.clone(),
@@ -130,6 +147,7 @@ impl Engine {
             stopping: stopping.clone(),
             statuses: statuses.clone(),
             book,
+            delay,
         };
         let handle = std::thread::Builder::new()
             .name("sagaline-engine".to_owned())
@@ -155,6 +173,7 @@ impl Engine {
             partitions,
             stopping,
             statuses,
+            delay: delay_figures,
             supervisor: Some(handle),
         })
     }
@@ -169,6 +188,12 @@ impl Engine {
     #[must_use]
     pub const fn partitions(&self) -> i32 {
         self.partitions
+    }
+
+    /// How the delay service of this process is doing, by tier.
+    #[must_use]
+    pub fn delay_statuses(&self) -> Vec<TierStatus> {
+        self.delay.all()
     }
 
     /// Whether the engine has partitions and owns all of them.
@@ -215,6 +240,16 @@ impl Drop for Engine {
         if let Err(error) = self.join() {
             tracing::error!(%error, "the engine ended with an error");
         }
+    }
+}
+
+fn delay_config(settings: &EngineSettings, book: &Arc<TopicBook>) -> DelayConfig {
+    DelayConfig {
+        namespace: settings.namespace.clone(),
+        partitions: book.partitions(),
+        keys: settings.keys.clone(),
+        targets: settings.delay_targets.clone(),
+        topics: book.clone(),
     }
 }
 

@@ -4,9 +4,10 @@
 
 mod about;
 mod activity;
+mod delayed;
 mod operate;
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
 mod reject;
 mod route;
 mod workflow;
@@ -20,6 +21,7 @@ use sagaline_journal::{
 };
 
 pub(crate) use reject::rejected;
+pub(crate) use route::texts;
 
 use crate::{Keys, envelope::Envelope};
 
@@ -176,7 +178,7 @@ impl Reading {
             header::MAC,
             header::FORWARDED,
         ];
-        for (name, value) in route::texts(record) {
+        for (name, value) in texts(record) {
             if !replaced.contains(&name) {
                 forwarded.push_header(name.to_owned(), value);
             }

@@ -12,6 +12,7 @@ mod answer;
 mod batch;
 mod careful;
 mod clock;
+mod early;
 mod making;
 mod outbox;
 mod proof;
@@ -29,6 +30,7 @@ use self::{
     batch::Flight,
     careful::Careful,
     clock::ClockWatch,
+    early::Early,
     outbox::Outbox,
     proof::InputProof,
     queued::Placed,
@@ -151,6 +153,7 @@ impl LaneShared {
         let writing = Writing {
             namespace: config.namespace.clone(),
             keys: config.keys,
+            inbox: reading.inbox.clone(),
             results: reading.results.clone(),
         };
         Self {
@@ -200,6 +203,7 @@ pub struct Lane {
     positions: Positions,
     outbox: Outbox,
     placed: Placed,
+    early: Early,
     proof: InputProof,
     clock: ClockWatch,
     careful: Careful,
@@ -319,6 +323,7 @@ impl Lane {
             positions: Positions::default(),
             outbox: Outbox::default(),
             placed: Placed::default(),
+            early: Early::default(),
             proof: InputProof::default(),
             clock: ClockWatch::default(),
             careful: Careful::default(),
@@ -420,7 +425,8 @@ impl Lane {
             Phase::Active => {
                 // As batches have it: a clock that is far behind would sleep on, and never hear that it was set right.
                 let time = self.clock.time(now);
-                let due = self.fold.state.next_deadline().map(|due| {
+                let due = [self.fold.state.next_deadline(), self.early.next()];
+                let due = due.into_iter().flatten().min().map(|due| {
                     if due > time {
                         Millis(due.since(time).0 + 1)
                     } else {

@@ -3,6 +3,7 @@
 //! Deliberately absent: decisions (core), what a valid journal is (journal), the language of workflows (sdk, definition).
 
 mod clock;
+pub mod delay;
 mod describe;
 pub mod engine;
 mod envelope;

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use sagaline_core::{ActivityId, Attempt, Name, Payload, Reply, RunId, Task};
+use sagaline_core::{ActivityId, Attempt, Name, Payload, Reply, Retry, RunId, Task, Timestamp};
 use sagaline_journal::{
     Headers, NewRecord,
     wire::{ce_type, header, partition_of, topic},
 };
 
-use crate::{Keys, keys::TokenClaims};
+use crate::{Keys, delay::Tier, keys::TokenClaims};
 
 /// What a lane must know to write its effects.
 #[derive(Debug)]
 pub(crate) struct Writing {
     pub(crate) namespace: String,
     pub(crate) keys: Keys,
+    pub(crate) inbox: Arc<str>,
     pub(crate) results: Arc<str>,
 }
 
@@ -92,6 +93,37 @@ impl Writing {
         record
     }
 
+    /// The record that waits for an attempt of the lane's `partition`, in the tier for what remains now.
+    pub(crate) fn retry(&self, retry: &Retry, partition: i32, now: Timestamp) -> NewRecord {
+        // Kafka's and RFC 3339's milliseconds: rounded up, it is never early.
+        let deliver_at = Timestamp::from_micros(retry.next_attempt_at.as_micros() + 999);
+        let tier = Tier::of(deliver_at.since(now));
+        let due = &retry.due;
+        let mut record = NewRecord {
+            topic: topic::retry(&self.namespace, tier.name()).into(),
+            partition,
+            key: Some(due.workflow_id.as_str().as_bytes().to_vec()),
+            value: Some(Vec::new()),
+            headers: Headers::with_capacity(12, RETRY_HEADERS_BYTES),
+        };
+        record.push_header(header::CE_SPECVERSION, "1.0");
+        record.push_header(header::CE_TYPE, ce_type::RETRY_DUE);
+        record.push_header(header::CE_SOURCE, "sagaline.engine");
+        let headers = &mut record.headers;
+        let id = format_args!("{}/{}/{}/due", due.run_id, due.activity_id, due.attempt);
+        headers.write(header::CE_ID, id);
+        record.push_header(header::CE_SUBJECT, due.workflow_id.as_str());
+        record.push_header(header::DELIVER_AT, deliver_at.to_rfc3339());
+        record.push_header(header::TARGET_TOPIC, self.inbox.as_bytes());
+        let headers = &mut record.headers;
+        headers.write(header::TARGET_PARTITION, format_args!("{partition}"));
+        headers.write(header::RUN_ID, format_args!("{}", due.run_id));
+        headers.write(header::ACTIVITY_ID, format_args!("{}", due.activity_id));
+        headers.write(header::ATTEMPT, format_args!("{}", due.attempt));
+        self.keys.sign_record(&mut record);
+        record
+    }
+
     /// The record of an answer.
     pub(crate) fn reply(&self, reply: &Reply) -> NewRecord {
         let empty = Payload::empty();
@@ -132,9 +164,10 @@ pub(crate) fn task_id(run_id: RunId, activity_id: ActivityId, attempt: Attempt) 
     format!("{run_id}/{activity_id}/{attempt}")
 }
 
-/// Room for the values of a task's headers, of a reply's: most fit.
+/// Room for the values of a task's headers, of a reply's, of a retry's: most fit.
 const TASK_HEADERS_BYTES: usize = 640;
 const REPLY_HEADERS_BYTES: usize = 256;
+const RETRY_HEADERS_BYTES: usize = 320;
 
 fn event(record: &mut NewRecord, ce_type: &'static str, id: &str, payload: &Payload) {
     record.push_header(header::CE_SPECVERSION, "1.0");

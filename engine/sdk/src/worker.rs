@@ -221,6 +221,7 @@ impl Worker {
             group: topic::worker_group(&self.namespace, queue),
             topics: vec![topic::tasks(&self.namespace, queue)],
             records_max: self.max_in_flight.get(),
+            fetch_bytes: None,
             hand_over_max: HAND_OVER_MAX,
         }
     }

@@ -6,11 +6,13 @@
 pub(crate) mod append;
 mod read;
 
-use sagaline_journal::{NewRecord, PortEvent, SendError, SendErrorKind, Tag};
+use sagaline_core::WorkflowId;
+use sagaline_journal::{NewRecord, PortEvent, SendError, SendErrorKind, Tag, wire::header};
 
 use crate::{
     Violation,
     event::{Effect, Event, LaneKey, Reading},
+    inputs::{Asks, Input},
     log::Topics,
     plant::Bug,
     port::Request,
@@ -109,6 +111,7 @@ impl World {
 
     pub(crate) fn effect(&mut self, effect: Effect) -> Result<(), Violation> {
         let refused = matches!(&effect.told, Err(error) if error.kind.is_for_good());
+        let is_missing = matches!(&effect.told, Err(error) if error.kind == SendErrorKind::Missing);
         if self.lanes.contains_key(&effect.lane) {
             let event = PortEvent::Sent {
                 partition: effect.partition,
@@ -121,12 +124,25 @@ impl World {
             if refused {
                 self.check.refused(&effect.record);
             }
+            if Topics::is_retry(&effect.record.topic) && is_missing {
+                self.check.given_up(effect.partition, &effect.record);
+            }
             return Ok(());
         }
-        let Some(record) = self.produce(&effect.record) else {
+        let mut record = effect.record;
+        if let Some(input) = retry_input(&record) {
+            self.inputs.add(&mut record, input);
+        }
+        let produced = self.produce(&record);
+        if produced.is_none() && Topics::is_retry(&record.topic) {
+            // The topic has just gone.
+            self.check.given_up(effect.partition, &record);
+            return Ok(());
+        }
+        let Some(record) = produced else {
             return Err(Violation::new(
                 "log",
-                format!("an effect for {} that is not there", effect.record.topic),
+                format!("an effect for {} that is not there", record.topic),
             ));
         };
         self.check.landed(effect.partition, &record);
@@ -135,4 +151,26 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// What a retry asks once it is due.
+fn retry_input(record: &NewRecord) -> Option<Input> {
+    if !Topics::is_retry(&record.topic) {
+        return None;
+    }
+    let text = |name| std::str::from_utf8(record.headers.get(name)?).ok();
+    Some(Input {
+        workflow_id: std::str::from_utf8(record.key.as_deref()?)
+            .ok()
+            .and_then(|key| WorkflowId::new(key).ok()),
+        identity: Some((
+            text(header::CE_SOURCE)?.to_owned(),
+            text(header::CE_ID)?.to_owned(),
+        )),
+        asks: Asks::RetryDue(
+            text(header::RUN_ID)?.parse().ok()?,
+            text(header::ACTIVITY_ID)?.parse().ok()?,
+            text(header::ATTEMPT)?.parse().ok()?,
+        ),
+    })
 }

@@ -118,6 +118,13 @@ impl Check {
         self.outside.refused(record);
     }
 
+    /// A retry topic is not there: a lane may give its effect up.
+    pub(crate) fn given_up(&mut self, partition: i32, record: &NewRecord) {
+        if let Some(partition) = self.partition(partition) {
+            partition.landed(&record.placed(0, sagaline_core::Timestamp::default()));
+        }
+    }
+
     /// What a lane holds in memory.
     pub(crate) fn memory(&mut self, lane: &Lane) -> Result<(), Violation> {
         match self.partition(lane.partition()) {

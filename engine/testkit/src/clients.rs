@@ -37,6 +37,8 @@ pub(crate) enum Act {
     Describe(String),
     /// A record that is to be refused.
     Garbage,
+    /// A record that is to go somewhere later.
+    Delayed,
 }
 
 impl World {
@@ -49,6 +51,10 @@ impl World {
             let within = if rush { active.0 / 100 } else { active.0 };
             let at = Span(self.rng.below(within));
             self.push(at, Event::Client(Act::Start(saga)));
+            if self.rng.ppm(self.faults.clients.delayed) {
+                let at = Span(self.rng.below(active.0));
+                self.push(at, Event::Client(Act::Delayed));
+            }
             if self.rng.ppm(self.faults.clients.garbage) {
                 let at = Span(self.rng.below(active.0));
                 self.push(at, Event::Client(Act::Garbage));
@@ -69,6 +75,7 @@ impl World {
             Act::Terminate(id) => self.terminate(&id),
             Act::Describe(id) => self.describe(&id),
             Act::Garbage => self.garbage(),
+            Act::Delayed => self.send_delayed(),
         }
     }
 

@@ -3,7 +3,12 @@
 use sagaline_core::Timestamp;
 use sagaline_journal::{Delivery, NewRecord, PortEvent, Record, SendError, Tag};
 
-use crate::{clients::Act, port::Request, worker::Job};
+use crate::{
+    clients::Act,
+    delay::{DelayEvent, DelayKey, Relay},
+    port::Request,
+    worker::Job,
+};
 
 /// One lane object, also one that is abandoned or forgotten by its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +31,12 @@ pub(crate) enum Event {
     GiveUp { lane: LaneKey, tag: Tag },
     /// An effect reaches the broker.
     Effect(Effect),
+    /// Something happens to a delay service.
+    Delay { key: DelayKey, what: DelayEvent },
+    /// A record of a delay service reaches the broker.
+    Relay(Relay),
+    /// A retry topic is deleted.
+    RetryTopicLost,
     /// A read reaches the broker.
     Read(Reading),
     /// A question for the ends of the inputs reaches the broker.
@@ -111,6 +122,9 @@ impl Event {
             | Self::Land(_)
             | Self::GiveUp { .. }
             | Self::Effect(_)
+            | Self::Delay { .. }
+            | Self::Relay(_)
+            | Self::RetryTopicLost
             | Self::Read(_)
             | Self::Ends { .. }
             | Self::Lease { .. }

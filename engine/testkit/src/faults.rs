@@ -41,6 +41,8 @@ pub(crate) struct Faults {
     pub(crate) crash_every: Span,
     pub(crate) pause_every: Span,
     pub(crate) rebalance_every: Span,
+    /// Between one deletion of a retry topic and the next.
+    pub(crate) retry_lost_every: Span,
     /// A process does not hear that a partition was taken from it.
     pub(crate) deaf: u32,
     /// Largest difference of a clock, to either side.
@@ -78,6 +80,7 @@ pub(crate) struct ClientFaults {
     pub(crate) misrouted: u32,
     pub(crate) garbage: u32,
     pub(crate) rare_workflow: u32,
+    pub(crate) delayed: u32,
 }
 
 impl Faults {
@@ -134,6 +137,7 @@ impl Faults {
                 misrouted: often(100_000),
                 garbage: often(100_000),
                 rare_workflow: often(100_000),
+                delayed: often(500_000),
             },
             mischief: Mischief {
                 panic: often(10_000),
@@ -173,6 +177,11 @@ impl Faults {
         self.crash_every = every(2_000, 20_000);
         self.pause_every = every(2_000, 20_000);
         self.rebalance_every = every(1_000, 15_000);
+        self.retry_lost_every = every(2_000, 30_000);
+        // Nobody can say what is lost where topics are: in most runs there are all.
+        if rng.percent(60) {
+            self.retry_lost_every = Span(0);
+        }
         self.skew_ms_max = *rng.pick(&[0, 0, 5, 200, 1_500]);
     }
 }

@@ -31,6 +31,10 @@ pub(crate) enum Asks {
     Terminate(StopAsked),
     Describe,
     Report(Reported),
+    /// An attempt is due: run, activity, attempt.
+    RetryDue(RunId, u32, u32),
+    /// It is to go to a topic of its sender's.
+    Delayed,
     /// It must be refused for this reason.
     Bad(RejectReason),
 }
@@ -83,6 +87,11 @@ impl Inputs {
     pub(crate) fn add(&mut self, record: &mut NewRecord, input: Input) {
         record.push_header(MARK, self.0.len().to_string());
         self.0.push(input);
+    }
+
+    /// The number that the next one gets.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// What a record asks; none: it was not a client's or worker's.

@@ -13,6 +13,7 @@
 mod broker;
 mod check;
 mod clients;
+mod delay;
 mod event;
 mod faults;
 mod group;

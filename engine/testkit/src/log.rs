@@ -29,6 +29,12 @@ impl Topics {
         }
     }
 
+    /// Whether it is a retry topic.
+    pub(crate) fn is_retry(name: &str) -> bool {
+        name.strip_prefix(NAMESPACE)
+            .is_some_and(|rest| rest.starts_with(".retry."))
+    }
+
     /// Whether tasks lie there.
     pub(crate) fn is_tasks(name: &str) -> bool {
         name.strip_prefix(NAMESPACE)
@@ -55,6 +61,20 @@ impl Log {
         let partitions = usize::try_from(partitions).unwrap_or_default();
         let empty = || (0..partitions).map(|_| Vec::new()).collect();
         self.topics.entry(topic).or_insert_with(empty);
+    }
+
+    /// Deletes a topic.
+    pub(crate) fn remove(&mut self, topic: &str) {
+        self.topics.remove(topic);
+    }
+
+    /// Deletes the records before an offset.
+    pub(crate) fn trim(&mut self, topic: &str, partition: i32, before: i64) {
+        let before = usize::try_from(before).unwrap_or(0);
+        let entries = self.entries_mut(topic, partition);
+        for entry in entries.into_iter().flatten().take(before) {
+            *entry = Entry::Mark;
+        }
     }
 
     /// Appends a record; `None` when its topic or partition is not there.

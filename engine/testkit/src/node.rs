@@ -132,6 +132,7 @@ impl World {
             shared: Some(Arc::new(LaneShared::new(config))),
             owned: BTreeSet::new(),
         };
+        self.start_delay(node);
         let after = self.rng.delay(Span::millis(100));
         self.push(after, Event::Rebalance);
     }

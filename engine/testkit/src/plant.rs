@@ -1,4 +1,5 @@
-//! Bugs that are planted on purpose, to show that the checks find them. They lie in what a lane is told, never in the lane.
+//! Bugs that are planted on purpose, to show that the checks find them. They lie in what a lane or a delay service is told,
+//! never in these.
 
 use std::str::FromStr;
 
@@ -21,13 +22,15 @@ pub enum Bug {
     InputSkipped,
     /// A worker's result is another one when the lane reads it.
     ResultChanged,
+    /// The delay service is told that it is later than it is.
+    TimeTooLate,
     /// The inputs are told to end where they ended long ago: a time-out overtakes a result.
     EndsTooLow,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AckTooEarly,
         Self::ZombieBelieved,
         Self::LossUnnoticed,
@@ -37,6 +40,7 @@ impl Bug {
         Self::InputSkipped,
         Self::ResultChanged,
         Self::EndsTooLow,
+        Self::TimeTooLate,
     ];
 }
 

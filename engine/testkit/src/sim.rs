@@ -8,6 +8,7 @@ use crate::{
     Settings, Violation,
     check::Check,
     clients::Clients,
+    delay::Delays,
     event::Event,
     faults::{Faults, Weather},
     group::Group,
@@ -122,6 +123,7 @@ impl World {
             lanes: BTreeMap::new(),
             lanes_made: 0,
             group: Group::new(partitions),
+            delays: Delays::default(),
             producers: BTreeMap::new(),
             inputs: Inputs::default(),
             clients: Clients::default(),
@@ -137,6 +139,10 @@ impl World {
         self.check.outside.skew = self.faults.skew_max();
         self.check.outside.engines_die = self.faults.kill_engines();
         self.start_nodes();
+        if self.faults.retry_lost_every != Span(0) {
+            let after = self.rng.delay(self.faults.retry_lost_every);
+            self.push(after, Event::RetryTopicLost);
+        }
         self.schedule_clients();
         let active = self.settings.active_for();
         self.push(active, Event::Heal);
@@ -204,11 +210,12 @@ impl World {
                     && status.positions.1 >= ends[1]
             })
         };
-        self.clients.started >= self.settings.sagas && (0..self.partitions).all(done)
+        let is_started = self.clients.started >= self.settings.sagas;
+        is_started && self.delays.check.is_done() && (0..self.partitions).all(done)
     }
 
     fn unfinished(&self) -> String {
-        let mut text = String::new();
+        let mut text = format!("{} delayed; ", self.delays.check.waiting());
         for slot in self.lanes.values() {
             let status = slot.lane.status();
             text += &format!(

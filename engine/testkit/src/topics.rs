@@ -9,10 +9,13 @@ use sagaline_core::Timestamp;
 use sagaline_journal::wire::topic;
 use sagaline_runtime::lane::{QueueTopic, QueueTopics, ReplyTopic, SentTask};
 
-use crate::log::NAMESPACE;
+use crate::{
+    delay::{MAIL, MAIL_PARTITIONS},
+    log::NAMESPACE,
+};
 
 /// Partitions of every task queue.
-const QUEUE_PARTITIONS: i32 = 3;
+pub(crate) const QUEUE_PARTITIONS: i32 = 3;
 
 /// Which topics are there, and which are wanted.
 #[derive(Debug, Default)]
@@ -35,12 +38,16 @@ impl QueueTopicsThere {
         std::mem::take(&mut self.known().wanted)
     }
 
-    /// The topic is there; with how many partitions.
-    pub(crate) fn ready(&self, topic: &str) -> i32 {
-        self.known()
-            .there
-            .insert(topic.to_owned(), QUEUE_PARTITIONS);
-        QUEUE_PARTITIONS
+    /// The topic is there, with so many partitions.
+    pub(crate) fn ready(&self, topic: &str, partitions: i32) {
+        self.known().there.insert(topic.to_owned(), partitions);
+    }
+
+    /// The topic is no longer there.
+    pub(crate) fn gone(&self, topic: &str) {
+        let mut known = self.known();
+        known.there.remove(topic);
+        known.asked.remove(topic);
     }
 }
 
@@ -61,12 +68,14 @@ impl QueueTopics for QueueTopicsThere {
         task.sent_at
     }
 
-    /// Looked up once; the one that all replies go to is there.
+    /// Looked up once; the one that all replies go to is there, and that of strangers.
     fn reply_topic(&self, name: &str) -> ReplyTopic {
         if self.known().asked.insert(name.to_owned()) {
             ReplyTopic::Looking
         } else if name == topic::replies(NAMESPACE) {
             ReplyTopic::There(1)
+        } else if name == MAIL {
+            ReplyTopic::There(MAIL_PARTITIONS)
         } else {
             ReplyTopic::Missing
         }

@@ -5,14 +5,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use sagaline_core::RunId;
-use sagaline_journal::{NewRecord, PortEvent, Record};
-use sagaline_runtime::lane::{Now, Stage};
+use sagaline_journal::{NewRecord, PortEvent, Record, wire::topic};
+use sagaline_runtime::{
+    delay::Tier,
+    lane::{Now, Stage},
+};
 
 use crate::{
     Settings, Violation,
     broker::append::Producer,
     check::Check,
     clients::Clients,
+    delay::{Delays, MAIL, MAIL_PARTITIONS},
     event::{Event, LaneKey},
     faults::Faults,
     group::Group,
@@ -24,7 +28,7 @@ use crate::{
     rng::Rng,
     schedule::Schedule,
     time::{Moment, Span},
-    topics::QueueTopicsThere,
+    topics::{QUEUE_PARTITIONS, QueueTopicsThere},
     trace::Trace,
     worker::Workers,
 };
@@ -53,6 +57,7 @@ pub(crate) struct World {
     pub(crate) lanes: BTreeMap<LaneKey, Slot>,
     pub(crate) lanes_made: u64,
     pub(crate) group: Group,
+    pub(crate) delays: Delays,
     pub(crate) producers: BTreeMap<LaneKey, Producer>,
     pub(crate) inputs: Inputs,
     pub(crate) clients: Clients,
@@ -112,6 +117,12 @@ impl World {
                 Ok(())
             }
             Event::Effect(effect) => self.effect(effect),
+            Event::Delay { key, what } => self.delay(key, what),
+            Event::Relay(relay) => self.relayed(relay),
+            Event::RetryTopicLost => {
+                self.lose_retry_topic();
+                Ok(())
+            }
             Event::Read(reading) => {
                 self.read(reading);
                 Ok(())
@@ -139,6 +150,7 @@ impl World {
             Event::Node { node, what } => self.node(node, what),
             Event::Rebalance => {
                 self.rebalance();
+                self.rebalance_delays();
                 Ok(())
             }
             Event::Heal => {
@@ -266,6 +278,9 @@ impl World {
 
     /// Records that were appended to an input reach its readers after a while.
     pub(crate) fn wake_readers(&mut self, record: &Record) {
+        if Topics::is_retry(&record.topic) {
+            return self.wake_delays(record);
+        }
         if record.topic != self.topics.inbox && record.topic != self.topics.results {
             return;
         }
@@ -281,7 +296,11 @@ impl World {
     }
 
     fn topic_ready(&mut self, topic: String) {
-        let partitions = self.queue_topics.ready(&topic);
+        let partitions = match Topics::is_retry(&topic) {
+            true => self.partitions,
+            false => QUEUE_PARTITIONS,
+        };
+        self.queue_topics.ready(&topic, partitions);
         self.log.create(topic.into(), partitions);
     }
 
@@ -294,13 +313,17 @@ impl World {
     }
 }
 
-/// The journal, the inputs and the replies, with their partitions.
+/// The journal, the inputs, the replies and what the delay service reads and writes, with their partitions.
 pub(crate) fn log(topics: &Topics, partitions: i32) -> Log {
     let mut log = Log::default();
     for topic in [&topics.inbox, &topics.results, &topics.journal] {
         log.create(topic.clone(), partitions);
     }
     log.create(topics.replies.clone(), 1);
+    for tier in Tier::ALL {
+        log.create(topic::retry(NAMESPACE, tier.name()).into(), partitions);
+    }
+    log.create(MAIL.into(), MAIL_PARTITIONS);
     debug_assert!(topics.inbox.starts_with(NAMESPACE));
     log
 }

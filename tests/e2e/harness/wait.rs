@@ -1,6 +1,8 @@
 //! Waiting: the one place where a test lets time pass.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sagaline_core::Timestamp;
 
 /// How long whatever a test waits for may take, on a machine that is busy with other tests.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -56,4 +58,12 @@ impl Watch {
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "records say when they are due")]
+pub(crate) fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("it is later than 1970").as_millis();
+    Timestamp::from_millis(i64::try_from(now).expect("it is not that late"))
 }

@@ -271,6 +271,10 @@ impl World {
         topics.extend(
             ["orders", "default", "nobody"].map(|queue| topic::tasks(&self.namespace, queue)),
         );
+        topics.extend(
+            ["soon", "1m", "5m", "30m", "2h", "12h"]
+                .map(|tier| topic::retry(&self.namespace, tier)),
+        );
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         // The broker may be gone already, and then its data are.
         drop(self.admin.delete_topics(&names));

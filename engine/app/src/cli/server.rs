@@ -50,6 +50,7 @@ impl ServerArgs {
                 lane_threads: self.lane_threads,
                 closed_retention: self.closed_retention,
                 program_cache: self.program_cache,
+                ..EngineLayer::default()
             },
             worker: self.limits.layer(),
             ..Layer::default()

@@ -35,6 +35,7 @@ pub(crate) struct EngineLayer {
     pub(crate) lane_threads: Option<usize>,
     pub(crate) closed_retention: Option<Span>,
     pub(crate) program_cache: Option<usize>,
+    pub(crate) delay_targets: Option<Vec<String>>,
 }
 
 /// The table `worker`.
@@ -67,6 +68,7 @@ impl Layer {
                     .closed_retention
                     .or(below.engine.closed_retention),
                 program_cache: self.engine.program_cache.or(below.engine.program_cache),
+                delay_targets: self.engine.delay_targets.or(below.engine.delay_targets),
             },
             worker: WorkerLayer {
                 max_in_flight: self.worker.max_in_flight.or(below.worker.max_in_flight),

@@ -18,6 +18,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_LANE_THREADS",
     "SAGALINE_CLOSED_RETENTION",
     "SAGALINE_PROGRAM_CACHE",
+    "SAGALINE_DELAY_TARGETS",
     "SAGALINE_MAX_IN_FLIGHT",
     "SAGALINE_DRAIN",
 ];
@@ -46,6 +47,8 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
             lane_threads: parsed("SAGALINE_LANE_THREADS", text)?,
             closed_retention: parsed("SAGALINE_CLOSED_RETENTION", text)?,
             program_cache: parsed("SAGALINE_PROGRAM_CACHE", text)?,
+            delay_targets: text("SAGALINE_DELAY_TARGETS")
+                .map(|topics| topics.split(',').map(|one| one.trim().to_owned()).collect()),
         },
         worker: WorkerLayer {
             max_in_flight: parsed("SAGALINE_MAX_IN_FLIGHT", text)?,

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, format, vec::Vec};
 use super::{Ignored, first};
 use crate::{
     Activity, ActivityId, Event, Failure, Millis, Name, OnExhausted, Payload, RETRY_AFTER_MAX,
-    Report, ReportAttempt, Run, Timestamp, UNKNOWN_ACTIVITY_RETRY, error_type,
+    Report, ReportAttempt, RetryDue, Run, Timestamp, UNKNOWN_ACTIVITY_RETRY, error_type,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCanceled, ActivityCompleted,
         ActivityFailed, ActivityHeartbeatRecorded, ActivityStarted, ActivityTimedOut,
@@ -333,6 +333,30 @@ pub(super) fn fire(run: &Run, activity: &Activity, due: ActivityDue, now: Timest
         worker: None,
     };
     failed(run, activity, now, timed_out)
+}
+
+/// The record that waited for the next attempt has come: the first in time counts.
+pub(crate) fn retry_due(
+    run: &Run,
+    now: Timestamp,
+    retry: &RetryDue,
+) -> Result<Vec<Event>, Ignored> {
+    let activity = run.activity(retry.activity_id).ok_or(Ignored::Stale)?;
+    if activity.attempt == retry.attempt {
+        return Err(Ignored::Repeat);
+    }
+    let ActivityState::Backoff { next_attempt_at } = activity.state else {
+        return Err(Ignored::Stale);
+    };
+    // Held up, it is made when it is resumed.
+    let is_paused = run.paused.is_some() || activity.paused.is_some();
+    if is_paused || activity.attempt.next() != retry.attempt {
+        return Err(Ignored::Stale);
+    }
+    if now < next_attempt_at {
+        return Err(Ignored::Early(next_attempt_at));
+    }
+    Ok(Vec::from([next_attempt(activity)]))
 }
 
 pub(super) fn next_attempt(activity: &Activity) -> Event {

@@ -12,8 +12,8 @@ use crate::{
     ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, Timestamp, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
-        CompensationRegistered, IncidentKind, IncidentRaised, MarkerRecorded, Outcome,
-        TimerCanceled, TimerStarted, WorkflowCompleted,
+        CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved, MarkerRecorded,
+        Outcome, TimerCanceled, TimerStarted, WorkflowCompleted,
     },
     program::{
         COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
@@ -365,4 +365,19 @@ pub(crate) fn deadlock(run: &Run) -> Option<Event> {
         let message = "the workflow waits, but for nothing that Sagaline could bring: it may await a future of its own, or one that only a clock or a thread can wake";
         incident(IncidentKind::Deadlock, error_type::DEADLOCK, message)
     })
+}
+
+/// What waited for the program goes on.
+pub(crate) fn recovered(run: &Run) -> Vec<Event> {
+    let missing = run
+        .incidents
+        .iter()
+        .filter(|incident| incident.kind == IncidentKind::DefinitionMissing);
+    let act = |incident_seq| IncidentResolved {
+        incident_seq,
+        act: Name::from("recovered"),
+        actor: Name::from("sagaline.engine"),
+        reason: None::<String>.map(String::into_boxed_str),
+    };
+    missing.map(|incident| act(incident.seq).into()).collect()
 }

@@ -3,13 +3,13 @@
 //! ```text
 //! attempt queued     schedule-to-start   start-to-close, from when it may have begun   schedule-to-close
 //! attempt running    heartbeat           start-to-close, from when it began            schedule-to-close
-//! backoff            next attempt                                                      schedule-to-close
+//! backoff            next attempt, if the record that waits for it stays away          schedule-to-close
 //! parked             nothing: it waits for a person; paused: no next attempt and no timer, all else
 //! the run            its timers          run and execution time-out, until its end is fixed
 //! ```
 
 use super::{Activity, ActivityState, Run, Timer};
-use crate::{Millis, QueuedUntil, Timestamp};
+use crate::{Millis, QueuedUntil, RETRY_TAKEN_OVER_AFTER, Timestamp};
 
 /// Something that is due.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +94,15 @@ impl Activity {
         self.due(&[], false).map(|(at, _)| at)
     }
 
+    /// When something is expected of it: of the next attempt that it is made, of a running one that it ends.
+    #[must_use]
+    pub fn expected_at(&self) -> Option<Timestamp> {
+        if let ActivityState::Backoff { next_attempt_at } = self.state {
+            return Some(next_attempt_at);
+        }
+        self.deadline()
+    }
+
     /// When all its attempts must have ended.
     #[must_use]
     pub fn closes_by(&self) -> Option<Timestamp> {
@@ -154,7 +163,8 @@ impl Activity {
             }
             ActivityState::Backoff { .. } if held || self.paused.is_some() => (None, None),
             ActivityState::Backoff { next_attempt_at } => {
-                (None, Some((next_attempt_at, ActivityDue::NextAttempt)))
+                let taken_over_at = next_attempt_at.plus(RETRY_TAKEN_OVER_AFTER);
+                (None, Some((taken_over_at, ActivityDue::NextAttempt)))
             }
             ActivityState::Parked => return None,
         };

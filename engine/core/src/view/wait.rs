@@ -143,8 +143,13 @@ pub(super) fn most_urgent<'a>(view: &View<'a>) -> Option<&'a Activity> {
             3
         }
     };
-    let rank =
-        |activity: &&Activity| (urgency(activity), activity.deadline(), activity.activity_id);
+    let rank = |activity: &&Activity| {
+        (
+            urgency(activity),
+            activity.expected_at(),
+            activity.activity_id,
+        )
+    };
     view.run.activities.iter().min_by_key(rank)
 }
 
@@ -205,7 +210,7 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
     WaitingFor {
         text,
         kind,
-        until: activity.deadline(),
+        until: activity.expected_at(),
     }
 }
 
@@ -296,7 +301,7 @@ fn of_compensation(view: &View<'_>, undo: &Undo, activity: Option<&Activity>) ->
     WaitingFor {
         text,
         kind: WaitKind::Compensation,
-        until: activity.and_then(Activity::deadline),
+        until: activity.and_then(Activity::expected_at),
     }
 }
 

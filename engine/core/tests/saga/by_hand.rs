@@ -252,3 +252,17 @@ fn an_activity_that_is_not_pending_is_refused_by_its_number() {
 
     assert_eq!(answer(&world), refused(error_type::NOT_FOUND));
 }
+
+#[test]
+fn a_retry_that_comes_back_while_it_is_held_up_is_made_when_it_is_resumed() {
+    let mut world = waiting();
+    let retry = world.retries[0].clone();
+    on_activity(&mut world, "p", ActivityAct::Pause, false);
+    world.now = retry.next_attempt_at;
+
+    let held = world.input("retry", Command::RetryDue(retry.due));
+
+    assert_eq!(held.ignored, Some(Ignored::Stale));
+    on_activity(&mut world, "r", ActivityAct::Resume, false);
+    assert_eq!(world.tasks.len(), 2);
+}

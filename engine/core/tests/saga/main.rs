@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use sagaline_core::{
     Cancel, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse, Name,
-    OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt,
+    OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt, Retry,
     RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition,
     WorkflowId, activate_last,
     event::AnswerOutcome,
@@ -19,6 +19,7 @@ use sagaline_core::{
 
 mod by_hand;
 mod operate;
+mod retries;
 mod starts;
 mod timeouts;
 
@@ -176,6 +177,7 @@ struct World {
     offset: i64,
     journal: Vec<(u64, Timestamp, Vec<Transition>)>,
     tasks: Vec<Task>,
+    retries: Vec<Retry>,
     replies: Vec<Reply>,
 }
 
@@ -199,6 +201,7 @@ impl World {
             offset: 0,
             journal: Vec::new(),
             tasks: Vec::new(),
+            retries: Vec::new(),
             replies: Vec::new(),
         }
     }
@@ -236,6 +239,7 @@ impl World {
         for effect in &done.effects {
             match effect {
                 Effect::Task(task) => self.tasks.push(task.clone()),
+                Effect::Retry(retry) => self.retries.push((**retry).clone()),
                 Effect::Reply(reply) => self.replies.push((**reply).clone()),
                 Effect::Forward { .. } => unreachable!(),
             }
@@ -397,28 +401,6 @@ fn a_run_goes_from_start_by_its_activities_to_its_result() {
         world.state.closed(&id()).unwrap().outcome,
         Outcome::Completed
     );
-}
-
-#[test]
-fn a_failed_attempt_is_tried_again_when_it_is_due() {
-    let mut world = World::new(&["a"]);
-
-    world.start("1");
-    world.fail();
-    let due = world.state.next_deadline().unwrap();
-    world.fire();
-    world.complete();
-
-    assert_eq!(due.since(Timestamp::from_millis(1_000_000)).0, 1_000);
-    assert_eq!(
-        world
-            .tasks
-            .iter()
-            .map(|task| task.attempt.get())
-            .collect::<Vec<_>>(),
-        [1, 2]
-    );
-    assert_eq!(world.names().last(), Some(&"WorkflowCompleted"));
 }
 
 #[test]

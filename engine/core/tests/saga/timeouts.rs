@@ -130,7 +130,9 @@ fn no_attempt_follows_that_would_come_after_all_must_be_over() {
         ..LONG
     });
     world.fail();
-    world.fire();
+    let retry = world.retries[0].clone();
+    world.now = retry.next_attempt_at;
+    world.input("retry", Command::RetryDue(retry.due));
     assert_eq!(world.tasks.len(), 2, "the first wait is 1 s");
 
     world.fail();
@@ -281,4 +283,22 @@ fn a_run_that_did_nothing_yet_times_out_at_once_even_while_it_waits_for_a_person
             if event.failure.error_type.as_str() == error_type::EXECUTION_TIMEOUT),
         "{last:?}"
     );
+}
+
+#[test]
+fn an_activity_whose_retry_stays_away_is_given_up_when_all_must_be_over() {
+    let mut world = timed(Timeouts {
+        schedule_to_close_ms: Some(5_000),
+        ..LONG
+    });
+    world.fail();
+
+    world.fire();
+
+    assert_eq!(world.names().last(), Some(&"WorkflowFailed"));
+    let failed = world.events().into_iter().find_map(|event| match event {
+        Event::ActivityTimedOut(event) => Some(event.failure.error_type.to_string()),
+        _ => None,
+    });
+    assert_eq!(failed.as_deref(), Some(error_type::SCHEDULE_TO_CLOSE));
 }

@@ -206,6 +206,17 @@ impl Admin {
         Ok(())
     }
 
+    /// The offset after the last record of a partition.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]: no such partition. [`ErrorKind::Unavailable`]: no answer within 5 s.
+    pub fn end(&self, topic: &str, partition: i32) -> Result<i64, Error> {
+        let client = self.client.inner();
+        let ends = client.fetch_watermarks(topic, partition, METADATA_WAIT);
+        ends.map(|(_, end)| end)
+            .map_err(|error| fault::error(&format!("ask where {topic}/{partition} ends"), &error))
+    }
+
     /// What is known of a topic.
     ///
     /// # Errors

@@ -10,6 +10,8 @@ use sagaline_journal::{
     wire::topic,
 };
 
+use crate::delay::Tier;
+
 /// `max.message.bytes` of every topic: the largest batch of records that the producers send.
 pub(super) const MESSAGE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
@@ -69,6 +71,18 @@ impl Layout {
             self.spec(topic::journal(namespace), partitions, &forever),
             self.spec(topic::replies(namespace), 1, &hour),
         ]
+        .into_iter()
+        .chain(Tier::ALL.map(|tier| {
+            let name = topic::retry(namespace, tier.name());
+            self.spec(name, partitions, &forever)
+        }))
+        .collect()
+    }
+
+    /// The topic that lanes ask for by this name: one that every namespace has, else that of a task queue.
+    pub(super) fn spec_of(&self, name: &str) -> TopicSpec {
+        let known = self.specs().into_iter().find(|spec| spec.name == name);
+        known.unwrap_or_else(|| self.task_spec(name.to_owned()))
     }
 
     /// The topic of a task queue.

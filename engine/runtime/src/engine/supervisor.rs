@@ -13,6 +13,7 @@ use sagaline_journal::{
 };
 
 use super::{
+    delay::DelayThread,
     stopping::Stopping,
     strays::Strays,
     thread::{LaneThread, Order, Parts},
@@ -50,6 +51,7 @@ pub(super) struct Supervisor {
     pub(super) stopping: Arc<Stopping>,
     pub(super) statuses: Arc<Statuses>,
     pub(super) book: Arc<TopicBook>,
+    pub(super) delay: DelayThread,
 }
 
 /// The threads and who serves what.
@@ -127,6 +129,7 @@ impl Supervisor {
 
         let outcome = self.supervise(&mut crew);
         self.stopping.order();
+        self.delay.stop();
         let held: Vec<i32> = crew
             .held
             .keys()
@@ -136,6 +139,7 @@ impl Supervisor {
         self.hand_over(&mut crew, &held);
         self.stopping.handed_over();
         self.lease.close(self.stopping.left_for_leaving());
+        self.delay.await_end(self.stopping.left_for_leaving());
         outcome
     }
 

@@ -172,7 +172,7 @@ impl TopicBook {
         if let TopicState::Present(info) = self.admin.topic(name)? {
             return Ok(QueueTopic::There(info.partitions));
         }
-        let spec = self.layout.task_spec(name.to_owned());
+        let spec = self.layout.spec_of(name);
         match create(&self.admin, &spec)? {
             Creation::Denied(reason) | Creation::Refused(reason) => {
                 let command = self.layout.command(&spec);

@@ -87,6 +87,7 @@ fn ce_types() -> impl Strategy<Value = Vec<u8>> {
         ce_type::ACTIVITY_CANCELED,
         ce_type::ACTIVITY_STARTED,
         ce_type::FORWARD,
+        ce_type::RETRY_DUE,
     ])
     .prop_map(|name| name.as_bytes().to_vec())
 }
@@ -107,6 +108,13 @@ fn our_header() -> impl Strategy<Value = (String, Vec<u8>)> {
         (header::ID_CONFLICT, "terminate-existing"),
         (header::ID_REUSE, "allow-duplicate"),
         (header::RUN_ID, "0d9f6b0e-6f6b-4f3e-9a39-5b1f8f2d7c11"),
+        (header::ACTIVITY_ID, "1"),
+        (header::ATTEMPT, "2"),
+        (header::DELIVER_AT, "2026-01-01T00:00:00Z"),
+        (header::DELIVER_AT, "2026-01-01T00:00:00Z"),
+        (header::TARGET_TOPIC, "mail"),
+        (header::TARGET_TOPIC, "ns.inbox"),
+        (header::TARGET_PARTITION, "0"),
         (header::REASON, "late"),
         (header::COMPENSATE, "true"),
         (header::REPLY_TOPIC, "ns.replies"),
@@ -174,7 +182,7 @@ fn structured() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A record of any bytes, in a partition of inbox or results, now and then signed as one that was forwarded.
-fn record() -> impl Strategy<Value = NewRecord> {
+pub(crate) fn record() -> impl Strategy<Value = NewRecord> {
     let key = prop_oneof![
         6 => Just(Some(ID.as_bytes().to_vec())),
         2 => Just(None),
@@ -287,7 +295,7 @@ fn check_refusal(record: &Record, cause: &sagaline_core::Cause, refusal: Refusal
 }
 
 /// `PROPTEST_CASES` makes them more.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let config = Config::default();
     Config {
         cases: config.cases.max(4_000),
@@ -308,6 +316,8 @@ fn the_records_reach_every_kind_of_input_and_every_reason() {
                 Command::Cancel(_) => "cancel",
                 Command::Terminate(_) => "terminate",
                 Command::ReportAttempt(_) => "report",
+                // It needs so much at once that it is rare.
+                Command::RetryDue(_) => "retry",
                 other => panic!("no record asks for {other:?}"),
             },
             Input::Describe { .. } => "describe",

@@ -8,7 +8,7 @@ use sagaline_journal::{
     wire::{HEADERS_BYTES_MAX, ce_type, header, partition_of},
 };
 
-use super::{FORWARD_BYTES_MAX, Reading, Refusal, reject::VALUE_BYTES_KEPT};
+use super::{FORWARD_BYTES_MAX, Reading, Refusal, delayed, reject::VALUE_BYTES_KEPT};
 use crate::envelope::Envelope;
 
 /// Where a record belongs.
@@ -29,13 +29,8 @@ impl Reading {
         cause: &mut Cause,
     ) -> Result<Route<'a>, Refusal> {
         identity(envelope, cause)?;
-        if record.header(header::FORWARDED) == Some(ce_type::CUT.as_bytes())
-            && self.keys.verifies_record(record)
-        {
-            return Err(Refusal::new(
-                RejectReason::TooLarge,
-                "it was too large to be forwarded; this is its beginning",
-            ));
+        if let Some(refusal) = self.refused_elsewhere(record, envelope) {
+            return Err(refusal);
         }
         let workflow_id = key(record, envelope)?;
         let mut ce_type = envelope
@@ -53,10 +48,11 @@ impl Reading {
         } else {
             // Before it is forwarded and signed: who may write results only must not start workflows.
             self.check_topic(record, ce_type)?;
-            if ce_type == ce_type::WORKFLOW_OPERATE && !self.keys.verifies_record(record) {
+            let is_signed = [ce_type::WORKFLOW_OPERATE, ce_type::RETRY_DUE].contains(&ce_type);
+            if is_signed && !self.keys.verifies_record(record) {
                 return Err(Refusal::new(
                     RejectReason::Forged,
-                    "sl-mac is missing or not genuine: acts of operators are signed",
+                    format!("sl-mac is missing or not genuine: {ce_type} is signed"),
                 ));
             }
         }
@@ -65,6 +61,21 @@ impl Reading {
             workflow_id,
             ce_type,
             is_forwarded,
+        })
+    }
+
+    /// Why whoever was to forward a record sent this one in its place.
+    fn refused_elsewhere(&self, record: &Record, envelope: &Envelope<'_>) -> Option<Refusal> {
+        let says = |what: &str| record.header(header::FORWARDED) == Some(what.as_bytes());
+        if !(says(ce_type::CUT) || says(ce_type::REFUSED)) || !self.keys.verifies_record(record) {
+            return None;
+        }
+        Some(match says(ce_type::REFUSED) {
+            true => delayed::refusal(envelope),
+            false => Refusal::new(
+                RejectReason::TooLarge,
+                "it was too large to be forwarded; this is its beginning",
+            ),
         })
     }
 
@@ -157,7 +168,7 @@ pub(super) fn identity(envelope: &Envelope<'_>, cause: &mut Cause) -> Result<(),
 }
 
 /// Headers as they are sent on. One whose last value is null is as good as not there; what is sent has no null.
-pub(super) fn texts(record: &Record) -> impl Iterator<Item = (&str, &[u8])> {
+pub(crate) fn texts(record: &Record) -> impl Iterator<Item = (&str, &[u8])> {
     // Of a stray record there may be a million: they are gone through twice, not once for each.
     let mut absent = HashSet::new();
     for (name, value) in record.headers() {

@@ -9,7 +9,7 @@ use sagaline_journal::{
     wire::{ce_type, header, id_conflict, id_reuse},
 };
 
-use super::{Input, Reading, Refusal, about, operate};
+use super::{Input, Reading, Refusal, about, delayed, operate};
 use crate::envelope::{Envelope, bad_header};
 
 /// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
@@ -43,6 +43,7 @@ pub(super) fn request(
             let operate = operate::operate(reading, envelope, workflow_id)?;
             Command::Operate(Box::new(operate))
         }
+        ce_type::RETRY_DUE => Command::RetryDue(delayed::retry_due(envelope, workflow_id)?),
         ce_type::WORKFLOW_DESCRIBE => {
             let reply = reading.reply_to(envelope)?.ok_or_else(|| {
                 Refusal::new(

@@ -36,10 +36,14 @@ pub(super) struct Flight {
 impl Lane {
     /// Makes the next batch if there is anything to do and none is in flight.
     pub(super) fn work(&mut self, now: Now, port: &mut dyn LanePort) {
+        let sent_at = Now {
+            wall: self.time(now),
+            ..now
+        };
         self.outbox.send_waiting(
             (&self.shared, &self.fold.state),
             self.partition,
-            now.monotonic,
+            sent_at,
             port,
             &mut self.next_tag,
         );
@@ -73,6 +77,9 @@ impl Lane {
         if self.stopping {
             took_any = self.fill(&mut making, now);
         } else {
+            while let Some(retry) = self.early.pop(making.now) {
+                self.ask_self(retry);
+            }
             self.be_less_careful(now, port);
             self.take_inputs(port);
             if self.inputs.is_empty() {

@@ -141,6 +141,11 @@ impl Lane {
         match ignored {
             Some(Ignored::Repeat) => self.counts.repeats += 1,
             Some(Ignored::Stale) => self.counts.stale += 1,
+            Some(Ignored::Early(due)) => {
+                if let Command::RetryDue(retry) = command {
+                    self.early.keep(due, retry);
+                }
+            }
             Some(Ignored::Already) | None => {}
         }
         making.effects.extend(effects);

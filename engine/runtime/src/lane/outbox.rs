@@ -1,7 +1,8 @@
 //! Effects on their way: sent after their batch is valid, sent again until acknowledged, in any order.
 //!
 //! Invariant: [`Outbox::done`] never covers a batch of which an effect was neither delivered, nor unwanted, nor turned
-//! into an outcome. A forward has no outcome but its delivery: it is an input that was acknowledged.
+//! into an outcome. A forward has no outcome but its delivery: it is an input that was acknowledged. That of a retry is
+//! the activity's deadline.
 
 mod forward;
 #[cfg(test)]
@@ -12,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use sagaline_core::{Command, Effect, Millis, Name, Reply, ReplyTo, State};
+use sagaline_core::{Command, Effect, Millis, Name, Reply, ReplyTo, State, Timestamp};
 use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
 use self::forward::READS_MAX;
@@ -28,6 +29,9 @@ const RESEND_AFTER: Millis = Millis(200);
 /// A reply to a topic or partition that is still not there after so many tries is dropped: its caller named it, and what
 /// is never delivered would hold up a new owner for ever.
 const REPLY_TRIES_MAX: u32 = 20;
+
+/// A retry whose topic is still not there after so many tries is left to its activity's deadline.
+const RETRY_TRIES_MAX: u32 = 3;
 
 /// How often a lane looks whether a topic that wants a reply is there.
 const REPLY_AGAIN_AFTER: Millis = Millis(500);
@@ -95,7 +99,7 @@ impl Entry {
             Effect::Task(task) => {
                 TOPIC_REFUSED_MAX.min(Millis(task.scheduled.start_to_close_ms / 2))
             }
-            Effect::Reply(_) | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
+            Effect::Retry(_) | Effect::Reply(_) | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
         }
     }
 }
@@ -234,7 +238,10 @@ impl Outbox {
         &mut self,
         (shared, state): (&LaneShared, &State),
         partition: i32,
-        now: Millis,
+        Now {
+            wall,
+            monotonic: now,
+        }: Now,
         port: &mut dyn LanePort,
         tags: &mut Tag,
     ) {
@@ -250,8 +257,12 @@ impl Outbox {
         self.read_more();
         while let Some(entry) = self.waiting.pop_front() {
             *tags += 1;
-            match self.record(shared, partition, &entry.effect) {
+            match self.record(shared, (partition, wall), &entry.effect) {
                 Sending::Record(record) => {
+                    if entry.missed > 0 && matches!(entry.effect, Effect::Retry(_)) {
+                        // To be asked for is to be made again.
+                        let _ = shared.topics.topic(&record.topic);
+                    }
                     self.sent.insert(*tags, entry);
                     port.send(partition, *tags, record);
                 }
@@ -296,7 +307,12 @@ impl Outbox {
             .push((Millis(now.0 + REPLY_AGAIN_AFTER.0), entry));
     }
 
-    fn record(&mut self, shared: &LaneShared, partition: i32, effect: &Effect) -> Sending {
+    fn record(
+        &mut self,
+        shared: &LaneShared,
+        (partition, now): (i32, Timestamp),
+        effect: &Effect,
+    ) -> Sending {
         match effect {
             Effect::Task(task) => {
                 let queue = match self.queues.get(&task.scheduled.task_queue) {
@@ -326,6 +342,7 @@ impl Outbox {
                         .task(task, queue.topic, partition, queue.partitions),
                 )
             }
+            Effect::Retry(retry) => Sending::Record(shared.writing.retry(retry, partition, now)),
             Effect::Reply(reply) => match reply_way(shared, &reply.to) {
                 None => Sending::Record(shared.writing.reply(reply)),
                 Some(obstacle) => obstacle,
@@ -375,8 +392,11 @@ impl Outbox {
             // The queue's topic may be gone, or have more partitions by now.
             self.queues.remove(&task.scheduled.task_queue);
         }
-        let nobody_there =
-            matches!(entry.effect, Effect::Reply(_)) && entry.missed >= REPLY_TRIES_MAX;
+        let nobody_there = match &entry.effect {
+            Effect::Reply(_) => entry.missed >= REPLY_TRIES_MAX,
+            Effect::Retry(_) => entry.missed >= RETRY_TRIES_MAX,
+            Effect::Task(_) | Effect::Forward { .. } => false,
+        };
         if !error.kind.is_for_good() && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
         } else if matches!(entry.effect, Effect::Forward { .. }) {
@@ -403,6 +423,14 @@ impl Outbox {
                 self.finish(&entry);
                 self.dropped += 1;
                 tracing::warn!(reason, "a reply cannot be delivered and is dropped");
+            }
+            // The activity's deadline makes up for it.
+            Effect::Retry(_) => {
+                self.finish(&entry);
+                tracing::warn!(
+                    reason,
+                    "a retry cannot wait in its topic; its attempt will be late"
+                );
             }
             // An acknowledged input: there is nothing that it could become instead.
             Effect::Forward { .. } => self.waiting.push_back(entry),

@@ -23,6 +23,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Effect {
     Task(AttemptKey),
+    /// By the attempt that is to be made.
+    Retry(AttemptKey),
     /// By correlation and outcome.
     Reply(String, String),
     /// By the record's mark.
@@ -90,6 +92,10 @@ impl Effects {
             Effect::Task((run_id, activity_id, attempt)) => {
                 let run = runs.run(*run_id);
                 run.is_some_and(|run| run.wants(*activity_id, *attempt))
+            }
+            Effect::Retry((run_id, activity_id, attempt)) => {
+                let run = runs.run(*run_id);
+                run.is_some_and(|run| run.awaits(*activity_id, *attempt))
             }
             Effect::Reply(correlation, _) => !correlation.starts_with(NOWHERE),
             Effect::Forward(_) => true,
@@ -168,6 +174,15 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
                 .into_iter()
                 .collect()
         }
+        Event::ActivityAttemptFailed(event) if event.next_attempt_at.is_some() => {
+            let next = event.attempt.get() + 1;
+            let key = |run_id| (run_id, event.activity_id.get(), next);
+            transition
+                .run_id
+                .map(|run_id| Effect::Retry(key(run_id)))
+                .into_iter()
+                .collect()
+        }
         Event::ReplyRequested(event) => {
             let correlation = event.reply.correlation.to_string();
             vec![Effect::Reply(
@@ -197,6 +212,9 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
 fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Effect> {
     if Topics::is_tasks(topic) {
         return attempt_of(header_of).map(Effect::Task);
+    }
+    if Topics::is_retry(topic) {
+        return attempt_of(header_of).map(Effect::Retry);
     }
     if let Some(mark) = text(header_of(MARK)) {
         return Some(Effect::Forward(mark));

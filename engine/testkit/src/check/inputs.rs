@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagaline_core::{Event, IdConflict, Transition, event::RejectReason};
+use sagaline_core::{Event, IdConflict, Timestamp, Transition, event::RejectReason};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, partition_of},
@@ -27,6 +27,8 @@ pub(super) struct Took<'a> {
     pub(super) log: &'a Log,
     pub(super) inputs: &'a Inputs,
     pub(super) runs: &'a Runs,
+    /// The batch's time.
+    at: Timestamp,
     /// The batch's transitions that records caused, by where these lie.
     by_cause: BTreeMap<Spot, Vec<&'a Transition>>,
 }
@@ -50,12 +52,14 @@ impl<'a> Took<'a> {
             log,
             inputs,
             runs,
+            at: Timestamp::default(),
             by_cause,
         }
     }
 
     /// Between two footers: every input in turn, and nothing else.
     pub(super) fn check(mut self, before: Option<&Footer>, now: &Footer) -> Result<(), Violation> {
+        self.at = now.now;
         for input in &now.inputs {
             let from = before
                 .and_then(|footer| footer.inputs.iter().find(|one| one.topic == input.topic))
@@ -122,9 +126,9 @@ impl<'a> Took<'a> {
             (Asks::Bad(reason), Some(told)) if *reason == told => Ok(()),
             (Asks::Bad(_), _) => Err("it was to be refused"),
             (Asks::Describe, None) if did.is_empty() => Ok(()),
-            (Asks::Describe | Asks::Report(_), Some(_)) | (Asks::Describe, _) => {
-                Err("nothing is wrong with it")
-            }
+            (Asks::Delayed, Some(_)) => Ok(()),
+            (Asks::Describe | Asks::Report(_) | Asks::RetryDue(..), Some(_))
+            | (Asks::Describe | Asks::Delayed, _) => Err("nothing is wrong with it"),
             (Asks::Start(asked), Some(RejectReason::UnknownWorkflow)) if asked.may_be_unknown => {
                 Ok(())
             }
@@ -161,6 +165,16 @@ impl<'a> Took<'a> {
                 let wanted = run.is_some_and(|run| run.listens_to(reported));
                 if wanted {
                     Err("it is still waited for")
+                } else {
+                    Ok(())
+                }
+            }
+            Asks::RetryDue(run_id, activity_id, attempt) => {
+                let run = self.runs.run(*run_id);
+                let waits = run.filter(|run| run.awaits(*activity_id, *attempt));
+                let due = waits.and_then(|run| run.due(*activity_id));
+                if due.is_some_and(|due| due <= self.at) {
+                    Err("it is due and still waited for")
                 } else {
                     Ok(())
                 }
@@ -205,7 +219,7 @@ impl<'a> Took<'a> {
                     Err("it was to stop a run")
                 }
             }
-            Asks::Describe | Asks::Bad(_) => Ok(()),
+            Asks::Describe | Asks::Delayed | Asks::Bad(_) => Ok(()),
         }
     }
 

@@ -167,6 +167,18 @@ impl Run {
                 .is_some_and(|activity| activity.attempt == attempt && activity.is_in_flight())
     }
 
+    /// Whether an attempt is still to be made.
+    pub(super) fn awaits(&self, activity_id: u32, attempt: u32) -> bool {
+        let activity = self.activities.get(&activity_id);
+        self.closed.is_none()
+            && activity.is_some_and(|one| one.attempt + 1 == attempt && one.due().is_some())
+    }
+
+    /// When the next attempt of an activity is due, while it waits for it.
+    pub(super) fn due(&self, activity_id: u32) -> Option<Timestamp> {
+        self.activities.get(&activity_id)?.due()
+    }
+
     /// Whether a worker's word on an attempt would change anything.
     pub(super) fn listens_to(&self, reported: &Reported) -> bool {
         if matches!(reported.what, crate::inputs::What::Heartbeat(_)) {

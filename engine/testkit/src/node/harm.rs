@@ -19,6 +19,7 @@ impl World {
         }
         self.nodes[node].alive = false;
         self.nodes[node].owned.clear();
+        self.crash_delay(node);
         for lane in self.lanes_of(node) {
             self.cut_producer(lane);
             self.lanes.remove(&lane);
@@ -39,6 +40,7 @@ impl World {
         for lane in self.lanes_of(node) {
             self.freeze(lane, until);
         }
+        self.freeze_delay(node, until);
     }
 
     fn freeze(&mut self, lane: LaneKey, until: Moment) {

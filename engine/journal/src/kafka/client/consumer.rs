@@ -45,6 +45,8 @@ pub struct GroupSettings {
     pub topics: Vec<String>,
     /// Records that may wait for [`GroupConsumer::next`].
     pub records_max: usize,
+    /// Bytes of a partition that one fetch brings, or one record that is larger; `None`: as librdkafka or the user has it.
+    pub fetch_bytes: Option<usize>,
     /// How long a revocation waits for its hand-over.
     pub hand_over_max: Duration,
 }
@@ -97,6 +99,9 @@ impl GroupConsumer {
             .set("heartbeat.interval.ms", "3000")
             .set("queued.min.messages", "1000")
             .set("queued.max.messages.kbytes", "4096");
+        if let Some(bytes) = settings.fetch_bytes {
+            config.set("fetch.message.max.bytes", bytes.to_string());
+        }
         let wake = Arc::new(Wake::default());
         let topics: Vec<_> = settings.topics.iter().map(String::as_str).collect();
         let member = Member::join(&mut config, Protocol::Eager, &topics, wake.clone())?;

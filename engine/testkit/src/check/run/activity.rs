@@ -56,14 +56,28 @@ impl Activity {
         self.state == State::Queued
     }
 
+    /// When its next attempt is due, while it waits for it.
+    pub(super) const fn due(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Backoff(due) => Some(due),
+            _ => None,
+        }
+    }
+
     pub(super) const fn is_over(&self) -> bool {
         matches!(self.state, State::Completed | State::Ended)
     }
 }
 
 impl Activity {
+    /// Whether all its attempts had to be over while it waited for the next.
+    pub(super) fn is_cut_off(&self, at: Timestamp) -> bool {
+        matches!(self.state, State::Backoff(_))
+            && self.times_out_at(error_type::SCHEDULE_TO_CLOSE) <= at
+    }
+
     /// When a time-out of an attempt may come.
-    fn due(&self, error_type: &str) -> Timestamp {
+    fn times_out_at(&self, error_type: &str) -> Timestamp {
         let never = Timestamp::from_millis(i64::MAX);
         let after = |since: Timestamp, span: Option<u64>| {
             span.map_or(never, |span| since.plus(Millis(span)))
@@ -229,7 +243,7 @@ impl Run {
                 Err(self.violates("I8", format!("task {key:?} was never refused")))
             };
         }
-        let due = self.activities[&id].due(failed.failure.error_type.as_str());
+        let due = self.activities[&id].times_out_at(failed.failure.error_type.as_str());
         let heard = match failed.failure.error_type.as_str() {
             error_type::HEARTBEAT => place.outside.heard_before(&key, place.at),
             _ => None,
@@ -292,7 +306,7 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
             let error_type = event.failure.error_type.as_str();
             let timed_out = error_type.starts_with("sagaline.Timeout.");
             activity.outcome_unknown |= timed_out || error_type == error_type::PAYLOAD_TOO_LARGE;
-            let closes_by = activity.due(error_type::SCHEDULE_TO_CLOSE);
+            let closes_by = activity.times_out_at(error_type::SCHEDULE_TO_CLOSE);
             if event.next_attempt_at.is_some_and(|next| next >= closes_by) {
                 return Err("the next attempt comes after all must be over".into());
             }

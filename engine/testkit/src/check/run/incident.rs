@@ -110,7 +110,10 @@ impl Run {
         match kind {
             IncidentKind::AttemptsExhausted => {
                 let exhausted = activity_id.and_then(|id| self.activities.get(&id));
-                step(|step| step.park) && exhausted.is_some_and(|one| one.state == State::Exhausted)
+                step(|step| step.park)
+                    && exhausted.is_some_and(|one| {
+                        one.state == State::Exhausted || one.is_cut_off(place.at)
+                    })
             }
             IncidentKind::CompensationFailed => {
                 let terminated =
