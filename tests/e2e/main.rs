@@ -5,6 +5,7 @@
 
 mod answers;
 mod cli;
+mod clocks;
 mod crash;
 mod delays;
 #[cfg(not(feature = "apache"))]

@@ -25,8 +25,8 @@
 //! ```
 
 // Linked for its `malloc`, which then is everybody's, librdkafka's too.
-#[cfg(all(feature = "jemalloc", unix, not(target_env = "musl")))]
-use tikv_jemalloc_sys as _;
+#[cfg(all(feature = "mimalloc", unix, not(target_env = "musl")))]
+use libmimalloc_sys as _;
 
 mod app;
 mod cli;
