@@ -20,6 +20,8 @@ pub(crate) struct Outside {
     answered: BTreeMap<AttemptKey, Timestamp>,
     /// Tasks that the broker refused for good.
     refused: BTreeSet<AttemptKey>,
+    /// Attempts whose records have come back.
+    came: BTreeSet<AttemptKey>,
     /// Lanes' clocks are ahead by up to this.
     pub(crate) skew: Millis,
     /// Engines die, also in the middle of an innocent run.
@@ -40,6 +42,19 @@ impl Outside {
             let key = (reported.run_id, reported.activity_id, reported.attempt);
             self.answered.entry(key).or_insert(record.timestamp);
         }
+    }
+
+    /// A record is in the inbox: perhaps a retry that came back.
+    pub(super) fn came(&mut self, record: &Record, inputs: &Inputs) {
+        if let Some(Asks::RetryDue(run_id, activity_id, attempt)) =
+            inputs.of(record).map(|input| &input.asks)
+        {
+            self.came.insert((*run_id, *activity_id, *attempt));
+        }
+    }
+
+    pub(super) fn has_come(&self, key: &AttemptKey) -> bool {
+        self.came.contains(key)
     }
 
     /// The broker refused a task.

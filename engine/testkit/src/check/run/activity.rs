@@ -1,6 +1,8 @@
 //! I10, I11: attempts one after the other, each with at most one outcome, none before its time.
 
-use sagaline_core::{Event, Millis, PAYLOAD_BYTES_MAX, Timestamp, error_type};
+use sagaline_core::{
+    Event, Millis, PAYLOAD_BYTES_MAX, RETRY_TAKEN_OVER_AFTER, Timestamp, error_type,
+};
 
 use super::{Place, Run};
 use crate::{Violation, inputs::What};
@@ -73,6 +75,15 @@ impl Run {
             ));
         };
         let before = activity.state;
+        let next = (self.run_id, id, activity.attempt + 1);
+        if let (Event::ActivityAttemptScheduled(_), State::Backoff(due), None) =
+            (event, before, place.by)
+            && place.at < due.plus(RETRY_TAKEN_OVER_AFTER)
+            && !place.outside.has_come(&next)
+        {
+            let what = format!("activity {id}: the lane did not wait for the record of {next:?}");
+            return Err(self.violates("I10", what));
+        }
         match step(activity, place, event) {
             Ok(()) => {}
             Err(what) => {
