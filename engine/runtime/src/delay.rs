@@ -347,6 +347,8 @@ impl Delay {
             tracing::warn!(topic = %record.topic, partition = record.partition, "a retry topic was made anew");
             self.due.retain(|(_, of, _)| *of != place);
             let gone = std::mem::take(shelf);
+            // Whoever reads it does not know.
+            shelf.held = gone.held;
             if place.tier == Tier::Soon {
                 self.soon.less(gone.len(), gone.bytes());
             }

@@ -270,6 +270,41 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_is_taken_when_it_is_signed_and_says_which_attempt() {
+        let check = |attempt: &str, signed, expected: Option<RejectReason>| {
+            let mut record = record(
+                "w",
+                &[
+                    (header::CE_TYPE, ce_type::RETRY_DUE),
+                    (header::RUN_ID, "0d9f6b0e-6f6b-4f3e-9a39-5b1f8f2d7c11"),
+                    (header::ACTIVITY_ID, "1"),
+                    (header::ATTEMPT, attempt),
+                ],
+            );
+            record.partition = 0;
+            if signed {
+                Keys::development().sign_record(&mut record);
+            }
+            let reading = Reading::new("ns", 1, Keys::development());
+            let reason = match reading.input(&record.placed(7, Timestamp::default()), 0) {
+                Input::Command { command, .. } => {
+                    assert!(matches!(*command, Command::RetryDue(_)));
+                    None
+                }
+                Input::Refused { refusal, .. } => Some(refusal.reason),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(reason, expected, "{attempt:?}");
+        };
+
+        check("2", true, None);
+        check("2", false, Some(RejectReason::Forged));
+        check("0", true, Some(RejectReason::BadHeader));
+        check("two", true, Some(RejectReason::BadHeader));
+        check("", true, Some(RejectReason::MissingHeader));
+    }
+
+    #[test]
     fn a_record_with_too_many_headers_is_refused_to_whoever_asked() {
         let long = "x".repeat(40_000);
 

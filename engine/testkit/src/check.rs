@@ -90,10 +90,11 @@ impl Check {
         if record.topic == self.topics.results {
             self.outside.produced(record, inputs, partitions);
         }
-        if record.topic == self.topics.inbox
-            && let Some(partition) = self.partition(record.partition)
-        {
-            partition.produced(record);
+        if record.topic == self.topics.inbox {
+            self.outside.came(record, inputs);
+            if let Some(partition) = self.partition(record.partition) {
+                partition.produced(record);
+            }
         }
     }
 

@@ -278,5 +278,14 @@ fn forged(world: &World) -> Bad<'_> {
             RejectReason::Forged,
             forward().header("sl-mac", "development:AAAA"),
         ),
+        (
+            "a retry of nobody's",
+            RejectReason::Forged,
+            world
+                .request(ce_type::RETRY_DUE, "victim")
+                .header("sl-run-id", task.header("sl-run-id"))
+                .header("sl-activity-id", "1")
+                .header("sl-attempt", "2"),
+        ),
     ]
 }

@@ -10,6 +10,7 @@ use sagaline_journal::{
 };
 
 use super::layout::MESSAGE_BYTES_MAX;
+use crate::delay::Tier;
 
 /// Something that an operator should change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,25 @@ pub fn findings(admin: &Admin, kafka: &Kafka, namespace: &str) -> Result<Vec<Fin
         // The engine forwards to the inbox what is larger than it was, and a journal's batch has large records.
         if [&inbox, &journal].contains(&name) {
             findings.extend(small_records(kafka.bootstrap(), name, &config));
+        }
+    }
+    let retries = Tier::ALL.map(|tier| topic::retry(namespace, tier.name()));
+    findings.extend(findings_of_retries(admin, &retries)?);
+    Ok(findings)
+}
+
+/// They are made alike: of what is wrong with several, the first is named.
+fn findings_of_retries(admin: &Admin, names: &[String]) -> Result<Vec<Finding>, Error> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for name in names {
+        let TopicState::Present(info) = admin.topic(name)? else {
+            continue;
+        };
+        let config = admin.topic_config(name)?;
+        for finding in unsafe_settings(name, info.replication, &config) {
+            if findings.iter().all(|known| known.code != finding.code) {
+                findings.push(finding);
+            }
         }
     }
     Ok(findings)

@@ -11,7 +11,7 @@ use sagaline_journal::{
 use crate::inputs::{Asks, Inputs};
 
 /// Run, activity, attempt.
-pub(super) type AttemptKey = (RunId, u32, u32);
+pub(in crate::check) type AttemptKey = (RunId, u32, u32);
 
 /// What the checks know of the world outside.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(crate) struct Outside {
     heard: BTreeMap<AttemptKey, Vec<Timestamp>>,
     /// Tasks that the broker refused for good.
     refused: BTreeSet<AttemptKey>,
+    /// Attempts whose records have come back.
+    came: BTreeSet<AttemptKey>,
     /// Lanes' clocks are ahead by up to this.
     pub(crate) skew: Millis,
     /// Engines die, also in the middle of an innocent run.
@@ -47,6 +49,19 @@ impl Outside {
         } else {
             self.heard.entry(key).or_default().push(record.timestamp);
         }
+    }
+
+    /// A record is in the inbox: perhaps a retry that came back.
+    pub(super) fn came(&mut self, record: &Record, inputs: &Inputs) {
+        if let Some(Asks::RetryDue(run_id, activity_id, attempt)) =
+            inputs.of(record).map(|input| &input.asks)
+        {
+            self.came.insert((*run_id, *activity_id, *attempt));
+        }
+    }
+
+    pub(super) fn has_come(&self, key: &AttemptKey) -> bool {
+        self.came.contains(key)
     }
 
     /// The broker refused a task.

@@ -133,3 +133,18 @@ fn a_topic_that_was_made_anew_is_read_from_its_beginning() {
         Some(&("ns.retry.soon".to_owned(), 0, 1))
     );
 }
+
+#[test]
+fn a_partition_that_was_held_when_its_topic_was_made_anew_is_read_on() {
+    let mut bench = Bench::new(1);
+    for _ in 0..TIER_RECORDS_MAX {
+        bench.mail(Tier::M1, 70_000);
+    }
+    bench.step();
+    bench.offsets.clear();
+
+    bench.mail(Tier::M1, 70_000);
+    bench.step();
+
+    assert_eq!(bench.holds, [(0, true), (0, false)]);
+}

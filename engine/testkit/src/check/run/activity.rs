@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use sagaline_core::{
-    Event, Millis, PAYLOAD_BYTES_MAX, Timestamp, error_type, event::ActivityScheduled,
+    Event, Millis, PAYLOAD_BYTES_MAX, RETRY_TAKEN_OVER_AFTER, Timestamp, error_type,
+    event::ActivityScheduled,
 };
 
-use super::{Place, Run};
+use super::{super::outside::AttemptKey, Place, Run};
 use crate::{Violation, inputs::What};
 
 /// An activity, also one that is over.
@@ -25,6 +26,8 @@ pub(super) struct Activity {
     heard_at: Timestamp,
     /// A worker said that it began.
     started: bool,
+    /// … and that it goes on.
+    has_beaten: bool,
     pub(super) state: State,
     /// An attempt ended by its time: nobody knows what it did.
     pub(super) outcome_unknown: bool,
@@ -91,7 +94,17 @@ impl Activity {
             (error_type::SCHEDULE_TO_START, false) => {
                 after(self.since, scheduled.schedule_to_start_ms)
             }
-            (error_type::HEARTBEAT, true) => after(self.heard_at, scheduled.heartbeat_ms),
+            (error_type::HEARTBEAT, true) => {
+                // A heartbeat that comes soon after another is not journaled.
+                let slack = |span: u64| {
+                    if self.has_beaten {
+                        span + span / 2
+                    } else {
+                        span
+                    }
+                };
+                after(self.heard_at, scheduled.heartbeat_ms.map(slack))
+            }
             _ => never,
         }
     }
@@ -110,6 +123,15 @@ impl Run {
             ));
         };
         let before = activity.state;
+        let next = (self.run_id, id, activity.attempt + 1);
+        if let (Event::ActivityAttemptScheduled(_), State::Backoff(due), None) =
+            (event, before, place.by)
+            && place.at < due.plus(RETRY_TAKEN_OVER_AFTER)
+            && !place.outside.has_come(&next)
+        {
+            let what = format!("activity {id}: the lane did not wait for the record of {next:?}");
+            return Err(self.violates("I10", what));
+        }
         match step(activity, place, event) {
             Ok(()) => {}
             Err(what) => {
@@ -153,6 +175,7 @@ impl Run {
             since: place.at,
             heard_at: place.at,
             started: false,
+            has_beaten: false,
             state: State::Scheduled,
             outcome_unknown: false,
             result: None,
@@ -243,18 +266,11 @@ impl Run {
                 Err(self.violates("I8", format!("task {key:?} was never refused")))
             };
         }
-        let due = self.activities[&id].times_out_at(failed.failure.error_type.as_str());
-        let heard = match failed.failure.error_type.as_str() {
-            error_type::HEARTBEAT => place.outside.heard_before(&key, place.at),
-            _ => None,
-        };
-        let silence = Millis(
-            self.activities[&id]
-                .scheduled
-                .heartbeat_ms
-                .unwrap_or_default(),
-        );
-        let due = due.max(heard.map_or(due, |heard| heard.plus(silence)));
+        let error_type = failed.failure.error_type.as_str();
+        let due = self.activities[&id].times_out_at(error_type);
+        if error_type == error_type::HEARTBEAT {
+            self.check_silence(place, &key, due)?;
+        }
         if place.at < due {
             return Err(self.violates(
                 "I10",
@@ -266,6 +282,25 @@ impl Run {
             Some(at) => Err(self.violates(
                 "I10",
                 format!("activity {id} times out, due {due:?}, answered at {at:?}"),
+            )),
+        }
+    }
+
+    /// I10: no heartbeat that was in the log before the time-out came within its span.
+    fn check_silence(
+        &self,
+        place: Place<'_>,
+        key: &AttemptKey,
+        due: Timestamp,
+    ) -> Result<(), Violation> {
+        let span = self.activities[&key.1].scheduled.heartbeat_ms;
+        let silent_since = place.outside.heard_before(key, due);
+        let heard_by = silent_since.map(|heard| heard.plus(Millis(span.unwrap_or_default())));
+        match heard_by.filter(|by| *by > due) {
+            None => Ok(()),
+            Some(by) => Err(self.violates(
+                "I10",
+                format!("attempt {key:?} is called silent at {due:?}, and was not before {by:?}"),
             )),
         }
     }
@@ -288,6 +323,7 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
             activity.attempt = event.attempt.get();
             activity.since = place.at;
             activity.started = false;
+            activity.has_beaten = false;
             activity.state = State::Queued;
         }
         Event::ActivityStarted(_) if from == State::Queued => {
@@ -301,6 +337,7 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
                 return Err("of another attempt".into());
             }
             activity.heard_at = place.at;
+            activity.has_beaten = true;
         }
         Event::ActivityAttemptFailed(event) if activity.is_in_flight() => {
             let error_type = event.failure.error_type.as_str();
