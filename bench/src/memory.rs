@@ -1,4 +1,5 @@
-//! Bytes that an open run takes while it waits for one activity: as asked of the allocator, and as the process grows.
+//! Bytes that an open run takes while it waits for one activity, or sleeps: as asked of the allocator, and as the process
+//! grows.
 
 use std::io::Write as _;
 
@@ -34,15 +35,20 @@ struct Row {
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut out = std::io::stdout();
-    let row = state(options.runs);
-    match options.output {
-        Output::Json => writeln!(out, "{}", serde_json::to_string(&row)?)?,
-        Output::Table => {
-            writeln!(
-                out,
-                "{:<12} {:>8} {:>14} {:>20} {:>18}",
-                "what", "runs", "bytes_per_run", "allocations_per_run", "rss_bytes_per_run"
-            )?;
+    if matches!(options.output, Output::Table) {
+        writeln!(
+            out,
+            "{:<12} {:>8} {:>14} {:>20} {:>18}",
+            "what", "runs", "bytes_per_run", "allocations_per_run", "rss_bytes_per_run"
+        )?;
+    }
+    for row in [
+        state("working", Partition::new(3), options.runs),
+        state("sleeping", Partition::sleeping(), options.runs),
+    ] {
+        if matches!(options.output, Output::Json) {
+            writeln!(out, "{}", serde_json::to_string(&row)?)?;
+        } else {
             let rss = row
                 .rss_bytes_per_run
                 .map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
@@ -57,15 +63,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// The core's state, without any program.
-fn state(runs: u32) -> Row {
-    let mut partition = Partition::new(3);
+fn state(what: &'static str, mut partition: Partition, runs: u32) -> Row {
     let before = process::rss_bytes(std::process::id());
     let allocated = allocation_counter::measure(|| partition.open(runs as usize));
     let after = process::rss_bytes(std::process::id());
     assert_eq!(partition.state().open_runs(), u64::from(runs));
     let per_run = |amount: f64| (amount / f64::from(runs) * 10.0).round() / 10.0;
     Row {
-        what: "state",
+        what,
         runs,
         bytes_per_run: per_run(allocated.bytes_current as f64),
         allocations_per_run: per_run(allocated.count_current as f64),

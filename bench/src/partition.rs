@@ -43,6 +43,15 @@ impl Partition {
         }
     }
 
+    /// An empty partition whose runs sleep.
+    #[must_use]
+    pub fn sleeping() -> Self {
+        Self {
+            programs: Steps::sleeping(),
+            ..Self::new(1)
+        }
+    }
+
     /// What the partition knows.
     #[must_use]
     pub fn state(&self) -> &State {

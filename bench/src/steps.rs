@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sagaline_core::{
-    ActivityId, Name, Payload, RetryPolicy, Run, WorkflowId,
+    ActivityId, Millis, Name, Payload, RetryPolicy, Run, WorkflowId,
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, ScheduleActivity, Timeouts,
     },
@@ -17,6 +17,7 @@ pub struct Steps {
     task_queue: Name,
     input: Payload,
     version: Arc<str>,
+    sleeps: bool,
 }
 
 impl Steps {
@@ -34,6 +35,26 @@ impl Steps {
                 *br#"{"order":"order-4711","customer":"c-17","sku":"keyboard","quantity":2}"#,
             ),
             version: Arc::from("1.0.0"),
+            sleeps: false,
+        }
+    }
+
+    /// A program that sleeps for a quarter of a year, each run until an instant of its own.
+    #[must_use]
+    pub fn sleeping() -> Self {
+        Self {
+            sleeps: true,
+            ..Self::new(1)
+        }
+    }
+
+    /// Instants that differ, as those of people's runs do.
+    fn sleep(activation: Activation<'_>) -> ProgramCommand {
+        let bytes = activation.run_id.as_bytes();
+        let apart = u64::from(u32::from_be_bytes([0, bytes[1], bytes[2], bytes[3]]));
+        ProgramCommand::StartTimer {
+            timer_id: ActivityId::FIRST,
+            due_at: activation.at.plus(Millis(QUARTER_MS + apart)),
         }
     }
 
@@ -66,8 +87,13 @@ impl Steps {
     }
 }
 
+const QUARTER_MS: u64 = 90 * 24 * 3_600 * 1_000;
+
 impl Program for Steps {
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
+        if self.sleeps {
+            return vec![Self::sleep(activation)];
+        }
         activation
             .jobs
             .iter()

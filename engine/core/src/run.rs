@@ -43,7 +43,7 @@ pub struct Run {
     /// Activities without an outcome, by id.
     pub activities: SmallVec<[Activity; 1]>,
     /// Timers that are not due yet, by when they are, and then by number.
-    pub timers: Vec<Timer>,
+    pub timers: SmallVec<[Timer; 1]>,
     /// Completed steps that are to be compensated.
     pub steps: Vec<Step>,
     /// What can be undone, in order of registration.

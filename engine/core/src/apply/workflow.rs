@@ -33,7 +33,7 @@ impl Run {
             seq: place.seq,
             next_activity_id: ActivityId::FIRST,
             activities: SmallVec::new(),
-            timers: Vec::new(),
+            timers: SmallVec::new(),
             steps: Vec::new(),
             registrations: Vec::new(),
             undo: None,
