@@ -150,7 +150,7 @@ impl Partition {
             }
             tasks.extend(done.effects.into_iter().filter_map(|effect| match effect {
                 Effect::Task(task) => Some(task),
-                Effect::Reply(_) | Effect::Forward { .. } => None,
+                Effect::Cancel(_) | Effect::Reply(_) | Effect::Forward { .. } => None,
             }));
         }
         self.state.merge(delta, now);

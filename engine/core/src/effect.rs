@@ -5,8 +5,8 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, Run, RunId, Seq, State, Timestamp,
-    WorkflowId, error_type,
+    Activity, ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, Run, RunId, Seq, State,
+    Timestamp, WorkflowId, error_type,
     event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
     run::ClosedBy,
 };
@@ -16,6 +16,8 @@ use crate::{
 pub enum Effect {
     /// An attempt's task for a worker.
     Task(Task),
+    /// Tells whoever has, or will have, an attempt's task that it shall stop.
+    Cancel(Box<CancelAttempt>),
     /// An answer for whoever asked.
     Reply(Box<Reply>),
     /// A record of another partition's workflow, to be read again and sent there.
@@ -47,6 +49,19 @@ pub struct Task {
     pub expires_at: Option<Timestamp>,
     /// How far an earlier attempt was.
     pub progress: Option<Payload>,
+}
+
+/// An attempt that shall stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelAttempt {
+    /// The workflow's id.
+    pub workflow_id: WorkflowId,
+    /// The run.
+    pub run_id: RunId,
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// The attempt.
+    pub attempt: Attempt,
 }
 
 /// An answer.
@@ -86,7 +101,7 @@ impl Effect {
                 .is_some_and(|activity| {
                     activity.attempt == task.attempt && activity.is_in_flight()
                 }),
-            Self::Reply(_) | Self::Forward { .. } => true,
+            Self::Cancel(_) | Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
 }
@@ -100,21 +115,11 @@ pub(crate) fn effects_of_run(
 ) {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
-            let Some(activity) = run.activity(scheduled.activity_id) else {
-                return;
-            };
-            effects.push(Effect::Task(Task {
-                workflow_id: workflow_id.clone(),
-                run_id: run.run_id,
-                started: Arc::clone(&run.started),
-                scheduled: Arc::clone(&activity.scheduled),
-                attempt: scheduled.attempt,
-                expires_at: activity.expires_at(),
-                progress: activity
-                    .heartbeat
-                    .as_ref()
-                    .and_then(|heartbeat| heartbeat.progress.clone()),
-            }));
+            let activity = run.activity(scheduled.activity_id);
+            effects.extend(activity.map(|activity| task(workflow_id, run, activity)));
+        }
+        Event::ActivityCancelRequested(requested) => {
+            effects.extend(cancel(workflow_id, run, requested.activity_id));
         }
         Event::ReplyRequested(requested) => {
             effects.push(reply(
@@ -147,7 +152,6 @@ pub(crate) fn effects_of_run(
         | Event::WorkflowCancelRequested(_)
         | Event::ActivityScheduled(_)
         | Event::ActivityStarted(_)
-        | Event::ActivityCancelRequested(_)
         | Event::ActivityCompleted(_)
         | Event::ActivityAttemptFailed(_)
         | Event::ActivityFailed(_)
@@ -168,6 +172,31 @@ pub(crate) fn effects_of_run(
         | Event::TimerCanceled(_)
         | Event::ActivityHeartbeatRecorded(_) => {}
     }
+}
+
+/// The task of the attempt that an activity is at.
+fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> Effect {
+    let heartbeat = activity.heartbeat.as_ref();
+    Effect::Task(Task {
+        workflow_id: workflow_id.clone(),
+        run_id: run.run_id,
+        started: Arc::clone(&run.started),
+        scheduled: Arc::clone(&activity.scheduled),
+        attempt: activity.attempt,
+        expires_at: activity.expires_at(),
+        progress: heartbeat.and_then(|heartbeat| heartbeat.progress.clone()),
+    })
+}
+
+/// Tells the worker of the attempt that an activity is at, if there may be one.
+fn cancel(workflow_id: &WorkflowId, run: &Run, activity_id: ActivityId) -> Option<Effect> {
+    let activity = run.activity(activity_id).filter(|one| one.is_in_flight())?;
+    Some(Effect::Cancel(Box::new(CancelAttempt {
+        workflow_id: workflow_id.clone(),
+        run_id: run.run_id,
+        activity_id,
+        attempt: activity.attempt,
+    })))
 }
 
 /// The effect of an event that belongs to no run.

@@ -152,6 +152,7 @@ impl LaneShared {
             namespace: config.namespace.clone(),
             keys: config.keys,
             results: reading.results.clone(),
+            control: topic::control(&config.namespace).into(),
         };
         Self {
             journal: topic::journal(&config.namespace).into(),

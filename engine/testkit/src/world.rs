@@ -294,13 +294,14 @@ impl World {
     }
 }
 
-/// The journal, the inputs and the replies, with their partitions.
+/// The journal, the inputs, the replies and control, with their partitions.
 pub(crate) fn log(topics: &Topics, partitions: i32) -> Log {
     let mut log = Log::default();
     for topic in [&topics.inbox, &topics.results, &topics.journal] {
         log.create(topic.clone(), partitions);
     }
     log.create(topics.replies.clone(), 1);
+    log.create(topics.control.clone(), 1);
     debug_assert!(topics.inbox.starts_with(NAMESPACE));
     log
 }

@@ -5,8 +5,8 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use sagaline_core::{
-    Cancel, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse, Name,
-    OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt,
+    Cancel, CancelAttempt, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse,
+    Name, OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt,
     RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition,
     WorkflowId, activate_last,
     event::AnswerOutcome,
@@ -19,6 +19,7 @@ use sagaline_core::{
 
 mod operate;
 mod starts;
+mod stops;
 mod timeouts;
 
 /// Runs `steps` one after the other; each is undone by `undo-<step>`, registered when it completes.
@@ -176,6 +177,7 @@ struct World {
     journal: Vec<(u64, Timestamp, Vec<Transition>)>,
     tasks: Vec<Task>,
     replies: Vec<Reply>,
+    canceled: Vec<CancelAttempt>,
 }
 
 impl World {
@@ -199,6 +201,7 @@ impl World {
             journal: Vec::new(),
             tasks: Vec::new(),
             replies: Vec::new(),
+            canceled: Vec::new(),
         }
     }
 
@@ -236,6 +239,7 @@ impl World {
             match effect {
                 Effect::Task(task) => self.tasks.push(task.clone()),
                 Effect::Reply(reply) => self.replies.push((**reply).clone()),
+                Effect::Cancel(cancel) => self.canceled.push((**cancel).clone()),
                 Effect::Forward { .. } => unreachable!(),
             }
         }

@@ -95,7 +95,7 @@ impl Entry {
             Effect::Task(task) => {
                 TOPIC_REFUSED_MAX.min(Millis(task.scheduled.start_to_close_ms / 2))
             }
-            Effect::Reply(_) | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
+            Effect::Cancel(_) | Effect::Reply(_) | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
         }
     }
 }
@@ -326,6 +326,7 @@ impl Outbox {
                         .task(task, queue.topic, partition, queue.partitions),
                 )
             }
+            Effect::Cancel(cancel) => Sending::Record(shared.writing.cancel(cancel)),
             Effect::Reply(reply) => match reply_way(shared, &reply.to) {
                 None => Sending::Record(shared.writing.reply(reply)),
                 Some(obstacle) => obstacle,
@@ -375,8 +376,8 @@ impl Outbox {
             // The queue's topic may be gone, or have more partitions by now.
             self.queues.remove(&task.scheduled.task_queue);
         }
-        let nobody_there =
-            matches!(entry.effect, Effect::Reply(_)) && entry.missed >= REPLY_TRIES_MAX;
+        let may_be_dropped = matches!(entry.effect, Effect::Reply(_) | Effect::Cancel(_));
+        let nobody_there = may_be_dropped && entry.missed >= REPLY_TRIES_MAX;
         if !error.kind.is_for_good() && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
         } else if matches!(entry.effect, Effect::Forward { .. }) {
@@ -386,7 +387,7 @@ impl Outbox {
         }
     }
 
-    /// It will never go out: a task's attempt has failed, a reply is dropped and counted.
+    /// It will never go out: a task's attempt has failed; a reply, and what tells an attempt to stop, is dropped and counted.
     fn refuse(&mut self, entry: Entry, reason: &str) {
         match &entry.effect {
             Effect::Task(task) => {
@@ -399,10 +400,13 @@ impl Outbox {
                 });
                 self.refused.push(entry);
             }
-            Effect::Reply(_) => {
+            Effect::Reply(_) | Effect::Cancel(_) => {
                 self.finish(&entry);
                 self.dropped += 1;
-                tracing::warn!(reason, "a reply cannot be delivered and is dropped");
+                tracing::warn!(
+                    reason,
+                    "a reply, or what tells an attempt to stop, cannot be delivered and is dropped"
+                );
             }
             // An acknowledged input: there is nothing that it could become instead.
             Effect::Forward { .. } => self.waiting.push_back(entry),

@@ -1,8 +1,8 @@
 //! What becomes of effects that do not go out.
 
 use sagaline_core::{
-    ActivityId, Attempt, Cause, Payload, ReplyTo, RetryPolicy, RunId, Task, Timestamp, WorkflowId,
-    effect_without_run,
+    ActivityId, Attempt, CancelAttempt, Cause, Payload, ReplyTo, RetryPolicy, RunId, Task,
+    Timestamp, WorkflowId, effect_without_run,
     event::{ActivityScheduled, WorkflowStarted},
 };
 
@@ -93,6 +93,60 @@ fn task(task_queue: &'static str) -> Effect {
             compensates: None,
         }),
     })
+}
+
+#[test]
+fn whoever_has_a_task_is_told_to_stop_by_its_id() {
+    let workflow_id = WorkflowId::new("o-1").unwrap();
+    let run_id = RunId::derive("ns", &workflow_id, b"1");
+    let cancel = Effect::Cancel(Box::new(CancelAttempt {
+        workflow_id,
+        run_id,
+        activity_id: ActivityId::FIRST,
+        attempt: Attempt::FIRST,
+    }));
+    let mut outbox = Outbox::default();
+
+    let Sending::Record(record) = outbox.record(&shared(QueueTopic::Coming), 0, &cancel) else {
+        panic!("nothing keeps it");
+    };
+
+    let task_id = &*format!("{run_id}/1/1");
+    let header = |name| {
+        record
+            .headers
+            .get(name)
+            .map(|value| str::from_utf8(value).unwrap())
+    };
+    assert_eq!((&*record.topic, record.partition), ("ns.control", 0));
+    assert_eq!(record.key.as_deref(), Some(task_id.as_bytes()));
+    assert_eq!(header("ce_type"), Some("sagaline.activity.cancel.v1"));
+    assert_eq!(header("ce_subject"), Some(task_id));
+    assert_eq!(header("ce_id"), Some(&*format!("{task_id}/cancel")));
+    assert_eq!(header("sl-workflow-id"), Some("o-1"));
+    assert_eq!(
+        (header("sl-activity-id"), header("sl-attempt")),
+        (Some("1"), Some("1"))
+    );
+
+    let error = SendError {
+        kind: SendErrorKind::Missing,
+        reason: "no topic".into(),
+    };
+    outbox.push(4, vec![cancel], HashMap::new());
+    let mut entry = outbox.waiting.pop_front();
+    for _ in 0..REPLY_TRIES_MAX {
+        outbox
+            .sent
+            .insert(9, entry.take().expect("it is sent again"));
+        outbox.failed(9, &error, Millis(1));
+        entry = outbox.later.pop().map(|(_, entry)| entry);
+    }
+    assert!(
+        entry.is_none(),
+        "without a topic it holds up nobody for ever"
+    );
+    assert_eq!((outbox.dropped(), outbox.done(5)), (1, 5));
 }
 
 #[test]
