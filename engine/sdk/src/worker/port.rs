@@ -7,7 +7,18 @@ use sagaline_journal::{
     kafka::{Bulk, GroupConsumer, GroupEvent},
 };
 
+use tokio::sync::mpsc;
+
 use super::offsets::Place;
+
+/// All that a queue's worker hears and says.
+#[derive(Debug)]
+pub(crate) struct Port<T, A> {
+    pub(crate) tasks: T,
+    pub(crate) answers: A,
+    /// Ids of tasks that shall stop, of any queue.
+    pub(crate) canceled: mpsc::UnboundedReceiver<Arc<str>>,
+}
 
 /// Whatever is dropped when partitions may go.
 pub(crate) type HandOver = Box<dyn Any + Send>;

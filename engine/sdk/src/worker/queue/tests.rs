@@ -16,6 +16,9 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{ActivityContext, Result, activities, activity::Data, worker::task::tests::task};
 
+mod cancel;
+mod long;
+
 #[derive(Default)]
 struct Seen {
     commits: Vec<i64>,
@@ -133,10 +136,31 @@ async fn work(cx: ActivityContext) -> Result<()> {
     Ok(())
 }
 
+/// Says each second how many have passed, for as many as its number in the run; stops when it is asked to.
+#[activity]
+async fn report(cx: ActivityContext) -> Result<()> {
+    let counts = cx.data::<Counts>()?;
+    counts.begun.fetch_add(1, Ordering::SeqCst);
+    for second in 1..=cx.activity_id() {
+        tokio::select! {
+            () = cx.canceled() => return Err(Error::canceled("asked to")),
+            () = tokio::time::sleep(Duration::from_secs(1)) => cx.heartbeat(&second)?,
+        }
+    }
+    Err(Error::new("Done", "as far as I got"))
+}
+
+/// Somebody else completes it.
+#[activity]
+async fn elsewhere(cx: ActivityContext) -> Result<()> {
+    cx.complete_later()
+}
+
 struct Bench {
     log: Log,
     counts: Counts,
     events: mpsc::UnboundedSender<Event>,
+    cancel: mpsc::UnboundedSender<Arc<str>>,
     stop: watch::Sender<bool>,
     worker: JoinHandle<std::result::Result<(), KafkaError>>,
 }
@@ -145,7 +169,7 @@ impl Bench {
     fn new(max_in_flight: usize) -> Self {
         let (log, counts) = (Log::default(), Counts::default());
         let attempts = Attempts {
-            activities: activities![work],
+            activities: activities![work, report, elsewhere],
             data: Data::default().with(counts.clone()),
             worker: "w-1".into(),
             now: || Timestamp::from_millis(1_000),
@@ -166,11 +190,18 @@ impl Bench {
             line: Vec::new(),
             flushed: Vec::new(),
         };
-        let worker = QueueWorker::new(Arc::new(attempts), group, broker, limits).run(stopped);
+        let (cancel, canceled) = mpsc::unbounded_channel();
+        let port = Port {
+            tasks: group,
+            answers: broker,
+            canceled,
+        };
+        let worker = QueueWorker::new(Arc::new(attempts), port, limits).run(stopped);
         Self {
             log,
             counts,
             events,
+            cancel,
             stop,
             worker: tokio::spawn(worker),
         }
@@ -188,6 +219,23 @@ impl Bench {
 
     fn event(&self, event: Event) {
         assert!(self.events.send(event).is_ok(), "the worker is gone");
+    }
+
+    /// A task whose attempt tells its progress each second, and may be silent for three.
+    fn give_reporting(&self, offset: i64, seconds: &str) {
+        self.give_record(task(
+            "report",
+            offset,
+            &[
+                (header::ACTIVITY_ID, seconds),
+                (header::HEARTBEAT_TIMEOUT_MS, "3000"),
+                (header::START_TO_CLOSE_MS, "86400000"),
+            ],
+        ));
+    }
+
+    fn cancel(&self, task_id: &str) {
+        assert!(self.cancel.send(task_id.into()).is_ok());
     }
 
     fn begun(&self) -> usize {
