@@ -133,6 +133,13 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
                 "attempts did not end in time; another worker begins them again"
             );
         }
+        let left = self.let_go_attempts();
+        if left > 0 {
+            tracing::info!(
+                attempts = left,
+                "long attempts are left; the next ones follow when their heartbeats stay away"
+            );
+        }
         // Not waited for: one that blocks its thread would never end.
         self.running.abort_all();
         drop(self.leaving.take());
@@ -396,15 +403,17 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         self.offsets.forget();
     }
 
-    /// Whether attempts run, other than those that hold no offset.
-    fn is_running(&self) -> bool {
-        let let_go = self.open.values().filter(|open| open.is_let_go());
-        self.running.len() > let_go.count()
+    /// How many attempts hold no offset.
+    fn let_go_attempts(&self) -> usize {
+        self.open.values().filter(|open| open.is_let_go()).count()
     }
 
     /// What holds no offset is left to whoever gets the next attempt.
     async fn finish_running(&mut self) {
-        while self.is_running() || !self.ended.is_empty() || !self.saying.is_empty() {
+        while self.running.len() > self.let_go_attempts()
+            || !self.ended.is_empty()
+            || !self.saying.is_empty()
+        {
             let Self {
                 running,
                 ended,
