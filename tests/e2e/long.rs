@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     journal::Journal,
-    process::Process,
+    process::{Process, Signal},
     python,
     wait::until,
     world::{World, repository},
@@ -252,6 +252,42 @@ fn an_activity_that_nobody_completes_runs_out_of_its_time_and_what_comes_later_i
     journal.audit();
 }
 
+/// What the workers of the queue committed.
+fn committed(world: &World) -> Option<i64> {
+    let kafka = Kafka::new(&*world.bootstrap, BTreeMap::new()).expect("nothing to refuse");
+    let name = topic::worker_group(&world.namespace, "orders");
+    let group = Group::open(&kafka, &name).expect("the group is there");
+    let tasks = topic::tasks(&world.namespace, "orders");
+    let committed = group.committed(&tasks, &[0]).expect("it answers");
+    committed.into_iter().next().flatten()
+}
+
+#[test]
+fn a_long_attempt_holds_no_offset_and_no_worker_that_stops() {
+    let world = World::new(1);
+    let _engine = engine(&world);
+    let mut first = worker(&world);
+    let mut journal = world.journal();
+    start(&world, &climb(400));
+    until_told(&mut journal, 10);
+    assert_eq!(committed(&world), None);
+
+    let next = until("its offset is committed", || committed(&world));
+    assert_eq!(next, 1);
+    let told = progress(journal.read_on());
+    first.signal(Signal::Term);
+    assert!(first.end().success());
+    assert_eq!(first.said("long attempts are left"), 1);
+    assert_eq!(journal.read_on().outcome("a"), None);
+    let _second = worker(&world);
+
+    assert_eq!(journal.until_ended("a"), Outcome::Completed);
+    let begun = result(&mut journal);
+    assert!(Some(begun) >= told, "{begun} is before {told:?}");
+    assert_eq!(world.tasks().len(), 2, "one task for each attempt");
+    journal.audit();
+}
+
 /// The plain worker of these tests.
 fn python_worker(world: &World) -> Process {
     let mut command = Command::new(python::interpreter());
@@ -272,14 +308,7 @@ fn a_plain_worker_commits_early_and_is_followed_when_it_is_killed() {
     start(&world, &climb(80));
     until_told(&mut journal, 10);
 
-    let kafka = Kafka::new(&*world.bootstrap, BTreeMap::new()).expect("nothing to refuse");
-    let name = topic::worker_group(&world.namespace, "orders");
-    let group = Group::open(&kafka, &name).expect("the group is there");
-    let tasks = topic::tasks(&world.namespace, "orders");
-    assert_eq!(
-        group.committed(&tasks, &[0]).expect("it answers"),
-        [Some(1)]
-    );
+    assert_eq!(committed(&world), Some(1));
     assert_eq!(journal.outcome("a"), None, "it goes on");
     first.kill();
     let _second = python_worker(&world);
