@@ -160,7 +160,7 @@ impl Worker {
     }
 
     /// How long it waits, when it stops, for what it has begun; 30 s unless said. What takes longer is begun again by
-    /// another worker.
+    /// another worker. It does not wait for attempts that send heartbeats and have run for 30 s.
     #[must_use]
     pub fn drain(mut self, wait: Duration) -> Self {
         self.drain = wait;

@@ -3,7 +3,7 @@
 //! What is sent here is what a worker would send.
 
 use sagaline_core::Payload;
-use sagaline_journal::{Error as RequestError, ErrorKind};
+use sagaline_journal::{Error as RequestError, ErrorKind, NewRecord};
 use serde::Serialize;
 
 use super::{Client, ClientError};
@@ -50,11 +50,7 @@ impl ActivityHandle {
     /// [`ErrorKind::Invalid`]: the result cannot be written as JSON or is too large, or the token is of another namespace.
     /// [`ErrorKind::Unavailable`]: not acknowledged in time; complete it again, the first one counts.
     pub async fn complete(&self, result: &(impl Serialize + ?Sized)) -> Result<(), ClientError> {
-        let result = json::encode("the result", result).map_err(|error| invalid(&error))?;
-        match Answer::to(Ok(result)) {
-            Answer::Failed(too_large) => Err(invalid(&too_large)),
-            answer => self.say(&answer).await,
-        }
+        self.say(&completed(result)?).await
     }
 
     /// Fails it; by its policy another attempt follows, which says anew how it is completed.
@@ -84,20 +80,91 @@ impl ActivityHandle {
     }
 
     async fn say(&self, answer: &Answer) -> Result<(), ClientError> {
-        let (shared, address) = (&self.client.shared, &self.token.0);
-        if address.topic != shared.results {
-            let text = format!(
-                "the completion token is for {}; this client writes to {}",
-                address.topic, shared.results
-            );
-            return Err(RequestError::new(ErrorKind::Invalid, "completion-token", text).into());
-        }
-        let record = answer.record(address, &self.name);
+        let shared = &self.client.shared;
+        let record = record(&shared.results, &self.token, answer, &self.name)?;
         shared.producer.send(record).await?;
         Ok(())
     }
 }
 
+fn completed(result: &(impl Serialize + ?Sized)) -> Result<Answer, ClientError> {
+    let result = json::encode("the result", result).map_err(|error| invalid(&error))?;
+    match Answer::to(Ok(result)) {
+        Answer::Failed(too_large) => Err(invalid(&too_large)),
+        answer => Ok(answer),
+    }
+}
+
+/// The record of an answer, for a client that writes to `results`.
+fn record(
+    results: &str,
+    token: &CompletionToken,
+    answer: &Answer,
+    name: &str,
+) -> Result<NewRecord, RequestError> {
+    let address = &token.0;
+    if *address.topic != *results {
+        let text = format!(
+            "the completion token is for {}; this client writes to {results}",
+            address.topic
+        );
+        return Err(RequestError::new(
+            ErrorKind::Invalid,
+            "completion-token",
+            text,
+        ));
+    }
+    Ok(answer.record(address, name))
+}
+
 fn invalid(error: &Error) -> ClientError {
     RequestError::new(ErrorKind::Invalid, "activity-answer", error.message()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ActivityContext;
+
+    fn code(error: &ClientError) -> (&'static str, String) {
+        match error {
+            ClientError::Request(error) => (error.code(), error.message().to_owned()),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_sent_is_the_caller_s_error_and_the_attempt_still_waits() {
+        let large = "x".repeat(sagaline_core::PAYLOAD_BYTES_MAX);
+        let keys_are_no_text = std::collections::BTreeMap::from([((1, 2), 3)]);
+
+        let too_large = completed(&large).unwrap_err();
+        let not_json = completed(&keys_are_no_text).unwrap_err();
+
+        assert_eq!(
+            code(&too_large),
+            (
+                "activity-answer",
+                "the result has 921602 bytes; 921600 are allowed".to_owned()
+            )
+        );
+        assert_eq!(code(&not_json).0, "activity-answer");
+        assert!(matches!(completed(&7), Ok(Answer::Completed(_))));
+    }
+
+    #[test]
+    fn a_token_of_another_namespace_is_refused() {
+        let token = ActivityContext::local().completion_token();
+        let answer = completed(&7).unwrap();
+
+        let sent = record("local", &token, &answer, "client-1").unwrap();
+        let refused = record("shop.results", &token, &answer, "client-1").unwrap_err();
+
+        assert_eq!((&*sent.topic, sent.partition), ("local", 0));
+        assert_eq!(refused.code(), "completion-token");
+        assert_eq!(
+            refused.message(),
+            "the completion token is for local; this client writes to shop.results"
+        );
+    }
 }
