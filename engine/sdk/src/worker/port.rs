@@ -41,6 +41,9 @@ pub(crate) trait Tasks: Send {
     /// What comes next; `None`: it broke. Dropping the future loses nothing.
     fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
 
+    /// What happens next to the partitions: no task; `None`: it broke. Dropping the future loses nothing.
+    fn next_change(&mut self) -> impl Future<Output = Option<Event>> + Send;
+
     /// What is there already, without waiting.
     fn try_next(&mut self) -> Option<Event>;
 
@@ -70,6 +73,10 @@ pub(crate) trait Answers: Send {
 impl Tasks for GroupConsumer {
     async fn next(&mut self) -> Option<Event> {
         Self::next(self).await.map(Event::from)
+    }
+
+    async fn next_change(&mut self) -> Option<Event> {
+        Self::next_change(self).await.map(Event::from)
     }
 
     fn try_next(&mut self) -> Option<Event> {

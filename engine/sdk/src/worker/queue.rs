@@ -149,8 +149,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
 
     /// Whatever comes first. Dropped in between it has lost nothing.
     ///
-    /// While a task waits for a permit nothing more is read, not even that partitions go: a worker that is full learns of a
-    /// rebalance when an attempt ends. The group does not wait longer than for any hand-over.
+    /// While a task waits for a permit no other is read.
     async fn step(&mut self) -> ControlFlow<KafkaError> {
         let Self {
             tasks,
@@ -164,6 +163,13 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             canceled,
             ..
         } = self;
+        let is_full = waiting.is_some();
+        let event = async {
+            match is_full {
+                true => tasks.next_change().await,
+                false => tasks.next().await,
+            }
+        };
         tokio::select! {
             biased;
             outcomes = answers.ended() => self.answered(outcomes),
@@ -172,14 +178,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             () = yield_now(), if !ended.is_empty() => self.say_ended(),
             Some((of, note)) = notes.1.recv() => self.note(of, note),
             () = next_look(saying) => self.look(),
-            permit = limits.permits.clone().acquire_owned(), if waiting.is_some() => {
-                let permit = permit.expect("nobody closes the semaphore");
-                if let Some(record) = self.waiting.take() {
-                    self.begin(&record, permit);
-                }
-                self.begin_more();
-            }
-            event = tasks.next(), if waiting.is_none() => match event {
+            event = event => match event {
                 Some(event) => {
                     self.take(event);
                     self.begin_more();
@@ -189,6 +188,13 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
                     return ControlFlow::Break(KafkaError::new(ErrorKind::Internal, "worker-consumer", text));
                 }
             },
+            permit = limits.permits.clone().acquire_owned(), if is_full => {
+                let permit = permit.expect("nobody closes the semaphore");
+                if let Some(record) = self.waiting.take() {
+                    self.begin(&record, permit);
+                }
+                self.begin_more();
+            }
         }
         ControlFlow::Continue(())
     }
@@ -215,13 +221,14 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
     fn take(&mut self, event: Event) {
         match event {
             Event::Record(record) => self.waiting = Some(record),
+            // Whoever has the partitions next reads again what was not begun.
             Event::Leaving(places, hand_over) => {
-                // Not begun: whoever has the partition next reads it again.
                 self.waiting = None;
                 self.leaving = Some((places, hand_over));
                 self.let_go_when_idle();
             }
             Event::Lost | Event::Assigned => {
+                self.waiting = None;
                 self.leaving = None;
                 self.forget();
             }

@@ -18,6 +18,7 @@ use crate::{ActivityContext, Result, activities, activity::Data, worker::task::t
 
 mod cancel;
 mod long;
+mod rebalance;
 
 #[derive(Default)]
 struct Seen {
@@ -95,16 +96,34 @@ impl Answers for Broker {
 
 struct Group {
     events: mpsc::UnboundedReceiver<Event>,
+    /// Tasks that came before what was looked for; they go with their partitions.
+    passed: VecDeque<Event>,
     log: Log,
 }
 
 impl Tasks for Group {
     async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
+        match self.passed.pop_front() {
+            Some(event) => Some(event),
+            None => self.events.recv().await,
+        }
+    }
+
+    async fn next_change(&mut self) -> Option<Event> {
+        loop {
+            match self.events.recv().await? {
+                Event::Record(record) => self.passed.push_back(Event::Record(record)),
+                change => {
+                    self.passed.clear();
+                    return Some(change);
+                }
+            }
+        }
     }
 
     fn try_next(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
+        let passed = self.passed.pop_front();
+        passed.or_else(|| self.events.try_recv().ok())
     }
 
     fn commit(&self, _: &Place, next: i64) {
@@ -177,6 +196,7 @@ impl Bench {
         let (events, incoming) = mpsc::unbounded_channel();
         let group = Group {
             events: incoming,
+            passed: VecDeque::new(),
             log: log.clone(),
         };
         let permits = Arc::new(Semaphore::new(max_in_flight));
@@ -412,62 +432,6 @@ async fn a_stopping_worker_gives_up_what_takes_too_long() {
         ["started 3", "started 50", "completed 3"]
     );
     assert_eq!(bench.log.commits(), [50]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn partitions_that_go_wait_for_what_runs_on_them() {
-    let bench = Bench::new(2);
-    bench.give([3]);
-    bench.seconds(0).await;
-    let (held, mut gone) = mpsc::channel::<()>(1);
-
-    bench.event(Event::Leaving(
-        vec![("ns.tasks.default".into(), 0)],
-        Box::new(held),
-    ));
-    bench.seconds(1).await;
-    assert!(
-        gone.try_recv()
-            .is_err_and(|error| error == mpsc::error::TryRecvError::Empty)
-    );
-    bench.seconds(1).await;
-
-    assert_eq!(bench.log.commits(), [4]);
-    assert!(
-        gone.try_recv()
-            .is_err_and(|error| error == mpsc::error::TryRecvError::Disconnected)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_read_again_while_it_runs_is_not_run_twice_and_counts_in_its_new_place() {
-    let bench = Bench::new(2);
-    bench.give([3]);
-    bench.seconds(1).await;
-
-    bench.event(Event::Lost);
-    bench.event(Event::Assigned);
-    bench.give([3]);
-    bench.seconds(3).await;
-
-    assert_eq!(bench.begun(), 1);
-    assert_eq!(bench.log.answers(), ["started 3", "completed 3"]);
-    assert_eq!(bench.log.commits(), [4]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_read_again_after_its_answer_is_not_run_again() {
-    let bench = Bench::new(2);
-    bench.give([3]);
-    bench.seconds(4).await;
-
-    bench.event(Event::Lost);
-    bench.event(Event::Assigned);
-    bench.give([3]);
-    bench.seconds(4).await;
-
-    assert_eq!(bench.begun(), 1);
-    assert_eq!(bench.log.commits(), [4, 4]);
 }
 
 #[tokio::test(start_paused = true)]

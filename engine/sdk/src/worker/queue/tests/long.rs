@@ -131,29 +131,6 @@ async fn a_stopping_worker_abandons_a_long_attempt_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebalance_does_not_wait_for_a_long_attempt_which_goes_on() {
-    let bench = Bench::new(2);
-    bench.give_reporting(5, "60");
-    bench.seconds(40).await;
-    let (held, mut gone) = mpsc::channel::<()>(1);
-
-    let place = ("ns.tasks.default".into(), 0);
-    bench.event(Event::Leaving(vec![place], Box::new(held)));
-    bench.seconds(0).await;
-    let left = gone.try_recv();
-    assert!(left.is_err_and(|error| error == mpsc::error::TryRecvError::Disconnected));
-    bench.event(Event::Lost);
-    bench.event(Event::Assigned);
-    // Committed, and yet read again: the commit was lost.
-    bench.give_reporting(5, "60");
-    bench.seconds(30).await;
-
-    assert_eq!(bench.begun(), 1);
-    assert_eq!(bench.log.answers().last().unwrap(), "failed 5");
-    assert_eq!(bench.log.commits(), [6, 6]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_task_that_is_completed_elsewhere_is_only_begun_and_done_with() {
     let bench = Bench::new(1);
     bench.give_record(task("elsewhere", 0, &[]));
