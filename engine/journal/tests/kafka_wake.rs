@@ -40,7 +40,7 @@ fn flood(topics: &LaneTopics, count: u64) {
                 matches!(
                     event,
                     PortEvent::Sent {
-                        outcome: Ok(()),
+                        outcome: Ok(_),
                         ..
                     }
                 ),
