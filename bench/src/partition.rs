@@ -159,7 +159,10 @@ impl Partition {
             }
             tasks.extend(done.effects.into_iter().filter_map(|effect| match effect {
                 Effect::Task(task) => Some(task),
-                Effect::Retry(_) | Effect::Reply(_) | Effect::Forward { .. } => None,
+                Effect::Cancel(_)
+                | Effect::Retry(_)
+                | Effect::Reply(_)
+                | Effect::Forward { .. } => None,
             }));
         }
         self.state.merge(delta, now);

@@ -66,6 +66,10 @@ fn due_of(journal: &mut Journal<'_>, id: &str) -> Timestamp {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock of the test is the right one"
+)]
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = since.expect("it is after 1970").as_millis();

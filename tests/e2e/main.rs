@@ -16,6 +16,7 @@ mod handover;
 mod harness;
 mod incidents;
 mod inputs;
+mod long;
 mod poison;
 mod queues;
 mod refusals;

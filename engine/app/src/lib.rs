@@ -47,3 +47,8 @@ mod work;
 
 pub use app::{App, app};
 pub use sagaline_sdk::*;
+
+/// The guide's examples compile with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/long-activities.md")]
+struct LongActivities;

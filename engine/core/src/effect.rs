@@ -5,11 +5,10 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, RetryDue, Run, RunId, Seq, State,
-    Timestamp, WorkflowId, error_type,
+    Activity, ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, RetryDue, Run, RunId, Seq,
+    State, Timestamp, WorkflowId, error_type,
     event::{
-        ActivityAttemptFailed, ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome,
-        Outcome, WorkflowStarted,
+        ActivityAttemptFailed, ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted,
     },
     run::{ActivityState, ClosedBy},
 };
@@ -21,6 +20,8 @@ pub enum Effect {
     Task(Task),
     /// A record that waits until an activity's next attempt is due.
     Retry(Box<Retry>),
+    /// Tells whoever has, or will have, an attempt's task that it shall stop.
+    Cancel(Box<CancelAttempt>),
     /// An answer for whoever asked.
     Reply(Box<Reply>),
     /// A record of another partition's workflow, to be read again and sent there.
@@ -61,6 +62,19 @@ pub struct Retry {
     pub due: RetryDue,
     /// When that is.
     pub next_attempt_at: Timestamp,
+}
+
+/// An attempt that shall stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelAttempt {
+    /// The workflow's id.
+    pub workflow_id: WorkflowId,
+    /// The run.
+    pub run_id: RunId,
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// The attempt.
+    pub attempt: Attempt,
 }
 
 /// An answer.
@@ -108,7 +122,7 @@ impl Effect {
                     let waits = matches!(activity.state, ActivityState::Backoff { .. });
                     waits && activity.attempt.next() == retry.due.attempt
                 }),
-            Self::Reply(_) | Self::Forward { .. } => true,
+            Self::Cancel(_) | Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
 }
@@ -122,10 +136,14 @@ pub(crate) fn effects_of_run(
 ) {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
-            effects.extend(task(workflow_id, run, scheduled))
+            let activity = run.activity(scheduled.activity_id);
+            effects.extend(activity.map(|activity| task(workflow_id, run, activity)));
         }
         Event::ActivityAttemptFailed(failed) => {
             effects.extend(retry(workflow_id, run.run_id, failed));
+        }
+        Event::ActivityCancelRequested(requested) => {
+            effects.extend(cancel(workflow_id, run, requested.activity_id));
         }
         Event::ReplyRequested(requested) => {
             effects.push(reply(
@@ -158,7 +176,6 @@ pub(crate) fn effects_of_run(
         | Event::WorkflowCancelRequested(_)
         | Event::ActivityScheduled(_)
         | Event::ActivityStarted(_)
-        | Event::ActivityCancelRequested(_)
         | Event::ActivityCompleted(_)
         | Event::ActivityFailed(_)
         | Event::ActivityTimedOut(_)
@@ -184,18 +201,18 @@ pub(crate) fn effects_of_run(
     }
 }
 
-fn task(workflow_id: &WorkflowId, run: &Run, attempt: &ActivityAttemptScheduled) -> Option<Effect> {
-    let activity = run.activity(attempt.activity_id)?;
+/// The task of the attempt that an activity is at.
+fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> Effect {
     let heartbeat = activity.heartbeat.as_ref();
-    Some(Effect::Task(Task {
+    Effect::Task(Task {
         workflow_id: workflow_id.clone(),
         run_id: run.run_id,
         started: Arc::clone(&run.started),
         scheduled: Arc::clone(&activity.scheduled),
-        attempt: attempt.attempt,
+        attempt: activity.attempt,
         expires_at: activity.expires_at(),
         progress: heartbeat.and_then(|heartbeat| heartbeat.progress.clone()),
-    }))
+    })
 }
 
 /// What waits for the attempt that follows a failed one, if one does.
@@ -214,6 +231,17 @@ fn retry(
     Some(Effect::Retry(Box::new(Retry {
         due,
         next_attempt_at,
+    })))
+}
+
+/// Tells the worker of the attempt that an activity is at, if there may be one.
+fn cancel(workflow_id: &WorkflowId, run: &Run, activity_id: ActivityId) -> Option<Effect> {
+    let activity = run.activity(activity_id).filter(|one| one.is_in_flight())?;
+    Some(Effect::Cancel(Box::new(CancelAttempt {
+        workflow_id: workflow_id.clone(),
+        run_id: run.run_id,
+        activity_id,
+        attempt: activity.attempt,
     })))
 }
 

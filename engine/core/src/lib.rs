@@ -47,7 +47,7 @@ pub use command::{
     ReplyTo, Report, ReportAttempt, RetryDue, Start, Terminate, Trace,
 };
 pub use decide::{Ignored, Rejection, refusal};
-pub use effect::{Effect, Effects, Reply, Retry, Task, effect_without_run};
+pub use effect::{CancelAttempt, Effect, Effects, Reply, Retry, Task, effect_without_run};
 pub use event::{Event, Outcome, Transition};
 pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};
 pub use id::{

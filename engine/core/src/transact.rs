@@ -237,8 +237,9 @@ impl Work<'_, '_> {
             } => {
                 if let Some(old) = terminated {
                     let reason = Box::from("a start with terminate-existing took its id");
-                    let event = decide::cancel::terminated(Some(reason));
-                    self.transition(key, Vec::from([event]));
+                    let end = |run| decide::cancel::terminated_at_once(run, Some(reason));
+                    let events = self.overlay.run_of(key).map(end).unwrap_or_default();
+                    self.transition(key, events);
                     // The new run must find the old one closed.
                     self.overlay.settle(key, old, Position::default());
                 }

@@ -40,6 +40,12 @@ pub mod topic {
         format!("{namespace}.retry.{tier}")
     }
 
+    /// Attempts that shall stop.
+    #[must_use]
+    pub fn control(namespace: &str) -> String {
+        format!("{namespace}.control")
+    }
+
     /// Answers to callers.
     #[must_use]
     pub fn replies(namespace: &str) -> String {
@@ -72,6 +78,9 @@ pub mod topic {
     }
 }
 
+/// The one partition of the topic of [control](topic::control).
+pub const CONTROL_PARTITION: i32 = 0;
+
 /// Most bytes of a record's headers in all, names and values.
 pub const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
@@ -102,6 +111,8 @@ pub mod ce_type {
     pub const ACTIVITY_STARTED: &str = "sagaline.activity.started.v1";
     /// The attempt goes on.
     pub const ACTIVITY_HEARTBEAT: &str = "sagaline.activity.heartbeat.v1";
+    /// To workers: the attempt shall stop.
+    pub const ACTIVITY_CANCEL: &str = "sagaline.activity.cancel.v1";
     /// What results accept: every type that begins so.
     pub const ACTIVITY_PREFIX: &str = "sagaline.activity.";
 

@@ -292,6 +292,27 @@ async fn what_was_read_ahead_of_a_lost_partition_is_not_handed_out() {
 }
 
 #[tokio::test]
+async fn whoever_has_no_room_for_a_record_hears_that_partitions_go() {
+    let topic = topic("change", 1);
+    let producer = Producer::open(shared()).unwrap();
+    for number in 0..20 {
+        let record = record(&topic, 0, &number.to_string());
+        producer.send(record).await.unwrap();
+    }
+    let mut first = GroupConsumer::open(shared(), &settings(&topic)).unwrap();
+    assert_eq!(values(&[next_record(&mut first).await]), ["0"]);
+
+    let _second = GroupConsumer::open(shared(), &settings(&topic)).unwrap();
+    let change = tokio::time::timeout(LATE, first.next_change()).await;
+
+    let change = change.expect("the partition goes");
+    assert!(
+        matches!(&change, Some(GroupEvent::Revoked(places, _)) if *places == [(topic, 0)]),
+        "{change:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_commit_after_the_hand_over_is_ignored() {
     let topic = topic("late", 1);
     Producer::open(shared())

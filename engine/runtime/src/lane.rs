@@ -155,6 +155,7 @@ impl LaneShared {
             keys: config.keys,
             inbox: reading.inbox.clone(),
             results: reading.results.clone(),
+            control: topic::control(&config.namespace).into(),
         };
         Self {
             journal: topic::journal(&config.namespace).into(),

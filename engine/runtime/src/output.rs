@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use sagaline_core::{ActivityId, Attempt, Name, Payload, Reply, Retry, RunId, Task, Timestamp};
+use sagaline_core::{
+    ActivityId, Attempt, CancelAttempt, Name, Payload, Reply, Retry, RunId, Task, Timestamp,
+};
 use sagaline_journal::{
     Headers, NewRecord,
-    wire::{ce_type, header, partition_of, topic},
+    wire::{CONTROL_PARTITION, ce_type, header, partition_of, topic},
 };
 
 use crate::{Keys, delay::Tier, keys::TokenClaims};
@@ -18,6 +20,7 @@ pub(crate) struct Writing {
     pub(crate) keys: Keys,
     pub(crate) inbox: Arc<str>,
     pub(crate) results: Arc<str>,
+    pub(crate) control: Arc<str>,
 }
 
 impl Writing {
@@ -108,7 +111,7 @@ impl Writing {
         };
         record.push_header(header::CE_SPECVERSION, "1.0");
         record.push_header(header::CE_TYPE, ce_type::RETRY_DUE);
-        record.push_header(header::CE_SOURCE, "sagaline.engine");
+        record.push_header(header::CE_SOURCE, SOURCE);
         let headers = &mut record.headers;
         let id = format_args!("{}/{}/{}/due", due.run_id, due.activity_id, due.attempt);
         headers.write(header::CE_ID, id);
@@ -121,6 +124,29 @@ impl Writing {
         headers.write(header::ACTIVITY_ID, format_args!("{}", due.activity_id));
         headers.write(header::ATTEMPT, format_args!("{}", due.attempt));
         self.keys.sign_record(&mut record);
+        record
+    }
+
+    /// The record that tells an attempt to stop.
+    pub(crate) fn cancel(&self, cancel: &CancelAttempt) -> NewRecord {
+        let task_id = task_id(cancel.run_id, cancel.activity_id, cancel.attempt);
+        let mut record = NewRecord {
+            topic: self.control.clone(),
+            partition: CONTROL_PARTITION,
+            key: Some(task_id.clone().into_bytes()),
+            value: None,
+            headers: Headers::with_capacity(10, CANCEL_HEADERS_BYTES),
+        };
+        record.push_header(header::CE_SPECVERSION, "1.0");
+        record.push_header(header::CE_TYPE, ce_type::ACTIVITY_CANCEL);
+        record.push_header(header::CE_SOURCE, SOURCE);
+        record.push_header(header::CE_ID, format!("{task_id}/cancel"));
+        record.push_header(header::CE_SUBJECT, task_id);
+        record.push_header(header::WORKFLOW_ID, cancel.workflow_id.as_str());
+        let headers = &mut record.headers;
+        headers.write(header::RUN_ID, format_args!("{}", cancel.run_id));
+        headers.write(header::ACTIVITY_ID, format_args!("{}", cancel.activity_id));
+        headers.write(header::ATTEMPT, format_args!("{}", cancel.attempt));
         record
     }
 
@@ -164,15 +190,19 @@ pub(crate) fn task_id(run_id: RunId, activity_id: ActivityId, attempt: Attempt) 
     format!("{run_id}/{activity_id}/{attempt}")
 }
 
-/// Room for the values of a task's headers, of a reply's, of a retry's: most fit.
+/// Who says all this.
+const SOURCE: &str = "sagaline.engine";
+
+/// Room for the values of a task's headers, of a reply's, of a retry's, of a cancellation's: most fit.
 const TASK_HEADERS_BYTES: usize = 640;
 const REPLY_HEADERS_BYTES: usize = 256;
 const RETRY_HEADERS_BYTES: usize = 320;
+const CANCEL_HEADERS_BYTES: usize = 320;
 
 fn event(record: &mut NewRecord, ce_type: &'static str, id: &str, payload: &Payload) {
     record.push_header(header::CE_SPECVERSION, "1.0");
     record.push_header(header::CE_TYPE, ce_type);
-    record.push_header(header::CE_SOURCE, "sagaline.engine");
+    record.push_header(header::CE_SOURCE, SOURCE);
     record.push_header(header::CE_ID, id);
     record.push_header(header::CONTENT_TYPE, payload.content_type());
 }

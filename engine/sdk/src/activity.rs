@@ -4,6 +4,7 @@
 
 mod call;
 mod context;
+mod link;
 mod set;
 
 use std::{future::Future, pin::Pin};
@@ -12,7 +13,9 @@ use sagaline_core::Payload;
 
 pub use call::{ActivityCall, Elsewhere, call_activity};
 pub(crate) use call::{CallTimeouts, Decode, ErasedCall};
+pub(crate) use context::encode_progress;
 pub use context::{ActivityContext, ActivityInfo, Data};
+pub(crate) use link::Link;
 pub use set::{Activities, ActivityFn};
 
 use crate::Result;

@@ -6,6 +6,7 @@
 //! Deliberately absent: HTTP. Everything here is a record, so it works wherever Kafka can be reached, and a start is
 //! durable before any engine has seen it.
 
+mod activity;
 mod error;
 mod handle;
 mod replies;
@@ -21,6 +22,7 @@ use sagaline_journal::{
 };
 
 pub use self::{
+    activity::ActivityHandle,
     error::ClientError,
     handle::Handle,
     start::{IdConflict, IdReuse, StartWorkflow},
@@ -29,7 +31,7 @@ use self::{
     replies::{Replies, Reply, Waiting},
     request::Request,
 };
-use crate::WorkflowCall;
+use crate::{CompletionToken, WorkflowCall};
 
 /// How long a request waits for an engine's answer, unless said.
 const ANSWER_WAIT_DEFAULT: Duration = Duration::from_secs(30);
@@ -66,6 +68,7 @@ pub struct Client {
 struct Shared {
     producer: Producer,
     inbox: Arc<str>,
+    results: Arc<str>,
     partitions: i32,
     replies: Replies,
     answer_wait: Duration,
@@ -79,6 +82,7 @@ impl Client {
     /// [`ErrorKind::Unavailable`]: the brokers do not answer.
     pub async fn connect(kafka: Kafka, namespace: &str) -> Result<Self, ClientError> {
         let (inbox, replies) = (topic::inbox(namespace), topic::replies(namespace));
+        let results = topic::results(namespace).into();
         let connecting = tokio::task::spawn_blocking(move || {
             let partitions = partitions(&kafka, &inbox)?;
             let follower = Follower::open(&kafka, &replies, Replies::PARTITION, From::End)?;
@@ -103,6 +107,7 @@ impl Client {
         let shared = Shared {
             producer,
             inbox,
+            results,
             partitions,
             replies,
             answer_wait: ANSWER_WAIT_DEFAULT,
@@ -157,6 +162,12 @@ impl Client {
     ) -> Result<(), ClientError> {
         let request = Request::stop(ce_type::WORKFLOW_TERMINATE, workflow_id, reason);
         self.tell(request.header(header::COMPENSATE, "true")).await
+    }
+
+    /// An attempt that said that it is [completed later](crate::ActivityContext::complete_later), to be completed here.
+    #[must_use]
+    pub fn activity(&self, token: CompletionToken) -> ActivityHandle {
+        ActivityHandle::new(self.clone(), token)
     }
 
     /// How the last run of an id is doing: the JSON of `GET /workflows/{id}`. Of a closed one its owner remembers status,

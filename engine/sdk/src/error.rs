@@ -41,6 +41,9 @@ struct Inner {
     retry_after: Option<Duration>,
 }
 
+/// Type of what is no error: the attempt goes on elsewhere.
+const COMPLETES_LATER: &str = "sagaline.CompletesLater";
+
 impl Error {
     /// An error that may be retried.
     ///
@@ -61,6 +64,11 @@ impl Error {
     #[must_use]
     pub fn canceled(message: impl Into<String>) -> Self {
         Self::from_failure(Failure::new(Name::from(error_type::CANCELED), message))
+    }
+
+    /// What an activity returns whose attempt is completed later.
+    pub(crate) fn to_complete_later() -> Self {
+        Self::new(COMPLETES_LATER, "another process completes the attempt")
     }
 
     /// The same, never to be retried.
@@ -114,6 +122,12 @@ impl Error {
     #[must_use]
     pub fn is_canceled(&self) -> bool {
         self.error_type() == error_type::CANCELED
+    }
+
+    /// Whether an activity returned it to say that [another process completes it](crate::ActivityContext::complete_later).
+    #[must_use]
+    pub fn completes_later(&self) -> bool {
+        self.error_type() == COMPLETES_LATER
     }
 
     /// Whether another attempt may follow.

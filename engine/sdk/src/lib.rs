@@ -49,6 +49,7 @@ extern crate self as sagaline_sdk;
 
 mod activity;
 pub mod client;
+mod completion;
 mod duration;
 mod error;
 pub mod future;
@@ -63,6 +64,7 @@ pub use activity::{
     Activities, Activity, ActivityCall, ActivityContext, ActivityFn, ActivityInfo, BoxFuture, Data,
     Elsewhere, call_activity,
 };
+pub use completion::CompletionToken;
 pub use duration::{DurationExt, TimestampExt};
 pub use error::{Error, Result};
 pub use retry::Retry;

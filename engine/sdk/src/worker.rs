@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! tasks.<queue> ─▶ QueueWorker ─▶ one future per attempt ─▶ answer, acknowledged ─▶ offset committed
+//! control ─▶ those of a cancelled task are told
 //! ```
 //! Deliberately absent: retries and time; the engine decides both. Invariant: an offset is committed only when every task
-//! before it was answered, and the answers are on all replicas.
+//! before it was answered, or is long and sends heartbeats, and all that is on all replicas.
 
-mod answer;
-mod attempt;
+pub(crate) mod answer;
+pub(crate) mod attempt;
+mod control;
 mod offsets;
+mod open;
 mod port;
 mod queue;
 mod recent;
@@ -33,12 +36,13 @@ use sagaline_journal::{
     wire::topic,
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
 };
 
 use self::{
     attempt::Attempts,
+    port::Port,
     queue::{Limits, QueueWorker},
 };
 use crate::{Activities, activity::Data, duration::millis};
@@ -156,7 +160,7 @@ impl Worker {
     }
 
     /// How long it waits, when it stops, for what it has begun; 30 s unless said. What takes longer is begun again by
-    /// another worker.
+    /// another worker. It does not wait for attempts that send heartbeats and have run for 30 s.
     #[must_use]
     pub fn drain(mut self, wait: Duration) -> Self {
         self.drain = wait;
@@ -189,11 +193,16 @@ impl Worker {
             now: attempt::wall_clock,
         });
         let (stopping, stopped) = watch::channel(false);
-        let mut workers = Vec::new();
+        let (mut workers, mut to_cancel) = (Vec::new(), Vec::new());
         for queue in &queues {
-            let consumer = GroupConsumer::open(&self.kafka, &self.group(queue))?;
-            let worker =
-                QueueWorker::new(attempts.clone(), consumer, producer.bulk(), limits.clone());
+            let (sender, canceled) = mpsc::unbounded_channel();
+            to_cancel.push(sender);
+            let port = Port {
+                tasks: GroupConsumer::open(&self.kafka, &self.group(queue))?,
+                answers: producer.bulk(),
+                canceled,
+            };
+            let worker = QueueWorker::new(attempts.clone(), port, limits.clone());
             // On a thread of the runtime, where attempts begin without waking another.
             let running = tokio::spawn(worker.run(stopped.clone()));
             workers.push(Running(running));
@@ -210,9 +219,11 @@ impl Worker {
             );
             std::future::pending::<()>().await;
         };
+        let control = topic::control(&self.namespace).into();
         tokio::select! {
             ended = work => ended.map(drop),
             () = stop => unreachable!("it never ends"),
+            never = control::follow(self.kafka.clone(), control, to_cancel) => match never {},
         }
     }
 

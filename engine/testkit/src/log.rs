@@ -17,6 +17,7 @@ pub(crate) struct Topics {
     pub(crate) results: Arc<str>,
     pub(crate) journal: Arc<str>,
     pub(crate) replies: Arc<str>,
+    pub(crate) control: Arc<str>,
 }
 
 impl Topics {
@@ -26,6 +27,7 @@ impl Topics {
             results: topic::results(NAMESPACE).into(),
             journal: topic::journal(NAMESPACE).into(),
             replies: topic::replies(NAMESPACE).into(),
+            control: topic::control(NAMESPACE).into(),
         }
     }
 

@@ -313,7 +313,7 @@ impl World {
     }
 }
 
-/// The journal, the inputs, the replies and what the delay service reads and writes, with their partitions.
+/// The journal, the inputs, the replies, control, and what the delay service reads and writes, with their partitions.
 pub(crate) fn log(topics: &Topics, partitions: i32) -> Log {
     let mut log = Log::default();
     for topic in [&topics.inbox, &topics.results, &topics.journal] {
@@ -324,6 +324,7 @@ pub(crate) fn log(topics: &Topics, partitions: i32) -> Log {
         log.create(topic::retry(NAMESPACE, tier.name()).into(), partitions);
     }
     log.create(MAIL.into(), MAIL_PARTITIONS);
+    log.create(topics.control.clone(), 1);
     debug_assert!(topics.inbox.starts_with(NAMESPACE));
     log
 }

@@ -265,7 +265,7 @@ impl World {
     }
 
     fn clean_up(&self) {
-        let mut topics: Vec<String> = ["inbox", "results", "journal", "replies"]
+        let mut topics: Vec<String> = ["inbox", "results", "journal", "control", "replies"]
             .map(|name| format!("{}.{name}", self.namespace))
             .into();
         topics.extend(

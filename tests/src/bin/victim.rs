@@ -3,7 +3,7 @@
 
 use std::{fs::File, hint::black_box, io::Write, process::ExitCode, thread, time::Duration};
 
-use sagaline::prelude::*;
+use sagaline::{ActivityCall, prelude::*};
 use serde::{Deserialize, Serialize};
 
 /// File to which each attempt of [`work`] adds a line.
@@ -17,7 +17,8 @@ fn main() -> ExitCode {
         .workflow(steps)
         .workflow(poison)
         .workflow(turncoat)
-        .activities(activities![work, undo])
+        .workflow(patient)
+        .activities(activities![work, undo, climb, ask])
         .run()
 }
 
@@ -67,6 +68,38 @@ async fn steps(cx: Context, steps: Vec<Step>) -> Result<u32> {
         sum += plan.compensate_with(|sum: &u32| undo(*sum)).await?;
     }
     Ok(sum)
+}
+
+/// What a [`patient`] run waits for.
+#[derive(Debug, Serialize, Deserialize)]
+struct Patience {
+    /// How many steps of 100 ms it takes; none: somebody else completes it.
+    steps: Option<u32>,
+    heartbeat_ms: Option<u64>,
+    start_to_close_ms: u64,
+    attempts: u32,
+}
+
+/// Waits for one thing that takes long.
+#[workflow]
+async fn patient(cx: Context, patience: Patience) -> Result<u32> {
+    match patience.steps {
+        Some(steps) => wait_for(&cx, climb(steps), &patience).await,
+        None => wait_for(&cx, ask(), &patience).await,
+    }
+}
+
+/// Runs it with the times and attempts that it is given.
+async fn wait_for<A>(cx: &Context, call: ActivityCall<u32, A>, patience: &Patience) -> Result<u32> {
+    let retry = Retry::default()
+        .initial_interval(100.milliseconds())
+        .maximum_attempts(patience.attempts);
+    let mut step = cx.run(call).retry(retry);
+    if let Some(limit) = patience.heartbeat_ms {
+        step = step.heartbeat(Duration::from_millis(limit));
+    }
+    let limit = Duration::from_millis(patience.start_to_close_ms);
+    step.start_to_close(limit).await
 }
 
 /// Ordinary steps, then the harm.
@@ -136,6 +169,28 @@ async fn work(cx: ActivityContext, step: &Step) -> Result<u32> {
         true => Err(Error::new("Refused", "the step was told to fail").non_retryable()),
         false => Ok(1),
     }
+}
+
+/// Takes its steps from where the last attempt was, tells each, and returns where it began.
+#[activity(queue = "orders")]
+async fn climb(cx: ActivityContext, steps: u32) -> Result<u32> {
+    let begin: u32 = cx.last_heartbeat()?.unwrap_or(0);
+    for step in begin + 1..=steps {
+        tokio::select! {
+            () = cx.canceled() => return Err(Error::canceled("half-way up")),
+            () = tokio::time::sleep(Duration::from_millis(100)) => cx.heartbeat(&step)?,
+        }
+    }
+    Ok(begin)
+}
+
+/// Leaves its token in the diary.
+#[activity(queue = "orders")]
+async fn ask(cx: ActivityContext) -> Result<u32> {
+    let diary = std::env::var_os(DIARY).ok_or_else(|| Error::other("there is no diary"))?;
+    let mut diary = File::options().create(true).append(true).open(diary)?;
+    writeln!(diary, "{} {}", cx.workflow_id(), cx.completion_token())?;
+    cx.complete_later()
 }
 
 /// Stands in a queue that no worker reads.

@@ -130,7 +130,7 @@ pub(crate) fn terminate(
             };
             events.extend(undo::end(run, end, true));
         }
-        Some(_) | None => events.push(terminated(command.reason.clone())),
+        Some(_) | None => events.extend(terminated_at_once(run, command.reason.clone())),
     }
     if events.is_empty() {
         return Err(Ignored::Already);
@@ -138,7 +138,14 @@ pub(crate) fn terminate(
     Ok(events)
 }
 
-pub(crate) fn terminated(reason: Option<Box<str>>) -> Event {
+/// Ends a run and asks what it leaves in flight to stop.
+pub(crate) fn terminated_at_once(run: &Run, reason: Option<Box<str>>) -> Vec<Event> {
+    let mut events = undo::stop_unawaited(run);
+    events.push(terminated(reason));
+    events
+}
+
+pub(super) fn terminated(reason: Option<Box<str>>) -> Event {
     WorkflowTerminated { reason }.into()
 }
 

@@ -34,15 +34,8 @@ pub(crate) fn end(run: &Run, end: End, compensate: bool) -> Vec<Event> {
     let nothing_to_undo = run.registrations.is_empty()
         && run.steps.is_empty()
         && !run.activities.iter().any(|one| one.scheduled.compensable);
-    let mut events = Vec::new();
     if nothing_to_undo || !compensate {
-        for activity in run
-            .activities
-            .iter()
-            .filter(|one| one.is_in_flight() && !one.cancel_requested)
-        {
-            events.push(cancel_requested(activity));
-        }
+        let mut events = stop_unawaited(run);
         events.push(terminal(
             end.outcome,
             end.failure.as_ref(),
@@ -50,11 +43,18 @@ pub(crate) fn end(run: &Run, end: End, compensate: bool) -> Vec<Event> {
         ));
         return events;
     }
-    events.push(cancel::started(end));
+    let mut events = Vec::from([cancel::started(end)]);
     for activity in &run.activities {
         events.extend(stop(run, activity));
     }
     events
+}
+
+/// Asks what is in flight to stop, in a run that ends without awaiting it.
+pub(crate) fn stop_unawaited(run: &Run) -> Vec<Event> {
+    let in_flight = run.activities.iter().filter(|one| one.is_in_flight());
+    let not_asked = in_flight.filter(|one| !one.cancel_requested);
+    not_asked.map(cancel_requested).collect()
 }
 
 /// Asks a pending activity to stop; one that no worker has ends at once.

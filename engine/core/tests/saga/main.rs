@@ -5,9 +5,9 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use sagaline_core::{
-    Cancel, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse, Name,
-    OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt, Retry,
-    RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition,
+    Cancel, CancelAttempt, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse,
+    Name, OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt,
+    Retry, RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition,
     WorkflowId, activate_last,
     event::AnswerOutcome,
     program::{
@@ -21,6 +21,7 @@ mod by_hand;
 mod operate;
 mod retries;
 mod starts;
+mod stops;
 mod timeouts;
 
 /// Runs `steps` one after the other; each is undone by `undo-<step>`, registered when it completes.
@@ -179,6 +180,7 @@ struct World {
     tasks: Vec<Task>,
     retries: Vec<Retry>,
     replies: Vec<Reply>,
+    canceled: Vec<CancelAttempt>,
 }
 
 impl World {
@@ -203,6 +205,7 @@ impl World {
             tasks: Vec::new(),
             retries: Vec::new(),
             replies: Vec::new(),
+            canceled: Vec::new(),
         }
     }
 
@@ -241,6 +244,7 @@ impl World {
                 Effect::Task(task) => self.tasks.push(task.clone()),
                 Effect::Retry(retry) => self.retries.push((**retry).clone()),
                 Effect::Reply(reply) => self.replies.push((**reply).clone()),
+                Effect::Cancel(cancel) => self.canceled.push((**cancel).clone()),
                 Effect::Forward { .. } => unreachable!(),
             }
         }

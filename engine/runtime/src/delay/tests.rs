@@ -381,6 +381,7 @@ fn a_retry_of_the_engine_s_own_comes_to_its_lane() {
         keys: Keys::development(),
         inbox: "ns.inbox".into(),
         results: "ns.results".into(),
+        control: "ns.control".into(),
     };
 
     let record = writing.retry(&retry, partition, bench.time());

@@ -69,6 +69,7 @@ impl Layout {
             self.spec(topic::inbox(namespace), partitions, &forever),
             self.spec(topic::results(namespace), partitions, &forever),
             self.spec(topic::journal(namespace), partitions, &forever),
+            self.spec(topic::control(namespace), 1, &hour),
             self.spec(topic::replies(namespace), 1, &hour),
         ]
         .into_iter()
@@ -177,6 +178,6 @@ mod tests {
              --replication-factor 1 --config cleanup.policy=delete --config max.message.bytes=8388608 \
              --config message.timestamp.type=LogAppendTime --config retention.ms=-1"
         );
-        assert!(commands[3].contains("shop.replies --partitions 1 "));
+        assert!(commands[4].contains("shop.replies --partitions 1 "));
     }
 }

@@ -99,7 +99,9 @@ impl Entry {
             Effect::Task(task) => {
                 TOPIC_REFUSED_MAX.min(Millis(task.scheduled.start_to_close_ms / 2))
             }
-            Effect::Retry(_) | Effect::Reply(_) | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
+            Effect::Cancel(_) | Effect::Retry(_) | Effect::Reply(_) | Effect::Forward { .. } => {
+                TOPIC_REFUSED_MAX
+            }
         }
     }
 }
@@ -343,6 +345,7 @@ impl Outbox {
                 )
             }
             Effect::Retry(retry) => Sending::Record(shared.writing.retry(retry, partition, now)),
+            Effect::Cancel(cancel) => Sending::Record(shared.writing.cancel(cancel)),
             Effect::Reply(reply) => match reply_way(shared, &reply.to) {
                 None => Sending::Record(shared.writing.reply(reply)),
                 Some(obstacle) => obstacle,
@@ -393,7 +396,7 @@ impl Outbox {
             self.queues.remove(&task.scheduled.task_queue);
         }
         let nobody_there = match &entry.effect {
-            Effect::Reply(_) => entry.missed >= REPLY_TRIES_MAX,
+            Effect::Reply(_) | Effect::Cancel(_) => entry.missed >= REPLY_TRIES_MAX,
             Effect::Retry(_) => entry.missed >= RETRY_TRIES_MAX,
             Effect::Task(_) | Effect::Forward { .. } => false,
         };
@@ -406,7 +409,7 @@ impl Outbox {
         }
     }
 
-    /// It will never go out: a task's attempt has failed, a reply is dropped and counted.
+    /// It will never go out: a task's attempt has failed; a reply, and what tells an attempt to stop, is dropped and counted.
     fn refuse(&mut self, entry: Entry, reason: &str) {
         match &entry.effect {
             Effect::Task(task) => {
@@ -419,10 +422,13 @@ impl Outbox {
                 });
                 self.refused.push(entry);
             }
-            Effect::Reply(_) => {
+            Effect::Reply(_) | Effect::Cancel(_) => {
                 self.finish(&entry);
                 self.dropped += 1;
-                tracing::warn!(reason, "a reply cannot be delivered and is dropped");
+                tracing::warn!(
+                    reason,
+                    "a reply, or what tells an attempt to stop, cannot be delivered and is dropped"
+                );
             }
             // The activity's deadline makes up for it.
             Effect::Retry(_) => {

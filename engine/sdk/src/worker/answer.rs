@@ -1,19 +1,23 @@
 //! What a worker says of an attempt, and the records that say it.
 
-use sagaline_core::{Payload, error_type};
+use sagaline_core::{Payload, Timestamp, error_type};
 use sagaline_journal::{
     Headers, NewRecord,
     wire::{ce_type, header},
 };
 
-use super::task::Address;
-use crate::{Error, Result, duration::millis};
+use crate::{Error, Result, completion::Address, duration::millis};
 
 /// What a worker says.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// It has begun.
     Started,
+    /// It goes on.
+    Heartbeat {
+        progress: Payload,
+        at: Timestamp,
+    },
     Completed(Payload),
     Failed(Error),
     Canceled(Error),
@@ -32,6 +36,8 @@ impl Answer {
                 Self::Failed(Error::new(error_type::PAYLOAD_TOO_LARGE, text).non_retryable())
             }
             Ok(result) => Self::Completed(result),
+            // Whoever has its token answers.
+            Err(error) if error.completes_later() => Self::Started,
             Err(error) if error.is_canceled() => Self::Canceled(error),
             Err(error) => Self::Failed(error),
         }
@@ -51,6 +57,7 @@ impl Answer {
     fn ce_type(&self) -> &'static str {
         match self {
             Self::Started => ce_type::ACTIVITY_STARTED,
+            Self::Heartbeat { .. } => ce_type::ACTIVITY_HEARTBEAT,
             Self::Completed(_) => ce_type::ACTIVITY_COMPLETED,
             Self::Failed(_) => ce_type::ACTIVITY_FAILED,
             Self::Canceled(_) => ce_type::ACTIVITY_CANCELED,
@@ -75,7 +82,15 @@ impl Answer {
         record.push_header(header::CE_TYPE, ce_type);
         let headers = &mut record.headers;
         headers.write(header::CE_SOURCE, format_args!("sagaline.worker/{worker}"));
-        headers.write(header::CE_ID, format_args!("{}/{kind}", address.task_id));
+        let task_id = &address.task_id;
+        match self {
+            // There are many.
+            Self::Heartbeat { at, .. } => headers.write(
+                header::CE_ID,
+                format_args!("{task_id}/{kind}/{}", at.as_micros()),
+            ),
+            _ => headers.write(header::CE_ID, format_args!("{task_id}/{kind}")),
+        }
         record.push_header(header::TOKEN, &address.token);
         record.push_header(header::WORKER, worker);
         if let Some(payload) = payload {
@@ -91,6 +106,7 @@ impl Answer {
     fn payload(&self) -> Option<&Payload> {
         match self {
             Self::Started => None,
+            Self::Heartbeat { progress, .. } => Some(progress),
             Self::Completed(result) => Some(result),
             Self::Failed(error) | Self::Canceled(error) => error
                 .failure()
@@ -176,6 +192,36 @@ mod tests {
         assert_eq!(value(&headers, header::NON_RETRYABLE), Some("true"));
         assert_eq!(value(&headers, header::RETRY_AFTER_MS), Some("2000"));
         assert_eq!(details.as_deref(), Some(&b"[1,2]"[..]));
+    }
+
+    #[test]
+    fn heartbeats_carry_progress_and_differ_in_their_id() {
+        let at = Timestamp::from_millis(7);
+        let progress = Payload::json(*b"3");
+
+        let (headers, value_of) = headers(&Answer::Heartbeat { progress, at });
+
+        assert_eq!(
+            value(&headers, header::CE_TYPE),
+            Some("sagaline.activity.heartbeat.v1")
+        );
+        assert_eq!(
+            value(&headers, header::CE_ID),
+            Some("r-1/5/1/heartbeat/7000")
+        );
+        assert_eq!(value_of.as_deref(), Some(&b"3"[..]));
+    }
+
+    #[test]
+    fn what_is_completed_later_has_only_begun() {
+        let cx = crate::ActivityContext::local();
+
+        let (headers, _) = headers(&Answer::to(cx.complete_later()));
+
+        assert_eq!(
+            value(&headers, header::CE_TYPE),
+            Some("sagaline.activity.started.v1")
+        );
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! One attempt: the activity's function with its time limit, and what becomes of a panic.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use sagaline_core::{Payload, Timestamp, error_type};
 
 use super::task::Task;
-use crate::{Activities, ActivityContext, Error, Result, activity::Data, duration::millis};
+use crate::{
+    Activities, ActivityContext, Error, Result,
+    activity::{Data, Link},
+    duration::millis,
+};
 
 /// What attempts are made with.
 pub(crate) struct Attempts {
@@ -26,7 +30,7 @@ impl Attempts {
     }
 
     /// Makes the attempt. Its error is what the worker answers.
-    pub(crate) async fn make(&self, task: Task) -> Result<Payload> {
+    pub(crate) async fn make(&self, task: Task, link: Arc<Link>) -> Result<Payload> {
         let Some(execute) = self.activities.find(&task.info.activity) else {
             let known = self.activities.names().collect::<Vec<_>>().join(", ");
             let text = format!(
@@ -36,7 +40,7 @@ impl Attempts {
             return Err(Error::new(error_type::UNKNOWN_ACTIVITY, text));
         };
         let limit = task.info.start_to_close;
-        let cx = ActivityContext::new(task.info, self.data.clone());
+        let cx = ActivityContext::new(task.info, self.data.clone(), task.last_heartbeat, link);
         // Whatever a panic leaves broken is the activity's own: nothing of ours is shared with it.
         let attempt = AssertUnwindSafe(execute(cx, task.input)).catch_unwind();
         match within(limit, attempt).await {
@@ -102,9 +106,9 @@ mod tests {
             worker: "w-1".into(),
             now: || Timestamp::from_millis(5),
         };
-        attempts
-            .make(Task::read(&task(activity, 5, &[])).unwrap())
-            .await
+        let task = Task::read(&task(activity, 5, &[])).unwrap();
+        let link = Link::new(task.address.clone(), Duration::ZERO, drop);
+        attempts.make(task, Arc::new(link)).await
     }
 
     #[tokio::test]

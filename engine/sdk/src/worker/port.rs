@@ -7,7 +7,18 @@ use sagaline_journal::{
     kafka::{Bulk, GroupConsumer, GroupEvent},
 };
 
+use tokio::sync::mpsc;
+
 use super::offsets::Place;
+
+/// All that a queue's worker hears and says.
+#[derive(Debug)]
+pub(crate) struct Port<T, A> {
+    pub(crate) tasks: T,
+    pub(crate) answers: A,
+    /// Ids of tasks that shall stop, of any queue.
+    pub(crate) canceled: mpsc::UnboundedReceiver<Arc<str>>,
+}
 
 /// Whatever is dropped when partitions may go.
 pub(crate) type HandOver = Box<dyn Any + Send>;
@@ -29,6 +40,9 @@ pub(crate) enum Event {
 pub(crate) trait Tasks: Send {
     /// What comes next; `None`: it broke. Dropping the future loses nothing.
     fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
+
+    /// What happens next to the partitions: no task; `None`: it broke. Dropping the future loses nothing.
+    fn next_change(&mut self) -> impl Future<Output = Option<Event>> + Send;
 
     /// What is there already, without waiting.
     fn try_next(&mut self) -> Option<Event>;
@@ -59,6 +73,10 @@ pub(crate) trait Answers: Send {
 impl Tasks for GroupConsumer {
     async fn next(&mut self) -> Option<Event> {
         Self::next(self).await.map(Event::from)
+    }
+
+    async fn next_change(&mut self) -> Option<Event> {
+        Self::next_change(self).await.map(Event::from)
     }
 
     fn try_next(&mut self) -> Option<Event> {

@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! next record ─▶ permit ─▶ spawn: attempt ─▶ answer until acknowledged ─▶ offsets ─▶ commit
+//!                                  └─ heartbeat acknowledged, and long ─▶────┘
 //! ```
 //! Everything goes in groups, as many as are there: a wake-up for each task would cost more than the task.
-//! Invariant: a task counts as done only when its answer was acknowledged, or when nobody could be told.
+//! Invariant: a task counts as done only when its answer was acknowledged, or when nobody could be told; or when it is long,
+//! and its silence will be noticed.
 
-use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, ops::ControlFlow, sync::Arc, time::Duration};
 
-use sagaline_journal::{Error as KafkaError, ErrorKind, NewRecord, Record};
+use sagaline_core::Payload;
+use sagaline_journal::{Error as KafkaError, ErrorKind, Record};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::{JoinSet, yield_now},
@@ -19,12 +22,13 @@ use super::{
     answer::Answer,
     attempt::Attempts,
     offsets::{Offsets, Place, Ticket},
-    port::{Answers, Event, HandOver, Tasks},
+    open::{LONG, Open, heartbeat_every},
+    port::{Answers, Event, HandOver, Port, Tasks},
     recent::Recent,
-    saying::{Said, Saying},
+    saying::{Ended, Said, Saying},
     task::{Task, Unreadable},
 };
-use crate::{Error, json};
+use crate::{Error, activity::Link, completion::Address, json};
 
 /// An attempt that runs longer than this is told to the engine, whose clock then starts.
 const STARTED_AFTER: Duration = Duration::from_secs(1);
@@ -54,15 +58,16 @@ pub(crate) struct QueueWorker<T, A> {
     running: JoinSet<Said>,
     /// Ended, and not said yet.
     ended: Vec<Said>,
-    /// Attempts that take long say so here.
-    notes: (
-        mpsc::UnboundedSender<NewRecord>,
-        mpsc::UnboundedReceiver<NewRecord>,
-    ),
+    /// What attempts say while they run.
+    notes: (Notes, mpsc::UnboundedReceiver<(Arc<Address>, Note)>),
     saying: Saying,
-    /// The tickets of each task that is not done: more than one when it was read again after a rebalance.
-    tickets: HashMap<String, Vec<Ticket>>,
-    recent: Recent,
+    /// By task id.
+    open: HashMap<String, Open>,
+    /// What comes again after a rebalance is not run again.
+    answered_lately: Recent,
+    canceled: mpsc::UnboundedReceiver<Arc<str>>,
+    /// What has not begun by then never does.
+    canceled_lately: Recent,
     offsets: Offsets,
     /// Where to commit to, by the next commit.
     moved: HashMap<Place, i64>,
@@ -70,20 +75,33 @@ pub(crate) struct QueueWorker<T, A> {
     leaving: Option<(Vec<Place>, HandOver)>,
 }
 
+type Notes = mpsc::UnboundedSender<(Arc<Address>, Note)>;
+
+/// What an attempt says while it runs.
+enum Note {
+    /// It has run for [`STARTED_AFTER`].
+    Began,
+    /// It has run for [`LONG`].
+    RunsLong,
+    Heartbeat(Payload),
+}
+
 impl<T: Tasks, A: Answers> QueueWorker<T, A> {
-    pub(crate) fn new(attempts: Arc<Attempts>, tasks: T, answers: A, limits: Limits) -> Self {
+    pub(crate) fn new(attempts: Arc<Attempts>, port: Port<T, A>, limits: Limits) -> Self {
         Self {
             saying: Saying::new(attempts.worker.clone()),
             attempts,
-            tasks,
-            answers,
+            tasks: port.tasks,
+            answers: port.answers,
+            canceled: port.canceled,
             limits,
             waiting: None,
             running: JoinSet::new(),
             ended: Vec::new(),
             notes: mpsc::unbounded_channel(),
-            tickets: HashMap::new(),
-            recent: Recent::default(),
+            open: HashMap::new(),
+            answered_lately: Recent::default(),
+            canceled_lately: Recent::default(),
             offsets: Offsets::default(),
             moved: HashMap::new(),
             leaving: None,
@@ -111,8 +129,15 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             .is_err()
         {
             tracing::warn!(
-                tasks = self.tickets.len(),
+                tasks = self.open.len(),
                 "attempts did not end in time; another worker begins them again"
+            );
+        }
+        let left = self.let_go_attempts();
+        if left > 0 {
+            tracing::info!(
+                attempts = left,
+                "long attempts are left; the next ones follow when their heartbeats stay away"
             );
         }
         // Not waited for: one that blocks its thread would never end.
@@ -124,8 +149,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
 
     /// Whatever comes first. Dropped in between it has lost nothing.
     ///
-    /// While a task waits for a permit nothing more is read, not even that partitions go: a worker that is full learns of a
-    /// rebalance when an attempt ends. The group does not wait longer than for any hand-over.
+    /// While a task waits for a permit no other is read.
     async fn step(&mut self) -> ControlFlow<KafkaError> {
         let Self {
             tasks,
@@ -136,23 +160,25 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
             answers,
             saying,
             notes,
+            canceled,
             ..
         } = self;
+        let is_full = waiting.is_some();
+        let event = async {
+            match is_full {
+                true => tasks.next_change().await,
+                false => tasks.next().await,
+            }
+        };
         tokio::select! {
             biased;
             outcomes = answers.ended() => self.answered(outcomes),
+            Some(task_id) = canceled.recv() => self.cancel(task_id),
             Some(attempt) = running.join_next() => self.gather(attempt.ok()),
             () = yield_now(), if !ended.is_empty() => self.say_ended(),
-            Some(note) = notes.1.recv() => self.tell(note),
+            Some((of, note)) = notes.1.recv() => self.note(of, note),
             () = next_look(saying) => self.look(),
-            permit = limits.permits.clone().acquire_owned(), if waiting.is_some() => {
-                let permit = permit.expect("nobody closes the semaphore");
-                if let Some(record) = self.waiting.take() {
-                    self.begin(&record, permit);
-                }
-                self.begin_more();
-            }
-            event = tasks.next(), if waiting.is_none() => match event {
+            event = event => match event {
                 Some(event) => {
                     self.take(event);
                     self.begin_more();
@@ -162,6 +188,13 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
                     return ControlFlow::Break(KafkaError::new(ErrorKind::Internal, "worker-consumer", text));
                 }
             },
+            permit = limits.permits.clone().acquire_owned(), if is_full => {
+                let permit = permit.expect("nobody closes the semaphore");
+                if let Some(record) = self.waiting.take() {
+                    self.begin(&record, permit);
+                }
+                self.begin_more();
+            }
         }
         ControlFlow::Continue(())
     }
@@ -188,13 +221,14 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
     fn take(&mut self, event: Event) {
         match event {
             Event::Record(record) => self.waiting = Some(record),
+            // Whoever has the partitions next reads again what was not begun.
             Event::Leaving(places, hand_over) => {
-                // Not begun: whoever has the partition next reads it again.
                 self.waiting = None;
                 self.leaving = Some((places, hand_over));
                 self.let_go_when_idle();
             }
             Event::Lost | Event::Assigned => {
+                self.waiting = None;
                 self.leaving = None;
                 self.forget();
             }
@@ -218,33 +252,53 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
                     format!("the task cannot be read: {reason}"),
                 )
                 .non_retryable();
-                let tickets = self.tickets.entry(address.task_id.clone());
-                tickets.or_default().push(ticket);
-                self.say(Said::new(*address, Answer::Failed(error), permit));
+                let open = self.open.entry(address.task_id.clone()).or_default();
+                open.tickets.push(ticket);
+                self.say(Said::new(address, Answer::Failed(error), permit));
             }
             Ok(task)
                 if self.attempts.is_expired(&task)
-                    || self.recent.contains(&task.address.task_id) =>
+                    || self.answered_lately.contains(&task.address.task_id) =>
             {
                 self.finish(&[ticket]);
             }
-            Ok(task) => match self.tickets.get_mut(&task.address.task_id) {
-                Some(tickets) => tickets.push(ticket),
-                None => self.spawn(ticket, permit, task),
+            Ok(task) => match self.open.get_mut(&task.address.task_id) {
+                Some(open) => {
+                    let released = open.read_again(ticket);
+                    self.finish(&released);
+                }
+                None => self.begin_attempt(ticket, permit, task),
             },
         }
     }
 
-    /// Makes the attempt.
-    fn spawn(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit, task: Task) {
-        self.tickets
-            .insert(task.address.task_id.clone(), vec![ticket]);
-        let (attempts, notes) = (self.attempts.clone(), self.notes.0.clone());
+    /// Makes the attempt, unless it shall stop already.
+    fn begin_attempt(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit, task: Task) {
+        let (address, notes) = (task.address.clone(), self.notes.0.clone());
+        let link = Link::new(address.clone(), heartbeat_every(&task), {
+            let (address, notes) = (address.clone(), notes.clone());
+            // Nobody reads notes of a worker that ended.
+            move |progress| drop(notes.send((address.clone(), Note::Heartbeat(progress))))
+        });
+        let link = Arc::new(link);
+        let open = Open::new(ticket, &task, link.clone());
+        self.open.insert(address.task_id.clone(), open);
+        if self.canceled_lately.contains(&address.task_id) {
+            let error = Error::canceled("it was cancelled before it began");
+            return self.say(Said::new(address, Answer::Canceled(error), permit));
+        }
+        let attempts = self.attempts.clone();
         self.running.spawn(async move {
-            let address = task.address.clone();
-            let answer = make(&attempts, &notes, task).await;
+            let answer = make(&attempts, &notes, task, link).await;
             Said::new(address, answer, permit)
         });
+    }
+
+    fn cancel(&mut self, task_id: Arc<str>) {
+        if let Some(open) = self.open.get(&*task_id) {
+            open.cancel();
+        }
+        self.canceled_lately.insert((*task_id).into());
     }
 
     /// Attempts ended: this one and all that have by now. Those that are about to have their turn first.
@@ -260,6 +314,10 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
     }
 
     fn say_ended(&mut self) {
+        // What they said before comes before.
+        while let Ok((of, note)) = self.notes.1.try_recv() {
+            self.note(of, note);
+        }
         for said in std::mem::take(&mut self.ended) {
             self.say(said);
         }
@@ -278,21 +336,45 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         self.answers.flush();
     }
 
-    /// Something that is said once and not waited for.
-    fn tell(&mut self, note: NewRecord) {
-        let mark = self.saying.mark_of_a_note();
-        self.answers.send(mark, note);
+    /// An attempt says something while it runs.
+    fn note(&mut self, of: Arc<Address>, note: Note) {
+        let note = match note {
+            Note::Began => Answer::Started,
+            Note::Heartbeat(progress) => Answer::Heartbeat {
+                progress,
+                at: (self.attempts.now)(),
+            },
+            Note::RunsLong => return self.let_go(&of, Open::runs_long),
+        };
+        self.saying.note(of, &note, &mut self.answers);
         self.answers.flush();
     }
 
-    /// What became of answers.
+    /// A task may hold its offset no longer.
+    fn let_go(&mut self, of: &Address, change: impl FnOnce(&mut Open) -> Vec<Ticket>) {
+        let released = self.open.get_mut(&of.task_id).map(change);
+        self.finish(&released.unwrap_or_default());
+        self.commit();
+        self.let_go_when_idle();
+    }
+
+    /// What became of answers and heartbeats.
     fn answered(&mut self, ended: Vec<(u64, Result<(), KafkaError>)>) {
         for (mark, outcome) in ended {
-            if let Some(said) = self.saying.ended(mark, outcome) {
-                let task_id = said.address.task_id;
-                let tickets = self.tickets.remove(&task_id).unwrap_or_default();
-                self.recent.insert(task_id.into());
-                self.finish(&tickets);
+            match self.saying.ended(mark, outcome) {
+                Some(Ended::Said(said)) => {
+                    let task_id = &said.address.task_id;
+                    let open = self.open.remove(task_id).unwrap_or_default();
+                    self.answered_lately.insert(task_id.as_str().into());
+                    self.finish(&open.tickets);
+                }
+                Some(Ended::Heard(of)) => self.let_go(&of, Open::heard),
+                Some(Ended::Unheard(of)) => {
+                    if let Some(open) = self.open.get(&of.task_id) {
+                        open.repeat();
+                    }
+                }
+                None => {}
             }
         }
         self.commit();
@@ -328,22 +410,33 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         self.offsets.forget();
     }
 
+    /// How many attempts hold no offset.
+    fn let_go_attempts(&self) -> usize {
+        self.open.values().filter(|open| open.is_let_go()).count()
+    }
+
+    /// What holds no offset is left to whoever gets the next attempt.
     async fn finish_running(&mut self) {
-        while !(self.running.is_empty() && self.ended.is_empty() && self.saying.is_empty()) {
+        while self.running.len() > self.let_go_attempts()
+            || !self.ended.is_empty()
+            || !self.saying.is_empty()
+        {
             let Self {
                 running,
                 ended,
                 answers,
                 saying,
                 notes,
+                canceled,
                 ..
             } = self;
             tokio::select! {
                 biased;
                 outcomes = answers.ended() => self.answered(outcomes),
+                Some(task_id) = canceled.recv() => self.cancel(task_id),
                 Some(attempt) = running.join_next() => self.gather(attempt.ok()),
                 () = yield_now(), if !ended.is_empty() => self.say_ended(),
-                Some(note) = notes.1.recv() => self.tell(note),
+                Some((of, note)) = notes.1.recv() => self.note(of, note),
                 () = next_look(saying) => self.look(),
             }
         }
@@ -360,18 +453,29 @@ async fn next_look(saying: &Saying) {
     sleep_until(saying.next_try().map_or(look, |again| again.min(look))).await;
 }
 
-/// Makes the attempt, telling the engine when it takes long.
-async fn make(attempts: &Attempts, notes: &mpsc::UnboundedSender<NewRecord>, task: Task) -> Answer {
+/// Makes the attempt, and says what it has to say meanwhile.
+async fn make(attempts: &Attempts, notes: &Notes, task: Task, link: Arc<Link>) -> Answer {
     let address = task.address.clone();
-    let mut attempt = std::pin::pin!(attempts.make(task));
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
-        ended = &mut attempt => return Answer::to(ended),
-        () = tokio::time::sleep(STARTED_AFTER) => {}
+        ended = attempts.make(task, link.clone()) => ended,
+        never = link.pulse() => match never {},
+        never = tell_its_age(notes, &address) => match never {},
+    };
+    if ended.is_err() {
+        // For the next attempt.
+        link.flush();
     }
+    Answer::to(ended)
+}
+
+async fn tell_its_age(notes: &Notes, address: &Arc<Address>) -> Infallible {
+    tokio::time::sleep(STARTED_AFTER).await;
     // Nobody reads notes of a worker that ended.
-    drop(notes.send(Answer::Started.record(&address, &attempts.worker)));
-    Answer::to(attempt.await)
+    drop(notes.send((address.clone(), Note::Began)));
+    tokio::time::sleep(LONG - STARTED_AFTER).await;
+    drop(notes.send((address.clone(), Note::RunsLong)));
+    std::future::pending().await
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The tasks that were answered lately: one that comes again, after a rebalance, is not run again.
+//! Tasks of which something is known that counts should they come: that they were answered, or shall stop.
 
 use std::collections::{HashSet, VecDeque};
 

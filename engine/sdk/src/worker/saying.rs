@@ -4,13 +4,15 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
 use sagaline_journal::{Error as KafkaError, ErrorKind};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{answer::Answer, port::Answers, task::Address};
+use super::{answer::Answer, port::Answers};
+use crate::completion::Address;
 
 /// Waits between tries to send an answer.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
@@ -25,21 +27,33 @@ pub(crate) struct Saying {
     worker: String,
     next_mark: u64,
     open: HashMap<u64, Said>,
+    /// Heartbeats on their way.
+    beats: HashMap<u64, Arc<Address>>,
     /// Those that were not acknowledged, by when they are sent again.
     again: BTreeSet<(Instant, u64)>,
 }
 
 /// An attempt's last word; its permit is free when that has arrived.
 pub(crate) struct Said {
-    pub(crate) address: Address,
+    pub(crate) address: Arc<Address>,
     answer: Answer,
     _permit: OwnedSemaphorePermit,
     wait: Duration,
 }
 
+/// What became of something that was said.
+pub(crate) enum Ended {
+    /// An answer has arrived, or never can.
+    Said(Said),
+    /// A heartbeat of this task has arrived.
+    Heard(Arc<Address>),
+    /// A heartbeat of this task may not have arrived.
+    Unheard(Arc<Address>),
+}
+
 impl Said {
     pub(crate) const fn new(
-        address: Address,
+        address: Arc<Address>,
         answer: Answer,
         permit: OwnedSemaphorePermit,
     ) -> Self {
@@ -58,6 +72,7 @@ impl Saying {
             worker,
             next_mark: 0,
             open: HashMap::new(),
+            beats: HashMap::new(),
             again: BTreeSet::new(),
         }
     }
@@ -76,15 +91,36 @@ impl Saying {
         self.open.insert(self.next_mark, said);
     }
 
-    /// A mark for what is said once, whatever becomes of it.
-    pub(crate) const fn mark_of_a_note(&mut self) -> u64 {
+    /// Puts something in line that is said once, and not waited for in the end.
+    pub(crate) fn note(
+        &mut self,
+        address: Arc<Address>,
+        note: &Answer,
+        answers: &mut impl Answers,
+    ) {
         self.next_mark += 1;
-        self.next_mark
+        answers.send(self.next_mark, note.record(&address, &self.worker));
+        if matches!(note, Answer::Heartbeat { .. }) {
+            self.beats.insert(self.next_mark, address);
+        }
     }
 
-    /// What became of an answer. Returns it once it is acknowledged, or when it can never be: then the attempt runs out of
-    /// its time.
-    pub(crate) fn ended(&mut self, mark: u64, outcome: Result<(), KafkaError>) -> Option<Said> {
+    /// What became of it. An answer has ended once it is acknowledged, or when it can never be: then the attempt runs out
+    /// of its time.
+    pub(crate) fn ended(&mut self, mark: u64, outcome: Result<(), KafkaError>) -> Option<Ended> {
+        if let Some(address) = self.beats.remove(&mark) {
+            return Some(match outcome {
+                Ok(()) => Ended::Heard(address),
+                Err(error) => {
+                    tracing::warn!(task_id = address.task_id, %error, "a heartbeat was not acknowledged");
+                    Ended::Unheard(address)
+                }
+            });
+        }
+        self.answer_ended(mark, outcome).map(Ended::Said)
+    }
+
+    fn answer_ended(&mut self, mark: u64, outcome: Result<(), KafkaError>) -> Option<Said> {
         match outcome {
             Ok(()) => self.open.remove(&mark),
             Err(error) => {

@@ -2,40 +2,33 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use sagaline_core::{Payload, Timestamp};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header},
 };
 
-use crate::ActivityInfo;
+use crate::{ActivityInfo, completion::Address};
 
 /// An attempt to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Task {
     /// Where the answer goes.
-    pub(crate) address: Address,
+    pub(crate) address: Arc<Address>,
     pub(crate) info: ActivityInfo,
     pub(crate) input: Payload,
+    /// What an earlier attempt told last of its progress.
+    pub(crate) last_heartbeat: Option<Payload>,
     /// After this it is void.
     pub(crate) expires_at: Option<Timestamp>,
-}
-
-/// All that an answer needs to know of its task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
-    pub(crate) task_id: String,
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) token: Vec<u8>,
-    pub(crate) topic: Arc<str>,
-    pub(crate) partition: i32,
 }
 
 /// Why a record is no task that could be run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     /// Its sender can be told.
-    Answerable(Box<Address>, String),
+    Answerable(Arc<Address>, String),
     /// It does not even say where an answer would go.
     Lost(String),
 }
@@ -43,16 +36,9 @@ pub(crate) enum Unreadable {
 impl Task {
     pub(crate) fn read(record: &Record) -> Result<Self, Unreadable> {
         let headers = Headers::of(record);
-        let address = headers.address(record).map_err(Unreadable::Lost)?;
-        match headers.task(record) {
-            Ok((info, input, expires_at)) => Ok(Self {
-                address,
-                info,
-                input,
-                expires_at,
-            }),
-            Err(reason) => Err(Unreadable::Answerable(Box::new(address), reason)),
-        }
+        let address = Arc::new(headers.address(record).map_err(Unreadable::Lost)?);
+        let task = headers.task(record, &address);
+        task.map_err(|reason| Unreadable::Answerable(address, reason))
     }
 }
 
@@ -60,7 +46,7 @@ impl Task {
 #[derive(Default)]
 struct Headers<'a>([Option<&'a [u8]>; NAMES.len()]);
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     header::CE_TYPE,
     header::CE_ID,
     header::CONTENT_TYPE,
@@ -76,6 +62,8 @@ const NAMES: [&str; 15] = [
     header::REPLY_PARTITION,
     header::START_TO_CLOSE_MS,
     header::EXPIRES_AT,
+    header::HEARTBEAT_TIMEOUT_MS,
+    header::LAST_HEARTBEAT,
 ];
 
 impl<'a> Headers<'a> {
@@ -105,7 +93,7 @@ impl<'a> Headers<'a> {
         })
     }
 
-    fn task(&self, record: &Record) -> Result<(ActivityInfo, Payload, Option<Timestamp>), String> {
+    fn task(&self, record: &Record, address: &Arc<Address>) -> Result<Task, String> {
         let found = self.required(header::CE_TYPE)?;
         if found != ce_type::ACTIVITY_TASK {
             return Err(format!(
@@ -114,10 +102,6 @@ impl<'a> Headers<'a> {
                 ce_type::ACTIVITY_TASK
             ));
         }
-        let start_to_close = self
-            .optional(header::START_TO_CLOSE_MS)?
-            .map(|ms| number(header::START_TO_CLOSE_MS, ms))
-            .transpose()?;
         let expires_at = self
             .optional(header::EXPIRES_AT)?
             .map(instant)
@@ -132,10 +116,30 @@ impl<'a> Headers<'a> {
             activity_id: number(header::ACTIVITY_ID, self.required(header::ACTIVITY_ID)?)?,
             attempt: number(header::ATTEMPT, self.required(header::ATTEMPT)?)?,
             idempotency_key: self.required(header::IDEMPOTENCY_KEY)?.to_owned(),
-            start_to_close: start_to_close.map(Duration::from_millis),
+            start_to_close: self.span(header::START_TO_CLOSE_MS)?,
+            heartbeat: self.span(header::HEARTBEAT_TIMEOUT_MS)?,
         };
-        let input = Payload::new(content_type, record.value().unwrap_or_default());
-        Ok((info, input, expires_at))
+        Ok(Task {
+            address: Arc::clone(address),
+            info,
+            input: Payload::new(content_type, record.value().unwrap_or_default()),
+            last_heartbeat: self.progress()?,
+            expires_at,
+        })
+    }
+
+    fn progress(&self) -> Result<Option<Payload>, String> {
+        let name = header::LAST_HEARTBEAT;
+        let decode = |text| {
+            let progress = BASE64.decode(text).map(Payload::json);
+            progress.map_err(|error| format!("header `{name}` is no base64: {error}"))
+        };
+        self.bytes(name).map(decode).transpose()
+    }
+
+    fn span(&self, name: &str) -> Result<Option<Duration>, String> {
+        let millis = self.optional(name)?.map(|text| number(name, text));
+        Ok(millis.transpose()?.map(Duration::from_millis))
     }
 
     fn bytes(&self, name: &str) -> Option<&'a [u8]> {
@@ -214,6 +218,8 @@ pub(crate) mod tests {
         let changes = [
             (header::EXPIRES_AT, "2026-01-31T12:00:00.250Z"),
             (header::ATTEMPT, "3"),
+            (header::HEARTBEAT_TIMEOUT_MS, "2000"),
+            (header::LAST_HEARTBEAT, "eyJkb25lIjo3fQ=="),
         ];
 
         let task = Task::read(&task("ship", 5, &changes)).unwrap();
@@ -221,6 +227,8 @@ pub(crate) mod tests {
         assert_eq!(task.info.activity, "ship");
         assert_eq!((task.info.activity_id, task.info.attempt), (5, 3));
         assert_eq!(task.info.start_to_close, Some(Duration::from_secs(60)));
+        assert_eq!(task.info.heartbeat, Some(Duration::from_secs(2)));
+        assert_eq!(task.last_heartbeat, Some(Payload::json(*br#"{"done":7}"#)));
         assert_eq!(
             task.expires_at.unwrap().to_rfc3339(),
             "2026-01-31T12:00:00.250Z"
@@ -246,6 +254,11 @@ pub(crate) mod tests {
                 header::CE_TYPE,
                 "other",
                 "ce_type is `other` where `sagaline.activity.task.v1` is expected",
+            ),
+            (
+                header::LAST_HEARTBEAT,
+                "?",
+                "header `sl-last-heartbeat` is no base64: Invalid symbol 63, offset 0.",
             ),
         ] {
             let Err(Unreadable::Answerable(address, found)) =

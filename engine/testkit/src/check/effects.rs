@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use sagaline_core::{Event, Transition};
 use sagaline_journal::{
     NewRecord, Record,
-    wire::{header, outcome},
+    wire::{ce_type, header, outcome},
 };
 
 use super::{
@@ -25,6 +25,7 @@ pub(super) enum Effect {
     Task(AttemptKey),
     /// By the attempt that is to be made.
     Retry(AttemptKey),
+    Cancel(AttemptKey),
     /// By correlation and outcome.
     Reply(String, String),
     /// By the record's mark.
@@ -98,7 +99,7 @@ impl Effects {
                 run.is_some_and(|run| run.awaits(*activity_id, *attempt))
             }
             Effect::Reply(correlation, _) => !correlation.starts_with(NOWHERE),
-            Effect::Forward(_) => true,
+            Effect::Cancel(_) | Effect::Forward(_) => true,
         };
         self.landed.contains(effect) || !wanted
     }
@@ -183,6 +184,15 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
                 .into_iter()
                 .collect()
         }
+        Event::ActivityCancelRequested(event) => {
+            let asked = run.and_then(|run| run.canceled_attempt(event.activity_id.get()));
+            let key = |attempt| Some((transition.run_id?, event.activity_id.get(), attempt));
+            asked
+                .and_then(key)
+                .map(Effect::Cancel)
+                .into_iter()
+                .collect()
+        }
         Event::ReplyRequested(event) => {
             let correlation = event.reply.correlation.to_string();
             vec![Effect::Reply(
@@ -215,6 +225,9 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
     }
     if Topics::is_retry(topic) {
         return attempt_of(header_of).map(Effect::Retry);
+    }
+    if text(header_of(header::CE_TYPE)).as_deref() == Some(ce_type::ACTIVITY_CANCEL) {
+        return attempt_of(header_of).map(Effect::Cancel);
     }
     if let Some(mark) = text(header_of(MARK)) {
         return Some(Effect::Forward(mark));

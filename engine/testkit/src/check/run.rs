@@ -179,6 +179,11 @@ impl Run {
         self.activities.get(&activity_id)?.due()
     }
 
+    /// The attempt that was in flight when the activity was asked to stop.
+    pub(super) fn canceled_attempt(&self, activity_id: u32) -> Option<u32> {
+        self.activities.get(&activity_id)?.canceled_attempt
+    }
+
     /// Whether a worker's word on an attempt would change anything.
     pub(super) fn listens_to(&self, reported: &Reported) -> bool {
         if matches!(reported.what, crate::inputs::What::Heartbeat(_)) {

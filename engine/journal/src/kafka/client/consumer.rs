@@ -151,6 +151,13 @@ impl GroupConsumer {
         }
     }
 
+    /// What happens next to the partitions, for whoever has no room for a record: no event of this is one. `None` only
+    /// after the thread has failed. Dropping the future loses nothing.
+    pub async fn next_change(&mut self) -> Option<GroupEvent> {
+        let notice = self.notices.recv().await?;
+        Some(self.announce(notice))
+    }
+
     /// What is there already, without waiting.
     pub fn try_next(&mut self) -> Option<GroupEvent> {
         if let Ok(notice) = self.notices.try_recv() {

@@ -1,13 +1,15 @@
 //! What becomes of effects that do not go out.
 
 use sagaline_core::{
-    ActivityId, Attempt, Cause, Payload, ReplyTo, Retry, RetryDue, RetryPolicy, RunId, Task,
-    Timestamp, WorkflowId, effect_without_run,
+    ActivityId, Attempt, Cause, Payload, ReplyTo, RetryPolicy, RunId, Task, Timestamp, WorkflowId,
+    effect_without_run,
     event::{ActivityScheduled, WorkflowStarted},
 };
 
 use super::*;
 use crate::lane::ReadBack;
+
+mod notices;
 
 fn forward() -> Effect {
     Effect::Forward {
@@ -415,49 +417,4 @@ fn only_a_reply_whose_topic_and_partition_are_there_reaches_the_producer() {
     check_reply(ReplyTopic::Missing, 0, Some(tries));
     check_reply(ReplyTopic::TooMany, 0, Some(1));
     check_reply(ReplyTopic::Looking, 0, None);
-}
-
-fn retry() -> Effect {
-    let workflow_id = WorkflowId::new("w").unwrap();
-    Effect::Retry(Box::new(Retry {
-        due: RetryDue {
-            run_id: RunId::derive("ns", &workflow_id, b"1"),
-            workflow_id,
-            activity_id: ActivityId::FIRST,
-            attempt: Attempt::FIRST.next(),
-        },
-        next_attempt_at: Timestamp::from_millis(7),
-    }))
-}
-
-/// How often a retry is sent when the log answers so each time.
-fn sent_before_given_up(kind: SendErrorKind) -> usize {
-    let mut outbox = Outbox::default();
-    outbox.push(4, vec![retry()], HashMap::new());
-    for times in 1..=100 {
-        let entry = outbox.waiting.pop_front();
-        let Some(entry) = entry.or_else(|| Some(outbox.later.pop()?.1)) else {
-            assert_eq!(outbox.done(5), 5, "its batch is done");
-            return times - 1;
-        };
-        outbox.sent.insert(1, entry);
-        let reason = String::new();
-        outbox.failed(1, &SendError { kind, reason }, Millis(0));
-        assert!(
-            outbox.next_undeliverable().is_none(),
-            "its deadline follows"
-        );
-    }
-    100
-}
-
-#[test]
-fn a_retry_that_cannot_wait_in_its_topic_is_left_to_its_deadline() {
-    assert_eq!(sent_before_given_up(SendErrorKind::Refused), 1);
-    assert_eq!(sent_before_given_up(SendErrorKind::TooLarge), 1);
-    assert_eq!(
-        sent_before_given_up(SendErrorKind::Missing),
-        RETRY_TRIES_MAX as usize
-    );
-    assert_eq!(sent_before_given_up(SendErrorKind::Unavailable), 100);
 }

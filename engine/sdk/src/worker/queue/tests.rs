@@ -16,6 +16,10 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{ActivityContext, Result, activities, activity::Data, worker::task::tests::task};
 
+mod cancel;
+mod long;
+mod rebalance;
+
 #[derive(Default)]
 struct Seen {
     commits: Vec<i64>,
@@ -92,16 +96,34 @@ impl Answers for Broker {
 
 struct Group {
     events: mpsc::UnboundedReceiver<Event>,
+    /// Tasks that came before what was looked for; they go with their partitions.
+    passed: VecDeque<Event>,
     log: Log,
 }
 
 impl Tasks for Group {
     async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
+        match self.passed.pop_front() {
+            Some(event) => Some(event),
+            None => self.events.recv().await,
+        }
+    }
+
+    async fn next_change(&mut self) -> Option<Event> {
+        loop {
+            match self.events.recv().await? {
+                Event::Record(record) => self.passed.push_back(Event::Record(record)),
+                change => {
+                    self.passed.clear();
+                    return Some(change);
+                }
+            }
+        }
     }
 
     fn try_next(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
+        let passed = self.passed.pop_front();
+        passed.or_else(|| self.events.try_recv().ok())
     }
 
     fn commit(&self, _: &Place, next: i64) {
@@ -133,10 +155,31 @@ async fn work(cx: ActivityContext) -> Result<()> {
     Ok(())
 }
 
+/// Says each second how many have passed, for as many as its number in the run; stops when it is asked to.
+#[activity]
+async fn report(cx: ActivityContext) -> Result<()> {
+    let counts = cx.data::<Counts>()?;
+    counts.begun.fetch_add(1, Ordering::SeqCst);
+    for second in 1..=cx.activity_id() {
+        tokio::select! {
+            () = cx.canceled() => return Err(Error::canceled("asked to")),
+            () = tokio::time::sleep(Duration::from_secs(1)) => cx.heartbeat(&second)?,
+        }
+    }
+    Err(Error::new("Done", "as far as I got"))
+}
+
+/// Somebody else completes it.
+#[activity]
+async fn elsewhere(cx: ActivityContext) -> Result<()> {
+    cx.complete_later()
+}
+
 struct Bench {
     log: Log,
     counts: Counts,
     events: mpsc::UnboundedSender<Event>,
+    cancel: mpsc::UnboundedSender<Arc<str>>,
     stop: watch::Sender<bool>,
     worker: JoinHandle<std::result::Result<(), KafkaError>>,
 }
@@ -145,7 +188,7 @@ impl Bench {
     fn new(max_in_flight: usize) -> Self {
         let (log, counts) = (Log::default(), Counts::default());
         let attempts = Attempts {
-            activities: activities![work],
+            activities: activities![work, report, elsewhere],
             data: Data::default().with(counts.clone()),
             worker: "w-1".into(),
             now: || Timestamp::from_millis(1_000),
@@ -153,6 +196,7 @@ impl Bench {
         let (events, incoming) = mpsc::unbounded_channel();
         let group = Group {
             events: incoming,
+            passed: VecDeque::new(),
             log: log.clone(),
         };
         let permits = Arc::new(Semaphore::new(max_in_flight));
@@ -166,11 +210,18 @@ impl Bench {
             line: Vec::new(),
             flushed: Vec::new(),
         };
-        let worker = QueueWorker::new(Arc::new(attempts), group, broker, limits).run(stopped);
+        let (cancel, canceled) = mpsc::unbounded_channel();
+        let port = Port {
+            tasks: group,
+            answers: broker,
+            canceled,
+        };
+        let worker = QueueWorker::new(Arc::new(attempts), port, limits).run(stopped);
         Self {
             log,
             counts,
             events,
+            cancel,
             stop,
             worker: tokio::spawn(worker),
         }
@@ -188,6 +239,23 @@ impl Bench {
 
     fn event(&self, event: Event) {
         assert!(self.events.send(event).is_ok(), "the worker is gone");
+    }
+
+    /// A task whose attempt tells its progress each second, and may be silent for three.
+    fn give_reporting(&self, offset: i64, seconds: &str) {
+        self.give_record(task(
+            "report",
+            offset,
+            &[
+                (header::ACTIVITY_ID, seconds),
+                (header::HEARTBEAT_TIMEOUT_MS, "3000"),
+                (header::START_TO_CLOSE_MS, "86400000"),
+            ],
+        ));
+    }
+
+    fn cancel(&self, task_id: &str) {
+        assert!(self.cancel.send(task_id.into()).is_ok());
     }
 
     fn begun(&self) -> usize {
@@ -364,62 +432,6 @@ async fn a_stopping_worker_gives_up_what_takes_too_long() {
         ["started 3", "started 50", "completed 3"]
     );
     assert_eq!(bench.log.commits(), [50]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn partitions_that_go_wait_for_what_runs_on_them() {
-    let bench = Bench::new(2);
-    bench.give([3]);
-    bench.seconds(0).await;
-    let (held, mut gone) = mpsc::channel::<()>(1);
-
-    bench.event(Event::Leaving(
-        vec![("ns.tasks.default".into(), 0)],
-        Box::new(held),
-    ));
-    bench.seconds(1).await;
-    assert!(
-        gone.try_recv()
-            .is_err_and(|error| error == mpsc::error::TryRecvError::Empty)
-    );
-    bench.seconds(1).await;
-
-    assert_eq!(bench.log.commits(), [4]);
-    assert!(
-        gone.try_recv()
-            .is_err_and(|error| error == mpsc::error::TryRecvError::Disconnected)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_read_again_while_it_runs_is_not_run_twice_and_counts_in_its_new_place() {
-    let bench = Bench::new(2);
-    bench.give([3]);
-    bench.seconds(1).await;
-
-    bench.event(Event::Lost);
-    bench.event(Event::Assigned);
-    bench.give([3]);
-    bench.seconds(3).await;
-
-    assert_eq!(bench.begun(), 1);
-    assert_eq!(bench.log.answers(), ["started 3", "completed 3"]);
-    assert_eq!(bench.log.commits(), [4]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_read_again_after_its_answer_is_not_run_again() {
-    let bench = Bench::new(2);
-    bench.give([3]);
-    bench.seconds(4).await;
-
-    bench.event(Event::Lost);
-    bench.event(Event::Assigned);
-    bench.give([3]);
-    bench.seconds(4).await;
-
-    assert_eq!(bench.begun(), 1);
-    assert_eq!(bench.log.commits(), [4, 4]);
 }
 
 #[tokio::test(start_paused = true)]

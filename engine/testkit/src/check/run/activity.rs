@@ -34,6 +34,8 @@ pub(super) struct Activity {
     /// What it returned.
     pub(super) result: Option<Vec<u8>>,
     pub(super) cancel_requested: bool,
+    /// The attempt that was in flight then.
+    pub(super) canceled_attempt: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +182,7 @@ impl Run {
             outcome_unknown: false,
             result: None,
             cancel_requested: false,
+            canceled_attempt: None,
         };
         if self.activities.insert(id, activity).is_some() {
             return Err(self.violates("I12", format!("activity {id} is scheduled twice")));
@@ -356,7 +359,8 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
             activity.state = State::Completed;
         }
         Event::ActivityCancelRequested(_) if !activity.cancel_requested => {
-            activity.cancel_requested = true
+            activity.cancel_requested = true;
+            activity.canceled_attempt = activity.is_in_flight().then_some(activity.attempt);
         }
         Event::ActivityFailed(_) | Event::ActivityTimedOut(_) => activity.state = State::Ended,
         Event::ActivityCanceled(_) if activity.cancel_requested => activity.state = State::Ended,
