@@ -13,6 +13,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     message::Headers as _,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use sagaline_core::{Millis, Timestamp};
 use sagaline_journal::{
     Headers, NewRecord,
@@ -87,7 +88,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut bench = Bench::new(&subject)?;
     let engine = bench.engine()?;
     let steady = bench.steady(options, &engine)?;
-    drop(engine);
+    engine.stop()?;
     let rows = match options.waiting {
         0 => vec![steady],
         waiting => vec![steady, bench.start(waiting)?],
@@ -131,6 +132,15 @@ struct Bench<'a> {
 
 /// An engine process; killed when this is dropped.
 struct Engine(Child);
+
+impl Engine {
+    /// Asks it to end, and waits until it has: the next one joins the group at once.
+    fn stop(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.0), Signal::TERM)?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
 
 impl Drop for Engine {
     fn drop(&mut self) {

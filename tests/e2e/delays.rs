@@ -1,5 +1,7 @@
 //! Delayed records: an attempt's, which wait in retry topics where anybody sees them, and those of strangers.
 
+use std::time::Duration;
+
 use sagaline_core::{Event, Millis, Timestamp, event::RejectReason};
 use sagaline_journal::{
     Record,
@@ -10,7 +12,7 @@ use crate::harness::{
     journal::{Fact, Journal},
     records::{Draft, order},
     task::Task,
-    wait::{now, until, until_true},
+    wait::{Watch, now, until, until_true, until_within},
     world::World,
 };
 
@@ -173,6 +175,43 @@ fn what_a_killed_service_held_is_forwarded_by_another() {
         keys.dedup();
         keys.len() == 41
     });
+    world.delete(&mail);
+}
+
+#[test]
+fn what_is_due_first_does_not_wait_for_the_many_that_came_before_it() {
+    let world = World::new(4);
+    let mail = format!("mail-{}", world.namespace);
+    world.make(&mail);
+    let serve = || {
+        let mut command = world.server("order-saga", &[]);
+        world.engine_of(command.env("SAGALINE_DELAY_TARGETS", &mail))
+    };
+    // Its topics are there afterwards.
+    drop(serve());
+    let record = |tier: &str, number: i32, after: Millis| {
+        Draft::new(&world, topic::retry(&world.namespace, tier), "k")
+            .partition(number % 4)
+            .header(header::DELIVER_AT, now().plus(after).to_rfc3339())
+            .header(header::TARGET_TOPIC, &mail)
+            .into_record()
+    };
+    let minute = Millis::from_secs(60);
+    world.send_all((0..40_000).map(|number| record("soon", number, minute)));
+    for tier in ["1m", "5m", "30m", "2h", "12h"] {
+        let day = Millis::from_secs(24 * 3_600);
+        world.send_all((0..8_000).map(|number| record(tier, number, day)));
+    }
+    world.send_all((0..4).map(|number| record("soon", number, Millis(0))));
+
+    let _engine = serve();
+
+    let begun = Watch::begin();
+    until_within("those that are due arrive", Duration::from_secs(20), || {
+        (world.read(&mail).len() >= 4).then_some(())
+    });
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(30), "it took {took:?}");
     world.delete(&mail);
 }
 

@@ -35,6 +35,7 @@ fn settings(topic: &str) -> GroupSettings {
         topics: vec![topic.to_owned()],
         records_max: 8,
         fetch_bytes: None,
+        session: Duration::from_secs(10),
         hand_over_max: Duration::from_secs(3),
     }
 }

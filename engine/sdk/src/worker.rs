@@ -87,6 +87,9 @@ const IN_FLIGHT_DEFAULT: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not 
 /// How long a stopping worker waits for what it has begun, unless said.
 const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
 
+/// A worker that died is noticed after this.
+const SESSION: Duration = Duration::from_secs(10);
+
 /// How long a rebalance waits for what is running on the partitions that go.
 const HAND_OVER_MAX: Duration = Duration::from_secs(3);
 
@@ -233,6 +236,7 @@ impl Worker {
             topics: vec![topic::tasks(&self.namespace, queue)],
             records_max: self.max_in_flight.get(),
             fetch_bytes: None,
+            session: SESSION,
             hand_over_max: HAND_OVER_MAX,
         }
     }

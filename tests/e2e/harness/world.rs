@@ -85,14 +85,15 @@ impl World {
     /// Starts an engine; returns once its topics are there.
     pub(crate) fn engine_of(&self, command: &mut Command) -> Process {
         let mut engine = self.spawn("engine", command);
-        let replies = topic::replies(&self.namespace);
+        // Of those that every namespace has, it makes this one last.
+        let last = topic::retry(&self.namespace, "12h");
         until("the engine makes its topics", || {
             assert!(
                 !engine.has_ended(),
                 "the engine has ended:\n{}",
                 engine.log()
             );
-            self.partitions_of(&replies)
+            self.partitions_of(&last)
         });
         engine
     }

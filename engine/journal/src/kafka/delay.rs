@@ -86,6 +86,7 @@ impl KafkaDelay {
             topics: topics.iter().map(ToString::to_string).collect(),
             records_max: RECORDS_MAX,
             fetch_bytes: Some(FETCH_BYTES),
+            session: SESSION,
             hand_over_max: HAND_OVER_MAX,
         };
         let wake = Arc::new(Wake::default());
@@ -247,6 +248,9 @@ const FETCH_BYTES: usize = 64 * 1024;
 
 /// Most events of one poll.
 const EVENTS_MAX: usize = 2_000;
+
+/// As that of the lease: what a killed process held moves together.
+const SESSION: Duration = Duration::from_secs(6);
 
 /// How long a revocation waits for what is on its way.
 const HAND_OVER_MAX: Duration = Duration::from_millis(1_000);

@@ -47,6 +47,8 @@ pub struct GroupSettings {
     pub records_max: usize,
     /// Bytes of a partition that one fetch brings, or one record that is larger; `None`: as librdkafka or the user has it.
     pub fetch_bytes: Option<usize>,
+    /// A member that is silent for so long has died: its thread keeps a busy one alive. Brokers take 6 s or more.
+    pub session: Duration,
     /// How long a revocation waits for its hand-over.
     pub hand_over_max: Duration,
 }
@@ -94,9 +96,14 @@ impl GroupConsumer {
         let mut config = kafka.consumer(&settings.group, Isolation::Committed);
         config
             .set("auto.offset.reset", "earliest")
-            // A worker that died is noticed after this; its thread keeps a busy one alive.
-            .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "3000")
+            .set(
+                "session.timeout.ms",
+                settings.session.as_millis().to_string(),
+            )
+            .set(
+                "heartbeat.interval.ms",
+                (settings.session / 3).as_millis().to_string(),
+            )
             .set("queued.min.messages", "1000")
             .set("queued.max.messages.kbytes", "4096");
         if let Some(bytes) = settings.fetch_bytes {

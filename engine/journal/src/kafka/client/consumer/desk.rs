@@ -269,12 +269,17 @@ impl Desk {
                 None => empty += 1,
             }
         }
+        let is_full = items.len() == room;
         if !items.is_empty() {
             self.room.take(items.len());
             // Nobody may be listening any more; then the consumer is about to be closed.
             drop(self.records.send(items));
         }
-        SERVE_PAUSE
+        // There may be more to hand out. Without room for it, whoever frees some wakes this thread: it is asked for here.
+        match is_full && self.room.left() > 0 {
+            true => Duration::ZERO,
+            false => SERVE_PAUSE,
+        }
     }
 
     /// Commits what moved, one commit at a time and not too often: each costs the broker a write. Says how long until the
