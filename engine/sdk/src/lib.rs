@@ -48,6 +48,7 @@
 extern crate self as sagaline_sdk;
 
 mod activity;
+mod bounds;
 pub mod client;
 mod duration;
 mod error;
