@@ -13,6 +13,8 @@ use sagaline_core::Payload;
 pub use call::{ActivityCall, Elsewhere, call_activity};
 pub(crate) use call::{CallTimeouts, Decode, ErasedCall};
 pub use context::{ActivityContext, ActivityInfo, Data};
+#[cfg(feature = "testing")]
+pub(crate) use set::Execute;
 pub use set::{Activities, ActivityFn};
 
 use crate::Result;

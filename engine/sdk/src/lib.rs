@@ -57,6 +57,8 @@ mod json;
 #[doc(hidden)]
 pub mod private;
 mod retry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod worker;
 mod workflow;
 
