@@ -5,14 +5,15 @@
 
 mod word;
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::RawValue;
 
 use crate::{
     ActivityId, Attempt, Cause, Failure, Fields, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq,
     Timestamp, Trace, WorkflowId,
-    show::{Show, Shown, shown_as_serialized},
+    show::{Attributes, Show, Shown, shown_as_serialized},
 };
 
 pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, RejectReason};
@@ -76,6 +77,22 @@ macro_rules! events {
             #[must_use]
             pub const fn name(&self) -> &'static str {
                 match self { $( Self::$name(_) => stringify!($name), )* }
+            }
+        }
+
+        impl Event {
+            /// The event of that name with these `attributes`, as the API's JSON has them.
+            ///
+            /// # Errors
+            /// No event has that name, or its attributes are not as they should be; for people.
+            pub fn read(name: &str, attributes: &RawValue) -> Result<Self, String> {
+                let of = Attributes::of(attributes)?;
+                match name {
+                    $( stringify!($name) => Ok(Self::from($name {
+                        $( $field: of.read(stringify!($field))?, )*
+                    })), )*
+                    _ => Err(format!("no event has the name `{name}`")),
+                }
             }
         }
 

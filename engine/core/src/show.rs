@@ -1,7 +1,10 @@
 //! Values as people and the API see them: times in RFC 3339, JSON payloads verbatim but on one line, other bytes as
 //! `$base64`.
 //!
-//! The journal holds the same values in Avro through serde; this is the second form of each, never read back.
+//! The journal holds the same values in Avro through serde; this is the second form of each. Only a replay of what was
+//! printed reads it back, by [`Read`].
+
+mod read;
 
 use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
 
@@ -13,6 +16,9 @@ use crate::{
     ActivityId, Attempt, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Timestamp, Trace,
     WorkflowId,
 };
+
+pub(crate) use read::Attributes;
+pub use read::Read;
 
 /// A value that has a form for people.
 pub trait Show {

@@ -21,7 +21,7 @@ use serde::{Serialize, Serializer};
 pub use activity::{LastFailureView, PendingActivity, Timeouts};
 pub use compensation::{CompensationStep, CompensationView};
 pub use describe::Description;
-pub use history::{EventOfTransition, HistoryEvent, JournalLine};
+pub use history::{EventOfTransition, HistoryEvent, HistoryLine, HistoryPage, JournalLine};
 pub use incident::IncidentView;
 pub use remembered::Remembered;
 pub use row::Row;

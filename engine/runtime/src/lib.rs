@@ -18,4 +18,4 @@ mod programs;
 pub use engine::{Engine, EngineSettings, Purpose};
 pub use fold::Fold;
 pub use keys::{Keys, KeysError, TokenClaims};
-pub use programs::Workflows;
+pub use programs::{LanePrograms, Workflows};

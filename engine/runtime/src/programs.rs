@@ -32,8 +32,8 @@ pub trait Workflows: Send + Sync {
     fn task_queues(&self) -> Vec<Name>;
 }
 
-/// One lane's programs.
-pub(crate) struct LanePrograms {
+/// One lane's programs, or those of whoever drives core without a lane.
+pub struct LanePrograms {
     workflows: Arc<dyn Workflows>,
     kept: LruCache<RunId, Kept>,
     /// Not to be activated: its activation stopped an engine.
@@ -47,7 +47,9 @@ struct Kept {
 }
 
 impl LanePrograms {
-    pub(crate) fn new(workflows: Arc<dyn Workflows>, kept_max: NonZeroUsize) -> Self {
+    /// Of these workflows, with that many programs kept at most.
+    #[must_use]
+    pub fn new(workflows: Arc<dyn Workflows>, kept_max: NonZeroUsize) -> Self {
         Self {
             workflows,
             kept: LruCache::new(kept_max),
@@ -56,7 +58,7 @@ impl LanePrograms {
     }
 
     /// A batch is void or unknown, or the lane was lost: programs have seen what did not happen, or missed what did.
-    pub(crate) fn drop_all(&mut self) {
+    pub fn drop_all(&mut self) {
         self.kept.clear();
     }
 

@@ -16,6 +16,8 @@ pub(crate) use call::{CallTimeouts, Decode, ErasedCall};
 pub(crate) use context::encode_progress;
 pub use context::{ActivityContext, ActivityInfo, Data};
 pub(crate) use link::Link;
+#[cfg(feature = "testing")]
+pub(crate) use set::Execute;
 pub use set::{Activities, ActivityFn};
 
 use crate::Result;

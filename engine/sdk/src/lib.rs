@@ -48,6 +48,7 @@
 extern crate self as sagaline_sdk;
 
 mod activity;
+mod bounds;
 pub mod client;
 mod completion;
 mod duration;
@@ -57,6 +58,8 @@ mod json;
 #[doc(hidden)]
 pub mod private;
 mod retry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod worker;
 mod workflow;
 

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use sagaline_core::{Name, OnExhausted, RetryPolicy};
 
-use crate::duration::millis;
+use crate::bounds::{self, OutOfBounds};
 
 /// How often and when a failed activity is tried again.
 ///
 /// The defaults: for ever, after 1 s, 2 s, 4 s … up to 100 s, each ± 10 %. When no attempt follows, a step fails and the
 /// workflow sees the error; a compensation is parked as an incident, for it must not be forgotten.
+///
+/// A policy that makes no sense is refused where it is used: the step fails at once with `sagaline.InvalidOptions`, whose
+/// message names the field and what is allowed. Intervals are of 1 ms to 100 years.
 ///
 /// # Example: five attempts, and none after a refusal
 /// ```
@@ -25,6 +28,8 @@ use crate::duration::millis;
 pub struct Retry {
     policy: RetryPolicy,
     on_exhausted: Option<OnExhausted>,
+    /// The first knob that was given what it cannot have.
+    refused: Option<OutOfBounds>,
 }
 
 impl Retry {
@@ -36,23 +41,25 @@ impl Retry {
 
     /// The wait after the first failed attempt.
     #[must_use]
-    pub fn initial_interval(mut self, wait: Duration) -> Self {
-        self.policy.initial_interval_ms = millis(wait);
-        self
+    pub fn initial_interval(self, wait: Duration) -> Self {
+        let wait = bounds::span("initial_interval", wait);
+        self.set(wait, |policy, wait| policy.initial_interval_ms = wait)
     }
 
-    /// How much longer each further wait is: 2.0 doubles, 1.0 keeps it. Kept in thousandths.
+    /// How much longer each further wait is, 1 to 1,000,000: 2.0 doubles, 1.0 keeps it. Kept in thousandths.
     #[must_use]
-    pub fn backoff_coefficient(mut self, factor: f64) -> Self {
-        self.policy.backoff_coefficient_permille = permille(factor, u32::MAX);
-        self
+    pub fn backoff_coefficient(self, factor: f64) -> Self {
+        let factor = bounds::backoff_coefficient(factor);
+        self.set(factor, |policy, factor| {
+            policy.backoff_coefficient_permille = factor;
+        })
     }
 
-    /// The longest wait.
+    /// The longest wait, not below the first; 100 times that one unless said.
     #[must_use]
-    pub fn maximum_interval(mut self, wait: Duration) -> Self {
-        self.policy.maximum_interval_ms = millis(wait);
-        self
+    pub fn maximum_interval(self, wait: Duration) -> Self {
+        let wait = bounds::span("maximum_interval", wait);
+        self.set(wait, |policy, wait| policy.maximum_interval_ms = wait)
     }
 
     /// How many attempts in all; 0 is no limit.
@@ -74,11 +81,11 @@ impl Retry {
         self
     }
 
-    /// By which share each wait varies, up and down: 0.1 is ± 10 %.
+    /// By which share each wait varies, up and down, 0 to 1: 0.1 is ± 10 %.
     #[must_use]
-    pub fn jitter(mut self, share: f64) -> Self {
-        self.policy.jitter_permille = permille(share, 1_000);
-        self
+    pub fn jitter(self, share: f64) -> Self {
+        let share = bounds::jitter(share);
+        self.set(share, |policy, share| policy.jitter_permille = share)
     }
 
     /// When no attempt follows, the run waits for a person, as an incident.
@@ -96,26 +103,42 @@ impl Retry {
     }
 
     /// The policy of a step: used up, it fails.
-    pub(crate) fn into_step_policy(self) -> RetryPolicy {
+    pub(crate) fn into_step_policy(self) -> Result<RetryPolicy, OutOfBounds> {
         self.into_policy(OnExhausted::Fail)
     }
 
     /// The policy of a compensation: used up, it waits for a person.
-    pub(crate) fn into_compensation_policy(self) -> RetryPolicy {
+    pub(crate) fn into_compensation_policy(self) -> Result<RetryPolicy, OutOfBounds> {
         self.into_policy(OnExhausted::Park)
     }
 
-    fn into_policy(self, unless_said: OnExhausted) -> RetryPolicy {
-        RetryPolicy {
-            on_exhausted: self.on_exhausted.unwrap_or(unless_said),
-            ..self.policy
+    fn into_policy(self, unless_said: OnExhausted) -> Result<RetryPolicy, OutOfBounds> {
+        if let Some(refused) = self.refused {
+            return Err(refused);
         }
+        let policy = self.policy;
+        if policy.maximum_interval_ms != 0 {
+            bounds::ordered(policy.initial_interval_ms, policy.maximum_interval_ms)?;
+        }
+        Ok(RetryPolicy {
+            on_exhausted: self.on_exhausted.unwrap_or(unless_said),
+            ..policy
+        })
     }
-}
 
-/// A fraction in thousandths: `as` saturates, and what is no number becomes 0.
-fn permille(fraction: f64, most: u32) -> u32 {
-    ((fraction * 1_000.0).round() as u32).min(most)
+    fn set<T>(
+        mut self,
+        checked: Result<T, OutOfBounds>,
+        set: impl FnOnce(&mut RetryPolicy, T),
+    ) -> Self {
+        match checked {
+            Ok(value) => set(&mut self.policy, value),
+            Err(refused) => {
+                self.refused.get_or_insert(refused);
+            }
+        }
+        self
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +157,7 @@ mod tests {
             .jitter(0.25);
 
         assert_eq!(
-            retry.into_step_policy(),
+            retry.into_step_policy().unwrap(),
             RetryPolicy {
                 initial_interval_ms: 200,
                 backoff_coefficient_permille: 1_500,
@@ -149,11 +172,15 @@ mod tests {
 
     #[test]
     fn a_compensation_is_parked_unless_said_otherwise() {
-        let parked = Retry::default().into_compensation_policy();
+        let parked = Retry::default().into_compensation_policy().unwrap();
         let failed = Retry::default()
             .fail_when_exhausted()
-            .into_compensation_policy();
-        let step = Retry::never().park_when_exhausted().into_step_policy();
+            .into_compensation_policy()
+            .unwrap();
+        let step = Retry::never()
+            .park_when_exhausted()
+            .into_step_policy()
+            .unwrap();
 
         assert_eq!(parked.on_exhausted, OnExhausted::Park);
         assert_eq!(failed.on_exhausted, OnExhausted::Fail);
@@ -161,13 +188,5 @@ mod tests {
             (step.on_exhausted, step.maximum_attempts),
             (OnExhausted::Park, 1)
         );
-    }
-
-    #[test]
-    fn senseless_fractions_are_bounded() {
-        assert_eq!(permille(f64::NAN, 1_000), 0);
-        assert_eq!(permille(-1.0, 1_000), 0);
-        assert_eq!(permille(7.0, 1_000), 1_000);
-        assert_eq!(permille(f64::INFINITY, u32::MAX), u32::MAX);
     }
 }

@@ -14,3 +14,4 @@ mod random;
 mod rust_shape;
 mod samples;
 mod schema_shape;
+mod shown;

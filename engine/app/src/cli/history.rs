@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 
 use clap::Args;
-use sagaline_core::{RunId, Timestamp, Transition, view::HistoryEvent};
+use sagaline_core::{
+    RunId, Timestamp, Transition, WorkflowId,
+    view::{HistoryEvent, HistoryLine, HistoryPage},
+};
 use sagaline_journal::{Item, JournalReader, Journaled};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::{RunOf, Session, describe::unknown};
@@ -26,12 +28,6 @@ pub(crate) struct HistoryArgs {
     follow: bool,
 }
 
-#[derive(Serialize)]
-struct History<'a> {
-    events: Vec<HistoryEvent<'a>>,
-    next_page_token: Option<()>,
-}
-
 pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
     let id = args.of.id.get();
     let output = session.output;
@@ -47,10 +43,7 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
                 .history
                 .iter()
                 .flat_map(|one| HistoryEvent::of(&one.transition, partition, one.offset));
-            output.json(&History {
-                events: events.collect(),
-                next_page_token: None,
-            })?;
+            output.json(&HistoryPage::new(id, seen.run.run_id, events.collect()))?;
         }
         Format::Table => {
             let rows: Vec<_> = seen
@@ -63,7 +56,7 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
         Format::Json | Format::Jsonl => seen
             .history
             .iter()
-            .try_for_each(|one| lines(output, partition, one))?,
+            .try_for_each(|one| lines(output, (id, partition), one))?,
     }
     if args.follow && seen.run.closed.is_none() {
         let shown = seen.history.last().map_or(-1, |one| one.offset);
@@ -71,6 +64,7 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
             session,
             &journal,
             Following {
+                id,
                 partition,
                 run_id: seen.run.run_id,
                 shown,
@@ -82,7 +76,8 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
 }
 
 /// A run whose further events are awaited.
-struct Following {
+struct Following<'a> {
+    id: &'a WorkflowId,
     partition: i32,
     run_id: RunId,
     /// Offset of the last record that was printed.
@@ -90,11 +85,12 @@ struct Following {
     previous: Timestamp,
 }
 
-fn follow(session: &Session, journal: &Journal, mut following: Following) -> Outcome {
+fn follow(session: &Session, journal: &Journal, mut following: Following<'_>) -> Outcome {
     let output = session.output;
     let mut reader = JournalReader::new();
     let mut items = Vec::new();
     let Following {
+        id,
         partition,
         run_id,
         shown,
@@ -113,7 +109,7 @@ fn follow(session: &Session, journal: &Journal, mut following: Following) -> Out
                     Format::Table => {
                         output.table(&[], &rows(output, one, &mut following.previous))?
                     }
-                    Format::Json | Format::Jsonl => lines(output, partition, one)?,
+                    Format::Json | Format::Jsonl => lines(output, (id, partition), one)?,
                 }
                 if is_last(&one.transition) {
                     return Ok(ControlFlow::Break(()));
@@ -142,9 +138,12 @@ fn is_last(transition: &Transition) -> bool {
 
 const HEADINGS: &[&str] = &["SEQ", "AT", "AFTER", "EVENT", "", "OFFSET"];
 
-fn lines(output: Output, partition: i32, one: &Journaled) -> Outcome {
+fn lines(output: Output, (id, partition): (&WorkflowId, i32), one: &Journaled) -> Outcome {
+    let Some(run_id) = one.transition.run_id else {
+        return Ok(());
+    };
     for event in HistoryEvent::of(&one.transition, partition, one.offset) {
-        output.json(&event)?;
+        output.json(&HistoryLine::new(id, run_id, event))?;
     }
     Ok(())
 }

@@ -2,13 +2,14 @@
 //!
 //! In Avro each is an enum with the names of the code; on the wire and for people each variant has one word.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, format, string::String};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::RawValue;
 
 use crate::{
     Name, Payload,
-    show::{Show, Shown},
+    show::{Attributes, Read, Show, Shown},
 };
 
 /// How a run ends.
@@ -74,6 +75,18 @@ pub struct Answer {
     pub result: Option<Payload>,
 }
 
+impl Read for Answer {
+    fn read(shown: &RawValue) -> Result<Self, String> {
+        let of = Attributes::of(shown)?;
+        Ok(Self {
+            outcome: of.read("outcome")?,
+            error_type: of.read("error_type")?,
+            error_message: of.read("error_message")?,
+            result: of.read("result")?,
+        })
+    }
+}
+
 impl Show for Answer {
     fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(4))?;
@@ -101,6 +114,14 @@ macro_rules! words {
         impl Show for $name {
             fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
+            }
+        }
+        impl Read for $name {
+            fn read(shown: &RawValue) -> Result<Self, String> {
+                match shown.get().trim_matches('"') {
+                    $( $word => Ok(Self::$variant), )*
+                    other => Err(format!("`{other}` is none of {:?}", Self::WORDS)),
+                }
             }
         }
     };

@@ -39,6 +39,53 @@ impl<'a> HistoryEvent<'a> {
     }
 }
 
+/// A run's history: what `GET /workflows/{id}/history` answers, and which run it is.
+#[derive(Debug, Serialize)]
+pub struct HistoryPage<'a> {
+    workflow_id: &'a WorkflowId,
+    run_id: RunId,
+    events: Vec<HistoryEvent<'a>>,
+    next_page_token: Option<()>,
+}
+
+impl<'a> HistoryPage<'a> {
+    /// All events of a run.
+    #[must_use]
+    pub const fn new(
+        workflow_id: &'a WorkflowId,
+        run_id: RunId,
+        events: Vec<HistoryEvent<'a>>,
+    ) -> Self {
+        Self {
+            workflow_id,
+            run_id,
+            events,
+            next_page_token: None,
+        }
+    }
+}
+
+/// One event on a line of its own, which says of which run.
+#[derive(Debug, Serialize)]
+pub struct HistoryLine<'a> {
+    workflow_id: &'a WorkflowId,
+    run_id: RunId,
+    #[serde(flatten)]
+    event: HistoryEvent<'a>,
+}
+
+impl<'a> HistoryLine<'a> {
+    /// The line of an event of that run.
+    #[must_use]
+    pub const fn new(workflow_id: &'a WorkflowId, run_id: RunId, event: HistoryEvent<'a>) -> Self {
+        Self {
+            workflow_id,
+            run_id,
+            event,
+        }
+    }
+}
+
 /// One valid record of the journal, as a line of `journal tail`.
 #[derive(Debug, Serialize)]
 pub struct JournalLine<'a> {

@@ -62,7 +62,7 @@ impl Link {
     }
 
     /// The link of an attempt that nobody sent.
-    pub(super) fn local() -> Self {
+    pub(crate) fn local() -> Self {
         let address = Address {
             task_id: "local/1/1".into(),
             key: Some("local".into()),

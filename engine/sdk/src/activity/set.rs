@@ -54,14 +54,19 @@ pub(crate) type Execute = fn(ActivityContext, Payload) -> BoxFuture<'static, Res
 pub trait ActivityFn<Arguments> {
     /// The implementation.
     type Activity: Activity;
+
+    /// What it returns.
+    type Output;
 }
 
 impl<F: Fn() -> ActivityCall<R, A>, R, A: Activity> ActivityFn<(R, A)> for F {
     type Activity = A;
+    type Output = R;
 }
 
 impl<F: Fn(I) -> ActivityCall<R, A>, I, R, A: Activity> ActivityFn<(I, R, A)> for F {
     type Activity = A;
+    type Output = R;
 }
 
 impl Activities {

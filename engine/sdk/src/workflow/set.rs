@@ -81,13 +81,18 @@ impl Workflows {
     /// # Panics
     /// When another of the same name and version is there, or the version is none.
     #[must_use]
-    pub fn with<Arguments, F: WorkflowFn<Arguments>>(mut self, workflow: F) -> Self {
+    pub fn with<Arguments, F: WorkflowFn<Arguments>>(self, workflow: F) -> Self {
         let _ = workflow;
-        self.queues.extend(F::Workflow::QUEUES);
+        self.with_type::<F::Workflow>()
+    }
+
+    /// The same with a workflow that is known by its type.
+    pub(crate) fn with_type<W: Workflow>(mut self) -> Self {
+        self.queues.extend(W::QUEUES);
         self.add(Definition {
-            workflow: F::Workflow::NAME,
-            version: F::Workflow::VERSION,
-            start: F::Workflow::start,
+            workflow: W::NAME,
+            version: W::VERSION,
+            start: W::start,
         })
     }
 

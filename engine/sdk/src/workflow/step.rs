@@ -1,6 +1,6 @@
 //! One activity of a run, from the command that schedules it to the poll that takes its outcome.
 
-use std::task::Waker;
+use std::{task::Waker, time::Duration};
 
 use sagaline_core::{
     ActivityId, Failure, Millis, Name, Payload,
@@ -10,7 +10,7 @@ use sagaline_core::{
 use crate::{
     Error, Result,
     activity::{CallTimeouts, ErasedCall},
-    duration::millis,
+    bounds::{self, OutOfBounds},
 };
 
 /// How long one attempt may run when nothing else is said.
@@ -75,13 +75,15 @@ pub(crate) fn schedule(
     default_queue: &Name,
     compensable: bool,
 ) -> Result<ProgramCommand> {
+    let refused = |why: OutOfBounds| why.of(&call.name);
+    let retry = call.retry.unwrap_or_default();
     Ok(ProgramCommand::ScheduleActivity(ScheduleActivity {
+        retry: retry.into_step_policy().map_err(refused)?,
+        timeouts: timeouts(call.timeouts).map_err(refused)?,
         activity_id,
         activity: call.name,
         task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
         input: call.input?,
-        retry: call.retry.unwrap_or_default().into_step_policy(),
-        timeouts: timeouts(call.timeouts),
         compensable,
     }))
 }
@@ -93,25 +95,32 @@ pub(crate) fn register(
     default_queue: &Name,
     compensates: ActivityId,
 ) -> Result<ProgramCommand> {
+    let refused = |why: OutOfBounds| why.of(&call.name);
+    let retry = call.retry.unwrap_or_default();
     Ok(ProgramCommand::RegisterCompensation(RegisterCompensation {
+        retry: retry.into_compensation_policy().map_err(refused)?,
+        timeouts: timeouts(call.timeouts).map_err(refused)?,
         activity_id,
         activity: call.name,
         task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
         input: call.input?,
-        retry: call.retry.unwrap_or_default().into_compensation_policy(),
-        timeouts: timeouts(call.timeouts),
         compensates,
         group: None,
     }))
 }
 
-fn timeouts(call: CallTimeouts) -> Timeouts {
-    Timeouts {
-        schedule_to_start_ms: call.schedule_to_start.map(millis),
-        start_to_close_ms: call.start_to_close.map_or(START_TO_CLOSE_DEFAULT.0, millis),
-        schedule_to_close_ms: call.schedule_to_close.map(millis),
-        heartbeat_ms: call.heartbeat.map(millis),
-    }
+fn timeouts(call: CallTimeouts) -> Result<Timeouts, OutOfBounds> {
+    let checked = |field, limit: Option<Duration>| {
+        let limit = limit.map(|limit| bounds::span(field, limit));
+        limit.transpose()
+    };
+    let start_to_close_ms = checked("start_to_close", call.start_to_close)?;
+    Ok(Timeouts {
+        schedule_to_start_ms: checked("schedule_to_start", call.schedule_to_start)?,
+        start_to_close_ms: start_to_close_ms.unwrap_or(START_TO_CLOSE_DEFAULT.0),
+        schedule_to_close_ms: checked("schedule_to_close", call.schedule_to_close)?,
+        heartbeat_ms: checked("heartbeat", call.heartbeat)?,
+    })
 }
 
 /// The outcome of a step that a cancelled run no longer does.

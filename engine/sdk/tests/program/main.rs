@@ -6,6 +6,7 @@ mod cancel;
 mod compensation;
 mod drive;
 mod engine;
+mod options;
 mod parallel;
 mod replay;
 mod steps;

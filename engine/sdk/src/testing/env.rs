@@ -1,0 +1,358 @@
+//! The environment of a test: what its workflows and activities are, and its time.
+
+use std::{cell::RefCell, fmt, rc::Rc, time::Duration};
+
+use sagaline_core::{Command, IdConflict, IdReuse, Millis, Start, Timestamp, WorkflowId};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    answer::{Answer, Erased},
+    run::Run,
+    world::{self, Waited, World},
+};
+use crate::{
+    Activities, Activity, ActivityFn, ActivityInfo, Error, Result, Workflow, WorkflowCall,
+    Workflows, duration::millis, json, workflow::ErasedWorkflowCall,
+};
+
+/// Where workflows run in memory and time passes when there is nothing else to do.
+///
+/// A handle: a clone is the same environment, so methods can be chained, and a mock can hold one.
+#[derive(Clone)]
+pub struct Env {
+    world: Rc<RefCell<World>>,
+}
+
+/// How a run is started, beside its input.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a start is given it"]
+pub struct StartOptions {
+    id: Option<String>,
+    run_timeout: Option<Duration>,
+    execution_timeout: Option<Duration>,
+}
+
+impl StartOptions {
+    /// None: an id of its own, and no time-out.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The workflow's id; `w-1`, `w-2` … unless said.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Lets the run take this long; for ever unless said.
+    pub fn run_timeout(mut self, limit: Duration) -> Self {
+        self.run_timeout = Some(limit);
+        self
+    }
+
+    /// Lets the run and those that continue it take this long together; for ever unless said.
+    pub fn execution_timeout(mut self, limit: Duration) -> Self {
+        self.execution_timeout = Some(limit);
+        self
+    }
+}
+
+impl Env {
+    /// An empty one. Its time begins on 1 January 2030, 00:00 UTC.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::starting_at(START)
+    }
+
+    /// An empty one whose time begins then.
+    #[must_use]
+    pub fn starting_at(now: Timestamp) -> Self {
+        Self {
+            world: Rc::new(RefCell::new(World::new(now))),
+        }
+    }
+
+    /// Makes attempts of these activities by their own code, right here, unless they are mocked.
+    ///
+    /// What they wait for by tokio's clock takes virtual time only. All else that they do is real: their requests go out,
+    /// and a time-out of tokio's around one is over at once. Such an activity is better mocked.
+    ///
+    /// # Panics
+    /// When one of the same name was given before.
+    #[must_use]
+    pub fn activities(&self, activities: Activities) -> Self {
+        self.world.borrow_mut().mocks.add(activities);
+        self.clone()
+    }
+
+    /// Gives activities a value, as a worker's builder does: [`ActivityContext::data`](crate::ActivityContext::data) finds it.
+    #[must_use]
+    pub fn data<T: Send + Sync + 'static>(&self, value: T) -> Self {
+        let mut world = self.world.borrow_mut();
+        world.data = world.data.clone().with(value);
+        drop(world);
+        self.clone()
+    }
+
+    /// Makes every attempt of an activity by `mock` from now on. It is given the input as the type that it names.
+    ///
+    /// ```
+    /// # use sagaline_sdk::{prelude::*, testing::Env};
+    /// # #[activity]
+    /// # async fn charge(cents: u32) -> Result<String> { Ok(cents.to_string()) }
+    /// let env = Env::new();
+    /// env.mock(charge, |cents: u32| match cents {
+    ///     0 => Err(Error::new("NothingToPay", "it costs nothing").non_retryable()),
+    ///     _ => Ok(format!("paid {cents}")),
+    /// });
+    /// ```
+    pub fn mock<Arguments, F, I>(
+        &self,
+        activity: F,
+        mut mock: impl FnMut(I) -> Result<F::Output> + 'static,
+    ) -> Self
+    where
+        F: ActivityFn<Arguments, Output: Serialize>,
+        I: DeserializeOwned,
+    {
+        self.mock_with(activity, move |_, input| Answer::from(mock(input)))
+    }
+
+    /// The same for an activity that is known by its name alone.
+    pub fn mock_named<I: DeserializeOwned, R: Serialize>(
+        &self,
+        activity: &str,
+        mut mock: impl FnMut(I) -> Result<R> + 'static,
+    ) -> Self {
+        self.behave(activity, move |_, input| Answer::from(mock(input)))
+    }
+
+    /// The same with a mock that sees which attempt it is, and says when or whether it answers.
+    ///
+    /// ```
+    /// # use sagaline_sdk::{prelude::*, testing::{Answer, Env}};
+    /// # #[activity]
+    /// # async fn charge(cents: u32) -> Result<String> { Ok(cents.to_string()) }
+    /// let env = Env::new();
+    /// env.mock_with(charge, |attempt, cents: u32| match attempt.attempt {
+    ///     1 => Answer::never(),
+    ///     _ => Answer::ok(format!("paid {cents}")).after(2.hours()),
+    /// });
+    /// ```
+    pub fn mock_with<Arguments, F, I>(
+        &self,
+        activity: F,
+        mock: impl FnMut(&ActivityInfo, I) -> Answer<F::Output> + 'static,
+    ) -> Self
+    where
+        F: ActivityFn<Arguments, Output: Serialize>,
+        I: DeserializeOwned,
+    {
+        let _ = activity;
+        self.behave(F::Activity::NAME, mock)
+    }
+
+    /// Says what the next attempts of an activity come to, in order; those after them are made as before.
+    pub fn answers<Arguments, F>(
+        &self,
+        activity: F,
+        answers: impl IntoIterator<Item = Answer<F::Output>>,
+    ) -> Self
+    where
+        F: ActivityFn<Arguments, Output: Serialize>,
+    {
+        let _ = activity;
+        let name = F::Activity::NAME;
+        let answers = answers.into_iter().map(|answer| answer.erase(name));
+        self.world.borrow_mut().mocks.queue(name, answers);
+        self.clone()
+    }
+
+    /// Lets the next `times` attempts of an activity fail; those after them are made as before.
+    pub fn fail<Arguments, F>(&self, activity: F, times: u32, error: &Error) -> Self
+    where
+        F: ActivityFn<Arguments, Output: Serialize>,
+    {
+        let fail = |_| {
+            let error = Error::from_failure(error.failure().clone());
+            Answer::err(error)
+        };
+        self.answers(activity, (0..times).map(fail))
+    }
+
+    /// How many attempts of an activity were made.
+    pub fn attempts<Arguments, F: ActivityFn<Arguments>>(&self, activity: F) -> u32 {
+        let _ = activity;
+        self.world.borrow().mocks.attempts(F::Activity::NAME)
+    }
+
+    /// Has these workflows too: for those that are started by their name alone, and for other versions.
+    ///
+    /// # Panics
+    /// When one of the same name and version is there.
+    #[must_use]
+    pub fn workflows(&self, workflows: Workflows) -> Self {
+        let mut world = self.world.borrow_mut();
+        let all = world.lane.workflows.clone().and(workflows);
+        world.lane.deploy(all);
+        drop(world);
+        self.clone()
+    }
+
+    /// Has these workflows and no others from now on, as after a deploy: open runs go on with this code.
+    pub fn deploy(&self, workflows: Workflows) {
+        self.world.borrow_mut().lane.deploy(workflows);
+    }
+
+    /// Starts a workflow; whatever takes no time has happened when this returns.
+    ///
+    /// # Panics
+    /// When its input cannot be written as JSON, or what happens at once does not end.
+    pub fn start<R, W: Workflow>(&self, call: WorkflowCall<R, W>) -> Run<R> {
+        self.start_with(StartOptions::new(), call)
+    }
+
+    /// The same with an id of your own, or time-outs.
+    ///
+    /// # Panics
+    /// As [`Self::start`]; and when the id is none, or one of an open run, or of one that closed within seven days.
+    pub fn start_with<R, W: Workflow>(
+        &self,
+        options: StartOptions,
+        call: WorkflowCall<R, W>,
+    ) -> Run<R> {
+        let mut world = self.world.borrow_mut();
+        let known = world.lane.workflows.resolve(W::NAME, Some(W::VERSION));
+        if known.is_none() {
+            let all = world.lane.workflows.clone().with_type::<W>();
+            world.lane.deploy(all);
+        }
+        drop(world);
+        self.begin(options, call.erase())
+    }
+
+    /// The same for a workflow that is called by its name alone; [`Self::workflows`] gave it.
+    ///
+    /// # Panics
+    /// As [`Self::start_with`]; and when no such workflow was given.
+    pub fn start_named<R>(&self, options: StartOptions, call: WorkflowCall<R>) -> Run<R> {
+        self.begin(options, call.erase())
+    }
+
+    /// What time it is here.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.world.borrow().now
+    }
+
+    /// Lets a span pass, and all happen that is due within it.
+    ///
+    /// # Panics
+    /// When that takes more inputs than [`Self::inputs_max`] allows.
+    pub fn skip(&self, span: Duration) {
+        let until = self.now().plus(Millis(millis(span)));
+        let waited = world::wait(&self.world, until, |_| false);
+        assert_ne!(
+            waited,
+            Waited::Endless,
+            "more happens in {span:?} than one wait may take"
+        );
+        self.world.borrow_mut().now = until;
+    }
+
+    /// Stops the engine, and starts it again: all that it knows comes back from the journal. Workers go on.
+    pub fn crash(&self) {
+        self.world.borrow_mut().lane.crash();
+    }
+
+    /// Stops the workers: of attempts that are under way nobody hears again. Those that follow have new workers.
+    pub fn crash_workers(&self) {
+        self.world.borrow_mut().lose_attempts();
+    }
+
+    /// Lets one wait take this many inputs (starts, reports of workers, deadlines); [`INPUTS_MAX`](super::INPUTS_MAX) unless said.
+    #[must_use]
+    pub fn inputs_max(&self, inputs: u32) -> Self {
+        self.world.borrow_mut().inputs_max = inputs;
+        self.clone()
+    }
+
+    fn behave<I: DeserializeOwned, R: Serialize>(
+        &self,
+        activity: &str,
+        mut mock: impl FnMut(&ActivityInfo, I) -> Answer<R> + 'static,
+    ) -> Self {
+        let name = activity.to_owned();
+        let behaviour = move |attempt: &ActivityInfo, input: &_| -> Erased {
+            let input = json::decode(&format!("input of the mock of `{name}`"), input);
+            let answer = match input {
+                Ok(input) => mock(attempt, input),
+                Err(error) => Answer::err(error),
+            };
+            answer.erase(&name)
+        };
+        let behaviour = Rc::new(RefCell::new(behaviour));
+        self.world.borrow_mut().mocks.set(activity, behaviour);
+        self.clone()
+    }
+
+    fn begin<R>(&self, options: StartOptions, call: ErasedWorkflowCall) -> Run<R> {
+        let mut world = self.world.borrow_mut();
+        world.started += 1;
+        let id = options.id.unwrap_or_else(|| format!("w-{}", world.started));
+        let workflow_id = WorkflowId::new(&id).unwrap_or_else(|error| panic!("{error}"));
+        let start = Start {
+            workflow_id: workflow_id.clone(),
+            workflow: call.workflow,
+            version: call.version.map(String::into_boxed_str),
+            input: call.input.unwrap_or_else(|error| panic!("{error}")),
+            id_conflict: IdConflict::Fail,
+            id_reuse: IdReuse::RejectDuplicate,
+            reply: None,
+            trace: None,
+            attributes: None,
+            memo: None,
+            run_timeout: options.run_timeout.map(|limit| Millis(millis(limit))),
+            execution_timeout: options.execution_timeout.map(|limit| Millis(millis(limit))),
+            appended_at: world.now,
+        };
+        let workflow = start.workflow.clone();
+        let (done, _) = world.input(&Command::Start(start));
+        drop(world);
+        let run_id = done.transitions.last().and_then(|one| one.run_id);
+        let run_id = run_id.unwrap_or_else(|| {
+            let why = done.rejected.map(|rejected| rejected.message);
+            let why = why.unwrap_or_else(|| "its id is in use, or was within seven days".into());
+            panic!("workflow `{workflow}` with id `{id}` does not start: {why}")
+        });
+        settle(&self.world);
+        Run::new(Rc::clone(&self.world), workflow_id, run_id)
+    }
+}
+
+/// Lets all happen that takes no time.
+///
+/// # Panics
+/// It does not end.
+pub(super) fn settle(world: &RefCell<World>) {
+    let now = world.borrow().now;
+    let waited = world::wait(world, now, |_| false);
+    assert_ne!(waited, Waited::Endless, "what happens at once does not end");
+}
+
+/// 1 January 2030, 00:00 UTC.
+const START: Timestamp = Timestamp::from_millis(1_893_456_000_000);
+
+impl Default for Env {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("now", &self.now().to_rfc3339())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,313 @@
+//! The world of a test: virtual time, what is on its way, and what happens next.
+//!
+//! ```text
+//! tasks to take, now ─▶ reports and deadlines, by their instants ─▶ a report before a deadline of the same instant
+//! ```
+//! Time never passes while something can be done now; then it jumps to the next instant.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use sagaline_core::{
+    ActivityId, Command, Effect, Event, Millis, QueuedUntil, Reply, Report, ReportAttempt,
+    RetryDue, RunId, Task, Timestamp, Transacted, WorkflowId,
+};
+
+use super::{
+    answer::{Erased, canceled},
+    attempt,
+    lane::Lane,
+    mocks::{Maker, Mocks},
+    recorded::Recorded,
+};
+use crate::{
+    ActivityContext, ActivityInfo,
+    activity::{Data, Link},
+};
+
+pub(super) struct World {
+    pub(super) lane: Lane,
+    pub(super) mocks: Mocks,
+    pub(super) data: Data,
+    pub(super) now: Timestamp,
+    /// Inputs that one wait may take.
+    pub(super) inputs_max: u32,
+    pub(super) started: u32,
+    /// Sent, and not taken yet.
+    tasks: VecDeque<Task>,
+    /// What workers will say, by when they do.
+    reports: BTreeMap<(Timestamp, u64), ReportAttempt>,
+    /// Next attempts that wait until they are due.
+    retries: BTreeMap<(Timestamp, u64), RetryDue>,
+    said: u64,
+    /// Tasks that no worker takes.
+    left: Vec<Task>,
+    /// Attempts that stop when they are asked to.
+    stopping: Vec<Task>,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// What was waited for is there.
+    Done,
+    /// Nothing more happens before the instant.
+    Idle,
+    /// It took [`World::inputs_max`] inputs.
+    Endless,
+}
+
+/// What happens next.
+enum Next {
+    Take(Task, Maker),
+    Say(ReportAttempt),
+    Retry(RetryDue),
+    Fire(WorkflowId, Timestamp),
+}
+
+/// Lets things happen until `is_done`, or until nothing more does at or before `until`.
+pub(super) fn wait(
+    world: &RefCell<World>,
+    until: Timestamp,
+    is_done: impl Fn(&World) -> bool,
+) -> Waited {
+    let inputs_max = world.borrow().inputs_max;
+    for _ in 0..inputs_max {
+        if is_done(&world.borrow()) {
+            return Waited::Done;
+        }
+        // The borrow ends here: a mock may look at the environment.
+        let next = world.borrow_mut().next(until);
+        match next {
+            None => return Waited::Idle,
+            Some(Next::Take(task, maker)) => {
+                let cx = world.borrow().context(&task);
+                let answer = answer(&task, maker, cx);
+                world.borrow_mut().answered(&task, answer);
+            }
+            Some(Next::Say(report)) => {
+                world.borrow_mut().input(&Command::ReportAttempt(report));
+            }
+            Some(Next::Retry(due)) => {
+                world.borrow_mut().input(&Command::RetryDue(due));
+            }
+            Some(Next::Fire(workflow_id, due)) => world.borrow_mut().fire(workflow_id, due),
+        }
+    }
+    Waited::Endless
+}
+
+fn answer(task: &Task, maker: Maker, cx: ActivityContext) -> Erased {
+    let input = &task.scheduled.input;
+    match maker {
+        Maker::Queued(answer) => answer,
+        Maker::Mock(mock) => (mock.borrow_mut())(cx.info(), input),
+        Maker::Real(execute) => {
+            let limit = Duration::from_millis(task.scheduled.start_to_close_ms);
+            attempt::make(execute(cx, input.clone()), limit)
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            lane: Lane::new(),
+            mocks: Mocks::default(),
+            data: Data::default(),
+            now,
+            inputs_max: super::INPUTS_MAX,
+            started: 0,
+            tasks: VecDeque::new(),
+            reports: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            said: 0,
+            left: Vec::new(),
+            stopping: Vec::new(),
+        }
+    }
+
+    /// An input, and what follows from it outside.
+    pub(super) fn input(&mut self, command: &Command) -> (Transacted, Vec<Reply>) {
+        let done = self.lane.input(self.now, command);
+        let mut replies = Vec::new();
+        for effect in &done.effects {
+            match effect {
+                Effect::Task(task) => self.tasks.push_back(task.clone()),
+                Effect::Reply(reply) => replies.push((**reply).clone()),
+                Effect::Retry(retry) => {
+                    self.said += 1;
+                    let at = (retry.next_attempt_at, self.said);
+                    self.retries.insert(at, retry.due.clone());
+                }
+                // Who is asked to stop is seen from the events.
+                Effect::Cancel(_) | Effect::Forward { .. } => {}
+            }
+        }
+        for transition in &done.transitions {
+            let asked = transition.events.iter().filter_map(|event| match event {
+                Event::ActivityCancelRequested(asked) => Some(asked.activity_id),
+                _ => None,
+            });
+            if let Some(run_id) = transition.run_id {
+                asked.for_each(|activity_id| self.stop(run_id, activity_id));
+            }
+        }
+        (done, replies)
+    }
+
+    pub(super) fn run(&self, run_id: RunId) -> &Recorded {
+        let run = self.lane.runs.get(run_id);
+        run.expect("a handle is of a run that was started here")
+    }
+
+    /// Whether anything can still happen to a run without a person, at or before `until`.
+    pub(super) fn moves(&self, run_id: RunId, until: Timestamp) -> bool {
+        let run = &self.run(run_id).run;
+        let deadline = run.deadline_of(&self.queued(run_id));
+        run.closed.is_some()
+            || deadline.is_some_and(|due| due <= until)
+            || self.tasks.iter().any(|task| task.run_id == run_id)
+            || self.reports.values().any(|report| report.run_id == run_id)
+            || self.waits_for_retry(run_id, until)
+    }
+
+    fn waits_for_retry(&self, run_id: RunId, until: Timestamp) -> bool {
+        let retries = self.retries.iter();
+        let mut in_time = retries.take_while(|((at, _), _)| *at <= until);
+        in_time.any(|(_, due)| due.run_id == run_id)
+    }
+
+    /// Task queues whose tasks nobody takes.
+    pub(super) fn unread_queues(&self) -> Vec<sagaline_core::Name> {
+        let queues = self.left.iter();
+        queues
+            .map(|task| task.scheduled.task_queue.clone())
+            .collect()
+    }
+
+    /// Attempts under way are lost: nobody hears of them again.
+    pub(super) fn lose_attempts(&mut self) {
+        self.reports.clear();
+        self.stopping.clear();
+    }
+
+    fn next(&mut self, until: Timestamp) -> Option<Next> {
+        if let Some(task) = self.tasks.pop_front() {
+            let maker = self.mocks.next(task.scheduled.activity.as_str());
+            return Some(Next::Take(task, maker));
+        }
+        let said = self.reports.first_key_value().map(|((at, _), _)| *at);
+        let retried = self.retries.first_key_value().map(|((at, _), _)| *at);
+        let due = self.lane.state.next_deadline();
+        let at = said
+            .into_iter()
+            .chain(retried)
+            .chain(due)
+            .min()
+            .filter(|at| *at <= until)?;
+        self.now = self.now.max(at);
+        if said == Some(at) {
+            return self
+                .reports
+                .pop_first()
+                .map(|(_, report)| Next::Say(report));
+        }
+        if retried == Some(at) {
+            return self.retries.pop_first().map(|(_, due)| Next::Retry(due));
+        }
+        let mut due = self.lane.state.due(at, 1);
+        due.next()
+            .map(|(due, workflow_id)| Next::Fire(workflow_id.clone(), due))
+    }
+
+    fn fire(&mut self, workflow_id: WorkflowId, due: Timestamp) {
+        let run = self.lane.state.run(&workflow_id);
+        let queued = run.map_or_else(Vec::new, |run| self.queued(run.run_id));
+        let later = run.and_then(|run| run.deadline_of(&queued));
+        if let Some(later) = later.filter(|later| *later > due) {
+            self.lane.state.hold(&workflow_id, later);
+            return;
+        }
+        self.input(&Command::Fire {
+            workflow_id,
+            due,
+            queued,
+        });
+    }
+
+    /// What is known of a run's tasks that nobody takes: they wait for ever.
+    fn queued(&self, run_id: RunId) -> Vec<QueuedUntil> {
+        let left = self.left.iter().filter(|task| task.run_id == run_id);
+        left.map(|task| QueuedUntil {
+            activity_id: task.activity_id(),
+            attempt: task.attempt,
+            until: Timestamp::LATEST,
+        })
+        .collect()
+    }
+
+    fn context(&self, task: &Task) -> ActivityContext {
+        let (run_id, activity_id) = (task.run_id, task.activity_id());
+        let info = ActivityInfo {
+            activity: task.scheduled.activity.to_string(),
+            workflow: task.started.workflow.to_string(),
+            workflow_id: task.workflow_id.to_string(),
+            run_id: run_id.to_string(),
+            activity_id: activity_id.get(),
+            attempt: task.attempt.get(),
+            idempotency_key: format!("{run_id}/{activity_id}"),
+            start_to_close: Some(Duration::from_millis(task.scheduled.start_to_close_ms)),
+            heartbeat: task.scheduled.heartbeat_ms.map(Duration::from_millis),
+        };
+        let link = Arc::new(Link::local());
+        ActivityContext::new(info, self.data.clone(), task.progress.clone(), link)
+    }
+
+    fn answered(&mut self, task: &Task, answer: Erased) {
+        if !answer.taken {
+            self.left.push(task.clone());
+            return;
+        }
+        let is_at_once = answer.report.is_some() && answer.after == Millis(0);
+        if !is_at_once {
+            self.say(task, Millis(0), Report::Started);
+        }
+        for at in answer.heartbeats() {
+            self.say(task, at, Report::Heartbeat { progress: None });
+        }
+        if let Some(report) = answer.report {
+            self.say(task, answer.after, report);
+        }
+        if answer.stops {
+            self.stopping.push(task.clone());
+        }
+    }
+
+    fn say(&mut self, task: &Task, after: Millis, report: Report) {
+        self.said += 1;
+        let report = ReportAttempt {
+            workflow_id: task.workflow_id.clone(),
+            run_id: task.run_id,
+            activity_id: task.activity_id(),
+            attempt: task.attempt,
+            report,
+            worker: None,
+        };
+        self.reports
+            .insert((self.now.plus(after), self.said), report);
+    }
+
+    /// An activity was asked to stop.
+    fn stop(&mut self, run_id: RunId, activity_id: ActivityId) {
+        let is_it = |task: &mut Task| (task.run_id, task.activity_id()) == (run_id, activity_id);
+        let stopped: Vec<Task> = self.stopping.extract_if(.., is_it).collect();
+        for task in stopped {
+            self.say(&task, Millis(0), canceled());
+        }
+    }
+}
