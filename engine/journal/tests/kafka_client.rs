@@ -174,6 +174,30 @@ async fn a_worker_may_be_older_than_its_topic() {
 }
 
 #[tokio::test]
+async fn whoever_takes_everything_is_given_more_at_once() {
+    let topic = topic("room", 1);
+    let producer = Producer::open(shared()).unwrap();
+    for number in 0..80 {
+        producer
+            .send(record(&topic, 0, &number.to_string()))
+            .await
+            .unwrap();
+    }
+    let mut consumer = GroupConsumer::open(shared(), &settings(&topic)).unwrap();
+    next_record(&mut consumer).await;
+
+    // Nothing is committed meanwhile: that alone would wake the member's thread.
+    let begun = Instant::now();
+    for _ in 1..80 {
+        next_record(&mut consumer).await;
+    }
+
+    // A pause between one room of records and the next would take ten seconds in all.
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
 async fn no_more_is_read_than_there_is_room_for_and_nothing_is_lost() {
     let topic = topic("room", 3);
     let producer = Producer::open(shared()).unwrap();
