@@ -17,7 +17,8 @@ use crate::{
 
 /// Where workflows run in memory and time passes when there is nothing else to do.
 ///
-/// A handle: a clone is the same environment, so methods can be chained, and a mock can hold one.
+/// A handle: a clone is the same environment, so methods can be chained, and a mock can hold one. Its tests are `#[test]`s,
+/// not `#[tokio::test]`s: it runs activities itself.
 #[derive(Clone)]
 pub struct Env {
     world: Rc<RefCell<World>>,
@@ -248,7 +249,7 @@ impl Env {
     /// Lets a span pass, and all happen that is due within it.
     ///
     /// # Panics
-    /// When that takes more inputs than [`Self::inputs_max`] allows.
+    /// When that takes more steps than [`Self::steps_max`] allows.
     pub fn skip(&self, span: Duration) {
         let until = self.now().plus(Millis(millis(span)));
         let waited = world::wait(&self.world, until, |_| false);
@@ -270,10 +271,10 @@ impl Env {
         self.world.borrow_mut().lose_attempts();
     }
 
-    /// Lets one wait take this many inputs (starts, reports of workers, deadlines); [`INPUTS_MAX`](super::INPUTS_MAX) unless said.
+    /// Lets one wait take this many steps: tasks that are taken, answers, deadlines. [`STEPS_MAX`](super::STEPS_MAX) unless said.
     #[must_use]
-    pub fn inputs_max(&self, inputs: u32) -> Self {
-        self.world.borrow_mut().inputs_max = inputs;
+    pub fn steps_max(&self, steps: u32) -> Self {
+        self.world.borrow_mut().steps_max = steps;
         self.clone()
     }
 
