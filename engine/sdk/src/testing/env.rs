@@ -80,14 +80,12 @@ impl Env {
     ///
     /// # Panics
     /// When one of the same name was given before.
-    #[must_use]
     pub fn activities(&self, activities: Activities) -> Self {
         self.world.borrow_mut().mocks.add(activities);
         self.clone()
     }
 
     /// Gives activities a value, as a worker's builder does: [`ActivityContext::data`](crate::ActivityContext::data) finds it.
-    #[must_use]
     pub fn data<T: Send + Sync + 'static>(&self, value: T) -> Self {
         let mut world = self.world.borrow_mut();
         world.data = world.data.clone().with(value);
@@ -191,7 +189,6 @@ impl Env {
     ///
     /// # Panics
     /// When one of the same name and version is there.
-    #[must_use]
     pub fn workflows(&self, workflows: Workflows) -> Self {
         let mut world = self.world.borrow_mut();
         let all = world.lane.workflows.clone().and(workflows);
@@ -272,7 +269,6 @@ impl Env {
     }
 
     /// Lets one wait take this many steps: tasks that are taken, answers, deadlines. [`STEPS_MAX`](super::STEPS_MAX) unless said.
-    #[must_use]
     pub fn steps_max(&self, steps: u32) -> Self {
         self.world.borrow_mut().steps_max = steps;
         self.clone()
