@@ -153,10 +153,11 @@ impl World {
         let recorded = self.run(run_id);
         let (run, id) = (&recorded.run, &recorded.workflow_id);
         let deadline = run.deadline_of(&self.queued(run_id));
+        let mut in_time = self.coming.range(..=(until, u64::MAX));
         run.closed.is_some()
             || deadline.is_some_and(|due| due <= until)
             || self.tasks.iter().any(|task| task.run_id == run_id)
-            || self.coming.values().any(|input| input.workflow_id() == id)
+            || in_time.any(|(_, input)| input.workflow_id() == id)
     }
 
     /// Task queues whose tasks nobody takes.
