@@ -62,13 +62,13 @@ pub use replay::{replay, replay_all, replay_file};
 pub use run::Run;
 pub use sagaline_core::{Event, event};
 
-/// Inputs that one wait takes at most, unless [`Env::inputs_max`] says another.
-pub const INPUTS_MAX: u32 = 20_000;
+/// Steps that one wait takes at most, unless [`Env::steps_max`] says another.
+pub const STEPS_MAX: u32 = 50_000;
 
 /// Error type: nothing can happen to a run any more without a person; the message says what it waits for.
 pub const STUCK: &str = "sagaline.testing.Stuck";
 
-/// Error type: a run has not closed after [`INPUTS_MAX`] inputs.
+/// Error type: a run has not closed after [`STEPS_MAX`] steps.
 pub const LIMIT: &str = "sagaline.testing.Limit";
 
 /// Error type: what was to be replayed is no history.

@@ -44,3 +44,65 @@ fn main() -> ExitCode {
         .activities(activities![charge])
         .run()
 }
+
+#[cfg(test)]
+mod tests {
+    use sagaline::testing::{Env, Incident, Run};
+
+    use super::*;
+
+    fn pays(fail_times: u32, park: bool) -> Run<String> {
+        let env = Env::new().activities(activities![charge]);
+        env.start(flaky_payment(Payment { fail_times, park }))
+    }
+
+    /// A payment that waits for a person, and what for.
+    fn parked() -> (Run<String>, Incident) {
+        let run = pays(9, true);
+        let incident = run.wait_for_incident().unwrap();
+        (run, incident)
+    }
+
+    #[test]
+    fn a_payment_that_fails_three_times_is_paid_at_the_fourth_attempt() {
+        let run = pays(3, false);
+
+        assert_eq!(
+            run.waiting_for(),
+            "charge failed once (GatewayDown: connection refused, 2 to go). Attempt 2 of 6 starts in 0:01."
+        );
+        assert_eq!(run.result().unwrap(), "paid at attempt 4");
+        assert_eq!(run.history().count("ActivityAttemptFailed"), 3);
+    }
+
+    #[test]
+    fn one_that_fails_six_times_has_failed() {
+        let error = pays(6, false).result().unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            "GatewayDown: connection refused, 0 to go"
+        );
+    }
+
+    #[test]
+    fn one_that_parks_is_retried_by_a_person() {
+        let (run, incident) = parked();
+
+        incident.retry().unwrap();
+
+        assert_eq!(incident.kind(), "attempts-exhausted");
+        assert_eq!(run.result().unwrap(), "paid at attempt 10");
+    }
+
+    #[test]
+    fn one_that_parks_is_skipped_or_failed_by_a_person() {
+        let (skipped, incident) = parked();
+        incident.skip("paid by hand").unwrap();
+        let (failed, incident) = parked();
+        incident.fail().unwrap();
+
+        assert_eq!(skipped.result().unwrap(), "paid by hand");
+        assert_eq!(failed.result().unwrap_err().error_type(), "GatewayDown");
+    }
+}

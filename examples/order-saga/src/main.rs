@@ -1,6 +1,8 @@
 //! An order saga: one binary that is its engine, its worker and its command line.
 
 mod inventory;
+#[cfg(test)]
+mod tests;
 #[expect(
     clippy::redundant_closure,
     reason = "a closure shows that a compensation is made from the step's result"

@@ -40,3 +40,79 @@ fn main() -> ExitCode {
         .activities(activities![charge])
         .run()
 }
+
+#[cfg(test)]
+mod tests {
+    use sagaline::testing::Env;
+
+    use super::*;
+
+    const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+    fn year() -> Subscription {
+        Subscription {
+            period_ms: 30 * 24 * 3_600 * 1_000,
+            times: 12,
+        }
+    }
+
+    /// How many periods after `begin`, and how many seconds more.
+    fn periods(begin: Timestamp, at: Timestamp) -> (u64, u64) {
+        let seconds = (at.as_millis() - begin.as_millis()).unsigned_abs() / 1_000;
+        (seconds / MONTH.as_secs(), seconds % MONTH.as_secs())
+    }
+
+    #[test]
+    fn a_year_of_billing_passes_in_a_second() {
+        let env = Env::new().activities(activities![charge]);
+        let begin = env.now();
+
+        let run = env.start(billing(year()));
+        let receipts = run.result().unwrap();
+
+        assert_eq!(receipts.len(), 12);
+        assert_eq!(receipts[11], format!("period 12 paid, {}/24", run.run_id()));
+        let charged = run.history().times("ActivityCompleted");
+        let charged: Vec<_> = charged.into_iter().map(|at| periods(begin, at)).collect();
+        let on_time: Vec<_> = (1..=12).map(|period| (period, 0)).collect();
+        assert_eq!(charged, on_time);
+    }
+
+    #[test]
+    fn a_gateway_that_is_down_twice_does_not_put_off_the_next_charge() {
+        let env = Env::new().activities(activities![charge]);
+        let begin = env.now();
+        let run = env.start(billing(year()));
+
+        env.skip(MONTH * 2);
+        let down = Error::new("GatewayDown", "connection refused");
+        env.fail(charge, 2, &down);
+        run.result().unwrap();
+
+        let history = run.history();
+        assert_eq!(history.count("ActivityAttemptFailed"), 2);
+        let charged = history.times("ActivityCompleted");
+        let late = charged[2];
+        assert_eq!(periods(begin, late).0, 3);
+        assert!(
+            (2..=4).contains(&periods(begin, late).1),
+            "1 s and 2 s, each ± 10 %"
+        );
+        assert_eq!(periods(begin, charged[3]), (4, 0));
+    }
+
+    #[test]
+    fn a_subscription_that_is_cancelled_asleep_ends_at_once() {
+        let env = Env::new().activities(activities![charge]);
+        let begin = env.now();
+        let run = env.start(billing(year()));
+
+        env.skip(MONTH * 5 / 2);
+        run.cancel("moved away");
+        let error = run.result().unwrap_err();
+
+        assert!(error.is_canceled(), "{error}");
+        assert_eq!(env.attempts(charge), 2);
+        assert_eq!(periods(begin, env.now()), (2, MONTH.as_secs() / 2));
+    }
+}

@@ -3,7 +3,7 @@
 use sagaline_core::{
     RunId, Timestamp, Transition, WorkflowId,
     event::WorkflowCancelRequested,
-    view::{HistoryEvent, JournalLine},
+    view::{HistoryEvent, HistoryLine, HistoryPage, JournalLine},
 };
 use serde_json::json;
 
@@ -47,4 +47,32 @@ fn events_of_a_record_are_numbered_and_those_without_a_run_are_not() {
         (&line["epoch"], &line["batch"], &line["offset"]),
         (&json!(1), &json!(2), &json!(9))
     );
+}
+
+#[test]
+fn a_history_and_each_of_its_lines_say_of_which_run_they_are() {
+    let workflow_id = WorkflowId::new("w").unwrap();
+    let run_id = RunId::derive("n", &workflow_id, b"s");
+    let transition = Transition {
+        run_id: Some(run_id),
+        workflow_id: Some(workflow_id.clone()),
+        first_seq: 4,
+        at: Timestamp::from_millis(START_MS),
+        cause: cause(),
+        events: vec![failed(1, "ship")],
+    };
+    let event = || HistoryEvent::of(&transition, 3, 9).next().unwrap();
+
+    let page = HistoryPage::new(&workflow_id, run_id, vec![event()]);
+    let page = serde_json::to_value(page).unwrap();
+    let line = serde_json::to_value(HistoryLine::new(&workflow_id, run_id, event())).unwrap();
+
+    let mut expected = serde_json::to_value(event()).unwrap();
+    assert_eq!(
+        page,
+        json!({"workflow_id": "w", "run_id": run_id, "events": [expected], "next_page_token": null})
+    );
+    expected["workflow_id"] = json!("w");
+    expected["run_id"] = json!(run_id);
+    assert_eq!(line, expected);
 }

@@ -1,6 +1,7 @@
 //! One attempt of a real activity, made at once: what it waits for by tokio's clock passes in virtual time.
 
 use std::{
+    any::Any,
     future::{Future, poll_fn},
     panic::AssertUnwindSafe,
     pin::pin,
@@ -34,7 +35,10 @@ pub(super) fn make(attempt: impl Future<Output = Result<Payload>>, limit: Durati
         let ended = within(limit, begun, AssertUnwindSafe(attempt).catch_unwind()).await;
         let ended = ended.map(|ended| match ended {
             Ok(ended) => ended,
-            Err(_) => Err(Error::new(error_type::PANIC, "the activity panicked")),
+            Err(panic) => {
+                let text = format!("the activity panicked: {}", panic_text(&*panic));
+                Err(Error::new(error_type::PANIC, text))
+            }
         });
         Erased::of(ended, begun.elapsed())
     })
@@ -48,4 +52,11 @@ async fn within<F: Future>(limit: Duration, begun: Instant, future: F) -> Option
         polled => polled.map(Some),
     })
     .await
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("(no message)")
 }

@@ -17,7 +17,8 @@ use crate::{
 
 /// Where workflows run in memory and time passes when there is nothing else to do.
 ///
-/// A handle: a clone is the same environment, so methods can be chained, and a mock can hold one.
+/// A handle: a clone is the same environment, so methods can be chained, and a mock can hold one. Its tests are `#[test]`s,
+/// not `#[tokio::test]`s: it runs activities itself.
 #[derive(Clone)]
 pub struct Env {
     world: Rc<RefCell<World>>,
@@ -79,14 +80,12 @@ impl Env {
     ///
     /// # Panics
     /// When one of the same name was given before.
-    #[must_use]
     pub fn activities(&self, activities: Activities) -> Self {
         self.world.borrow_mut().mocks.add(activities);
         self.clone()
     }
 
     /// Gives activities a value, as a worker's builder does: [`ActivityContext::data`](crate::ActivityContext::data) finds it.
-    #[must_use]
     pub fn data<T: Send + Sync + 'static>(&self, value: T) -> Self {
         let mut world = self.world.borrow_mut();
         world.data = world.data.clone().with(value);
@@ -190,7 +189,6 @@ impl Env {
     ///
     /// # Panics
     /// When one of the same name and version is there.
-    #[must_use]
     pub fn workflows(&self, workflows: Workflows) -> Self {
         let mut world = self.world.borrow_mut();
         let all = world.lane.workflows.clone().and(workflows);
@@ -248,7 +246,7 @@ impl Env {
     /// Lets a span pass, and all happen that is due within it.
     ///
     /// # Panics
-    /// When that takes more inputs than [`Self::inputs_max`] allows.
+    /// When that takes more steps than [`Self::steps_max`] allows.
     pub fn skip(&self, span: Duration) {
         let until = self.now().plus(Millis(millis(span)));
         let waited = world::wait(&self.world, until, |_| false);
@@ -270,10 +268,9 @@ impl Env {
         self.world.borrow_mut().lose_attempts();
     }
 
-    /// Lets one wait take this many inputs (starts, reports of workers, deadlines); [`INPUTS_MAX`](super::INPUTS_MAX) unless said.
-    #[must_use]
-    pub fn inputs_max(&self, inputs: u32) -> Self {
-        self.world.borrow_mut().inputs_max = inputs;
+    /// Lets one wait take this many steps: tasks that are taken, answers, deadlines. [`STEPS_MAX`](super::STEPS_MAX) unless said.
+    pub fn steps_max(&self, steps: u32) -> Self {
+        self.world.borrow_mut().steps_max = steps;
         self.clone()
     }
 

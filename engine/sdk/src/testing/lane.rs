@@ -1,7 +1,7 @@
 //! A lane without a log: core decides, and what it would journal is kept.
 //!
 //! Invariant: what a reader makes of the journal equals the state, and a program that is rebuilt from history wants the
-//! same. Both are looked at after every input, and after [`CHECKED_MAX`] of them after every hundredth.
+//! same. Both are looked at after every input, and once there were [`CHECKED_MAX`] after every [`CHECKED_EVERY`]th.
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -16,6 +16,9 @@ use crate::Workflows;
 
 /// Inputs after each of which everything is checked.
 const CHECKED_MAX: u64 = 1_000;
+
+/// And how many pass from one check to the next after that: each takes as long as the history is.
+const CHECKED_EVERY: u64 = 1_000;
 
 /// The namespace, which run ids are derived with.
 const NAMESPACE: &str = "testing";
@@ -62,7 +65,7 @@ impl Lane {
     /// The invariant does not hold: a bug of Sagaline's.
     pub(super) fn input(&mut self, now: Timestamp, command: &Command) -> Transacted {
         self.inputs += 1;
-        let is_checked = self.inputs <= CHECKED_MAX || self.inputs.is_multiple_of(100);
+        let is_checked = self.inputs <= CHECKED_MAX || self.inputs.is_multiple_of(CHECKED_EVERY);
         if is_checked {
             self.programs.drop_all();
         }

@@ -1,7 +1,6 @@
 //! Recorded histories against today's code: what would differ after a deploy is found before it.
 
 use std::{
-    any::Any,
     fs::File,
     io::{BufReader, Read},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,7 +10,9 @@ use std::{
 use sagaline_core::{error_type, verify};
 
 use super::{
-    UNREADABLE, printed,
+    UNREADABLE,
+    attempt::panic_text,
+    printed,
     recorded::{Recorded, Runs},
 };
 use crate::{Error, Result, WorkflowFn, Workflows};
@@ -117,10 +118,4 @@ pub(super) fn check(workflows: &Workflows, recorded: &Recorded) -> Result<()> {
         Ok(Err(difference)) => broken(error_type::NONDETERMINISM, &difference),
         Err(panic) => broken(error_type::PANIC, panic_text(&*panic)),
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("the workflow panicked")
 }

@@ -54,7 +54,7 @@ impl<R> Run<R> {
     /// What the workflow failed with; [`is_canceled`](Error::is_canceled), `sagaline.Terminated` or a time-out of the run
     /// when that is how it ended; `sagaline.Nondeterminism` when its code, run again on its history, wants something else.
     /// [`STUCK`] when nothing can happen to it any more but by a person, with what it waits for; [`LIMIT`] when it has not
-    /// closed after [`INPUTS_MAX`](super::INPUTS_MAX) inputs.
+    /// closed after [`STEPS_MAX`](super::STEPS_MAX) steps.
     pub fn result(&self) -> Result<R>
     where
         R: DeserializeOwned,
@@ -173,10 +173,10 @@ impl<R> Run<R> {
         let waiting_for = self.waiting_for();
         Err(match waited {
             Waited::Endless => {
-                let inputs = self.world.borrow().inputs_max;
+                let steps = self.world.borrow().steps_max;
                 Error::new(
                     LIMIT,
-                    format!("not done after {inputs} inputs: {waiting_for}"),
+                    format!("not done after {steps} steps: {waiting_for}"),
                 )
             }
             Waited::Done | Waited::Idle => {

@@ -1,7 +1,7 @@
 //! The world of a test: virtual time, what is on its way, and what happens next.
 //!
 //! ```text
-//! tasks to take, now ─▶ reports and deadlines, by their instants ─▶ a report before a deadline of the same instant
+//! tasks to take, now ─▶ what was sent to come later, and deadlines, by their instants; of the same instant the deadline last
 //! ```
 //! Time never passes while something can be done now; then it jumps to the next instant.
 
@@ -13,8 +13,8 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Command, Effect, Event, Millis, QueuedUntil, Reply, Report, ReportAttempt,
-    RetryDue, RunId, Task, Timestamp, Transacted, WorkflowId,
+    ActivityId, Command, Effect, Event, Millis, QueuedUntil, Reply, Report, ReportAttempt, RunId,
+    Task, Timestamp, Transacted, WorkflowId,
 };
 
 use super::{
@@ -34,16 +34,14 @@ pub(super) struct World {
     pub(super) mocks: Mocks,
     pub(super) data: Data,
     pub(super) now: Timestamp,
-    /// Inputs that one wait may take.
-    pub(super) inputs_max: u32,
+    /// Steps that one wait may take.
+    pub(super) steps_max: u32,
     pub(super) started: u32,
     /// Sent, and not taken yet.
     tasks: VecDeque<Task>,
-    /// What workers will say, by when they do.
-    reports: BTreeMap<(Timestamp, u64), ReportAttempt>,
-    /// Next attempts that wait until they are due.
-    retries: BTreeMap<(Timestamp, u64), RetryDue>,
-    said: u64,
+    /// Inputs that are on their way, by when they come.
+    coming: BTreeMap<(Timestamp, u64), Command>,
+    sent: u64,
     /// Tasks that no worker takes.
     left: Vec<Task>,
     /// Attempts that stop when they are asked to.
@@ -57,15 +55,14 @@ pub(super) enum Waited {
     Done,
     /// Nothing more happens before the instant.
     Idle,
-    /// It took [`World::inputs_max`] inputs.
+    /// It took [`World::steps_max`] steps.
     Endless,
 }
 
 /// What happens next.
 enum Next {
     Take(Task, Maker),
-    Say(ReportAttempt),
-    Retry(RetryDue),
+    Input(Command),
     Fire(WorkflowId, Timestamp),
 }
 
@@ -75,8 +72,8 @@ pub(super) fn wait(
     until: Timestamp,
     is_done: impl Fn(&World) -> bool,
 ) -> Waited {
-    let inputs_max = world.borrow().inputs_max;
-    for _ in 0..inputs_max {
+    let steps_max = world.borrow().steps_max;
+    for _ in 0..steps_max {
         if is_done(&world.borrow()) {
             return Waited::Done;
         }
@@ -89,11 +86,8 @@ pub(super) fn wait(
                 let answer = answer(&task, maker, cx);
                 world.borrow_mut().answered(&task, answer);
             }
-            Some(Next::Say(report)) => {
-                world.borrow_mut().input(&Command::ReportAttempt(report));
-            }
-            Some(Next::Retry(due)) => {
-                world.borrow_mut().input(&Command::RetryDue(due));
+            Some(Next::Input(command)) => {
+                world.borrow_mut().input(&command);
             }
             Some(Next::Fire(workflow_id, due)) => world.borrow_mut().fire(workflow_id, due),
         }
@@ -120,12 +114,11 @@ impl World {
             mocks: Mocks::default(),
             data: Data::default(),
             now,
-            inputs_max: super::INPUTS_MAX,
+            steps_max: super::STEPS_MAX,
             started: 0,
             tasks: VecDeque::new(),
-            reports: BTreeMap::new(),
-            retries: BTreeMap::new(),
-            said: 0,
+            coming: BTreeMap::new(),
+            sent: 0,
             left: Vec::new(),
             stopping: Vec::new(),
         }
@@ -140,9 +133,8 @@ impl World {
                 Effect::Task(task) => self.tasks.push_back(task.clone()),
                 Effect::Reply(reply) => replies.push((**reply).clone()),
                 Effect::Retry(retry) => {
-                    self.said += 1;
-                    let at = (retry.next_attempt_at, self.said);
-                    self.retries.insert(at, retry.due.clone());
+                    let due = Command::RetryDue(retry.due.clone());
+                    self.send(retry.next_attempt_at, due);
                 }
                 // Who is asked to stop is seen from the events.
                 Effect::Cancel(_) | Effect::Forward { .. } => {}
@@ -167,19 +159,14 @@ impl World {
 
     /// Whether anything can still happen to a run without a person, at or before `until`.
     pub(super) fn moves(&self, run_id: RunId, until: Timestamp) -> bool {
-        let run = &self.run(run_id).run;
+        let recorded = self.run(run_id);
+        let (run, id) = (&recorded.run, &recorded.workflow_id);
         let deadline = run.deadline_of(&self.queued(run_id));
+        let mut in_time = self.coming.range(..=(until, u64::MAX));
         run.closed.is_some()
             || deadline.is_some_and(|due| due <= until)
             || self.tasks.iter().any(|task| task.run_id == run_id)
-            || self.reports.values().any(|report| report.run_id == run_id)
-            || self.waits_for_retry(run_id, until)
-    }
-
-    fn waits_for_retry(&self, run_id: RunId, until: Timestamp) -> bool {
-        let retries = self.retries.iter();
-        let mut in_time = retries.take_while(|((at, _), _)| *at <= until);
-        in_time.any(|(_, due)| due.run_id == run_id)
+            || in_time.any(|(_, input)| input.workflow_id() == id)
     }
 
     /// Task queues whose tasks nobody takes.
@@ -192,7 +179,8 @@ impl World {
 
     /// Attempts under way are lost: nobody hears of them again.
     pub(super) fn lose_attempts(&mut self) {
-        self.reports.clear();
+        self.coming
+            .retain(|_, input| !matches!(input, Command::ReportAttempt(_)));
         self.stopping.clear();
     }
 
@@ -201,24 +189,13 @@ impl World {
             let maker = self.mocks.next(task.scheduled.activity.as_str());
             return Some(Next::Take(task, maker));
         }
-        let said = self.reports.first_key_value().map(|((at, _), _)| *at);
-        let retried = self.retries.first_key_value().map(|((at, _), _)| *at);
+        let comes = self.coming.first_key_value().map(|((at, _), _)| *at);
         let due = self.lane.state.next_deadline();
-        let at = said
-            .into_iter()
-            .chain(retried)
-            .chain(due)
-            .min()
-            .filter(|at| *at <= until)?;
+        let at = comes.into_iter().chain(due).min();
+        let at = at.filter(|at| *at <= until)?;
         self.now = self.now.max(at);
-        if said == Some(at) {
-            return self
-                .reports
-                .pop_first()
-                .map(|(_, report)| Next::Say(report));
-        }
-        if retried == Some(at) {
-            return self.retries.pop_first().map(|(_, due)| Next::Retry(due));
+        if comes == Some(at) {
+            return self.coming.pop_first().map(|(_, input)| Next::Input(input));
         }
         let mut due = self.lane.state.due(at, 1);
         due.next()
@@ -288,8 +265,8 @@ impl World {
         }
     }
 
+    /// A worker will say something of its attempt.
     fn say(&mut self, task: &Task, after: Millis, report: Report) {
-        self.said += 1;
         let report = ReportAttempt {
             workflow_id: task.workflow_id.clone(),
             run_id: task.run_id,
@@ -298,8 +275,13 @@ impl World {
             report,
             worker: None,
         };
-        self.reports
-            .insert((self.now.plus(after), self.said), report);
+        self.send(self.now.plus(after), Command::ReportAttempt(report));
+    }
+
+    /// Something will come at that instant, after what was sent for it before.
+    fn send(&mut self, at: Timestamp, command: Command) {
+        self.sent += 1;
+        self.coming.insert((at, self.sent), command);
     }
 
     /// An activity was asked to stop.

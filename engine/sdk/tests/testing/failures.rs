@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sagaline_sdk::{
+    ActivityCall, WorkflowCall, call_activity, call_workflow,
     prelude::*,
-    testing::{Answer, Env},
+    testing::{Answer, Env, StartOptions},
 };
 
 use crate::{charge, down, order, release, reserve, shop};
@@ -145,6 +146,64 @@ fn one_whose_last_activation_is_not_deterministic_too() {
         ),
         "{error}"
     );
+}
+
+struct Bank(&'static str);
+
+#[activity]
+async fn transfer(cx: ActivityContext, cents: u32) -> Result<String> {
+    assert!(cents > 0, "nothing to transfer");
+    Ok(format!("{} {cents} {}", cx.data::<Bank>()?.0, cx.attempt()))
+}
+
+#[workflow]
+async fn transfers(cx: Context, cents: u32) -> Result<String> {
+    let retry = Retry::default().maximum_attempts(2);
+    cx.run(transfer(cents)).retry(retry).await
+}
+
+#[test]
+fn a_real_activity_has_its_data_and_its_panics_are_failures() {
+    let env = Env::new()
+        .activities(activities![transfer])
+        .data(Bank("ours"));
+
+    let paid = env.start(transfers(5)).result();
+    let error = env.start(transfers(0)).result().unwrap_err();
+
+    assert_eq!(paid.unwrap(), "ours 5 1");
+    assert_eq!(
+        error.to_string(),
+        "sagaline.Panic: the activity panicked: nothing to transfer"
+    );
+}
+
+#[workflow]
+async fn scores(cx: Context, order: String) -> Result<f64> {
+    let call: ActivityCall<f64> = call_activity("risk-score", &(order, 120));
+    cx.run(call.queue("python")).await
+}
+
+#[test]
+fn what_is_known_by_its_name_alone_is_mocked_and_started_by_it() {
+    let env = Env::new().workflows(workflows![scores]);
+    env.mock_named("risk-score", |(order, cents): (String, u32)| {
+        Ok(f64::from(cents) + order.len() as f64)
+    });
+    let call: WorkflowCall<f64> = call_workflow("scores", "o-1");
+
+    let run = env.start_named(StartOptions::new().id("s-1"), call);
+
+    assert_eq!(run.result().unwrap(), 123.0);
+}
+
+#[test]
+#[should_panic(expected = "workflow `order` with id `o-1` does not start: ")]
+fn an_id_that_is_in_use_starts_nothing() {
+    let env = shop();
+    let start = || env.start_with(StartOptions::new().id("o-1"), order(100));
+    start().result().unwrap();
+    let _second = start();
 }
 
 #[test]

@@ -117,6 +117,16 @@ fn skip_fires_what_is_due_within_the_span_and_nothing_else() {
 }
 
 #[test]
+fn a_year_of_hours_passes_too() {
+    let env = shop();
+
+    let run = env.start(hourly(365 * 24));
+
+    assert_eq!(run.result().unwrap(), 365 * 24);
+    assert_eq!(since_begin(env.now()), 365.days());
+}
+
+#[test]
 fn a_run_that_waits_for_nothing_that_could_come_says_what_it_waits_for() {
     let env = shop();
     env.answers(charge, [Answer::not_taken()]);
@@ -133,15 +143,15 @@ fn a_run_that_waits_for_nothing_that_could_come_says_what_it_waits_for() {
 }
 
 #[test]
-fn a_run_that_does_not_end_is_left_after_a_number_of_inputs() {
-    let env = shop().inputs_max(100);
+fn a_run_that_does_not_end_is_left_after_a_number_of_steps() {
+    let env = shop().steps_max(100);
     let run = env.start(hourly(1_000));
 
     let error = run.result().unwrap_err();
 
     assert_eq!(error.error_type(), LIMIT);
     assert!(
-        error.message().starts_with("not done after 100 inputs: "),
+        error.message().starts_with("not done after 100 steps: "),
         "{error}"
     );
 }
