@@ -195,7 +195,7 @@ impl Lane {
             if !self.proof.covers(due) {
                 return self.ask_for_ends(due, now, port);
             }
-            let Some(queued) = self.hold_queued(&workflow_id, until) else {
+            let Some(queued) = self.hold_queued(&workflow_id, due, until) else {
                 continue;
             };
             let fire = Command::Fire {
