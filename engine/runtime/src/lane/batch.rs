@@ -120,8 +120,9 @@ impl Lane {
     }
 
     /// Asks where the inputs end, so that what came before `wanted` is known to be read.
-    fn ask_for_ends(&mut self, wanted: Timestamp, now: Now, port: &mut dyn LanePort) {
-        if let Some(tag) = self.proof.ask(wanted, now.wall, self.next_tag + 1) {
+    pub(super) fn ask_for_ends(&mut self, wanted: Timestamp, now: Now, port: &mut dyn LanePort) {
+        let seen_at = self.clock.seen_at(now);
+        if let Some(tag) = self.proof.ask(wanted, seen_at, self.next_tag + 1) {
             self.next_tag = tag;
             port.ends(self.partition, tag);
         }
@@ -182,7 +183,7 @@ impl Lane {
             return;
         }
         // The state's time may be ahead of this clock, by what is allowed: then inputs cannot be known to be read so far.
-        let until = making.now.min(now.wall);
+        let until = making.now.min(self.clock.seen_at(now));
         let due: Vec<(Timestamp, WorkflowId)> = self
             .fold
             .state

@@ -6,7 +6,7 @@
 
 mod forward;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},

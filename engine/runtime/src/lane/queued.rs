@@ -193,10 +193,12 @@ mod tests {
         program::Program,
     };
 
+    use sagaline_journal::PortEvent;
+
     use super::*;
     use crate::{
         Keys,
-        lane::{LaneConfig, LaneShared, QueueTopics, ReplyTopic},
+        lane::{LaneConfig, LaneShared, Now, QueueTopics, ReplyTopic, outbox::tests::Silent},
         programs::Workflows,
     };
 
@@ -368,6 +370,26 @@ mod tests {
         lane.placed.put(&task, (Some(1), 7), &lane.fold.state);
 
         assert_eq!(lane.hold_queued(&id(), at(60), at(61)), None);
+    }
+
+    #[test]
+    fn what_a_clock_that_jumped_ahead_has_seen_holds_for_no_hour_to_come() {
+        let mut lane = lane(QueueTopic::There(1), 0);
+        let now = |wall| Now {
+            wall: at(wall),
+            monotonic: Millis(7),
+        };
+        lane.clock.reported(Some(at(100)), now(100));
+
+        lane.ask_for_ends(at(101), now(3_700), &mut Silent::default());
+        let ends = PortEvent::Ends {
+            partition: 0,
+            tag: lane.next_tag,
+            ends: Some((0, 0)),
+        };
+        lane.handle(ends, now(3_700), &mut Silent::default());
+
+        assert!(lane.proof.covers(at(101)) && !lane.proof.covers(at(200)));
     }
 
     #[test]
