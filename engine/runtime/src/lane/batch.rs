@@ -179,6 +179,7 @@ impl Lane {
     /// Fires deadlines that have come, once the inputs are known to be read up to them: behind the batch's own inputs, so
     /// that steady load neither delays them nor lets them overtake a result.
     fn fire(&mut self, making: &mut Making, now: Now, port: &mut dyn LanePort) {
+        self.more_due = false;
         if !self.clock.is_trusted() || making.trying.is_some() {
             return;
         }
@@ -192,6 +193,7 @@ impl Lane {
             .collect();
         // Inputs may have filled the batch to its limit: deadlines have a share of their own.
         let bytes_max = making.bytes + DEADLINES_BYTES_MAX;
+        let are_all = due.len() < BATCH_DEADLINES_MAX;
         for (due, workflow_id) in due {
             if !self.proof.covers(due) {
                 return self.ask_for_ends(due, now, port);
@@ -216,6 +218,7 @@ impl Lane {
             let cause = self.own_cause();
             self.decide(making, &cause, &fire, None);
         }
+        self.more_due = !are_all && making.records.is_empty();
     }
 
     /// Decides inputs until the batch is full; says whether there were any.

@@ -198,7 +198,9 @@ mod tests {
     use super::*;
     use crate::{
         Keys,
-        lane::{LaneConfig, LaneShared, Now, QueueTopics, ReplyTopic, outbox::tests::Silent},
+        lane::{
+            LaneConfig, LaneShared, Now, Phase, QueueTopics, ReplyTopic, outbox::tests::Silent,
+        },
         programs::Workflows,
     };
 
@@ -298,7 +300,12 @@ mod tests {
             topics: Arc::new(Waited(topic, at(waited_until))),
         });
         let mut lane = Lane::new(0, Arc::new(shared), Arc::new(NoWorkflows), 0, None);
-        let task = task();
+        begin(&mut lane, task(), 0);
+        lane
+    }
+
+    /// Its task is sent at 0.
+    fn begin(lane: &mut Lane, task: Task, index: u32) {
         let attempt = ActivityAttemptScheduled {
             activity_id: task.activity_id(),
             activity: task.scheduled.activity.clone(),
@@ -306,7 +313,7 @@ mod tests {
         };
         let transition = Transition {
             run_id: Some(task.run_id),
-            workflow_id: Some(id()),
+            workflow_id: Some(task.workflow_id.clone()),
             first_seq: 1,
             at: at(0),
             cause: Cause::lane(0, "1/1"),
@@ -318,13 +325,8 @@ mod tests {
         };
         let mut delta = Delta::default();
         let mut overlay = Overlay::new(&lane.fold.state, &mut delta);
-        fold(
-            &mut overlay,
-            &[&transition],
-            Position { batch: 1, index: 0 },
-        );
+        fold(&mut overlay, &[&transition], Position { batch: 1, index });
         lane.fold.state.merge(delta, at(0));
-        lane
     }
 
     #[test]
@@ -370,6 +372,34 @@ mod tests {
         lane.placed.put(&task, (Some(1), 7), &lane.fold.state);
 
         assert_eq!(lane.hold_queued(&id(), at(60), at(61)), None);
+    }
+
+    #[test]
+    fn thousands_of_tasks_that_wait_hold_up_nothing_that_is_due() {
+        let mut lane = lane(QueueTopic::There(1), 100);
+        let runs = u32::try_from(crate::lane::BATCH_DEADLINES_MAX).unwrap();
+        for number in 1..=runs {
+            let workflow_id = WorkflowId::new(&format!("w{number}")).unwrap();
+            let run_id = RunId::derive("ns", &workflow_id, b"1");
+            let task = Task {
+                workflow_id,
+                run_id,
+                ..task()
+            };
+            begin(&mut lane, task, number);
+        }
+        lane.phase = Phase::Active;
+        lane.proof.passed(true, at(70), (0, 0));
+        lane.proof.passed(false, at(70), (0, 0));
+        let now = Now {
+            wall: at(61),
+            monotonic: Millis(1),
+        };
+
+        assert_eq!(lane.step(now, &mut Silent::default()), Some(Millis(0)));
+        lane.step(now, &mut Silent::default());
+
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(121)));
     }
 
     #[test]
