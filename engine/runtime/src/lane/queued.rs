@@ -375,6 +375,25 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_may_have_begun_in_time_does_not_time_out_as_one_that_nobody_took() {
+        let mut lane = lane(QueueTopic::There(1), 0);
+        let short = ActivityScheduled {
+            schedule_to_start_ms: Some(10_000),
+            ..ActivityScheduled::clone(&task().scheduled)
+        };
+        let task = Task {
+            scheduled: Arc::new(short),
+            ..task()
+        };
+        begin(&mut lane, task, 1);
+
+        // It was next in its partition when it was sent, and a worker is there: nobody has to say that it began.
+        assert_eq!(lane.hold_queued(&id(), at(10), at(11)), None);
+
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(60)));
+    }
+
+    #[test]
     fn thousands_of_tasks_that_wait_hold_up_nothing_that_is_due() {
         let mut lane = lane(QueueTopic::There(1), 100);
         let runs = u32::try_from(crate::lane::BATCH_DEADLINES_MAX).unwrap();
