@@ -205,6 +205,8 @@ pub struct Lane {
     outbox: Outbox,
     placed: Placed,
     early: Early,
+    /// More deadlines have come than were looked at, and none of those fired.
+    more_due: bool,
     proof: InputProof,
     clock: ClockWatch,
     careful: Careful,
@@ -325,6 +327,7 @@ impl Lane {
             outbox: Outbox::default(),
             placed: Placed::default(),
             early: Early::default(),
+            more_due: false,
             proof: InputProof::default(),
             clock: ClockWatch::default(),
             careful: Careful::default(),
@@ -430,6 +433,8 @@ impl Lane {
                 let due = due.into_iter().flatten().min().map(|due| {
                     if due > time {
                         Millis(due.since(time).0 + 1)
+                    } else if self.more_due {
+                        Millis(0)
                     } else {
                         OVERDUE_AFTER
                     }

@@ -62,6 +62,9 @@ impl Run {
         event: &ActivityAttemptScheduled,
     ) {
         if let Some(activity) = self.activity_mut(event.activity_id) {
+            // A person did not wait for the one before.
+            activity.outcome_unknown |=
+                activity.is_in_flight() && event.attempt != activity.attempt;
             activity.attempt = event.attempt;
             activity.attempt_at = place.at;
             activity.state = ActivityState::Queued;
@@ -170,7 +173,10 @@ impl Run {
         let Some(activity) = self.take_activity(event.activity_id) else {
             return;
         };
-        if !activity.outcome_unknown {
+        // Failed by a person, although a worker may be at it: not by its size, which is told before anything is sent.
+        let may_run = activity.is_in_flight()
+            && event.failure.error_type.as_str() != error_type::PAYLOAD_TOO_LARGE;
+        if !activity.outcome_unknown && !may_run {
             self.forget_registration_of(event.activity_id);
         }
         self.see_failure(&activity, &event.failure);

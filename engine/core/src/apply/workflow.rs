@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 use crate::{
     ActivityId, IdentityRing, Run, RunId,
     event::{
-        MarkerRecorded, Outcome, ReplyRequested, WorkflowCancelRequested, WorkflowCanceled,
-        WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated, WorkflowTimedOut,
+        AnswerOutcome, MarkerRecorded, Outcome, ReplyRequested, WorkflowCancelRequested,
+        WorkflowCanceled, WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated,
+        WorkflowTimedOut,
     },
     program::{CommandKind, Job, Recorded},
     run::{Activations, CancelRequest, ClosedBy, REPLIES_MAX},
@@ -141,7 +142,10 @@ impl Run {
     }
 
     pub(super) fn reply_requested(&mut self, place: Place<'_>, event: &ReplyRequested) {
-        self.seen.insert(place.cause.identity());
+        // What was refused is decided anew when it comes again.
+        if event.answer.outcome != AnswerOutcome::Rejected {
+            self.seen.insert(place.cause.identity());
+        }
         if event.follow && !self.replies.contains(&event.reply) {
             // Who would be one too many is not told to follow; journals of before may say so.
             if self.replies.len() >= REPLIES_MAX {

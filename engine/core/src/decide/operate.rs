@@ -101,7 +101,7 @@ fn solve(
     let mut events = Vec::from([resolved(incident, command, act)]);
     let activity = incident.activity_id.and_then(|id| run.activity(id));
     events.extend(match activity {
-        Some(activity) => of_activity(incident, activity, act)?,
+        Some(activity) => of_activity(run, incident, activity, act)?,
         None if incident.kind.blocks_program() => of_program(run, incident, act)?,
         None if incident.activity_id.is_some() => of_step(act)?,
         None => of_termination(act, command.reason.as_deref())?,
@@ -119,14 +119,26 @@ fn resolved(incident: &Incident, command: &Operate, act: &IncidentAct) -> Event 
     .into()
 }
 
+/// Whether no attempt of it may begin.
+fn is_paused(run: &Run, activity: &Activity) -> bool {
+    run.paused.is_some() || activity.paused.is_some()
+}
+
+fn paused(activity: &Activity) -> Refused {
+    let message = format!("{} is paused: resume it first", activity.scheduled.activity);
+    Refused(error_type::PAUSED, message)
+}
+
 /// Its attempts are used up.
 fn of_activity(
+    run: &Run,
     incident: &Incident,
     activity: &Activity,
     act: &IncidentAct,
 ) -> Result<Vec<Event>, Refused> {
     let name = &activity.scheduled.activity;
     match act {
+        IncidentAct::Retry { .. } if is_paused(run, activity) => Err(paused(activity)),
         IncidentAct::Retry { input: None } => Ok(Vec::from([next_attempt(activity)])),
         IncidentAct::Retry { input: Some(input) } | IncidentAct::Skip { result: input }
             if input.is_too_large() =>

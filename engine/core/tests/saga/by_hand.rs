@@ -1,8 +1,15 @@
 //! A person steps in: pauses and resumes, and decides what becomes of an activity.
 
+use std::sync::Arc;
+
 use sagaline_core::{
-    Act, ActivityAct, ActivityId, Command, Event, Failure, Ignored, Millis, Name, OnExhausted,
-    Operate, Payload, ReplyTo, error_type, event::AnswerOutcome,
+    Act, ActivityAct, ActivityId, Attempt, Cause, Command, Event, Failure, IdentityRing, Ignored,
+    IncidentAct, Millis, Name, OnExhausted, Operate, Payload, Place, ReplyTo, RetryPolicy, Run,
+    RunId, error_type,
+    event::{
+        ActivityAttemptFailed, ActivityAttemptScheduled, ActivityFailed, ActivityScheduled,
+        AnswerOutcome, CompensationRegistered, WorkflowStarted,
+    },
 };
 
 use crate::{World, id};
@@ -265,4 +272,187 @@ fn a_retry_that_comes_back_while_it_is_held_up_is_made_when_it_is_resumed() {
     assert_eq!(held.ignored, Some(Ignored::Stale));
     on_activity(&mut world, "r", ActivityAct::Resume, false);
     assert_eq!(world.tasks.len(), 2);
+}
+
+/// A run whose only activity has used up its attempts and waits for a person.
+fn parked() -> World {
+    let mut world = World::new(&["a"]);
+    world.programs.retry.on_exhausted = OnExhausted::Park;
+    world.programs.retry.maximum_attempts = 1;
+    world.start("1");
+    world.fail();
+    world
+}
+
+#[test]
+fn what_is_paused_is_not_tried_again_by_solving_its_incident() {
+    let solved = |world: &World| world.names().contains(&"IncidentResolved");
+    let retry = || ActivityAct::Retry { input: None };
+    let mut run = parked();
+    act(&mut run, "p", Act::Pause);
+    let seq = run.state.run(&id()).unwrap().incidents[0].seq;
+    let incident = Act::Incident {
+        seq,
+        act: IncidentAct::Retry { input: None },
+    };
+    act(&mut run, "i", incident.clone());
+    assert_eq!(answer(&run), refused(error_type::PAUSED));
+    on_activity(&mut run, "x", retry(), false);
+    assert_eq!(answer(&run), refused(error_type::PAUSED));
+    assert!(!solved(&run) && run.tasks.len() == 1);
+    act(&mut run, "r", Act::Resume);
+    act(&mut run, "i2", incident);
+    assert_eq!((answer(&run), run.tasks.len()), (ACCEPTED, 2));
+
+    let mut activity = parked();
+    on_activity(&mut activity, "p", ActivityAct::Pause, false);
+    on_activity(&mut activity, "x", retry(), false);
+
+    assert_eq!(answer(&activity), refused(error_type::PAUSED));
+    assert!(!solved(&activity) && activity.tasks.len() == 1);
+}
+
+#[test]
+fn an_act_that_was_refused_is_not_accepted_when_it_comes_again() {
+    let mut world = started();
+    let retry = || ActivityAct::Retry { input: None };
+    on_activity(&mut world, "x", retry(), false);
+    assert_eq!(answer(&world), refused(error_type::ATTEMPT_RUNNING));
+
+    on_activity(&mut world, "x", retry(), false);
+    assert_eq!(answer(&world), refused(error_type::ATTEMPT_RUNNING));
+    world.fail();
+    on_activity(&mut world, "x", retry(), false);
+
+    assert_eq!((answer(&world), world.tasks.len()), (ACCEPTED, 2));
+}
+
+#[test]
+fn who_fails_an_activity_and_why_is_in_the_history() {
+    let mut world = waiting();
+    let failure = Failure::new(Name::from("GaveUp"), "no use");
+
+    on_activity(&mut world, "x", ActivityAct::Fail { failure }, false);
+
+    let said = world.events().into_iter().any(|event| {
+        let text = serde_json::to_string(event).unwrap();
+        text.contains("sagaline.cli/ada") && text.contains("the bank migrates")
+    });
+    assert!(said, "{:?}", world.names());
+}
+
+/// A run whose first step can be undone from when it is scheduled, and has been sent.
+fn covered() -> Run {
+    let (activity_id, compensates) = (ActivityId::FIRST, ActivityId::FIRST);
+    let (task_queue, input) = (Name::from("q"), Payload::empty());
+    let started = Arc::new(WorkflowStarted {
+        workflow: Name::from("w"),
+        version: "1".into(),
+        input: input.clone(),
+        trace: None,
+        attributes: None,
+        memo: None,
+        run_timeout_ms: None,
+        execution_timeout_ms: None,
+    });
+    let cause = Cause::lane(0, "1/1");
+    let mut run = Run::start(
+        RunId::derive("ns", &id(), b"1"),
+        place(&cause),
+        &started,
+        IdentityRing::default(),
+    );
+    let scheduled = ActivityScheduled {
+        activity_id,
+        activity: Name::from("a"),
+        task_queue: task_queue.clone(),
+        input: input.clone(),
+        retry: RetryPolicy::default(),
+        start_to_close_ms: 1_000,
+        compensable: true,
+        compensates: None,
+        schedule_to_start_ms: None,
+        schedule_to_close_ms: None,
+        heartbeat_ms: None,
+    };
+    let registered = CompensationRegistered {
+        activity_id: activity_id.next(),
+        activity: Name::from("undo-a"),
+        task_queue,
+        input,
+        retry: RetryPolicy::default(),
+        start_to_close_ms: 1_000,
+        compensates,
+        group: None,
+        schedule_to_start_ms: None,
+        schedule_to_close_ms: None,
+        heartbeat_ms: None,
+    };
+    run.apply(place(&cause), &scheduled.into());
+    run.apply(place(&cause), &registered.into());
+    run.apply(place(&cause), &attempt(Attempt::FIRST));
+    run
+}
+
+fn place(cause: &Cause) -> Place<'_> {
+    Place {
+        seq: 1,
+        at: sagaline_core::Timestamp::default(),
+        cause,
+    }
+}
+
+fn attempt(attempt: Attempt) -> Event {
+    ActivityAttemptScheduled {
+        activity_id: ActivityId::FIRST,
+        activity: Name::from("a"),
+        attempt,
+    }
+    .into()
+}
+
+fn failed() -> [Event; 2] {
+    let failure = Failure::new(Name::from("Broken"), "").non_retryable();
+    let attempt_failed = ActivityAttemptFailed {
+        activity_id: ActivityId::FIRST,
+        activity: Name::from("a"),
+        attempt: Attempt::FIRST.next(),
+        failure: failure.clone(),
+        next_attempt_at: None,
+        uncounted: false,
+        worker: None,
+    };
+    let failed = ActivityFailed {
+        activity_id: ActivityId::FIRST,
+        activity: Name::from("a"),
+        failure,
+    };
+    [attempt_failed.into(), failed.into()]
+}
+
+#[test]
+fn what_was_registered_to_undo_a_step_stays_when_a_person_did_not_wait_for_its_attempt() {
+    let cause = Cause::lane(0, "1/1");
+    let after = |events: &[Event]| {
+        let mut run = covered();
+        for event in events {
+            run.apply(place(&cause), event);
+        }
+        assert!(run.activities.is_empty());
+        run.registrations.len()
+    };
+    let [attempt_failed, failed] = failed();
+    let second = attempt(Attempt::FIRST.next());
+
+    assert_eq!(
+        after(&[attempt_failed.clone(), failed.clone()]),
+        0,
+        "it did nothing"
+    );
+    assert_eq!(
+        after(&[second, attempt_failed, failed.clone()]),
+        1,
+        "tried again by hand"
+    );
+    assert_eq!(after(&[failed]), 1, "failed by hand");
 }

@@ -19,7 +19,7 @@ const AHEAD_MAX: i64 = 1;
 /// What was last heard this long ago proves nothing about now.
 pub(super) const STALE_AFTER: Millis = Millis(10_000);
 
-/// Most answers that are kept: what happened before the oldest is not known any more.
+/// Most stretches that are kept. Of more, two become one: those that are the least part of the time since they were.
 const STRETCHES_MAX: usize = 600;
 
 /// Most take-overs whose ends are kept.
@@ -36,7 +36,7 @@ pub(super) struct Backlog {
     hidden: bool,
 }
 
-/// An answer, and the polls that gave it in a row.
+/// An answer, and the polls in a row that gave it, or more than it says.
 #[derive(Debug)]
 struct Stretch {
     from: Timestamp,
@@ -60,23 +60,66 @@ impl Answer {
         // A partition that came later has no answer yet.
         self.has_members && committed.is_some_and(|committed| offset < committed + AHEAD_MAX)
     }
+
+    /// Only what both say.
+    fn join(&mut self, other: &Self) {
+        self.has_members &= other.has_members;
+        self.committed.truncate(other.committed.len());
+        for (one, other) in self.committed.iter_mut().zip(&other.committed) {
+            *one = (*one).min(*other);
+        }
+    }
 }
 
 impl Backlog {
     pub(super) fn learn(&mut self, at: Timestamp, answer: Answer) {
         self.hidden = false;
+        self.forget_after(at);
         match self.stretches.back_mut() {
-            Some(last) if last.answer == answer && is_unbroken(last.to, at) => {
-                last.to = last.to.max(at);
+            Some(last) if !answer.has_members || !is_unbroken(last.to, at) => {
+                // Nothing of before counts any more.
+                self.stretches.clear();
             }
-            _ => self.stretches.push_back(Stretch {
-                from: at,
-                to: at,
-                answer,
-            }),
+            Some(last) if last.answer == answer => {
+                last.to = at;
+                return;
+            }
+            Some(_) | None => {}
         }
+        self.stretches.push_back(Stretch {
+            from: at,
+            to: at,
+            answer,
+        });
         if self.stretches.len() > STRETCHES_MAX {
-            self.stretches.pop_front();
+            self.thin_out(at);
+        }
+    }
+
+    /// The clock was set back: what it showed meanwhile says nothing.
+    fn forget_after(&mut self, at: Timestamp) {
+        while self.stretches.pop_back_if(|last| last.from > at).is_some() {}
+        if let Some(last) = self.stretches.back_mut() {
+            last.to = last.to.min(at);
+        }
+        self.ends.retain(|(seen_at, _)| *seen_at <= at);
+    }
+
+    /// Two stretches become one that says no more than both: what began in the second counts as begun after it.
+    fn thin_out(&mut self, now: Timestamp) {
+        let part = |(older, newer): (&Stretch, &Stretch)| {
+            let (span, age) = (newer.to.since(older.from), now.since(newer.to));
+            span.0.saturating_mul(1_000_000) / age.0.max(1)
+        };
+        let pairs = self.stretches.iter().zip(self.stretches.iter().skip(1));
+        let least = pairs.map(part).enumerate().min_by_key(|(_, part)| *part);
+        let newer =
+            least.and_then(|(at, _)| self.stretches.remove(at + 1).map(|newer| (at, newer)));
+        if let Some((at, newer)) = newer
+            && let Some(older) = self.stretches.get_mut(at)
+        {
+            older.to = newer.to;
+            older.answer.join(&newer.answer);
         }
     }
 
@@ -229,8 +272,9 @@ mod tests {
         assert!(backlog.take_ends_wanted() && !backlog.take_ends_wanted());
         backlog.learn_ends(at(14), vec![100]);
         assert_eq!(backlog.queued_until(task, at(21)), at(21), "too early");
+        polls(&mut backlog, 21, 22, 8, true);
         backlog.learn_ends(at(22), vec![9]);
-        polls(&mut backlog, 21, 24, 8, true);
+        polls(&mut backlog, 23, 24, 8, true);
 
         assert_eq!(backlog.queued_until(task, at(25)), at(21));
     }
@@ -244,13 +288,41 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded_and_what_was_before_counts_late() {
+    fn a_busy_queue_is_remembered_for_as_long_as_a_task_may_take_ever_more_roughly() {
         let mut backlog = Backlog::default();
-        for second in 0..=700 {
+        for second in 0..=20_000 {
             polls(&mut backlog, second, second, second, true);
         }
 
         assert_eq!(backlog.stretches.len(), STRETCHES_MAX);
-        assert_eq!(until(&mut backlog, 0, 50, 700), 101);
+        for begun in [0, 50, 1_000, 19_000, 19_990] {
+            let ran = 20_000 - begun;
+            let known = until(&mut backlog, begun, 0, 20_000) - begun;
+            assert!(
+                (0..=ran / 20 + 1).contains(&known),
+                "{begun}: {known} s later"
+            );
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_for_a_while_holds_up_nothing() {
+        let mut backlog = Backlog::default();
+        polls(&mut backlog, 0, 20, 7, true);
+        polls(&mut backlog, 3_621, 3_640, 7, true);
+        backlog.learn_ends(at(3_641), vec![5]);
+
+        polls(&mut backlog, 42, 60, 7, true);
+
+        assert_eq!(until(&mut backlog, 7, 2, 60), 42);
+        let task = SentTask {
+            partition: 0,
+            place: TaskPlace::BeforeEndOf {
+                taken_over_at: at(50),
+            },
+            sent_at: at(2),
+        };
+        backlog.queued_until(task, at(60));
+        assert!(backlog.take_ends_wanted(), "those ends were seen before");
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Queues {
 struct Watched {
     backlog: Backlog,
     partitions: i32,
+    /// It is one of too many.
+    is_left_out: bool,
 }
 
 impl Queues {
@@ -67,7 +69,8 @@ impl Queues {
             return;
         }
         let mut backlog = Backlog::default();
-        if backlogs.len() >= QUEUES_MAX {
+        let is_left_out = backlogs.len() >= QUEUES_MAX;
+        if is_left_out {
             tracing::warn!(
                 topic,
                 "more than {QUEUES_MAX} task queues: time-outs of this one count from when a task is sent"
@@ -77,6 +80,7 @@ impl Queues {
         let watched = Watched {
             backlog,
             partitions,
+            is_left_out,
         };
         backlogs.insert(topic.to_owned(), watched);
         // The thread is gone only when the engine is.
@@ -108,9 +112,9 @@ impl Queues {
 
     fn poll(&self, groups: &mut BTreeMap<String, Group>, stopped: impl Fn() -> bool) {
         let names: Vec<String> = lock(&self.backlogs)
-            .keys()
-            .take(QUEUES_MAX)
-            .cloned()
+            .iter()
+            .filter(|(_, watched)| !watched.is_left_out)
+            .map(|(name, _)| name.clone())
             .collect();
         for name in names {
             if stopped() {

@@ -6,7 +6,7 @@ use sagaline_core::{
     WorkflowId, event::RejectReason,
 };
 use sagaline_journal::wire::{act, header};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Reading, Refusal, workflow::reason};
@@ -16,14 +16,19 @@ use crate::envelope::{Envelope, bad_header};
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "present")]
     input: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     reason: Option<String>,
     r#type: Option<String>,
     message: Option<String>,
     even_if_running: bool,
+}
+
+/// A payload may be `null`: that is not the same as none.
+fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(json).map(Some)
 }
 
 pub(super) fn operate(
@@ -140,25 +145,44 @@ fn incident(envelope: &Envelope<'_>) -> Result<(RunId, Seq), Refusal> {
 
 /// Bytes that are not JSON.
 #[derive(Deserialize)]
-struct Bytes<'a> {
+struct Bytes {
     #[serde(rename = "$base64")]
-    base64: &'a str,
-    content_type: Option<&'a str>,
+    base64: String,
+    content_type: Option<String>,
 }
 
 /// A payload as the API has it: JSON as it stands, other bytes as `{"$base64","content_type"}`.
 fn payload(json: &RawValue) -> Result<Payload, Refusal> {
     let text = json.get();
-    let Ok(bytes) = serde_json::from_str::<Bytes<'_>>(text) else {
+    let Ok(bytes) = serde_json::from_str::<Bytes>(text) else {
         return Ok(Payload::json(text.as_bytes()));
     };
     let data = STANDARD
         .decode(bytes.base64)
         .map_err(|error| refused(format!("$base64: {error}")))?;
-    let content_type = bytes.content_type.unwrap_or("application/octet-stream");
+    let content_type = bytes.content_type.as_deref();
+    let content_type = content_type.unwrap_or("application/octet-stream");
     Ok(Payload::new(content_type, data))
 }
 
 fn refused(message: String) -> Refusal {
     Refusal::new(RejectReason::BadEnvelope, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_may_be_null_and_bytes_may_be_escaped() {
+        let body: Body<'_> = serde_json::from_str(r#"{"result":null}"#).unwrap();
+        let null = body.result.map(payload).transpose();
+        assert!(matches!(null, Ok(Some(null)) if null == Payload::json(*b"null")));
+        assert!(body.input.is_none());
+
+        let bytes: &RawValue = serde_json::from_str(r#"{"$base64":"\/\/8="}"#).unwrap();
+
+        let expected = Payload::new("application/octet-stream", vec![0xff, 0xff]);
+        assert!(matches!(payload(bytes), Ok(bytes) if bytes == expected));
+    }
 }

@@ -120,8 +120,9 @@ impl Lane {
     }
 
     /// Asks where the inputs end, so that what came before `wanted` is known to be read.
-    fn ask_for_ends(&mut self, wanted: Timestamp, now: Now, port: &mut dyn LanePort) {
-        if let Some(tag) = self.proof.ask(wanted, now.wall, self.next_tag + 1) {
+    pub(super) fn ask_for_ends(&mut self, wanted: Timestamp, now: Now, port: &mut dyn LanePort) {
+        let seen_at = self.clock.seen_at(now);
+        if let Some(tag) = self.proof.ask(wanted, seen_at, self.next_tag + 1) {
             self.next_tag = tag;
             port.ends(self.partition, tag);
         }
@@ -178,11 +179,12 @@ impl Lane {
     /// Fires deadlines that have come, once the inputs are known to be read up to them: behind the batch's own inputs, so
     /// that steady load neither delays them nor lets them overtake a result.
     fn fire(&mut self, making: &mut Making, now: Now, port: &mut dyn LanePort) {
+        self.more_due = false;
         if !self.clock.is_trusted() || making.trying.is_some() {
             return;
         }
         // The state's time may be ahead of this clock, by what is allowed: then inputs cannot be known to be read so far.
-        let until = making.now.min(now.wall);
+        let until = making.now.min(self.clock.seen_at(now));
         let due: Vec<(Timestamp, WorkflowId)> = self
             .fold
             .state
@@ -191,11 +193,12 @@ impl Lane {
             .collect();
         // Inputs may have filled the batch to its limit: deadlines have a share of their own.
         let bytes_max = making.bytes + DEADLINES_BYTES_MAX;
+        let are_all = due.len() < BATCH_DEADLINES_MAX;
         for (due, workflow_id) in due {
             if !self.proof.covers(due) {
                 return self.ask_for_ends(due, now, port);
             }
-            let Some(queued) = self.hold_queued(&workflow_id, until) else {
+            let Some(queued) = self.hold_queued(&workflow_id, due, until) else {
                 continue;
             };
             let fire = Command::Fire {
@@ -215,6 +218,7 @@ impl Lane {
             let cause = self.own_cause();
             self.decide(making, &cause, &fire, None);
         }
+        self.more_due = !are_all && making.records.is_empty();
     }
 
     /// Decides inputs until the batch is full; says whether there were any.

@@ -50,6 +50,11 @@ impl ClockWatch {
             .min(about.plus(CLOCK_SKEW_MAX))
     }
 
+    /// By when what is seen now of the inputs was so: the own clock's time, but no hour to come of one that has jumped ahead.
+    pub(super) fn seen_at(&self, now: Now) -> Timestamp {
+        now.wall.min(self.time(now))
+    }
+
     /// Whether deadlines may fire by this clock.
     pub(super) const fn is_trusted(&self) -> bool {
         self.skew_ms.unsigned_abs() <= CLOCK_SKEW_MAX.0

@@ -6,14 +6,16 @@
 
 mod forward;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
-use sagaline_core::{Command, Effect, Millis, Name, Reply, ReplyTo, State, Timestamp};
+use sagaline_core::{
+    ActivityId, Attempt, Command, Effect, Millis, Name, Reply, ReplyTo, RunId, State, Timestamp,
+};
 use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
 use self::forward::READS_MAX;
@@ -194,6 +196,21 @@ impl Outbox {
 
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether the task of an attempt has not arrived yet, as far as is known.
+    pub(super) fn has_task(
+        &self,
+        run_id: RunId,
+        activity_id: ActivityId,
+        attempt: Attempt,
+    ) -> bool {
+        let on_their_way = self.waiting.iter().chain(self.sent.values());
+        let later = self.later.iter().map(|(_, entry)| entry);
+        on_their_way.chain(later).any(|entry| {
+            matches!(&entry.effect, Effect::Task(task)
+                if (task.run_id, task.activity_id(), task.attempt) == (run_id, activity_id, attempt))
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -463,8 +480,11 @@ impl Lane {
         match outcome {
             Ok(offset) => {
                 let arrived = self.outbox.acknowledged(tag);
-                if let Some(effect) = arrived.filter(|_| offset >= 0) {
-                    self.placed.put(&effect, offset, &self.fold.state);
+                if let Some(Effect::Task(task)) = arrived.filter(|_| offset >= 0) {
+                    let queue = self.outbox.queues.get(&task.scheduled.task_queue);
+                    let partitions = queue.map(|queue| queue.partitions);
+                    self.placed
+                        .put(&task, (partitions, offset), &self.fold.state);
                 }
             }
             Err(error) => self.outbox.failed(tag, &error, now.monotonic),

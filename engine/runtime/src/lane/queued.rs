@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use sagaline_core::{
-    ActivityId, Attempt, Effect, QueuedUntil, Run, RunId, State, Timestamp, WorkflowId,
+    Activity, ActivityId, Attempt, QueuedUntil, Run, RunId, State, Task, Timestamp, WorkflowId,
     run::ActivityState,
 };
 use sagaline_journal::wire::partition_of;
@@ -47,6 +47,8 @@ pub(super) struct Placed(HashMap<RunId, SmallVec<[PlacedTask; 1]>>);
 struct PlacedTask {
     activity_id: ActivityId,
     attempt: Attempt,
+    /// How many partitions its queue had when it was sent: by that it has its own.
+    partitions: Option<i32>,
     offset: i64,
 }
 
@@ -55,21 +57,30 @@ const PLACES_SWEPT_AT: usize = 32;
 
 impl Placed {
     /// A task was delivered.
-    pub(super) fn put(&mut self, effect: &Effect, offset: i64, state: &State) {
-        let Effect::Task(task) = effect else { return };
+    pub(super) fn put(
+        &mut self,
+        task: &Task,
+        (partitions, offset): (Option<i32>, i64),
+        state: &State,
+    ) {
+        let of_id = state.run(&task.workflow_id);
+        // Its run may be over before the log says that it has the task: nobody would forget it.
+        let Some(run) = of_id.filter(|run| run.run_id == task.run_id) else {
+            return;
+        };
         let tasks = self.0.entry(task.run_id).or_default();
         let activity_id = task.activity_id();
         tasks.retain(|one| one.activity_id != activity_id);
         if tasks.len() >= PLACES_SWEPT_AT && tasks.len().is_power_of_two() {
-            let run = state.run(&task.workflow_id);
             tasks.retain(|one| {
-                run.and_then(|run| run.activity(one.activity_id))
+                run.activity(one.activity_id)
                     .is_some_and(|activity| activity.attempt == one.attempt)
             });
         }
         tasks.push(PlacedTask {
             activity_id,
             attempt: task.attempt,
+            partitions,
             offset,
         });
     }
@@ -85,12 +96,10 @@ impl Placed {
         self.0.retain(|run_id, _| open.contains(run_id));
     }
 
-    fn offset(&self, run_id: RunId, activity_id: ActivityId, attempt: Attempt) -> Option<i64> {
+    fn get(&self, run_id: RunId, activity_id: ActivityId, attempt: Attempt) -> Option<&PlacedTask> {
         let tasks = self.0.get(&run_id)?;
-        let known = tasks
-            .iter()
-            .find(|one| (one.activity_id, one.attempt) == (activity_id, attempt));
-        known.map(|one| one.offset)
+        let is_it = |one: &&PlacedTask| (one.activity_id, one.attempt) == (activity_id, attempt);
+        tasks.iter().find(is_it)
     }
 }
 
@@ -102,24 +111,7 @@ impl Lane {
         });
         let proved = overdue.filter_map(|activity| {
             let (activity_id, attempt) = (activity.activity_id, activity.attempt);
-            let queue = &activity.scheduled.task_queue;
-            let topic = self.shared.writing.queue_topic(queue);
-            let QueueTopic::There(partitions) = self.shared.topics.topic(&topic) else {
-                return None;
-            };
-            let id = task_id(run.run_id, activity_id, attempt);
-            let place = match self.placed.offset(run.run_id, activity_id, attempt) {
-                Some(offset) => TaskPlace::At(offset),
-                None => TaskPlace::BeforeEndOf {
-                    taken_over_at: self.careful.since(),
-                },
-            };
-            let task = SentTask {
-                partition: partition_of(id.as_bytes(), partitions),
-                place,
-                sent_at: activity.attempt_at,
-            };
-            let until = self.shared.topics.queued_until(&topic, task, now);
+            let until = self.queued_until(run.run_id, activity, now)?;
             (until > activity.attempt_at).then_some(QueuedUntil {
                 activity_id,
                 attempt,
@@ -129,10 +121,49 @@ impl Lane {
         proved.collect()
     }
 
-    /// Puts a run's deadline off if it was set by tasks that are proved to wait; otherwise what is proved.
+    /// Until when the task of its last attempt waited at least; none: its queue has no topic.
+    fn queued_until(
+        &self,
+        run_id: RunId,
+        activity: &Activity,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let (activity_id, attempt) = (activity.activity_id, activity.attempt);
+        if self.outbox.has_task(run_id, activity_id, attempt) {
+            // What has not arrived did not begin.
+            return Some(now);
+        }
+        let queue = &activity.scheduled.task_queue;
+        let topic = self.shared.writing.queue_topic(queue);
+        let partitions = match self.shared.topics.topic(&topic) {
+            QueueTopic::There(partitions) => partitions,
+            // A new owner has not heard of it yet: that proves nothing.
+            QueueTopic::Coming => return Some(now),
+            QueueTopic::Refused(_) => return None,
+        };
+        let id = task_id(run_id, activity_id, attempt);
+        let placed = self.placed.get(run_id, activity_id, attempt);
+        let partitions = placed.and_then(|one| one.partitions).unwrap_or(partitions);
+        let place = match placed {
+            Some(one) => TaskPlace::At(one.offset),
+            None => TaskPlace::BeforeEndOf {
+                taken_over_at: self.careful.since(),
+            },
+        };
+        let task = SentTask {
+            partition: partition_of(id.as_bytes(), partitions),
+            place,
+            sent_at: activity.attempt_at,
+        };
+        Some(self.shared.topics.queued_until(&topic, task, now))
+    }
+
+    /// Puts off a run's deadline, which was `due`, if it was set by tasks that are proved to have waited; otherwise what is
+    /// proved. One that is put off to an instant that has come is due at once, and not before.
     pub(super) fn hold_queued(
         &mut self,
         workflow_id: &WorkflowId,
+        due: Timestamp,
         now: Timestamp,
     ) -> Option<Vec<QueuedUntil>> {
         let run = self.fold.state.run(workflow_id)?;
@@ -141,11 +172,285 @@ impl Lane {
             return Some(queued);
         }
         match run.deadline_of(&queued) {
-            Some(later) if later > now => {
+            Some(later) if later > due => {
                 self.fold.state.hold(workflow_id, later);
                 None
             }
             _ => Some(queued),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sagaline_core::{
+        Cause, Delta, Effect, Event, Millis, Name, Overlay, Payload, Position, RetryPolicy,
+        Transition,
+        event::{ActivityAttemptScheduled, ActivityScheduled, WorkflowStarted},
+        fold,
+        program::Program,
+    };
+
+    use sagaline_journal::PortEvent;
+
+    use super::*;
+    use crate::{
+        Keys,
+        lane::{
+            LaneConfig, LaneShared, Now, Phase, QueueTopics, ReplyTopic, outbox::tests::Silent,
+        },
+        programs::Workflows,
+    };
+
+    /// A queue whose tasks in the first partition are proved to have waited until then.
+    #[derive(Debug)]
+    struct Waited(QueueTopic, Timestamp);
+
+    impl QueueTopics for Waited {
+        fn topic(&self, _: &str) -> QueueTopic {
+            self.0.clone()
+        }
+
+        fn reply_topic(&self, _: &str) -> ReplyTopic {
+            ReplyTopic::Missing
+        }
+
+        fn queued_until(&self, _: &str, task: SentTask, now: Timestamp) -> Timestamp {
+            match task.partition {
+                0 => self.1.max(task.sent_at).min(now),
+                _ => task.sent_at,
+            }
+        }
+    }
+
+    struct NoWorkflows;
+
+    impl Workflows for NoWorkflows {
+        fn resolve(&self, _: &Name, _: Option<&str>) -> Option<Box<str>> {
+            None
+        }
+
+        fn program(&self, _: &Name, _: &str) -> Option<Box<dyn Program>> {
+            None
+        }
+
+        fn names(&self) -> Vec<Name> {
+            Vec::new()
+        }
+
+        fn task_queues(&self) -> Vec<Name> {
+            Vec::new()
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn id() -> WorkflowId {
+        WorkflowId::new("w").unwrap()
+    }
+
+    fn task() -> Task {
+        Task {
+            run_id: RunId::derive("ns", &id(), b"1"),
+            workflow_id: id(),
+            attempt: Attempt::FIRST,
+            expires_at: None,
+            progress: None,
+            started: Arc::new(WorkflowStarted {
+                workflow: Name::from("order"),
+                version: "1".into(),
+                input: Payload::empty(),
+                trace: None,
+                attributes: None,
+                memo: None,
+                run_timeout_ms: None,
+                execution_timeout_ms: None,
+            }),
+            scheduled: Arc::new(ActivityScheduled {
+                activity_id: ActivityId::FIRST,
+                activity: Name::from("charge"),
+                task_queue: Name::from("orders"),
+                input: Payload::empty(),
+                retry: RetryPolicy::default(),
+                start_to_close_ms: 60_000,
+                schedule_to_start_ms: None,
+                schedule_to_close_ms: None,
+                heartbeat_ms: None,
+                compensable: false,
+                compensates: None,
+            }),
+        }
+    }
+
+    /// A lane with a run whose task, of a minute at most, was sent at 0 and waited until that second.
+    fn lane(topic: QueueTopic, waited_until: i64) -> Lane {
+        let shared = LaneShared::new(LaneConfig {
+            namespace: "ns".to_owned(),
+            app: "app".to_owned(),
+            build: String::new(),
+            process: "p".to_owned(),
+            partitions: 1,
+            closed_retention: Millis(1),
+            programs_kept: std::num::NonZeroUsize::MIN,
+            keys: Keys::development(),
+            topics: Arc::new(Waited(topic, at(waited_until))),
+        });
+        let mut lane = Lane::new(0, Arc::new(shared), Arc::new(NoWorkflows), 0, None);
+        begin(&mut lane, task(), 0);
+        lane
+    }
+
+    /// Its task is sent at 0.
+    fn begin(lane: &mut Lane, task: Task, index: u32) {
+        let attempt = ActivityAttemptScheduled {
+            activity_id: task.activity_id(),
+            activity: task.scheduled.activity.clone(),
+            attempt: task.attempt,
+        };
+        let transition = Transition {
+            run_id: Some(task.run_id),
+            workflow_id: Some(task.workflow_id.clone()),
+            first_seq: 1,
+            at: at(0),
+            cause: Cause::lane(0, "1/1"),
+            events: vec![
+                Event::WorkflowStarted(task.started),
+                Event::ActivityScheduled(task.scheduled),
+                attempt.into(),
+            ],
+        };
+        let mut delta = Delta::default();
+        let mut overlay = Overlay::new(&lane.fold.state, &mut delta);
+        fold(&mut overlay, &[&transition], Position { batch: 1, index });
+        lane.fold.state.merge(delta, at(0));
+    }
+
+    #[test]
+    fn a_deadline_is_put_off_also_to_an_instant_that_has_come_and_then_it_fires() {
+        let mut lane = lane(QueueTopic::There(1), 1);
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(60)));
+
+        // Two seconds late: the engine was busy.
+        assert_eq!(lane.hold_queued(&id(), at(60), at(62)), None);
+
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(61)));
+        let queued = lane.hold_queued(&id(), at(61), at(62)).unwrap();
+        let run = lane.fold.state.run(&id()).unwrap();
+        assert_eq!(run.deadline_of(&queued), Some(at(61)));
+    }
+
+    #[test]
+    fn a_new_owner_that_has_not_looked_for_the_queue_yet_lets_no_time_run_out() {
+        let mut lane = lane(QueueTopic::Coming, 0);
+
+        assert_eq!(lane.hold_queued(&id(), at(60), at(300)), None);
+
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(360)));
+    }
+
+    #[test]
+    fn a_task_that_has_not_arrived_in_its_queue_does_not_run_out_of_its_time() {
+        let mut lane = lane(QueueTopic::There(1), 0);
+        lane.outbox
+            .push(1, vec![Effect::Task(task())], HashMap::new());
+
+        assert_eq!(lane.hold_queued(&id(), at(60), at(62)), None);
+
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(122)));
+    }
+
+    #[test]
+    fn a_task_stays_in_its_partition_when_its_queue_gets_more() {
+        let task = task();
+        let name = task_id(task.run_id, task.activity_id(), task.attempt);
+        let more = (2..9).find(|more| partition_of(name.as_bytes(), *more) != 0);
+        let mut lane = lane(QueueTopic::There(more.unwrap()), 30);
+        lane.placed.put(&task, (Some(1), 7), &lane.fold.state);
+
+        assert_eq!(lane.hold_queued(&id(), at(60), at(61)), None);
+    }
+
+    #[test]
+    fn a_task_that_may_have_begun_in_time_does_not_time_out_as_one_that_nobody_took() {
+        let mut lane = lane(QueueTopic::There(1), 0);
+        let short = ActivityScheduled {
+            schedule_to_start_ms: Some(10_000),
+            ..ActivityScheduled::clone(&task().scheduled)
+        };
+        let task = Task {
+            scheduled: Arc::new(short),
+            ..task()
+        };
+        begin(&mut lane, task, 1);
+
+        // It was next in its partition when it was sent, and a worker is there: nobody has to say that it began.
+        assert_eq!(lane.hold_queued(&id(), at(10), at(11)), None);
+
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(60)));
+    }
+
+    #[test]
+    fn thousands_of_tasks_that_wait_hold_up_nothing_that_is_due() {
+        let mut lane = lane(QueueTopic::There(1), 100);
+        let runs = u32::try_from(crate::lane::BATCH_DEADLINES_MAX).unwrap();
+        for number in 1..=runs {
+            let workflow_id = WorkflowId::new(&format!("w{number}")).unwrap();
+            let run_id = RunId::derive("ns", &workflow_id, b"1");
+            let task = Task {
+                workflow_id,
+                run_id,
+                ..task()
+            };
+            begin(&mut lane, task, number);
+        }
+        lane.phase = Phase::Active;
+        lane.proof.passed(true, at(70), (0, 0));
+        lane.proof.passed(false, at(70), (0, 0));
+        let now = Now {
+            wall: at(61),
+            monotonic: Millis(1),
+        };
+
+        assert_eq!(lane.step(now, &mut Silent::default()), Some(Millis(0)));
+        lane.step(now, &mut Silent::default());
+
+        assert_eq!(lane.fold.state.next_deadline(), Some(at(121)));
+    }
+
+    #[test]
+    fn what_a_clock_that_jumped_ahead_has_seen_holds_for_no_hour_to_come() {
+        let mut lane = lane(QueueTopic::There(1), 0);
+        let now = |wall| Now {
+            wall: at(wall),
+            monotonic: Millis(7),
+        };
+        lane.clock.reported(Some(at(100)), now(100));
+
+        lane.ask_for_ends(at(101), now(3_700), &mut Silent::default());
+        let ends = PortEvent::Ends {
+            partition: 0,
+            tag: lane.next_tag,
+            ends: Some((0, 0)),
+        };
+        lane.handle(ends, now(3_700), &mut Silent::default());
+
+        assert!(lane.proof.covers(at(101)) && !lane.proof.covers(at(200)));
+    }
+
+    #[test]
+    fn a_task_that_arrives_after_its_run_is_over_leaves_nothing() {
+        let mut lane = lane(QueueTopic::There(1), 0);
+        let task = task();
+        lane.placed.put(&task, (Some(1), 7), &lane.fold.state);
+        assert_eq!(lane.placed.0.len(), 1);
+
+        let mut placed = Placed::default();
+        placed.put(&task, (Some(1), 7), &State::new(1));
+
+        assert!(placed.0.is_empty());
     }
 }

@@ -249,7 +249,8 @@ impl Lane {
             inbox: self.fold.position(&self.shared.reading.inbox),
             results: self.fold.position(&self.shared.reading.results),
         };
-        self.careful = Careful::after_take_over(&self.fold, self.suspect, now.wall);
+        let since = self.clock.seen_at(now);
+        self.careful = Careful::after_take_over(&self.fold, self.suspect, since);
         self.programs.quarantine(self.careful.quarantined());
         self.placed.after_take_over(&self.fold.state);
         self.outbox = std::mem::take(&mut self.outbox).after_take_over(&mut self.fold);

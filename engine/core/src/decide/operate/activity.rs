@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{
     super::activity::{completed, given_up, next_attempt, too_large},
-    Refused, resolved, solve,
+    Refused, is_paused, paused, resolved, solve,
 };
 use crate::{
     Activity, ActivityAct, ActivityId, Event, Failure, IncidentAct, Operate, Payload, Run,
@@ -65,23 +65,28 @@ fn retry(
         let message = too_large(name, input).message.into_string();
         return Err(Refused(error_type::PAYLOAD_TOO_LARGE, message));
     }
-    if run.paused.is_some() || activity.paused.is_some() {
-        let message = format!("{name} is paused: resume it first");
-        return Err(Refused(error_type::PAUSED, message));
+    if is_paused(run, activity) {
+        return Err(paused(activity));
     }
     if activity.cancel_requested {
         let message = format!("{name} was asked to stop: no attempt follows");
         return Err(Refused(error_type::CANCELED, message));
     }
     check_not_running(activity, asked)?;
-    let changed = ActivityOptionsUpdated {
+    let changed = by_hand(activity, input, asked.command);
+    Ok(Vec::from([changed, next_attempt(activity)]))
+}
+
+/// Who did something about it and why, where no other event says so, and the input of its further attempts.
+fn by_hand(activity: &Activity, input: Option<&Payload>, command: &Operate) -> Event {
+    ActivityOptionsUpdated {
         activity_id: activity.activity_id,
-        activity: name.clone(),
+        activity: activity.scheduled.activity.clone(),
         input: input.cloned(),
-        actor: Some(asked.command.actor.clone()),
-        reason: asked.command.reason.clone(),
-    };
-    Ok(Vec::from([changed.into(), next_attempt(activity)]))
+        actor: Some(command.actor.clone()),
+        reason: command.reason.clone(),
+    }
+    .into()
 }
 
 /// As if a worker had answered.
@@ -113,8 +118,10 @@ fn fail(
     asked: &Asked<'_>,
 ) -> Result<Vec<Event>, Refused> {
     check_not_running(activity, asked)?;
-    let incident = incident.map(|incident| resolved(incident, asked.command, &IncidentAct::Fail));
-    let mut events: Vec<Event> = incident.into_iter().collect();
+    let mut events = Vec::from([match incident {
+        Some(incident) => resolved(incident, asked.command, &IncidentAct::Fail),
+        None => by_hand(activity, None, asked.command),
+    }]);
     events.extend(given_up(activity, failure.clone().non_retryable()));
     Ok(events)
 }

@@ -279,7 +279,7 @@ fn a_forward_that_the_log_refuses_is_sent_again_ever_more_rarely_and_never_dropp
 
 /// Notes what is asked of it, and answers nothing.
 #[derive(Debug, Default)]
-struct Silent {
+pub(in crate::lane) struct Silent {
     reads: Vec<Tag>,
     sends: Vec<Tag>,
 }
