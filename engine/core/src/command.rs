@@ -79,6 +79,8 @@ pub struct QueuedUntil {
     pub attempt: Attempt,
     /// Until when at least.
     pub until: Timestamp,
+    /// It is known whether it waited on; else only that nobody can tell.
+    pub is_proved: bool,
 }
 
 /// Start a workflow.

@@ -93,9 +93,9 @@ pub trait QueueTopics: Send + Sync + std::fmt::Debug {
     /// What is known of a topic that wants a reply: a stranger named it, so it is never made. Returns at once.
     fn reply_topic(&self, name: &str) -> ReplyTopic;
 
-    /// Until when a task is proved to have waited in its queue: at least when it was sent, and `now` when it may wait there
-    /// still. Returns at once.
-    fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Timestamp;
+    /// Until when a task is proved to have waited in its queue: at least when it was sent, and `now` when it waits there
+    /// still; none when nobody can tell. Returns at once.
+    fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Option<Timestamp>;
 }
 
 /// What is known of a queue's topic.

@@ -117,7 +117,9 @@ impl Activity {
         start_by.into_iter().chain(self.closes_by()).min()
     }
 
-    fn start_by(&self) -> Option<Timestamp> {
+    /// When a worker must have begun with the attempt that was sent last.
+    #[must_use]
+    pub fn start_by(&self) -> Option<Timestamp> {
         let span = self.scheduled.schedule_to_start_ms?;
         Some(self.attempt_at.plus(Millis(span)))
     }
@@ -146,8 +148,9 @@ impl Activity {
             .map(|at| (at, ActivityDue::ScheduleToClose));
         let (first, second) = match self.state {
             ActivityState::Queued => {
-                let begun = self.attempt_at.max(self.queued_until(queued));
-                let start_by = self.start_by();
+                let known = self.known_of(queued);
+                let begun = known.map_or(self.attempt_at, |one| one.until.max(self.attempt_at));
+                let start_by = self.start_by().and_then(|by| still_waits(by, known));
                 (
                     start_by.map(|at| (at, ActivityDue::ScheduleToStart)),
                     Some((begun.plus(self.start_to_close()), ActivityDue::StartToClose)),
@@ -171,10 +174,21 @@ impl Activity {
         first.into_iter().chain(second).chain(close_by).min()
     }
 
-    fn queued_until(&self, queued: &[QueuedUntil]) -> Timestamp {
-        let known = queued
-            .iter()
-            .find(|one| (one.activity_id, one.attempt) == (self.activity_id, self.attempt));
-        known.map_or(self.attempt_at, |one| one.until)
+    fn known_of<'a>(&self, queued: &'a [QueuedUntil]) -> Option<&'a QueuedUntil> {
+        let is_it =
+            |one: &&QueuedUntil| (one.activity_id, one.attempt) == (self.activity_id, self.attempt);
+        queued.iter().find(is_it)
     }
 }
+
+/// When a task has waited for too long that nobody said to have begun with: never if it may have begun in time.
+fn still_waits(start_by: Timestamp, known: Option<&QueuedUntil>) -> Option<Timestamp> {
+    match known {
+        Some(known) if known.until < start_by => None,
+        Some(known) if !known.is_proved => Some(known.until.plus(LOOK_AGAIN_AFTER)),
+        Some(_) | None => Some(start_by),
+    }
+}
+
+/// Where nobody can tell whether a task was taken, it is looked at again after this.
+const LOOK_AGAIN_AFTER: Millis = Millis::from_secs(1);

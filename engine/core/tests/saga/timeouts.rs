@@ -180,6 +180,7 @@ fn a_task_that_is_proved_to_wait_in_its_queue_does_not_run_out_of_its_time() {
         activity_id: task.activity_id(),
         attempt: task.attempt,
         until,
+        is_proved: true,
     }];
     let later = until.plus(Millis(1_000));
     assert_eq!(run.deadline_of(&queued), Some(later));
@@ -301,4 +302,29 @@ fn an_activity_whose_retry_stays_away_is_given_up_when_all_must_be_over() {
         _ => None,
     });
     assert_eq!(failed.as_deref(), Some(error_type::SCHEDULE_TO_CLOSE));
+}
+
+#[test]
+fn a_task_that_may_have_begun_in_time_is_none_that_nobody_took() {
+    let world = timed(Timeouts {
+        schedule_to_start_ms: Some(5_000),
+        ..LONG
+    });
+    let (run, task) = (world.state.run(&id()).unwrap(), &world.tasks[0]);
+    let known = |ms, is_proved| QueuedUntil {
+        activity_id: task.activity_id(),
+        attempt: task.attempt,
+        until: after(&world, ms),
+        is_proved,
+    };
+    let due = |known| run.deadline_of(&[known]);
+
+    assert_eq!(due(known(0, true)), Some(after(&world, 60_000)));
+    assert_eq!(due(known(4_999, true)), Some(after(&world, 64_999)));
+    assert_eq!(due(known(5_000, true)), Some(after(&world, 5_000)));
+    assert_eq!(
+        due(known(7_000, false)),
+        Some(after(&world, 8_000)),
+        "it is looked at again"
+    );
 }

@@ -8,7 +8,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer, ConsumerContext},
 };
 
-use super::fault;
+use super::{clock::Deadline, fault};
 use crate::{Error, ErrorKind};
 
 /// A topic and a partition.
@@ -68,20 +68,34 @@ pub(super) fn ask<'a, C: ConsumerContext>(
         .collect())
 }
 
-/// Asks for one partition.
+/// Asks for one partition, again while its leader is being chosen. The consumer must read nothing.
 pub(super) fn ask_one<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     place: Place<'_>,
     edge: Edge,
 ) -> Result<i64, Error> {
-    ask(consumer, &[place], edge)?
-        .remove(&place)
-        .unwrap_or_else(|| Err(fault::timed_out(&doing(place), ANSWER_WAIT)))
+    let deadline = Deadline::after(ANSWER_WAIT);
+    loop {
+        let answer = ask(consumer, &[place], edge).and_then(|mut answers| {
+            let answer = answers.remove(&place);
+            answer.unwrap_or_else(|| Err(fault::timed_out(&doing(place), ANSWER_WAIT)))
+        });
+        match answer {
+            Err(error) if error.kind() == ErrorKind::Unavailable && !deadline.passed() => {
+                // For the time; nothing comes.
+                drop(consumer.poll(AGAIN_AFTER));
+            }
+            answer => return answer,
+        }
+    }
 }
 
 fn doing((topic, partition): Place<'_>) -> String {
     format!("ask where {topic}/{partition} begins or ends")
 }
+
+/// Pause before a partition without a leader is asked for again.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A broker that does not answer for this long does not count as an answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(3);

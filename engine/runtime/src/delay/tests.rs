@@ -31,8 +31,8 @@ impl QueueTopics for Topics {
         }
     }
 
-    fn queued_until(&self, _: &str, task: SentTask, _: Timestamp) -> Timestamp {
-        task.sent_at
+    fn queued_until(&self, _: &str, task: SentTask, _: Timestamp) -> Option<Timestamp> {
+        Some(task.sent_at)
     }
 }
 

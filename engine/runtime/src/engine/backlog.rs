@@ -140,14 +140,16 @@ impl Backlog {
         }
     }
 
-    /// Until when at least the task was in its queue; `now` when it may be there still.
-    pub(super) fn queued_until(&mut self, task: SentTask, now: Timestamp) -> Timestamp {
+    /// Until when at least the task was in its queue; `now` when it is there still, none when nobody can tell.
+    pub(super) fn queued_until(&mut self, task: SentTask, now: Timestamp) -> Option<Timestamp> {
         if self.hidden {
-            return task.sent_at;
+            return Some(task.sent_at);
         }
-        let Some(offset) = self.offset(task) else {
-            return now;
-        };
+        let offset = self.offset(task)?;
+        let last = self.stretches.back()?;
+        if !is_unbroken(last.to, now) {
+            return None;
+        }
         let mut begun = None;
         let mut next = now;
         for stretch in self.stretches.iter().rev() {
@@ -157,7 +159,7 @@ impl Backlog {
             }
             (begun, next) = (Some(stretch.from), stretch.from);
         }
-        begun.map_or(now, |begun| begun.max(task.sent_at).min(now))
+        Some(begun.map_or(now, |begun| begun.max(task.sent_at).min(now)))
     }
 
     /// The offset of a task, or the last that it may have.
@@ -201,13 +203,14 @@ mod tests {
         }
     }
 
-    fn until(backlog: &mut Backlog, offset: i64, sent: i64, now: i64) -> i64 {
+    fn until(backlog: &mut Backlog, offset: i64, sent: i64, now: i64) -> Option<i64> {
         let task = SentTask {
             partition: 0,
             place: TaskPlace::At(offset),
             sent_at: at(sent),
         };
-        backlog.queued_until(task, at(now)).as_millis() / 1_000
+        let until = backlog.queued_until(task, at(now))?;
+        Some(until.as_millis() / 1_000)
     }
 
     #[test]
@@ -215,8 +218,8 @@ mod tests {
         let mut backlog = Backlog::default();
         polls(&mut backlog, 0, 20, 7, true);
 
-        assert_eq!(until(&mut backlog, 7, 10, 21), 10);
-        assert_eq!(until(&mut backlog, 8, 10, 21), 21, "one is before it");
+        assert_eq!(until(&mut backlog, 7, 10, 21), Some(10));
+        assert_eq!(until(&mut backlog, 8, 10, 21), Some(21), "one is before it");
     }
 
     #[test]
@@ -226,9 +229,9 @@ mod tests {
         polls(&mut backlog, 10, 20, 8, true);
         polls(&mut backlog, 21, 30, 9, true);
 
-        assert_eq!(until(&mut backlog, 8, 2, 31), 10);
-        assert_eq!(until(&mut backlog, 9, 2, 31), 21);
-        assert_eq!(until(&mut backlog, 7, 2, 31), 2);
+        assert_eq!(until(&mut backlog, 8, 2, 31), Some(10));
+        assert_eq!(until(&mut backlog, 9, 2, 31), Some(21));
+        assert_eq!(until(&mut backlog, 7, 2, 31), Some(2));
     }
 
     #[test]
@@ -236,24 +239,32 @@ mod tests {
         let mut backlog = Backlog::default();
         polls(&mut backlog, 0, 9, 7, true);
         polls(&mut backlog, 10, 309, 7, false);
-        assert_eq!(until(&mut backlog, 7, 2, 309), 309);
+        assert_eq!(until(&mut backlog, 7, 2, 309), Some(309));
 
         polls(&mut backlog, 310, 312, 7, true);
 
-        assert_eq!(until(&mut backlog, 7, 2, 312), 310);
+        assert_eq!(until(&mut backlog, 7, 2, 312), Some(310));
     }
 
     #[test]
     fn what_was_not_polled_proves_nothing() {
         let mut backlog = Backlog::default();
-        assert_eq!(until(&mut backlog, 0, 2, 60), 60, "never");
+        assert_eq!(until(&mut backlog, 0, 2, 60), None, "never");
 
         polls(&mut backlog, 0, 9, 7, true);
-        assert_eq!(until(&mut backlog, 7, 2, 19), 2);
-        assert_eq!(until(&mut backlog, 7, 2, 20), 20, "not for eleven seconds");
+        assert_eq!(until(&mut backlog, 7, 2, 19), Some(2));
+        assert_eq!(
+            until(&mut backlog, 7, 2, 20),
+            None,
+            "not for eleven seconds"
+        );
 
         polls(&mut backlog, 30, 31, 7, true);
-        assert_eq!(until(&mut backlog, 7, 2, 32), 30, "not between 9 and 30");
+        assert_eq!(
+            until(&mut backlog, 7, 2, 32),
+            Some(30),
+            "not between 9 and 30"
+        );
     }
 
     #[test]
@@ -268,15 +279,15 @@ mod tests {
             sent_at: at(2),
         };
 
-        assert_eq!(backlog.queued_until(task, at(21)), at(21));
+        assert_eq!(backlog.queued_until(task, at(21)), None);
         assert!(backlog.take_ends_wanted() && !backlog.take_ends_wanted());
         backlog.learn_ends(at(14), vec![100]);
-        assert_eq!(backlog.queued_until(task, at(21)), at(21), "too early");
+        assert_eq!(backlog.queued_until(task, at(21)), None, "too early");
         polls(&mut backlog, 21, 22, 8, true);
         backlog.learn_ends(at(22), vec![9]);
         polls(&mut backlog, 23, 24, 8, true);
 
-        assert_eq!(backlog.queued_until(task, at(25)), at(21));
+        assert_eq!(backlog.queued_until(task, at(25)), Some(at(21)));
     }
 
     #[test]
@@ -284,7 +295,7 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.hide();
 
-        assert_eq!(until(&mut backlog, 7, 2, 21), 2);
+        assert_eq!(until(&mut backlog, 7, 2, 21), Some(2));
     }
 
     #[test]
@@ -297,7 +308,7 @@ mod tests {
         assert_eq!(backlog.stretches.len(), STRETCHES_MAX);
         for begun in [0, 50, 1_000, 19_000, 19_990] {
             let ran = 20_000 - begun;
-            let known = until(&mut backlog, begun, 0, 20_000) - begun;
+            let known = until(&mut backlog, begun, 0, 20_000).unwrap() - begun;
             assert!(
                 (0..=ran / 20 + 1).contains(&known),
                 "{begun}: {known} s later"
@@ -314,7 +325,7 @@ mod tests {
 
         polls(&mut backlog, 42, 60, 7, true);
 
-        assert_eq!(until(&mut backlog, 7, 2, 60), 42);
+        assert_eq!(until(&mut backlog, 7, 2, 60), Some(42));
         let task = SentTask {
             partition: 0,
             place: TaskPlace::BeforeEndOf {

@@ -87,11 +87,14 @@ impl Queues {
         let _ = lock(&self.wake).send(());
     }
 
-    pub(super) fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Timestamp {
-        match lock(&self.backlogs).get_mut(topic) {
-            Some(watched) => watched.backlog.queued_until(task, now),
-            None => now,
-        }
+    pub(super) fn queued_until(
+        &self,
+        topic: &str,
+        task: SentTask,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut backlogs = lock(&self.backlogs);
+        backlogs.get_mut(topic)?.backlog.queued_until(task, now)
     }
 
     /// Polls until it is stopped.

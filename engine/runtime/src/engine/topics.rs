@@ -252,7 +252,7 @@ impl QueueTopics for TopicBook {
         known.topic.clone()
     }
 
-    fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Timestamp {
+    fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Option<Timestamp> {
         self.workers.queued_until(topic, task, now)
     }
 

@@ -104,41 +104,41 @@ impl Placed {
 }
 
 impl Lane {
-    /// What is proved of the run's tasks whose start-to-close time-out has come by `now`, if nobody said that they began.
+    /// What is known of the run's tasks that nobody said to have begun with, and one of whose time-outs has come by `now`.
     pub(super) fn queued(&self, run: &Run, now: Timestamp) -> Vec<QueuedUntil> {
-        let overdue = run.activities.iter().filter(|one| {
-            one.state == ActivityState::Queued && one.attempt_at.plus(one.start_to_close()) <= now
+        let waits = run
+            .activities
+            .iter()
+            .filter(|one| one.state == ActivityState::Queued);
+        let overdue = waits.filter(|one| {
+            one.attempt_at.plus(one.start_to_close()) <= now
+                || one.start_by().is_some_and(|by| by <= now)
         });
-        let proved = overdue.filter_map(|activity| {
-            let (activity_id, attempt) = (activity.activity_id, activity.attempt);
-            let until = self.queued_until(run.run_id, activity, now)?;
-            (until > activity.attempt_at).then_some(QueuedUntil {
-                activity_id,
-                attempt,
-                until,
-            })
-        });
-        proved.collect()
+        let known = overdue.filter_map(|activity| self.waited(run.run_id, activity, now));
+        known.collect()
     }
 
-    /// Until when the task of its last attempt waited at least; none: its queue has no topic.
-    fn queued_until(
-        &self,
-        run_id: RunId,
-        activity: &Activity,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+    /// How long the task of its last attempt waited at least; none: its queue has no topic.
+    fn waited(&self, run_id: RunId, activity: &Activity, now: Timestamp) -> Option<QueuedUntil> {
         let (activity_id, attempt) = (activity.activity_id, activity.attempt);
+        let known = |until: Option<Timestamp>| {
+            Some(QueuedUntil {
+                activity_id,
+                attempt,
+                until: until.unwrap_or(now),
+                is_proved: until.is_some(),
+            })
+        };
         if self.outbox.has_task(run_id, activity_id, attempt) {
             // What has not arrived did not begin.
-            return Some(now);
+            return known(Some(now));
         }
         let queue = &activity.scheduled.task_queue;
         let topic = self.shared.writing.queue_topic(queue);
         let partitions = match self.shared.topics.topic(&topic) {
             QueueTopic::There(partitions) => partitions,
             // A new owner has not heard of it yet: that proves nothing.
-            QueueTopic::Coming => return Some(now),
+            QueueTopic::Coming => return known(None),
             QueueTopic::Refused(_) => return None,
         };
         let id = task_id(run_id, activity_id, attempt);
@@ -155,7 +155,7 @@ impl Lane {
             place,
             sent_at: activity.attempt_at,
         };
-        Some(self.shared.topics.queued_until(&topic, task, now))
+        known(self.shared.topics.queued_until(&topic, task, now))
     }
 
     /// Puts off a run's deadline, which was `due`, if it was set by tasks that are proved to have waited; otherwise what is
@@ -217,11 +217,11 @@ mod tests {
             ReplyTopic::Missing
         }
 
-        fn queued_until(&self, _: &str, task: SentTask, now: Timestamp) -> Timestamp {
-            match task.partition {
+        fn queued_until(&self, _: &str, task: SentTask, now: Timestamp) -> Option<Timestamp> {
+            Some(match task.partition {
                 0 => self.1.max(task.sent_at).min(now),
                 _ => task.sent_at,
-            }
+            })
         }
     }
 

@@ -224,6 +224,7 @@ impl World {
             activity_id: task.activity_id(),
             attempt: task.attempt,
             until: Timestamp::LATEST,
+            is_proved: true,
         })
         .collect()
     }

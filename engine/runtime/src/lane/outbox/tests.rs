@@ -40,8 +40,13 @@ impl super::super::QueueTopics for Answers {
         self.1
     }
 
-    fn queued_until(&self, _: &str, task: super::super::SentTask, _: Timestamp) -> Timestamp {
-        task.sent_at
+    fn queued_until(
+        &self,
+        _: &str,
+        task: super::super::SentTask,
+        _: Timestamp,
+    ) -> Option<Timestamp> {
+        Some(task.sent_at)
     }
 }
 
