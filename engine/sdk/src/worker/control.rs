@@ -13,7 +13,10 @@ use sagaline_journal::{
 use tokio::sync::mpsc;
 
 /// Pause before the topic is looked for again: an engine makes it when it first starts.
-const AGAIN_AFTER: Duration = Duration::from_secs(2);
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// After so many tries in vain people are told: the first engine may still be starting.
+const TRIES_UNSAID: u32 = 20;
 
 /// Tells every queue of each task that shall stop.
 pub(super) async fn follow(
@@ -21,12 +24,12 @@ pub(super) async fn follow(
     topic: Arc<str>,
     queues: Vec<mpsc::UnboundedSender<Arc<str>>>,
 ) -> Infallible {
-    let mut said = None;
+    let mut tries: u32 = 0;
     loop {
         let Err(error) = hear(&kafka, &topic, &queues).await;
-        if said != Some(error.code()) {
+        tries = tries.saturating_add(1);
+        if tries == TRIES_UNSAID {
             tracing::warn!(%topic, %error, "cancellations are not heard; trying again");
-            said = Some(error.code());
         }
         tokio::time::sleep(AGAIN_AFTER).await;
     }
