@@ -3,13 +3,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use sagaline_core::{Event, Outcome, Timestamp};
 use serde_json::json;
 
-use crate::harness::{journal::Journal, process::Process, world::World};
+use crate::harness::{journal::Journal, process::Process, wait::now, world::World};
 
 /// Where Debian's package `faketime` has the library for programs with threads.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
@@ -66,16 +65,6 @@ fn due_of(journal: &mut Journal<'_>, id: &str) -> Timestamp {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the clock of the test is the right one"
-)]
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let millis = since.expect("it is after 1970").as_millis();
-    Timestamp::from_millis(i64::try_from(millis).expect("it fits"))
-}
-
 fn a_clock_that_jumps(off: &str) {
     let world = World::new(1);
     let clock = Clock::new(&world);
@@ -95,7 +84,9 @@ fn a_clock_that_jumps(off: &str) {
         let run = journal.newest(id).expect("it was started");
         run.count("TimerFired")
     };
-    assert_eq!((fired(&journal, "sleeps"), fired(&journal, "held")), (0, 0));
+    assert_eq!(fired(&journal, "held"), 0);
+    // On a machine that is slow enough it was due before the jump.
+    assert!(fired(&journal, "sleeps") == 0 || now() >= due);
 
     clock.set("+0");
     assert_eq!(journal.until_ended("held"), Outcome::Completed);

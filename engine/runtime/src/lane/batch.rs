@@ -107,7 +107,8 @@ impl Lane {
     fn be_less_careful(&mut self, now: Now, port: &mut dyn LanePort) {
         let since = self.careful.since();
         let due = self.fold.state.next_deadline();
-        if !self.careful.is_on() || !self.own.is_empty() || due.is_some_and(|due| due <= since) {
+        let waits = due.is_some_and(|due| due <= self.careful.until());
+        if !self.careful.is_on() || !self.own.is_empty() || waits {
             return;
         }
         if self.proof.covers(since) {

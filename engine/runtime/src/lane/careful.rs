@@ -18,6 +18,8 @@ pub(super) struct Careful {
     on: bool,
     /// When the partition was taken over: what waits since before may be what the earlier owners died of.
     since: Timestamp,
+    /// What fell due until then may be so too: a deadline of before that was put off for want of proof.
+    until: Timestamp,
     announced: Option<RunId>,
     quarantined: BTreeSet<RunId>,
     survived: u32,
@@ -29,6 +31,7 @@ impl Careful {
         Self {
             on: fold.needs_care() || !quarantined.is_empty(),
             since: now,
+            until: now,
             announced: None,
             quarantined,
             survived: 0,
@@ -42,6 +45,18 @@ impl Careful {
     /// What was there before this instant is to be dealt with first.
     pub(super) const fn since(&self) -> Timestamp {
         self.since
+    }
+
+    /// The last deadline that is to be dealt with first.
+    pub(super) const fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// A deadline was put off for want of proof: if it is one of those to be dealt with, it still is.
+    pub(super) fn was_put_off(&mut self, due: Timestamp, later: Timestamp) {
+        if self.on && due <= self.until {
+            self.until = self.until.max(later);
+        }
     }
 
     /// The runs that must not be activated.

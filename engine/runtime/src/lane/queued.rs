@@ -173,6 +173,9 @@ impl Lane {
         }
         match run.deadline_of(&queued) {
             Some(later) if later > due => {
+                if queued.iter().any(|one| !one.is_proved) {
+                    self.careful.was_put_off(due, later);
+                }
                 self.fold.state.hold(workflow_id, later);
                 None
             }
