@@ -31,7 +31,7 @@ impl Clock {
     }
 
     fn engine(&self, world: &World) -> Process {
-        let mut engine = world.server("recurring-billing", &["--with-worker"]);
+        let mut engine = world.server("recurring-billing", &[]);
         engine
             .env("LD_PRELOAD", library())
             .env("FAKETIME_TIMESTAMP_FILE", &self.0)
@@ -69,6 +69,11 @@ fn a_clock_that_jumps(off: &str) {
     let world = World::new(1);
     let clock = Clock::new(&world);
     let _engine = clock.engine(&world);
+    // With a clock of its own.
+    let _worker = world.spawn(
+        "recurring-billing",
+        &mut world.command("recurring-billing", &["worker"]),
+    );
     let mut journal = world.journal();
     start(&world, "sleeps", 8_000, 1);
     let due = due_of(&mut journal, "sleeps");
@@ -96,8 +101,10 @@ fn a_clock_that_jumps(off: &str) {
 }
 
 #[test]
-fn a_clock_that_jumps_an_hour_ahead_fires_nothing_early() {
-    a_clock_that_jumps("+3600");
+fn a_clock_that_jumps_half_a_minute_ahead_fires_nothing_early() {
+    // No further: librdkafka waits by C11's `cnd_timedwait`, which libfaketime lets through as it is. A client that waits
+    // when the clock jumps ahead sleeps as long as the jump was.
+    a_clock_that_jumps("+30");
 }
 
 #[test]
