@@ -21,7 +21,7 @@ use sagaline_journal::{
 };
 
 pub(crate) use reject::rejected;
-pub(crate) use route::texts;
+pub(crate) use route::copy;
 
 use crate::{Keys, envelope::Envelope};
 
@@ -178,7 +178,7 @@ impl Reading {
             header::MAC,
             header::FORWARDED,
         ];
-        for (name, value) in texts(record) {
+        for (name, value) in route::texts(record) {
             if !replaced.contains(&name) {
                 forwarded.push_header(name.to_owned(), value);
             }

@@ -21,15 +21,8 @@ use crate::{
 struct ActArgs {
     #[command(flatten)]
     of: RunOf,
-    /// Why: it is kept in the history
-    #[arg(long)]
-    reason: Option<String>,
-    /// Says which request this is: the same again does nothing again
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
-    /// Give up waiting for the engine after this long [default: 30s]
-    #[arg(long, value_name = "SPAN")]
-    timeout: Option<Span>,
+    #[command(flatten)]
+    why: Why,
 }
 
 /// What `cancel` takes.
@@ -117,14 +110,14 @@ fn tell(session: &Session, args: ActArgs, ce_type: &'static str, compensate: boo
             header::RUN_ID,
             args.of.run_id.map(|run_id| run_id.to_string()),
         )
-        .header(header::REASON, args.reason)
+        .header(header::REASON, args.why.reason)
         .header(header::COMPENSATE, Some(compensate.to_string()));
-    if let Some(key) = args.idempotency_key {
+    if let Some(key) = args.why.idempotency_key {
         question = question.id(key);
     }
     let inbox = Inbox::open(session)?;
     let asked = inbox.ask(question)?;
-    let answer = inbox.accepted(&asked, args.timeout.map(Span::get))?;
+    let answer = inbox.accepted(&asked, args.why.timeout.map(Span::get))?;
     match session.output.format {
         Format::Json | Format::Jsonl => session.output.json(&Told {
             workflow_id: id,

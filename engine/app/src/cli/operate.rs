@@ -20,13 +20,13 @@ use crate::{
 pub(crate) struct Why {
     /// Why: it is kept in the history
     #[arg(long)]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Says which request this is: the same again does nothing again
     #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
+    pub(super) idempotency_key: Option<String>,
     /// Give up waiting for the engine after this long [default: 30s]
     #[arg(long, value_name = "SPAN")]
-    timeout: Option<Span>,
+    pub(super) timeout: Option<Span>,
 }
 
 /// The body of an act, as the API has it.

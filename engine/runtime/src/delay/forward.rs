@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use sagaline_core::{Millis, Timestamp, event::RejectReason};
 use sagaline_journal::{
-    Headers, NewRecord, Record, SendError, SendErrorKind, Tag,
+    Headers, NewRecord, SendError, SendErrorKind, Tag,
     wire::{ce_type, header, partition_of},
 };
 
 use super::{Bound, Delay, Order, Place, Tier};
 use crate::{
     Keys,
-    input::{Refusal, texts},
+    input::{Refusal, copy},
     lane::ReplyTopic,
 };
 
@@ -293,21 +293,6 @@ fn no_target(message: &str) -> Refusal {
         RejectReason::BadHeader,
         format!("sl-target-topic: {message}"),
     )
-}
-
-/// The same record elsewhere.
-fn copy(record: &Record, topic: Arc<str>, partition: i32) -> NewRecord {
-    let mut copy = NewRecord {
-        topic,
-        partition,
-        key: record.key().map(<[u8]>::to_vec),
-        value: record.value().map(<[u8]>::to_vec),
-        headers: Headers::new(),
-    };
-    for (name, value) in texts(record) {
-        copy.push_header(name.to_owned(), value);
-    }
-    copy
 }
 
 /// A record that says nothing: when it was appended is what matters.

@@ -1,6 +1,6 @@
 //! Where an input record belongs, before anything is made of what it asks.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use sagaline_core::{Cause, WORKFLOW_ID_BYTES_MAX, WorkflowId, event::RejectReason};
 use sagaline_journal::{
@@ -117,17 +117,7 @@ impl Reading {
             Some(target) if target == aside => (aside + 1).rem_euclid(self.partitions),
             _ => aside,
         };
-        let mut copy = NewRecord {
-            topic: self.inbox.clone(),
-            partition,
-            key: record.key().map(<[u8]>::to_vec),
-            value: record.value().map(<[u8]>::to_vec),
-            headers: Headers::new(),
-        };
-        for (name, value) in texts(record) {
-            copy.push_header(name.to_owned(), value);
-        }
-        copy
+        copy(record, self.inbox.clone(), partition)
     }
 
     /// The beginning of a record that is too large, for a partition whose lane refuses it. It is known by its place.
@@ -167,8 +157,23 @@ pub(super) fn identity(envelope: &Envelope<'_>, cause: &mut Cause) -> Result<(),
     Ok(())
 }
 
+/// The same record elsewhere, with its headers as they are sent on.
+pub(crate) fn copy(record: &Record, topic: Arc<str>, partition: i32) -> NewRecord {
+    let mut copy = NewRecord {
+        topic,
+        partition,
+        key: record.key().map(<[u8]>::to_vec),
+        value: record.value().map(<[u8]>::to_vec),
+        headers: Headers::new(),
+    };
+    for (name, value) in texts(record) {
+        copy.push_header(name.to_owned(), value);
+    }
+    copy
+}
+
 /// Headers as they are sent on. One whose last value is null is as good as not there; what is sent has no null.
-pub(crate) fn texts(record: &Record) -> impl Iterator<Item = (&str, &[u8])> {
+pub(super) fn texts(record: &Record) -> impl Iterator<Item = (&str, &[u8])> {
     // Of a stray record there may be a million: they are gone through twice, not once for each.
     let mut absent = HashSet::new();
     for (name, value) in record.headers() {
