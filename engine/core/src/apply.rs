@@ -33,7 +33,13 @@ impl Run {
     pub fn apply(&mut self, place: Place<'_>, event: &Event) {
         self.seq = place.seq;
         match event {
-            Event::WorkflowStarted(_) | Event::InputForwarded(_) | Event::InputRejected(_) => {}
+            Event::WorkflowStarted(_)
+            | Event::InputForwarded(_)
+            | Event::InputRejected(_)
+            | Event::QueueChanged(_)
+            | Event::QueueTaskOffered(_)
+            | Event::QueueTaskReleased(_)
+            | Event::QueueTaskEnded(_) => {}
             Event::WorkflowCompleted(event) => self.workflow_completed(place, event),
             Event::WorkflowFailed(event) => self.workflow_failed(place, event),
             Event::WorkflowCanceled(event) => self.workflow_canceled(place, event),

@@ -5,7 +5,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, Attempt, Failure, Fields, Millis, Name, Payload, RunId, Seq, Timestamp, WorkflowId,
+    ActivityId, Attempt, Failure, Fields, Millis, Name, Payload, QueueCommand, RunId, Seq,
+    Timestamp, WorkflowId,
 };
 
 /// One input, understood and authenticated.
@@ -23,6 +24,8 @@ pub enum Command {
     RetryDue(RetryDue),
     /// A person solves an incident.
     Operate(Box<Operate>),
+    /// Something about a limited queue.
+    Queue(Box<QueueCommand>),
     /// The earliest deadline of an open run has come.
     Fire {
         /// The run's workflow id.
@@ -53,20 +56,21 @@ pub enum Command {
 }
 
 impl Command {
-    /// The workflow that it is about.
+    /// The workflow that it is about; none: a queue.
     #[must_use]
-    pub const fn workflow_id(&self) -> &WorkflowId {
-        match self {
+    pub const fn workflow_id(&self) -> Option<&WorkflowId> {
+        Some(match self {
             Self::Start(start) => &start.workflow_id,
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
             Self::RetryDue(retry) => &retry.workflow_id,
             Self::Operate(operate) => &operate.workflow_id,
+            Self::Queue(_) => return None,
             Self::Fire { workflow_id, .. }
             | Self::ProgramAvailable { workflow_id }
             | Self::Undeliverable { workflow_id, .. } => workflow_id,
-        }
+        })
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod cancel;
 pub(crate) mod fire;
 pub(crate) mod operate;
 pub(crate) mod program;
+pub(crate) mod queue;
 pub(crate) mod start;
 pub(crate) mod undo;
 

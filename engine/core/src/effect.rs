@@ -1,5 +1,7 @@
 //! What must leave the partition once an event is durable. A pure function of the state after the event, and the event.
 
+mod queue;
+
 use alloc::{boxed::Box, sync::Arc};
 
 use smallvec::SmallVec;
@@ -13,6 +15,9 @@ use crate::{
     run::{ActivityState, ClosedBy},
 };
 
+pub use queue::{QueueMessage, QueueWord};
+pub(crate) use queue::{ends, of_queue};
+
 /// Something to send, after the footer of its batch is known valid and not before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -24,6 +29,8 @@ pub enum Effect {
     Cancel(Box<CancelAttempt>),
     /// An answer for whoever asked.
     Reply(Box<Reply>),
+    /// Something about a limited queue for another partition.
+    Queue(Box<QueueMessage>),
     /// A record of another partition's workflow, to be read again and sent there.
     Forward {
         /// The partition it belongs to.
@@ -122,6 +129,7 @@ impl Effect {
                     let waits = matches!(activity.state, ActivityState::Backoff { .. });
                     waits && activity.attempt.next() == retry.due.attempt
                 }),
+            Self::Queue(message) => message.is_wanted(state),
             Self::Cancel(_) | Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
@@ -137,7 +145,10 @@ pub(crate) fn effects_of_run(
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
             let activity = run.activity(scheduled.activity_id);
-            effects.extend(activity.map(|activity| task(workflow_id, run, activity)));
+            effects.extend(activity.map(|one| match scheduled.held {
+                Some(true) => queue::offered((workflow_id, run), cause, one),
+                Some(false) | None => task(workflow_id, run, one),
+            }));
         }
         Event::ActivityAttemptFailed(failed) => {
             effects.extend(retry(workflow_id, run.run_id, failed));
@@ -146,13 +157,8 @@ pub(crate) fn effects_of_run(
             effects.extend(cancel(workflow_id, run, requested.activity_id));
         }
         Event::ReplyRequested(requested) => {
-            effects.push(reply(
-                workflow_id,
-                Some(run),
-                &requested.reply,
-                Which::To(cause),
-                requested.answer.clone(),
-            ));
+            let (to, answer) = (&requested.reply, requested.answer.clone());
+            effects.push(reply(workflow_id, Some(run), to, Which::To(cause), answer));
         }
         Event::WorkflowCompleted(_)
         | Event::WorkflowFailed(_)
@@ -197,8 +203,22 @@ pub(crate) fn effects_of_run(
         | Event::WorkflowPaused(_)
         | Event::WorkflowResumed(_)
         | Event::ActivityPaused(_)
-        | Event::ActivityResumed(_) => {}
+        | Event::ActivityResumed(_)
+        | Event::QueueChanged(_)
+        | Event::QueueTaskOffered(_)
+        | Event::QueueTaskReleased(_)
+        | Event::QueueTaskEnded(_) => {}
     }
+}
+
+/// The task of an attempt that its queue released.
+pub(crate) fn released(
+    workflow_id: &WorkflowId,
+    run: &Run,
+    activity_id: ActivityId,
+) -> Option<Effect> {
+    let activity = run.activity(activity_id)?;
+    Some(task(workflow_id, run, activity))
 }
 
 /// The task of the attempt that an activity is at.
@@ -245,7 +265,7 @@ fn cancel(workflow_id: &WorkflowId, run: &Run, activity_id: ActivityId) -> Optio
     })))
 }
 
-/// The effect of an event that belongs to no run.
+/// The effect of an event that belongs to no run and no queue.
 #[must_use]
 pub fn effect_without_run(
     workflow_id: Option<&WorkflowId>,

@@ -3,6 +3,9 @@
 //! The name of a struct here is its name in Avro, in JSON and on every page. Fields may be added with a default, never
 //! removed or retyped. How an event changes state is in `apply/`, under the same name.
 
+#[macro_use]
+mod declare;
+mod transition;
 mod word;
 
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
@@ -11,101 +14,13 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use crate::{
-    ActivityId, Attempt, Cause, Failure, Fields, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq,
-    Timestamp, Trace, WorkflowId,
+    ActivityId, Attempt, Cause, Failure, Fields, Name, PausedType, Payload, QueueTask, ReplyTo,
+    RetryPolicy, Seq, Timestamp, Trace,
     show::{Attributes, Show, Shown, shown_as_serialized},
 };
 
+pub use transition::Transition;
 pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, RejectReason};
-
-/// One record of the journal: one input's events for one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transition {
-    /// The run; none for events that belong to no history.
-    pub run_id: Option<RunId>,
-    /// The workflow; none when the input had no key that could be one.
-    pub workflow_id: Option<WorkflowId>,
-    /// Position of the first event in the run's history, from 1; 0 without a run.
-    pub first_seq: Seq,
-    /// The batch's time.
-    pub at: Timestamp,
-    /// The input.
-    pub cause: Cause,
-    /// The events, in order.
-    pub events: Vec<Event>,
-}
-
-/// What a variant of [`Event`] holds: the event itself unless something else is said.
-macro_rules! held {
-    ($name:ident) => {
-        $name
-    };
-    ($name:ident, $held:ty) => {
-        $held
-    };
-}
-
-/// Declares every event once: the struct, the variant of [`Event`], its name and its form for people.
-///
-/// `in Arc` are those that state goes on to need as they are: it shares them. `in Box` are rare ones that would make all
-/// others larger.
-macro_rules! events {
-    ($( $(#[$doc:meta])* $name:ident $(in $held:ty)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* } )*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-            pub struct $name { $( $(#[$field_doc])* pub $field: $type, )* }
-
-            impl Show for $name {
-                fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                    let mut map = serializer.serialize_map(None)?;
-                    $( map.serialize_entry(stringify!($field), &Shown(&self.$field))?; )*
-                    map.end()
-                }
-            }
-        )*
-
-        /// One fact. The variants are in the order in which they came to exist; new ones go last.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum Event { $( $(#[$doc])* $name(held!($name $(, $held)?)), )* }
-
-        impl Event {
-            /// The names of all events.
-            pub const NAMES: &[&str] = &[$( stringify!($name) ),*];
-
-            /// The event's name, the same everywhere.
-            #[must_use]
-            pub const fn name(&self) -> &'static str {
-                match self { $( Self::$name(_) => stringify!($name), )* }
-            }
-        }
-
-        impl Event {
-            /// The event of that name with these `attributes`, as the API's JSON has them.
-            ///
-            /// # Errors
-            /// No event has that name, or its attributes are not as they should be; for people.
-            pub fn read(name: &str, attributes: &RawValue) -> Result<Self, String> {
-                let of = Attributes::of(attributes)?;
-                match name {
-                    $( stringify!($name) => Ok(Self::from($name {
-                        $( $field: of.read(stringify!($field))?, )*
-                    })), )*
-                    _ => Err(format!("no event has the name `{name}`")),
-                }
-            }
-        }
-
-        /// An event's attributes, as `attributes` in the API's JSON.
-        impl Show for Event {
-            fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self { $( Self::$name(event) => event.show(serializer), )* }
-            }
-        }
-
-        $( impl From<$name> for Event { fn from(event: $name) -> Self { Self::$name(event.into()) } } )*
-    };
-}
 
 events! {
     /// A run began.
@@ -187,6 +102,8 @@ events! {
         activity: Name,
         /// Number of the attempt.
         attempt: Attempt,
+        /// Its task waits until the home of its queue, which is limited, releases it; absent where it is not.
+        held: Option<bool>,
     }
     /// A worker said that it began with an attempt.
     ActivityStarted {
@@ -466,6 +383,50 @@ events! {
     WorkflowTimedOut {
         /// Which time-out, by its error type.
         failure: Failure,
+    }
+    /// What limits a task queue from now on: all of it, whatever it was before.
+    QueueChanged in Arc<QueueChanged> {
+        /// The queue.
+        queue: Name,
+        /// Counts its changes up from 1; of two the higher is in force.
+        version: u64,
+        /// The partition that decides on the queue, and tells the others.
+        home_partition: i32,
+        /// Most tasks that workers may have at once, from their release until their attempt ends; none: no limit.
+        max_outstanding: Option<u32>,
+        /// How many tasks are released in an hour, evenly; none: no limit.
+        rate_per_hour: Option<u64>,
+        /// Activities of which nothing is released.
+        paused: Vec<PausedType>,
+        /// Who changed it.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
+    }
+    /// The home of a limited queue keeps an attempt's task until it is its turn.
+    QueueTaskOffered in Box<QueueTaskOffered> {
+        /// The queue.
+        queue: Name,
+        /// The attempt.
+        task: QueueTask,
+    }
+    /// A task goes to its queue: it is its turn, says the queue's home; the partition of the run sends it.
+    QueueTaskReleased in Box<QueueTaskReleased> {
+        /// The queue.
+        queue: Name,
+        /// Said by the queue's home, not by the partition of the run.
+        at_home: bool,
+        /// The attempt.
+        task: QueueTask,
+    }
+    /// An attempt has ended, or is not wanted any more, and leaves its place to the next.
+    QueueTaskEnded in Box<QueueTaskEnded> {
+        /// The queue.
+        queue: Name,
+        /// Noted by the queue's home, not by the partition of the run.
+        at_home: bool,
+        /// The attempt.
+        task: QueueTask,
     }
 }
 

@@ -28,6 +28,7 @@ mod failure;
 mod id;
 mod payload;
 pub mod program;
+mod queue;
 mod replay;
 mod retry;
 pub mod run;
@@ -46,8 +47,10 @@ pub use command::{
     Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Operate, QueuedUntil,
     ReplyTo, Report, ReportAttempt, RetryDue, Start, Terminate, Trace,
 };
-pub use decide::{Ignored, Rejection, refusal};
-pub use effect::{CancelAttempt, Effect, Effects, Reply, Retry, Task, effect_without_run};
+pub use decide::{Ignored, Rejection, refusal, start::run_id_of_start};
+pub use effect::{
+    CancelAttempt, Effect, Effects, QueueMessage, QueueWord, Reply, Retry, Task, effect_without_run,
+};
 pub use event::{Event, Outcome, Transition};
 pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};
 pub use id::{
@@ -55,11 +58,15 @@ pub use id::{
     WorkflowId,
 };
 pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload, is_json};
+pub use queue::{
+    ChangeQueue, Limit, PausedType, QUEUE_PAUSED_MAX, QUEUE_RATE_PER_SECOND_MAX, QueueAct,
+    QueueCommand, QueueTask,
+};
 pub use replay::{activate_last, replay, verify};
 pub use retry::{
     OnExhausted, RETRY_AFTER_MAX, RETRY_TAKEN_OVER_AFTER, RetryPolicy, UNKNOWN_ACTIVITY_RETRY,
 };
 pub use run::{Activity, Run};
-pub use state::{Closed, Delta, Overlay, Position, State};
+pub use state::{Closed, Delta, Overlay, Position, Queue, State};
 pub use time::{Millis, Timestamp};
-pub use transact::{Env, Transacted, fold, run_id_of_start, settle, transact};
+pub use transact::{Env, Transacted, fold, settle, transact};

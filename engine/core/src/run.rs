@@ -10,8 +10,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload, ReplyTo, RunId,
-    Seq, Timestamp,
+    ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload, QueueTask, ReplyTo,
+    RunId, Seq, Timestamp, WorkflowId,
     event::{ActivityScheduled, CompensationRegistered, IncidentKind, WorkflowStarted},
     program::Job,
 };
@@ -83,8 +83,12 @@ pub struct Activity {
     pub scheduled_at: Timestamp,
     /// The last attempt sent.
     pub attempt: Attempt,
-    /// When the last attempt was sent.
+    /// When the last attempt was scheduled: its schedule-to-start time-out counts from then.
     pub attempt_at: Timestamp,
+    /// When its task was sent: as it was scheduled, or when its queue released it.
+    pub sent_at: Timestamp,
+    /// The last attempt goes through the home of its queue, which is limited.
+    pub limited: bool,
     /// Attempts in all, 0 without limit; grows when an attempt does not count.
     pub maximum_attempts: u32,
     /// Attempts that were made when somebody last gave it a fresh set.
@@ -128,7 +132,25 @@ impl Activity {
     pub const fn is_in_flight(&self) -> bool {
         match self.state {
             ActivityState::Queued | ActivityState::Running { .. } => true,
-            ActivityState::Backoff { .. } | ActivityState::Parked => false,
+            ActivityState::Held | ActivityState::Backoff { .. } | ActivityState::Parked => false,
+        }
+    }
+
+    /// Whether the attempt that was scheduled last has not ended.
+    #[must_use]
+    pub fn has_attempt(&self) -> bool {
+        self.is_in_flight() || self.state == ActivityState::Held
+    }
+
+    /// Its attempt as the home of its queue knows it; `partition` is the run's.
+    pub(crate) fn task_of(&self, of: (&WorkflowId, RunId), partition: i32) -> QueueTask {
+        QueueTask {
+            partition,
+            workflow_id: of.0.clone(),
+            run_id: of.1,
+            activity_id: self.activity_id,
+            activity: self.scheduled.activity.clone(),
+            attempt: self.attempt,
         }
     }
 }
@@ -167,6 +189,8 @@ pub struct Timer {
 /// Where an activity is between its attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActivityState {
+    /// The task waits until the home of its queue releases it.
+    Held,
     /// The task was sent; nobody said that it began.
     Queued,
     /// A worker said that it began.

@@ -6,8 +6,12 @@
 mod deadlines;
 mod open;
 mod overlay;
+mod queue;
 
-use alloc::{collections::BTreeSet, collections::VecDeque, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -18,6 +22,9 @@ use open::OpenRuns;
 pub(crate) use open::{Key, Open};
 use overlay::{After, Change};
 pub use overlay::{Delta, Overlay};
+pub use queue::Queue;
+use queue::QueueDelta;
+pub(crate) use queue::{Happened, is_limited};
 
 use crate::{IdentityRing, Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId};
 
@@ -62,8 +69,12 @@ pub struct State {
     /// Closed ids in the order of their closing; entries of ids that were used again are stale and skipped.
     forget_order: VecDeque<(Timestamp, u128)>,
     deadlines: Deadlines,
+    /// Queues that somebody limited.
+    queues: BTreeMap<Name, Queue>,
     /// Workflows that any valid claim named.
     workflows: BTreeSet<Name>,
+    /// How many partitions there are, as the claims have it.
+    partitions: i32,
     closed_retention: Millis,
     digest: u64,
     now: Timestamp,
@@ -75,6 +86,7 @@ impl PartialEq for State {
         self.open == other.open
             && self.closed == other.closed
             && self.forget_order == other.forget_order
+            && self.queues == other.queues
             && self.workflows == other.workflows
             && self.closed_retention == other.closed_retention
             && self.digest == other.digest
@@ -91,6 +103,8 @@ impl State {
             closed: Map::with_hasher(FixedState::with_seed(seed)),
             forget_order: VecDeque::new(),
             deadlines: Deadlines::default(),
+            queues: BTreeMap::new(),
+            partitions: 1,
             workflows: BTreeSet::new(),
             closed_retention: Millis::from_secs(7 * 24 * 3600),
             digest: 0,
@@ -134,6 +148,34 @@ impl State {
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Queues that somebody limited, by name.
+    pub fn queues(&self) -> impl Iterator<Item = (&Name, &Queue)> {
+        self.queues.iter()
+    }
+
+    pub(crate) fn queue(&self, name: &Name) -> Option<&Queue> {
+        self.queues.get(name)
+    }
+
+    /// How many partitions there are.
+    pub(crate) const fn partitions(&self) -> i32 {
+        self.partitions
+    }
+
+    /// Queues of which tasks may be released at `now`.
+    #[must_use]
+    pub fn releasable(&self, now: Timestamp) -> Vec<Name> {
+        let may = |queue: &Queue| queue.next_release().is_some_and(|at| at <= now);
+        let queues = self.queues.iter().filter(|(_, queue)| may(queue));
+        queues.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// When the next task of a limited queue may be released; at once if that is past.
+    #[must_use]
+    pub fn next_release(&self) -> Option<Timestamp> {
+        self.queues.values().filter_map(Queue::next_release).min()
     }
 
     /// Whether a valid claim ever named this workflow.
@@ -192,8 +234,9 @@ impl State {
     pub fn claimed<'a>(
         &mut self,
         workflows: impl Iterator<Item = &'a str>,
-        closed_retention: Millis,
+        (closed_retention, partitions): (Millis, i32),
     ) {
+        self.partitions = partitions;
         self.closed_retention = closed_retention.max(CLOSED_RETENTION_MIN);
         for name in workflows.filter_map(|name| Name::new(name).ok()) {
             if self.workflows.len() < WORKFLOWS_MAX {
@@ -212,6 +255,9 @@ impl State {
         closed.sort_unstable_by_key(|(hash, _)| *hash);
         for (hash, closed) in closed {
             self.replace_closed(hash, closed);
+        }
+        for change in delta.queues {
+            self.change_queue(change);
         }
         self.now = self.now.max(now);
         self.forget_closed();
@@ -234,6 +280,7 @@ impl State {
                 After::Closed(_) => {}
             }
         }
+        digest ^= self.preview_queues(&delta.queues);
         for (hash, new) in &delta.closed {
             let of =
                 |closed: &Closed| entry_digest(KIND_CLOSED, &hash.to_be_bytes(), closed.changed);
@@ -281,6 +328,32 @@ impl State {
         }
     }
 
+    fn change_queue(&mut self, change: QueueDelta) {
+        let digest = |queue: &Queue| {
+            entry_digest(KIND_QUEUE, change.queue.as_str().as_bytes(), queue.changed)
+        };
+        if let Some(old) = self.queues.get(&change.queue) {
+            self.digest ^= digest(old);
+        }
+        let queue = self.queues.entry(change.queue.clone()).or_default();
+        queue.apply(&change.happened);
+        queue.changed = change.position.unwrap_or_default();
+        self.digest ^= digest(queue);
+    }
+
+    /// What changes of queues will change of the digest.
+    fn preview_queues(&self, changes: &[QueueDelta]) -> u64 {
+        let last: BTreeMap<&Name, Position> = changes
+            .iter()
+            .map(|one| (&one.queue, one.position.unwrap_or_default()))
+            .collect();
+        let digest = |(name, new): (&Name, Position)| {
+            let of = |changed| entry_digest(KIND_QUEUE, name.as_str().as_bytes(), changed);
+            of(new) ^ self.queues.get(name).map_or(0, |old| of(old.changed))
+        };
+        last.into_iter().map(digest).fold(0, |all, one| all ^ one)
+    }
+
     fn replace_closed(&mut self, hash: u128, closed: Option<Closed>) {
         if let Some(old) = self.closed.remove(&hash) {
             self.digest ^= entry_digest(KIND_CLOSED, &hash.to_be_bytes(), old.changed);
@@ -321,6 +394,7 @@ impl Open {
 
 const KIND_OPEN: u8 = 1;
 const KIND_CLOSED: u8 = 2;
+const KIND_QUEUE: u8 = 3;
 
 fn entry_digest(kind: u8, key: &[u8], changed: Position) -> u64 {
     let seed = XxHash3_64::oneshot_with_seed(

@@ -7,15 +7,17 @@
 //! ```
 //! Live and fold share everything from `apply` on: [`fold()`] is the same path without decisions and programs.
 
+mod queue;
+
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 
 use smallvec::SmallVec;
 
 use crate::{
-    Cause, Command, Effects, Event, Identity, Overlay, Place, Position, Rejection, ReplyTo, Run,
-    RunId, Seq, Start, Timestamp, Transition, WorkflowId,
+    Cause, Command, Effects, Event, Overlay, Place, Position, Rejection, ReplyTo, Run, RunId, Seq,
+    Start, Timestamp, Transition, WorkflowId,
     decide::{self, Ignored, start::Decision},
-    effect::{effect_without_run, effects_of_run},
+    effect::{self, effect_without_run, effects_of_run},
     error_type,
     event::{IncidentKind, WorkflowStarted},
     program::{Activated, Programs},
@@ -62,16 +64,17 @@ pub fn transact(
         programs,
         done: &mut done,
     };
-    if let Err(ignored) = work.command(command) {
-        done.ignored = Some(ignored);
-    }
+    done.ignored = work.command(command).err();
     done
 }
 
 /// Gives a transition's changes their place in the journal: what the digest and every reader will see.
 pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Position) {
-    if let (Some(workflow_id), Some(run_id)) = (&transition.workflow_id, transition.run_id) {
-        overlay.settle(overlay.key(workflow_id), run_id, position);
+    match (&transition.workflow_id, transition.run_id) {
+        (Some(workflow_id), Some(run_id)) => {
+            overlay.settle(overlay.key(workflow_id), run_id, position);
+        }
+        _ => queue::settle(overlay, &transition.events, position),
     }
 }
 
@@ -85,6 +88,8 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
     };
     let (Some(run_id), Some(workflow_id)) = (last.run_id, &last.workflow_id) else {
         for record in records {
+            queue::fold(overlay, record, &mut effects);
+            queue::settle(overlay, &record.events, position);
             let of_event =
                 |event| effect_without_run(record.workflow_id.as_ref(), &record.cause, event);
             effects.extend(record.events.iter().filter_map(of_event));
@@ -125,6 +130,7 @@ fn apply(
     event: &Event,
     effects: &mut Effects,
 ) {
+    effect::ends(workflow_id, run, (place.cause, event), effects);
     run.apply(place, event);
     effects_of_run(workflow_id, run, (place.cause, event), effects);
 }
@@ -139,9 +145,18 @@ struct Work<'a, 's> {
 
 impl Work<'_, '_> {
     fn command(&mut self, command: &Command) -> Result<(), Ignored> {
+        match (command, command.workflow_id()) {
+            (Command::Queue(command), _) => self.queue(command),
+            (command, Some(workflow_id)) => self.of_workflow(workflow_id, command),
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn of_workflow(&mut self, workflow_id: &WorkflowId, command: &Command) -> Result<(), Ignored> {
         let now = self.env.now;
-        let key = self.overlay.key(command.workflow_id());
+        let key = self.overlay.key(workflow_id);
         match command {
+            Command::Queue(_) => {}
             Command::Start(start) => return self.start(key, start),
             Command::Cancel(cancel) => {
                 let asked = (&cancel.workflow_id, cancel.run_id, cancel.reply.as_ref());
@@ -243,7 +258,7 @@ impl Work<'_, '_> {
                     // The new run must find the old one closed.
                     self.overlay.settle(key, old, Position::default());
                 }
-                let run_id = run_id(self.env.namespace, identity, start);
+                let run_id = decide::start::run_id(self.env.namespace, identity, start);
                 self.begin(key, (start, run_id), event, program_missing);
             }
             Decision::Existing(reply) => {
@@ -352,7 +367,8 @@ impl Work<'_, '_> {
 
     /// Applies the events from that one on, which stand in the list already.
     fn apply_from(&mut self, history: &mut History<'_>, from: usize) {
-        for event in history.events.iter().skip(from) {
+        for event in history.events.iter_mut().skip(from) {
+            queue::hold_back(self.overlay, &history.open.run, event);
             let place = Place {
                 seq: history.next_seq,
                 at: self.env.now,
@@ -463,20 +479,6 @@ impl Work<'_, '_> {
         }
         events
     }
-}
-
-/// The run that a start makes: its identity is the record's, and when that was appended.
-#[must_use]
-pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
-    run_id(namespace, cause.identity(), start)
-}
-
-fn run_id(namespace: &str, identity: Identity, start: &Start) -> RunId {
-    let mut bytes = [0; 24];
-    let (of_record, when) = bytes.split_at_mut(16);
-    of_record.copy_from_slice(&identity.to_bytes());
-    when.copy_from_slice(&start.appended_at.as_micros().to_be_bytes());
-    RunId::derive(namespace, &start.workflow_id, &bytes)
 }
 
 /// The history of one run as this input extends it.

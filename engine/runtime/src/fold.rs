@@ -213,7 +213,8 @@ impl Fold {
         let claim = seen.claim;
         self.care.claimed(seen.appended_at, &claim.owner);
         let names = claim.workflows.iter().map(String::as_str);
-        self.state.claimed(names, Millis(claim.closed_retention_ms));
+        let retention = Millis(claim.closed_retention_ms);
+        self.state.claimed(names, (retention, claim.partitions));
         self.claim = Some(claim);
     }
 }

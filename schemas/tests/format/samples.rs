@@ -10,7 +10,8 @@ use sagaline_schemas::{Claim, Footer, InputPosition, Trying};
 use activities::{activity_events, compensation_events, timed_events};
 use values::{at, cause, run, text, workflow};
 use workflows::{
-    events_of_no_history, other_events, pause_events, started_with_attributes, workflow_events,
+    events_of_no_history, other_events, pause_events, queue_events, started_with_attributes,
+    workflow_events,
 };
 
 /// A claim.
@@ -67,7 +68,8 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
     .flatten()
     .map(|event| (event.name().to_owned(), transition(3, vec![event])))
     .collect();
-    transitions.extend(events_of_no_history().into_iter().map(|event| {
+    let of_no_history = events_of_no_history().into_iter().chain(queue_events());
+    transitions.extend(of_no_history.map(|event| {
         let name = event.name().to_owned();
         (
             name,

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::Place;
 use crate::{
-    ActivityId, Attempt, Failure, Run, error_type,
+    ActivityId, Attempt, Failure, QueueTask, Run, Timestamp, error_type,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled,
         ActivityCompleted, ActivityFailed, ActivityHeartbeatRecorded, ActivityScheduled,
@@ -42,6 +42,8 @@ impl Run {
                 scheduled_at: place.at,
                 attempt: Attempt::FIRST,
                 attempt_at: place.at,
+                sent_at: place.at,
+                limited: false,
                 maximum_attempts: event.retry.maximum_attempts,
                 attempts_before: 0,
                 set_at: place.at,
@@ -67,6 +69,22 @@ impl Run {
                 activity.is_in_flight() && event.attempt != activity.attempt;
             activity.attempt = event.attempt;
             activity.attempt_at = place.at;
+            activity.sent_at = place.at;
+            activity.limited = event.held == Some(true);
+            activity.state = match activity.limited {
+                true => ActivityState::Held,
+                false => ActivityState::Queued,
+            };
+        }
+    }
+
+    /// Its queue released the task of an attempt; no event of the run's own history says so.
+    pub(crate) fn task_released(&mut self, task: &QueueTask, at: Timestamp) {
+        let activity = self.activity_mut(task.activity_id);
+        let held =
+            |one: &&mut Activity| one.attempt == task.attempt && one.state == ActivityState::Held;
+        if let Some(activity) = activity.filter(held) {
+            activity.sent_at = at;
             activity.state = ActivityState::Queued;
         }
     }
@@ -144,17 +162,19 @@ impl Run {
         };
         let began = match activity.state {
             ActivityState::Running { started_at, .. } => started_at,
-            ActivityState::Queued | ActivityState::Backoff { .. } | ActivityState::Parked => {
-                activity.attempt_at
-            }
+            ActivityState::Held
+            | ActivityState::Queued
+            | ActivityState::Backoff { .. }
+            | ActivityState::Parked => activity.sent_at,
         };
         if event.uncounted && activity.maximum_attempts != 0 {
             activity.maximum_attempts = activity.maximum_attempts.saturating_add(1);
         }
         // After these the work may be done: what was registered to undo it stays.
         let failure = &event.failure.error_type;
+        let was_sent = activity.state != ActivityState::Held;
         activity.outcome_unknown |=
-            is_timeout(failure) || failure.as_str() == error_type::PAYLOAD_TOO_LARGE;
+            (was_sent && is_timeout(failure)) || failure.as_str() == error_type::PAYLOAD_TOO_LARGE;
         count(&mut activity.failures, &event.failure);
         activity.last_failure = Some(Box::new(LastFailure {
             failure: event.failure.clone(),

@@ -109,7 +109,9 @@ fn heartbeat(
         // Who goes on has begun.
         ActivityState::Queued => events.push(started(activity, worker.clone())),
         ActivityState::Running { .. } => {}
-        ActivityState::Backoff { .. } | ActivityState::Parked => return Err(Ignored::Stale),
+        ActivityState::Held | ActivityState::Backoff { .. } | ActivityState::Parked => {
+            return Err(Ignored::Stale);
+        }
     }
     let apart = activity
         .scheduled
@@ -324,7 +326,7 @@ pub(super) fn fire(run: &Run, activity: &Activity, due: ActivityDue, now: Timest
         due,
         ActivityDue::ScheduleToStart | ActivityDue::ScheduleToClose
     );
-    if !activity.is_in_flight() {
+    if !activity.has_attempt() {
         return exhausted(activity, &failure);
     }
     let timed_out = Failed {
@@ -364,6 +366,7 @@ pub(super) fn next_attempt(activity: &Activity) -> Event {
         activity_id: activity.activity_id,
         activity: activity.scheduled.activity.clone(),
         attempt: activity.attempt.next(),
+        held: None,
     }
     .into()
 }

@@ -260,6 +260,7 @@ impl Translation<'_> {
                     activity_id,
                     activity,
                     attempt: Attempt::FIRST,
+                    held: None,
                 }
                 .into(),
             ),

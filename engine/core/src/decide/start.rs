@@ -11,7 +11,7 @@ use alloc::{boxed::Box, format, string::String};
 
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
-    IdConflict, IdReuse, Identity, Millis, Name, Outcome, Overlay, RunId, Start,
+    Cause, IdConflict, IdReuse, Identity, Millis, Name, Outcome, Overlay, RunId, Start,
     error_type::{ALREADY_STARTED, LIMIT},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::{Programs, SPAN_MS_MAX},
@@ -145,4 +145,18 @@ fn version_of(
     );
     Err(Rejection::new(RejectReason::UnknownWorkflow, message)
         .answered(start.reply.as_ref(), crate::error_type::NOT_FOUND))
+}
+
+/// The run that a start makes: its identity is the record's, and when that was appended.
+#[must_use]
+pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
+    run_id(namespace, cause.identity(), start)
+}
+
+pub(crate) fn run_id(namespace: &str, identity: Identity, start: &Start) -> RunId {
+    let mut bytes = [0; 24];
+    let (of_record, when) = bytes.split_at_mut(16);
+    of_record.copy_from_slice(&identity.to_bytes());
+    when.copy_from_slice(&start.appended_at.as_micros().to_be_bytes());
+    RunId::derive(namespace, &start.workflow_id, &bytes)
 }

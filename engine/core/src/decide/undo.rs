@@ -197,6 +197,7 @@ fn schedule(registration: &Registration) -> [Event; 2] {
             activity_id: registered.activity_id,
             activity: registered.activity.clone(),
             attempt: Attempt::FIRST,
+            held: None,
         }
         .into(),
     ]

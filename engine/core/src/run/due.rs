@@ -1,6 +1,7 @@
 //! What happens to a run if nobody reports, and when.
 //!
 //! ```text
+//! attempt held       schedule-to-start                                                 schedule-to-close
 //! attempt queued     schedule-to-start   start-to-close, from when it may have begun   schedule-to-close
 //! attempt running    heartbeat           start-to-close, from when it began            schedule-to-close
 //! backoff            next attempt, if the record that waits for it stays away          schedule-to-close
@@ -147,9 +148,13 @@ impl Activity {
             .closes_by()
             .map(|at| (at, ActivityDue::ScheduleToClose));
         let (first, second) = match self.state {
+            ActivityState::Held => (
+                self.start_by().map(|at| (at, ActivityDue::ScheduleToStart)),
+                None,
+            ),
             ActivityState::Queued => {
                 let known = self.known_of(queued);
-                let begun = known.map_or(self.attempt_at, |one| one.until.max(self.attempt_at));
+                let begun = known.map_or(self.sent_at, |one| one.until.max(self.sent_at));
                 let start_by = self.start_by().and_then(|by| still_waits(by, known));
                 (
                     start_by.map(|at| (at, ActivityDue::ScheduleToStart)),

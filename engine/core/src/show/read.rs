@@ -8,12 +8,12 @@ use alloc::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    ActivityId, Attempt, Cause, Failure, Fields, Name, OnExhausted, Payload, ReplyTo, RetryPolicy,
-    RunId, Timestamp, Trace, WorkflowId,
+    ActivityId, Attempt, Cause, Failure, Fields, Name, OnExhausted, PausedType, Payload, QueueTask,
+    ReplyTo, RetryPolicy, RunId, Timestamp, Trace, WorkflowId,
 };
 
 /// A value that is read back from its form for people.
@@ -74,7 +74,8 @@ read_as_deserialized!(
     Attempt,
     ReplyTo,
     Trace,
-    Cause
+    Cause,
+    QueueTask
 );
 
 impl<T: Read> Read for Option<T> {
@@ -90,9 +91,22 @@ impl<T: Read> Read for Option<T> {
     }
 }
 
-impl<T: DeserializeOwned> Read for Vec<T> {
+impl<T: Read> Read for Vec<T> {
     fn read(shown: &RawValue) -> Result<Self, String> {
-        from_json(shown)
+        let all: Vec<&RawValue> = from_json(shown)?;
+        all.into_iter().map(T::read).collect()
+    }
+}
+
+impl Read for PausedType {
+    fn read(shown: &RawValue) -> Result<Self, String> {
+        let of = Attributes::of(shown)?;
+        Ok(Self {
+            activity: of.read("activity")?,
+            at: of.read("at")?,
+            actor: of.read("actor")?,
+            reason: of.read("reason")?,
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use alloc::{boxed::Box, vec::Vec};
 
 use hashbrown::{HashMap, HashTable};
 
-use super::{Closed, Key, Map, Open, Position, State};
-use crate::{IdentityRing, Run, RunId, WorkflowId};
+use super::{Closed, Happened, Key, Map, Open, Position, Queue, QueueDelta, State, queue};
+use crate::{Identity, IdentityRing, Name, Run, RunId, WorkflowId, event::QueueChanged};
 
 /// The changes of one batch, on top of a [`State`] that does not see them yet.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub struct Delta {
     /// Where in `changes` an id is.
     places: HashTable<usize>,
     pub(super) closed: Map<u128, Option<Closed>>,
+    /// In the order in which it happened.
+    pub(super) queues: Vec<QueueDelta>,
 }
 
 /// What becomes of an id's open run, with the id's hash in the state.
@@ -169,6 +171,64 @@ impl<'a> Overlay<'a> {
         match self.delta.closed.get(&hash) {
             Some(changed) => changed.as_ref(),
             None => self.state.closed.get(&hash),
+        }
+    }
+
+    /// What is durably known of a limited queue: what the batch has changed of it shows after the batch.
+    pub(crate) fn queue(&self, name: &Name) -> Option<&Queue> {
+        self.state.queue(name)
+    }
+
+    /// What limits a queue, in this batch too.
+    pub(crate) fn settings(&self, name: &Name) -> Option<&QueueChanged> {
+        let in_batch = self
+            .delta
+            .queues
+            .iter()
+            .rev()
+            .find_map(|one| match &one.happened {
+                Happened::Changed { change, .. } if one.queue == *name => Some(&**change),
+                Happened::Changed { .. }
+                | Happened::Offered { .. }
+                | Happened::Released { .. }
+                | Happened::Ended { .. } => None,
+            });
+        in_batch.or_else(|| self.queue(name).and_then(Queue::settings))
+    }
+
+    /// Whether this input changed the queue before, in this batch too.
+    pub(crate) fn has_changed(&self, name: &Name, input: Identity) -> bool {
+        let in_batch = self.delta.queues.iter().any(|one| {
+            matches!(&one.happened, Happened::Changed { by, .. } if *by == Some(input))
+                && one.queue == *name
+        });
+        in_batch
+            || self
+                .queue(name)
+                .is_some_and(|queue| queue.seen.contains(input))
+    }
+
+    /// Whether a queue's attempts go through its home.
+    pub(crate) fn is_limited(&self, name: &Name) -> bool {
+        if self.state.queues.is_empty() && self.delta.queues.is_empty() {
+            return false;
+        }
+        self.settings(name).is_some_and(queue::is_limited)
+    }
+
+    pub(crate) fn happened(&mut self, queue: &Name, happened: Happened) {
+        self.delta.queues.push(QueueDelta {
+            queue: queue.clone(),
+            happened,
+            position: None,
+        });
+    }
+
+    /// Ends a transition of queues.
+    pub(crate) fn settle_queues(&mut self, position: Position) {
+        let new = self.delta.queues.iter_mut().rev();
+        for change in new.take_while(|one| one.position.is_none()) {
+            change.position = Some(position);
         }
     }
 

@@ -73,9 +73,10 @@ impl<'a> PendingActivity<'a> {
             scheduled_at: Shown(&activity.scheduled_at),
             started_at: match &activity.state {
                 ActivityState::Running { started_at, .. } => Some(Shown(started_at)),
-                ActivityState::Queued | ActivityState::Backoff { .. } | ActivityState::Parked => {
-                    None
-                }
+                ActivityState::Held
+                | ActivityState::Queued
+                | ActivityState::Backoff { .. }
+                | ActivityState::Parked => None,
             },
             last_failure: LastFailureView::of(activity),
             failures: activity
@@ -132,7 +133,7 @@ fn state(activity: &Activity) -> &'static str {
             "cancel-requested"
         }
         ActivityState::Backoff { .. } if activity.paused.is_some() => "paused",
-        ActivityState::Queued => "queued",
+        ActivityState::Held | ActivityState::Queued => "queued",
         ActivityState::Running { .. } => "running",
         ActivityState::Backoff { .. } => "retrying",
         ActivityState::Parked => "parked",
@@ -147,7 +148,10 @@ pub(super) fn maximum_attempts(activity: &Activity) -> Option<u32> {
 pub(super) fn next_attempt_at(activity: &Activity) -> Option<&Timestamp> {
     match &activity.state {
         ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
-        ActivityState::Queued | ActivityState::Running { .. } | ActivityState::Parked => None,
+        ActivityState::Held
+        | ActivityState::Queued
+        | ActivityState::Running { .. }
+        | ActivityState::Parked => None,
     }
 }
 

@@ -168,6 +168,14 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
                 WaitKind::Queue,
             )
         }
+        ActivityState::Held => {
+            let waited = span::age(now.since(activity.attempt_at));
+            let queue = &activity.scheduled.task_queue;
+            let text = format!(
+                "{name} has waited {waited} for its turn in queue {queue}, which is limited or paused."
+            );
+            (text, WaitKind::Queue)
+        }
         ActivityState::Queued | ActivityState::Running { .. } if activity.cancel_requested => (
             format!("{name} was asked to stop; {attempt} may still be running."),
             WaitKind::Activity,
@@ -266,6 +274,10 @@ fn of_compensation(view: &View<'_>, undo: &Undo, activity: Option<&Activity>) ->
         (None, Some(activity)) => {
             let name = &activity.scheduled.activity;
             match &activity.state {
+                ActivityState::Held => format!(
+                    "; {name}, attempt {}, waits for its turn in queue {}",
+                    activity.attempt, activity.scheduled.task_queue
+                ),
                 ActivityState::Queued => {
                     format!(
                         "; {name}, attempt {}, was sent {} ago",

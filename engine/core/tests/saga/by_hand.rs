@@ -407,6 +407,7 @@ fn attempt(attempt: Attempt) -> Event {
         activity_id: ActivityId::FIRST,
         activity: Name::from("a"),
         attempt,
+        held: None,
     }
     .into()
 }

@@ -6,9 +6,9 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use sagaline_core::{
     Cancel, CancelAttempt, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse,
-    Name, OnExhausted, Outcome, Overlay, Payload, Position, Reply, ReplyTo, Report, ReportAttempt,
-    Retry, RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted, Transition,
-    WorkflowId, activate_last,
+    Name, OnExhausted, Outcome, Overlay, Payload, Position, QueueMessage, Reply, ReplyTo, Report,
+    ReportAttempt, Retry, RetryPolicy, RunId, Start, State, Task, Terminate, Timestamp, Transacted,
+    Transition, WorkflowId, activate_last,
     event::AnswerOutcome,
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
@@ -19,6 +19,7 @@ use sagaline_core::{
 
 mod by_hand;
 mod operate;
+mod queues;
 mod retries;
 mod starts;
 mod stops;
@@ -181,6 +182,8 @@ struct World {
     retries: Vec<Retry>,
     replies: Vec<Reply>,
     canceled: Vec<CancelAttempt>,
+    /// What partitions tell each other of queues, not yet delivered.
+    words: Vec<QueueMessage>,
 }
 
 impl World {
@@ -206,6 +209,7 @@ impl World {
             retries: Vec::new(),
             replies: Vec::new(),
             canceled: Vec::new(),
+            words: Vec::new(),
         }
     }
 
@@ -245,6 +249,7 @@ impl World {
                 Effect::Retry(retry) => self.retries.push((**retry).clone()),
                 Effect::Reply(reply) => self.replies.push((**reply).clone()),
                 Effect::Cancel(cancel) => self.canceled.push((**cancel).clone()),
+                Effect::Queue(word) => self.words.push((**word).clone()),
                 Effect::Forward { .. } => unreachable!(),
             }
         }

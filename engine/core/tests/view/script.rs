@@ -140,6 +140,7 @@ pub(crate) fn scheduled(id: u32, activity: &'static str, maximum_attempts: u32) 
             activity_id,
             activity,
             attempt,
+            held: None,
         }
         .into(),
     ]
@@ -173,6 +174,7 @@ pub(crate) fn attempt(id: u32, activity: &'static str, attempt: u32) -> Event {
         activity_id: number(id),
         activity: Name::from(activity),
         attempt,
+        held: None,
     }
     .into()
 }

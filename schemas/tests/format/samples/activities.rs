@@ -31,6 +31,7 @@ pub(crate) fn activity_events() -> Vec<Event> {
             activity_id,
             activity: activity.clone(),
             attempt,
+            held: None,
         }
         .into(),
         event::ActivityStarted {
@@ -160,6 +161,12 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
         schedule_to_close_ms,
         heartbeat_ms,
     };
+    let held = event::ActivityAttemptScheduled {
+        activity_id,
+        activity: activity.clone(),
+        attempt: Attempt::FIRST,
+        held: Some(true),
+    };
     let heartbeat = event::ActivityHeartbeatRecorded {
         activity_id,
         activity,
@@ -171,6 +178,7 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
     vec![
         ("ActivityScheduled-with-timeouts", scheduled.into()),
         ("CompensationRegistered-with-timeouts", registered.into()),
+        ("ActivityAttemptScheduled-held", held.into()),
         ("ActivityHeartbeatRecorded", heartbeat.into()),
         ("WorkflowTimedOut", timed_out.into()),
     ]

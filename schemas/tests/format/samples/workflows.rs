@@ -1,6 +1,6 @@
 //! Events of workflows, incidents, replies and inputs.
 
-use sagaline_core::{Event, Fields, ReplyTo, event};
+use sagaline_core::{Attempt, Event, Fields, Name, PausedType, QueueTask, ReplyTo, event};
 
 use super::values::{activity_id, binary, failure, json, text, trace};
 
@@ -161,6 +161,55 @@ pub(crate) fn events_of_no_history() -> Vec<Event> {
             value: json(),
             value_bytes: 70_000,
             sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        }
+        .into(),
+    ]
+}
+
+/// What is journaled of limited queues.
+pub(crate) fn queue_events() -> Vec<Event> {
+    let queue = Name::from("payments");
+    let task = QueueTask {
+        partition: 3,
+        workflow_id: super::values::workflow(),
+        run_id: super::values::run(),
+        activity_id: super::values::activity_id(5),
+        activity: "charge-card".into(),
+        attempt: Attempt::FIRST,
+    };
+    let (at_home, copy) = (true, task.clone());
+    vec![
+        event::QueueChanged {
+            queue: queue.clone(),
+            version: 3,
+            home_partition: 7,
+            max_outstanding: Some(10),
+            rate_per_hour: Some(1_800),
+            paused: vec![PausedType {
+                activity: Some("charge-card".into()),
+                at: super::values::at(1_000),
+                actor: "sagaline.cli/ada".into(),
+                reason: Some("the bank is down".into()),
+            }],
+            actor: "sagaline.cli/ada".into(),
+            reason: Some("slow it down".into()),
+        }
+        .into(),
+        event::QueueTaskOffered {
+            queue: queue.clone(),
+            task: task.clone(),
+        }
+        .into(),
+        event::QueueTaskReleased {
+            queue: queue.clone(),
+            at_home,
+            task: copy,
+        }
+        .into(),
+        event::QueueTaskEnded {
+            queue,
+            at_home: false,
+            task,
         }
         .into(),
     ]

@@ -72,6 +72,14 @@ fn retry(
         let message = format!("{name} was asked to stop: no attempt follows");
         return Err(Refused(error_type::CANCELED, message));
     }
+    if activity.state == ActivityState::Held {
+        let queue = &activity.scheduled.task_queue;
+        let message = format!(
+            "attempt {} of {name} waits for its turn in queue {queue}, which is limited or paused",
+            activity.attempt
+        );
+        return Err(Refused(error_type::ATTEMPT_RUNNING, message));
+    }
     check_not_running(activity, asked)?;
     let changed = by_hand(activity, input, asked.command);
     Ok(Vec::from([changed, next_attempt(activity)]))
