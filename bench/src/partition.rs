@@ -162,6 +162,7 @@ impl Partition {
                 Effect::Cancel(_)
                 | Effect::Retry(_)
                 | Effect::Reply(_)
+                | Effect::Queue(_)
                 | Effect::Forward { .. } => None,
             }));
         }

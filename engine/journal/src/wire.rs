@@ -118,6 +118,16 @@ pub mod ce_type {
 
     /// A delayed retry is due.
     pub const RETRY_DUE: &str = "sagaline.retry.due.v1";
+    /// A person changes what limits a queue; or its home tells another partition that one did.
+    pub const QUEUE_CHANGE: &str = "sagaline.queue.change.v1";
+    /// To a limited queue's home: an attempt waits to be released.
+    pub const QUEUE_OFFER: &str = "sagaline.queue.offer.v1";
+    /// From there: its task may go.
+    pub const QUEUE_RELEASED: &str = "sagaline.queue.released.v1";
+    /// To the home: the attempt has ended.
+    pub const QUEUE_ENDED: &str = "sagaline.queue.ended.v1";
+    /// How those four begin.
+    pub const QUEUE_PREFIX: &str = "sagaline.queue.";
     /// A misrouted input, sent to its own partition.
     pub const FORWARD: &str = "sagaline.forward.v1";
     /// In [`header::FORWARDED`](super::header::FORWARDED): the record was too large, and this is its beginning.
@@ -190,6 +200,8 @@ pub mod header {
     /// How the header of one field of the memo begins.
     pub const MEMO_PREFIX: &str = "sl-memo-";
 
+    /// Name of the task queue.
+    pub const TASK_QUEUE: &str = "sl-task-queue";
     /// Name of the activity.
     pub const ACTIVITY: &str = "sl-activity";
     /// Number of the activity in its run.
@@ -267,6 +279,8 @@ pub mod act {
     pub const PAUSE: &str = "pause";
     /// Let a run go on.
     pub const RESUME: &str = "resume";
+    /// Limit a queue: its body holds the limits.
+    pub const LIMIT: &str = "limit";
 }
 
 /// Values of [`header::OUTCOME`].

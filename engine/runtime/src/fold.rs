@@ -214,7 +214,8 @@ impl Fold {
         self.care.claimed(seen.appended_at, &claim.owner);
         let names = claim.workflows.iter().map(String::as_str);
         let retention = Millis(claim.closed_retention_ms);
-        self.state.claimed(names, (retention, claim.partitions));
+        let partitions = i32::try_from(claim.partitions).unwrap_or(0);
+        self.state.claimed(names, (retention, partitions));
         self.claim = Some(claim);
     }
 }

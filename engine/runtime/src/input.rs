@@ -6,6 +6,7 @@ mod about;
 mod activity;
 mod delayed;
 mod operate;
+mod queue;
 #[cfg(test)]
 pub(crate) mod random;
 mod reject;
@@ -152,6 +153,13 @@ impl Reading {
         }
         if ce_type.starts_with(ce_type::ACTIVITY_PREFIX) {
             return activity::report(self, envelope, route.workflow_id, ce_type, cause);
+        }
+        if ce_type.starts_with(ce_type::QUEUE_PREFIX) {
+            let command = queue::command(self, envelope, (ce_type, route.workflow_id), owned)?;
+            return Ok(Input::Command {
+                cause: cause.clone(),
+                command: Box::new(Command::Queue(Box::new(command))),
+            });
         }
         workflow::request(self, record, envelope, route.workflow_id, ce_type, cause)
     }

@@ -156,6 +156,7 @@ impl LaneShared {
             inbox: reading.inbox.clone(),
             results: reading.results.clone(),
             control: topic::control(&config.namespace).into(),
+            partitions: config.partitions,
         };
         Self {
             journal: topic::journal(&config.namespace).into(),
@@ -429,7 +430,12 @@ impl Lane {
             Phase::Active => {
                 // As batches have it: a clock that is far behind would sleep on, and never hear that it was set right.
                 let time = self.clock.time(now);
-                let due = [self.fold.state.next_deadline(), self.early.next()];
+                let state = &self.fold.state;
+                let due = [
+                    state.next_deadline(),
+                    state.next_release(),
+                    self.early.next(),
+                ];
                 let due = due.into_iter().flatten().min().map(|due| {
                     if due > time {
                         Millis(due.since(time).0 + 1)

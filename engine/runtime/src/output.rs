@@ -1,5 +1,7 @@
 //! Effects as records.
 
+mod queue;
+
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -21,6 +23,8 @@ pub(crate) struct Writing {
     pub(crate) inbox: Arc<str>,
     pub(crate) results: Arc<str>,
     pub(crate) control: Arc<str>,
+    /// How many partitions the inbox has.
+    pub(crate) partitions: i32,
 }
 
 impl Writing {

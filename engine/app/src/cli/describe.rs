@@ -55,7 +55,7 @@ pub(crate) fn unread_queues<'a>(
 ) -> Outcome<Vec<Name>> {
     let now = session.output.now;
     let waits = |one: &&Activity| {
-        one.state == ActivityState::Queued && now.since(one.attempt_at) >= QUEUED_MIN
+        one.state == ActivityState::Queued && now.since(one.sent_at) >= QUEUED_MIN
     };
     let waiting = runs
         .into_iter()
@@ -167,7 +167,12 @@ fn pending(output: Output, activity: &Activity) -> Vec<String> {
         maximum => format!(" of {maximum}"),
     };
     let state = match &activity.state {
-        ActivityState::Queued => format!("sent {}", output.time(activity.attempt_at)),
+        ActivityState::Held => format!(
+            "waits for its turn in queue {} since {}",
+            activity.scheduled.task_queue,
+            output.time(activity.attempt_at)
+        ),
+        ActivityState::Queued => format!("sent {}", output.time(activity.sent_at)),
         ActivityState::Running { started_at, .. } => {
             format!("running since {}", output.time(*started_at))
         }

@@ -382,6 +382,7 @@ fn a_retry_of_the_engine_s_own_comes_to_its_lane() {
         inbox: "ns.inbox".into(),
         results: "ns.results".into(),
         control: "ns.control".into(),
+        partitions: 4,
     };
 
     let record = writing.retry(&retry, partition, bench.time());

@@ -28,7 +28,7 @@ pub(super) fn retry_due(
     })
 }
 
-fn number<T>(
+pub(super) fn number<T>(
     envelope: &Envelope<'_>,
     name: &'static str,
     of: impl Fn(u32) -> Option<T>,
@@ -38,7 +38,7 @@ fn number<T>(
     of(number).ok_or_else(|| bad_header(name, &number.to_string(), expected))
 }
 
-fn required<T: FromStr>(
+pub(super) fn required<T: FromStr>(
     envelope: &Envelope<'_>,
     name: &'static str,
     expected: &str,

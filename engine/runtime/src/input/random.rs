@@ -88,6 +88,8 @@ fn ce_types() -> impl Strategy<Value = Vec<u8>> {
         ce_type::ACTIVITY_STARTED,
         ce_type::FORWARD,
         ce_type::RETRY_DUE,
+        ce_type::QUEUE_OFFER,
+        ce_type::QUEUE_CHANGE,
     ])
     .prop_map(|name| name.as_bytes().to_vec())
 }
@@ -318,6 +320,7 @@ fn the_records_reach_every_kind_of_input_and_every_reason() {
                 Command::ReportAttempt(_) => "report",
                 // It needs so much at once that it is rare.
                 Command::RetryDue(_) => "retry",
+                Command::Queue(_) => "queue",
                 other => panic!("no record asks for {other:?}"),
             },
             Input::Describe { .. } => "describe",
@@ -359,7 +362,9 @@ proptest! {
         match reading().input(&read, record.partition) {
             Input::Command { cause, command } => {
                 assert_eq!((&cause.topic, cause.offset), (&read.topic, 7));
-                assert_eq!(home(command.workflow_id()), record.partition);
+                if let Some(workflow_id) = command.workflow_id() {
+                    assert_eq!(home(workflow_id), record.partition);
+                }
             }
             Input::Describe { workflow_id, reply, .. } => {
                 assert_eq!(home(&workflow_id), record.partition);

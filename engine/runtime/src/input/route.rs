@@ -48,7 +48,8 @@ impl Reading {
         } else {
             // Before it is forwarded and signed: who may write results only must not start workflows.
             self.check_topic(record, ce_type)?;
-            let is_signed = [ce_type::WORKFLOW_OPERATE, ce_type::RETRY_DUE].contains(&ce_type);
+            let is_signed = [ce_type::WORKFLOW_OPERATE, ce_type::RETRY_DUE].contains(&ce_type)
+                || ce_type.starts_with(ce_type::QUEUE_PREFIX);
             if is_signed && !self.keys.verifies_record(record) {
                 return Err(Refusal::new(
                     RejectReason::Forged,
@@ -56,8 +57,17 @@ impl Reading {
                 ));
             }
         }
+        // A queue's home tells every partition of a change, under the key of the queue.
+        let named = match ce_type {
+            ce_type::QUEUE_CHANGE => {
+                let expected = "a partition is expected";
+                envelope.parsed(header::TARGET_PARTITION, expected)?
+            }
+            _ => None,
+        };
+        let of_key = || partition_of(workflow_id.as_str().as_bytes(), self.partitions);
         Ok(Route {
-            target_partition: partition_of(workflow_id.as_str().as_bytes(), self.partitions),
+            target_partition: named.unwrap_or_else(of_key),
             workflow_id,
             ce_type,
             is_forwarded,

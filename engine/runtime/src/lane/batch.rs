@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sagaline_core::{
-    Command, Delta, Effect, Millis, RunId, Timestamp, WorkflowId, run_id_of_start,
+    Command, Delta, Effect, Millis, QueueCommand, RunId, Timestamp, WorkflowId, run_id_of_start,
 };
 use sagaline_journal::{JournalReader, LanePort, NewRecord, Tag};
 use sagaline_schemas::{Footer, InputPosition, Trying};
@@ -87,6 +87,7 @@ impl Lane {
             }
             took_any = self.fill(&mut making, now);
             self.fire(&mut making, now, port);
+            self.release(&mut making);
         }
         let must_append =
             !making.records.is_empty() || making.trying.is_some() || !making.answers.is_empty();
@@ -222,6 +223,15 @@ impl Lane {
         self.more_due = !are_all && making.records.is_empty();
     }
 
+    /// Releases tasks of limited queues whose turn it is.
+    fn release(&mut self, making: &mut Making) {
+        for queue in self.fold.state.releasable(making.now) {
+            let cause = self.own_cause();
+            let command = Command::Queue(Box::new(QueueCommand::Release(queue)));
+            self.decide(making, &cause, &command, None);
+        }
+    }
+
     /// Decides inputs until the batch is full; says whether there were any.
     fn fill(&mut self, making: &mut Making, now: Now) -> bool {
         let mut took_any = false;
@@ -254,7 +264,9 @@ impl Lane {
             ) => (cause, &**command),
             _ => return true,
         };
-        let workflow_id = command.workflow_id();
+        let Some(workflow_id) = command.workflow_id() else {
+            return true;
+        };
         let run_id = match command {
             Command::Start(start) => run_id_of_start(&self.shared.namespace, cause, start),
             _ => match self.fold.state.run(workflow_id) {

@@ -101,9 +101,11 @@ impl Entry {
             Effect::Task(task) => {
                 TOPIC_REFUSED_MAX.min(Millis(task.scheduled.start_to_close_ms / 2))
             }
-            Effect::Cancel(_) | Effect::Retry(_) | Effect::Reply(_) | Effect::Forward { .. } => {
-                TOPIC_REFUSED_MAX
-            }
+            Effect::Cancel(_)
+            | Effect::Retry(_)
+            | Effect::Reply(_)
+            | Effect::Queue(_)
+            | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
         }
     }
 }
@@ -363,6 +365,7 @@ impl Outbox {
             }
             Effect::Retry(retry) => Sending::Record(shared.writing.retry(retry, partition, now)),
             Effect::Cancel(cancel) => Sending::Record(shared.writing.cancel(cancel)),
+            Effect::Queue(message) => Sending::Record(shared.writing.queue(message)),
             Effect::Reply(reply) => match reply_way(shared, &reply.to) {
                 None => Sending::Record(shared.writing.reply(reply)),
                 Some(obstacle) => obstacle,
@@ -396,7 +399,7 @@ impl Outbox {
     /// It has arrived; what it was.
     fn acknowledged(&mut self, tag: Tag) -> Option<Effect> {
         let entry = self.sent.remove(&tag)?;
-        if matches!(entry.effect, Effect::Forward { .. }) {
+        if matches!(entry.effect, Effect::Forward { .. } | Effect::Queue(_)) {
             self.forwards_refused = None;
         }
         self.finish(&entry);
@@ -415,11 +418,11 @@ impl Outbox {
         let nobody_there = match &entry.effect {
             Effect::Reply(_) | Effect::Cancel(_) => entry.missed >= REPLY_TRIES_MAX,
             Effect::Retry(_) => entry.missed >= RETRY_TRIES_MAX,
-            Effect::Task(_) | Effect::Forward { .. } => false,
+            Effect::Task(_) | Effect::Queue(_) | Effect::Forward { .. } => false,
         };
         if !error.kind.is_for_good() && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
-        } else if matches!(entry.effect, Effect::Forward { .. }) {
+        } else if matches!(entry.effect, Effect::Forward { .. } | Effect::Queue(_)) {
             self.forward_was_refused(entry, error, now);
         } else {
             self.refuse(entry, &error.reason);
@@ -455,8 +458,8 @@ impl Outbox {
                     "a retry cannot wait in its topic; its attempt will be late"
                 );
             }
-            // An acknowledged input: there is nothing that it could become instead.
-            Effect::Forward { .. } => self.waiting.push_back(entry),
+            // There is nothing that it could become instead.
+            Effect::Forward { .. } | Effect::Queue(_) => self.waiting.push_back(entry),
         }
     }
 }

@@ -111,7 +111,7 @@ impl Lane {
             .iter()
             .filter(|one| one.state == ActivityState::Queued);
         let overdue = waits.filter(|one| {
-            one.attempt_at.plus(one.start_to_close()) <= now
+            one.sent_at.plus(one.start_to_close()) <= now
                 || one.start_by().is_some_and(|by| by <= now)
         });
         let known = overdue.filter_map(|activity| self.waited(run.run_id, activity, now));
@@ -153,7 +153,7 @@ impl Lane {
         let task = SentTask {
             partition: partition_of(id.as_bytes(), partitions),
             place,
-            sent_at: activity.attempt_at,
+            sent_at: activity.sent_at,
         };
         known(self.shared.topics.queued_until(&topic, task, now))
     }
@@ -313,6 +313,7 @@ mod tests {
             activity_id: task.activity_id(),
             activity: task.scheduled.activity.clone(),
             attempt: task.attempt,
+            held: None,
         };
         let transition = Transition {
             run_id: Some(task.run_id),

@@ -136,8 +136,8 @@ impl World {
                     let due = Command::RetryDue(retry.due.clone());
                     self.send(retry.next_attempt_at, due);
                 }
-                // Who is asked to stop is seen from the events.
-                Effect::Cancel(_) | Effect::Forward { .. } => {}
+                // Who is asked to stop is seen from the events; no queue is limited here.
+                Effect::Cancel(_) | Effect::Queue(_) | Effect::Forward { .. } => {}
             }
         }
         for transition in &done.transitions {
@@ -166,7 +166,7 @@ impl World {
         run.closed.is_some()
             || deadline.is_some_and(|due| due <= until)
             || self.tasks.iter().any(|task| task.run_id == run_id)
-            || in_time.any(|(_, input)| input.workflow_id() == id)
+            || in_time.any(|(_, input)| input.workflow_id() == Some(id))
     }
 
     /// Task queues whose tasks nobody takes.

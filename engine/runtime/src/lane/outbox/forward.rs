@@ -1,4 +1,5 @@
-//! Forwards on their way: inputs that were acknowledged in a partition that is not theirs. None is ever given up.
+//! Forwards on their way: inputs that were acknowledged in a partition that is not theirs. None is ever given up; nor is
+//! what partitions tell each other of queues, which goes the same way.
 
 use sagaline_core::{Effect, Millis};
 use sagaline_journal::{SendError, SendErrorKind};
@@ -21,12 +22,12 @@ impl Outbox {
             match error.kind {
                 SendErrorKind::TooLarge => tracing::error!(
                     reason,
-                    "an input cannot be forwarded to its partition: the inbox's max.message.bytes must be at least 8388608 (8 MB); trying again"
+                    "an input cannot be sent to its partition: the inbox's max.message.bytes must be at least 8388608 (8 MB); trying again"
                 ),
                 SendErrorKind::Unavailable | SendErrorKind::Missing | SendErrorKind::Refused => {
                     tracing::warn!(
                         reason,
-                        "an input cannot be forwarded to its partition: allow the engine's principal to write the inbox, or mend the policy; trying again"
+                        "an input cannot be sent to its partition: allow the engine's principal to write the inbox, or mend the policy; trying again"
                     )
                 }
             }
