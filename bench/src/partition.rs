@@ -32,7 +32,10 @@ impl Partition {
     pub fn new(activities: u32) -> Self {
         let mut state = State::new(7);
         // With a millisecond for each batch, as many closed ids stay as in a partition that closes them for a while.
-        state.claimed([Steps::WORKFLOW].into_iter(), Millis(CLOSED_RETENTION_MS));
+        state.claimed(
+            [Steps::WORKFLOW].into_iter(),
+            (Millis(CLOSED_RETENTION_MS), 1),
+        );
         Self {
             state,
             programs: Steps::new(activities),

@@ -12,6 +12,7 @@ mod delays;
 mod dev;
 #[cfg(not(feature = "apache"))]
 mod faults;
+mod flow;
 mod handover;
 mod harness;
 mod incidents;

@@ -18,6 +18,7 @@ pub(crate) mod operate;
 pub(crate) mod result;
 pub(crate) mod server;
 pub(crate) mod start;
+pub(crate) mod task_queue;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 
@@ -95,6 +96,9 @@ pub(crate) enum Command {
     /// See what waits for a person, and solve it
     #[command(subcommand)]
     Incident(incident::Verb),
+    /// See what waits in task queues; limit and pause them
+    #[command(subcommand)]
+    TaskQueue(task_queue::Verb),
     /// Read the journal
     #[command(subcommand)]
     Journal(journal::Verb),

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use sagaline_core::{
-    Event, IdentityRing, Name, Place, Run, RunId, Timestamp, WorkflowId, run::Activations,
-    view::View,
+    Event, IdentityRing, Name, Place, Queue, Run, RunId, Timestamp, Transition, WorkflowId,
+    run::Activations, view::View,
 };
 use sagaline_journal::{Batch, Error, Item, JournalReader, Journaled, Record};
 
@@ -37,6 +37,7 @@ pub(crate) struct Runs {
     keep: Keep,
     reader: JournalReader,
     runs: BTreeMap<WorkflowId, Vec<SeenRun>>,
+    queues: BTreeMap<Name, Queue>,
     as_of: Timestamp,
     next_offset: i64,
     /// Offset and size of the records that no valid batch has taken yet.
@@ -51,6 +52,7 @@ impl Runs {
             keep,
             reader,
             runs: BTreeMap::new(),
+            queues: BTreeMap::new(),
             as_of: Timestamp::default(),
             next_offset: 0,
             sizes: Vec::new(),
@@ -100,9 +102,14 @@ impl Runs {
             .flat_map(|(id, runs)| runs.iter().map(move |seen| (id, seen)))
     }
 
+    /// Queues that somebody limited, as this partition knows them.
+    pub(crate) const fn queues(&self) -> &BTreeMap<Name, Queue> {
+        &self.queues
+    }
+
     /// How a run is seen at `now`.
     pub(crate) fn view<'a>(
-        &self,
+        &'a self,
         id: &'a WorkflowId,
         seen: &'a SeenRun,
         now: Timestamp,
@@ -113,6 +120,7 @@ impl Runs {
             history_bytes: Some(seen.history_bytes),
             closed_by: seen.closed_by.as_deref(),
             unread_queues,
+            queues: Some(&self.queues),
             ..View::new(id, &seen.run, self.partition, self.as_of)
         }
     }
@@ -140,7 +148,7 @@ impl Runs {
     fn transition(&mut self, journaled: Journaled, goes_on: bool, size: u64) {
         let transition = &journaled.transition;
         let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
-            return;
+            return self.of_queues(transition);
         };
         let histories = match &self.keep {
             Keep::Histories(wanted) if wanted != workflow_id => return,
@@ -177,6 +185,27 @@ impl Runs {
         }
         if histories {
             seen.history.push(journaled);
+        }
+    }
+
+    /// Takes what a record says of limited queues, and of tasks that one of them released.
+    fn of_queues(&mut self, transition: &Transition) {
+        for event in &transition.events {
+            if let Event::QueueTaskReleased(released) = event
+                && !released.at_home
+            {
+                let task = &released.task;
+                let runs = self.runs.get_mut(&task.workflow_id);
+                let run = runs
+                    .and_then(|runs| runs.last_mut())
+                    .map(|seen| &mut seen.run);
+                if let Some(run) = run.filter(|run| run.run_id == task.run_id) {
+                    run.task_released(task, transition.at);
+                }
+            } else if let Some(queue) = event.queue() {
+                let queue = self.queues.entry(queue.clone()).or_default();
+                queue.event(&transition.cause, transition.at, event);
+            }
         }
     }
 }

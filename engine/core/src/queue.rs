@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    ActivityId, Attempt, Name, ReplyTo, RunId, Timestamp, WorkflowId,
+    ActivityId, Attempt, Event, Name, ReplyTo, RunId, Timestamp, WorkflowId,
     event::QueueChanged,
     show::{Show, Shown},
 };
@@ -65,6 +65,24 @@ pub struct PausedType {
 impl PausedType {
     pub(crate) fn covers(&self, activity: &Name) -> bool {
         self.activity.as_ref().is_none_or(|one| one == activity)
+    }
+}
+
+impl Event {
+    /// The queue whose home or whose copy an event is about.
+    #[must_use]
+    pub fn queue(&self) -> Option<&Name> {
+        if let Self::QueueChanged(event) = self {
+            Some(&event.queue)
+        } else if let Self::QueueTaskOffered(event) = self {
+            Some(&event.queue)
+        } else if let Self::QueueTaskReleased(event) = self {
+            Some(&event.queue)
+        } else if let Self::QueueTaskEnded(event) = self {
+            Some(&event.queue)
+        } else {
+            None
+        }
     }
 }
 

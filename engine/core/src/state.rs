@@ -151,8 +151,9 @@ impl State {
     }
 
     /// Queues that somebody limited, by name.
-    pub fn queues(&self) -> impl Iterator<Item = (&Name, &Queue)> {
-        self.queues.iter()
+    #[must_use]
+    pub const fn queues(&self) -> &BTreeMap<Name, Queue> {
+        &self.queues
     }
 
     pub(crate) fn queue(&self, name: &Name) -> Option<&Queue> {

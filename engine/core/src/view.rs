@@ -9,12 +9,13 @@ mod compensation;
 mod describe;
 mod history;
 mod incident;
+mod queue;
 mod remembered;
 mod row;
 mod span;
 mod wait;
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use serde::{Serialize, Serializer};
 
@@ -23,12 +24,13 @@ pub use compensation::{CompensationStep, CompensationView};
 pub use describe::Description;
 pub use history::{EventOfTransition, HistoryEvent, HistoryLine, HistoryPage, JournalLine};
 pub use incident::IncidentView;
+pub use queue::{PauseView, QueueView, limits};
 pub use remembered::Remembered;
 pub use row::Row;
 pub use span::age;
 pub use wait::{WaitKind, WaitingFor};
 
-use crate::{Fields, Name, Run, Timestamp, WorkflowId, show::Show};
+use crate::{Fields, Name, Queue, Run, Timestamp, WorkflowId, show::Show};
 
 /// A run as it is seen at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,8 @@ pub struct View<'a> {
     pub closed_by: Option<&'a str>,
     /// Queues of which it is known that no worker reads them.
     pub unread_queues: &'a [Name],
+    /// Queues that somebody limited, where they are known.
+    pub queues: Option<&'a BTreeMap<Name, Queue>>,
 }
 
 impl<'a> View<'a> {
@@ -69,6 +73,7 @@ impl<'a> View<'a> {
             server_time: as_of,
             closed_by: None,
             unread_queues: &[],
+            queues: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A run's description as JSON, the same as everywhere.
 
 use sagaline_core::{
-    Closed, Run, Timestamp, WorkflowId,
+    Closed, Run, State, Timestamp, WorkflowId,
     view::{Remembered, View},
 };
 
@@ -10,9 +10,12 @@ pub(crate) fn describe(
     workflow_id: &WorkflowId,
     run: &Run,
     partition: i32,
-    as_of: Timestamp,
+    state: &State,
 ) -> Vec<u8> {
-    let view = View::new(workflow_id, run, partition, as_of);
+    let view = View {
+        queues: Some(state.queues()),
+        ..View::new(workflow_id, run, partition, state.now())
+    };
     serde_json::to_vec(&view.describe()).unwrap_or_default()
 }
 

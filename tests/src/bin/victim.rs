@@ -18,12 +18,13 @@ fn main() -> ExitCode {
         .workflow(poison)
         .workflow(turncoat)
         .workflow(patient)
+        .workflow(fan)
         .activities(activities![work, undo, climb, ask])
         .run()
 }
 
 /// One step of [`steps`].
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Step {
     /// How long the attempt takes.
@@ -68,6 +69,14 @@ async fn steps(cx: Context, steps: Vec<Step>) -> Result<u32> {
         sum += plan.compensate_with(|sum: &u32| undo(*sum)).await?;
     }
     Ok(sum)
+}
+
+/// So many steps at once.
+#[workflow]
+async fn fan(cx: Context, steps: usize) -> Result<usize> {
+    let steps = vec![Step::default(); steps];
+    let done = try_join_all(steps.iter().map(|step| cx.run(work(step)))).await?;
+    Ok(done.len())
 }
 
 /// What a [`patient`] run waits for.

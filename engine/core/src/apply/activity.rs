@@ -79,7 +79,7 @@ impl Run {
     }
 
     /// Its queue released the task of an attempt; no event of the run's own history says so.
-    pub(crate) fn task_released(&mut self, task: &QueueTask, at: Timestamp) {
+    pub fn task_released(&mut self, task: &QueueTask, at: Timestamp) {
         let activity = self.activity_mut(task.activity_id);
         let held =
             |one: &&mut Activity| one.attempt == task.attempt && one.state == ActivityState::Held;

@@ -9,7 +9,8 @@ use alloc::{sync::Arc, vec::Vec};
 
 use super::Position;
 use crate::{
-    IdentityRing, Name, PausedType, QueueTask, Timestamp, event::QueueChanged, queue::TaskKey,
+    Cause, Event, IdentityRing, Name, PausedType, QueueTask, Timestamp, event::QueueChanged,
+    queue::TaskKey,
 };
 use line::Line;
 
@@ -26,7 +27,7 @@ const HOUR_US: u64 = 3_600_000_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Queue {
     settings: Option<Arc<QueueChanged>>,
-    pub(crate) changed_at: Timestamp,
+    changed_at: Timestamp,
     /// Changes whose repeats change nothing.
     pub(crate) seen: IdentityRing,
     line: Line,
@@ -42,10 +43,10 @@ impl Queue {
         self.settings.as_deref()
     }
 
-    /// When that was changed last.
+    /// When that was changed last; none: never.
     #[must_use]
-    pub const fn changed_at(&self) -> Timestamp {
-        self.changed_at
+    pub fn changed_at(&self) -> Option<&Timestamp> {
+        self.settings.as_ref().map(|_| &self.changed_at)
     }
 
     /// How many tasks wait for their turn.
@@ -70,6 +71,12 @@ impl Queue {
     #[must_use]
     pub fn oldest(&self) -> Option<Timestamp> {
         self.line.oldest()
+    }
+
+    /// What keeps tasks of an activity here, if a person does.
+    #[must_use]
+    pub fn pause_of(&self, activity: &Name) -> Option<&PausedType> {
+        self.paused().iter().find(|one| one.covers(activity))
     }
 
     /// Which of its changes is in force; 0 before the first.
@@ -148,6 +155,13 @@ impl Queue {
         self.ready_at.max(Timestamp::from_micros(earliest))
     }
 
+    /// Takes what a record of its home's partition says of it, as a reader of the journal.
+    pub fn event(&mut self, cause: &Cause, at: Timestamp, event: &Event) {
+        if let Some((_, happened)) = Happened::of(cause, at, event) {
+            self.apply(&happened);
+        }
+    }
+
     pub(super) fn apply(&mut self, happened: &Happened) {
         match happened {
             Happened::Changed { change, at, by } => {
@@ -161,7 +175,7 @@ impl Queue {
                 }
             }
             Happened::Offered { task, at } => {
-                let is_paused = self.paused().iter().any(|one| one.covers(&task.activity));
+                let is_paused = self.pause_of(&task.activity).is_some();
                 self.line.offer(task, *at, is_paused);
             }
             Happened::Released { task, at } => {
@@ -196,6 +210,40 @@ pub(crate) enum Happened {
     Ended {
         task: QueueTask,
     },
+}
+
+impl Happened {
+    /// What an event says of a queue in the partition that journals it, and of which.
+    pub(crate) fn of<'a>(
+        cause: &Cause,
+        at: Timestamp,
+        event: &'a Event,
+    ) -> Option<(&'a Name, Self)> {
+        if let Event::QueueChanged(change) = event {
+            let is_home = cause.partition == change.home_partition;
+            let changed = Self::Changed {
+                change: Arc::clone(change),
+                at,
+                by: is_home.then(|| cause.identity()),
+            };
+            return Some((&change.queue, changed));
+        }
+        if let Event::QueueTaskOffered(offered) = event {
+            let task = offered.task.clone();
+            return Some((&offered.queue, Self::Offered { task, at }));
+        }
+        if let Event::QueueTaskReleased(released) = event {
+            let task = released.task.clone();
+            let at_home = released.at_home.then_some(Self::Released { task, at });
+            return at_home.map(|happened| (&released.queue, happened));
+        }
+        if let Event::QueueTaskEnded(ended) = event {
+            let task = ended.task.clone();
+            let at_home = ended.at_home.then_some(Self::Ended { task });
+            return at_home.map(|happened| (&ended.queue, happened));
+        }
+        None
+    }
 }
 
 /// A change of a queue with the place of its record.

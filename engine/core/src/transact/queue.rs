@@ -2,8 +2,6 @@
 //!
 //! What a batch changes of a queue shows after the batch: a task is released by a later one than that which offered it.
 
-use alloc::sync::Arc;
-
 use super::Work;
 use crate::{
     Cause, Effects, Event, Overlay, Position, QueueCommand, QueueTask, Run, Timestamp, Transition,
@@ -66,29 +64,10 @@ fn apply(
     event: &Event,
     effects: &mut Effects,
 ) {
-    if let Event::QueueChanged(change) = event {
-        let is_home = cause.partition == change.home_partition;
-        let happened = Happened::Changed {
-            change: Arc::clone(change),
-            at,
-            by: is_home.then(|| cause.identity()),
-        };
-        overlay.happened(&change.queue, happened);
-    } else if let Event::QueueTaskOffered(offered) = event {
-        let task = offered.task.clone();
-        overlay.happened(&offered.queue, Happened::Offered { task, at });
+    if let Some((queue, happened)) = Happened::of(cause, at, event) {
+        overlay.happened(queue, happened);
     } else if let Event::QueueTaskReleased(released) = event {
-        let task = released.task.clone();
-        if released.at_home {
-            overlay.happened(&released.queue, Happened::Released { task, at });
-        } else {
-            send(overlay, &task, at, effects);
-        }
-    } else if let Event::QueueTaskEnded(ended) = event
-        && ended.at_home
-    {
-        let task = ended.task.clone();
-        overlay.happened(&ended.queue, Happened::Ended { task });
+        send(overlay, &released.task, at, effects);
     }
 }
 

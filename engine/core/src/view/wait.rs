@@ -3,14 +3,14 @@
 //! The most urgent cause is told and the others are counted. Order: incident, compensation, a queue that nobody reads,
 //! a failing activity, any other.
 
-use alloc::{format, string::String};
+use alloc::{borrow::ToOwned, format, string::String};
 
 use serde::{Serialize, Serializer};
 
 use super::{
     View,
     activity::{attempt_of, cause_of, is_unread},
-    compensation, incident, span,
+    compensation, incident, queue, span,
 };
 use crate::{
     Activity, Attempt, Timestamp,
@@ -168,14 +168,7 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
                 WaitKind::Queue,
             )
         }
-        ActivityState::Held => {
-            let waited = span::age(now.since(activity.attempt_at));
-            let queue = &activity.scheduled.task_queue;
-            let text = format!(
-                "{name} has waited {waited} for its turn in queue {queue}, which is limited or paused."
-            );
-            (text, WaitKind::Queue)
-        }
+        ActivityState::Held => return of_turn(view, activity),
         ActivityState::Queued | ActivityState::Running { .. } if activity.cancel_requested => (
             format!("{name} was asked to stop; {attempt} may still be running."),
             WaitKind::Activity,
@@ -218,6 +211,35 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
     WaitingFor {
         text,
         kind,
+        until: activity.expected_at(),
+    }
+}
+
+/// `charge has waited 3 s for its turn in queue payments, which is limited to 10 at once.`
+fn of_turn(view: &View<'_>, activity: &Activity) -> WaitingFor {
+    let (name, queue) = (&activity.scheduled.activity, &activity.scheduled.task_queue);
+    let waited = span::age(view.server_time.since(activity.attempt_at));
+    let known = view.queues.and_then(|queues| queues.get(queue));
+    let paused = known.and_then(|known| known.pause_of(name));
+    if let Some(paused) = paused {
+        let by = queue::paused_by(paused);
+        let what = format!("{name} has waited {waited} in queue {queue}, which is paused {by}");
+        return WaitingFor {
+            text: format!("{what}. Resume it to go on."),
+            kind: WaitKind::Queue,
+            until: activity.expected_at(),
+        };
+    }
+    let limits = known.and_then(queue::limits);
+    let limits = limits.map_or_else(
+        || "limited".to_owned(),
+        |limits| format!("limited to {limits}"),
+    );
+    WaitingFor {
+        text: format!(
+            "{name} has waited {waited} for its turn in queue {queue}, which is {limits}."
+        ),
+        kind: WaitKind::Queue,
         until: activity.expected_at(),
     }
 }

@@ -75,7 +75,7 @@ fn sent(world: &World) -> Vec<&str> {
 }
 
 fn queue(world: &World) -> &Queue {
-    world.state.queues().next().unwrap().1
+    &world.state.queues()[&Name::from("q")]
 }
 
 fn counts(world: &World) -> (usize, usize, usize) {
@@ -108,7 +108,7 @@ fn what_is_not_limited_goes_at_once_and_never_to_a_home() {
     begin(&mut world, &["w"]);
 
     assert_eq!(sent(&world), ["w"]);
-    assert_eq!(world.state.queues().count(), 0);
+    assert_eq!(world.state.queues().len(), 0);
     assert!(!world.names().contains(&"QueueTaskOffered"));
 }
 

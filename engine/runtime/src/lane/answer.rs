@@ -28,7 +28,7 @@ impl Lane {
         let (id, now) = (&question.workflow_id, state.now());
         let known = match (run, closed) {
             (Some(run), _) if is_meant(run.run_id) => {
-                let json = describe::describe(id, run, self.partition, now);
+                let json = describe::describe(id, run, self.partition, &self.fold.state);
                 Some((run.run_id, json))
             }
             (None, Some(closed)) if is_meant(closed.run_id) => {

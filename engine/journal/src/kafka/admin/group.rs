@@ -106,15 +106,21 @@ impl Group {
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): no answer within 5 s, each.
     pub fn ends(&self, topic: &str, partitions: &[i32]) -> Result<Vec<i64>, Error> {
-        let end = |partition: &i32| {
-            let watermarks = self
-                .consumer
-                .fetch_watermarks(topic, *partition, ANSWER_WAIT);
-            watermarks
-                .map(|(_, end)| end)
+        let bounds = self.bounds(topic, partitions)?;
+        Ok(bounds.into_iter().map(|(_, end)| end).collect())
+    }
+
+    /// Where these partitions of a topic begin and end, in their order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): no answer within 5 s, each.
+    pub fn bounds(&self, topic: &str, partitions: &[i32]) -> Result<Vec<(i64, i64)>, Error> {
+        let bounds = |partition: &i32| {
+            self.consumer
+                .fetch_watermarks(topic, *partition, ANSWER_WAIT)
                 .map_err(|error| fault::error(&format!("ask where {topic} ends"), &error))
         };
-        partitions.iter().map(end).collect()
+        partitions.iter().map(bounds).collect()
     }
 }
 

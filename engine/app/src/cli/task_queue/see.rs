@@ -1,0 +1,276 @@
+//! `task-queue list` and `describe`: Kafka says what lies in a queue's topic and who reads it, the journal what waits before.
+
+use std::collections::BTreeMap;
+
+use sagaline_core::{
+    Activity, Name, Queue, Timestamp,
+    run::ActivityState,
+    view::{QueueView, age, limits},
+};
+use sagaline_journal::{
+    kafka::{Admin, Group, GroupMember, Kafka},
+    wire::topic,
+};
+use serde::Serialize;
+
+use super::Session;
+use crate::{
+    fault::{Fault, Outcome},
+    journal::Journal,
+    output::{Format, Output},
+    runs::{Keep, Runs},
+};
+
+/// What is known of all queues.
+struct Queues {
+    /// Partitions of each topic.
+    topics: BTreeMap<Name, i32>,
+    folded: Vec<Runs>,
+}
+
+/// One queue as it is seen now.
+#[derive(Debug, Serialize)]
+struct Seen<'a> {
+    name: &'a Name,
+    workers: Vec<Worker>,
+    /// Tasks in its topic that no worker has committed.
+    backlog: i64,
+    /// Since when the oldest attempt waits that no worker said to have begun with.
+    oldest_ms: Option<u64>,
+    limits: Option<QueueView<'a>>,
+    #[serde(skip)]
+    queue: Option<&'a Queue>,
+}
+
+#[derive(Debug, Serialize)]
+struct Worker {
+    id: String,
+    client_id: String,
+    host: String,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    task_queues: Vec<Seen<'a>>,
+}
+
+pub(super) fn list(session: &Session) -> Outcome {
+    let queues = Queues::read(session)?;
+    let kafka = session.kafka()?;
+    let seen = queues.names().into_iter();
+    let seen: Vec<Seen<'_>> = seen
+        .map(|name| queues.see(session, &kafka, name))
+        .collect::<Outcome<_>>()?;
+    match session.output.format {
+        Format::Json => session.output.json(&List { task_queues: seen })?,
+        Format::Jsonl => seen.iter().try_for_each(|one| session.output.json(one))?,
+        Format::Table if seen.is_empty() => session
+            .output
+            .line("No task queue yet: the first is made when an activity is scheduled.")?,
+        Format::Table => {
+            let rows: Vec<Vec<String>> = seen.iter().map(Seen::cells).collect();
+            let head = [
+                "QUEUE", "WORKERS", "BACKLOG", "OLDEST", "HELD", "OUT", "LIMITS",
+            ];
+            session.output.table(&head, &rows)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn describe(session: &Session, name: &Name) -> Outcome {
+    let queues = Queues::read(session)?;
+    if !queues.names().contains(&name) {
+        return Err(Fault::refused(format!("task queue {name} is not known"))
+            .hint("`task-queue list` prints those that are"));
+    }
+    let seen = queues.see(session, &session.kafka()?, name)?;
+    match session.output.format {
+        Format::Json | Format::Jsonl => session.output.json(&seen)?,
+        Format::Table => session.output.line(&seen.text(session.output))?,
+    }
+    Ok(())
+}
+
+impl Queues {
+    fn read(session: &Session) -> Outcome<Self> {
+        let prefix = topic::tasks(&session.settings.namespace, "");
+        let journal = Journal::open(session)?;
+        let topics = Admin::open(&session.kafka()?)?.topics()?;
+        let of_queue = |(topic, partitions): (String, i32)| {
+            let name = topic.strip_prefix(&prefix)?;
+            Some((Name::new(name).ok()?, partitions))
+        };
+        let folded = (0..journal.partitions).map(|partition| journal.fold(partition, Keep::Runs));
+        Ok(Self {
+            topics: topics.into_iter().filter_map(of_queue).collect(),
+            folded: folded.collect::<Outcome<_>>()?,
+        })
+    }
+
+    /// Those with a topic, those that somebody limited, and those that an attempt waits for.
+    fn names(&self) -> Vec<&Name> {
+        let limited = self.folded.iter().flat_map(|runs| runs.queues().keys());
+        let waited_for = self.waiting().map(|one| &one.scheduled.task_queue);
+        let mut names: Vec<&Name> = self
+            .topics
+            .keys()
+            .chain(limited)
+            .chain(waited_for)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Attempts that no worker said to have begun with.
+    fn waiting(&self) -> impl Iterator<Item = &Activity> {
+        let runs = self.folded.iter().flat_map(Runs::iter);
+        let open = runs.filter(|(_, seen)| seen.run.closed.is_none());
+        let waits =
+            |one: &&Activity| matches!(one.state, ActivityState::Held | ActivityState::Queued);
+        open.flat_map(move |(_, seen)| seen.run.activities.iter().filter(waits))
+    }
+
+    fn see<'a>(&'a self, session: &Session, kafka: &Kafka, name: &'a Name) -> Outcome<Seen<'a>> {
+        let namespace = &session.settings.namespace;
+        let group = Group::open(kafka, &topic::worker_group(namespace, name.as_str()))?;
+        let topic = topic::tasks(namespace, name.as_str());
+        let backlog = match self.topics.get(name) {
+            Some(partitions) => backlog(&group, &topic, *partitions)?,
+            None => 0,
+        };
+        let queue = self.home_of(name);
+        Ok(Seen {
+            name,
+            workers: group.members()?.into_iter().map(Worker::of).collect(),
+            backlog,
+            oldest_ms: self.oldest_ms(name, backlog, session.output.now),
+            limits: queue.map(QueueView::of),
+            queue,
+        })
+    }
+
+    /// The queue as its home knows it.
+    fn home_of(&self, name: &Name) -> Option<&Queue> {
+        let known = (0..).zip(&self.folded);
+        let mut known =
+            known.filter_map(|(partition, runs)| Some((partition, runs.queues().get(name)?)));
+        let is_home = |queue: &Queue, partition: i32| {
+            queue
+                .settings()
+                .is_some_and(|one| one.home_partition == partition)
+        };
+        known.find_map(|(partition, queue)| is_home(queue, partition).then_some(queue))
+    }
+
+    /// What Kafka has no task of, a worker has, whether it said so or not.
+    fn oldest_ms(&self, name: &Name, backlog: i64, now: Timestamp) -> Option<u64> {
+        let waits = |one: &&Activity| {
+            one.scheduled.task_queue == *name && (backlog > 0 || one.state == ActivityState::Held)
+        };
+        let oldest = self.waiting().filter(waits).map(|one| one.attempt_at).min();
+        oldest.map(|at| now.since(at).0)
+    }
+}
+
+/// Tasks of the topic above what the group committed.
+fn backlog(group: &Group, topic: &str, partitions: i32) -> Outcome<i64> {
+    let partitions: Vec<i32> = (0..partitions).collect();
+    let committed = group.committed(topic, &partitions)?;
+    let bounds = group.bounds(topic, &partitions)?;
+    let left = bounds.into_iter().zip(committed);
+    Ok(left
+        .map(|((begin, end), committed)| end - committed.unwrap_or(begin).clamp(begin, end))
+        .sum())
+}
+
+impl Worker {
+    fn of(member: GroupMember) -> Self {
+        Self {
+            id: member.id,
+            client_id: member.client_id,
+            host: member.host,
+        }
+    }
+}
+
+impl Seen<'_> {
+    fn cells(&self) -> Vec<String> {
+        let none = || "-".to_owned();
+        let limits = self.limits.as_ref();
+        let waits = limits.map(|one| one.waiting + one.held_back);
+        vec![
+            self.name.to_string(),
+            match self.workers.len() {
+                0 => "none".to_owned(),
+                some => some.to_string(),
+            },
+            self.backlog.to_string(),
+            self.oldest().unwrap_or_else(none),
+            waits.map_or_else(none, |waits| waits.to_string()),
+            limits.map_or_else(none, |one| one.outstanding.to_string()),
+            self.limited().unwrap_or_else(none),
+        ]
+    }
+
+    fn oldest(&self) -> Option<String> {
+        self.oldest_ms
+            .map(|oldest| age(sagaline_core::Millis(oldest)))
+    }
+
+    /// `10 at once and 5 a second; charge paused by ada`
+    fn limited(&self) -> Option<String> {
+        let paused = self.limits.iter().flat_map(|limits| &limits.paused);
+        let paused = paused.map(|one| match one.activity {
+            Some(activity) => format!("{activity} paused {}", one.text()),
+            None => format!("paused {}", one.text()),
+        });
+        let all: Vec<String> = self
+            .queue
+            .and_then(limits)
+            .into_iter()
+            .chain(paused)
+            .collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    fn text(&self, output: Output) -> String {
+        let mut lines = vec![self.name.to_string(), String::new()];
+        let mut line = |what: &str, text: String| lines.push(format!("  {what:<13}{text}"));
+        let oldest = self
+            .oldest()
+            .map(|oldest| format!(", the oldest for {oldest}"));
+        line(
+            "Backlog",
+            format!("{} tasks{}", self.backlog, oldest.unwrap_or_default()),
+        );
+        if let Some(limits) = &self.limits {
+            line(
+                "Held",
+                format!(
+                    "{} wait for their turn, {} are paused",
+                    limits.waiting, limits.held_back
+                ),
+            );
+            line("Outstanding", limits.outstanding.to_string());
+        }
+        line(
+            "Limits",
+            self.limited().unwrap_or_else(|| "none".to_owned()),
+        );
+        if let Some(changed_at) = self.queue.and_then(Queue::changed_at) {
+            line("Changed", output.time(*changed_at));
+        }
+        match self.workers.as_slice() {
+            [] => line("Workers", "none: no worker reads it".to_owned()),
+            workers => {
+                for (number, worker) in workers.iter().enumerate() {
+                    let what = if number == 0 { "Workers" } else { "" };
+                    line(what, format!("{} from {}", worker.client_id, worker.host));
+                }
+            }
+        }
+        lines.join("\n")
+    }
+}
