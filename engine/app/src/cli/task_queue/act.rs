@@ -81,23 +81,22 @@ pub(super) fn limit(session: &Session, args: LimitArgs) -> Outcome {
 }
 
 pub(super) fn pause(session: &Session, args: HoldArgs) -> Outcome {
-    hold(
-        session,
-        args,
-        act::PAUSE,
-        "paused; what was sent before goes on",
-    )
+    hold(session, args, act::PAUSE)
 }
 
 pub(super) fn resume(session: &Session, args: HoldArgs) -> Outcome {
-    hold(session, args, act::RESUME, "not paused any more")
+    hold(session, args, act::RESUME)
 }
 
-fn hold(session: &Session, args: HoldArgs, act: &'static str, done: &str) -> Outcome {
+fn hold(session: &Session, args: HoldArgs, act: &'static str) -> Outcome {
     let queue = &args.of.queue;
     let what = match &args.activity {
-        Some(activity) => format!("Activity {activity} is {done} on queue {queue}."),
-        None => format!("Queue {queue} is {done}."),
+        Some(activity) => format!("Activity {activity} on queue {queue}"),
+        None => format!("Queue {queue}"),
+    };
+    let what = match act {
+        act::PAUSE => format!("{what} is paused; what was sent before goes on."),
+        _ => format!("{what} is not paused any more."),
     };
     let change = Change {
         queue,
