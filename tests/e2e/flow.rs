@@ -33,12 +33,31 @@ fn until_described(world: &World, what: &str, is_so: impl Fn(&Value) -> bool) ->
     until(what, || Some(describe(world)).filter(&is_so))
 }
 
-fn limit(world: &World, limits: &[&str]) {
-    says(
+/// Changes the queue; returns once every partition knows.
+fn change(journal: &mut Journal<'_>, verb: &str, arguments: &[&str]) -> String {
+    let world = journal.world;
+    let said = says(
         world,
         0,
-        &[&["task-queue", "limit", QUEUE], limits].concat(),
+        &[&["task-queue", verb, QUEUE], arguments].concat(),
     );
+    let partitions = usize::try_from(world.partitions).expect("there are some");
+    journal.until("every partition knows of the change", |journal| {
+        let events = journal.apart.iter().flat_map(|one| &one.events);
+        let versions = events.filter_map(|event| match event {
+            Event::QueueChanged(change) => Some(change.version),
+            _ => None,
+        });
+        let versions: Vec<u64> = versions.collect();
+        let newest = versions.iter().max()?;
+        let known = versions.iter().filter(|one| *one == newest).count();
+        (known == partitions).then_some(())
+    });
+    said
+}
+
+fn limit(journal: &mut Journal<'_>, limits: &[&str]) {
+    change(journal, "limit", limits);
 }
 
 fn engine(world: &World) -> Process {
@@ -123,7 +142,7 @@ fn no_more_tasks_go_out_than_a_queue_allows_and_the_limit_changes_while_it_works
     let _engine = engine(&world);
     let mut journal = world.journal();
     limit(
-        &world,
+        &mut journal,
         &["--max-outstanding", "3", "--reason", "slow it down"],
     );
 
@@ -142,7 +161,7 @@ fn no_more_tasks_go_out_than_a_queue_allows_and_the_limit_changes_while_it_works
     let waits = told.contains("limited to 3 at once") || told.contains("no worker reads it");
     assert!(waits || told.contains("was sent"), "{told}");
 
-    limit(&world, &["--max-outstanding", "5"]);
+    limit(&mut journal, &["--max-outstanding", "5"]);
     until_described(&world, "five are out", |seen| {
         seen["limits"]["outstanding"] == 5
     });
@@ -161,7 +180,7 @@ fn a_rate_is_kept_and_lifted() {
     let _engine = engine(&world);
     let _worker = worker(&world);
     let mut journal = world.journal();
-    limit(&world, &["--rate", "20"]);
+    limit(&mut journal, &["--rate", "20"]);
 
     start(&world, (0..60).map(|number| format!("w{number}")));
     journal.until_so_many_ended(60);
@@ -177,7 +196,7 @@ fn a_rate_is_kept_and_lifted() {
         assert!(span >= 1_000, "23 tasks went out in {span} ms");
     }
 
-    limit(&world, &["--rate", "none"]);
+    limit(&mut journal, &["--rate", "none"]);
     start(&world, ["free".to_owned()]);
     assert_eq!(journal.until_ended("free"), Outcome::Completed);
     let scheduled = journal.newest("free").expect("it is there");
@@ -194,19 +213,12 @@ fn an_activity_is_paused_on_a_queue_and_resumed() {
     let _engine = engine(&world);
     let _worker = worker(&world);
     let mut journal = world.journal();
-    let hold = |verb| {
-        let hold = [
-            "task-queue",
-            verb,
-            QUEUE,
-            "--type",
-            "work",
-            "--reason",
-            "the bank is down",
-        ];
-        says(&world, 0, &hold)
-    };
-    assert!(hold("pause").contains("work is paused"));
+    let of = ["--type", "work", "--reason", "the bank is down"];
+    let said = change(&mut journal, "pause", &of);
+    assert!(
+        said.starts_with("Activity work on queue orders is paused"),
+        "{said}"
+    );
 
     start(&world, ["w".to_owned()]);
     let told = until("it waits", || {
@@ -220,7 +232,7 @@ fn an_activity_is_paused_on_a_queue_and_resumed() {
     assert_eq!(seen["limits"]["paused"][0]["activity"], "work");
     assert_eq!(seen["backlog"], 0);
 
-    hold("resume");
+    change(&mut journal, "resume", &of);
     assert_eq!(journal.until_ended("w"), Outcome::Completed);
     journal.audit();
 }
@@ -230,7 +242,7 @@ fn a_run_with_very_many_activities_does_not_keep_the_others_waiting() {
     let world = World::new(4);
     let _engine = engine(&world);
     let mut journal = world.journal();
-    limit(&world, &["--max-outstanding", "10"]);
+    limit(&mut journal, &["--max-outstanding", "10"]);
     let many = sagas(1_000, 10_000);
     world
         .request("sagaline.workflow.start.v1", "greedy")
@@ -268,7 +280,7 @@ fn no_place_of_a_limited_queue_is_lost_when_engines_are_killed() {
         journal.until_owner(engine);
     }
     let _worker = worker(&world);
-    limit(&world, &["--max-outstanding", "8"]);
+    limit(&mut journal, &["--max-outstanding", "8"]);
     let half = sagas(300, 5_000) / 2;
 
     for (round, killed) in engines.iter_mut().enumerate() {
