@@ -25,6 +25,7 @@ mod decide;
 mod effect;
 pub mod event;
 mod failure;
+pub mod filter;
 mod id;
 mod payload;
 pub mod program;
@@ -61,5 +62,5 @@ pub use retry::{
 };
 pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, State};
-pub use time::{Millis, Timestamp};
+pub use time::{InvalidSpan, Millis, Timestamp};
 pub use transact::{Env, Transacted, fold, run_id_of_start, settle, transact};
