@@ -5,6 +5,7 @@
 pub(crate) mod act;
 pub(crate) mod activity;
 pub(crate) mod broker;
+pub(crate) mod bulk;
 pub(crate) mod completion;
 pub(crate) mod describe;
 pub(crate) mod dev;
@@ -15,6 +16,7 @@ pub(crate) mod input;
 pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod operate;
+pub(crate) mod query;
 pub(crate) mod result;
 pub(crate) mod server;
 pub(crate) mod start;
