@@ -275,6 +275,35 @@ fn a_run_that_closed_meanwhile_and_an_incident_that_is_solved_are_skipped() {
 }
 
 #[test]
+fn what_no_engine_answers_has_failed_and_is_done_later() {
+    let (world, mut engine) = world();
+    let ids = ids("eu", 3);
+    start(&world, &ids, 1_000);
+    until_parked(&world, 3);
+    engine.kill();
+
+    let all = "Open = true ORDER BY WorkflowId";
+    let cancel = ["workflow", "cancel", "-q", all, "--yes"];
+    let patience = ["--timeout", "1s", "-o", "json"];
+    let output = world.run("flaky-payment", &[&cancel[..], &patience].concat());
+
+    assert_eq!(output.status.code(), Some(1));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+    let errors: Vec<Value> = ids
+        .iter()
+        .map(|id| json!({"workflow_id": id, "code": "no_answer"}))
+        .collect();
+    assert_eq!(
+        said,
+        json!({"matched": 3, "done": 0, "skipped": 0, "failed": 3, "errors": errors})
+    );
+    let _engine = world.engine_of(&mut world.server("flaky-payment", &[]));
+    until_true("they are cancelled", || {
+        listed(&world, "workflow", "Status = 'Canceled'").len() == 3
+    });
+}
+
+#[test]
 fn a_wrong_filter_is_a_wrong_usage_that_shows_the_place() {
     let (world, _engine) = world();
     let wrong = "Open = true AND StartTime > 5";
@@ -301,6 +330,8 @@ fn a_wrong_filter_is_a_wrong_usage_that_shows_the_place() {
     );
     assert!(both.contains("cannot be used with"), "{both}");
     says(&world, 2, &["incident", "retry", "--yes"]);
+    let everything = says(&world, 2, &["workflow", "terminate", "-q", "", "--yes"]);
+    assert!(everything.contains("Open = true"), "{everything}");
 }
 
 #[test]

@@ -227,6 +227,33 @@ mod tests {
     }
 
     #[test]
+    fn an_act_is_on_one_or_on_many_but_not_on_both() {
+        let parse = |line: &str| Cli::try_parse_from(line.split_whitespace());
+
+        for (one, many) in [
+            ("workflow cancel o-1", "workflow cancel"),
+            ("workflow pause -w o-1", "workflow pause"),
+            ("activity retry o-1 3", "activity retry"),
+            (
+                "incident fail 6fa459ea-ee8a-3ca4-894e-db77e160355e.12",
+                "incident fail",
+            ),
+        ] {
+            assert!(parse(&format!("x {one}")).is_ok(), "{one}");
+            assert!(parse(&format!("x {many} -q a=1")).is_ok(), "{many}");
+            for flags in ["-q a=1", "--yes", "--dry-run"] {
+                assert!(parse(&format!("x {one} {flags}")).is_err(), "{one} {flags}");
+            }
+            for flags in ["", "--yes", "--dry-run", "-q a=1 --idempotency-key k"] {
+                assert!(
+                    parse(&format!("x {many} {flags}")).is_err(),
+                    "{many} {flags}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn an_impossible_id_is_a_wrong_usage() {
         let long = "x".repeat(256);
         let error = Cli::try_parse_from(["x", "workflow", "describe", &long]).unwrap_err();

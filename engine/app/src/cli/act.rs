@@ -26,11 +26,17 @@ struct ActArgs {
         value_name = "ID",
         value_parser = workflow_id,
         required_unless_present_any = ["workflow_id", "query"],
-        conflicts_with_all = ["workflow_id", "query"]
+        conflicts_with_all = ["workflow_id", "query", "yes", "dry_run"]
     )]
     positional: Option<WorkflowId>,
     /// Workflow id
-    #[arg(short, long, value_name = "ID", value_parser = workflow_id, conflicts_with = "query")]
+    #[arg(
+        short,
+        long,
+        value_name = "ID",
+        value_parser = workflow_id,
+        conflicts_with_all = ["query", "yes", "dry_run"]
+    )]
     workflow_id: Option<WorkflowId>,
     /// Only this run; otherwise the newest
     #[arg(short, long, conflicts_with = "query")]

@@ -38,7 +38,7 @@ struct ActivityOf {
         value_parser = workflow_id,
         required_unless_present = "query",
         requires = "activity_id",
-        conflicts_with = "query"
+        conflicts_with_all = ["query", "yes", "dry_run"]
     )]
     workflow_id: Option<WorkflowId>,
     /// Number of the activity, as `workflow describe` prints it

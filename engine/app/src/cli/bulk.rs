@@ -24,17 +24,18 @@ use crate::{
     settings::Span,
 };
 
-/// All that a filter means, instead of one.
+/// All that a filter means, instead of one. What names one must conflict with all three: clap does not hold a flag to
+/// what it `requires` where that conflicts with something that is there.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Many {
     /// All that this filter means, instead of one: `WorkflowType = "order" AND Attempt > 5`
     #[arg(short, long, value_name = "FILTER", help_heading = "Many at once")]
     pub(crate) query: Option<String>,
     /// Do not ask first
-    #[arg(short, long, requires = "query", help_heading = "Many at once")]
+    #[arg(short, long, help_heading = "Many at once")]
     yes: bool,
     /// Only print how many are meant, and which
-    #[arg(long, requires = "query", help_heading = "Many at once")]
+    #[arg(long, help_heading = "Many at once")]
     dry_run: bool,
 }
 
@@ -53,6 +54,10 @@ impl Bulk<'_> {
     /// Does it; returns when every answer is there, or no more are to be expected.
     pub(crate) fn run(&self, question: impl Fn(&Target) -> Question) -> Outcome {
         let filter = query::read(self.many.query.as_deref().unwrap_or_default())?;
+        if filter.condition.is_none() {
+            return Err(Fault::usage("a query that says nothing means everything")
+                .hint("if that is what you want, say so: --query 'Open = true'"));
+        }
         let asks = !self.many.yes && !self.many.dry_run;
         if asks && !io::stdin().is_terminal() {
             return Err(
@@ -85,7 +90,7 @@ impl Bulk<'_> {
         let at_once = IN_FLIGHT_BYTES_MAX / (self.body_bytes + HEADERS_BYTES_USUAL);
         let mut chunks = targets.chunks(at_once.clamp(1, IN_FLIGHT_MAX));
         for chunk in chunks.by_ref() {
-            let told = inbox.ask_all(chunk.iter().map(question).collect(), wait)?;
+            let told = inbox.ask_all(chunk.iter().map(question).collect(), wait);
             let nobody_answers = told.iter().all(|told| !matches!(told, Told::Answer(_)));
             for (target, told) in chunk.iter().zip(told) {
                 report.tell(target, told);
@@ -94,7 +99,7 @@ impl Bulk<'_> {
                 break;
             }
         }
-        chunks.flatten().for_each(|target| report.left_out(target));
+        report.left_out(chunks.flatten());
         Ok(())
     }
 

@@ -55,7 +55,7 @@ struct ActArgs {
     #[arg(
         value_name = "INCIDENT",
         required_unless_present = "query",
-        conflicts_with = "query"
+        conflicts_with_all = ["query", "yes", "dry_run"]
     )]
     id: Option<IncidentId>,
     #[command(flatten)]

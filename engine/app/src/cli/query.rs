@@ -96,6 +96,18 @@ mod tests {
     }
 
     #[test]
+    fn the_page_shows_what_is_printed() {
+        let page = include_str!("../../../../docs/reference/filters.md");
+
+        let said = read("StartTime > 5").unwrap_err().to_string();
+
+        assert!(
+            page.contains(&format!("-q 'StartTime > 5'\n{said}\n```")),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn of_a_long_filter_only_the_neighbourhood_is_shown() {
         let text = format!("a = '{}' AND ;{}", "ä\n".repeat(4_000), "b".repeat(4_000));
 

@@ -5,7 +5,7 @@ use std::{cell::RefCell, ops::ControlFlow, time::Duration};
 use sagaline_journal::Record;
 
 use super::{Answer, Inbox, Question, REPLY_PARTITION, new_id};
-use crate::{clock::Deadline, fault::Outcome};
+use crate::clock::Deadline;
 
 /// What was said to a request.
 #[derive(Debug)]
@@ -20,37 +20,57 @@ pub(crate) enum Told {
 
 impl Inbox {
     /// Sends requests and waits for the first answer to each; what was said, in their order. Gives up waiting when
-    /// nothing was said to any of them for `silence`.
-    pub(crate) fn ask_all(
-        &self,
-        questions: Vec<Question>,
-        silence: Duration,
-    ) -> Outcome<Vec<Told>> {
-        let answers_from = self.reader.end(&self.replies, REPLY_PARTITION)?;
+    /// nothing was said to any of them for `silence`, or when answers cannot be read any more.
+    pub(crate) fn ask_all(&self, questions: Vec<Question>, silence: Duration) -> Vec<Told> {
+        let answers_from = match self.reader.end(&self.replies, REPLY_PARTITION) {
+            Ok(end) => end,
+            Err(error) => {
+                let unsent = |_| Told::Unsent(error.message().to_owned());
+                return questions.into_iter().map(unsent).collect();
+            }
+        };
         let stem = new_id();
-        let mut records = Vec::with_capacity(questions.len());
-        for (at, question) in questions.into_iter().enumerate() {
-            records.push(self.record(question, &format!("{stem}/{at}"))?.record);
-        }
-        let sent = self.producer.send_all_blocking(records);
-        let told = sent.into_iter().map(|sent| match sent {
-            Ok(_) => Told::Silent,
-            Err(error) => Told::Unsent(error.message().to_owned()),
-        });
-        let mut answers = Answers::new(stem, told.collect(), silence);
+        let told = self.send_all(questions, &stem);
+        let mut answers = Answers::new(stem, told, silence);
         if answers.are_all() {
-            return Ok(answers.told);
+            return answers.told;
         }
         // Two closures share it, of which one is called at a time.
         let shared = RefCell::new(&mut answers);
-        self.reader.tail(
+        let read = self.reader.tail(
             &self.replies,
             REPLY_PARTITION,
             answers_from,
             |record| shared.borrow_mut().take(record),
             || shared.borrow().go_on(),
-        )?;
-        Ok(answers.told)
+        );
+        if let Err(error) = read {
+            tracing::debug!(%error, "answers cannot be read");
+        }
+        answers.told
+    }
+
+    /// Sends requests, each with its place as correlation. What was sent is silent so far.
+    fn send_all(&self, questions: Vec<Question>, stem: &str) -> Vec<Told> {
+        let mut records = Vec::with_capacity(questions.len());
+        let mut told = Vec::with_capacity(questions.len());
+        for (at, question) in questions.into_iter().enumerate() {
+            told.push(match self.record(question, &format!("{stem}/{at}")) {
+                Ok(drafted) => {
+                    records.push(drafted.record);
+                    Told::Silent
+                }
+                Err(fault) => Told::Unsent(fault.message().to_owned()),
+            });
+        }
+        let sent = self.producer.send_all_blocking(records);
+        let drafted = told.iter_mut().filter(|told| matches!(told, Told::Silent));
+        for (told, sent) in drafted.zip(sent) {
+            if let Err(error) = sent {
+                *told = Told::Unsent(error.message().to_owned());
+            }
+        }
+        told
     }
 }
 

@@ -1,4 +1,4 @@
-//! The page about filters: it names every field, and its examples are filters.
+//! The page about filters: it names every field, and its examples, like those of the guide, are filters.
 
 use sagaline_core::filter::{
     Comparison, FILTER_BYTES_MAX, FILTER_DEPTH_MAX, FILTER_ORDER_MAX, FILTER_TERMS_MAX, Field,
@@ -7,9 +7,11 @@ use sagaline_core::filter::{
 
 const PAGE: &str = include_str!("../../../../docs/reference/filters.md");
 
-/// The lines of the page's blocks of this language.
-fn examples(language: &str) -> Vec<&'static str> {
-    let blocks = PAGE.split("```").skip(1).step_by(2);
+const GUIDE: &str = include_str!("../../../../docs/guide/time-and-failure.md");
+
+/// The lines of a page's blocks of this language.
+fn examples(page: &'static str, language: &str) -> Vec<&'static str> {
+    let blocks = page.split("```").skip(1).step_by(2);
     let blocks =
         blocks.filter_map(|block| block.split_once('\n').filter(|(is, _)| *is == language));
     blocks
@@ -20,7 +22,7 @@ fn examples(language: &str) -> Vec<&'static str> {
 
 #[test]
 fn every_example_is_a_filter() {
-    let examples = examples("sql");
+    let examples = examples(PAGE, "sql");
 
     assert!(examples.len() > 10, "{examples:?}");
     for example in examples {
@@ -33,14 +35,14 @@ fn every_example_is_a_filter() {
 
 #[test]
 fn every_filter_of_an_example_command_is_one() {
-    let commands = examples("sh");
+    let commands = [examples(PAGE, "sh"), examples(GUIDE, "sh")].concat();
     let filters: Vec<&str> = commands
         .iter()
         .filter_map(|line| line.split_once("-q '")?.1.split_once('\''))
         .map(|(filter, _)| filter)
         .collect();
 
-    assert!(filters.len() > 2, "{commands:?}");
+    assert!(filters.len() > 6, "{commands:?}");
     for filter in filters {
         let invalid = Filter::parse(filter)
             .err()

@@ -62,17 +62,21 @@ impl Report {
         }
     }
 
-    /// Takes one whose turn never came.
-    pub(super) fn left_out(&mut self, target: &Target) {
-        self.failed(target, "not_sent", "not sent, as no engine answers");
+    /// Takes those whose turn never came.
+    pub(super) fn left_out<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) {
+        let before = self.summary.failed;
+        targets.for_each(|target| self.summary.fail(target, "not_sent"));
+        let left_out = self.summary.failed - before;
+        if left_out > 0 && self.output.format == Format::Table {
+            let left_out = number(left_out);
+            aside(&format!(
+                "failed {left_out} more: not sent, as no engine answers"
+            ));
+        }
     }
 
     fn failed(&mut self, target: &Target, code: &str, reason: &str) {
-        self.summary.failed += 1;
-        self.summary.errors.push(Failed {
-            workflow_id: target.workflow_id.clone(),
-            code: code.to_owned(),
-        });
+        self.summary.fail(target, code);
         self.say("failed", target, reason);
     }
 
@@ -101,11 +105,26 @@ impl Report {
                     .line(&format!("{done} done, {skipped} skipped, {failed} failed"))?;
             }
         }
-        match failed {
+        self.summary.outcome()
+    }
+}
+
+impl Summary {
+    fn fail(&mut self, target: &Target, code: &str) {
+        self.failed += 1;
+        self.errors.push(Failed {
+            workflow_id: target.workflow_id.clone(),
+            code: code.to_owned(),
+        });
+    }
+
+    fn outcome(&self) -> Outcome {
+        let [failed, matched] = [self.failed, self.matched].map(number);
+        match self.failed {
             0 => Ok(()),
             _ => Err(Fault::new(
                 Exit::Failed,
-                format!("{} of {} failed", number(failed), number(matched)),
+                format!("{failed} of {matched} failed"),
             )),
         }
     }
@@ -170,14 +189,14 @@ mod tests {
         report.tell(&target, refused(error_type::INCIDENT_RESOLVED));
         report.tell(&target, refused(error_type::ATTEMPT_RUNNING));
         report.tell(&target, Told::Silent);
-        report.left_out(&target);
+        report.left_out([&target].into_iter());
 
         let summary = &report.summary;
         assert_eq!((summary.skipped, summary.failed), (2, 3));
         let codes: Vec<&str> = summary.errors.iter().map(|one| one.code.as_str()).collect();
         assert_eq!(codes, ["attempt_running", "no_answer", "not_sent"]);
         assert_eq!(
-            report.finish().unwrap_err().to_string(),
+            summary.outcome().unwrap_err().to_string(),
             "error: 3 of 5 failed"
         );
     }
