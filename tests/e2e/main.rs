@@ -4,6 +4,7 @@
 //! whole at its end: see `harness/check.rs`. `tools/test-e2e` builds what the tests run.
 
 mod answers;
+mod bulk;
 mod cli;
 mod clocks;
 mod crash;

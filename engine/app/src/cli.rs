@@ -5,6 +5,7 @@
 pub(crate) mod act;
 pub(crate) mod activity;
 pub(crate) mod broker;
+pub(crate) mod bulk;
 pub(crate) mod completion;
 pub(crate) mod describe;
 pub(crate) mod dev;
@@ -15,6 +16,7 @@ pub(crate) mod input;
 pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod operate;
+pub(crate) mod query;
 pub(crate) mod result;
 pub(crate) mod server;
 pub(crate) mod start;
@@ -226,6 +228,33 @@ mod tests {
         );
         assert!(parse("x workflow describe").is_err());
         assert!(parse("x workflow describe o-1 -w o-1").is_err());
+    }
+
+    #[test]
+    fn an_act_is_on_one_or_on_many_but_not_on_both() {
+        let parse = |line: &str| Cli::try_parse_from(line.split_whitespace());
+
+        for (one, many) in [
+            ("workflow cancel o-1", "workflow cancel"),
+            ("workflow pause -w o-1", "workflow pause"),
+            ("activity retry o-1 3", "activity retry"),
+            (
+                "incident fail 6fa459ea-ee8a-3ca4-894e-db77e160355e.12",
+                "incident fail",
+            ),
+        ] {
+            assert!(parse(&format!("x {one}")).is_ok(), "{one}");
+            assert!(parse(&format!("x {many} -q a=1")).is_ok(), "{many}");
+            for flags in ["-q a=1", "--yes", "--dry-run"] {
+                assert!(parse(&format!("x {one} {flags}")).is_err(), "{one} {flags}");
+            }
+            for flags in ["", "--yes", "--dry-run", "-q a=1 --idempotency-key k"] {
+                assert!(
+                    parse(&format!("x {many} {flags}")).is_err(),
+                    "{many} {flags}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! its user: `ce_source` is `sagaline.cli/<user>`.
 
 mod answer;
+mod many;
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -18,7 +19,7 @@ use sagaline_journal::{
 
 use sagaline_runtime::Keys;
 
-pub(crate) use self::answer::Answer;
+pub(crate) use self::{answer::Answer, many::Told};
 use crate::{
     cli::Session,
     clock::Deadline,
@@ -53,6 +54,14 @@ pub(crate) struct Question {
     value: Option<Payload>,
     /// Of an operator, whose acts are signed.
     keys: Option<Keys>,
+}
+
+/// A request as the record that it is going to be.
+struct Drafted {
+    record: NewRecord,
+    workflow_id: WorkflowId,
+    source: String,
+    id: String,
 }
 
 /// A request that is in the inbox.
@@ -165,6 +174,29 @@ impl Inbox {
     /// Sends a request; it is durable when this returns.
     pub(crate) fn ask(&self, question: Question) -> Outcome<Asked> {
         let answers_from = self.reader.end(&self.replies, REPLY_PARTITION)?;
+        let correlation = new_id();
+        let Drafted {
+            record,
+            workflow_id,
+            source,
+            id,
+        } = self.record(question, &correlation)?;
+        let partition = record.partition;
+        let offset = self.producer.send_blocking(record)?;
+        Ok(Asked {
+            workflow_id,
+            source,
+            id,
+            inbox: self.inbox.clone(),
+            partition,
+            offset,
+            answers_from,
+            correlation,
+        })
+    }
+
+    /// The record of a request, whose answers bear this correlation.
+    fn record(&self, question: Question, correlation: &str) -> Outcome<Drafted> {
         let Question {
             ce_type,
             workflow_id,
@@ -174,7 +206,6 @@ impl Inbox {
             value,
             keys,
         } = question;
-        let correlation = new_id();
         let partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
         let mut record = NewRecord {
             topic: self.inbox.as_str().into(),
@@ -192,7 +223,7 @@ impl Inbox {
         }
         record.push_header(header::REPLY_TOPIC, self.replies.as_str());
         record.push_header(header::REPLY_PARTITION, REPLY_PARTITION.to_string());
-        record.push_header(header::CORRELATION, correlation.as_str());
+        record.push_header(header::CORRELATION, correlation);
         for (name, value) in headers {
             record.push_header(name, value);
         }
@@ -205,16 +236,11 @@ impl Inbox {
         if let Some(keys) = keys {
             keys.sign_record(&mut record);
         }
-        let offset = self.producer.send_blocking(record)?;
-        Ok(Asked {
+        Ok(Drafted {
+            record,
             workflow_id,
             source,
             id,
-            inbox: self.inbox.clone(),
-            partition,
-            offset,
-            answers_from,
-            correlation,
         })
     }
 

@@ -99,6 +99,13 @@ impl Journal {
         Ok(runs)
     }
 
+    /// Folds every partition to its end as it is now.
+    pub(crate) fn fold_all(&self) -> Outcome<Vec<Runs>> {
+        (0..self.partitions)
+            .map(|partition| self.fold(partition, Keep::Runs))
+            .collect()
+    }
+
     /// Gives every record of a partition, from the first to the end as it is now.
     pub(crate) fn read(
         &self,

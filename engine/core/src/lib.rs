@@ -25,6 +25,7 @@ mod decide;
 mod effect;
 pub mod event;
 mod failure;
+pub mod filter;
 mod id;
 mod payload;
 pub mod program;
@@ -68,5 +69,5 @@ pub use retry::{
 };
 pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, Queue, State};
-pub use time::{Millis, Timestamp};
+pub use time::{InvalidSpan, Millis, Timestamp};
 pub use transact::{Env, Transacted, fold, settle, transact};

@@ -1,6 +1,7 @@
 //! Instants and spans as the journal holds them: microseconds since 1970 and milliseconds.
 
 use alloc::string::{String, ToString};
+use core::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,39 @@ impl Timestamp {
 )]
 #[serde(transparent)]
 pub struct Millis(pub u64);
+
+/// A text that is no span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidSpan;
+
+impl fmt::Display for InvalidSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no span of time: write a number and ms, s, m, h or d, as in 30s")
+    }
+}
+
+impl core::error::Error for InvalidSpan {}
+
+/// As people write spans: a number and a unit, `250ms`, `30s`, `5m`, `2h`, `7d`.
+impl FromStr for Millis {
+    type Err = InvalidSpan;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
+        let text = text.trim();
+        let unit_at = text.find(|c: char| !c.is_ascii_digit());
+        let (number, unit) = text.split_at(unit_at.ok_or(InvalidSpan)?);
+        let unit_ms: u64 = match unit.trim() {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(InvalidSpan),
+        };
+        let number: u64 = number.parse().map_err(|_| InvalidSpan)?;
+        number.checked_mul(unit_ms).map(Self).ok_or(InvalidSpan)
+    }
+}
 
 impl Millis {
     /// That many seconds.

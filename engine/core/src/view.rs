@@ -29,6 +29,7 @@ pub use remembered::Remembered;
 pub use row::Row;
 pub use span::age;
 pub use wait::{WaitKind, WaitingFor};
+pub(crate) use {activity::next_attempt_at, compensation::state_of, wait::most_urgent};
 
 use crate::{Fields, Name, Queue, Run, Timestamp, WorkflowId, show::Show};
 

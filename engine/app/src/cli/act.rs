@@ -1,4 +1,4 @@
-//! `workflow cancel`, `terminate`, `pause` and `resume`.
+//! `workflow cancel`, `terminate`, `pause` and `resume`: of one run, or of all that a filter means.
 
 use clap::Args;
 use sagaline_core::{RunId, Seq, WorkflowId};
@@ -6,8 +6,10 @@ use sagaline_journal::wire::{act, ce_type, header};
 use serde::Serialize;
 
 use super::{
-    RunOf, Session,
-    operate::{Body, Operation, Why},
+    Session,
+    bulk::{Bulk, Doing, Many},
+    operate::{Body, Operation, Why, tell_all},
+    workflow_id,
 };
 use crate::{
     fault::Outcome,
@@ -16,13 +18,40 @@ use crate::{
     settings::Span,
 };
 
-/// What both acts take.
+/// What every act takes: which run, or which many, and why.
 #[derive(Debug, Args)]
 struct ActArgs {
+    /// Workflow id
+    #[arg(
+        value_name = "ID",
+        value_parser = workflow_id,
+        required_unless_present_any = ["workflow_id", "query"],
+        conflicts_with_all = ["workflow_id", "query", "yes", "dry_run"]
+    )]
+    positional: Option<WorkflowId>,
+    /// Workflow id
+    #[arg(
+        short,
+        long,
+        value_name = "ID",
+        value_parser = workflow_id,
+        conflicts_with_all = ["query", "yes", "dry_run"]
+    )]
+    workflow_id: Option<WorkflowId>,
+    /// Only this run; otherwise the newest
+    #[arg(short, long, conflicts_with = "query")]
+    run_id: Option<RunId>,
     #[command(flatten)]
-    of: RunOf,
+    many: Many,
     #[command(flatten)]
     why: Why,
+}
+
+impl ActArgs {
+    /// The one workflow; none where many are meant.
+    fn id(&self) -> Option<&WorkflowId> {
+        self.positional.as_ref().or(self.workflow_id.as_ref())
+    }
 }
 
 /// What `cancel` takes.
@@ -49,51 +78,54 @@ pub(crate) struct TerminateArgs {
 #[derive(Debug, Args)]
 pub(crate) struct HoldArgs {
     #[command(flatten)]
-    of: RunOf,
-    #[command(flatten)]
-    why: Why,
+    act: ActArgs,
 }
 
-/// Holds up a run; returns when that is in the journal.
-pub(crate) fn pause(session: &Session, args: HoldArgs) -> Outcome {
-    hold(session, args, act::PAUSE, "is paused")
+/// Holds up runs; returns when that is in the journal.
+pub(crate) fn pause(session: &Session, args: &HoldArgs) -> Outcome {
+    hold(session, &args.act, (Doing::Pause, act::PAUSE), "is paused")
 }
 
-/// Lets a paused run go on; returns when that is in the journal.
-pub(crate) fn resume(session: &Session, args: HoldArgs) -> Outcome {
-    hold(session, args, act::RESUME, "goes on")
+/// Lets paused runs go on; returns when that is in the journal.
+pub(crate) fn resume(session: &Session, args: &HoldArgs) -> Outcome {
+    hold(session, &args.act, (Doing::Resume, act::RESUME), "goes on")
 }
 
-fn hold(session: &Session, args: HoldArgs, act: &'static str, done: &str) -> Outcome {
-    let workflow_id = args.of.id.get();
+fn hold(
+    session: &Session,
+    args: &ActArgs,
+    (doing, act): (Doing, &'static str),
+    done: &str,
+) -> Outcome {
+    let body = Body::default();
+    let Some(workflow_id) = args.id() else {
+        return tell_all(session, (&args.many, &args.why), (doing, act), &body);
+    };
     let operation = Operation {
         workflow_id,
-        run_id: args.of.run_id,
+        run_id: args.run_id,
         act,
         target: None,
     };
-    let done = format!("{workflow_id} {done}.");
-    operation.tell(session, args.why, &Body::default(), &done)
+    operation.tell(session, &args.why, &body, &format!("{workflow_id} {done}."))
 }
 
-/// Asks a run to stop; returns when that is in the journal.
-pub(crate) fn cancel(session: &Session, args: CancelArgs) -> Outcome {
-    tell(
-        session,
-        args.act,
-        ce_type::WORKFLOW_CANCEL,
-        !args.no_compensate,
-    )
+/// Asks runs to stop; returns when that is in the journal.
+pub(crate) fn cancel(session: &Session, args: &CancelArgs) -> Outcome {
+    let stop = Stop {
+        ce_type: ce_type::WORKFLOW_CANCEL,
+        compensate: !args.no_compensate,
+    };
+    stop.tell(session, &args.act)
 }
 
-/// Ends a run; returns when that is in the journal.
-pub(crate) fn terminate(session: &Session, args: TerminateArgs) -> Outcome {
-    tell(
-        session,
-        args.act,
-        ce_type::WORKFLOW_TERMINATE,
-        args.compensate,
-    )
+/// Ends runs; returns when that is in the journal.
+pub(crate) fn terminate(session: &Session, args: &TerminateArgs) -> Outcome {
+    let stop = Stop {
+        ce_type: ce_type::WORKFLOW_TERMINATE,
+        compensate: args.compensate,
+    };
+    stop.tell(session, &args.act)
 }
 
 #[derive(Serialize)]
@@ -103,45 +135,68 @@ struct Told<'a> {
     event_seq: Option<Seq>,
 }
 
-fn tell(session: &Session, args: ActArgs, ce_type: &'static str, compensate: bool) -> Outcome {
-    let id = args.of.id.get();
-    let mut question = Question::new(ce_type, id)
-        .header(
-            header::RUN_ID,
-            args.of.run_id.map(|run_id| run_id.to_string()),
-        )
-        .header(header::REASON, args.why.reason)
-        .header(header::COMPENSATE, Some(compensate.to_string()));
-    if let Some(key) = args.why.idempotency_key {
-        question = question.id(key);
+/// How a run is to end.
+#[derive(Clone, Copy)]
+struct Stop {
+    ce_type: &'static str,
+    compensate: bool,
+}
+
+impl Stop {
+    fn tell(self, session: &Session, args: &ActArgs) -> Outcome {
+        let ActArgs {
+            run_id, many, why, ..
+        } = args;
+        let compensate = self.compensate;
+        let Some(id) = args.id() else {
+            let bulk = Bulk {
+                session,
+                many,
+                doing: match self.ce_type {
+                    ce_type::WORKFLOW_CANCEL => Doing::Cancel { compensate },
+                    _ => Doing::Terminate { compensate },
+                },
+                why,
+                body_bytes: 0,
+            };
+            return bulk.run(|target| self.question(&target.workflow_id, Some(target.run_id), why));
+        };
+        let mut question = self.question(id, *run_id, why);
+        if let Some(key) = &why.idempotency_key {
+            question = question.id(key.clone());
+        }
+        let inbox = Inbox::open(session)?;
+        let asked = inbox.ask(question)?;
+        let answer = inbox.accepted(&asked, why.timeout.map(Span::get))?;
+        match session.output.format {
+            Format::Json | Format::Jsonl => session.output.json(&Told {
+                workflow_id: id,
+                run_id: answer.run_id,
+                event_seq: answer.event_seq,
+            })?,
+            Format::Table => session.output.line(&self.done(id, answer.run_id))?,
+        }
+        Ok(())
     }
-    let inbox = Inbox::open(session)?;
-    let asked = inbox.ask(question)?;
-    let answer = inbox.accepted(&asked, args.why.timeout.map(Span::get))?;
-    match session.output.format {
-        Format::Json | Format::Jsonl => session.output.json(&Told {
-            workflow_id: id,
-            run_id: answer.run_id,
-            event_seq: answer.event_seq,
-        })?,
-        Format::Table => {
-            let run = answer
-                .run_id
-                .map(|run_id| format!(", run {run_id}"))
-                .unwrap_or_default();
-            session.output.line(&match (ce_type, compensate) {
-                (ce_type::WORKFLOW_CANCEL, true) => {
-                    format!("Asked {id}{run} to stop; completed steps are compensated.")
-                }
-                (ce_type::WORKFLOW_CANCEL, false) => {
-                    format!("Asked {id}{run} to stop; completed steps stay done.")
-                }
-                (_, true) => {
-                    format!("Terminating {id}{run}; completed steps are compensated first.")
-                }
-                (_, false) => format!("Terminated {id}{run}; completed steps stay done."),
-            })?;
+
+    fn question(self, id: &WorkflowId, run_id: Option<RunId>, why: &Why) -> Question {
+        Question::new(self.ce_type, id)
+            .header(header::RUN_ID, run_id.map(|run_id| run_id.to_string()))
+            .header(header::REASON, why.reason.clone())
+            .header(header::COMPENSATE, Some(self.compensate.to_string()))
+    }
+
+    fn done(self, id: &WorkflowId, run_id: Option<RunId>) -> String {
+        let run = run_id.map_or_else(String::new, |run_id| format!(", run {run_id}"));
+        match (self.ce_type, self.compensate) {
+            (ce_type::WORKFLOW_CANCEL, true) => {
+                format!("Asked {id}{run} to stop; completed steps are compensated.")
+            }
+            (ce_type::WORKFLOW_CANCEL, false) => {
+                format!("Asked {id}{run} to stop; completed steps stay done.")
+            }
+            (_, true) => format!("Terminating {id}{run}; completed steps are compensated first."),
+            (_, false) => format!("Terminated {id}{run}; completed steps stay done."),
         }
     }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! `activity`: what a person does about a pending activity.
+//! `activity`: what a person does about a pending activity, or about all that a filter means.
 
 use clap::{Args, Subcommand};
 use sagaline_core::{ActivityId, RunId, WorkflowId};
@@ -6,8 +6,9 @@ use sagaline_journal::wire::{act, header};
 
 use super::{
     Session,
+    bulk::{Doing, Many},
     input::{Input, read},
-    operate::{Body, Operation, Why},
+    operate::{Body, Operation, Why, tell_all},
     workflow_id,
 };
 use crate::fault::Outcome;
@@ -32,14 +33,22 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 struct ActivityOf {
     /// Workflow id
-    #[arg(value_name = "WORKFLOW_ID", value_parser = workflow_id)]
-    workflow_id: WorkflowId,
+    #[arg(
+        value_name = "WORKFLOW_ID",
+        value_parser = workflow_id,
+        required_unless_present = "query",
+        requires = "activity_id",
+        conflicts_with_all = ["query", "yes", "dry_run"]
+    )]
+    workflow_id: Option<WorkflowId>,
     /// Number of the activity, as `workflow describe` prints it
-    #[arg(value_name = "ACTIVITY_ID", value_parser = activity_id)]
-    activity_id: ActivityId,
+    #[arg(value_name = "ACTIVITY_ID", value_parser = activity_id, conflicts_with = "query")]
+    activity_id: Option<ActivityId>,
     /// Only of this run; otherwise of the open one
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "query")]
     run_id: Option<RunId>,
+    #[command(flatten)]
+    many: Many,
     #[command(flatten)]
     why: Why,
 }
@@ -106,7 +115,12 @@ impl Verb {
                     even_if_running: args.even_if_running,
                     ..Body::default()
                 };
-                tell(session, args.of, act::ACTIVITY_RETRY, &body)
+                tell(
+                    session,
+                    &args.of,
+                    (Doing::RetryActivity, act::ACTIVITY_RETRY),
+                    &body,
+                )
             }
             Self::Complete(args) => {
                 let body = Body {
@@ -114,7 +128,8 @@ impl Verb {
                     even_if_running: args.even_if_running,
                     ..Body::default()
                 };
-                tell(session, args.of, act::ACTIVITY_COMPLETE, &body)
+                let act = (Doing::CompleteActivity, act::ACTIVITY_COMPLETE);
+                tell(session, &args.of, act, &body)
             }
             Self::Fail(args) => {
                 let body = Body {
@@ -123,21 +138,34 @@ impl Verb {
                     even_if_running: args.even_if_running,
                     ..Body::default()
                 };
-                tell(session, args.of, act::ACTIVITY_FAIL, &body)
+                tell(
+                    session,
+                    &args.of,
+                    (Doing::FailActivity, act::ACTIVITY_FAIL),
+                    &body,
+                )
             }
-            Self::Pause(args) => tell(session, args.of, act::ACTIVITY_PAUSE, &Body::default()),
-            Self::Resume(args) => tell(session, args.of, act::ACTIVITY_RESUME, &Body::default()),
+            Self::Pause(args) => {
+                let act = (Doing::PauseActivity, act::ACTIVITY_PAUSE);
+                tell(session, &args.of, act, &Body::default())
+            }
+            Self::Resume(args) => {
+                let act = (Doing::ResumeActivity, act::ACTIVITY_RESUME);
+                tell(session, &args.of, act, &Body::default())
+            }
         }
     }
 }
 
-fn tell(session: &Session, of: ActivityOf, act: &'static str, body: &Body) -> Outcome {
-    let ActivityOf {
-        workflow_id,
-        activity_id,
-        run_id,
-        why,
-    } = of;
+fn tell(
+    session: &Session,
+    of: &ActivityOf,
+    (doing, act): (Doing, &'static str),
+    body: &Body,
+) -> Outcome {
+    let (Some(workflow_id), Some(activity_id)) = (&of.workflow_id, of.activity_id) else {
+        return tell_all(session, (&of.many, &of.why), (doing, act), body);
+    };
     let done = match act {
         act::ACTIVITY_RETRY => "is tried again",
         act::ACTIVITY_COMPLETE => "counts as completed",
@@ -147,10 +175,10 @@ fn tell(session: &Session, of: ActivityOf, act: &'static str, body: &Body) -> Ou
     };
     let done = format!("Activity {activity_id} of {workflow_id} {done}.");
     let operation = Operation {
-        workflow_id: &workflow_id,
-        run_id,
+        workflow_id,
+        run_id: of.run_id,
         act,
         target: Some((header::ACTIVITY_ID, activity_id.to_string())),
     };
-    operation.tell(session, why, body, &done)
+    operation.tell(session, &of.why, body, &done)
 }

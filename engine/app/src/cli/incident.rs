@@ -1,10 +1,11 @@
-//! `incident`: what waits for a person, over all partitions, and the acts that solve it.
+//! `incident`: what waits for a person, over all partitions, and the acts that solve it, one or all that a filter means.
 
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use sagaline_core::{
     RunId, Seq, WorkflowId,
+    filter::Subject,
     view::{IncidentView, View},
 };
 use sagaline_journal::wire::{act, header};
@@ -12,14 +13,16 @@ use serde::Serialize;
 
 use super::{
     Session,
+    bulk::{Doing, Many},
     input::{Input, read},
-    operate::{Body, Operation, Why},
+    operate::{Body, Operation, Why, tell_all},
+    query::{Query, queues_asked_for},
 };
 use crate::{
     fault::{Fault, Outcome},
     journal::Journal,
     output::{Format, aside},
-    runs::{Keep, Runs},
+    runs::Runs,
 };
 
 /// What can be done with incidents.
@@ -41,14 +44,22 @@ pub(crate) struct ListArgs {
     /// Most rows that are printed
     #[arg(long, default_value_t = 50, value_name = "ROWS")]
     limit: usize,
+    #[command(flatten)]
+    query: Query,
 }
 
 /// What every act takes.
 #[derive(Debug, Args)]
 struct ActArgs {
     /// Incident, as `incident list` prints it
-    #[arg(value_name = "INCIDENT")]
-    id: IncidentId,
+    #[arg(
+        value_name = "INCIDENT",
+        required_unless_present = "query",
+        conflicts_with_all = ["query", "yes", "dry_run"]
+    )]
+    id: Option<IncidentId>,
+    #[command(flatten)]
+    many: Many,
     #[command(flatten)]
     why: Why,
 }
@@ -116,16 +127,29 @@ impl Verb {
                     input: args.input.given()?,
                     ..Body::default()
                 };
-                solve(session, args.act, act::INCIDENT_RETRY, &body)
+                solve(
+                    session,
+                    &args.act,
+                    (Doing::RetryIncident, act::INCIDENT_RETRY),
+                    &body,
+                )
             }
             Self::Skip(args) => {
                 let body = Body {
                     result: Some(read("--result", &args.result)?),
                     ..Body::default()
                 };
-                solve(session, args.act, act::INCIDENT_SKIP, &body)
+                solve(
+                    session,
+                    &args.act,
+                    (Doing::SkipIncident, act::INCIDENT_SKIP),
+                    &body,
+                )
             }
-            Self::Fail(args) => solve(session, args.act, act::INCIDENT_FAIL, &Body::default()),
+            Self::Fail(args) => {
+                let act = (Doing::FailIncident, act::INCIDENT_FAIL);
+                solve(session, &args.act, act, &Body::default())
+            }
         }
     }
 }
@@ -137,18 +161,34 @@ struct List<'a> {
 }
 
 fn list(session: &Session, args: &ListArgs) -> Outcome {
-    let folded = runs_of_all(session)?;
-    let mut seen: Vec<View<'_>> = folded
+    let filter = args.query.filter()?;
+    let folded = Journal::open(session)?.fold_all()?;
+    let unread = queues_asked_for(session, &filter, &folded)?;
+    let views: Vec<View<'_>> = folded
         .iter()
         .flat_map(|runs| {
             let with_incidents = runs
                 .iter()
                 .filter(|(_, seen)| !seen.run.incidents.is_empty());
-            with_incidents.map(|(id, seen)| runs.view(id, seen, session.output.now, &[]))
+            with_incidents.map(|(id, seen)| runs.view(id, seen, session.output.now, &unread))
         })
         .collect();
-    seen.sort_by_key(|view| view.run.incidents.first().map(|incident| incident.since));
-    let mut incidents: Vec<IncidentView<'_>> = seen.iter().flat_map(View::incidents).collect();
+    let mut seen: Vec<(Subject<'_>, IncidentView<'_>)> = views
+        .iter()
+        .flat_map(|view| {
+            let subjects = view.run.incidents.iter();
+            let subjects = subjects.map(|incident| Subject::incident(view, incident));
+            subjects.zip(view.incidents())
+        })
+        .filter(|(subject, _)| filter.selects(subject))
+        .collect();
+    let exist = views.iter().any(|view| !view.run.incidents.is_empty());
+    seen.sort_by_key(|(_, incident)| incident.since());
+    if !filter.order.is_empty() {
+        seen.sort_by_cached_key(|(subject, _)| filter.sort_key(subject));
+    }
+    let mut incidents: Vec<IncidentView<'_>> =
+        seen.into_iter().map(|(_, incident)| incident).collect();
     let all = incidents.len();
     incidents.truncate(args.limit);
     match session.output.format {
@@ -159,7 +199,10 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
         Format::Jsonl => incidents
             .iter()
             .try_for_each(|incident| session.output.json(incident))?,
-        Format::Table if incidents.is_empty() => session.output.line("Nothing needs you.")?,
+        Format::Table if incidents.is_empty() => session.output.line(match exist {
+            true => "No incident matches.",
+            false => "Nothing needs you.",
+        })?,
         Format::Table => {
             let rows: Vec<Vec<String>> = incidents
                 .iter()
@@ -183,33 +226,34 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
     Ok(())
 }
 
-fn runs_of_all(session: &Session) -> Outcome<Vec<Runs>> {
-    let journal = Journal::open(session)?;
-    (0..journal.partitions)
-        .map(|partition| journal.fold(partition, Keep::Runs))
-        .collect()
-}
-
-fn solve(session: &Session, args: ActArgs, act: &'static str, body: &Body) -> Outcome {
-    let workflow_id = workflow_of(session, args.id)?;
+fn solve(
+    session: &Session,
+    args: &ActArgs,
+    (doing, act): (Doing, &'static str),
+    body: &Body,
+) -> Outcome {
+    let Some(id) = args.id else {
+        return tell_all(session, (&args.many, &args.why), (doing, act), body);
+    };
+    let workflow_id = workflow_of(session, id)?;
     let operation = Operation {
         workflow_id: &workflow_id,
-        run_id: Some(args.id.run_id),
+        run_id: Some(id.run_id),
         act,
-        target: Some((header::INCIDENT, args.id.to_string())),
+        target: Some((header::INCIDENT, id.to_string())),
     };
     let done = match act {
         act::INCIDENT_RETRY => "tries again",
         act::INCIDENT_SKIP => "goes on without",
         _ => "gives up",
     };
-    let done = format!("Solved {}: {workflow_id} {done}.", args.id);
-    operation.tell(session, args.why, body, &done)
+    let done = format!("Solved {id}: {workflow_id} {done}.");
+    operation.tell(session, &args.why, body, &done)
 }
 
 /// The workflow whose run it is: an incident's id does not say it.
 fn workflow_of(session: &Session, id: IncidentId) -> Outcome<WorkflowId> {
-    let folded = runs_of_all(session)?;
+    let folded = Journal::open(session)?.fold_all()?;
     let of_run = folded
         .iter()
         .flat_map(Runs::iter)

@@ -1,19 +1,26 @@
-//! `workflow list`: runs of all partitions, the newest first, as `GET /workflows` has them.
+//! `workflow list`: runs of all partitions, or those that a filter means, the newest first unless it says another order,
+//! as `GET /workflows` has them.
 
 use clap::Args;
 use sagaline_core::{
     Name, WorkflowId,
+    filter::Subject,
     show::Shown,
     view::{Row, View},
 };
 use serde::Serialize;
 
-use super::{Session, describe::unread_queues};
+use super::{
+    Session,
+    bulk::counted,
+    describe::unread_queues,
+    query::{Query, queues_asked_for},
+};
 use crate::{
     fault::Outcome,
     journal::Journal,
     output::{Format, Output, aside},
-    runs::{Keep, Runs, SeenRun},
+    runs::{Runs, SeenRun},
 };
 
 /// What `list` takes.
@@ -22,6 +29,8 @@ pub(crate) struct ListArgs {
     /// Most rows that are printed
     #[arg(long, default_value_t = 50, value_name = "ROWS")]
     limit: usize,
+    #[command(flatten)]
+    query: Query,
 }
 
 #[derive(Serialize)]
@@ -32,13 +41,16 @@ struct List<'a> {
 }
 
 pub(crate) fn list(session: &Session, args: &ListArgs) -> Outcome {
-    let journal = Journal::open(session)?;
-    let folded = (0..journal.partitions).map(|partition| journal.fold(partition, Keep::Runs));
-    let folded: Vec<Runs> = folded.collect::<Outcome<_>>()?;
+    let filter = args.query.filter()?;
+    let now = session.output.now;
+    let folded = Journal::open(session)?.fold_all()?;
+    let asked_for = queues_asked_for(session, &filter, &folded)?;
     let mut seen: Vec<(&Runs, &WorkflowId, &SeenRun)> = folded
         .iter()
         .flat_map(|runs| runs.iter().map(move |(id, seen)| (runs, id, seen)))
         .collect();
+    let exist = seen.len();
+    seen.retain(|(runs, id, seen)| filter.selects_run(&runs.view(id, seen, now, &asked_for)));
     let all = seen.len();
     seen.sort_unstable_by(|(_, a_id, a), (_, b_id, b)| {
         b.run
@@ -46,12 +58,25 @@ pub(crate) fn list(session: &Session, args: &ListArgs) -> Outcome {
             .cmp(&a.run.started_at)
             .then_with(|| a_id.cmp(b_id))
     });
+    if !filter.order.is_empty() {
+        seen.sort_by_cached_key(|(runs, id, seen)| {
+            filter.sort_key(&Subject::run(&runs.view(id, seen, now, &asked_for)))
+        });
+    }
     seen.truncate(args.limit);
     let unread = unread_queues(session, seen.iter().map(|(_, _, seen)| &seen.run))?;
     let views: Vec<View<'_>> = seen
         .iter()
-        .map(|(runs, id, seen)| runs.view(id, seen, session.output.now, &unread))
+        .map(|(runs, id, seen)| runs.view(id, seen, now, &unread))
         .collect();
+    if all == 0 && exist > 0 && session.output.format == Format::Table {
+        let exist = match exist {
+            1 => "1 run exists".to_owned(),
+            _ => format!("{} exist", counted(exist, "run")),
+        };
+        let text = format!("No run matches. {exist} without this filter.");
+        return Ok(session.output.line(&text)?);
+    }
     // Every partition is as old as its last batch; the oldest of them says least, the newest what the reader saw last.
     let as_of = folded.iter().map(Runs::as_of).max().unwrap_or_default();
     print(session.output, &views, as_of)?;

@@ -6,7 +6,10 @@ use sagaline_journal::wire::{ce_type, header};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Session;
+use super::{
+    Session,
+    bulk::{Bulk, Doing, Many},
+};
 use crate::{
     fault::{Fault, Outcome},
     inbox::{Inbox, Question},
@@ -98,21 +101,10 @@ struct Told<'a> {
 
 impl Operation<'_> {
     /// Does it; returns when it is in the journal, and prints `done`.
-    pub(crate) fn tell(self, session: &Session, why: Why, body: &Body, done: &str) -> Outcome {
-        let question = Question::new(ce_type::WORKFLOW_OPERATE, self.workflow_id);
-        let actor = question.source().to_owned();
-        let run_id = self.run_id.map(|run_id| run_id.to_string());
-        let mut question = question
-            .header(header::ACT, Some(self.act))
-            .header(header::RUN_ID, run_id)
-            .header(header::ACTOR, Some(actor))
-            .header(header::REASON, why.reason);
-        if let Some((name, value)) = self.target {
-            question = question.header(name, Some(value));
-        }
-        question = question.value(body.json()?).signed(keys(session)?);
-        if let Some(key) = why.idempotency_key {
-            question = question.id(key);
+    pub(crate) fn tell(&self, session: &Session, why: &Why, body: &Body, done: &str) -> Outcome {
+        let mut question = self.question(why, body.json()?).signed(keys(session)?);
+        if let Some(key) = &why.idempotency_key {
+            question = question.id(key.clone());
         }
         let inbox = Inbox::open(session)?;
         let asked = inbox.ask(question)?;
@@ -127,6 +119,49 @@ impl Operation<'_> {
         }
         Ok(())
     }
+
+    /// The request, not signed yet.
+    fn question(&self, why: &Why, body: Payload) -> Question {
+        let question = Question::new(ce_type::WORKFLOW_OPERATE, self.workflow_id);
+        let actor = question.source().to_owned();
+        let run_id = self.run_id.map(|run_id| run_id.to_string());
+        let question = question
+            .header(header::ACT, Some(self.act))
+            .header(header::RUN_ID, run_id)
+            .header(header::ACTOR, Some(actor))
+            .header(header::REASON, why.reason.clone())
+            .value(body);
+        match &self.target {
+            Some((name, value)) => question.header(name, Some(value)),
+            None => question,
+        }
+    }
+}
+
+/// Does it to all that are meant.
+pub(crate) fn tell_all(
+    session: &Session,
+    (many, why): (&Many, &Why),
+    (doing, act): (Doing, &'static str),
+    body: &Body,
+) -> Outcome {
+    let (keys, body) = (keys(session)?, body.json()?);
+    let bulk = Bulk {
+        session,
+        many,
+        doing,
+        why,
+        body_bytes: body.data().len(),
+    };
+    bulk.run(|target| {
+        let operation = Operation {
+            workflow_id: &target.workflow_id,
+            run_id: Some(target.run_id),
+            act,
+            target: target.header(),
+        };
+        operation.question(why, body.clone()).signed(keys.clone())
+    })
 }
 
 #[cfg(test)]

@@ -41,10 +41,10 @@ impl Verb {
             Self::Describe(args) => describe::describe(session, &args),
             Self::History(args) => history::history(session, &args),
             Self::List(args) => list::list(session, &args),
-            Self::Cancel(args) => act::cancel(session, args),
-            Self::Pause(args) => act::pause(session, args),
-            Self::Resume(args) => act::resume(session, args),
-            Self::Terminate(args) => act::terminate(session, args),
+            Self::Cancel(args) => act::cancel(session, &args),
+            Self::Pause(args) => act::pause(session, &args),
+            Self::Resume(args) => act::resume(session, &args),
+            Self::Terminate(args) => act::terminate(session, &args),
         }
     }
 }

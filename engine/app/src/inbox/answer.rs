@@ -25,19 +25,27 @@ pub(crate) struct Answer {
 impl Answer {
     /// The answer that a record is, if it is one to this request.
     pub(super) fn read(record: &Record, correlation: &str) -> Option<Self> {
+        let (of, answer) = Self::of(record)?;
+        (of == correlation).then_some(answer)
+    }
+
+    /// The answer that a record is, and the correlation of the request that it belongs to.
+    pub(super) fn of(record: &Record) -> Option<(String, Self)> {
         let text = |name: &str| Some(String::from_utf8_lossy(record.header(name)?).into_owned());
-        if text(header::CE_TYPE)? != ce_type::REPLY || text(header::CORRELATION)? != correlation {
+        if text(header::CE_TYPE)? != ce_type::REPLY {
             return None;
         }
+        let correlation = text(header::CORRELATION)?;
         let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
-        Some(Self {
+        let answer = Self {
             outcome: text(header::OUTCOME)?,
             run_id: text(header::RUN_ID).and_then(|run_id| run_id.parse().ok()),
             event_seq: text(header::EVENT_SEQ).and_then(|seq| seq.parse().ok()),
             error_type: text(header::ERROR_TYPE).unwrap_or_default(),
             error_message: text(header::ERROR_MESSAGE).unwrap_or_default(),
             value: Payload::new(&content_type, record.value().unwrap_or_default()),
-        })
+        };
+        Some((correlation, answer))
     }
 
     /// The answer, unless it is a refusal.

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use sagaline_core::Millis;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A span of time, written as a number and a unit.
@@ -26,11 +27,7 @@ pub(crate) struct InvalidSpan(String);
 
 impl fmt::Display for InvalidSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is no span of time: write a number and ms, s, m, h or d, as in 30s",
-            self.0
-        )
+        write!(f, "`{}` is {}", self.0, sagaline_core::InvalidSpan)
     }
 }
 
@@ -40,25 +37,8 @@ impl FromStr for Span {
     type Err = InvalidSpan;
 
     fn from_str(text: &str) -> Result<Self, InvalidSpan> {
-        let invalid = || InvalidSpan(text.to_owned());
-        let trimmed = text.trim();
-        let unit_at = trimmed
-            .find(|c: char| !c.is_ascii_digit())
-            .ok_or_else(invalid)?;
-        let (number, unit) = trimmed.split_at(unit_at);
-        let unit_ms: u64 = match unit.trim() {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(invalid()),
-        };
-        let number: u64 = number.parse().map_err(|_| invalid())?;
-        number
-            .checked_mul(unit_ms)
-            .map(|ms| Self(Duration::from_millis(ms)))
-            .ok_or_else(invalid)
+        let span: Millis = text.parse().map_err(|_| InvalidSpan(text.to_owned()))?;
+        Ok(Self(Duration::from_millis(span.0)))
     }
 }
 

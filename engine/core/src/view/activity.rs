@@ -145,7 +145,7 @@ pub(super) fn maximum_attempts(activity: &Activity) -> Option<u32> {
     (activity.maximum_attempts != 0).then_some(activity.maximum_attempts)
 }
 
-pub(super) fn next_attempt_at(activity: &Activity) -> Option<&Timestamp> {
+pub(crate) fn next_attempt_at(activity: &Activity) -> Option<&Timestamp> {
     match &activity.state {
         ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
         ActivityState::Held

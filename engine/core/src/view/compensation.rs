@@ -39,11 +39,8 @@ pub struct CompensationStep<'a> {
 impl<'a> CompensationView<'a> {
     /// Without its steps, as rows of a list have it.
     pub(super) fn of(run: &'a Run) -> Option<Self> {
-        if run.registrations.is_empty() && run.undo.is_none() {
-            return None;
-        }
         Some(Self {
-            state: state(run),
+            state: state_of(run)?,
             reason: run.undo.as_ref().map(|undo| reason(run, undo)),
             completed_steps: run.steps.len(),
             registered: run.registrations.len(),
@@ -87,9 +84,13 @@ impl<'a> CompensationStep<'a> {
     }
 }
 
-fn state(run: &Run) -> &'static str {
+/// How far the compensation of a run is; none as long as nothing is registered or being undone.
+pub(crate) fn state_of(run: &Run) -> Option<&'static str> {
     let is = |state| run.registrations.iter().any(|one| one.state == state);
-    if run.undo.is_none() {
+    Some(if run.undo.is_none() {
+        if run.registrations.is_empty() {
+            return None;
+        }
         "registered"
     } else if run
         .incidents
@@ -103,7 +104,7 @@ fn state(run: &Run) -> &'static str {
         "failed"
     } else {
         "completed"
-    }
+    })
 }
 
 /// How many steps are undone.

@@ -126,7 +126,7 @@ pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
 }
 
 /// The pending activity that a person would ask about first.
-pub(super) fn most_urgent<'a>(view: &View<'a>) -> Option<&'a Activity> {
+pub(crate) fn most_urgent<'a>(view: &View<'a>) -> Option<&'a Activity> {
     let of_incident = view
         .run
         .incidents

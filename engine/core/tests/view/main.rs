@@ -7,6 +7,7 @@
 )]
 
 mod ended;
+mod filter;
 mod incident;
 mod open;
 mod records;
