@@ -111,7 +111,9 @@ impl<'a> Subject<'a> {
                 Seen::of(self.activity, |one| Seen::count(one.attempt.get() as usize))
             }
             Field::NextAttemptAt => {
-                let next = self.activity.and_then(view::next_attempt_at);
+                let next = self
+                    .activity
+                    .and_then(|activity| view::next_attempt_at(run, activity));
                 Seen::of(next.copied(), Seen::time)
             }
         }

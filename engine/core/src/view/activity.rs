@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::View;
 use crate::{
-    Activity, ActivityId, Attempt, Failure, Name, Payload, RetryPolicy, RunId, Timestamp,
+    Activity, ActivityId, Attempt, Failure, Name, Payload, RetryPolicy, Run, RunId, Timestamp,
     run::{ActivityState, LastFailure},
     show::Shown,
 };
@@ -68,7 +68,7 @@ impl<'a> PendingActivity<'a> {
             maximum_attempts: maximum_attempts(activity),
             attempts_left: maximum_attempts(activity)
                 .map(|maximum| maximum.saturating_sub(activity.attempt.get())),
-            state: state(activity),
+            state: state(view.run, activity),
             task_queue: &activity.scheduled.task_queue,
             scheduled_at: Shown(&activity.scheduled_at),
             started_at: match &activity.state {
@@ -87,7 +87,7 @@ impl<'a> PendingActivity<'a> {
                     count: *count,
                 })
                 .collect(),
-            next_attempt_at: next_attempt_at(activity).map(Shown),
+            next_attempt_at: next_attempt_at(view.run, activity).map(Shown),
             last_heartbeat_at: activity.heartbeat.as_ref().map(|one| Shown(&one.at)),
             retry: Shown(&activity.scheduled.retry),
             timeouts_ms: Timeouts {
@@ -127,12 +127,12 @@ fn idempotency_key(run_id: RunId, activity_id: ActivityId) -> String {
     format!("{run_id}/{activity_id}")
 }
 
-fn state(activity: &Activity) -> &'static str {
+fn state(run: &Run, activity: &Activity) -> &'static str {
     match activity.state {
         ActivityState::Queued | ActivityState::Running { .. } if activity.cancel_requested => {
             "cancel-requested"
         }
-        ActivityState::Backoff { .. } if activity.paused.is_some() => "paused",
+        ActivityState::Backoff { .. } if is_paused(run, activity) => "paused",
         ActivityState::Held | ActivityState::Queued => "queued",
         ActivityState::Running { .. } => "running",
         ActivityState::Backoff { .. } => "retrying",
@@ -140,13 +140,20 @@ fn state(activity: &Activity) -> &'static str {
     }
 }
 
+/// Whether a person holds up its attempts, or the whole run.
+const fn is_paused(run: &Run, activity: &Activity) -> bool {
+    run.paused.is_some() || activity.paused.is_some()
+}
+
 /// Attempts in all; none without limit.
 pub(super) fn maximum_attempts(activity: &Activity) -> Option<u32> {
     (activity.maximum_attempts != 0).then_some(activity.maximum_attempts)
 }
 
-pub(crate) fn next_attempt_at(activity: &Activity) -> Option<&Timestamp> {
+/// When the next attempt is due; none while that is held up.
+pub(crate) fn next_attempt_at<'a>(run: &Run, activity: &'a Activity) -> Option<&'a Timestamp> {
     match &activity.state {
+        ActivityState::Backoff { .. } if is_paused(run, activity) => None,
         ActivityState::Backoff { next_attempt_at } => Some(next_attempt_at),
         ActivityState::Held
         | ActivityState::Queued

@@ -79,7 +79,9 @@ impl<'a> CompensationStep<'a> {
                 RegistrationState::Failed => "failed",
             },
             attempt: pending.map(|activity| activity.attempt),
-            next_attempt_at: pending.and_then(next_attempt_at).map(Shown),
+            next_attempt_at: pending
+                .and_then(|activity| next_attempt_at(run, activity))
+                .map(Shown),
         }
     }
 }

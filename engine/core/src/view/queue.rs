@@ -90,9 +90,13 @@ fn actor(actor: &Name) -> &str {
 
 /// `by ada: "the bank is down"`
 pub(super) fn paused_by(paused: &PausedType) -> String {
-    let reason = paused.reason.as_ref();
+    by(&paused.actor, paused.reason.as_deref())
+}
+
+/// `by ada: "the bank is down"`
+pub(super) fn by(who: &Name, reason: Option<&str>) -> String {
     let reason = reason.map_or_else(String::new, |reason| format!(": \"{reason}\""));
-    format!("by {}{reason}", actor(&paused.actor))
+    format!("by {}{reason}", actor(who))
 }
 
 /// `10 at once and 5 a second`; none: no limit.

@@ -55,7 +55,9 @@ impl<'a> Row<'a> {
             task_queue: activity.map(|activity| &activity.scheduled.task_queue),
             attempt: activity.map(|activity| activity.attempt),
             maximum_attempts: activity.and_then(maximum_attempts),
-            next_attempt_at: activity.and_then(next_attempt_at).map(Shown),
+            next_attempt_at: activity
+                .and_then(|activity| next_attempt_at(run, activity))
+                .map(Shown),
             last_failure: activity.and_then(LastFailureView::of),
             started_at: Shown(&run.started_at),
             closed_at: run.closed.as_ref().map(|closed| Shown(&closed.at)),

@@ -246,15 +246,16 @@ fn of_turn(view: &View<'_>, activity: &Activity) -> WaitingFor {
 
 /// `Paused by ada: "the bank migrates".`
 fn of_pause(what: &str, paused: &Paused) -> WaitingFor {
-    let reason = paused.reason.as_ref();
-    let reason = reason.map_or_else(String::new, |reason| format!(": \"{reason}\""));
-    let actor = paused.actor.as_str();
-    let actor = super::closed::actor(actor).unwrap_or(actor);
     WaitingFor {
-        text: format!("{what} by {actor}{reason}. Resume it to go on."),
+        text: format!("{what} {}. Resume it to go on.", by(paused)),
         kind: WaitKind::Paused,
         until: None,
     }
+}
+
+/// `by ada: "the bank migrates"`
+fn by(paused: &Paused) -> String {
+    queue::by(&paused.actor, paused.reason.as_deref())
 }
 
 /// `Sleeping until 1 March 2027, 00:00 UTC (97 days).`
@@ -313,6 +314,9 @@ fn of_compensation(view: &View<'_>, undo: &Undo, activity: Option<&Activity>) ->
                         activity.attempt,
                         span::age(now.since(*started_at))
                     )
+                }
+                ActivityState::Backoff { .. } if let Some(paused) = &activity.paused => {
+                    format!("; {name} is paused {}", by(paused))
                 }
                 ActivityState::Backoff { next_attempt_at } => {
                     format!(

@@ -1,8 +1,8 @@
 //! Runs whose activities are on their way.
 
 use sagaline_core::{
-    Attempt, Fields, Name, Timestamp,
-    event::{ActivityStarted, TimerFired, TimerStarted},
+    ActivityId, Attempt, Cause, Event, Fields, Name, PausedType, Queue, Timestamp,
+    event::{self, ActivityStarted, TimerFired, TimerStarted},
     view::{Situation, WaitKind},
 };
 use serde_json::{Value, json};
@@ -177,4 +177,91 @@ fn search_attributes_and_memo_are_shown_as_they_were_given() {
     let none = Script::new();
     assert_eq!(none.json()["attributes"], json!({}));
     assert_eq!(none.json()["memo"], json!({}));
+}
+
+#[test]
+fn an_attempt_that_is_held_up_by_a_pause_is_not_announced() {
+    let failed = || {
+        let failed = attempt_failed(1, "charge-card", 8, Some(START_MS + 41_000));
+        Script::new()
+            .then(0, scheduled(1, "charge-card", 100))
+            .then(0, [failed])
+    };
+    let (actor, reason) = (
+        Name::from("sagaline.cli/ada"),
+        Some("the bank migrates".into()),
+    );
+    let run = event::WorkflowPaused {
+        actor: actor.clone(),
+        reason: reason.clone(),
+    };
+    let activity = event::ActivityPaused {
+        activity_id: ActivityId::FIRST,
+        activity: Name::from("charge-card"),
+        actor,
+        reason,
+    };
+
+    for (pause, text) in [
+        (Event::from(run), "Paused by ada"),
+        (activity.into(), "charge-card is paused by ada"),
+    ] {
+        let described = failed().then(0, [pause]).json();
+        let pending = &described["pending_activities"][0];
+        assert_eq!(pending["state"], "paused");
+        assert_eq!(pending["next_attempt_at"], json!(null));
+        assert_eq!(described["next_attempt_at"], json!(null));
+        let told = described["waiting_for"]["text"].as_str().unwrap();
+        assert_eq!(
+            told,
+            format!("{text}: \"the bank migrates\". Resume it to go on.")
+        );
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_its_turn_says_what_it_waits_for() {
+    let mut events = scheduled(1, "charge-card", 5);
+    if let Some(Event::ActivityAttemptScheduled(attempt)) = events.last_mut() {
+        attempt.held = Some(true);
+    }
+    let mut script = Script::new().then(0, events).later(3_000);
+    assert_eq!(
+        script.text(),
+        "charge-card has waited 3 s for its turn in queue orders, which is limited."
+    );
+    assert_eq!(script.json()["waiting_for"]["kind"], "queue");
+    assert_eq!(script.json()["pending_activities"][0]["state"], "queued");
+
+    let mut change = |max_outstanding, rate_per_hour, paused| {
+        let changed = event::QueueChanged {
+            queue: Name::from("orders"),
+            version: 1,
+            home_partition: 0,
+            max_outstanding,
+            rate_per_hour,
+            paused,
+            actor: Name::from("sagaline.cli/ada"),
+            reason: None,
+        };
+        let mut queue = Queue::default();
+        let cause = Cause::lane(0, "1");
+        queue.event(&cause, Timestamp::from_millis(START_MS), &changed.into());
+        script.queues = Some([(Name::from("orders"), queue)].into());
+        script.text()
+    };
+    assert_eq!(
+        change(Some(10), Some(1_800), Vec::new()),
+        "charge-card has waited 3 s for its turn in queue orders, which is limited to 10 at once and 30 a minute."
+    );
+    let paused = PausedType {
+        activity: None,
+        at: Timestamp::from_millis(START_MS),
+        actor: Name::from("sagaline.cli/ada"),
+        reason: Some("the bank is down".into()),
+    };
+    assert_eq!(
+        change(None, None, vec![paused]),
+        "charge-card has waited 3 s in queue orders, which is paused by ada: \"the bank is down\". Resume it to go on."
+    );
 }

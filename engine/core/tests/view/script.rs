@@ -1,10 +1,10 @@
 //! A run whose events are given one by one, and a clock that is set by hand.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sagaline_core::{
     ActivityId, Attempt, Cause, Event, Failure, Fields, IdentityRing, Name, Outcome, Payload,
-    Place, RetryPolicy, Run, RunId, Timestamp, WorkflowId,
+    Place, Queue, RetryPolicy, Run, RunId, Timestamp, WorkflowId,
     event::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityCompleted, ActivityFailed,
         ActivityScheduled, CompensationCompleted, CompensationRegistered, CompensationStarted,
@@ -21,6 +21,7 @@ pub(crate) struct Script {
     pub(crate) run: Run,
     pub(crate) now_ms: i64,
     pub(crate) unread: Vec<Name>,
+    pub(crate) queues: Option<BTreeMap<Name, Queue>>,
 }
 
 impl Script {
@@ -54,6 +55,7 @@ impl Script {
             run,
             now_ms: START_MS,
             unread: Vec::new(),
+            queues: None,
         }
     }
 
@@ -84,6 +86,7 @@ impl Script {
     pub(crate) fn view(&self) -> View<'_> {
         View {
             unread_queues: &self.unread,
+            queues: self.queues.as_ref(),
             ..View::new(&self.id, &self.run, 3, Timestamp::from_millis(self.now_ms))
         }
     }

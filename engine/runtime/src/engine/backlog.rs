@@ -49,7 +49,7 @@ struct Stretch {
 pub(super) struct Answer {
     /// Whether the workers' group has any.
     pub(super) has_members: bool,
-    /// By partition; 0 where nothing was committed yet.
+    /// By partition; where nothing was committed yet, where its members begin.
     pub(super) committed: Vec<i64>,
 }
 

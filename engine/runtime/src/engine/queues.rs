@@ -175,8 +175,26 @@ fn ask(group: &Group, topic: &str, partitions: &[i32]) -> Result<Answer, Error> 
     // Members first: one that comes between takes nothing that this answer would call queued.
     let has_members = !group.members()?.is_empty();
     let committed = group.committed(topic, partitions)?;
+    // Who has committed nothing begins where the partition does, which need not be 0. Without members nobody begins.
+    let is_open = |(partition, committed): (&i32, &Option<i64>)| {
+        (has_members && committed.is_none()).then_some(*partition)
+    };
+    let open: Vec<i32> = partitions
+        .iter()
+        .zip(&committed)
+        .filter_map(is_open)
+        .collect();
+    let mut begins = group
+        .bounds(topic, &open)?
+        .into_iter()
+        .map(|(begin, _)| begin);
+    let next = |committed: Option<i64>| match committed {
+        Some(committed) => committed,
+        None if has_members => begins.next().unwrap_or(0),
+        None => 0,
+    };
     Ok(Answer {
         has_members,
-        committed: committed.into_iter().map(|one| one.unwrap_or(0)).collect(),
+        committed: committed.into_iter().map(next).collect(),
     })
 }
