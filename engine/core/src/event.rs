@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use crate::{
-    ActivityId, Attempt, Cause, Failure, Fields, Name, Payload, ReplyTo, RetryPolicy, RunId, Seq,
-    Timestamp, Trace, WorkflowId,
+    ActivityId, Attempt, Cause, Failure, Fields, Name, Payload, ReplyTo, RetryChange, RetryPolicy,
+    RunId, Seq, TimeoutsChange, Timestamp, Trace, WorkflowId,
     show::{Attributes, Show, Shown, shown_as_serialized},
 };
 
@@ -395,6 +395,12 @@ events! {
         actor: Option<Name>,
         /// Why, in their words.
         reason: Option<Box<str>>,
+        /// How it is retried from now on; absent from records of before there was such a change, as the next two.
+        retry: Option<RetryChange>,
+        /// How long it may take from now on.
+        timeouts_ms: Option<TimeoutsChange>,
+        /// When the next attempt is due, if that is sooner than before.
+        next_attempt_at: Option<Timestamp>,
     }
     /// The program asked to be woken at an instant.
     TimerStarted {

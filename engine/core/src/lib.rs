@@ -19,6 +19,7 @@ extern crate alloc;
 
 mod about;
 mod apply;
+pub mod bounds;
 mod cause;
 mod command;
 mod decide;
@@ -26,6 +27,7 @@ mod effect;
 pub mod event;
 mod failure;
 mod id;
+mod options;
 mod payload;
 pub mod program;
 mod replay;
@@ -54,6 +56,7 @@ pub use id::{
     ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX,
     WorkflowId,
 };
+pub use options::{NO_TIMEOUT, OptionsChange, RetryChange, TimeoutsChange};
 pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload, is_json};
 pub use replay::{activate_last, replay, verify};
 pub use retry::{
@@ -61,5 +64,5 @@ pub use retry::{
 };
 pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, State};
-pub use time::{Millis, Timestamp};
+pub use time::{InvalidSpan, Millis, Timestamp};
 pub use transact::{Env, Transacted, fold, run_id_of_start, settle, transact};

@@ -1,7 +1,8 @@
-//! Spans of time as people write them: `7d`, `30s`, `250ms`.
+//! Spans of time as people write them in settings and flags.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
+use sagaline_core::{InvalidSpan, Millis};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A span of time, written as a number and a unit.
@@ -20,45 +21,12 @@ impl Span {
     }
 }
 
-/// A text that is no span.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InvalidSpan(String);
-
-impl fmt::Display for InvalidSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is no span of time: write a number and ms, s, m, h or d, as in 30s",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for InvalidSpan {}
-
 impl FromStr for Span {
     type Err = InvalidSpan;
 
     fn from_str(text: &str) -> Result<Self, InvalidSpan> {
-        let invalid = || InvalidSpan(text.to_owned());
-        let trimmed = text.trim();
-        let unit_at = trimmed
-            .find(|c: char| !c.is_ascii_digit())
-            .ok_or_else(invalid)?;
-        let (number, unit) = trimmed.split_at(unit_at);
-        let unit_ms: u64 = match unit.trim() {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(invalid()),
-        };
-        let number: u64 = number.parse().map_err(|_| invalid())?;
-        number
-            .checked_mul(unit_ms)
-            .map(|ms| Self(Duration::from_millis(ms)))
-            .ok_or_else(invalid)
+        let millis: Millis = text.parse()?;
+        Ok(Self(Duration::from_millis(millis.0)))
     }
 }
 
@@ -66,37 +34,5 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_is_a_number_and_a_unit() {
-        let ms = |text: &str| text.parse::<Span>().unwrap().get().as_millis();
-
-        assert_eq!(
-            ["250ms", "30s", "5m", "2 h", "7d"].map(ms),
-            [250, 30_000, 300_000, 7_200_000, 604_800_000]
-        );
-    }
-
-    #[test]
-    fn anything_else_is_refused_with_an_example() {
-        for text in [
-            "",
-            "30",
-            "s",
-            "1.5h",
-            "-1s",
-            "1w",
-            "99999999999999999999d",
-            "213503982335d",
-        ] {
-            let error = text.parse::<Span>().unwrap_err().to_string();
-            assert!(error.contains("30s"), "{error}");
-        }
     }
 }

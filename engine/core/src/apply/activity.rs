@@ -44,7 +44,9 @@ impl Run {
                 attempt_at: place.at,
                 maximum_attempts: event.retry.maximum_attempts,
                 attempts_before: 0,
+                uncounted: 0,
                 set_at: place.at,
+                silence_from: place.at,
                 state: ActivityState::Queued,
                 cancel_requested: false,
                 outcome_unknown: false,
@@ -148,8 +150,9 @@ impl Run {
                 activity.attempt_at
             }
         };
-        if event.uncounted && activity.maximum_attempts != 0 {
-            activity.maximum_attempts = activity.maximum_attempts.saturating_add(1);
+        if event.uncounted {
+            activity.uncounted = activity.uncounted.saturating_add(1);
+            activity.limit_attempts();
         }
         // After these the work may be done: what was registered to undo it stays.
         let failure = &event.failure.error_type;

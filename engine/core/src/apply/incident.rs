@@ -1,11 +1,9 @@
 //! What waits for a person, and what a person changed.
 
-use alloc::sync::Arc;
-
 use super::Place;
 use crate::{
     IncidentAct, Run, error_type,
-    event::{ActivityOptionsUpdated, ActivityScheduled, IncidentRaised, IncidentResolved},
+    event::{ActivityOptionsUpdated, IncidentRaised, IncidentResolved},
     run::{ActivityState, Incident, RESOLVED_MAX, Resolved},
 };
 
@@ -79,14 +77,8 @@ impl Run {
         event: &ActivityOptionsUpdated,
     ) {
         self.seen.insert(place.cause.identity());
-        let Some(activity) = self.activity_mut(event.activity_id) else {
-            return;
-        };
-        if let Some(input) = &event.input {
-            activity.scheduled = Arc::new(ActivityScheduled {
-                input: input.clone(),
-                ..ActivityScheduled::clone(&activity.scheduled)
-            });
+        if let Some(activity) = self.activity_mut(event.activity_id) {
+            activity.change_options(place.at, event);
         }
     }
 }

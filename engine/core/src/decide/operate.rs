@@ -1,6 +1,7 @@
 //! A person steps in: solves an incident (try again, go on without, or give up), or changes what goes on.
 
 mod activity;
+mod options;
 mod pause;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
@@ -153,6 +154,9 @@ fn of_activity(
                 input: Some(input.clone()),
                 actor: None,
                 reason: None,
+                retry: None,
+                timeouts_ms: None,
+                next_attempt_at: None,
             };
             Ok(Vec::from([changed.into(), next_attempt(activity)]))
         }

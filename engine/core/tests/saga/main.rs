@@ -19,6 +19,7 @@ use sagaline_core::{
 
 mod by_hand;
 mod operate;
+mod options;
 mod retries;
 mod starts;
 mod stops;
