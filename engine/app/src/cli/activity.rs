@@ -1,5 +1,7 @@
 //! `activity`: what a person does about a pending activity.
 
+mod options;
+
 use clap::{Args, Subcommand};
 use sagaline_core::{ActivityId, RunId, WorkflowId};
 use sagaline_journal::wire::{act, header};
@@ -26,6 +28,8 @@ pub(crate) enum Verb {
     /// Let it go on
     #[command(visible_alias = "unpause")]
     Resume(HoldArgs),
+    /// Change how it is retried and how long it may take
+    UpdateOptions(options::UpdateArgs),
 }
 
 /// Which activity.
@@ -127,6 +131,13 @@ impl Verb {
             }
             Self::Pause(args) => tell(session, args.of, act::ACTIVITY_PAUSE, &Body::default()),
             Self::Resume(args) => tell(session, args.of, act::ACTIVITY_RESUME, &Body::default()),
+            Self::UpdateOptions(args) => {
+                let body = Body {
+                    options: Some(args.options()),
+                    ..Body::default()
+                };
+                tell(session, args.of, act::ACTIVITY_UPDATE_OPTIONS, &body)
+            }
         }
     }
 }
@@ -143,6 +154,7 @@ fn tell(session: &Session, of: ActivityOf, act: &'static str, body: &Body) -> Ou
         act::ACTIVITY_COMPLETE => "counts as completed",
         act::ACTIVITY_FAIL => "counts as failed",
         act::ACTIVITY_PAUSE => "is paused",
+        act::ACTIVITY_UPDATE_OPTIONS => "has these options now",
         _ => "goes on",
     };
     let done = format!("Activity {activity_id} of {workflow_id} {done}.");
