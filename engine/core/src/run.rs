@@ -245,6 +245,9 @@ pub struct Step {
     pub activity_id: ActivityId,
     /// Its name.
     pub activity: Name,
+    /// What a person said of it when nothing could undo it: undone by hand, or to stay done. It holds for what is registered
+    /// to undo it afterwards, too.
+    pub settled: Option<RegistrationState>,
 }
 
 /// How a step is undone.
@@ -393,7 +396,8 @@ impl Run {
 
     /// Completed steps that are to be compensated and have no registration.
     pub fn uncovered_steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| {
+        let open = self.steps.iter().filter(|step| step.settled.is_none());
+        open.filter(|step| {
             !self
                 .registrations
                 .iter()

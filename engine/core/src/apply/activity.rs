@@ -124,6 +124,7 @@ impl Run {
             self.steps.push(Step {
                 activity_id: activity.activity_id,
                 activity: activity.scheduled.activity.clone(),
+                settled: None,
             });
         }
         if activity.scheduled.compensates.is_none()

@@ -2,9 +2,9 @@
 
 use super::Place;
 use crate::{
-    IncidentAct, Run, error_type,
+    ActivityId, IncidentAct, Run, error_type,
     event::{ActivityOptionsUpdated, IncidentRaised, IncidentResolved},
-    run::{ActivityState, Incident, RESOLVED_MAX, Resolved},
+    run::{ActivityState, Incident, RESOLVED_MAX, RegistrationState, Resolved},
 };
 
 impl Run {
@@ -49,11 +49,11 @@ impl Run {
                     activity.give_fresh_attempts(place.at);
                 }
             }
-            // It stays done.
-            (IncidentAct::SKIP | IncidentAct::FAIL, Some(activity_id))
-                if self.activity(activity_id).is_none() =>
-            {
-                self.steps.retain(|step| step.activity_id != activity_id);
+            (IncidentAct::SKIP, Some(step)) if self.activity(step).is_none() => {
+                self.settle_step(step, RegistrationState::Completed);
+            }
+            (IncidentAct::FAIL, Some(step)) if self.activity(step).is_none() => {
+                self.settle_step(step, RegistrationState::Failed);
             }
             _ => {}
         }
@@ -69,6 +69,18 @@ impl Run {
             actor: event.actor.clone(),
             at: place.at,
         });
+    }
+
+    /// A person undid a step, or leaves it done: nothing that is registered undoes it.
+    fn settle_step(&mut self, step: ActivityId, settled: RegistrationState) {
+        let steps = self.steps.iter_mut();
+        for one in steps.filter(|one| one.activity_id == step) {
+            one.settled = Some(settled);
+        }
+        let registrations = self.registrations.iter_mut();
+        for one in registrations.filter(|one| one.registered.compensates == step) {
+            one.state = settled;
+        }
     }
 
     pub(super) fn activity_options_updated(

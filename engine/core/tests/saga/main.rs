@@ -21,6 +21,7 @@ mod by_hand;
 mod operate;
 mod options;
 mod retries;
+mod settled;
 mod starts;
 mod stops;
 mod timeouts;
@@ -61,6 +62,7 @@ impl Steps {
 impl Program for Steps {
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
         let mut commands = Vec::new();
+        self.ended |= activation.jobs.contains(&Job::Ended);
         for job in activation.jobs {
             match job {
                 Job::Started { input } if input.data() == b"\"at once\"" => {
@@ -125,8 +127,7 @@ impl Program for Steps {
                     let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
                     commands.push(ProgramCommand::CancelActivity { activity_id });
                 }
-                Job::TimerFired { .. } => unreachable!("it starts none"),
-                Job::Ended => self.ended = true,
+                Job::TimerFired { .. } | Job::Ended => {}
             }
         }
         commands

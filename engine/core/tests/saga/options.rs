@@ -215,7 +215,7 @@ fn an_attempt_that_the_new_policy_does_not_allow_is_not_made() {
                 ..change
             },
         );
-        assert_eq!(parks.names().last(), Some(&"ReplyRequested"));
+        assert_eq!(parks.names().last(), Some(&"IncidentRaised"));
         assert_eq!(pending(&parks).state, ActivityState::Parked);
         assert_eq!(parks.state.run(&id()).unwrap().incidents.len(), 1);
     }
