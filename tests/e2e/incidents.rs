@@ -230,3 +230,47 @@ fn a_run_is_paused_and_resumed_and_an_activity_is_completed_by_a_person() {
     let gone = says(&world, 4, &["activity", "retry", "p-1", "1"]);
     assert!(gone.contains("Completed"), "{gone}");
 }
+
+#[test]
+fn a_waiting_activity_is_given_other_options_and_goes_on_by_them() {
+    let (world, _engine) = world();
+    start(&world, "p-1", 8, true);
+    let update = |code, options: &[&str]| {
+        let act = ["activity", "update-options", "p-1", "1"];
+        says(&world, code, &[&act[..], options].concat())
+    };
+    says(&world, 0, &["activity", "pause", "p-1", "1"]);
+    let held = until("it is held up", || {
+        let activity = describe(&world, "p-1")["pending_activities"][0].clone();
+        (activity["state"] == "paused").then_some(activity)
+    });
+
+    let slow = ["--initial-interval", "1h", "--reason", "the bank is down"];
+    update(0, &[&slow[..], &["--maximum-attempts", "20"]].concat());
+    says(&world, 0, &["activity", "resume", "p-1", "1"]);
+    let waiting = until("it waits for an hour", || {
+        let activity = describe(&world, "p-1")["pending_activities"][0].clone();
+        let is_next = activity["attempt"].as_u64() > held["attempt"].as_u64();
+        (is_next && activity["state"] == "retrying").then_some(activity)
+    });
+    assert_eq!(waiting["maximum_attempts"], 20);
+    assert_eq!(waiting["retry"]["initial_interval_ms"], 3_600_000);
+    update(2, &[]);
+    let said = update(4, &["--backoff-coefficient", "0.5"]);
+    assert!(said.contains("backoff_coefficient is 0.5; 1 to"), "{said}");
+
+    let quick = ["--initial-interval", "100ms", "--backoff-coefficient", "1"];
+    update(0, &[&quick[..], &["--heartbeat", "none"]].concat());
+
+    let result = ["workflow", "result", "p-1", "--timeout", "60s"];
+    assert_eq!(says(&world, 0, &result).trim(), "\"paid at attempt 9\"");
+    let history = says(&world, 0, &["workflow", "history", "p-1"]);
+    for told in [
+        "the bank is down",
+        "initial_interval_ms 3600000",
+        "heartbeat none",
+    ] {
+        assert!(history.contains(told), "{told}: {history}");
+    }
+    update(4, &["--maximum-attempts", "3"]);
+}

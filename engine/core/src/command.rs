@@ -5,8 +5,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, Attempt, Failure, Fields, Millis, Name, Payload, QueueCommand, RunId, Seq,
-    Timestamp, WorkflowId,
+    ActivityId, Attempt, Failure, Fields, Millis, Name, OptionsChange, Payload, QueueCommand,
+    RunId, Seq, Timestamp, WorkflowId, bounds::OutOfBounds,
 };
 
 /// One input, understood and authenticated.
@@ -236,6 +236,11 @@ pub enum ActivityAct {
     Pause,
     /// It goes on.
     Resume,
+    /// It is retried in another way, or may take another time.
+    UpdateOptions {
+        /// What changes, or what of it cannot be: whoever asks is told.
+        change: Result<OptionsChange, OutOfBounds>,
+    },
 }
 
 /// What is done about an incident.

@@ -9,9 +9,7 @@ use smallvec::SmallVec;
 use crate::{
     Activity, ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, RetryDue, Run, RunId, Seq,
     State, Timestamp, WorkflowId, error_type,
-    event::{
-        ActivityAttemptFailed, ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted,
-    },
+    event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
     run::{ActivityState, ClosedBy},
 };
 
@@ -126,8 +124,9 @@ impl Effect {
                 .filter(|run| run.run_id == retry.due.run_id)
                 .and_then(|run| run.activity(retry.due.activity_id))
                 .is_some_and(|activity| {
-                    let waits = matches!(activity.state, ActivityState::Backoff { .. });
-                    waits && activity.attempt.next() == retry.due.attempt
+                    let next_attempt_at = retry.next_attempt_at;
+                    activity.state == ActivityState::Backoff { next_attempt_at }
+                        && activity.attempt.next() == retry.due.attempt
                 }),
             Self::Queue(message) => message.is_wanted(state),
             Self::Cancel(_) | Self::Reply(_) | Self::Forward { .. } => true,
@@ -151,7 +150,13 @@ pub(crate) fn effects_of_run(
             }));
         }
         Event::ActivityAttemptFailed(failed) => {
-            effects.extend(retry(workflow_id, run.run_id, failed));
+            let next = (failed.activity_id, failed.next_attempt_at);
+            effects.extend(retry(workflow_id, run, next));
+        }
+        // The record that waits already comes too late then, and is dropped as a repeat.
+        Event::ActivityOptionsUpdated(updated) => {
+            let next = (updated.activity_id, updated.next_attempt_at);
+            effects.extend(retry(workflow_id, run, next));
         }
         Event::ActivityCancelRequested(requested) => {
             effects.extend(cancel(workflow_id, run, requested.activity_id));
@@ -165,18 +170,7 @@ pub(crate) fn effects_of_run(
         | Event::WorkflowCanceled(_)
         | Event::WorkflowTerminated(_)
         | Event::WorkflowTimedOut(_) => {
-            let Some(closed) = &run.closed else {
-                return;
-            };
-            effects.extend(run.replies.iter().map(|to| {
-                reply(
-                    workflow_id,
-                    Some(run),
-                    to,
-                    Which::Closed,
-                    final_answer(closed),
-                )
-            }));
+            effects.extend(final_answers(workflow_id, run));
         }
         Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
@@ -195,7 +189,6 @@ pub(crate) fn effects_of_run(
         | Event::IncidentResolved(_)
         | Event::InputForwarded(_)
         | Event::InputRejected(_)
-        | Event::ActivityOptionsUpdated(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
         | Event::TimerCanceled(_)
@@ -235,19 +228,19 @@ fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> Effect {
     })
 }
 
-/// What waits for the attempt that follows a failed one, if one does.
+/// What waits for an activity's next attempt, if one is due.
 fn retry(
     workflow_id: &WorkflowId,
-    run_id: RunId,
-    failed: &ActivityAttemptFailed,
+    run: &Run,
+    (activity_id, next_attempt_at): (ActivityId, Option<Timestamp>),
 ) -> Option<Effect> {
+    let next_attempt_at = next_attempt_at?;
     let due = RetryDue {
         workflow_id: workflow_id.clone(),
-        run_id,
-        activity_id: failed.activity_id,
-        attempt: failed.attempt.next(),
+        run_id: run.run_id,
+        activity_id,
+        attempt: run.activity(activity_id)?.attempt.next(),
     };
-    let next_attempt_at = failed.next_attempt_at?;
     Some(Effect::Retry(Box::new(Retry {
         due,
         next_attempt_at,
@@ -323,6 +316,16 @@ fn reply(
         id: id.into(),
         answer,
     }))
+}
+
+/// What everyone is told who waits for the end of the run.
+fn final_answers(workflow_id: &WorkflowId, run: &Run) -> impl Iterator<Item = Effect> {
+    let answer = run.closed.as_deref().map(final_answer);
+    let replies = answer.into_iter().flat_map(|answer| {
+        let told = move |to| (to, answer.clone());
+        run.replies.iter().map(told)
+    });
+    replies.map(|(to, answer)| reply(workflow_id, Some(run), to, Which::Closed, answer))
 }
 
 fn final_answer(closed: &ClosedBy) -> Answer {

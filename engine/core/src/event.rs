@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     ActivityId, Attempt, Cause, Failure, Fields, Name, PausedType, Payload, QueueTask, ReplyTo,
-    RetryPolicy, Seq, Timestamp, Trace,
+    RetryChange, RetryPolicy, Seq, TimeoutsChange, Timestamp, Trace,
     show::{Attributes, Show, Shown, shown_as_serialized},
 };
 
@@ -312,6 +312,12 @@ events! {
         actor: Option<Name>,
         /// Why, in their words.
         reason: Option<Box<str>>,
+        /// How it is retried from now on; absent from records of before there was such a change, as the next two.
+        retry: Option<RetryChange>,
+        /// How long it may take from now on.
+        timeouts_ms: Option<TimeoutsChange>,
+        /// When the next attempt is due, if that is sooner than before.
+        next_attempt_at: Option<Timestamp>,
     }
     /// The program asked to be woken at an instant.
     TimerStarted {

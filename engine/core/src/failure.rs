@@ -53,6 +53,8 @@ pub mod error_type {
     pub const COMPENSATION_MISSING: &str = "sagaline.CompensationMissing";
     /// A record that was sent to us could not be understood.
     pub const INVALID_INPUT: &str = "sagaline.InvalidInput";
+    /// Options of an activity make no sense; the message names the field.
+    pub const INVALID_OPTIONS: &str = "sagaline.InvalidOptions";
     /// A worker may be at the activity.
     pub const ATTEMPT_RUNNING: &str = "sagaline.AttemptRunning";
     /// What was asked for would begin something while it is paused.

@@ -19,6 +19,7 @@ extern crate alloc;
 
 mod about;
 mod apply;
+pub mod bounds;
 mod cause;
 mod command;
 mod decide;
@@ -27,6 +28,7 @@ pub mod event;
 mod failure;
 pub mod filter;
 mod id;
+mod options;
 mod payload;
 pub mod program;
 mod queue;
@@ -58,6 +60,7 @@ pub use id::{
     ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX,
     WorkflowId,
 };
+pub use options::{NO_TIMEOUT, OptionsChange, RetryChange, TimeoutsChange};
 pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload, is_json};
 pub use queue::{
     ChangeQueue, Limit, PausedType, QUEUE_PAUSED_MAX, QUEUE_RATE_PER_SECOND_MAX, QueueAct,

@@ -12,7 +12,10 @@ use smallvec::SmallVec;
 use crate::{
     ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload, QueueTask, ReplyTo,
     RunId, Seq, Timestamp, WorkflowId,
-    event::{ActivityScheduled, CompensationRegistered, IncidentKind, WorkflowStarted},
+    event::{
+        ActivityOptionsUpdated, ActivityScheduled, CompensationRegistered, IncidentKind,
+        WorkflowStarted,
+    },
     program::Job,
 };
 
@@ -89,12 +92,16 @@ pub struct Activity {
     pub sent_at: Timestamp,
     /// The last attempt goes through the home of its queue, which is limited.
     pub limited: bool,
-    /// Attempts in all, 0 without limit; grows when an attempt does not count.
+    /// Attempts in all, 0 without limit: those before its set, those of it that do not count, and as many as its policy says.
     pub maximum_attempts: u32,
     /// Attempts that were made when somebody last gave it a fresh set.
     pub attempts_before: u32,
+    /// Attempts of its set that do not count: no worker knew the activity.
+    pub uncounted: u32,
     /// When it was scheduled, or last given a fresh set: its schedule-to-close time-out counts from then.
     pub set_at: Timestamp,
+    /// When its heartbeat time-out was set or last changed: no silence of before counts.
+    pub silence_from: Timestamp,
     /// Where it is.
     pub state: ActivityState,
     /// It was asked to stop.
@@ -120,10 +127,41 @@ impl Activity {
     /// As many attempts more as its policy allows in all, with the waits of the first ones.
     pub(crate) fn give_fresh_attempts(&mut self, at: Timestamp) {
         self.attempts_before = self.attempt.get();
+        self.uncounted = 0;
         self.set_at = at;
+        self.limit_attempts();
+    }
+
+    /// What its policy allows counts from the set that it is in.
+    pub(crate) fn limit_attempts(&mut self) {
         let set = self.scheduled.retry.maximum_attempts;
-        if set != 0 {
-            self.maximum_attempts = self.attempt.get().saturating_add(set);
+        let others = self.attempts_before.saturating_add(self.uncounted);
+        self.maximum_attempts = match set {
+            0 => 0,
+            set => others.saturating_add(set),
+        };
+    }
+
+    /// What its further attempts are made with, how many there may be, and when the next is due.
+    pub(crate) fn change_options(&mut self, at: Timestamp, event: &ActivityOptionsUpdated) {
+        let scheduled = Arc::make_mut(&mut self.scheduled);
+        if let Some(input) = &event.input {
+            scheduled.input = input.clone();
+        }
+        if let Some(retry) = &event.retry {
+            retry.change(&mut scheduled.retry);
+        }
+        if let Some(timeouts) = event.timeouts_ms {
+            timeouts.change(scheduled);
+            if timeouts.heartbeat.is_some() {
+                self.silence_from = at;
+            }
+        }
+        self.limit_attempts();
+        if let (ActivityState::Backoff { next_attempt_at }, Some(at)) =
+            (&mut self.state, event.next_attempt_at)
+        {
+            *next_attempt_at = at;
         }
     }
 
@@ -231,6 +269,9 @@ pub struct Step {
     pub activity_id: ActivityId,
     /// Its name.
     pub activity: Name,
+    /// What a person said of it when nothing could undo it: undone by hand, or to stay done. It holds for what is registered
+    /// to undo it afterwards, too.
+    pub settled: Option<RegistrationState>,
 }
 
 /// How a step is undone.
@@ -379,7 +420,8 @@ impl Run {
 
     /// Completed steps that are to be compensated and have no registration.
     pub fn uncovered_steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| {
+        let open = self.steps.iter().filter(|step| step.settled.is_none());
+        open.filter(|step| {
             !self
                 .registrations
                 .iter()

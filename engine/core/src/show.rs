@@ -13,8 +13,8 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use crate::{
-    ActivityId, Attempt, Failure, Name, Payload, ReplyTo, RetryPolicy, RunId, Timestamp, Trace,
-    WorkflowId,
+    ActivityId, Attempt, Failure, Name, Payload, ReplyTo, RetryChange, RetryPolicy, RunId,
+    TimeoutsChange, Timestamp, Trace, WorkflowId,
 };
 
 pub(crate) use read::Attributes;
@@ -66,6 +66,7 @@ shown_as_serialized!(
     ActivityId,
     Attempt,
     ReplyTo,
+    TimeoutsChange,
     Trace
 );
 
@@ -152,6 +153,24 @@ impl Show for RetryPolicy {
         map.serialize_entry("maximum_attempts", &self.maximum_attempts)?;
         map.serialize_entry("non_retryable_error_types", &self.non_retryable_error_types)?;
         map.serialize_entry("jitter", &(f64::from(self.jitter_permille) / 1_000.0))?;
+        map.serialize_entry("on_exhausted", &self.on_exhausted)?;
+        map.end()
+    }
+}
+
+impl Show for RetryChange {
+    fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fraction = |permille: Option<u32>| permille.map(|one| f64::from(one) / 1_000.0);
+        let mut map = serializer.serialize_map(Some(7))?;
+        map.serialize_entry("initial_interval_ms", &self.initial_interval_ms)?;
+        map.serialize_entry(
+            "backoff_coefficient",
+            &fraction(self.backoff_coefficient_permille),
+        )?;
+        map.serialize_entry("maximum_interval_ms", &self.maximum_interval_ms)?;
+        map.serialize_entry("maximum_attempts", &self.maximum_attempts)?;
+        map.serialize_entry("non_retryable_error_types", &self.non_retryable_error_types)?;
+        map.serialize_entry("jitter", &fraction(self.jitter_permille))?;
         map.serialize_entry("on_exhausted", &self.on_exhausted)?;
         map.end()
     }

@@ -1,4 +1,5 @@
-//! Instants and spans as the journal holds them: microseconds since 1970 and milliseconds.
+//! Instants and spans as the journal holds them: microseconds since 1970 and milliseconds; spans as people write them: `7d`,
+//! `30s`, `250ms`.
 
 use alloc::string::{String, ToString};
 use core::{fmt, str::FromStr};
@@ -74,43 +75,82 @@ impl Timestamp {
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
-/// A text that is no span of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidSpan;
+impl Millis {
+    /// That many seconds.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000))
+    }
+}
+
+/// A text that is no span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidSpan(String);
 
 impl fmt::Display for InvalidSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no span of time: write a number and ms, s, m, h or d, as in 30s")
+        write!(
+            f,
+            "`{}` is no span of time: write a number and ms, s, m, h or d, as in 30s",
+            self.0
+        )
     }
 }
 
 impl core::error::Error for InvalidSpan {}
 
-/// As people write spans: a number and a unit, `250ms`, `30s`, `5m`, `2h`, `7d`.
+/// A number and a unit: ms, s, m or min, h, d.
 impl FromStr for Millis {
     type Err = InvalidSpan;
 
     fn from_str(text: &str) -> Result<Self, InvalidSpan> {
-        let text = text.trim();
-        let unit_at = text.find(|c: char| !c.is_ascii_digit());
-        let (number, unit) = text.split_at(unit_at.ok_or(InvalidSpan)?);
+        let invalid = || InvalidSpan(String::from(text));
+        let trimmed = text.trim();
+        let unit_at = trimmed
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or_else(invalid)?;
+        let (number, unit) = trimmed.split_at(unit_at);
         let unit_ms: u64 = match unit.trim() {
             "ms" => 1,
             "s" => 1_000,
             "m" | "min" => 60_000,
             "h" => 3_600_000,
             "d" => 86_400_000,
-            _ => return Err(InvalidSpan),
+            _ => return Err(invalid()),
         };
-        let number: u64 = number.parse().map_err(|_| InvalidSpan)?;
-        number.checked_mul(unit_ms).map(Self).ok_or(InvalidSpan)
+        let number: u64 = number.parse().map_err(|_| invalid())?;
+        number.checked_mul(unit_ms).map(Self).ok_or_else(invalid)
     }
 }
 
-impl Millis {
-    /// That many seconds.
-    #[must_use]
-    pub const fn from_secs(secs: u64) -> Self {
-        Self(secs.saturating_mul(1_000))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_a_number_and_a_unit() {
+        let ms = |text: &str| text.parse::<Millis>().unwrap().0;
+
+        assert_eq!(
+            ["250ms", "30s", "5m", "2 h", "7d"].map(ms),
+            [250, 30_000, 300_000, 7_200_000, 604_800_000]
+        );
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_an_example() {
+        for text in [
+            "",
+            "30",
+            "s",
+            "1.5h",
+            "-1s",
+            "1w",
+            "99999999999999999999d",
+            "213503982335d",
+        ] {
+            let error = text.parse::<Millis>().unwrap_err().to_string();
+            assert!(error.contains("30s"), "{error}");
+        }
     }
 }

@@ -275,6 +275,8 @@ pub mod act {
     pub const ACTIVITY_PAUSE: &str = "activity-pause";
     /// Let an activity go on.
     pub const ACTIVITY_RESUME: &str = "activity-resume";
+    /// Change how an activity is retried and how long it may take.
+    pub const ACTIVITY_UPDATE_OPTIONS: &str = "activity-update-options";
     /// Begin nothing new of a run.
     pub const PAUSE: &str = "pause";
     /// Let a run go on.

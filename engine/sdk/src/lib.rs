@@ -48,7 +48,6 @@
 extern crate self as sagaline_sdk;
 
 mod activity;
-mod bounds;
 pub mod client;
 mod completion;
 mod duration;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use sagaline_core::{Name, OnExhausted, RetryPolicy};
-
-use crate::bounds::{self, OutOfBounds};
+use sagaline_core::{
+    Name, OnExhausted, RetryPolicy,
+    bounds::{self, OutOfBounds},
+};
 
 /// How often and when a failed activity is tried again.
 ///
@@ -117,9 +118,7 @@ impl Retry {
             return Err(refused);
         }
         let policy = self.policy;
-        if policy.maximum_interval_ms != 0 {
-            bounds::ordered(policy.initial_interval_ms, policy.maximum_interval_ms)?;
-        }
+        bounds::ordered(policy.initial_interval_ms, policy.maximum_interval_ms)?;
         Ok(RetryPolicy {
             on_exhausted: self.on_exhausted.unwrap_or(unless_said),
             ..policy

@@ -20,6 +20,7 @@ pub(crate) use self::outside::Outside;
 use self::partition::Partition;
 use crate::{
     Violation,
+    clients::Seen,
     inputs::Inputs,
     log::{Log, Topics},
     port::Request,
@@ -58,6 +59,28 @@ impl Check {
             .iter()
             .map(|one| one.runs.all().filter(innocent).count() as u64)
             .sum()
+    }
+
+    /// What somebody sees who looks at the open run of an id.
+    pub(crate) fn look(&self, workflow_id: &WorkflowId) -> Option<Seen> {
+        let runs = self.partitions.iter().map(|one| &one.runs);
+        runs.filter_map(|runs| runs.open(workflow_id))
+            .map(run::Run::seen_from_outside)
+            .next()
+    }
+
+    /// Workflows whose open run waits for an attempt or a person.
+    pub(crate) fn needy(&self) -> Vec<WorkflowId> {
+        let runs = self.partitions.iter().flat_map(|one| one.runs.all());
+        let needy = runs.filter(|run| run.is_needy());
+        needy.map(|run| run.workflow_id.clone()).collect()
+    }
+
+    /// Workflows whose open run is held up, or those of its activities that are, by number.
+    pub(crate) fn held(&self) -> Vec<(WorkflowId, Option<u32>)> {
+        let runs = self.partitions.iter().flat_map(|one| one.runs.all());
+        let held = runs.flat_map(|run| run.held().map(|held| (run.workflow_id.clone(), held)));
+        held.collect()
     }
 
     /// Workflows whose open run waits for a person.

@@ -1,9 +1,11 @@
-//! Clients: they start, repeat, cancel, terminate and ask; and strangers, whose records mean nothing.
+//! Clients: they start, repeat, cancel, terminate, step in and ask; and strangers, whose records mean nothing.
 
 mod garbage;
+mod operate;
 mod start;
 mod stop;
 
+pub(crate) use operate::{ACTOR, GAVE_UP, Seen};
 use sagaline_core::{WorkflowId, event::RejectReason};
 use sagaline_journal::{
     NewRecord,
@@ -35,6 +37,10 @@ pub(crate) enum Act {
     Cancel(String),
     Terminate(String),
     Describe(String),
+    /// Steps in: does something to the open run of an id.
+    Operate(String),
+    /// Lets go on what somebody held up: an activity by its number, or the run.
+    Resume(String, Option<u32>),
     /// A record that is to be refused.
     Garbage,
     /// A record that is to go somewhere later.
@@ -74,6 +80,8 @@ impl World {
             Act::Cancel(id) => self.cancel(&id),
             Act::Terminate(id) => self.terminate(&id),
             Act::Describe(id) => self.describe(&id),
+            Act::Operate(id) => self.operate(&id),
+            Act::Resume(id, activity_id) => self.resume(&id, activity_id),
             Act::Garbage => self.garbage(),
             Act::Delayed => self.send_delayed(),
         }

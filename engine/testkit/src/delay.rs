@@ -408,6 +408,12 @@ impl World {
         let name = topic::retry(NAMESPACE, tier.name());
         self.log.remove(&name);
         self.queue_topics.gone(&name);
+        // Clients tell a topic that was made anew by its id, also where it is as long as the old one was.
+        let services = self.delays.services.values_mut();
+        let reads = services.flat_map(|service| &mut service.reads);
+        for (_, read) in reads.filter(|((topic, _), _)| **topic == *name) {
+            read.next = i64::MAX;
+        }
         self.delays
             .committed
             .retain(|(topic, _), _| **topic != *name);

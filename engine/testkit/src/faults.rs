@@ -77,6 +77,8 @@ pub(crate) struct ClientFaults {
     pub(crate) canceled: u32,
     pub(crate) terminated: u32,
     pub(crate) described: u32,
+    /// Steps in, each of several times.
+    pub(crate) operated: u32,
     pub(crate) misrouted: u32,
     pub(crate) garbage: u32,
     pub(crate) rare_workflow: u32,
@@ -134,6 +136,7 @@ impl Faults {
                 canceled: often(150_000),
                 terminated: often(100_000),
                 described: often(200_000),
+                operated: often(300_000),
                 misrouted: often(100_000),
                 garbage: often(100_000),
                 rare_workflow: often(100_000),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use sagaline_core::{IdConflict, IdReuse, RunId, WorkflowId, event::RejectReason};
+use sagaline_core::{IdConflict, IdReuse, OptionsChange, RunId, WorkflowId, event::RejectReason};
 use sagaline_journal::{Headers, NewRecord, Record, wire::header};
 
 /// Names the record's number in [`Inputs`].
@@ -29,6 +29,8 @@ pub(crate) enum Asks {
     Start(StartAsked),
     Cancel(StopAsked),
     Terminate(StopAsked),
+    /// A person steps in.
+    Operate(OperateAsked),
     Describe,
     Report(Reported),
     /// An attempt is due: run, activity, attempt.
@@ -52,6 +54,51 @@ pub(crate) struct StartAsked {
 pub(crate) struct StopAsked {
     pub(crate) compensate: bool,
     pub(crate) wants_reply: bool,
+}
+
+/// What a person does, and who wants to know.
+#[derive(Clone, Debug)]
+pub(crate) struct OperateAsked {
+    /// Only to this run.
+    pub(crate) run_id: Option<RunId>,
+    pub(crate) act: ByHand,
+    pub(crate) wants_reply: bool,
+}
+
+/// What a person does to a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ByHand {
+    Pause,
+    Resume,
+    /// To an activity, perhaps although a worker may be at it.
+    Activity {
+        id: u32,
+        act: OnActivity,
+        even_if_running: bool,
+    },
+    /// To an incident, by the position of its first event.
+    Incident {
+        seq: u64,
+        act: OnIncident,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OnActivity {
+    Pause,
+    Resume,
+    Retry(Option<Vec<u8>>),
+    Complete(Vec<u8>),
+    Fail,
+    /// None: what cannot be.
+    Update(Option<OptionsChange>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OnIncident {
+    Retry(Option<Vec<u8>>),
+    Skip(Vec<u8>),
+    Fail,
 }
 
 impl What {

@@ -5,8 +5,8 @@
 //! workers ─▶ results┴─▶ network ─▶ lanes of nodes ─▶ network ┴─▶ tasks ─▶ workers
 //!                       delays, losses, zombies, crashes, clocks, leases: all from the seed
 //! ```
-//! A run has three parts: for a while everything goes wrong; then nothing does, until all runs are done or wait for a
-//! person; then a person ends those. Every step is checked. [`simulate`] does one run; a failure names its seed.
+//! A run has three parts: for a while everything goes wrong, and people step in; then nothing does, until all runs are done
+//! or wait for a person; then a person lets go on what is paused and ends the others. Every step is checked. [`simulate`] does one run; a failure names its seed.
 //!
 //! Deliberately absent: threads, real time, Kafka. What needs them is tested elsewhere.
 

@@ -22,6 +22,10 @@ pub enum Bug {
     InputSkipped,
     /// A worker's result is another one when the lane reads it.
     ResultChanged,
+    /// What a person does is something else when the lane reads it.
+    ActChanged,
+    /// An act is given to the lane twice, the second time under another identity.
+    ActTwice,
     /// The delay service is told that it is later than it is.
     TimeTooLate,
     /// The inputs are told to end where they ended long ago: a time-out overtakes a result.
@@ -30,7 +34,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::AckTooEarly,
         Self::ZombieBelieved,
         Self::LossUnnoticed,
@@ -40,6 +44,8 @@ impl Bug {
         Self::InputSkipped,
         Self::ResultChanged,
         Self::EndsTooLow,
+        Self::ActChanged,
+        Self::ActTwice,
         Self::TimeTooLate,
     ];
 }

@@ -187,8 +187,11 @@ impl World {
         self.push(SWEEP_EVERY, Event::Sweep);
     }
 
-    /// A person ends what waits for one.
+    /// A person lets go on what is held up, and ends what waits for one.
     pub(crate) fn sweep(&mut self) {
+        for (workflow_id, activity_id) in self.check.held() {
+            self.resume(workflow_id.as_str(), activity_id);
+        }
         for workflow_id in self.check.parked() {
             self.end_for_good(&workflow_id);
         }

@@ -1,5 +1,7 @@
 //! `activity`: what a person does about a pending activity, or about all that a filter means.
 
+mod options;
+
 use clap::{Args, Subcommand};
 use sagaline_core::{ActivityId, RunId, WorkflowId};
 use sagaline_journal::wire::{act, header};
@@ -27,6 +29,8 @@ pub(crate) enum Verb {
     /// Let it go on
     #[command(visible_alias = "unpause")]
     Resume(HoldArgs),
+    /// Change how it is retried and how long it may take
+    UpdateOptions(options::UpdateArgs),
 }
 
 /// Which activity.
@@ -153,6 +157,14 @@ impl Verb {
                 let act = (Doing::ResumeActivity, act::ACTIVITY_RESUME);
                 tell(session, &args.of, act, &Body::default())
             }
+            Self::UpdateOptions(args) => {
+                let body = Body {
+                    options: Some(args.options()),
+                    ..Body::default()
+                };
+                let act = (Doing::UpdateOptions, act::ACTIVITY_UPDATE_OPTIONS);
+                tell(session, &args.of, act, &body)
+            }
         }
     }
 }
@@ -171,6 +183,7 @@ fn tell(
         act::ACTIVITY_COMPLETE => "counts as completed",
         act::ACTIVITY_FAIL => "counts as failed",
         act::ACTIVITY_PAUSE => "is paused",
+        act::ACTIVITY_UPDATE_OPTIONS => "has these options now",
         _ => "goes on",
     };
     let done = format!("Activity {activity_id} of {workflow_id} {done}.");

@@ -195,6 +195,7 @@ fn summary(attributes: &Value) -> String {
         text("attempt").map(|attempt| format!("attempt {attempt}")),
         text("outcome"),
         failure,
+        options(attributes),
         text("next_attempt_at").map(|at| format!("next at {at}")),
         text("act"),
         text("actor").map(|actor| format!("by {actor}")),
@@ -202,6 +203,23 @@ fn summary(attributes: &Value) -> String {
         text("worker").map(|worker| format!("worker {worker}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What a person changed of an activity's options: `maximum_attempts 20, heartbeat none`.
+fn options(attributes: &Value) -> Option<String> {
+    let timeouts = attributes.get("timeouts_ms")?;
+    let changed = |options: Option<&Value>, none: &Value| -> Vec<String> {
+        let options = options.and_then(Value::as_object).into_iter().flatten();
+        let changed = options.filter(|(_, value)| !value.is_null());
+        let told = changed.map(|(name, value)| match value == none {
+            true => format!("{name} none"),
+            false => format!("{name} {value}"),
+        });
+        told.collect()
+    };
+    let mut told = changed(attributes.get("retry"), &Value::Null);
+    told.extend(changed(Some(timeouts), &Value::from(0)));
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 #[cfg(test)]
@@ -220,5 +238,16 @@ mod tests {
             "ship #5, attempt 2, CourierRefused: no, worker w-1"
         );
         assert_eq!(summary(&json!({"result": {"x": 1}})), "");
+        let updated = json!({"activity": "ship", "activity_id": 5, "actor": "ann", "next_attempt_at": null,
+            "retry": {"initial_interval_ms": 200, "maximum_attempts": null},
+            "timeouts_ms": {"start_to_close": 9000, "heartbeat": 0}});
+        let told = summary(&updated);
+        assert!(
+            told.contains("initial_interval_ms 200, ")
+                && told.contains("start_to_close 9000")
+                && told.contains("heartbeat none")
+                && !told.contains("maximum_attempts"),
+            "{told}"
+        );
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use sagaline_core::{Payload, RunId, Seq, WorkflowId};
 use sagaline_journal::wire::{ce_type, header};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Session,
@@ -40,6 +40,8 @@ pub(crate) struct Body {
     pub(crate) error_type: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) even_if_running: bool,
+    /// What of an activity's options changes: `retry` and `timeouts`.
+    pub(crate) options: Option<Value>,
 }
 
 impl Body {
@@ -56,6 +58,8 @@ impl Body {
             message: Option<&'a str>,
             #[serde(skip_serializing_if = "is_false")]
             even_if_running: bool,
+            #[serde(flatten)]
+            options: Option<&'a Value>,
         }
         let raw = |payload: &'_ Option<Payload>| {
             let data = payload.as_ref().map(|one| one.data().to_vec());
@@ -71,6 +75,7 @@ impl Body {
             r#type: self.error_type.as_deref(),
             message: self.message.as_deref(),
             even_if_running: self.even_if_running,
+            options: self.options.as_ref(),
         });
         Ok(Payload::json(json.map_err(std::io::Error::from)?))
     }

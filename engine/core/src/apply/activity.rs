@@ -46,7 +46,9 @@ impl Run {
                 limited: false,
                 maximum_attempts: event.retry.maximum_attempts,
                 attempts_before: 0,
+                uncounted: 0,
                 set_at: place.at,
+                silence_from: place.at,
                 state: ActivityState::Queued,
                 cancel_requested: false,
                 outcome_unknown: false,
@@ -140,6 +142,7 @@ impl Run {
             self.steps.push(Step {
                 activity_id: activity.activity_id,
                 activity: activity.scheduled.activity.clone(),
+                settled: None,
             });
         }
         if activity.scheduled.compensates.is_none()
@@ -167,8 +170,9 @@ impl Run {
             | ActivityState::Backoff { .. }
             | ActivityState::Parked => activity.sent_at,
         };
-        if event.uncounted && activity.maximum_attempts != 0 {
-            activity.maximum_attempts = activity.maximum_attempts.saturating_add(1);
+        if event.uncounted {
+            activity.uncounted = activity.uncounted.saturating_add(1);
+            activity.limit_attempts();
         }
         // After these the work may be done: what was registered to undo it stays.
         let failure = &event.failure.error_type;

@@ -29,10 +29,13 @@ impl Run {
         let of = self
             .step_name(event.compensates)
             .unwrap_or_else(|| event.activity.clone());
+        let mut steps = self.steps.iter();
+        let step = steps.find(|one| one.activity_id == event.compensates);
+        let settled = step.and_then(|step| step.settled);
         self.registrations.push(Registration {
             registered: Arc::clone(event),
             of,
-            state: RegistrationState::Registered,
+            state: settled.unwrap_or(RegistrationState::Registered),
         });
     }
 

@@ -1,12 +1,10 @@
 //! What waits for a person, and what a person changed.
 
-use alloc::sync::Arc;
-
 use super::Place;
 use crate::{
-    IncidentAct, Run, error_type,
-    event::{ActivityOptionsUpdated, ActivityScheduled, IncidentRaised, IncidentResolved},
-    run::{ActivityState, Incident, RESOLVED_MAX, Resolved},
+    ActivityId, IncidentAct, Run, error_type,
+    event::{ActivityOptionsUpdated, IncidentRaised, IncidentResolved},
+    run::{ActivityState, Incident, RESOLVED_MAX, RegistrationState, Resolved},
 };
 
 impl Run {
@@ -51,11 +49,11 @@ impl Run {
                     activity.give_fresh_attempts(place.at);
                 }
             }
-            // It stays done.
-            (IncidentAct::SKIP | IncidentAct::FAIL, Some(activity_id))
-                if self.activity(activity_id).is_none() =>
-            {
-                self.steps.retain(|step| step.activity_id != activity_id);
+            (IncidentAct::SKIP, Some(step)) if self.activity(step).is_none() => {
+                self.settle_step(step, RegistrationState::Completed);
+            }
+            (IncidentAct::FAIL, Some(step)) if self.activity(step).is_none() => {
+                self.settle_step(step, RegistrationState::Failed);
             }
             _ => {}
         }
@@ -73,20 +71,26 @@ impl Run {
         });
     }
 
+    /// A person undid a step, or leaves it done: nothing that is registered undoes it.
+    fn settle_step(&mut self, step: ActivityId, settled: RegistrationState) {
+        let steps = self.steps.iter_mut();
+        for one in steps.filter(|one| one.activity_id == step) {
+            one.settled = Some(settled);
+        }
+        let registrations = self.registrations.iter_mut();
+        for one in registrations.filter(|one| one.registered.compensates == step) {
+            one.state = settled;
+        }
+    }
+
     pub(super) fn activity_options_updated(
         &mut self,
         place: Place<'_>,
         event: &ActivityOptionsUpdated,
     ) {
         self.seen.insert(place.cause.identity());
-        let Some(activity) = self.activity_mut(event.activity_id) else {
-            return;
-        };
-        if let Some(input) = &event.input {
-            activity.scheduled = Arc::new(ActivityScheduled {
-                input: input.clone(),
-                ..ActivityScheduled::clone(&activity.scheduled)
-            });
+        if let Some(activity) = self.activity_mut(event.activity_id) {
+            activity.change_options(place.at, event);
         }
     }
 }

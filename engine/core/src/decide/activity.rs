@@ -194,24 +194,11 @@ struct Failed<'a> {
 /// A failed attempt: another follows, or the activity ends by its policy.
 fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) -> Vec<Event> {
     let failure = failed.failure;
-    let uncounted = failure.error_type.as_str() == error_type::UNKNOWN_ACTIVITY;
-    let attempts_left =
-        activity.maximum_attempts == 0 || activity.attempt.get() < activity.maximum_attempts;
-    let retryable = uncounted || (attempts_left && activity.scheduled.retry.is_retryable(failure));
-    let wait = match failed.retry_after {
-        _ if uncounted => UNKNOWN_ACTIVITY_RETRY,
-        Some(wish) => wish.min(RETRY_AFTER_MAX),
-        None => activity.scheduled.retry.delay(
-            run.run_id,
-            activity.activity_id,
-            activity.attempt,
-            activity.attempts_of_set(),
-        ),
-    };
-    let in_time = |at: &Timestamp| activity.closes_by().is_none_or(|close_by| *at < close_by);
+    let uncounted = is_uncounted(failure);
+    let retryable = uncounted || is_followed(activity, failure);
     let next_attempt_at = (retryable && !activity.cancel_requested)
-        .then(|| now.plus(wait))
-        .filter(in_time);
+        .then(|| now.plus(wait(run, activity, failure, failed.retry_after)))
+        .filter(|at| is_in_time(activity, *at));
     let mut events = Vec::from([Event::from(ActivityAttemptFailed {
         activity_id: activity.activity_id,
         activity: activity.scheduled.activity.clone(),
@@ -227,8 +214,44 @@ fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) ->
     events
 }
 
+/// No worker knew the activity: that is nobody's attempt.
+fn is_uncounted(failure: &Failure) -> bool {
+    failure.error_type.as_str() == error_type::UNKNOWN_ACTIVITY
+}
+
+/// Whether its policy leaves an attempt after one that ended so.
+pub(super) fn is_followed(activity: &Activity, failure: &Failure) -> bool {
+    let attempts_left =
+        activity.maximum_attempts == 0 || activity.attempt.get() < activity.maximum_attempts;
+    attempts_left && (is_uncounted(failure) || activity.scheduled.retry.is_retryable(failure))
+}
+
+/// How long the attempt after one that ended so waits.
+pub(super) fn wait(
+    run: &Run,
+    activity: &Activity,
+    failure: &Failure,
+    retry_after: Option<Millis>,
+) -> Millis {
+    match retry_after {
+        _ if is_uncounted(failure) => UNKNOWN_ACTIVITY_RETRY,
+        Some(wish) => wish.min(RETRY_AFTER_MAX),
+        None => activity.scheduled.retry.delay(
+            run.run_id,
+            activity.activity_id,
+            activity.attempt,
+            activity.attempts_of_set(),
+        ),
+    }
+}
+
+/// Whether an attempt at that instant comes before all must be over.
+pub(super) fn is_in_time(activity: &Activity, at: Timestamp) -> bool {
+    activity.closes_by().is_none_or(|close_by| at < close_by)
+}
+
 /// No attempt follows: the activity fails, or waits for a person. One that was asked to stop never waits.
-fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
+pub(super) fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
     if activity.cancel_requested && activity.scheduled.compensates.is_none() {
         return Vec::from([ActivityCanceled {
             activity_id: activity.activity_id,

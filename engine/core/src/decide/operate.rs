@@ -1,6 +1,7 @@
 //! A person steps in: solves an incident (try again, go on without, or give up), or changes what goes on.
 
 mod activity;
+mod options;
 mod pause;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
@@ -35,7 +36,9 @@ pub(crate) fn operate(
     }
     match act(run, now, command) {
         Ok(mut events) => {
-            events.extend(accepted());
+            // Beside what was asked for: an event that ends the run is its last.
+            let behind = events.len().min(1);
+            events.splice(behind..behind, accepted());
             match events.is_empty() {
                 true => Err(Ignored::Already),
                 false => Ok(events),
@@ -103,7 +106,7 @@ fn solve(
     events.extend(match activity {
         Some(activity) => of_activity(run, incident, activity, act)?,
         None if incident.kind.blocks_program() => of_program(run, incident, act)?,
-        None if incident.activity_id.is_some() => of_step(act)?,
+        None if incident.activity_id.is_some() => of_step(run, incident, act)?,
         None => of_termination(act, command.reason.as_deref())?,
     });
     Ok(events)
@@ -153,6 +156,9 @@ fn of_activity(
                 input: Some(input.clone()),
                 actor: None,
                 reason: None,
+                retry: None,
+                timeouts_ms: None,
+                next_attempt_at: None,
             };
             Ok(Vec::from([changed.into(), next_attempt(activity)]))
         }
@@ -194,10 +200,17 @@ fn of_program(run: &Run, incident: &Incident, act: &IncidentAct) -> Result<Vec<E
     }
 }
 
-/// A completed step that nothing can undo.
-fn of_step(act: &IncidentAct) -> Result<Vec<Event>, Refused> {
+/// A completed step that nothing could undo; its program may have said meanwhile what does.
+fn of_step(run: &Run, incident: &Incident, act: &IncidentAct) -> Result<Vec<Event>, Refused> {
+    let step = incident.activity_id;
+    let mut registered = run.registrations.iter();
     match act {
         IncidentAct::Skip { .. } | IncidentAct::Fail => Ok(Vec::new()),
+        IncidentAct::Retry { input: None }
+            if registered.any(|one| Some(one.registered.compensates) == step) =>
+        {
+            Ok(Vec::new())
+        }
         IncidentAct::Retry { .. } => Err(Refused(
             error_type::INVALID_INPUT,
             String::from("how to undo it was never registered: undo it by hand, then skip it"),
@@ -208,7 +221,11 @@ fn of_step(act: &IncidentAct) -> Result<Vec<Event>, Refused> {
 /// The run was terminated while it was being undone.
 fn of_termination(act: &IncidentAct, reason: Option<&str>) -> Result<Vec<Event>, Refused> {
     match act {
-        IncidentAct::Retry { .. } => Ok(Vec::new()),
+        IncidentAct::Retry { input: None } => Ok(Vec::new()),
+        IncidentAct::Retry { input: Some(_) } => Err(Refused(
+            error_type::INVALID_INPUT,
+            String::from("there is no input to change: retry it as it is"),
+        )),
         IncidentAct::Fail => Ok(Vec::from([cancel::terminated(reason.map(Box::from))])),
         IncidentAct::Skip { .. } => Err(Refused(
             error_type::INVALID_INPUT,

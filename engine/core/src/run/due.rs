@@ -129,9 +129,10 @@ impl Activity {
     /// come half a time-out after the last that was.
     fn heard_by(&self, started_at: Timestamp) -> Option<Timestamp> {
         let span = self.scheduled.heartbeat_ms?;
+        let from = |silent: Timestamp| silent.max(self.silence_from);
         Some(match self.heartbeat_at() {
-            Some(at) => at.plus(Millis(span.saturating_add(span / 2))),
-            None => started_at.plus(Millis(span)),
+            Some(at) => from(at).plus(Millis(span.saturating_add(span / 2))),
+            None => from(started_at).plus(Millis(span)),
         })
     }
 

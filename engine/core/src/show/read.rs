@@ -13,7 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     ActivityId, Attempt, Cause, Failure, Fields, Name, OnExhausted, PausedType, Payload, QueueTask,
-    ReplyTo, RetryPolicy, RunId, Timestamp, Trace, WorkflowId,
+    ReplyTo, RetryChange, RetryPolicy, RunId, TimeoutsChange, Timestamp, Trace, WorkflowId,
+    bounds::permille,
 };
 
 /// A value that is read back from its form for people.
@@ -73,6 +74,7 @@ read_as_deserialized!(
     ActivityId,
     Attempt,
     ReplyTo,
+    TimeoutsChange,
     Trace,
     Cause,
     QueueTask
@@ -191,14 +193,29 @@ impl Read for RetryPolicy {
     }
 }
 
-/// A fraction in thousandths, as it was before it was shown; half of one makes up for what division took.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, and no policy has a fraction below 0"
-)]
-fn permille(fraction: f64) -> u32 {
-    (fraction * 1_000.0 + 0.5) as u32
+impl Read for RetryChange {
+    fn read(shown: &RawValue) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Change {
+            initial_interval_ms: Option<u64>,
+            backoff_coefficient: Option<f64>,
+            maximum_interval_ms: Option<u64>,
+            maximum_attempts: Option<u32>,
+            non_retryable_error_types: Option<Vec<Name>>,
+            jitter: Option<f64>,
+            on_exhausted: Option<OnExhausted>,
+        }
+        let change: Change = from_json(shown)?;
+        Ok(Self {
+            initial_interval_ms: change.initial_interval_ms,
+            backoff_coefficient_permille: change.backoff_coefficient.map(permille),
+            maximum_interval_ms: change.maximum_interval_ms,
+            maximum_attempts: change.maximum_attempts,
+            non_retryable_error_types: change.non_retryable_error_types,
+            jitter_permille: change.jitter.map(permille),
+            on_exhausted: change.on_exhausted,
+        })
+    }
 }
 
 #[cfg(test)]

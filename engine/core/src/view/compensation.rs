@@ -42,7 +42,7 @@ impl<'a> CompensationView<'a> {
         Some(Self {
             state: state_of(run)?,
             reason: run.undo.as_ref().map(|undo| reason(run, undo)),
-            completed_steps: run.steps.len(),
+            completed_steps: run.steps.iter().filter(|one| one.settled.is_none()).count(),
             registered: run.registrations.len(),
             done: done(run),
             steps: None,
@@ -133,8 +133,11 @@ pub(super) fn left(run: &Run) -> Vec<&Name> {
     let mut left: Vec<(ActivityId, &Name)> = covered
         .map(|one| (one.registered.compensates, &one.of))
         .collect();
+    let stay = run.steps.iter();
+    let stay = stay.filter(|step| step.settled == Some(RegistrationState::Failed));
     left.extend(
         run.uncovered_steps()
+            .chain(stay)
             .map(|step| (step.activity_id, &step.activity)),
     );
     left.sort_unstable();

@@ -14,7 +14,7 @@ use sagaline_core::{
 
 use crate::{World, id};
 
-fn act(world: &mut World, identity: &str, act: Act) {
+pub(crate) fn act(world: &mut World, identity: &str, act: Act) {
     let operate = Operate {
         workflow_id: id(),
         run_id: None,
@@ -30,7 +30,12 @@ fn act(world: &mut World, identity: &str, act: Act) {
     world.input(identity, Command::Operate(Box::new(operate)));
 }
 
-fn on_activity(world: &mut World, identity: &str, on: ActivityAct, even_if_running: bool) {
+pub(crate) fn on_activity(
+    world: &mut World,
+    identity: &str,
+    on: ActivityAct,
+    even_if_running: bool,
+) {
     let number = world.tasks.last().unwrap().activity_id();
     let activity = Act::Activity {
         activity_id: number,
@@ -41,17 +46,17 @@ fn on_activity(world: &mut World, identity: &str, on: ActivityAct, even_if_runni
 }
 
 /// What the last answer says: its outcome and error type.
-fn answer(world: &World) -> (AnswerOutcome, String) {
+pub(crate) fn answer(world: &World) -> (AnswerOutcome, String) {
     let answer = &world.replies.last().unwrap().answer;
     let error_type = answer.error_type.as_ref().map(Name::to_string);
     (answer.outcome, error_type.unwrap_or_default())
 }
 
-fn refused(error_type: &str) -> (AnswerOutcome, String) {
+pub(crate) fn refused(error_type: &str) -> (AnswerOutcome, String) {
     (AnswerOutcome::Rejected, error_type.to_owned())
 }
 
-const ACCEPTED: (AnswerOutcome, String) = (AnswerOutcome::Accepted, String::new());
+pub(crate) const ACCEPTED: (AnswerOutcome, String) = (AnswerOutcome::Accepted, String::new());
 
 fn json(text: &str) -> Payload {
     Payload::json(text.as_bytes().to_vec())
@@ -64,7 +69,7 @@ fn started() -> World {
 }
 
 /// Its first attempt has failed.
-fn waiting() -> World {
+pub(crate) fn waiting() -> World {
     let mut world = started();
     world.fail();
     world
@@ -275,7 +280,7 @@ fn a_retry_that_comes_back_while_it_is_held_up_is_made_when_it_is_resumed() {
 }
 
 /// A run whose only activity has used up its attempts and waits for a person.
-fn parked() -> World {
+pub(crate) fn parked() -> World {
     let mut world = World::new(&["a"]);
     world.programs.retry.on_exhausted = OnExhausted::Park;
     world.programs.retry.maximum_attempts = 1;

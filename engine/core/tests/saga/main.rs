@@ -19,8 +19,10 @@ use sagaline_core::{
 
 mod by_hand;
 mod operate;
+mod options;
 mod queues;
 mod retries;
+mod settled;
 mod starts;
 mod stops;
 mod timeouts;
@@ -61,6 +63,7 @@ impl Steps {
 impl Program for Steps {
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
         let mut commands = Vec::new();
+        self.ended |= activation.jobs.contains(&Job::Ended);
         for job in activation.jobs {
             match job {
                 Job::Started { input } if input.data() == b"\"at once\"" => {
@@ -125,8 +128,7 @@ impl Program for Steps {
                     let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
                     commands.push(ProgramCommand::CancelActivity { activity_id });
                 }
-                Job::TimerFired { .. } => unreachable!("it starts none"),
-                Job::Ended => self.ended = true,
+                Job::TimerFired { .. } | Job::Ended => {}
             }
         }
         commands

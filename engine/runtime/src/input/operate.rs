@@ -1,5 +1,7 @@
 //! What operators do. That the record is genuine was checked where it was routed.
 
+mod options;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{
     Act, ActivityAct, ActivityId, Failure, IncidentAct, Name, Operate, Payload, RunId, Seq,
@@ -71,7 +73,7 @@ fn act(envelope: &Envelope<'_>, body: &Body<'_>) -> Result<(Option<RunId>, Act),
         act::PAUSE => Act::Pause,
         act::RESUME => Act::Resume,
         _ => Act::Activity {
-            act: activity_act(name, body)?,
+            act: activity_act(name, envelope, body)?,
             activity_id: envelope
                 .parsed(header::ACTIVITY_ID, "an activity's number is expected")?
                 .and_then(ActivityId::new)
@@ -98,7 +100,11 @@ fn incident_act(name: &str, body: &Body<'_>) -> Result<IncidentAct, Refusal> {
     })
 }
 
-fn activity_act(name: &str, body: &Body<'_>) -> Result<ActivityAct, Refusal> {
+fn activity_act(
+    name: &str,
+    envelope: &Envelope<'_>,
+    body: &Body<'_>,
+) -> Result<ActivityAct, Refusal> {
     Ok(match name {
         act::ACTIVITY_RETRY => ActivityAct::Retry {
             input: body.input.map(payload).transpose()?,
@@ -117,8 +123,11 @@ fn activity_act(name: &str, body: &Body<'_>) -> Result<ActivityAct, Refusal> {
         }
         act::ACTIVITY_PAUSE => ActivityAct::Pause,
         act::ACTIVITY_RESUME => ActivityAct::Resume,
+        act::ACTIVITY_UPDATE_OPTIONS => ActivityAct::UpdateOptions {
+            change: options::change(envelope.payload().data()).map_err(refused)?,
+        },
         other => {
-            let expected = "incident-retry, -skip or -fail, activity-retry, -complete, -fail, -pause or -resume, pause or resume is expected";
+            let expected = "incident-retry, -skip or -fail, activity-retry, -complete, -fail, -pause, -resume or -update-options, pause or resume is expected";
             return Err(bad_header(header::ACT, other, expected));
         }
     })

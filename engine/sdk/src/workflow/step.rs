@@ -4,13 +4,14 @@ use std::{task::Waker, time::Duration};
 
 use sagaline_core::{
     ActivityId, Failure, Millis, Name, Payload,
+    bounds::{self, OutOfBounds},
+    error_type,
     program::{ProgramCommand, RegisterCompensation, ScheduleActivity, Timeouts},
 };
 
 use crate::{
     Error, Result,
     activity::{CallTimeouts, ErasedCall},
-    bounds::{self, OutOfBounds},
 };
 
 /// How long one attempt may run when nothing else is said.
@@ -75,7 +76,7 @@ pub(crate) fn schedule(
     default_queue: &Name,
     compensable: bool,
 ) -> Result<ProgramCommand> {
-    let refused = |why: OutOfBounds| why.of(&call.name);
+    let refused = |why: OutOfBounds| invalid(&call.name, &why);
     let retry = call.retry.unwrap_or_default();
     Ok(ProgramCommand::ScheduleActivity(ScheduleActivity {
         retry: retry.into_step_policy().map_err(refused)?,
@@ -95,7 +96,7 @@ pub(crate) fn register(
     default_queue: &Name,
     compensates: ActivityId,
 ) -> Result<ProgramCommand> {
-    let refused = |why: OutOfBounds| why.of(&call.name);
+    let refused = |why: OutOfBounds| invalid(&call.name, &why);
     let retry = call.retry.unwrap_or_default();
     Ok(ProgramCommand::RegisterCompensation(RegisterCompensation {
         retry: retry.into_compensation_policy().map_err(refused)?,
@@ -107,6 +108,11 @@ pub(crate) fn register(
         compensates,
         group: None,
     }))
+}
+
+/// The error of a step that is run with options that make no sense.
+fn invalid(activity: &Name, why: &OutOfBounds) -> Error {
+    Error::new(error_type::INVALID_OPTIONS, why.of(activity)).non_retryable()
 }
 
 fn timeouts(call: CallTimeouts) -> Result<Timeouts, OutOfBounds> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sagaline_core::{Event, Transition};
+use sagaline_core::{Event, Timestamp, Transition};
 use sagaline_journal::{
     NewRecord, Record,
     wire::{ce_type, header, outcome},
@@ -23,8 +23,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Effect {
     Task(AttemptKey),
-    /// By the attempt that is to be made.
-    Retry(AttemptKey),
+    /// By the attempt that is to be made, and when.
+    Retry(AttemptKey, String),
     Cancel(AttemptKey),
     /// By correlation and outcome.
     Reply(String, String),
@@ -94,9 +94,11 @@ impl Effects {
                 let run = runs.run(*run_id);
                 run.is_some_and(|run| run.wants(*activity_id, *attempt))
             }
-            Effect::Retry((run_id, activity_id, attempt)) => {
+            Effect::Retry((run_id, activity_id, attempt), at) => {
                 let run = runs.run(*run_id);
-                run.is_some_and(|run| run.awaits(*activity_id, *attempt))
+                let run = run.filter(|run| run.awaits(*activity_id, *attempt));
+                let due = run.and_then(|run| run.due(*activity_id));
+                due.is_some_and(|due| deliver_at(due) == *at)
             }
             Effect::Reply(correlation, _) => !correlation.starts_with(NOWHERE),
             Effect::Cancel(_) | Effect::Forward(_) => true,
@@ -130,8 +132,9 @@ impl Effects {
         if !self.due.contains(&effect) {
             return broken(format!("{effect:?}, which no valid event asks for"));
         }
-        if let Effect::Task((run_id, activity_id, _)) = effect {
-            let task = runs.run(run_id).and_then(|run| run.task(activity_id));
+        if let Effect::Task((run_id, activity_id, attempt)) = effect {
+            let run = runs.run(run_id);
+            let task = run.and_then(|run| run.task(activity_id, attempt));
             let fits = task.is_some_and(|(queue, input)| {
                 record.topic.ends_with(&format!(".tasks.{queue}"))
                     && record.value.as_deref() == Some(input)
@@ -175,14 +178,23 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
                 .into_iter()
                 .collect()
         }
-        Event::ActivityAttemptFailed(event) if event.next_attempt_at.is_some() => {
+        Event::ActivityAttemptFailed(event) => {
             let next = event.attempt.get() + 1;
             let key = |run_id| (run_id, event.activity_id.get(), next);
-            transition
-                .run_id
-                .map(|run_id| Effect::Retry(key(run_id)))
+            let at = event.next_attempt_at.map(deliver_at);
+            let retry = transition.run_id.map(key).zip(at);
+            retry
+                .map(|(key, at)| Effect::Retry(key, at))
                 .into_iter()
                 .collect()
+        }
+        Event::ActivityOptionsUpdated(event) => {
+            let id = event.activity_id.get();
+            let hastened = |due| Some((run?.hastened(id, due)?, deliver_at(due)));
+            let next = event.next_attempt_at.and_then(hastened);
+            let retry = transition.run_id.zip(next);
+            let effect = |(run_id, (attempt, at))| Effect::Retry((run_id, id, attempt), at);
+            retry.map(effect).into_iter().collect()
         }
         Event::ActivityCancelRequested(event) => {
             let asked = run.and_then(|run| run.canceled_attempt(event.activity_id.get()));
@@ -224,7 +236,8 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
         return attempt_of(header_of).map(Effect::Task);
     }
     if Topics::is_retry(topic) {
-        return attempt_of(header_of).map(Effect::Retry);
+        let at = text(header_of(header::DELIVER_AT))?;
+        return attempt_of(header_of).map(|key| Effect::Retry(key, at));
     }
     if text(header_of(header::CE_TYPE)).as_deref() == Some(ce_type::ACTIVITY_CANCEL) {
         return attempt_of(header_of).map(Effect::Cancel);
@@ -240,6 +253,11 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
         text(header_of(header::CORRELATION))?,
         text(header_of(header::OUTCOME))?,
     ))
+}
+
+/// As a record says it: whole milliseconds, not before.
+fn deliver_at(due: Timestamp) -> String {
+    Timestamp::from_micros(due.as_micros() + 999).to_rfc3339()
 }
 
 fn text(bytes: Option<&[u8]>) -> Option<String> {

@@ -1,18 +1,21 @@
 //! I6: every input below a footer's position was applied, answered, forwarded, dropped for a reason, or refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sagaline_core::{Event, IdConflict, Timestamp, Transition, event::RejectReason};
+use sagaline_core::{Event, IdConflict, RunId, Timestamp, Transition, event::RejectReason};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, partition_of},
 };
 use sagaline_schemas::Footer;
 
-use super::runs::{IdState, Runs, may_reuse};
+use super::{
+    run::Run,
+    runs::{IdState, Runs, may_reuse},
+};
 use crate::{
     Violation,
-    inputs::{Asks, Input, Inputs, StartAsked, StopAsked},
+    inputs::{Asks, Input, Inputs, OperateAsked, StartAsked, StopAsked},
     log::Log,
 };
 
@@ -27,8 +30,10 @@ pub(super) struct Took<'a> {
     pub(super) log: &'a Log,
     pub(super) inputs: &'a Inputs,
     pub(super) runs: &'a Runs,
-    /// The batch's time.
-    at: Timestamp,
+    /// The time of the batch before: what was read since was read then or later.
+    since: Timestamp,
+    /// Runs that it changed.
+    touched: BTreeSet<RunId>,
     /// The batch's transitions that records caused, by where these lie.
     by_cause: BTreeMap<Spot, Vec<&'a Transition>>,
 }
@@ -52,14 +57,15 @@ impl<'a> Took<'a> {
             log,
             inputs,
             runs,
-            at: Timestamp::default(),
+            since: Timestamp::default(),
+            touched: transitions.iter().filter_map(|one| one.run_id).collect(),
             by_cause,
         }
     }
 
     /// Between two footers: every input in turn, and nothing else.
     pub(super) fn check(mut self, before: Option<&Footer>, now: &Footer) -> Result<(), Violation> {
-        self.at = now.now;
+        self.since = before.map_or(Timestamp::default(), |before| before.now);
         for input in &now.inputs {
             let from = before
                 .and_then(|footer| footer.inputs.iter().find(|one| one.topic == input.topic))
@@ -133,18 +139,28 @@ impl<'a> Took<'a> {
                 Ok(())
             }
             (Asks::Start(_), Some(_)) => Err("nothing is wrong with it"),
-            (Asks::Cancel(_) | Asks::Terminate(_), Some(RejectReason::NoOpenRun)) => {
-                let was_closed = self
-                    .states(input)
-                    .iter()
-                    .any(|state| !matches!(state, IdState::Open(_)));
+            (
+                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_),
+                Some(RejectReason::NoOpenRun),
+            ) => {
+                let meant = match &input.asks {
+                    Asks::Operate(asked) => asked.run_id,
+                    _ => None,
+                };
+                let is_open = |state: &IdState| match state {
+                    IdState::Open(run_id) => meant.is_none_or(|meant| meant == *run_id),
+                    IdState::Unknown | IdState::Closed(_) => false,
+                };
+                let was_closed = !self.states(input).iter().all(is_open);
                 if was_closed {
                     Ok(())
                 } else {
                     Err("there is an open run")
                 }
             }
-            (Asks::Cancel(_) | Asks::Terminate(_), Some(_)) => Err("nothing is wrong with it"),
+            (Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_), Some(_)) => {
+                Err("nothing is wrong with it")
+            }
             (_, None) if did.iter().any(|one| one.run_id.is_some()) => Ok(()),
             (asks, None) => self.may_drop(record, input, asks, did.is_empty()),
         }
@@ -172,8 +188,10 @@ impl<'a> Took<'a> {
             Asks::RetryDue(run_id, activity_id, attempt) => {
                 let run = self.runs.run(*run_id);
                 let waits = run.filter(|run| run.awaits(*activity_id, *attempt));
-                let due = waits.and_then(|run| run.due(*activity_id));
-                if due.is_some_and(|due| due <= self.at) {
+                let held = |run: &&Run| !run.is_held(*activity_id);
+                let due = waits.filter(held).and_then(|run| run.due(*activity_id));
+                // It may have been read early, and its time have come before this footer.
+                if due.is_some_and(|due| due <= self.since) {
                     Err("it is due and still waited for")
                 } else {
                     Ok(())
@@ -219,7 +237,28 @@ impl<'a> Took<'a> {
                     Err("it was to stop a run")
                 }
             }
+            Asks::Operate(asked) => self.may_drop_act(input, asked, &identity),
             Asks::Describe | Asks::Delayed | Asks::Bad(_) => Ok(()),
+        }
+    }
+
+    /// An act of a person: was there nothing to do?
+    fn may_drop_act(
+        &self,
+        input: &Input,
+        asked: &OperateAsked,
+        identity: &(String, String),
+    ) -> Result<(), &'static str> {
+        if asked.wants_reply {
+            return Err("nobody was told");
+        }
+        // Where nothing else happened to the run, it is now what it was then.
+        let run = input.workflow_id.as_ref().and_then(|id| self.runs.open(id));
+        let run = run.filter(|run| !self.touched.contains(&run.run_id));
+        let run = run.filter(|run| !run.seen.contains(identity));
+        match run.and_then(|run| run.is_changed_by(asked)) {
+            Some(true) => Err("it was to be done"),
+            Some(false) | None => Ok(()),
         }
     }
 

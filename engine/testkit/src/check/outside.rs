@@ -76,15 +76,19 @@ impl Outside {
 
     /// When an attempt was last heard of before an instant, by more than clocks may differ.
     pub(super) fn heard_before(&self, key: &AttemptKey, at: Timestamp) -> Option<Timestamp> {
-        let slack = Millis(self.skew.0 + 1);
+        let slack = self.slack();
         let heard = self.heard.get(key)?.iter().copied();
         heard.filter(|one| one.plus(slack) < at).max()
     }
 
+    /// By so much may a lane's time and the broker's, which has whole milliseconds, differ.
+    pub(super) fn slack(&self) -> Millis {
+        Millis(self.skew.0 + 1)
+    }
+
     /// A worker's final word that was in the log before a deadline, by more than clocks may differ.
     pub(super) fn answered_before(&self, key: &AttemptKey, due: Timestamp) -> Option<Timestamp> {
-        // The broker's clock has whole milliseconds.
-        let slack = Millis(self.skew.0 + 1);
+        let slack = self.slack();
         self.answered
             .get(key)
             .copied()

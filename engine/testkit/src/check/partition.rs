@@ -170,7 +170,8 @@ impl Partition {
         for (workflow_id, run) in self.fold.state.runs() {
             for activity in &run.activities {
                 let parked = run.incident_of(activity.activity_id).is_some();
-                if activity.deadline().is_none() && !parked {
+                let waits_for_a_person = parked || activity.paused.is_some();
+                if activity.deadline().is_none() && !waits_for_a_person {
                     return Err(self.broken(
                         "I11",
                         &format!("{workflow_id}: {activity:?} has no deadline"),

@@ -3,10 +3,14 @@
 mod activity;
 mod end;
 mod incident;
+mod operate;
 mod timer;
 mod undo;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sagaline_core::{Event, Millis, Outcome, RunId, Timestamp, WorkflowId, event::WorkflowStarted};
 
@@ -44,10 +48,14 @@ pub(super) struct Run {
     /// Whether what was done shall be compensated, once somebody asked it to stop.
     pub(super) cancel: Option<bool>,
     pub(super) incidents: Incidents,
+    /// Steps that a person undid, or leaves done.
+    settled: BTreeSet<u32>,
+    /// A person holds it up.
+    pub(super) paused: bool,
     /// Inputs that changed it.
     pub(super) seen: BTreeSet<Identity>,
-    /// Offset of the input of the last transition: a long one comes in several records.
-    pub(super) last_cause: Option<i64>,
+    /// Where the input of the last transition lies: a long one comes in several records.
+    pub(super) last_cause: Option<(Arc<str>, i64)>,
     /// Correlations of those who want to know how it ends.
     pub(super) followers: Vec<String>,
 }
@@ -93,6 +101,8 @@ impl Run {
             undo: None,
             cancel: None,
             incidents: Incidents::default(),
+            settled: BTreeSet::new(),
+            paused: false,
             seen: BTreeSet::new(),
             last_cause: None,
             followers: Vec::new(),
@@ -151,6 +161,11 @@ impl Run {
             Event::TimerStarted(_) | Event::TimerFired(_) | Event::TimerCanceled(_) => {
                 self.timer(place, event)
             }
+            Event::WorkflowPaused(_)
+            | Event::WorkflowResumed(_)
+            | Event::ActivityPaused(_)
+            | Event::ActivityResumed(_) => self.hold(place, event),
+            Event::ActivityOptionsUpdated(event) => self.options_updated(place, event),
             Event::InputForwarded(_) | Event::InputRejected(_) => {
                 Err(self.violates("I1", format!("{} is of no run", event.name())))
             }
@@ -198,10 +213,17 @@ impl Run {
         self.wants(reported.activity_id, reported.attempt) && (!starts || waits)
     }
 
-    /// Where the tasks of an activity go, and with what.
-    pub(super) fn task(&self, activity_id: u32) -> Option<(&str, &[u8])> {
+    /// The attempt of an activity that a person brought forward to an instant.
+    pub(super) fn hastened(&self, activity_id: u32, due: Timestamp) -> Option<u32> {
+        let hastened = &self.activities.get(&activity_id)?.hastened;
+        let of_due = hastened.iter().rev().find(|(at, _)| *at == due);
+        of_due.map(|(_, attempt)| *attempt)
+    }
+
+    /// Where the task of an attempt goes, and with what.
+    pub(super) fn task(&self, activity_id: u32, attempt: u32) -> Option<(&str, &[u8])> {
         let activity = self.activities.get(&activity_id)?;
-        Some((&activity.task_queue, &activity.input))
+        Some((&activity.task_queue, activity.sent_with(attempt)?))
     }
 
     /// I10: its time has run out.

@@ -1,8 +1,10 @@
 //! The runs of one partition and the ids that they are open under: I1, I7, I19.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use sagaline_core::{Event, IdReuse, Millis, Outcome, RunId, Timestamp, Transition, WorkflowId};
+use sagaline_core::{
+    Event, IdReuse, Millis, Outcome, RunId, Timestamp, Transition, WorkflowId, event::AnswerOutcome,
+};
 use sagaline_journal::wire::partition_of;
 
 use super::{
@@ -65,6 +67,11 @@ impl Runs {
         self.runs.get(&run_id)
     }
 
+    /// The open run of an id.
+    pub(super) fn open(&self, workflow_id: &WorkflowId) -> Option<&Run> {
+        self.run(self.ids.get(workflow_id)?.open?)
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &Run> {
         self.runs.values()
     }
@@ -121,7 +128,15 @@ impl Runs {
                 format!("run {run_id} of {workflow_id} has no first event"),
             ));
         };
+        let wanted = wanted(run, transition, by, &identity);
         check_identity(run, transition, by, &identity)?;
+        if let Some(wanted) = wanted {
+            run.check_answered(transition, wanted)?;
+            // What was so already, and was said to be, is not done later.
+            if transition.events.iter().any(is_accepted) {
+                run.seen.insert(identity.clone());
+            }
+        }
         for (seq, event) in (transition.first_seq..).zip(&transition.events) {
             let place = Place {
                 seq,
@@ -242,6 +257,37 @@ pub(super) fn may_reuse(asked: &StartAsked, outcome: Outcome) -> bool {
     }
 }
 
+/// Whether a transition goes on with the input of the one before.
+fn continues(run: &Run, transition: &Transition) -> bool {
+    transition.first_seq > 1 && run.last_cause == Some(place_of(transition))
+}
+
+fn place_of(transition: &Transition) -> (Arc<str>, i64) {
+    (transition.cause.topic.clone(), transition.cause.offset)
+}
+
+fn is_accepted(event: &Event) -> bool {
+    matches!(event, Event::ReplyRequested(event) if event.answer.outcome == AnswerOutcome::Accepted)
+}
+
+/// Whether a person's act that a transition is about is to change the run, which only the program may know; none: it is about
+/// no act, or goes on with one.
+fn wanted(
+    run: &Run,
+    transition: &Transition,
+    by: Option<&Input>,
+    identity: &Identity,
+) -> Option<Option<bool>> {
+    let Some(Asks::Operate(asked)) = by.map(|input| &input.asks) else {
+        return None;
+    };
+    let wanted = match run.seen.contains(identity) {
+        true => Some(false),
+        false => run.is_changed_by(asked),
+    };
+    (!continues(run, transition)).then_some(wanted)
+}
+
 /// I7: an input changes a run once, however often it comes. Workers' answers are told by their attempt instead.
 fn check_identity(
     run: &mut Run,
@@ -252,14 +298,14 @@ fn check_identity(
     let asks = by.map(|input| &input.asks);
     let counts = matches!(
         asks,
-        Some(Asks::Start(_) | Asks::Cancel(_) | Asks::Terminate(_))
+        Some(Asks::Start(_) | Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_))
     );
     let only_answers = transition
         .events
         .iter()
         .all(|event| matches!(event, Event::ReplyRequested(_)));
-    let continues = transition.first_seq > 1 && run.last_cause == Some(transition.cause.offset);
-    run.last_cause = Some(transition.cause.offset);
+    let continues = continues(run, transition);
+    run.last_cause = Some(place_of(transition));
     if !counts || only_answers || continues || run.seen.insert(identity.clone()) {
         return Ok(());
     }

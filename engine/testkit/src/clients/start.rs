@@ -16,6 +16,9 @@ use crate::{
     world::World,
 };
 
+/// So often does somebody step in, at most, for one start.
+const ACTS_MAX: u32 = 4;
+
 impl World {
     pub(super) fn start_saga(&mut self, saga: u32) {
         let faults = self.faults.clients;
@@ -41,6 +44,9 @@ impl World {
         later(faults.canceled / 3, Act::Cancel(id.clone()));
         later(faults.terminated, Act::Terminate(id.clone()));
         later(faults.terminated / 2, Act::Terminate(id.clone()));
+        for _ in 0..ACTS_MAX {
+            later(faults.operated, Act::Operate(id.clone()));
+        }
         later(faults.described, Act::Describe(id));
     }
 

@@ -1,6 +1,9 @@
 //! Events of activities and compensations.
 
-use sagaline_core::{Attempt, Event, Name, OnExhausted, Outcome, RetryPolicy, event};
+use sagaline_core::{
+    Attempt, Event, NO_TIMEOUT, Name, OnExhausted, Outcome, RetryChange, RetryPolicy,
+    TimeoutsChange, event,
+};
 
 use super::values::{activity_id, at, binary, failure, json, retry};
 
@@ -169,10 +172,33 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
     };
     let heartbeat = event::ActivityHeartbeatRecorded {
         activity_id,
-        activity,
+        activity: activity.clone(),
         attempt: Attempt::new(3).unwrap(),
         progress: Some(json()),
         worker: Some(Name::from("worker-1")),
+    };
+    let updated = event::ActivityOptionsUpdated {
+        activity_id,
+        activity,
+        input: None,
+        actor: Some(Name::from("sagaline.cli/ann")),
+        reason: Some("the bank is back".into()),
+        retry: Some(RetryChange {
+            initial_interval_ms: Some(200),
+            backoff_coefficient_permille: Some(1_500),
+            maximum_interval_ms: Some(0),
+            maximum_attempts: Some(20),
+            non_retryable_error_types: Some(vec!["CardDeclined".into()]),
+            jitter_permille: Some(250),
+            on_exhausted: Some(OnExhausted::Park),
+        }),
+        timeouts_ms: Some(TimeoutsChange {
+            schedule_to_start: Some(300_000),
+            start_to_close: Some(30_000),
+            schedule_to_close: Some(NO_TIMEOUT),
+            heartbeat: None,
+        }),
+        next_attempt_at: Some(at(2_500)),
     };
     let timed_out = event::WorkflowTimedOut { failure: failure() };
     vec![
@@ -181,5 +207,6 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
         ("ActivityAttemptScheduled-held", held.into()),
         ("ActivityHeartbeatRecorded", heartbeat.into()),
         ("WorkflowTimedOut", timed_out.into()),
+        ("ActivityOptionsUpdated-with-options", updated.into()),
     ]
 }

@@ -70,6 +70,9 @@ pub(crate) fn other_events() -> Vec<Event> {
             input: Some(json()),
             actor: Some("sagaline.cli/ann".into()),
             reason: Some("a typo".into()),
+            retry: None,
+            timeouts_ms: None,
+            next_attempt_at: None,
         }
         .into(),
         event::TimerStarted {

@@ -27,6 +27,8 @@ pub(crate) enum Doing {
     PauseActivity,
     /// They go on.
     ResumeActivity,
+    /// Other time-outs, another retry policy.
+    UpdateOptions,
     /// Fresh sets of attempts.
     RetryIncident,
     /// As if they had returned a result.
@@ -46,7 +48,8 @@ impl Doing {
             | Self::CompleteActivity
             | Self::FailActivity
             | Self::PauseActivity
-            | Self::ResumeActivity => Scope::Activities,
+            | Self::ResumeActivity
+            | Self::UpdateOptions => Scope::Activities,
             Self::RetryIncident | Self::SkipIncident | Self::FailIncident => Scope::Incidents,
         }
     }
@@ -97,6 +100,9 @@ impl Doing {
             }
             Self::ResumeActivity => {
                 format!("Resume {what}? Attempts that were due meanwhile start now.")
+            }
+            Self::UpdateOptions => {
+                format!("Change the options of {what}? Attempts that wait are judged anew.")
             }
             Self::RetryIncident => format!("Retry all {}?{}", number(targets.len()), of.attempts()),
             Self::SkipIncident => format!(

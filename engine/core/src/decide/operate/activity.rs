@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{
     super::activity::{completed, given_up, next_attempt, too_large},
-    Refused, is_paused, paused, resolved, solve,
+    Refused, is_paused, options, paused, resolved, solve,
 };
 use crate::{
     Activity, ActivityAct, ActivityId, Event, Failure, IncidentAct, Operate, Payload, Run,
@@ -50,6 +50,9 @@ pub(super) fn act(
         (ActivityAct::Fail { failure }, incident) => fail(activity, failure, incident, asked),
         (ActivityAct::Pause, _) => Ok(pause(activity, asked.command)),
         (ActivityAct::Resume, _) => Ok(resume(run, now, activity, asked.command)),
+        (ActivityAct::UpdateOptions { change }, _) => {
+            options::update(run, now, activity, (change, asked.command))
+        }
     }
 }
 
@@ -93,6 +96,9 @@ fn by_hand(activity: &Activity, input: Option<&Payload>, command: &Operate) -> E
         input: input.cloned(),
         actor: Some(command.actor.clone()),
         reason: command.reason.clone(),
+        retry: None,
+        timeouts_ms: None,
+        next_attempt_at: None,
     }
     .into()
 }

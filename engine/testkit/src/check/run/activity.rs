@@ -7,23 +7,37 @@ use sagaline_core::{
     event::ActivityScheduled,
 };
 
-use super::{super::outside::AttemptKey, Place, Run};
+use super::{
+    super::outside::AttemptKey,
+    Place, Run,
+    operate::{Hand, hastens, with_slack},
+};
 use crate::{Violation, inputs::What};
 
 /// An activity, also one that is over.
 #[derive(Debug)]
 pub(super) struct Activity {
     pub(super) task_queue: String,
-    pub(super) input: Vec<u8>,
+    /// What each attempt was sent with.
+    pub(super) sent: Vec<Arc<ActivityScheduled>>,
     pub(super) compensable: bool,
     pub(super) compensates: Option<u32>,
-    scheduled: Arc<ActivityScheduled>,
-    scheduled_at: Timestamp,
+    pub(super) scheduled: Arc<ActivityScheduled>,
+    /// When it was scheduled, or given a fresh set.
+    pub(super) set_at: Timestamp,
+    /// Attempts of its set, and those of them that do not count.
+    pub(super) attempts_of_set: u32,
+    pub(super) uncounted: u32,
+    pub(super) paused: bool,
+    /// When a person let an attempt come sooner, and which.
+    pub(super) hastened: Vec<(Timestamp, u32)>,
+    /// When its heartbeat time-out was last changed.
+    pub(super) silent_from: Timestamp,
     pub(super) attempt: u32,
     /// When the attempt's clock began.
     since: Timestamp,
     /// When its last heartbeat was journaled.
-    heard_at: Timestamp,
+    pub(super) heard_at: Timestamp,
     /// A worker said that it began.
     started: bool,
     /// … and that it goes on.
@@ -75,6 +89,12 @@ impl Activity {
 }
 
 impl Activity {
+    /// What an attempt was sent with.
+    pub(super) fn sent_with(&self, attempt: u32) -> Option<&[u8]> {
+        let index = usize::try_from(attempt.checked_sub(1)?).ok()?;
+        self.sent.get(index).map(|one| one.input.data())
+    }
+
     /// Whether all its attempts had to be over while it waited for the next.
     pub(super) fn is_cut_off(&self, at: Timestamp) -> bool {
         matches!(self.state, State::Backoff(_))
@@ -91,21 +111,15 @@ impl Activity {
         match (error_type, self.started) {
             (error_type::START_TO_CLOSE, _) => after(self.since, Some(scheduled.start_to_close_ms)),
             (error_type::SCHEDULE_TO_CLOSE, _) => {
-                after(self.scheduled_at, scheduled.schedule_to_close_ms)
+                after(self.set_at, scheduled.schedule_to_close_ms)
             }
             (error_type::SCHEDULE_TO_START, false) => {
                 after(self.since, scheduled.schedule_to_start_ms)
             }
             (error_type::HEARTBEAT, true) => {
                 // A heartbeat that comes soon after another is not journaled.
-                let slack = |span: u64| {
-                    if self.has_beaten {
-                        span + span / 2
-                    } else {
-                        span
-                    }
-                };
-                after(self.heard_at, scheduled.heartbeat_ms.map(slack))
+                let slack = |span| with_slack(span, self.has_beaten).0;
+                after(self.silent_since(), scheduled.heartbeat_ms.map(slack))
             }
             _ => never,
         }
@@ -118,6 +132,7 @@ impl Run {
             return self.scheduled(place, event);
         }
         let id = activity_id(event).unwrap_or_default();
+        let (hand, is_held) = (self.by_hand(place, id), self.is_held(id));
         let Some(activity) = self.activities.get_mut(&id).filter(|one| !one.is_over()) else {
             return Err(self.violates(
                 "I11",
@@ -134,17 +149,29 @@ impl Run {
             let what = format!("activity {id}: the lane did not wait for the record of {next:?}");
             return Err(self.violates("I10", what));
         }
-        match step(activity, place, event) {
+        if is_held && matches!(event, Event::ActivityAttemptScheduled(_)) {
+            let what = format!("activity {id}: an attempt begins while it is held up");
+            return Err(self.violates("I11", what));
+        }
+        match step(activity, (place, hand), event) {
             Ok(()) => {}
             Err(what) => {
                 let what = format!("{} of activity {id} in {before:?}: {what}", event.name());
                 return Err(self.violates("I11", what));
             }
         }
+        let may_run = matches!(before, State::Queued | State::Running);
         if let Event::ActivityFailed(_) = event
             && !self.activities[&id].outcome_unknown
+            && !may_run
         {
             self.registrations.retain(|one| one.compensates != id);
+        }
+        if let Event::ActivityAttemptFailed(event) = event {
+            self.check_attempts(id, event.uncounted)?;
+        }
+        if place.operated().is_some() {
+            return self.check_by_hand(place, event, before);
         }
         self.check_report(place, event)?;
         self.check_time_out(place, event)
@@ -156,6 +183,10 @@ impl Run {
         };
         let id = scheduled.activity_id.get();
         match scheduled.compensates {
+            _ if self.paused => {
+                let what = format!("activity {id} is scheduled while the run is paused");
+                return Err(self.violates("I11", what));
+            }
             Some(step) => self.check_order(id, step.get())?,
             None if self.undo.is_some() || id != self.next_id => {
                 let what = format!(
@@ -168,11 +199,16 @@ impl Run {
         }
         let activity = Activity {
             task_queue: scheduled.task_queue.to_string(),
-            input: scheduled.input.data().to_vec(),
+            sent: Vec::new(),
             compensable: scheduled.compensable,
             compensates: scheduled.compensates.map(sagaline_core::ActivityId::get),
             scheduled: Arc::clone(scheduled),
-            scheduled_at: place.at,
+            set_at: place.at,
+            attempts_of_set: 0,
+            uncounted: 0,
+            paused: false,
+            hastened: Vec::new(),
+            silent_from: place.at,
             attempt: 0,
             since: place.at,
             heard_at: place.at,
@@ -299,7 +335,9 @@ impl Run {
         let span = self.activities[&key.1].scheduled.heartbeat_ms;
         let silent_since = place.outside.heard_before(key, due);
         let heard_by = silent_since.map(|heard| heard.plus(Millis(span.unwrap_or_default())));
-        match heard_by.filter(|by| *by > due) {
+        // What was heard is dated by the broker, what is due by lanes.
+        let slack = place.outside.slack();
+        match heard_by.filter(|by| *by > due.plus(slack)) {
             None => Ok(()),
             Some(by) => Err(self.violates(
                 "I10",
@@ -313,17 +351,25 @@ fn is_too_large(result: &[u8]) -> bool {
     result.len() > PAYLOAD_BYTES_MAX
 }
 
-fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), String> {
+fn step(
+    activity: &mut Activity,
+    (place, hand): (Place<'_>, Option<Hand<'_>>),
+    event: &Event,
+) -> Result<(), String> {
     let from = activity.state;
     match event {
         Event::ActivityAttemptScheduled(event) => {
-            let early = matches!(from, State::Backoff(due) if place.at < due);
-            let follows = matches!(from, State::Scheduled | State::Backoff(_))
+            let early = matches!(from, State::Backoff(due) if place.at < due) && !hastens(hand);
+            let by_hand = matches!(hand, Some(Hand::Retry(_))) && !activity.is_over();
+            let follows = (by_hand || matches!(from, State::Scheduled | State::Backoff(_)))
                 && event.attempt.get() == activity.attempt + 1;
             if early || !follows {
                 return Err(format!("attempt {} at {:?}", event.attempt, place.at));
             }
+            activity.outcome_unknown |= activity.is_in_flight();
             activity.attempt = event.attempt.get();
+            activity.attempts_of_set += 1;
+            activity.sent.push(Arc::clone(&activity.scheduled));
             activity.since = place.at;
             activity.started = false;
             activity.has_beaten = false;
@@ -345,6 +391,7 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
         Event::ActivityAttemptFailed(event) if activity.is_in_flight() => {
             let error_type = event.failure.error_type.as_str();
             let timed_out = error_type.starts_with("sagaline.Timeout.");
+            activity.uncounted += u32::from(event.uncounted);
             activity.outcome_unknown |= timed_out || error_type == error_type::PAYLOAD_TOO_LARGE;
             let closes_by = activity.times_out_at(error_type::SCHEDULE_TO_CLOSE);
             if event.next_attempt_at.is_some_and(|next| next >= closes_by) {
@@ -354,7 +401,9 @@ fn step(activity: &mut Activity, place: Place<'_>, event: &Event) -> Result<(), 
                 .next_attempt_at
                 .map_or(State::Exhausted, State::Backoff);
         }
-        Event::ActivityCompleted(event) if activity.is_in_flight() => {
+        Event::ActivityCompleted(event)
+            if activity.is_in_flight() || matches!(hand, Some(Hand::Complete(_))) =>
+        {
             activity.result = Some(event.result.data().to_vec());
             activity.state = State::Completed;
         }

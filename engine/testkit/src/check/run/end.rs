@@ -5,7 +5,7 @@ use sagaline_core::{Event, Outcome};
 use super::{Place, Run};
 use crate::{
     Violation,
-    inputs::{Asks, StartAsked, StopAsked},
+    inputs::{Asks, ByHand, OnIncident, OperateAsked, StartAsked, StopAsked},
 };
 
 impl Run {
@@ -90,6 +90,11 @@ impl Run {
 fn ends_at_once(place: Place<'_>) -> bool {
     match place.by.map(|input| &input.asks) {
         Some(Asks::Terminate(StopAsked { compensate, .. })) => !compensate,
+        // The run was terminated before, while it was being undone, and waited for this word.
+        Some(Asks::Operate(OperateAsked {
+            act: ByHand::Incident { act, .. },
+            ..
+        })) => *act == OnIncident::Fail,
         Some(Asks::Start(StartAsked { id_conflict, .. })) => {
             *id_conflict == sagaline_core::IdConflict::TerminateExisting
         }

@@ -20,7 +20,8 @@ impl Run {
             }
             Event::TimerFired(event) => {
                 let due = self.timers.remove(&event.timer_id.get());
-                match due.filter(|due| *due <= place.at && place.by.is_none()) {
+                let in_time = |due: &_| *due <= place.at && place.by.is_none() && !self.paused;
+                match due.filter(in_time) {
                     Some(_) if self.undo.is_none() => Ok(()),
                     _ => {
                         let what = format!(

@@ -72,7 +72,10 @@ impl Run {
             activity_id: id,
             compensates: step,
             group: event.group,
-            state: RegistrationState::Waiting,
+            state: match self.settled.contains(&step) {
+                true => RegistrationState::Done,
+                false => RegistrationState::Waiting,
+            },
         });
         Ok(())
     }
@@ -145,6 +148,15 @@ impl Run {
         ))
     }
 
+    /// A person undid a step, or leaves it done.
+    pub(super) fn settle(&mut self, step: u32) {
+        self.settled.insert(step);
+        let registrations = self.registrations.iter_mut();
+        for one in registrations.filter(|one| one.compensates == step) {
+            one.state = RegistrationState::Done;
+        }
+    }
+
     /// Steps that are done and were to be compensated, and are not.
     pub(super) fn not_undone(&self) -> Vec<u32> {
         let left = self
@@ -164,7 +176,7 @@ impl Run {
                     .registrations
                     .iter()
                     .any(|registration| registration.compensates == **id)
-                && !self.incidents.were_about(**id)
+                && !self.settled.contains(id)
         });
         left.chain(uncovered.map(|(id, _)| *id)).collect()
     }

@@ -1,0 +1,236 @@
+//! `activity-update-options`: what changes of an activity's retry policy and time-outs, in the words of `describe`.
+//!
+//! A key that is absent stays as it is. Spans are numbers of milliseconds, or texts as `30s`; `null` takes a time-out away,
+//! and gives the longest wait its default.
+
+use std::{fmt, time::Duration};
+
+use sagaline_core::{
+    Millis, NO_TIMEOUT, Name, OnExhausted, OptionsChange, RetryChange, TimeoutsChange,
+    bounds::{self, OutOfBounds},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
+
+/// The body; `reason` was read with those of all acts.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    #[serde(default)]
+    retry: Retry,
+    #[serde(default, alias = "timeouts_ms")]
+    timeouts: Timeouts,
+    #[serde(rename = "reason")]
+    _reason: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Retry {
+    #[serde(alias = "initial_interval_ms")]
+    initial_interval: Option<Span>,
+    backoff_coefficient: Option<f64>,
+    #[serde(alias = "maximum_interval_ms", deserialize_with = "present")]
+    maximum_interval: Option<Option<Span>>,
+    maximum_attempts: Option<u32>,
+    non_retryable_error_types: Option<Vec<Name>>,
+    jitter: Option<f64>,
+    on_exhausted: Option<OnExhausted>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Timeouts {
+    #[serde(deserialize_with = "present")]
+    schedule_to_start: Option<Option<Span>>,
+    #[serde(deserialize_with = "present")]
+    start_to_close: Option<Option<Span>>,
+    #[serde(deserialize_with = "present")]
+    schedule_to_close: Option<Option<Span>>,
+    #[serde(deserialize_with = "present")]
+    heartbeat: Option<Option<Span>>,
+}
+
+/// `null` is not the same as none.
+fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Option<Span>>, D::Error> {
+    Option::deserialize(json).map(Some)
+}
+
+/// What a body changes, or what of it is out of bounds.
+///
+/// # Errors
+/// It is no such body.
+pub(super) fn change(body: &[u8]) -> Result<Result<OptionsChange, OutOfBounds>, String> {
+    let body: Body = serde_json::from_slice(body)
+        .map_err(|error| format!("the body of the act is no JSON of it: {error}"))?;
+    Ok(checked(body))
+}
+
+fn checked(body: Body) -> Result<OptionsChange, OutOfBounds> {
+    let Body {
+        retry, timeouts, ..
+    } = body;
+    let error_types = retry.non_retryable_error_types;
+    bounds::error_types(error_types.as_ref().map_or(0, Vec::len))?;
+    let initial_interval = retry.initial_interval;
+    Ok(OptionsChange {
+        retry: RetryChange {
+            initial_interval_ms: initial_interval
+                .map(|wait| span("initial_interval", wait))
+                .transpose()?,
+            backoff_coefficient_permille: retry
+                .backoff_coefficient
+                .map(bounds::backoff_coefficient)
+                .transpose()?,
+            maximum_interval_ms: or_none("maximum_interval", retry.maximum_interval)?,
+            maximum_attempts: retry.maximum_attempts,
+            non_retryable_error_types: error_types,
+            jitter_permille: retry.jitter.map(bounds::jitter).transpose()?,
+            on_exhausted: retry.on_exhausted,
+        },
+        timeouts: TimeoutsChange {
+            schedule_to_start: or_none("schedule_to_start", timeouts.schedule_to_start)?,
+            start_to_close: match timeouts.start_to_close {
+                Some(None) => return Err(OutOfBounds::needed("start_to_close")),
+                other => or_none("start_to_close", other)?,
+            },
+            schedule_to_close: or_none("schedule_to_close", timeouts.schedule_to_close)?,
+            heartbeat: or_none("heartbeat", timeouts.heartbeat)?,
+        },
+    })
+}
+
+/// 0 is what `describe` shows of a longest wait that nobody set.
+fn or_none(field: &str, changed: Option<Option<Span>>) -> Result<Option<u64>, OutOfBounds> {
+    match changed {
+        None => Ok(None),
+        Some(None) => Ok(Some(NO_TIMEOUT)),
+        Some(Some(Span(Millis(0)))) if field == "maximum_interval" => Ok(Some(0)),
+        Some(Some(wait)) => span(field, wait).map(Some),
+    }
+}
+
+fn span(field: &str, Span(Millis(millis)): Span) -> Result<u64, OutOfBounds> {
+    bounds::span(field, Duration::from_millis(millis))
+}
+
+/// A number of milliseconds, or a text as `30s`.
+#[derive(Clone, Copy)]
+struct Span(Millis);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl Visitor<'_> for Written {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("milliseconds, or a span of time as \"30s\"")
+            }
+
+            fn visit_u64<E: Error>(self, millis: u64) -> Result<Span, E> {
+                Ok(Span(Millis(millis)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+                text.parse().map(Span).map_err(E::custom)
+            }
+        }
+        json.deserialize_any(Written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> OptionsChange {
+        change(body.as_bytes()).unwrap().unwrap()
+    }
+
+    fn wrong(body: &str) -> String {
+        match change(body.as_bytes()) {
+            Ok(change) => change.unwrap_err().to_string(),
+            Err(wrong) => wrong,
+        }
+    }
+
+    #[test]
+    fn spans_are_milliseconds_or_texts_and_what_is_absent_stays() {
+        let change = read(
+            r#"{"retry":{"initial_interval":"2s","maximum_interval":60000,"backoff_coefficient":1.5},
+                "timeouts":{"start_to_close":"5m","heartbeat":null},"reason":"why"}"#,
+        );
+
+        let retry = RetryChange {
+            initial_interval_ms: Some(2_000),
+            maximum_interval_ms: Some(60_000),
+            backoff_coefficient_permille: Some(1_500),
+            ..RetryChange::default()
+        };
+        let timeouts = TimeoutsChange {
+            start_to_close: Some(300_000),
+            heartbeat: Some(NO_TIMEOUT),
+            ..TimeoutsChange::default()
+        };
+        assert_eq!(change, OptionsChange { retry, timeouts });
+        assert_eq!(read("{}"), OptionsChange::default());
+    }
+
+    #[test]
+    fn what_describe_prints_can_be_sent_back() {
+        let change = read(
+            r#"{"retry":{"initial_interval_ms":1000,"backoff_coefficient":2.0,"maximum_interval_ms":0,"maximum_attempts":6,
+                "non_retryable_error_types":["Fraud"],"jitter":0.1,"on_exhausted":"park"},
+                "timeouts_ms":{"schedule_to_start":null,"start_to_close":60000,"schedule_to_close":null,"heartbeat":null}}"#,
+        );
+
+        assert_eq!(change.retry.maximum_interval_ms, Some(0));
+        assert_eq!(change.retry.on_exhausted, Some(OnExhausted::Park));
+        assert_eq!(change.timeouts.heartbeat, Some(NO_TIMEOUT));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (body, said) in [
+            (r#"{"retries":{}}"#, "unknown field `retries`"),
+            (r#"{"retry":{"interval":"1s"}}"#, "unknown field `interval`"),
+            (r#"{"timeouts":{"run":"1s"}}"#, "unknown field `run`"),
+            (
+                r#"{"retry":{"initial_interval":"soon"}}"#,
+                "`soon` is no span",
+            ),
+            (
+                r#"{"retry":{"initial_interval":-5}}"#,
+                "expected milliseconds",
+            ),
+            (
+                r#"{"retry":{"initial_interval":0}}"#,
+                "initial_interval is 0ns; 1 ms",
+            ),
+            (
+                r#"{"retry":{"backoff_coefficient":0.5}}"#,
+                "backoff_coefficient is 0.5; 1 to",
+            ),
+            (r#"{"retry":{"jitter":-0.1}}"#, "jitter is -0.1; 0 to 1"),
+            (
+                r#"{"retry":{"maximum_attempts":1000000000000}}"#,
+                "expected u32",
+            ),
+            (
+                r#"{"timeouts":{"start_to_close":null}}"#,
+                "start_to_close cannot be taken away",
+            ),
+            (r#"{"timeouts":{"heartbeat":0}}"#, "heartbeat is 0ns; 1 ms"),
+            (
+                r#"{"timeouts":{"heartbeat":"99999d"}}"#,
+                "heartbeat is 8639913600s; 1 ms",
+            ),
+        ] {
+            let told = wrong(body);
+            assert!(told.contains(said), "{body}: {told}");
+        }
+    }
+}
