@@ -6,13 +6,16 @@
 pub(crate) mod append;
 mod read;
 
-use sagaline_core::WorkflowId;
-use sagaline_journal::{NewRecord, PortEvent, SendError, SendErrorKind, Tag, wire::header};
+use sagaline_core::{WorkflowId, event::QueueChanged};
+use sagaline_journal::{
+    NewRecord, PortEvent, SendError, SendErrorKind, Tag,
+    wire::{ce_type, header},
+};
 
 use crate::{
     Violation,
     event::{Effect, Event, LaneKey, Reading},
-    inputs::{Asks, Input},
+    inputs::{Asks, Input, QueueAsked},
     log::Topics,
     plant::Bug,
     port::Request,
@@ -130,7 +133,7 @@ impl World {
             return Ok(());
         }
         let mut record = effect.record;
-        if let Some(input) = retry_input(&record) {
+        if let Some(input) = retry_input(&record).or_else(|| queue_input(&record)) {
             self.inputs.add(&mut record, input);
         }
         let produced = self.produce(&record);
@@ -151,6 +154,37 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// What one partition tells another of a limited queue.
+fn queue_input(record: &NewRecord) -> Option<Input> {
+    let text = |name| std::str::from_utf8(record.headers.get(name)?).ok();
+    let ce_type = text(header::CE_TYPE).filter(|one| one.starts_with(ce_type::QUEUE_PREFIX))?;
+    let attempt = || {
+        Some((
+            text(header::RUN_ID)?.parse().ok()?,
+            text(header::ACTIVITY_ID)?.parse().ok()?,
+            text(header::ATTEMPT)?.parse().ok()?,
+        ))
+    };
+    let key = std::str::from_utf8(record.key.as_deref()?).ok()?;
+    let (workflow_id, asks) = match ce_type {
+        ce_type::QUEUE_OFFER => (Some(key), QueueAsked::Offer(attempt()?)),
+        ce_type::QUEUE_RELEASED => (Some(key), QueueAsked::Send(attempt()?)),
+        ce_type::QUEUE_ENDED => (Some(key), QueueAsked::End(attempt()?)),
+        _ => {
+            let changed: QueueChanged = serde_json::from_slice(record.value.as_deref()?).ok()?;
+            (None, QueueAsked::Adopt(changed.queue, changed.version))
+        }
+    };
+    Some(Input {
+        workflow_id: workflow_id.and_then(|key| WorkflowId::new(key).ok()),
+        identity: Some((
+            text(header::CE_SOURCE)?.to_owned(),
+            text(header::CE_ID)?.to_owned(),
+        )),
+        asks: Asks::Queue(asks),
+    })
 }
 
 /// What a retry asks once it is due.

@@ -8,11 +8,12 @@ mod effects;
 mod inputs;
 mod outside;
 mod partition;
+mod queues;
 mod run;
 mod runs;
 mod validity;
 
-use sagaline_core::{Millis, WorkflowId};
+use sagaline_core::{Millis, Name, WorkflowId};
 use sagaline_journal::{NewRecord, Record};
 use sagaline_runtime::lane::Lane;
 
@@ -87,6 +88,13 @@ impl Check {
     pub(crate) fn parked(&self) -> Vec<WorkflowId> {
         let parked = self.partitions.iter().flat_map(|one| one.runs.parked());
         parked.cloned().collect()
+    }
+
+    /// Queues that are limited, with what is paused of each.
+    pub(crate) fn limited(&self) -> Vec<(Name, Vec<Option<Name>>)> {
+        let partitions = (0..).zip(&self.partitions);
+        let limited = partitions.flat_map(|(number, one)| one.queues.limited(number));
+        limited.collect()
     }
 
     fn partition(&mut self, partition: i32) -> Option<&mut Partition> {

@@ -2,6 +2,7 @@
 
 mod garbage;
 mod operate;
+mod queues;
 mod start;
 mod stop;
 
@@ -41,6 +42,8 @@ pub(crate) enum Act {
     Operate(String),
     /// Lets go on what somebody held up: an activity by its number, or the run.
     Resume(String, Option<u32>),
+    /// Changes what limits a queue.
+    ChangeQueue,
     /// A record that is to be refused.
     Garbage,
     /// A record that is to go somewhere later.
@@ -60,6 +63,10 @@ impl World {
             if self.rng.ppm(self.faults.clients.delayed) {
                 let at = Span(self.rng.below(active.0));
                 self.push(at, Event::Client(Act::Delayed));
+            }
+            if self.rng.ppm(self.faults.clients.limited) {
+                let at = Span(self.rng.below(active.0));
+                self.push(at, Event::Client(Act::ChangeQueue));
             }
             if self.rng.ppm(self.faults.clients.garbage) {
                 let at = Span(self.rng.below(active.0));
@@ -82,6 +89,7 @@ impl World {
             Act::Describe(id) => self.describe(&id),
             Act::Operate(id) => self.operate(&id),
             Act::Resume(id, activity_id) => self.resume(&id, activity_id),
+            Act::ChangeQueue => self.change_some_queue(),
             Act::Garbage => self.garbage(),
             Act::Delayed => self.send_delayed(),
         }

@@ -79,6 +79,8 @@ pub(crate) struct ClientFaults {
     pub(crate) described: u32,
     /// Steps in, each of several times.
     pub(crate) operated: u32,
+    /// Changes what limits a queue.
+    pub(crate) limited: u32,
     pub(crate) misrouted: u32,
     pub(crate) garbage: u32,
     pub(crate) rare_workflow: u32,
@@ -137,6 +139,7 @@ impl Faults {
                 terminated: often(100_000),
                 described: often(200_000),
                 operated: often(300_000),
+                limited: often(300_000),
                 misrouted: often(100_000),
                 garbage: often(100_000),
                 rare_workflow: often(100_000),

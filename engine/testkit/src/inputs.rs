@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use sagaline_core::{IdConflict, IdReuse, OptionsChange, RunId, WorkflowId, event::RejectReason};
+use sagaline_core::{
+    IdConflict, IdReuse, Name, OptionsChange, QueueAct, RunId, WorkflowId, event::RejectReason,
+};
 use sagaline_journal::{Headers, NewRecord, Record, wire::header};
 
 /// Names the record's number in [`Inputs`].
@@ -35,6 +37,8 @@ pub(crate) enum Asks {
     Report(Reported),
     /// An attempt is due: run, activity, attempt.
     RetryDue(RunId, u32, u32),
+    /// Something about a limited queue.
+    Queue(QueueAsked),
     /// It is to go to a topic of its sender's.
     Delayed,
     /// It must be refused for this reason.
@@ -99,6 +103,20 @@ pub(crate) enum OnIncident {
     Retry(Option<Vec<u8>>),
     Skip(Vec<u8>),
     Fail,
+}
+
+/// What a person, or another partition, says of a limited queue: attempts by run, activity and attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum QueueAsked {
+    Change {
+        act: QueueAct,
+        wants_reply: bool,
+    },
+    /// Its home changed it: which, and to which version.
+    Adopt(Name, u64),
+    Offer((RunId, u32, u32)),
+    Send((RunId, u32, u32)),
+    End((RunId, u32, u32)),
 }
 
 impl What {

@@ -112,6 +112,9 @@ pub(crate) enum Trick {
     CancelDone,
 }
 
+/// How many queues there are beside that.
+pub(crate) const QUEUES: u64 = 3;
+
 /// The queue whose name no topic can have.
 pub(crate) const NO_QUEUE: u8 = 9;
 
@@ -233,7 +236,7 @@ impl Step {
             queue: if rng.percent(1) {
                 NO_QUEUE
             } else {
-                u8::try_from(rng.below(3)).unwrap_or_default()
+                u8::try_from(rng.below(QUEUES)).unwrap_or_default()
             },
             bytes: if rng.ppm(mischief.large) {
                 u32::try_from(rng.between(300_000, 900_000)).unwrap_or_default()

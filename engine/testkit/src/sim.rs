@@ -192,6 +192,9 @@ impl World {
         for (workflow_id, activity_id) in self.check.held() {
             self.resume(workflow_id.as_str(), activity_id);
         }
+        for (queue, paused) in self.check.limited() {
+            self.let_go(queue.as_str(), paused);
+        }
         for workflow_id in self.check.parked() {
             self.end_for_good(&workflow_id);
         }

@@ -178,7 +178,14 @@ pub(crate) fn release(
     queue: &Name,
     now: Timestamp,
 ) -> Result<Vec<Event>, Ignored> {
+    // What changes in this batch shows after it.
+    if overlay.is_changing(queue) {
+        return Err(Ignored::Already);
+    }
+    let ending = overlay.ending(queue);
     let turns = overlay.queue(queue).map(|one| one.turns(now));
+    let turns = turns.into_iter().flatten();
+    let turns = turns.filter(|task| !ending.contains(&task.key()));
     let released = |task| {
         Event::from(QueueTaskReleased {
             queue: queue.clone(),
@@ -186,7 +193,7 @@ pub(crate) fn release(
             task,
         })
     };
-    let events: Vec<Event> = turns.into_iter().flatten().map(released).collect();
+    let events: Vec<Event> = turns.map(released).collect();
     match events.is_empty() {
         true => Err(Ignored::Already),
         false => Ok(events),

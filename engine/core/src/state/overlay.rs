@@ -1,11 +1,13 @@
 //! What a batch changes, on top of a state that does not see it yet: a void batch takes its changes with it.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 
 use hashbrown::{HashMap, HashTable};
 
 use super::{Closed, Happened, Key, Map, Open, Position, Queue, QueueDelta, State, queue};
-use crate::{Identity, IdentityRing, Name, Run, RunId, WorkflowId, event::QueueChanged};
+use crate::{
+    Identity, IdentityRing, Name, Run, RunId, WorkflowId, event::QueueChanged, queue::TaskKey,
+};
 
 /// The changes of one batch, on top of a [`State`] that does not see them yet.
 #[derive(Debug, Default)]
@@ -206,6 +208,22 @@ impl<'a> Overlay<'a> {
             || self
                 .queue(name)
                 .is_some_and(|queue| queue.seen.contains(input))
+    }
+
+    /// Whether this batch has changed what limits a queue.
+    pub(crate) fn is_changing(&self, name: &Name) -> bool {
+        let mut of_queue = self.delta.queues.iter().filter(|one| one.queue == *name);
+        of_queue.any(|one| matches!(one.happened, Happened::Changed { .. }))
+    }
+
+    /// Attempts of a queue that end in this batch.
+    pub(crate) fn ending(&self, name: &Name) -> BTreeSet<TaskKey> {
+        let of_queue = self.delta.queues.iter().filter(|one| one.queue == *name);
+        let ended = of_queue.filter_map(|one| match &one.happened {
+            Happened::Ended { task } => Some(task.key()),
+            Happened::Changed { .. } | Happened::Offered { .. } | Happened::Released { .. } => None,
+        });
+        ended.collect()
     }
 
     /// Whether a queue's attempts go through its home.

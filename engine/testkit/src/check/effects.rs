@@ -10,6 +10,7 @@ use sagaline_journal::{
 
 use super::{
     outside::{AttemptKey, attempt_of},
+    queues::{Queues, key_of},
     runs::Runs,
 };
 use crate::{
@@ -28,6 +29,8 @@ pub(super) enum Effect {
     Cancel(AttemptKey),
     /// By correlation and outcome.
     Reply(String, String),
+    /// By its `ce_id`.
+    Queue(String),
     /// By the record's mark.
     Forward(String),
 }
@@ -56,13 +59,14 @@ impl Effects {
         &mut self,
         (batch_no, done): (u64, u64),
         transitions: &[Transition],
-        runs: &Runs,
+        known: (&Runs, &Queues),
         log: &Log,
     ) -> Result<(), Violation> {
-        let mut effects = Vec::new();
+        let of_end = |key: &AttemptKey| Effect::Queue(queue_id(key, "end"));
+        let mut effects: Vec<Effect> = known.0.ended.iter().map(of_end).collect();
         for transition in transitions {
             for event in &transition.events {
-                effects.extend(asked_for(transition, event, runs, log));
+                effects.extend(asked_for(transition, event, known, log));
             }
         }
         self.due.extend(effects.iter().cloned());
@@ -78,7 +82,7 @@ impl Effects {
                 .map(|(_, effects)| effects)
                 .unwrap_or_default()
             {
-                if !self.is_done(&effect, runs) {
+                if !self.is_done(&effect, known) {
                     let what =
                         format!("the footer of batch {batch_no} says that {effect:?} was done");
                     return Err(Violation::new("I8", what));
@@ -88,7 +92,7 @@ impl Effects {
         Ok(())
     }
 
-    fn is_done(&self, effect: &Effect, runs: &Runs) -> bool {
+    fn is_done(&self, effect: &Effect, (runs, queues): (&Runs, &Queues)) -> bool {
         let wanted = match effect {
             Effect::Task((run_id, activity_id, attempt)) => {
                 let run = runs.run(*run_id);
@@ -101,6 +105,16 @@ impl Effects {
                 due.is_some_and(|due| deliver_at(due) == *at)
             }
             Effect::Reply(correlation, _) => !correlation.starts_with(NOWHERE),
+            Effect::Queue(id) => match id.rsplit_once('/') {
+                Some((task, "offer")) => attempt_in(task).is_some_and(|(run_id, id, attempt)| {
+                    let run = runs.run(run_id);
+                    run.is_some_and(|run| run.waits_for_turn(id, attempt))
+                }),
+                Some((task, "release")) => {
+                    attempt_in(task).is_some_and(|key| queues.is_outstanding(&key))
+                }
+                _ => true,
+            },
             Effect::Cancel(_) | Effect::Forward(_) => true,
         };
         self.landed.contains(effect) || !wanted
@@ -153,8 +167,8 @@ impl Effects {
     }
 
     /// Everything is done: nothing is missing.
-    pub(super) fn finish(&self, runs: &Runs) -> Result<(), Violation> {
-        match self.due.iter().find(|effect| !self.is_done(effect, runs)) {
+    pub(super) fn finish(&self, known: (&Runs, &Queues)) -> Result<(), Violation> {
+        match self.due.iter().find(|effect| !self.is_done(effect, known)) {
             None => Ok(()),
             Some(effect) => Err(Violation::new("I8", format!("{effect:?} never came"))),
         }
@@ -162,7 +176,12 @@ impl Effects {
 }
 
 /// What an event asks for; `runs` are as after the batch.
-fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> Vec<Effect> {
+fn asked_for(
+    transition: &Transition,
+    event: &Event,
+    (runs, queues): (&Runs, &Queues),
+    log: &Log,
+) -> Vec<Effect> {
     let run = transition.run_id.and_then(|run_id| runs.run(run_id));
     let closed = |outcome: &str| {
         let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
@@ -174,7 +193,10 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
             let key = |run_id| (run_id, event.activity_id.get(), event.attempt.get());
             transition
                 .run_id
-                .map(|run_id| Effect::Task(key(run_id)))
+                .map(|run_id| match event.held {
+                    Some(true) => Effect::Queue(queue_id(&key(run_id), "offer")),
+                    _ => Effect::Task(key(run_id)),
+                })
                 .into_iter()
                 .collect()
         }
@@ -217,6 +239,9 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
         Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
         Event::WorkflowTimedOut(_) => closed(outcome::TIMED_OUT),
+        Event::QueueChanged(_) | Event::QueueTaskReleased(_) | Event::QueueTaskEnded(_) => {
+            of_queue(transition, event, queues)
+        }
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
             let record = log.record(&cause.topic, cause.partition, cause.offset);
@@ -224,6 +249,30 @@ fn asked_for(transition: &Transition, event: &Event, runs: &Runs, log: &Log) -> 
                 .and_then(|record| text(record.header(MARK)))
                 .map(Effect::Forward)
                 .into_iter()
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What an event of a queue asks for.
+fn of_queue(transition: &Transition, event: &Event, queues: &Queues) -> Vec<Effect> {
+    match event {
+        Event::QueueTaskReleased(event) => {
+            let key = key_of(&event.task);
+            vec![match event.at_home {
+                true => Effect::Queue(queue_id(&key, "release")),
+                false => Effect::Task(key),
+            }]
+        }
+        Event::QueueTaskEnded(event) if !event.at_home => {
+            vec![Effect::Queue(queue_id(&key_of(&event.task), "end"))]
+        }
+        Event::QueueChanged(change) if transition.cause.partition == change.home_partition => {
+            let others = (0..queues.partitions).filter(|one| *one != change.home_partition);
+            let id = |partition| format!("{}/{}/{partition}", change.queue, change.version);
+            others
+                .map(|partition| Effect::Queue(id(partition)))
                 .collect()
         }
         _ => Vec::new(),
@@ -242,6 +291,10 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
     if text(header_of(header::CE_TYPE)).as_deref() == Some(ce_type::ACTIVITY_CANCEL) {
         return attempt_of(header_of).map(Effect::Cancel);
     }
+    let ce_type = text(header_of(header::CE_TYPE)).unwrap_or_default();
+    if ce_type.starts_with(ce_type::QUEUE_PREFIX) {
+        return text(header_of(header::CE_ID)).map(Effect::Queue);
+    }
     if let Some(mark) = text(header_of(MARK)) {
         return Some(Effect::Forward(mark));
     }
@@ -258,6 +311,21 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
 /// As a record says it: whole milliseconds, not before.
 fn deliver_at(due: Timestamp) -> String {
     Timestamp::from_micros(due.as_micros() + 999).to_rfc3339()
+}
+
+/// `ce_id` of a message about an attempt's place.
+fn queue_id((run_id, activity_id, attempt): &AttemptKey, word: &str) -> String {
+    format!("{run_id}/{activity_id}/{attempt}/{word}")
+}
+
+fn attempt_in(task: &str) -> Option<AttemptKey> {
+    let mut parts = task.split('/');
+    let run_id = parts.next()?.parse().ok()?;
+    Some((
+        run_id,
+        parts.next()?.parse().ok()?,
+        parts.next()?.parse().ok()?,
+    ))
 }
 
 fn text(bytes: Option<&[u8]>) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sagaline_core::{Event, IdConflict, RunId, Timestamp, Transition, event::RejectReason};
+use sagaline_core::{Event, IdConflict, Name, RunId, Timestamp, Transition, event::RejectReason};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, partition_of},
@@ -10,12 +10,13 @@ use sagaline_journal::{
 use sagaline_schemas::Footer;
 
 use super::{
+    queues::Queues,
     run::Run,
     runs::{IdState, Runs, may_reuse},
 };
 use crate::{
     Violation,
-    inputs::{Asks, Input, Inputs, OperateAsked, StartAsked, StopAsked},
+    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, StartAsked, StopAsked},
     log::Log,
 };
 
@@ -30,6 +31,7 @@ pub(super) struct Took<'a> {
     pub(super) log: &'a Log,
     pub(super) inputs: &'a Inputs,
     pub(super) runs: &'a Runs,
+    queues: &'a Queues,
     /// The time of the batch before: what was read since was read then or later.
     since: Timestamp,
     /// Runs that it changed.
@@ -41,9 +43,8 @@ pub(super) struct Took<'a> {
 impl<'a> Took<'a> {
     pub(super) fn new(
         (partition, partitions): (i32, i32),
-        log: &'a Log,
-        inputs: &'a Inputs,
-        runs: &'a Runs,
+        (log, inputs): (&'a Log, &'a Inputs),
+        (runs, queues): (&'a Runs, &'a Queues),
         transitions: &'a [Transition],
     ) -> Self {
         let mut by_cause: BTreeMap<Spot, Vec<&Transition>> = BTreeMap::new();
@@ -57,6 +58,7 @@ impl<'a> Took<'a> {
             log,
             inputs,
             runs,
+            queues,
             since: Timestamp::default(),
             touched: transitions.iter().filter_map(|one| one.run_id).collect(),
             by_cause,
@@ -133,7 +135,7 @@ impl<'a> Took<'a> {
             (Asks::Bad(_), _) => Err("it was to be refused"),
             (Asks::Describe, None) if did.is_empty() => Ok(()),
             (Asks::Delayed, Some(_)) => Ok(()),
-            (Asks::Describe | Asks::Report(_) | Asks::RetryDue(..), Some(_))
+            (Asks::Describe | Asks::Report(_) | Asks::RetryDue(..) | Asks::Queue(_), Some(_))
             | (Asks::Describe | Asks::Delayed, _) => Err("nothing is wrong with it"),
             (Asks::Start(asked), Some(RejectReason::UnknownWorkflow)) if asked.may_be_unknown => {
                 Ok(())
@@ -161,6 +163,8 @@ impl<'a> Took<'a> {
             (Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_), Some(_)) => {
                 Err("nothing is wrong with it")
             }
+            (Asks::Queue(_), None) if !did.is_empty() => Ok(()),
+            (Asks::Queue(asked), None) => self.may_drop_word(input, asked),
             (_, None) if did.iter().any(|one| one.run_id.is_some()) => Ok(()),
             (asks, None) => self.may_drop(record, input, asks, did.is_empty()),
         }
@@ -238,7 +242,27 @@ impl<'a> Took<'a> {
                 }
             }
             Asks::Operate(asked) => self.may_drop_act(input, asked, &identity),
-            Asks::Describe | Asks::Delayed | Asks::Bad(_) => Ok(()),
+            Asks::Describe | Asks::Delayed | Asks::Queue(_) | Asks::Bad(_) => Ok(()),
+        }
+    }
+
+    /// Something about a queue: is it so already?
+    fn may_drop_word(&self, input: &Input, asked: &QueueAsked) -> Result<(), &'static str> {
+        let queue = input.workflow_id.as_ref();
+        let queue = queue.and_then(|key| Name::new(key.as_str()).ok());
+        let dropped = match asked {
+            QueueAsked::Change { wants_reply, .. } => !wants_reply,
+            // What is not in force is told by its end.
+            QueueAsked::End(_) => true,
+            QueueAsked::Adopt(queue, version) => self.queues.version(queue) >= *version,
+            QueueAsked::Offer(key) => {
+                queue.is_some_and(|queue| self.queues.was_offered(&queue, key))
+            }
+            QueueAsked::Send(key) => self.runs.was_sent(key),
+        };
+        match dropped {
+            true => Ok(()),
+            false => Err("it was to change something"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One partition of the journal, record by record, and what each valid batch means.
 
-use sagaline_core::{Millis, Timestamp, Transition};
+use sagaline_core::{Millis, Timestamp, Transition, run::ActivityState};
 use sagaline_journal::{
     Footing, Item, JournalReader, NewRecord, Record,
     wire::{ce_type, header},
@@ -11,7 +11,9 @@ use sagaline_runtime::{
 };
 use sagaline_schemas::Footer;
 
-use super::{effects::Effects, inputs::Took, outside::Outside, runs::Runs, validity::Naive};
+use super::{
+    effects::Effects, inputs::Took, outside::Outside, queues::Queues, runs::Runs, validity::Naive,
+};
 use crate::{
     Violation,
     inputs::Inputs,
@@ -34,6 +36,7 @@ pub(super) struct Partition {
     fold: Fold,
     footer: Option<Footer>,
     pub(super) runs: Runs,
+    pub(super) queues: Queues,
     effects: Effects,
     pub(super) batches: u64,
     /// A place from which the journal is read once more in the end, and how many batches were there.
@@ -50,6 +53,7 @@ impl Partition {
             fold: Fold::new(OTHER_SEED),
             footer: None,
             runs: Runs::new(partition, partitions, retention),
+            queues: Queues::new(partitions),
             effects: Effects::default(),
             batches: 0,
             footing: None,
@@ -110,17 +114,22 @@ impl Partition {
                 ));
             }
             self.runs.transition(transition, by, outside)?;
+            self.runs.check_held(transition, &self.queues)?;
+            if transition.run_id.is_none() {
+                self.queues.transition(transition, by)?;
+                self.runs.of_queues(transition)?;
+            }
         }
         Took::new(
             (self.partition, self.partitions),
-            log,
-            inputs,
-            &self.runs,
+            (log, inputs),
+            (&self.runs, &self.queues),
             transitions,
         )
         .check(before, footer)?;
         let numbers = (footer.batch_no, footer.effects_done);
-        self.effects.batch(numbers, transitions, &self.runs, log)?;
+        let known = (&self.runs, &self.queues);
+        self.effects.batch(numbers, transitions, known, log)?;
         self.check_deadlines()
     }
 
@@ -170,8 +179,9 @@ impl Partition {
         for (workflow_id, run) in self.fold.state.runs() {
             for activity in &run.activities {
                 let parked = run.incident_of(activity.activity_id).is_some();
-                let waits_for_a_person = parked || activity.paused.is_some();
-                if activity.deadline().is_none() && !waits_for_a_person {
+                let waits =
+                    parked || activity.paused.is_some() || activity.state == ActivityState::Held;
+                if activity.deadline().is_none() && !waits {
                     return Err(self.broken(
                         "I11",
                         &format!("{workflow_id}: {activity:?} has no deadline"),
@@ -275,6 +285,7 @@ impl Partition {
             return Err(self.broken("I17", &format!("{started} runs started, {ended} ended")));
         }
         self.runs.finish()?;
-        self.effects.finish(&self.runs)
+        self.queues.finish()?;
+        self.effects.finish((&self.runs, &self.queues))
     }
 }

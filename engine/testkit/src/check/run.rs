@@ -14,8 +14,12 @@ use std::{
 
 use sagaline_core::{Event, Millis, Outcome, RunId, Timestamp, WorkflowId, event::WorkflowStarted};
 
-use self::{activity::Activity, incident::Incidents, undo::Registration};
-use super::outside::Outside;
+use self::{
+    activity::{Activity, State},
+    incident::Incidents,
+    undo::Registration,
+};
+use super::outside::{AttemptKey, Outside};
 use crate::{
     Violation,
     inputs::{Asks, Input, Reported},
@@ -218,6 +222,41 @@ impl Run {
         let hastened = &self.activities.get(&activity_id)?.hastened;
         let of_due = hastened.iter().rev().find(|(at, _)| *at == due);
         of_due.map(|(_, attempt)| *attempt)
+    }
+
+    /// The queue of an activity's tasks.
+    pub(super) fn task_queue(&self, activity_id: u32) -> Option<&str> {
+        let activity = self.activities.get(&activity_id)?;
+        Some(&activity.task_queue)
+    }
+
+    /// Attempts that have a place at the home of their queue, or wait for one.
+    pub(super) fn places(&self) -> BTreeSet<AttemptKey> {
+        let open = self.activities.iter().filter(|_| self.closed.is_none());
+        let limited = open.filter(|(_, one)| one.has_place());
+        let keys = limited.map(|(id, one)| (self.run_id, *id, one.attempt));
+        keys.collect()
+    }
+
+    /// Whether an attempt waits for the home of its queue.
+    pub(super) fn waits_for_turn(&self, activity_id: u32, attempt: u32) -> bool {
+        let activity = self.activities.get(&activity_id);
+        let waits = |one: &Activity| one.attempt == attempt && one.state == State::Held;
+        self.closed.is_none() && activity.is_some_and(waits)
+    }
+
+    /// Its queue released an attempt.
+    pub(super) fn released(&mut self, key: AttemptKey, at: Timestamp) -> Result<(), Violation> {
+        if !self.waits_for_turn(key.1, key.2) {
+            return Err(self.violates(
+                "I8",
+                format!("attempt {key:?} does not wait to be released"),
+            ));
+        }
+        if let Some(activity) = self.activities.get_mut(&key.1) {
+            activity.release(at);
+        }
+        Ok(())
     }
 
     /// Where the task of an attempt goes, and with what.

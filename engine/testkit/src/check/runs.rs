@@ -1,6 +1,9 @@
 //! The runs of one partition and the ids that they are open under: I1, I7, I19.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sagaline_core::{
     Event, IdReuse, Millis, Outcome, RunId, Timestamp, Transition, WorkflowId, event::AnswerOutcome,
@@ -8,7 +11,8 @@ use sagaline_core::{
 use sagaline_journal::wire::partition_of;
 
 use super::{
-    outside::Outside,
+    outside::{AttemptKey, Outside},
+    queues::{Queues, key_of},
     run::{Identity, Place, Run},
 };
 use crate::{
@@ -24,6 +28,10 @@ pub(super) struct Runs {
     retention: Millis,
     runs: BTreeMap<RunId, Run>,
     ids: BTreeMap<WorkflowId, Id>,
+    /// Attempts whose places at the home of their queue became free in the batch that is being taken.
+    pub(super) ended: Vec<AttemptKey>,
+    /// Attempts that were released, ever.
+    sent: BTreeSet<AttemptKey>,
     /// What each id was in the course of the batch that is being taken, from before it on.
     visited: BTreeMap<WorkflowId, Vec<IdState>>,
     /// Time of the batch before.
@@ -54,6 +62,8 @@ impl Runs {
             retention,
             runs: BTreeMap::new(),
             ids: BTreeMap::new(),
+            ended: Vec::new(),
+            sent: BTreeSet::new(),
             visited: BTreeMap::new(),
             before: Timestamp::default(),
         }
@@ -89,6 +99,60 @@ impl Runs {
     pub(super) fn begin_batch(&mut self, before: Timestamp) {
         self.before = before;
         self.visited.clear();
+        self.ended.clear();
+    }
+
+    /// Whether a task went out after its queue had released it.
+    pub(super) fn was_sent(&self, key: &AttemptKey) -> bool {
+        self.sent.contains(key)
+    }
+
+    /// An attempt waits for the home of its queue iff the queue is limited as far as is known here.
+    pub(super) fn check_held(
+        &self,
+        transition: &Transition,
+        queues: &Queues,
+    ) -> Result<(), Violation> {
+        let run = transition.run_id.and_then(|run_id| self.run(run_id));
+        for event in &transition.events {
+            let (Event::ActivityAttemptScheduled(event), Some(run)) = (event, run) else {
+                continue;
+            };
+            let queue = run.task_queue(event.activity_id.get());
+            let limited = queue.is_some_and(|queue| queues.is_limited(queue));
+            if limited != (event.held == Some(true)) {
+                return Err(
+                    run.violates("I8", format!("{event:?} of {queue:?}, limited {limited}"))
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What a transition without a run says of attempts of this partition.
+    pub(super) fn of_queues(&mut self, transition: &Transition) -> Result<(), Violation> {
+        for event in &transition.events {
+            match event {
+                Event::QueueTaskReleased(event) if !event.at_home => {
+                    let key = key_of(&event.task);
+                    self.sent.insert(key);
+                    let released = self.runs.get_mut(&key.0);
+                    if let Some(run) = released {
+                        run.released(key, transition.at)?;
+                    }
+                }
+                Event::QueueTaskEnded(event) if !event.at_home => {
+                    let key = key_of(&event.task);
+                    let run = self.run(key.0);
+                    if let Some(run) = run.filter(|run| run.places().contains(&key)) {
+                        let what = format!("attempt {key:?} is called over");
+                        return Err(run.violates("I8", what));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Takes a transition of a run; says which one.
@@ -144,7 +208,10 @@ impl Runs {
                 by,
                 outside,
             };
+            let before = run.places();
             run.event(place, event)?;
+            let after = run.places();
+            self.ended.extend(before.difference(&after));
         }
         if run.closed.is_some() {
             self.ids.entry(workflow_id.clone()).or_default().open = None;

@@ -34,6 +34,9 @@ pub(super) struct Activity {
     /// When its heartbeat time-out was last changed.
     pub(super) silent_from: Timestamp,
     pub(super) attempt: u32,
+    /// When the attempt was scheduled, and whether it goes through the home of its queue.
+    attempt_at: Timestamp,
+    limited: bool,
     /// When the attempt's clock began.
     since: Timestamp,
     /// When its last heartbeat was journaled.
@@ -56,6 +59,8 @@ pub(super) struct Activity {
 pub(super) enum State {
     /// Announced; its first task follows.
     Scheduled,
+    /// It waits for the home of its queue.
+    Held,
     Queued,
     Running,
     Backoff(Timestamp),
@@ -69,6 +74,17 @@ pub(super) enum State {
 impl Activity {
     pub(super) const fn is_in_flight(&self) -> bool {
         matches!(self.state, State::Queued | State::Running)
+    }
+
+    /// Whether its attempt has a place at the home of its queue, or waits for one.
+    pub(super) fn has_place(&self) -> bool {
+        self.limited && (self.is_in_flight() || self.state == State::Held)
+    }
+
+    /// Its queue let its task go.
+    pub(super) const fn release(&mut self, at: Timestamp) {
+        self.since = at;
+        self.state = State::Queued;
     }
 
     pub(super) fn is_queued(&self) -> bool {
@@ -109,12 +125,13 @@ impl Activity {
         };
         let scheduled = &self.scheduled;
         match (error_type, self.started) {
+            (error_type::START_TO_CLOSE, _) if self.state == State::Held => never,
             (error_type::START_TO_CLOSE, _) => after(self.since, Some(scheduled.start_to_close_ms)),
             (error_type::SCHEDULE_TO_CLOSE, _) => {
                 after(self.set_at, scheduled.schedule_to_close_ms)
             }
             (error_type::SCHEDULE_TO_START, false) => {
-                after(self.since, scheduled.schedule_to_start_ms)
+                after(self.attempt_at, scheduled.schedule_to_start_ms)
             }
             (error_type::HEARTBEAT, true) => {
                 // A heartbeat that comes soon after another is not journaled.
@@ -210,6 +227,8 @@ impl Run {
             hastened: Vec::new(),
             silent_from: place.at,
             attempt: 0,
+            attempt_at: place.at,
+            limited: false,
             since: place.at,
             heard_at: place.at,
             started: false,
@@ -371,9 +390,14 @@ fn step(
             activity.attempts_of_set += 1;
             activity.sent.push(Arc::clone(&activity.scheduled));
             activity.since = place.at;
+            activity.attempt_at = place.at;
+            activity.limited = event.held == Some(true);
             activity.started = false;
             activity.has_beaten = false;
-            activity.state = State::Queued;
+            activity.state = match activity.limited {
+                true => State::Held,
+                false => State::Queued,
+            };
         }
         Event::ActivityStarted(_) if from == State::Queued => {
             activity.since = place.at;
@@ -388,11 +412,14 @@ fn step(
             activity.heard_at = place.at;
             activity.has_beaten = true;
         }
-        Event::ActivityAttemptFailed(event) if activity.is_in_flight() => {
+        Event::ActivityAttemptFailed(event)
+            if activity.is_in_flight() || (from == State::Held && place.by.is_none()) =>
+        {
             let error_type = event.failure.error_type.as_str();
             let timed_out = error_type.starts_with("sagaline.Timeout.");
             activity.uncounted += u32::from(event.uncounted);
-            activity.outcome_unknown |= timed_out || error_type == error_type::PAYLOAD_TOO_LARGE;
+            activity.outcome_unknown |=
+                (timed_out && from != State::Held) || error_type == error_type::PAYLOAD_TOO_LARGE;
             let closes_by = activity.times_out_at(error_type::SCHEDULE_TO_CLOSE);
             if event.next_attempt_at.is_some_and(|next| next >= closes_by) {
                 return Err("the next attempt comes after all must be over".into());

@@ -185,7 +185,8 @@ impl Run {
                     OnActivity::Resume => activity.paused,
                     OnActivity::Retry(_) if parked => !self.is_held(*id),
                     OnActivity::Retry(_) => {
-                        !self.is_held(*id) && !activity.cancel_requested && !left
+                        let waits = activity.state == State::Held;
+                        !self.is_held(*id) && !activity.cancel_requested && !left && !waits
                     }
                     OnActivity::Complete(_) | OnActivity::Fail => !left,
                     OnActivity::Update(change) => change
