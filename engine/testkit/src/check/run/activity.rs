@@ -185,7 +185,7 @@ impl Run {
             self.registrations.retain(|one| one.compensates != id);
         }
         if let Event::ActivityAttemptFailed(event) = event {
-            self.check_attempts(id, event.uncounted)?;
+            self.check_attempts(id, event)?;
         }
         if place.operated().is_some() {
             return self.check_by_hand(place, event, before);
@@ -382,7 +382,8 @@ fn step(
             let by_hand = matches!(hand, Some(Hand::Retry(_))) && !activity.is_over();
             let follows = (by_hand || matches!(from, State::Scheduled | State::Backoff(_)))
                 && event.attempt.get() == activity.attempt + 1;
-            if early || !follows {
+            let is_left = by_hand || activity.has_attempts_left();
+            if early || !follows || !is_left {
                 return Err(format!("attempt {} at {:?}", event.attempt, place.at));
             }
             activity.outcome_unknown |= activity.is_in_flight();

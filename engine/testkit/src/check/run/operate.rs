@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use sagaline_core::{
     Event, Millis, NO_TIMEOUT, OnExhausted, OptionsChange, Timestamp, Transition,
-    event::{ActivityOptionsUpdated, ActivityScheduled, AnswerOutcome, IncidentKind},
+    event::{
+        ActivityAttemptFailed, ActivityOptionsUpdated, ActivityScheduled, AnswerOutcome,
+        IncidentKind,
+    },
 };
 
 use super::{
@@ -291,16 +294,22 @@ impl Run {
         Err(self.violates("I7", format!("{event:?} in {before:?} by {asked:?}")))
     }
 
-    /// How many attempts of its set an activity has had that count, and a policy that lets another follow.
-    pub(super) fn check_attempts(&self, id: u32, uncounted: bool) -> Result<(), Violation> {
+    /// I11: as many attempts as the policy of the day allows, of its set and of those that count.
+    pub(super) fn check_attempts(
+        &self,
+        id: u32,
+        failed: &ActivityAttemptFailed,
+    ) -> Result<(), Violation> {
         let activity = &self.activities[&id];
-        let maximum = activity.scheduled.retry.maximum_attempts;
-        let counted = activity.attempts_of_set - activity.uncounted;
-        let waits = matches!(activity.state, State::Backoff(_));
-        if !waits || uncounted || maximum == 0 || counted < maximum {
+        let may_follow = activity.has_attempts_left() || failed.uncounted;
+        let follows = failed.next_attempt_at.is_some();
+        let ends_by_itself = failed.failure.non_retryable
+            || activity.cancel_requested
+            || activity.scheduled.schedule_to_close_ms.is_some();
+        if follows == may_follow || (!follows && ends_by_itself) {
             return Ok(());
         }
-        let what = format!("activity {id} goes on after {counted} of {maximum} attempts");
+        let what = format!("activity {id} goes on: {follows}, may: {may_follow}: {failed:?}");
         Err(self.violates("I11", what))
     }
 }
@@ -332,6 +341,12 @@ impl Activity {
             }
             (Some(_), state) => Err(format!("{event:?} in {state:?}")),
         }
+    }
+
+    /// Whether its policy of now lets it have another attempt, besides those that do not count.
+    pub(super) fn has_attempts_left(&self) -> bool {
+        let maximum = self.scheduled.retry.maximum_attempts;
+        maximum == 0 || self.attempts_of_set - self.uncounted < maximum
     }
 
     /// Whether a policy of now lets no attempt follow but a person.
