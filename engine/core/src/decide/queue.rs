@@ -183,9 +183,7 @@ pub(crate) fn release(
         return Err(Ignored::Already);
     }
     let ending = overlay.ending(queue);
-    let turns = overlay.queue(queue).map(|one| one.turns(now));
-    let turns = turns.into_iter().flatten();
-    let turns = turns.filter(|task| !ending.contains(&task.key()));
+    let turns = overlay.queue(queue).map(|one| one.turns(now, &ending));
     let released = |task| {
         Event::from(QueueTaskReleased {
             queue: queue.clone(),
@@ -193,7 +191,7 @@ pub(crate) fn release(
             task,
         })
     };
-    let events: Vec<Event> = turns.map(released).collect();
+    let events: Vec<Event> = turns.into_iter().flatten().map(released).collect();
     match events.is_empty() {
         true => Err(Ignored::Already),
         false => Ok(events),

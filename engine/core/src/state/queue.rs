@@ -5,7 +5,7 @@
 
 mod line;
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 use super::Position;
 use crate::{
@@ -102,9 +102,9 @@ impl Queue {
         self.line.is_outstanding(key)
     }
 
-    /// The tasks whose turn it is, one of each run and then the next of each.
-    pub(crate) fn turns(&self, now: Timestamp) -> Vec<QueueTask> {
-        self.line.next(self.allowed(now))
+    /// The tasks whose turn it is, one of each run and then the next of each; without those that end anyway.
+    pub(crate) fn turns(&self, now: Timestamp, ending: &BTreeSet<TaskKey>) -> Vec<QueueTask> {
+        self.line.next(self.allowed(now), ending)
     }
 
     /// When a task is to be released, if one waits and may go; at once if that is past.

@@ -239,9 +239,6 @@ fn asked_for(
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
         Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
         Event::WorkflowTimedOut(_) => closed(outcome::TIMED_OUT),
-        Event::QueueChanged(_) | Event::QueueTaskReleased(_) | Event::QueueTaskEnded(_) => {
-            of_queue(transition, event, queues)
-        }
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
             let record = log.record(&cause.topic, cause.partition, cause.offset);
@@ -251,7 +248,7 @@ fn asked_for(
                 .into_iter()
                 .collect()
         }
-        _ => Vec::new(),
+        _ => of_queue(transition, event, queues),
     }
 }
 

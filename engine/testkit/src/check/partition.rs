@@ -102,6 +102,7 @@ impl Partition {
         let before = self.footer.as_ref();
         self.runs
             .begin_batch(before.map_or(Timestamp::default(), |before| before.now));
+        self.queues.begin_batch();
         for transition in transitions {
             let cause = &transition.cause;
             let record = log.record(&cause.topic, cause.partition, cause.offset);

@@ -33,6 +33,8 @@ struct Queue {
     outstanding: BTreeSet<AttemptKey>,
     /// Of each run that waits, the runs that had a turn while it did.
     passed: BTreeMap<RunId, BTreeSet<RunId>>,
+    /// Runs that came into line in the batch that is being taken: whose turn it is was decided before.
+    fresh: BTreeSet<RunId>,
     /// When the last tasks were released.
     released: VecDeque<Timestamp>,
 }
@@ -86,6 +88,13 @@ impl Queues {
         settings
             .map(|one| (one.queue.clone(), paused(one)))
             .collect()
+    }
+
+    /// A batch begins.
+    pub(super) fn begin_batch(&mut self) {
+        self.queues
+            .values_mut()
+            .for_each(|queue| queue.fresh.clear());
     }
 
     /// Takes what a transition without a run says of queues.
@@ -228,6 +237,7 @@ impl Queue {
         let passed = self.passed.entry(task.run_id).or_default();
         if !has_turn {
             passed.clear();
+            self.fresh.insert(task.run_id);
         }
     }
 
@@ -288,7 +298,8 @@ impl Queue {
             let mut tasks = self.waiting.iter().filter(|(key, _)| key.0 == *other);
             tasks.any(|(_, activity)| !self.is_paused(activity))
         };
-        let waiting: BTreeSet<RunId> = self.passed.keys().copied().filter(waits).collect();
+        let waiting = self.passed.keys().copied().filter(waits);
+        let waiting: BTreeSet<RunId> = waiting.filter(|one| !self.fresh.contains(one)).collect();
         for (other, passed) in &mut self.passed {
             if *other != run_id && !passed.insert(run_id) && waiting.contains(other) {
                 return Err(format!("run {other} waits for its turn"));

@@ -16,10 +16,12 @@ impl World {
     /// Somebody changes what limits a queue.
     pub(super) fn change_some_queue(&mut self) {
         let queue = format!("q{}", self.rng.below(QUEUES));
-        let step = self.rng.below(20);
+        let (stage, step) = (self.rng.below(3), self.rng.below(3));
         let act = match self.rng.below(10) {
             0 => QueueAct::Pause(None),
-            1 => QueueAct::Pause(Some(Name::new(&format!("s{step}")).expect("it is short"))),
+            1 => QueueAct::Pause(Some(
+                Name::new(&format!("a{stage}-{step}")).expect("it is short"),
+            )),
             2 | 3 => QueueAct::Resume(None),
             _ => QueueAct::Limit {
                 max_outstanding: *self.rng.pick(&[

@@ -3,7 +3,10 @@
 //! So a run that schedules ten thousand activities at once does not keep the others waiting. To find, add and remove costs
 //! the logarithm of what waits.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use crate::{ActivityId, Attempt, PausedType, QueueTask, RunId, Timestamp, queue::TaskKey};
 
@@ -62,13 +65,13 @@ impl Line {
         self.is_outstanding(&key) || self.held_back.contains_key(&key) || self.waits(task)
     }
 
-    /// The next `max` in the order of their turns.
-    pub(super) fn next(&self, max: usize) -> Vec<QueueTask> {
-        let first = self.turns.values().take(max);
-        let mut runs: Vec<_> = first
-            .filter_map(|run| self.runs.get(run))
-            .map(|run| run.tasks.values())
-            .collect();
+    /// The next `max` in the order of their turns, without those that end anyway.
+    pub(super) fn next(&self, max: usize, ending: &BTreeSet<TaskKey>) -> Vec<QueueTask> {
+        let goes_on = |one: &&Waiting| !ending.contains(&one.task.key());
+        let runs = self.turns.values().filter_map(|run| self.runs.get(run));
+        let runs = runs.map(|run| run.tasks.values().filter(goes_on).peekable());
+        let runs = runs.filter_map(|mut tasks| tasks.peek().is_some().then_some(tasks));
+        let mut runs: Vec<_> = runs.take(max).collect();
         let mut next = Vec::new();
         loop {
             let before = next.len();
