@@ -60,7 +60,7 @@ impl<'a> Took<'a> {
             runs,
             queues,
             since: Timestamp::default(),
-            touched: transitions.iter().filter_map(|one| one.run_id).collect(),
+            touched: transitions.iter().flat_map(touched).collect(),
             by_cause,
         }
     }
@@ -319,6 +319,15 @@ impl<'a> Took<'a> {
             Err("it was journaled under another identity")
         }
     }
+}
+
+/// The runs that a transition changes: its own, and those whose tasks their queue releases.
+fn touched(transition: &Transition) -> impl Iterator<Item = RunId> {
+    let released = transition.events.iter().filter_map(|event| match event {
+        Event::QueueTaskReleased(event) => Some(event.task.run_id),
+        _ => None,
+    });
+    transition.run_id.into_iter().chain(released)
 }
 
 fn is_forwarded(record: &Record) -> bool {

@@ -33,8 +33,8 @@ struct Queue {
     outstanding: BTreeSet<AttemptKey>,
     /// Of each run that waits, the runs that had a turn while it did.
     passed: BTreeMap<RunId, BTreeSet<RunId>>,
-    /// Runs that came into line in the batch that is being taken: whose turn it is was decided before.
-    fresh: BTreeSet<RunId>,
+    /// Attempts that came in the batch that is being taken: whose turn it is was decided before.
+    fresh: BTreeSet<AttemptKey>,
     /// When the last tasks were released.
     released: VecDeque<Timestamp>,
 }
@@ -237,8 +237,8 @@ impl Queue {
         let passed = self.passed.entry(task.run_id).or_default();
         if !has_turn {
             passed.clear();
-            self.fresh.insert(task.run_id);
         }
+        self.fresh.insert(key);
     }
 
     fn is_paused(&self, activity: &Name) -> bool {
@@ -296,10 +296,9 @@ impl Queue {
     fn check_turn(&mut self, run_id: RunId) -> Result<(), String> {
         let waits = |other: &RunId| {
             let mut tasks = self.waiting.iter().filter(|(key, _)| key.0 == *other);
-            tasks.any(|(_, activity)| !self.is_paused(activity))
+            tasks.any(|(key, activity)| !self.fresh.contains(key) && !self.is_paused(activity))
         };
-        let waiting = self.passed.keys().copied().filter(waits);
-        let waiting: BTreeSet<RunId> = waiting.filter(|one| !self.fresh.contains(one)).collect();
+        let waiting: BTreeSet<RunId> = self.passed.keys().copied().filter(waits).collect();
         for (other, passed) in &mut self.passed {
             if *other != run_id && !passed.insert(run_id) && waiting.contains(other) {
                 return Err(format!("run {other} waits for its turn"));
