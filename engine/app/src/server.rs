@@ -114,7 +114,7 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
                 fault = host.ended() => Err(fault),
                 served = serve_on(&engine, host) => served,
             };
-            host.stopping(engine.is_ready().then(|| runs(&engine)));
+            host.stopping(engine.view().is_ready().then(|| runs(&engine)));
             *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;
         };
         match worker {
@@ -133,16 +133,16 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
 
 /// Tells the host once the engine owns its partitions; ends only if that fails.
 async fn serve_on(engine: &Engine, host: &impl Host) -> Outcome {
-    while !engine.is_ready() {
+    while !engine.view().is_ready() {
         tokio::time::sleep(READY_PAUSE).await;
     }
-    host.ready(engine.partitions())?;
+    host.ready(engine.view().partitions())?;
     std::future::pending().await
 }
 
 /// Runs that the engine knows, open or closed not long ago.
 fn runs(engine: &Engine) -> u64 {
-    let lanes = engine.statuses();
+    let lanes = engine.view().statuses();
     lanes
         .iter()
         .map(|lane| lane.open_runs + lane.closed_ids)
@@ -154,7 +154,7 @@ const READY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Ready once the engine has ended by itself; [`Engine::stop`] then tells why.
 async fn has_ended(engine: &Engine) {
-    while !engine.has_ended() {
+    while !engine.view().has_ended() {
         tokio::time::sleep(PAUSE).await;
     }
 }
