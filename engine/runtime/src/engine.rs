@@ -120,7 +120,7 @@ impl Engine {
             keys: settings.keys.clone(),
             topics: book.clone(),
         }));
-        let (view, lives) = EngineView::new(&settings, &book);
+        let (view, lives) = EngineView::new(&settings, book.partitions(), book.workers().clone());
         let delay = DelayThread::start(
             &settings.kafka,
             delay_config(&settings, &book),

@@ -33,21 +33,23 @@ async fn healthz(State(engine): State<EngineView>) -> Response {
 }
 
 async fn readyz(State(engine): State<EngineView>) -> Response {
+    if let Some(problem) = ended(&engine) {
+        return problem.into_response();
+    }
     // Read once: a status that changes between two looks would make a refusal without a reason.
-    let lanes = engine.statuses();
-    let detail = match (engine.is_stopping(), unready(&lanes)) {
+    let detail = match (engine.is_stopping(), unready(&engine.statuses())) {
         (true, _) => "the engine stops".to_owned(),
         (false, Some(detail)) => detail,
         (false, None) => return "ready\n".into_response(),
     };
-    let problem = ended(&engine).unwrap_or_else(|| Problem {
+    let problem = Problem {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "not_ready",
         detail,
         hint: Some(
             "a take-over ends by itself; for the rest see docs/operating/engines.md".to_owned(),
         ),
-    });
+    };
     problem.into_response()
 }
 

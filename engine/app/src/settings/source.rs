@@ -125,6 +125,8 @@ mod tests {
             "SAGALINE_KAFKA" => Some("k:1".into()),
             "SAGALINE_CLOSED_RETENTION" => Some("1h".into()),
             "SAGALINE_NAMESPACE" => Some(String::new()),
+            "SAGALINE_HTTP_PORT" => Some("0".into()),
+            "SAGALINE_HTTP_HOST" => Some("::, engine-1.shop".into()),
             _ => None,
         });
 
@@ -138,6 +140,11 @@ mod tests {
             Some(3_600)
         );
         assert_eq!(layer.namespace, None);
+        assert_eq!(layer.http.port, Some(0));
+        assert_eq!(
+            layer.http.host,
+            Some(vec!["::".into(), "engine-1.shop".into()])
+        );
     }
 
     #[test]

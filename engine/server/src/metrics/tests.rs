@@ -130,6 +130,21 @@ fn the_page_in_the_docs_has_every_metric_that_is_exposed_and_no_other() {
     assert_eq!(exposed(&figures().page()), documented());
 }
 
+#[test]
+fn the_rules_in_the_docs_are_about_metrics_that_there_are() {
+    let known: BTreeSet<String> = documented().into_iter().map(|(name, ..)| name).collect();
+    let (_, rules) = DOCS.split_once("## At two in the morning").unwrap();
+
+    let is_of_name = |one: char| one.is_ascii_alphanumeric() || one == '_';
+    let words = rules.split(|one: char| !is_of_name(one));
+    let named: Vec<&str> = words.filter(|word| word.starts_with("sagaline_")).collect();
+
+    assert!(named.len() > 10, "{named:?}");
+    for name in named {
+        assert!(known.contains(name), "{name}");
+    }
+}
+
 /// Name, type and labels.
 type Described = BTreeSet<(String, String, String)>;
 
