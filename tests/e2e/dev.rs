@@ -10,6 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::harness::{
+    http,
     process::{Process, Signal},
     records::order,
     wait::{LIMIT, Watch, until, until_true},
@@ -45,18 +46,24 @@ impl Folder {
         Process::spawn("dev", &mut command, &self.0.join("dev.log"))
     }
 
-    /// The same; returns once it serves.
+    /// The same without HTTP; returns once it serves.
     fn dev(&self, arguments: &[&str]) -> (Process, String) {
+        let (dev, addresses) = self.served(arguments);
+        assert_eq!(addresses["http"], Value::Null, "nobody asked for HTTP");
+        let kafka = addresses["kafka"].as_str().expect("it has an address");
+        (dev, kafka.to_owned())
+    }
+
+    /// Starts `dev`; returns once it serves, with its addresses.
+    fn served(&self, arguments: &[&str]) -> (Process, Value) {
         let ready = self.0.join("ready.json");
         let mut dev = self.begin(arguments);
         let addresses = until("dev serves", || {
             assert!(!dev.has_ended(), "dev has ended: {}", dev.log());
             fs::read(&ready).ok()
         });
-        let addresses: Value = serde_json::from_slice(&addresses).expect("it is whole");
-        assert_eq!(addresses["http"], Value::Null, "there is no HTTP yet");
-        let kafka = addresses["kafka"].as_str().expect("it has an address");
-        (dev, kafka.to_owned())
+        let addresses = serde_json::from_slice(&addresses).expect("it is whole");
+        (dev, addresses)
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -162,6 +169,38 @@ fn a_second_dev_on_the_same_data_or_port_is_refused() {
         "{said}"
     );
     assert!(said.contains("--kafka-port 0 picks a free one"), "{said}");
+    stop(&mut dev);
+}
+
+#[test]
+fn dev_answers_http_where_it_says() {
+    let folder = Folder::new("http");
+    let (mut dev, addresses) = folder.served(&["--http-port", "0"]);
+    let url = addresses["http"].as_str().expect("it was asked for");
+    let address = url.strip_prefix("http://").expect("it is a URL");
+
+    let ready = http::get(address, "/readyz");
+    let port = address.rsplit(':').next().expect("it has a port");
+    let (code, said) = refusal(&folder.run(&[
+        "dev",
+        "--ephemeral",
+        "--kafka-port",
+        "0",
+        "--http-port",
+        port,
+    ]));
+
+    assert_eq!((ready.status, ready.body.as_str()), (200, "ready\n"));
+    assert!(dev.log().contains(&format!("HTTP     {url}")));
+    assert_eq!(code, Some(4), "{said}");
+    assert!(
+        said.contains(&format!("error: port {port} is in use")),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: ") && said.contains("--http-port 0"),
+        "{said}"
+    );
     stop(&mut dev);
 }
 

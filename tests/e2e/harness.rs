@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 pub(crate) mod broker;
 pub(crate) mod check;
+pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod load;
 pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod records;
+pub(crate) mod scrape;
 pub(crate) mod task;
 pub(crate) mod wait;
 pub(crate) mod world;

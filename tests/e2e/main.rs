@@ -19,6 +19,7 @@ mod harness;
 mod incidents;
 mod inputs;
 mod long;
+mod metrics;
 mod poison;
 mod queues;
 mod refusals;

@@ -29,7 +29,7 @@ use crate::{
 #[derive(Serialize)]
 struct Addresses {
     kafka: SocketAddr,
-    /// There is no HTTP server yet.
+    /// None unless it was asked for.
     http: Option<String>,
 }
 
@@ -98,12 +98,14 @@ impl server::Host for Dev<'_> {
         }
     }
 
-    fn ready(&self, partitions: i32) -> Outcome {
+    fn ready(&self, partitions: i32, http: Option<SocketAddr>) -> Outcome {
+        let http = http.map(|address| format!("http://{}", reachable(address)));
         let mut stdout = io::stdout().lock();
         let program = std::env::args().next().unwrap_or_default();
         let banner = Banner {
             program: &visible(&program),
             kafka: self.kafka,
+            http: http.as_deref(),
             namespace: &self.namespace,
             partitions,
             data: self.folder.kept(),
@@ -131,7 +133,7 @@ impl server::Host for Dev<'_> {
             path,
             &Addresses {
                 kafka: self.kafka,
-                http: None,
+                http,
             },
         )
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -9,6 +10,9 @@ use std::{
 use sagaline_core::{Millis, Name, program::Program};
 use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose};
 use sagaline_sdk::Workflows;
+use sagaline_server::HttpListener;
+
+use tokio::runtime::Runtime;
 
 use crate::{
     App,
@@ -44,8 +48,8 @@ pub(crate) trait Host: Sync {
     /// Where the app's activities run.
     fn activities(&self) -> Activities;
 
-    /// The engine owns its partitions, which are so many.
-    fn ready(&self, partitions: i32) -> Outcome;
+    /// The engine owns its partitions, which are so many; HTTP is answered there, if it is.
+    fn ready(&self, partitions: i32, http: Option<SocketAddr>) -> Outcome;
 
     /// Ready when something else that the engine needs has ended: then the engine ends.
     fn ended(&self) -> impl Future<Output = Fault> + Send;
@@ -68,7 +72,7 @@ impl Host for Server {
         self.activities
     }
 
-    fn ready(&self, _partitions: i32) -> Outcome {
+    fn ready(&self, _partitions: i32, _http: Option<SocketAddr>) -> Outcome {
         Ok(())
     }
 
@@ -87,6 +91,8 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     stop: impl FnOnce() -> Outcome<S>,
 ) -> Outcome {
     let settings = engine_settings(session, &app, host.purpose())?;
+    // Before anything else is begun: what cannot be had is said at once.
+    let listener = listener(session)?;
     let workflows = AppWorkflows {
         workflows: app.workflows.clone(),
         queues: queues(&app),
@@ -104,6 +110,7 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     );
     let stop = stop()?;
     let runtime = work::runtime()?;
+    let http = listener.map(|listener| answer(&runtime, listener, &engine));
     let readied = Mutex::new(Ok(()));
     let worked = runtime.block_on(async {
         let ended = async {
@@ -112,9 +119,9 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
                 () = stop => Ok(()),
                 () = has_ended(&engine) => Ok(()),
                 fault = host.ended() => Err(fault),
-                served = serve_on(&engine, host) => served,
+                served = serve_on(&engine, host, http) => served,
             };
-            host.stopping(engine.is_ready().then(|| runs(&engine)));
+            host.stopping(engine.view().is_ready().then(|| runs(&engine)));
             *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;
         };
         match worker {
@@ -131,18 +138,40 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     worked.and(readied)
 }
 
+/// The socket for HTTP, if the settings want one.
+fn listener(session: &Session) -> Outcome<Option<HttpListener>> {
+    let settings = &session.settings;
+    let bind = |port| HttpListener::bind(&settings.http_host, port);
+    Ok(settings.http_port.map(bind).transpose()?)
+}
+
+/// Answers for the engine there as long as the runtime lives: also while the engine stops.
+fn answer(runtime: &Runtime, listener: HttpListener, engine: &Engine) -> SocketAddr {
+    let (address, view) = (listener.address(), engine.view().clone());
+    tracing::info!(
+        http = format!("http://{address}"),
+        "HTTP answers /healthz, /readyz and /metrics"
+    );
+    runtime.spawn(async move {
+        if let Err(error) = listener.serve(view).await {
+            tracing::error!(%error, "HTTP is not answered any more");
+        }
+    });
+    address
+}
+
 /// Tells the host once the engine owns its partitions; ends only if that fails.
-async fn serve_on(engine: &Engine, host: &impl Host) -> Outcome {
-    while !engine.is_ready() {
+async fn serve_on(engine: &Engine, host: &impl Host, http: Option<SocketAddr>) -> Outcome {
+    while !engine.view().is_ready() {
         tokio::time::sleep(READY_PAUSE).await;
     }
-    host.ready(engine.partitions())?;
+    host.ready(engine.view().partitions(), http)?;
     std::future::pending().await
 }
 
 /// Runs that the engine knows, open or closed not long ago.
 fn runs(engine: &Engine) -> u64 {
-    let lanes = engine.statuses();
+    let lanes = engine.view().statuses();
     lanes
         .iter()
         .map(|lane| lane.open_runs + lane.closed_ids)
@@ -154,7 +183,7 @@ const READY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Ready once the engine has ended by itself; [`Engine::stop`] then tells why.
 async fn has_ended(engine: &Engine) {
-    while !engine.has_ended() {
+    while !engine.view().has_ended() {
         tokio::time::sleep(PAUSE).await;
     }
 }

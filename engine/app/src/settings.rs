@@ -17,7 +17,7 @@ use std::{
 use anyhow::ensure;
 use sagaline_journal::wire::topic;
 
-pub(crate) use layer::{EngineLayer, KafkaLayer, Layer, WorkerLayer};
+pub(crate) use layer::{EngineLayer, HttpLayer, KafkaLayer, Layer, WorkerLayer};
 pub(crate) use source::{properties_file, settings_file, variables};
 pub(crate) use span::Span;
 
@@ -46,6 +46,10 @@ pub(crate) struct Settings {
     pub(crate) program_cache: NonZeroUsize,
     /// Topics that take delayed records of anybody.
     pub(crate) delay_targets: BTreeSet<String>,
+    /// Where HTTP is answered; none: nowhere.
+    pub(crate) http_port: Option<u16>,
+    /// The address that HTTP is listened on, and the other names that it answers to.
+    pub(crate) http_host: Vec<String>,
     /// Activities that run at the same time.
     pub(crate) max_in_flight: NonZeroUsize,
     /// How long a stopping worker waits for what it has begun.
@@ -59,6 +63,7 @@ impl Settings {
         let Layer {
             kafka,
             engine,
+            http,
             worker,
             ..
         } = said;
@@ -70,6 +75,11 @@ impl Settings {
             "partitions = {partitions}: 1 to {PARTITIONS_MAX} are allowed"
         );
         let delay_targets = delay_targets(&namespace, engine.delay_targets.unwrap_or_default())?;
+        let http_host = http.host.unwrap_or_else(|| vec!["127.0.0.1".to_owned()]);
+        ensure!(
+            !http_host.is_empty() && http_host.iter().all(|host| !host.is_empty()),
+            "http.host = {http_host:?}: it is an address, and perhaps further names behind it"
+        );
         Ok(Self {
             namespace,
             delay_targets,
@@ -86,6 +96,8 @@ impl Settings {
                 .closed_retention
                 .map_or(CLOSED_RETENTION_DEFAULT, Span::get),
             program_cache: at_least_one("program_cache", engine.program_cache.unwrap_or(10_000))?,
+            http_port: http.port,
+            http_host,
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
             drain: worker.drain.map_or(DRAIN_DEFAULT, Span::get),
         })
@@ -218,6 +230,8 @@ mod tests {
             "namespace = ''",
             "[engine]\npartitions = 0",
             "[worker]\nmax_in_flight = 0",
+            "[http]\nhost = []",
+            "[http]\nhost = ['127.0.0.1', '']",
             "[engine]\ndelay_targets = ['a b']",
             "namespace = 'shop'\n[engine]\ndelay_targets = ['shop.journal']",
         ] {

@@ -69,6 +69,8 @@ pub struct State {
     /// Closed ids in the order of their closing; entries of ids that were used again are stale and skipped.
     forget_order: VecDeque<(Timestamp, u128)>,
     deadlines: Deadlines,
+    /// Open incidents of open runs.
+    incidents: u64,
     /// Queues that somebody limited.
     queues: BTreeMap<Name, Queue>,
     /// Workflows that any valid claim named.
@@ -80,7 +82,7 @@ pub struct State {
     now: Timestamp,
 }
 
-/// Deadlines follow from the runs, but for those that are held.
+/// Deadlines and the number of incidents follow from the runs, but for deadlines that are held.
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         self.open == other.open
@@ -103,6 +105,7 @@ impl State {
             closed: Map::with_hasher(FixedState::with_seed(seed)),
             forget_order: VecDeque::new(),
             deadlines: Deadlines::default(),
+            incidents: 0,
             queues: BTreeMap::new(),
             partitions: 1,
             workflows: BTreeSet::new(),
@@ -136,6 +139,18 @@ impl State {
     #[must_use]
     pub fn closed_ids(&self) -> u64 {
         self.closed.len() as u64
+    }
+
+    /// How many open runs have a deadline: a timer, a time-out, a retry.
+    #[must_use]
+    pub const fn runs_with_deadline(&self) -> u64 {
+        self.deadlines.len()
+    }
+
+    /// How many incidents are open.
+    #[must_use]
+    pub const fn open_incidents(&self) -> u64 {
+        self.incidents
     }
 
     /// XOR over all keyed state of XXH3-64 of kind, key and last change.
@@ -313,6 +328,7 @@ impl State {
         let old = match change.after {
             After::Open(new) => {
                 self.digest ^= new.digest();
+                self.incidents = self.incidents.saturating_add(new.incidents());
                 if let Some(due) = new.deadline {
                     self.deadlines
                         .insert(due, new.changed, new.workflow_id.clone());
@@ -323,6 +339,7 @@ impl State {
         };
         if let Some(old) = old {
             self.digest ^= old.digest();
+            self.incidents = self.incidents.saturating_sub(old.incidents());
             if let Some(due) = old.deadline {
                 self.deadlines.remove(due, old.changed);
             }
@@ -384,6 +401,10 @@ impl State {
 }
 
 impl Open {
+    fn incidents(&self) -> u64 {
+        self.run.incidents.len() as u64
+    }
+
     fn digest(&self) -> u64 {
         entry_digest(
             KIND_OPEN,

@@ -17,6 +17,7 @@ mod strays;
 mod supervisor;
 mod thread;
 mod topics;
+mod view;
 mod watch;
 
 use std::{
@@ -35,17 +36,13 @@ use sagaline_journal::{
 
 pub use durability::{Finding, findings};
 pub use topics::{DEFAULT_PARTITIONS, missing_topics};
+pub use view::{EngineIdentity, EngineView};
 
-use self::{
-    delay::{DelayFigures, DelayThread},
-    stopping::Stopping,
-    supervisor::Supervisor,
-    topics::TopicBook,
-};
+use self::{delay::DelayThread, supervisor::Supervisor, topics::TopicBook};
 use crate::{
     Keys, Workflows,
-    delay::{DelayConfig, TierStatus},
-    lane::{LaneConfig, LaneShared, LaneStatus, Stage},
+    delay::DelayConfig,
+    lane::{LaneConfig, LaneShared},
 };
 
 /// How long a clean stop may take before the process lets go of its partitions anyway.
@@ -94,10 +91,7 @@ pub enum Purpose {
 /// A running engine. Dropping it stops it.
 #[derive(Debug)]
 pub struct Engine {
-    partitions: i32,
-    stopping: Arc<Stopping>,
-    statuses: Arc<watch::Statuses>,
-    delay: Arc<DelayFigures>,
+    view: EngineView,
     supervisor: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -126,14 +120,11 @@ impl Engine {
             keys: settings.keys.clone(),
             topics: book.clone(),
         }));
-        let partitions = book.partitions();
-        let stopping = Arc::new(Stopping::default());
-        let statuses = Arc::new(watch::Statuses::default());
-        let delay_figures = Arc::new(DelayFigures::default());
+        let (view, lives) = EngineView::new(&settings, book.partitions(), book.workers().clone());
         let delay = DelayThread::start(
             &settings.kafka,
             delay_config(&settings, &book),
-            delay_figures.clone(),
+            view.delay.clone(),
         )?;
         let (ready, is_ready) = mpsc::channel();
         let supervisor = Supervisor {
@@ -144,14 +135,17 @@ impl Engine {
             shared,
             workflows,
             threads_wanted: threads(settings.lane_threads),
-            stopping: stopping.clone(),
-            statuses: statuses.clone(),
+            stopping: view.stopping.clone(),
+            statuses: view.statuses.clone(),
             book,
             delay,
         };
         let handle = std::thread::Builder::new()
             .name("sagaline-engine".to_owned())
-            .spawn(move || supervisor.run(&ready))
+            .spawn(move || {
+                let _lives = lives;
+                supervisor.run(&ready)
+            })
             .map_err(|error| {
                 Error::new(
                     ErrorKind::Unavailable,
@@ -170,46 +164,15 @@ impl Engine {
             ));
         }
         Ok(Self {
-            partitions,
-            stopping,
-            statuses,
-            delay: delay_figures,
+            view,
             supervisor: Some(handle),
         })
     }
 
-    /// How the lanes of this process are doing, by partition.
+    /// The engine as it is seen from outside.
     #[must_use]
-    pub fn statuses(&self) -> Vec<LaneStatus> {
-        self.statuses.all()
-    }
-
-    /// How many partitions the namespace's topics have: those that were there, else those that the settings say.
-    #[must_use]
-    pub const fn partitions(&self) -> i32 {
-        self.partitions
-    }
-
-    /// How the delay service of this process is doing, by tier.
-    #[must_use]
-    pub fn delay_statuses(&self) -> Vec<TierStatus> {
-        self.delay.all()
-    }
-
-    /// Whether the engine has partitions and owns all of them.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        let statuses = self.statuses.all();
-        !statuses.is_empty()
-            && statuses.iter().all(|status| {
-                status.stage == Stage::Active && status.clock_trusted && status.rival.is_none()
-            })
-    }
-
-    /// Whether the engine has ended by itself; [`Self::stop`] tells why.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.supervisor.as_ref().is_none_or(JoinHandle::is_finished)
+    pub const fn view(&self) -> &EngineView {
+        &self.view
     }
 
     /// Hands over all partitions and leaves the group; takes [`HAND_OVER_MAX`] and [`LEAVE_MAX`] together at most, whatever the
@@ -222,7 +185,7 @@ impl Engine {
     }
 
     fn join(&mut self) -> Result<(), Error> {
-        self.stopping.order();
+        self.view.stopping.order();
         match self.supervisor.take().map(JoinHandle::join) {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(Error::new(

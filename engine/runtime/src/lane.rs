@@ -40,7 +40,7 @@ use self::{
 pub use self::{
     clock::CLOCK_SKEW_MAX,
     queued::{SentTask, TaskPlace},
-    status::{LaneStatus, Stage},
+    status::{LaneStatus, QUEUES_SHOWN_MAX, QueueStatus, Stage},
 };
 use crate::{
     Keys,

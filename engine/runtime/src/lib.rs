@@ -15,7 +15,7 @@ mod output;
 mod owner;
 mod programs;
 
-pub use engine::{Engine, EngineSettings, Purpose};
+pub use engine::{Engine, EngineIdentity, EngineSettings, EngineView, Purpose};
 pub use fold::Fold;
 pub use keys::{Keys, KeysError, TokenClaims};
 pub use programs::{LanePrograms, Workflows};

@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use crate::settings::{EngineLayer, KafkaLayer, Layer, Span, WorkerLayer};
+use crate::settings::{EngineLayer, HttpLayer, KafkaLayer, Layer, Span, WorkerLayer};
 
 /// What `dev` takes.
 #[derive(Clone, Debug, Args)]
@@ -18,6 +18,9 @@ pub(crate) struct DevArgs {
     /// Port of the broker, 0 for a free one
     #[arg(long, default_value_t = 9092)]
     pub(crate) kafka_port: u16,
+    /// Answer /healthz, /readyz and /metrics on this port, 0 for a free one [env: SAGALINE_HTTP_PORT]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) http_port: Option<u16>,
     /// Keep nothing: a new temporary folder, gone on exit
     #[arg(long)]
     pub(crate) ephemeral: bool,
@@ -46,6 +49,10 @@ impl DevArgs {
             engine: EngineLayer {
                 partitions: Some(self.partitions.unwrap_or(PARTITIONS_DEFAULT)),
                 ..EngineLayer::default()
+            },
+            http: HttpLayer {
+                port: self.http_port,
+                host: Some(vec![self.host.to_string()]),
             },
             worker: WorkerLayer {
                 drain: Some(Span::new(DRAIN)),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::worker::WorkerLimits;
-use crate::settings::{EngineLayer, Layer, Span};
+use crate::settings::{EngineLayer, HttpLayer, Layer, Span};
 
 /// What `server` takes.
 #[derive(Clone, Debug, Args)]
@@ -31,6 +31,12 @@ pub(crate) struct ServerArgs {
     /// Workflow programs kept in memory, in each lane [env: SAGALINE_PROGRAM_CACHE] [default: 10000]
     #[arg(long)]
     program_cache: Option<usize>,
+    /// Answer /healthz, /readyz and /metrics on this port, 0 for a free one [env: SAGALINE_HTTP_PORT]
+    #[arg(long, value_name = "PORT")]
+    http_port: Option<u16>,
+    /// Address for that, and further names of it [env: SAGALINE_HTTP_HOST] [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
+    http_host: Option<Vec<String>>,
     /// Run this program's activities in the same process, too
     #[arg(long)]
     pub(crate) with_worker: bool,
@@ -51,6 +57,10 @@ impl ServerArgs {
                 closed_retention: self.closed_retention,
                 program_cache: self.program_cache,
                 ..EngineLayer::default()
+            },
+            http: HttpLayer {
+                port: self.http_port,
+                host: self.http_host.clone(),
             },
             worker: self.limits.layer(),
             ..Layer::default()

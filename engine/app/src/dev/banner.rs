@@ -8,6 +8,8 @@ pub(super) struct Banner<'a> {
     /// How this program was called.
     pub(super) program: &'a str,
     pub(super) kafka: SocketAddr,
+    /// Where HTTP is answered, if it is.
+    pub(super) http: Option<&'a str>,
     pub(super) namespace: &'a str,
     /// Those that there are, whatever this start was told.
     pub(super) partitions: i32,
@@ -57,6 +59,9 @@ impl Banner<'_> {
         let (namespace, partitions) = (self.namespace, self.partitions);
         let reach = format!("any client; namespace {namespace}, {partitions} partitions");
         row(f, "Kafka", &self.kafka.to_string(), &reach)?;
+        if let Some(http) = self.http {
+            row(f, "HTTP", http, "/healthz, /readyz, /metrics")?;
+        }
         match self.data {
             Some(data) => {
                 let text = "kept when you stop; --ephemeral keeps nothing";
@@ -134,6 +139,7 @@ mod tests {
         let banner = Banner {
             program: "order-saga",
             kafka: ([127, 0, 0, 1], 9092).into(),
+            http: Some("http://127.0.0.1:8080"),
             namespace: "sagaline",
             partitions: 4,
             data: Some(Path::new(".sagaline")),
@@ -151,6 +157,7 @@ mod tests {
   Sagaline 0.1.0, development mode: embedded broker, one process, no login
 
   Kafka    127.0.0.1:9092           any client; namespace sagaline, 4 partitions
+  HTTP     http://127.0.0.1:8080    /healthz, /readyz, /metrics
   Data     .sagaline                kept when you stop; --ephemeral keeps nothing
   Serves   workflows order, refund; activities on queue orders
 
@@ -170,6 +177,7 @@ mod tests {
         let banner = Banner {
             program: "sagaline",
             kafka: ([127, 0, 0, 1], 40_001).into(),
+            http: None,
             namespace: "shop",
             partitions: 1,
             data: None,

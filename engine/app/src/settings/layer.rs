@@ -16,6 +16,7 @@ pub(crate) struct Layer {
     pub(crate) keys_file: Option<PathBuf>,
     pub(crate) kafka: KafkaLayer,
     pub(crate) engine: EngineLayer,
+    pub(crate) http: HttpLayer,
     pub(crate) worker: WorkerLayer,
 }
 
@@ -36,6 +37,14 @@ pub(crate) struct EngineLayer {
     pub(crate) closed_retention: Option<Span>,
     pub(crate) program_cache: Option<usize>,
     pub(crate) delay_targets: Option<Vec<String>>,
+}
+
+/// The table `http`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpLayer {
+    pub(crate) port: Option<u16>,
+    pub(crate) host: Option<Vec<String>>,
 }
 
 /// The table `worker`.
@@ -69,6 +78,10 @@ impl Layer {
                     .or(below.engine.closed_retention),
                 program_cache: self.engine.program_cache.or(below.engine.program_cache),
                 delay_targets: self.engine.delay_targets.or(below.engine.delay_targets),
+            },
+            http: HttpLayer {
+                port: self.http.port.or(below.http.port),
+                host: self.http.host.or(below.http.host),
             },
             worker: WorkerLayer {
                 max_in_flight: self.worker.max_in_flight.or(below.worker.max_in_flight),

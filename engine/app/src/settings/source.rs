@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Display, path::Path, str::FromStr};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{EngineLayer, KafkaLayer, Layer, WorkerLayer};
+use super::{EngineLayer, HttpLayer, KafkaLayer, Layer, WorkerLayer};
 
 /// Every variable that is looked at. An empty one says nothing.
 pub(crate) const VARIABLES: &[&str] = &[
@@ -19,6 +19,8 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_CLOSED_RETENTION",
     "SAGALINE_PROGRAM_CACHE",
     "SAGALINE_DELAY_TARGETS",
+    "SAGALINE_HTTP_PORT",
+    "SAGALINE_HTTP_HOST",
     "SAGALINE_MAX_IN_FLIGHT",
     "SAGALINE_DRAIN",
 ];
@@ -33,6 +35,7 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
         Some(path) => properties_file(Path::new(&path)).context("SAGALINE_KAFKA_CONFIG")?,
         None => BTreeMap::new(),
     };
+    let list = |name| text(name).map(|value| listed(&value));
     Ok(Layer {
         namespace: text("SAGALINE_NAMESPACE"),
         app: text("SAGALINE_APP"),
@@ -47,14 +50,22 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
             lane_threads: parsed("SAGALINE_LANE_THREADS", text)?,
             closed_retention: parsed("SAGALINE_CLOSED_RETENTION", text)?,
             program_cache: parsed("SAGALINE_PROGRAM_CACHE", text)?,
-            delay_targets: text("SAGALINE_DELAY_TARGETS")
-                .map(|topics| topics.split(',').map(|one| one.trim().to_owned()).collect()),
+            delay_targets: list("SAGALINE_DELAY_TARGETS"),
+        },
+        http: HttpLayer {
+            port: parsed("SAGALINE_HTTP_PORT", text)?,
+            host: list("SAGALINE_HTTP_HOST"),
         },
         worker: WorkerLayer {
             max_in_flight: parsed("SAGALINE_MAX_IN_FLIGHT", text)?,
             drain: parsed("SAGALINE_DRAIN", text)?,
         },
     })
+}
+
+/// What commas separate.
+fn listed(value: &str) -> Vec<String> {
+    value.split(',').map(|one| one.trim().to_owned()).collect()
 }
 
 fn parsed<T: FromStr<Err: Display>>(
@@ -114,6 +125,8 @@ mod tests {
             "SAGALINE_KAFKA" => Some("k:1".into()),
             "SAGALINE_CLOSED_RETENTION" => Some("1h".into()),
             "SAGALINE_NAMESPACE" => Some(String::new()),
+            "SAGALINE_HTTP_PORT" => Some("0".into()),
+            "SAGALINE_HTTP_HOST" => Some("::, engine-1.shop".into()),
             _ => None,
         });
 
@@ -127,6 +140,11 @@ mod tests {
             Some(3_600)
         );
         assert_eq!(layer.namespace, None);
+        assert_eq!(layer.http.port, Some(0));
+        assert_eq!(
+            layer.http.host,
+            Some(vec!["::".into(), "engine-1.shop".into()])
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::{Timestamp, WorkflowId};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines {
     due: BTreeMap<Timestamp, Due>,
+    len: u64,
 }
 
 /// What is due at one instant.
@@ -23,6 +24,11 @@ struct Due {
 }
 
 impl Deadlines {
+    /// How many there are.
+    pub(super) const fn len(&self) -> u64 {
+        self.len
+    }
+
     /// The earliest.
     pub(super) fn first(&self) -> Option<Timestamp> {
         self.due.keys().next().copied()
@@ -37,6 +43,7 @@ impl Deadlines {
     }
 
     pub(super) fn insert(&mut self, at: Timestamp, set: Position, workflow_id: WorkflowId) {
+        self.len = self.len.saturating_add(1);
         let due = self.due.entry(at).or_default();
         due.left = due.left.saturating_add(1);
         if due.runs.is_empty() {
@@ -61,6 +68,7 @@ impl Deadlines {
         if run.take().is_none() {
             return;
         }
+        self.len = self.len.saturating_sub(1);
         due.left = due.left.saturating_sub(1);
         if due.left == 0 {
             self.due.remove(&at);
@@ -112,6 +120,7 @@ mod tests {
 
         assert_eq!(all(&deadlines), "10:w3 10:w4 10:w5 20:w1 20:w2 ");
         assert_eq!(deadlines.first(), Some(at(10)));
+        assert_eq!(deadlines.len(), 5);
     }
 
     #[test]
@@ -128,6 +137,7 @@ mod tests {
 
         assert_eq!(all(&deadlines), "10:w57 ");
         assert_eq!(deadlines, never);
+        assert_eq!(deadlines.len(), 1);
         let room: usize = deadlines.due.values().map(|due| due.runs.capacity()).sum();
         assert!(room <= 3, "{room} places for one deadline");
 

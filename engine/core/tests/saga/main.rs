@@ -243,6 +243,9 @@ impl World {
         let preview = self.state.preview(&delta, self.now);
         self.state.merge(delta, self.now);
         assert_eq!(preview, (self.state.open_runs(), self.state.digest()));
+        let runs = self.state.runs();
+        let incidents: usize = runs.iter().map(|(_, run)| run.incidents.len()).sum();
+        assert_eq!(self.state.open_incidents(), incidents as u64);
         self.journal
             .push((self.batch, self.now, done.transitions.to_vec()));
         for effect in &done.effects {

@@ -128,6 +128,12 @@ impl Backlog {
         self.hidden = true;
     }
 
+    /// Whether its group has members; none: nobody can tell.
+    pub(super) fn has_workers(&self, now: Timestamp) -> Option<bool> {
+        let last = self.stretches.back().filter(|_| !self.hidden)?;
+        is_unbroken(last.to, now).then_some(last.answer.has_members)
+    }
+
     /// Whether somebody wants to know where the partitions end.
     pub(super) fn take_ends_wanted(&mut self) -> bool {
         std::mem::take(&mut self.ends_wanted)
@@ -244,6 +250,21 @@ mod tests {
         polls(&mut backlog, 310, 312, 7, true);
 
         assert_eq!(until(&mut backlog, 7, 2, 312), Some(310));
+    }
+
+    #[test]
+    fn whether_a_queue_has_workers_is_known_as_long_as_its_group_is_seen() {
+        let mut backlog = Backlog::default();
+        assert_eq!(backlog.has_workers(at(0)), None);
+
+        polls(&mut backlog, 0, 9, 7, true);
+        assert_eq!(backlog.has_workers(at(9)), Some(true));
+        polls(&mut backlog, 10, 12, 7, false);
+        assert_eq!(backlog.has_workers(at(13)), Some(false));
+        assert_eq!(backlog.has_workers(at(60)), None);
+
+        backlog.hide();
+        assert_eq!(backlog.has_workers(at(13)), None);
     }
 
     #[test]

@@ -97,6 +97,23 @@ impl Queues {
         backlogs.get_mut(topic)?.backlog.queued_until(task, now)
     }
 
+    /// The queues whose workers' group can be seen, and whether it has members.
+    pub(super) fn with_workers(&self) -> Vec<(String, bool)> {
+        let now = clock::now().wall;
+        let backlogs = lock(&self.backlogs);
+        let seen = backlogs.iter().filter_map(|(topic, watched)| {
+            let has_workers = watched.backlog.has_workers(now)?;
+            Some((self.queue(topic).to_owned(), has_workers))
+        });
+        seen.collect()
+    }
+
+    /// The queue of a topic.
+    fn queue<'a>(&self, topic: &'a str) -> &'a str {
+        let prefix = topic::tasks(&self.namespace, "");
+        topic.strip_prefix(&*prefix).unwrap_or(topic)
+    }
+
     /// Polls until it is stopped.
     pub(super) fn serve(&self, stopped: impl Fn() -> bool) {
         let Some(woken) = lock(&self.woken).take() else {
@@ -131,10 +148,7 @@ impl Queues {
 
     fn poll_one(&self, groups: &mut BTreeMap<String, Group>, topic: &str) -> Result<(), Error> {
         if !groups.contains_key(topic) {
-            let queue = topic
-                .strip_prefix(&*topic::tasks(&self.namespace, ""))
-                .unwrap_or(topic);
-            let group = topic::worker_group(&self.namespace, queue);
+            let group = topic::worker_group(&self.namespace, self.queue(topic));
             groups.insert(topic.to_owned(), Group::open(&self.kafka, &group)?);
         }
         let Some(group) = groups.get(topic) else {

@@ -53,7 +53,7 @@ pub(super) struct TopicBook {
     layout: Layout,
     queues: Mutex<BTreeMap<String, Known>>,
     replies: ReplyBook,
-    workers: Queues,
+    workers: Arc<Queues>,
     asked: Mutex<mpsc::Sender<Wanted>>,
     to_serve: Mutex<Option<mpsc::Receiver<Wanted>>>,
 }
@@ -87,7 +87,7 @@ impl TopicBook {
             layout.task_spec(name)
         }));
         make(&admin, &layout, &specs)?;
-        let workers = Queues::new(settings.kafka.clone(), &settings.namespace);
+        let workers = Arc::new(Queues::new(settings.kafka.clone(), &settings.namespace));
         let (sender, receiver) = mpsc::channel();
         let book = Self {
             admin,
@@ -110,7 +110,7 @@ impl TopicBook {
     }
 
     /// How far the workers of the queues are.
-    pub(super) const fn workers(&self) -> &Queues {
+    pub(super) const fn workers(&self) -> &Arc<Queues> {
         &self.workers
     }
 

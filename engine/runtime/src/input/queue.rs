@@ -130,6 +130,10 @@ fn act(envelope: &Envelope<'_>, body: &[u8]) -> Result<QueueAct, Refusal> {
 }
 
 fn limits(body: &[u8]) -> Result<QueueAct, Refusal> {
+    // Fields in a list, without their names, would be read as well.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(refused("the body is no JSON object of limits".to_owned()));
+    }
     let limits: Limits = serde_json::from_slice(body)
         .map_err(|error| refused(format!("the body is no JSON of limits: {error}")))?;
     let max_outstanding = match limits.max_outstanding {

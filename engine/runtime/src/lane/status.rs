@@ -1,6 +1,8 @@
 //! How a lane is doing, for readiness, metrics and people.
 
-use sagaline_core::Timestamp;
+use std::sync::Arc;
+
+use sagaline_core::{Name, State, Timestamp};
 
 use super::{Lane, Phase, takeover::FOREIGN_CLAIMS_MAX};
 
@@ -28,6 +30,28 @@ pub(super) struct Counts {
     pub(super) forwarded: u64,
 }
 
+/// So many queues of a lane are told of one by one.
+pub const QUEUES_SHOWN_MAX: usize = 100;
+
+/// How a limited task queue is doing, as its home has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// The queue.
+    pub queue: Name,
+    /// Tasks that wait for their turn.
+    pub waiting: usize,
+    /// Tasks that wait because their activity is paused.
+    pub held_back: usize,
+    /// Tasks that are out, and whose attempts have not ended.
+    pub outstanding: usize,
+    /// Most that may be out at once, where that is limited.
+    pub max_outstanding: Option<u32>,
+    /// Most that go out in an hour, where that is limited.
+    pub rate_per_hour: Option<u64>,
+    /// Whether it, or an activity on it, is paused.
+    pub is_paused: bool,
+}
+
 /// How a lane is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneStatus {
@@ -43,6 +67,14 @@ pub struct LaneStatus {
     pub open_runs: u64,
     /// Remembered ids of closed runs.
     pub closed_ids: u64,
+    /// Open runs that have a deadline: a timer, a time-out, a retry.
+    pub runs_with_deadline: u64,
+    /// Open incidents.
+    pub open_incidents: u64,
+    /// The limited task queues whose home this partition is, the first [`QUEUES_SHOWN_MAX`] by name.
+    pub queues: Arc<[QueueStatus]>,
+    /// So many more have their home here.
+    pub queues_left_out: usize,
     /// Time of the last batch.
     pub as_of: Timestamp,
     /// Effects on their way.
@@ -89,6 +121,7 @@ impl Lane {
             Phase::Failed(error) => Some((error.code().to_owned(), error.to_string())),
             _ => None,
         };
+        let (queues, queues_left_out) = queues(&self.fold.state, self.partition);
         LaneStatus {
             partition: self.partition,
             stage,
@@ -99,6 +132,10 @@ impl Lane {
             ),
             open_runs: self.fold.state.open_runs(),
             closed_ids: self.fold.state.closed_ids(),
+            runs_with_deadline: self.fold.state.runs_with_deadline(),
+            open_incidents: self.fold.state.open_incidents(),
+            queues,
+            queues_left_out,
             as_of: self.fold.state.now(),
             effects: self.outbox.len(),
             dropped: self.outbox.dropped(),
@@ -118,4 +155,22 @@ impl Lane {
             forwarded: self.counts.forwarded,
         }
     }
+}
+
+/// The limited queues whose home a partition is: the first of them, and how many more there are.
+fn queues(state: &State, partition: i32) -> (Arc<[QueueStatus]>, usize) {
+    let limited = state.queues().iter();
+    let limited = limited.filter_map(|(name, queue)| Some((name, queue, queue.settings()?)));
+    let mut here = limited.filter(|(_, _, settings)| settings.home_partition == partition);
+    let shown = here.by_ref().take(QUEUES_SHOWN_MAX);
+    let shown = shown.map(|(name, queue, settings)| QueueStatus {
+        queue: name.clone(),
+        waiting: queue.waiting(),
+        held_back: queue.held_back(),
+        outstanding: queue.outstanding(),
+        max_outstanding: settings.max_outstanding,
+        rate_per_hour: settings.rate_per_hour,
+        is_paused: !settings.paused.is_empty(),
+    });
+    (shown.collect(), here.count())
 }

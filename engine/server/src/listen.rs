@@ -1,0 +1,155 @@
+//! The socket: what is accepted, for how long, and how much of it.
+
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use sagaline_journal::{Error, ErrorKind};
+use sagaline_runtime::EngineView;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+
+use crate::{hosts::Hosts, routes::routes};
+
+/// Most connections at a time; more wait until one ends.
+const CONNECTIONS_MAX: usize = 128;
+
+/// Most bytes of a request's line and headers. Bodies are not read.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Pause before the next connection when one could not be accepted: there may be too many open files.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// A request's line and headers, and the pause before them.
+    head: Duration,
+    /// A connection, which then answers what it was asked and ends.
+    connection: Duration,
+    /// That answer.
+    last_answer: Duration,
+}
+
+impl Patience {
+    const DEFAULT: Self = Self {
+        head: Duration::from_secs(10),
+        connection: Duration::from_secs(300),
+        last_answer: Duration::from_secs(10),
+    };
+}
+
+/// A socket that listens, and the hosts that it answers to. Nothing is answered before [`Self::serve`].
+#[derive(Debug)]
+pub struct HttpListener {
+    socket: std::net::TcpListener,
+    address: SocketAddr,
+    hosts: Hosts,
+}
+
+impl HttpListener {
+    /// Listens on the first of these hosts, an address or a name of one; port 0 is a free one. The names of all are
+    /// answered to.
+    ///
+    /// # Errors
+    /// Code `http-address`. [`ErrorKind::Conflict`]: the port is in use. [`ErrorKind::Unavailable`]: the address cannot be
+    /// listened on, or there is none.
+    pub fn bind(hosts: &[String], port: u16) -> Result<Self, Error> {
+        let host = hosts.first().map_or("", String::as_str);
+        let listen = || {
+            let socket = std::net::TcpListener::bind((host, port))?;
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            Ok((socket, address))
+        };
+        let (socket, address) = listen().map_err(|error| cannot_listen(host, port, &error))?;
+        Ok(Self {
+            socket,
+            address,
+            hosts: Hosts::new(hosts, address.ip()),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers for an engine until it is dropped; runs on tokio, with I/O and time.
+    ///
+    /// # Errors
+    /// Code `http-address`: the socket cannot be used.
+    pub async fn serve(self, engine: EngineView) -> Result<(), Error> {
+        let routes = routes(engine, self.hosts.clone());
+        self.answer(routes, Patience::DEFAULT).await
+    }
+
+    async fn answer(self, routes: Router, patience: Patience) -> Result<(), Error> {
+        let address = self.address;
+        let socket = TcpListener::from_std(self.socket)
+            .map_err(|error| cannot_listen(&address.ip().to_string(), address.port(), &error))?;
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        while let Ok(slot) = slots.clone().acquire_owned().await {
+            match socket.accept().await {
+                Ok((stream, _)) => {
+                    tokio::spawn(converse(stream, routes.clone(), patience, slot));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "an HTTP connection cannot be accepted");
+                    sleep(ACCEPT_AGAIN_AFTER).await;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Answers one connection, as long as it lasts.
+async fn converse(
+    stream: TcpStream,
+    routes: Router,
+    patience: Patience,
+    _slot: OwnedSemaphorePermit,
+) {
+    // Without it answers are a little later, no more.
+    drop(stream.set_nodelay(true));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience.head)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let mut connection = pin!(connection);
+    // What fails here is the client's, or that it has gone.
+    if timeout(patience.connection, connection.as_mut())
+        .await
+        .is_err()
+    {
+        connection.as_mut().graceful_shutdown();
+        drop(timeout(patience.last_answer, connection).await);
+    }
+}
+
+fn cannot_listen(host: &str, port: u16, error: &io::Error) -> Error {
+    let (kind, text) = match error.kind() {
+        io::ErrorKind::AddrInUse => (
+            ErrorKind::Conflict,
+            format!("port {port} is in use: cannot listen for HTTP on {host}"),
+        ),
+        _ => (
+            ErrorKind::Unavailable,
+            format!("cannot listen for HTTP on {host}, port {port}: {error}"),
+        ),
+    };
+    Error::new(kind, "http-address", text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    runtime::Runtime,
+};
+
+use super::*;
+use crate::routes::tests::bare;
+
+fn local(port: u16) -> Result<HttpListener, Error> {
+    HttpListener::bind(&["127.0.0.1".to_owned()], port)
+}
+
+/// What a server that answers `/here` says to these bytes, until it ends the connection.
+fn answers(patience: Patience, request: &str) -> String {
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let listener = local(0).unwrap();
+        let address = listener.address();
+        let routes = bare(listener.hosts.clone());
+        let server = tokio::spawn(listener.answer(routes, patience));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // It may end the connection before it has read all.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        server.abort();
+        String::from_utf8(answer).unwrap()
+    })
+}
+
+fn answer_to(method: &str, path: &str, headers: &str) -> String {
+    let request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+    answers(Patience::DEFAULT, &request)
+}
+
+#[test]
+fn what_is_there_is_answered_and_without_its_body_to_head() {
+    let whole = answer_to("GET", "/here", "Host: localhost\r\n");
+    let head = answer_to("HEAD", "/here", "Host: localhost\r\n");
+
+    assert!(whole.starts_with("HTTP/1.1 200 OK\r\n"), "{whole}");
+    assert!(whole.ends_with("\r\n\r\nhere\n"), "{whole}");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[test]
+fn whatever_else_is_asked_is_a_problem_with_a_code() {
+    for (method, path, host, status, code) in [
+        ("GET", "/there", "localhost", 404, "not_found"),
+        ("GET", "/here/", "localhost", 404, "not_found"),
+        ("POST", "/here", "localhost", 405, "method_not_allowed"),
+        ("GET", "/here", "evil.example", 421, "host_unknown"),
+        ("GET", "/there", "evil.example", 421, "host_unknown"),
+    ] {
+        let answer = answer_to(method, path, &format!("Host: {host}\r\n"));
+
+        let asked = format!("{method} {path} of {host}: {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{asked}"
+        );
+        assert!(answer.contains("application/problem+json"), "{asked}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let problem: serde_json::Value = serde_json::from_str(body).expect(&asked);
+        assert_eq!(problem["code"], code, "{asked}");
+        assert_eq!(problem["status"], status, "{asked}");
+    }
+    let answer = answer_to("DELETE", "/here", "Host: localhost\r\n");
+    assert!(answer.contains("allow: GET,HEAD\r\n"), "{answer}");
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    let filler = format!(
+        "Host: localhost\r\nX-Filler: {}\r\n",
+        "x".repeat(2 * HEAD_BYTES_MAX)
+    );
+
+    let answer = answer_to("GET", "/here", &filler);
+
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_body_is_not_waited_for() {
+    let answer = answer_to(
+        "POST",
+        "/here",
+        "Host: localhost\r\nContent-Length: 1000000\r\n",
+    );
+
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
+
+#[test]
+fn whoever_sends_no_request_or_no_second_one_is_cut_off() {
+    let patience = Patience {
+        head: Duration::from_millis(50),
+        ..Patience::DEFAULT
+    };
+
+    assert!(!answers(patience, "GET /here HTTP/1.1\r\nHost: loc").contains("200 OK"));
+    let answer = answers(patience, "GET /here HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(answer.matches("200 OK").count(), 1, "{answer}");
+}
+
+#[test]
+fn a_connection_ends_after_its_time() {
+    let patience = Patience {
+        connection: Duration::from_millis(50),
+        ..Patience::DEFAULT
+    };
+
+    let answer = answers(patience, "GET /here HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+    assert_eq!(answer.matches("200 OK").count(), 1, "{answer}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_conflict_and_an_address_of_others_cannot_be_had() {
+    let first = local(0).unwrap();
+
+    let taken = local(first.address().port()).unwrap_err();
+
+    assert_eq!(
+        (taken.kind(), taken.code()),
+        (ErrorKind::Conflict, "http-address")
+    );
+    assert!(taken.message().contains("is in use"), "{taken}");
+    for host in ["192.0.2.1", "no such name", ""] {
+        let error = HttpListener::bind(&[host.to_owned()], 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{host}: {error}");
+    }
+}

@@ -1,0 +1,91 @@
+//! `/metrics`: what the engine of this process says of itself in numbers, for Prometheus.
+//!
+//! The page `docs/operating/metrics.md` has them all; a test compares. Deliberately absent: registers that are counted up
+//! on the way. Lanes and the delay service publish their counts anyhow, and nothing is computed while nobody asks.
+
+mod families;
+mod text;
+
+use axum::{
+    Router,
+    extract::State,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use sagaline_runtime::{EngineIdentity, EngineView, delay::TierStatus, lane::LaneStatus};
+
+use self::text::Page;
+
+pub(crate) fn routes() -> Router<EngineView> {
+    Router::new().route("/metrics", get(metrics))
+}
+
+async fn metrics(State(engine): State<EngineView>) -> Response {
+    let figures = Figures {
+        process: Process {
+            identity: engine.identity().clone(),
+            is_ready: engine.is_ready(),
+            partitions: engine.partitions(),
+        },
+        lanes: engine.statuses(),
+        tiers: engine.delay_statuses(),
+        workers: engine.queues_with_workers(),
+    };
+    ([(CONTENT_TYPE, text::CONTENT_TYPE)], figures.page()).into_response()
+}
+
+/// Everything that the page is made of.
+struct Figures {
+    process: Process,
+    lanes: Vec<LaneStatus>,
+    tiers: Vec<TierStatus>,
+    /// Task queues, and whether they have workers.
+    workers: Vec<(String, bool)>,
+}
+
+/// What there is once.
+struct Process {
+    identity: EngineIdentity,
+    is_ready: bool,
+    partitions: i32,
+}
+
+impl Figures {
+    fn page(&self) -> String {
+        let mut page = Page::default();
+        let process = [&self.process].into_iter();
+        page.add(families::BUILD, process.clone(), |process| {
+            let EngineIdentity {
+                namespace,
+                app,
+                build,
+                ..
+            } = &process.identity;
+            [
+                ("app", app.clone()),
+                ("build", build.clone()),
+                ("namespace", namespace.clone()),
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ]
+        });
+        page.add(families::PROCESS, process, |_| []);
+        page.add(families::LANE, self.lanes.iter(), |lane| {
+            [("partition", lane.partition.to_string())]
+        });
+        page.add(families::TIER, self.tiers.iter(), |tier| {
+            [("tier", tier.tier.name().to_owned())]
+        });
+        let queues = self.lanes.iter().flat_map(|lane| lane.queues.iter());
+        page.add(families::QUEUE, queues, |queue| {
+            [("queue", queue.queue.to_string())]
+        });
+        page.add(families::WORKERS, self.workers.iter(), |(queue, _)| {
+            [("queue", queue.clone())]
+        });
+        page.finish()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
