@@ -164,12 +164,6 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
         schedule_to_close_ms,
         heartbeat_ms,
     };
-    let held = event::ActivityAttemptScheduled {
-        activity_id,
-        activity: activity.clone(),
-        attempt: Attempt::FIRST,
-        held: Some(true),
-    };
     let heartbeat = event::ActivityHeartbeatRecorded {
         activity_id,
         activity: activity.clone(),
@@ -204,9 +198,20 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
     vec![
         ("ActivityScheduled-with-timeouts", scheduled.into()),
         ("CompensationRegistered-with-timeouts", registered.into()),
-        ("ActivityAttemptScheduled-held", held.into()),
+        ("ActivityAttemptScheduled-held", held()),
         ("ActivityHeartbeatRecorded", heartbeat.into()),
         ("WorkflowTimedOut", timed_out.into()),
         ("ActivityOptionsUpdated-with-options", updated.into()),
     ]
+}
+
+/// An attempt of a limited queue.
+fn held() -> Event {
+    event::ActivityAttemptScheduled {
+        activity_id: activity_id(5),
+        activity: Name::from("charge-card"),
+        attempt: Attempt::FIRST,
+        held: Some(true),
+    }
+    .into()
 }

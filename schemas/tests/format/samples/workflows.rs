@@ -176,7 +176,7 @@ pub(crate) fn queue_events() -> Vec<Event> {
         partition: 3,
         workflow_id: super::values::workflow(),
         run_id: super::values::run(),
-        activity_id: super::values::activity_id(5),
+        activity_id: activity_id(5),
         activity: "charge-card".into(),
         attempt: Attempt::FIRST,
     };
