@@ -152,14 +152,21 @@ fn limits(body: &[u8]) -> Result<QueueAct, Refusal> {
     })
 }
 
-/// Whole tasks in an hour; what is out of all bounds is 0 or more than any rate may be, and refused as such.
+/// Whole tasks in an hour, never more than was asked for; what is out of all bounds is 0 or more than any rate may be, and
+/// refused as such.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "`as` saturates, and what is below 0 is 0"
 )]
 fn per_hour(rate_per_second: f64) -> u64 {
-    (rate_per_second * 3_600.0).round() as u64
+    let (rate, whole) = (
+        rate_per_second * 3_600.0,
+        (rate_per_second * 3_600.0).round(),
+    );
+    // 7 an hour are no whole number of tasks in a second: what only this calculation has lost is not lost.
+    let is_whole = (rate - whole).abs() <= whole * f64::EPSILON * 4.0;
+    (if is_whole { whole } else { rate.floor() }) as u64
 }
 
 fn refused(message: String) -> Refusal {
@@ -296,6 +303,17 @@ mod tests {
         );
         let absurd = read(r#"{"rate_per_second":-3}"#);
         assert_eq!(absurd, Some((Limit::Keep, Limit::Set(0))));
+    }
+
+    #[test]
+    fn no_more_tasks_than_asked_for_go_out_in_an_hour() {
+        for whole in (1..100_000).chain([3_600_000_000, 3_599_999_999]) {
+            #[expect(clippy::cast_precision_loss, reason = "none is near 2^53")]
+            let rate = whole as f64;
+            assert_eq!(per_hour(rate / 3_600.0), whole);
+            assert_eq!(per_hour((rate + 0.9) / 3_600.0), whole);
+        }
+        assert_eq!(per_hour(0.9 / 3_600.0), 0);
     }
 
     #[test]

@@ -48,11 +48,15 @@ pub(super) fn rate(text: &str) -> Result<Limit<f64>, String> {
         Some((number, "h")) => (number, 3_600.0),
         Some(_) => ("", 1.0),
     };
-    let number: Option<f64> = number.parse().ok().filter(|one| *one > 0.0);
-    let rate = number.map(|number| Limit::Of(number / seconds));
-    rate.ok_or_else(|| {
+    // What JSON has no number for would arrive as `null`, which lifts the limit.
+    let number: Option<f64> = number.parse().ok().filter(|one: &f64| one.is_finite());
+    let number = number.filter(|one| *one > 0.0).ok_or_else(|| {
         "a rate over 0 as in 50, 0.5, 30/min or 100/h, or none, is expected".to_owned()
-    })
+    })?;
+    match number * (3_600.0 / seconds) < 1.0 {
+        true => Err("the smallest rate is 1/h; to stop a queue, pause it".to_owned()),
+        false => Ok(Limit::Of(number / seconds)),
+    }
 }
 
 /// The body of a change, as the API has it.
@@ -161,12 +165,24 @@ mod tests {
             ("50/s", Limit::Of(50.0)),
             ("30/min", Limit::Of(0.5)),
             ("1800/h", Limit::Of(0.5)),
+            ("1/h", Limit::Of(1.0 / 3_600.0)),
             ("none", Limit::None),
         ] {
             assert_eq!(rate(text), Ok(expected), "{text}");
         }
-        for text in ["", "0", "-1", "x", "5/day", "/s", "NaN"] {
+        for text in [
+            "", "0", "-1", "x", "5/day", "/s", "NaN", "inf", "infinity", "-inf", "inf/h", "1e400",
+            "1e400/h",
+        ] {
             assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_below_the_smallest_is_refused_with_that_one() {
+        for text in ["0.5/h", "0.01/min", "0.0001"] {
+            let said = rate(text).unwrap_err();
+            assert!(said.contains("1/h"), "{text}: {said}");
         }
     }
 }
