@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use sagaline_core::InvalidSpan;
+use sagaline_core::{InvalidSpan, Name, bounds};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) struct UpdateArgs {
     #[arg(long, value_name = "SPAN", group = "options")]
     initial_interval: Option<Span>,
     /// How much longer each further wait is: 2 doubles
-    #[arg(long, value_name = "N", group = "options")]
+    #[arg(long, value_name = "N", group = "options", value_parser = backoff_coefficient)]
     backoff_coefficient: Option<f64>,
     /// Longest wait; none: 100 times the first
     #[arg(long, value_name = "SPAN|none", group = "options")]
@@ -29,10 +29,10 @@ pub(crate) struct UpdateArgs {
     #[arg(long, value_name = "N", group = "options")]
     maximum_attempts: Option<u32>,
     /// Error type after which no attempt follows, as often as there are such; T* stands for all with that beginning
-    #[arg(long, value_name = "T", group = "options")]
-    non_retryable_error_type: Vec<String>,
+    #[arg(long, value_name = "T", group = "options", value_parser = error_type)]
+    non_retryable_error_type: Vec<Name>,
     /// By which share each wait varies, 0 to 1
-    #[arg(long, value_name = "N", group = "options")]
+    #[arg(long, value_name = "N", group = "options", value_parser = jitter)]
     jitter: Option<f64>,
     /// When no attempt follows: fail, or wait for a person
     #[arg(long, group = "options")]
@@ -82,6 +82,28 @@ impl Serialize for SpanOrNone {
             .map(|millis| u64::try_from(millis).unwrap_or(u64::MAX))
             .serialize(serializer)
     }
+}
+
+/// JSON has no number for what is not finite: it would arrive as if it were not given.
+fn backoff_coefficient(text: &str) -> Result<f64, String> {
+    let factor = number("backoff_coefficient", text)?;
+    let in_bounds = bounds::backoff_coefficient(factor).map(|_| factor);
+    in_bounds.map_err(|out| out.to_string())
+}
+
+fn jitter(text: &str) -> Result<f64, String> {
+    let share = number("jitter", text)?;
+    let in_bounds = bounds::jitter(share).map(|_| share);
+    in_bounds.map_err(|out| out.to_string())
+}
+
+fn number(field: &str, text: &str) -> Result<f64, String> {
+    text.parse()
+        .map_err(|_| format!("{field} is a number, as 0.5 or 2"))
+}
+
+fn error_type(text: &str) -> Result<Name, String> {
+    Name::new(text).map_err(|invalid| format!("non_retryable_error_types: {invalid}"))
 }
 
 impl UpdateArgs {
@@ -177,5 +199,26 @@ mod tests {
         assert_eq!(kind, clap::error::ErrorKind::MissingRequiredArgument);
         assert!(parse(&["--start-to-close", "none"]).is_err());
         assert!(parse(&["--reason", "why"]).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_name_of_the_field() {
+        for (option, field) in [
+            ("--jitter", "jitter"),
+            ("--backoff-coefficient", "backoff_coefficient"),
+        ] {
+            for value in ["nan", "inf", "-inf", "1e400", "-0.5", "2000000", "x"] {
+                let said = parse(&[&format!("{option}={value}")]).unwrap_err();
+                assert!(said.to_string().contains(field), "{option} {value}: {said}");
+            }
+        }
+        let said = parse(&["--non-retryable-error-type", ""]).unwrap_err();
+        let field = "non_retryable_error_types";
+        assert!(said.to_string().contains(field), "{said}");
+        let options = parse(&["--jitter", "0.2", "--backoff-coefficient", "1"]);
+        assert_eq!(
+            options.unwrap()["retry"],
+            json!({"jitter": 0.2, "backoff_coefficient": 1.0})
+        );
     }
 }
