@@ -25,6 +25,14 @@ impl OutOfBounds {
         format!("activity `{activity}`: {self}")
     }
 
+    /// No option was named.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self(String::from(
+            "no option is named, so nothing would change; `retry` or `timeouts` must have one",
+        ))
+    }
+
     /// A time-out that every activity has was to be taken away.
     #[must_use]
     pub fn needed(field: &str) -> Self {

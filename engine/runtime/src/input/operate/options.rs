@@ -11,16 +11,17 @@ use sagaline_core::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, Visitor},
+    de::{DeserializeOwned, Error, Visitor},
 };
+use serde_json::value::RawValue;
 
 /// The body; `reason` was read with those of all acts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     retry: Retry,
-    #[serde(default, alias = "timeouts_ms")]
+    #[serde(default, alias = "timeouts_ms", deserialize_with = "object")]
     timeouts: Timeouts,
     #[serde(rename = "reason")]
     _reason: Option<String>,
@@ -35,6 +36,7 @@ struct Retry {
     #[serde(alias = "maximum_interval_ms", deserialize_with = "present")]
     maximum_interval: Option<Option<Span>>,
     maximum_attempts: Option<u32>,
+    #[serde(deserialize_with = "error_types")]
     non_retryable_error_types: Option<Vec<Name>>,
     jitter: Option<f64>,
     on_exhausted: Option<OnExhausted>,
@@ -58,14 +60,41 @@ fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Option<Span>>, D
     Option::deserialize(json).map(Some)
 }
 
+/// Fields by their names: a list of them, without, would be read as well.
+fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(json: D) -> Result<T, D::Error> {
+    let json = <&RawValue>::deserialize(json)?.get();
+    match json.starts_with('{') {
+        true => serde_json::from_str(json).map_err(D::Error::custom),
+        false => Err(D::Error::custom("expected an object of options")),
+    }
+}
+
+/// A [`Name`] takes any text from a record, which was checked before it was one; these come from outside.
+fn error_types<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Vec<Name>>, D::Error> {
+    let named: Option<Vec<String>> = Option::deserialize(json)?;
+    let checked = |types: Vec<String>| types.iter().map(|one| Name::new(one)).collect();
+    let checked: Option<Result<_, _>> = named.map(checked);
+    checked
+        .transpose()
+        .map_err(|invalid| D::Error::custom(format!("non_retryable_error_types: {invalid}")))
+}
+
 /// What a body changes, or what of it is out of bounds.
 ///
 /// # Errors
 /// It is no such body.
 pub(super) fn change(body: &[u8]) -> Result<Result<OptionsChange, OutOfBounds>, String> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("the body of the act is no JSON object of options".to_owned());
+    }
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| format!("the body of the act is no JSON of it: {error}"))?;
-    Ok(checked(body))
+    Ok(
+        checked(body).and_then(|change| match change == OptionsChange::default() {
+            true => Err(OutOfBounds::nothing()),
+            false => Ok(change),
+        }),
+    )
 }
 
 fn checked(body: Body) -> Result<OptionsChange, OutOfBounds> {
@@ -176,7 +205,6 @@ mod tests {
             ..TimeoutsChange::default()
         };
         assert_eq!(change, OptionsChange { retry, timeouts });
-        assert_eq!(read("{}"), OptionsChange::default());
     }
 
     #[test]
@@ -228,9 +256,46 @@ mod tests {
                 r#"{"timeouts":{"heartbeat":"99999d"}}"#,
                 "heartbeat is 8639913600s; 1 ms",
             ),
+            (
+                r#"{"retry":{"non_retryable_error_types":[""]}}"#,
+                "non_retryable_error_types: name of 0 bytes",
+            ),
         ] {
             let told = wrong(body);
             assert!(told.contains(said), "{body}: {told}");
+        }
+        let long = "x".repeat(250);
+        let told = wrong(&format!(
+            r#"{{"retry":{{"non_retryable_error_types":["ok","{long}"]}}}}"#
+        ));
+        assert!(told.contains("name of 250 bytes"), "{told}");
+    }
+
+    #[test]
+    fn options_without_their_names_are_no_options() {
+        for body in [
+            "",
+            "[]",
+            r#"[{"jitter":0.5}]"#,
+            r#"{"retry":["2s"]}"#,
+            r#"{"retry":["2s",2.0,"1m",5,["Fraud"],0.1,"park"]}"#,
+            r#"{"timeouts":[1,2,3,4]}"#,
+        ] {
+            let told = wrong(body);
+            assert!(told.contains("object of options"), "{body}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_names_nothing_is_none() {
+        for body in [
+            "{}",
+            r#"{"reason":"why"}"#,
+            r#"{"retry":{},"timeouts":{}}"#,
+            r#"{"retry":{"jitter":null,"backoff_coefficient":null}}"#,
+        ] {
+            let told = wrong(body);
+            assert!(told.contains("no option is named"), "{body}: {told}");
         }
     }
 }
