@@ -142,6 +142,18 @@ impl Activity {
         };
     }
 
+    /// Paused while its attempt waits for its turn in a limited queue, it takes no place there: that attempt is over and
+    /// does not count, and the next is made when it goes on.
+    pub(crate) fn give_up_turn(&mut self, at: Timestamp) {
+        if self.state == ActivityState::Held {
+            self.state = ActivityState::Backoff {
+                next_attempt_at: at,
+            };
+            self.uncounted = self.uncounted.saturating_add(1);
+            self.limit_attempts();
+        }
+    }
+
     /// What its further attempts are made with, how many there may be, and when the next is due.
     pub(crate) fn change_options(&mut self, at: Timestamp, event: &ActivityOptionsUpdated) {
         let scheduled = Arc::make_mut(&mut self.scheduled);

@@ -160,6 +160,12 @@ fn about(run: &Run) -> Vec<String> {
     .concat()
 }
 
+/// Whether its last attempt did; one that was paused in the line of a limited queue was never made.
+fn has_failed(activity: &Activity) -> bool {
+    let last = activity.last_failure.as_ref();
+    last.is_some_and(|last| last.attempt == activity.attempt)
+}
+
 /// An activity that is not done, and why its last attempt failed.
 fn pending(output: Output, activity: &Activity) -> Vec<String> {
     let of = match activity.maximum_attempts {
@@ -175,6 +181,9 @@ fn pending(output: Output, activity: &Activity) -> Vec<String> {
         ActivityState::Queued => format!("sent {}", output.time(activity.sent_at)),
         ActivityState::Running { started_at, .. } => {
             format!("running since {}", output.time(*started_at))
+        }
+        ActivityState::Backoff { .. } if !has_failed(activity) => {
+            "was not sent; the next is when it goes on".to_owned()
         }
         ActivityState::Backoff { next_attempt_at } => {
             format!("failed; the next is due {}", output.time(*next_attempt_at))

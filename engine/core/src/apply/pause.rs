@@ -13,6 +13,9 @@ impl Run {
     pub(super) fn workflow_paused(&mut self, place: Place<'_>, event: &WorkflowPaused) {
         self.seen.insert(place.cause.identity());
         self.paused = Some(paused(place, &event.actor, event.reason.as_deref()));
+        for activity in &mut self.activities {
+            activity.give_up_turn(place.at);
+        }
     }
 
     pub(super) fn workflow_resumed(&mut self, place: Place<'_>) {
@@ -24,6 +27,7 @@ impl Run {
         self.seen.insert(place.cause.identity());
         if let Some(activity) = self.activity_mut(event.activity_id) {
             activity.paused = Some(paused(place, &event.actor, event.reason.as_deref()));
+            activity.give_up_turn(place.at);
         }
     }
 

@@ -327,6 +327,14 @@ pub(super) fn fire(run: &Run, activity: &Activity, due: ActivityDue, now: Timest
                 scheduled.heartbeat_ms.unwrap_or_default()
             ),
         ),
+        ActivityDue::ScheduleToStart if activity.state == ActivityState::Held => (
+            error_type::SCHEDULE_TO_START,
+            format!(
+                "attempt {attempt} waited {} ms for its turn in queue {}, which is limited or paused",
+                scheduled.schedule_to_start_ms.unwrap_or_default(),
+                scheduled.task_queue
+            ),
+        ),
         ActivityDue::ScheduleToStart => (
             error_type::SCHEDULE_TO_START,
             format!(

@@ -75,12 +75,22 @@ fn changed(
                 reason: change.reason.clone(),
             });
         }
-        QueueAct::Pause(_) => {}
+        // Who says so again says why anew.
+        QueueAct::Pause(activity) => {
+            let again = new
+                .paused
+                .iter_mut()
+                .filter(|one| one.activity == *activity);
+            for one in again.filter(|one| one.reason != change.reason) {
+                one.actor.clone_from(&change.actor);
+                one.reason.clone_from(&change.reason);
+            }
+        }
         QueueAct::Resume(activity) => new.paused.retain(|one| one.activity != *activity),
     }
     let is_same = |old: &QueueChanged| {
-        let of = |one: &QueueChanged| (one.max_outstanding, one.rate_per_hour, one.paused.len());
-        of(old) == of(&new)
+        (old.max_outstanding, old.rate_per_hour) == (new.max_outstanding, new.rate_per_hour)
+            && old.paused == new.paused
     };
     let is_same = match old {
         Some(old) => is_same(old),
@@ -161,7 +171,8 @@ pub(crate) fn end(
     queue: &Name,
     task: &QueueTask,
 ) -> Result<Vec<Event>, Ignored> {
-    if !overlay.queue(queue).is_some_and(|one| one.knows(task)) {
+    let is_known = overlay.queue(queue).is_some_and(|one| one.knows(task));
+    if !is_known && !overlay.is_offered(queue, task) {
         return Err(Ignored::Stale);
     }
     Ok(Vec::from([QueueTaskEnded {

@@ -69,15 +69,13 @@ pub(crate) fn ends(
     let Some(ended) = ended_by(event) else {
         return;
     };
-    let is_ended = |id| match ended {
-        Whose::Activity(ended) => ended == id,
+    let waits = |one: &Activity| one.state == ActivityState::Held;
+    let is_ended = |one: &&Activity| match ended {
+        Whose::Activity(ended) => ended == one.activity_id,
         Whose::All => true,
+        Whose::Waiting(ended) => ended.is_none_or(|ended| ended == one.activity_id) && waits(one),
     };
-    for activity in run
-        .activities
-        .iter()
-        .filter(|one| is_ended(one.activity_id))
-    {
+    for activity in run.activities.iter().filter(is_ended) {
         if activity.limited && activity.has_attempt() {
             let task = activity.task_of((workflow_id, run.run_id), cause.partition);
             let queue = &activity.scheduled.task_queue;
@@ -91,6 +89,8 @@ enum Whose {
     Activity(ActivityId),
     /// The run's.
     All,
+    /// Those that wait for their turn: one activity's, or the run's.
+    Waiting(Option<ActivityId>),
 }
 
 fn ended_by(event: &Event) -> Option<Whose> {
@@ -106,16 +106,16 @@ fn ended_by(event: &Event) -> Option<Whose> {
         | Event::WorkflowCanceled(_)
         | Event::WorkflowTerminated(_)
         | Event::WorkflowTimedOut(_) => return Some(Whose::All),
+        Event::WorkflowPaused(_) => return Some(Whose::Waiting(None)),
+        Event::ActivityPaused(event) => return Some(Whose::Waiting(Some(event.activity_id))),
         Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
-        | Event::WorkflowPaused(_)
         | Event::WorkflowResumed(_)
         | Event::ActivityScheduled(_)
         | Event::ActivityStarted(_)
         | Event::ActivityHeartbeatRecorded(_)
         | Event::ActivityCancelRequested(_)
         | Event::ActivityOptionsUpdated(_)
-        | Event::ActivityPaused(_)
         | Event::ActivityResumed(_)
         | Event::CompensationRegistered(_)
         | Event::CompensationStarted(_)

@@ -6,7 +6,8 @@ use hashbrown::{HashMap, HashTable};
 
 use super::{Closed, Happened, Key, Map, Open, Position, Queue, QueueDelta, State, queue};
 use crate::{
-    Identity, IdentityRing, Name, Run, RunId, WorkflowId, event::QueueChanged, queue::TaskKey,
+    Identity, IdentityRing, Name, QueueTask, Run, RunId, WorkflowId, event::QueueChanged,
+    queue::TaskKey,
 };
 
 /// The changes of one batch, on top of a [`State`] that does not see them yet.
@@ -214,6 +215,14 @@ impl<'a> Overlay<'a> {
     pub(crate) fn is_changing(&self, name: &Name) -> bool {
         let mut of_queue = self.delta.queues.iter().filter(|one| one.queue == *name);
         of_queue.any(|one| matches!(one.happened, Happened::Changed { .. }))
+    }
+
+    /// Whether an attempt was offered in this batch.
+    pub(crate) fn is_offered(&self, name: &Name, task: &QueueTask) -> bool {
+        let mut of_queue = self.delta.queues.iter().filter(|one| one.queue == *name);
+        of_queue.any(|one| {
+            matches!(&one.happened, Happened::Offered { task: offered, .. } if offered.key() == task.key())
+        })
     }
 
     /// Attempts of a queue that end in this batch.

@@ -147,6 +147,11 @@ impl Queue {
         rate.and_then(|rate| HOUR_US.checked_div(rate)).unwrap_or(0)
     }
 
+    fn after_interval(&self, from: Timestamp) -> Timestamp {
+        let interval = i64::try_from(self.interval_us()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(from.as_micros().saturating_add(interval))
+    }
+
     /// From when on releases are counted: what was not used for long is not made up for.
     fn ready_from(&self, now: Timestamp) -> Timestamp {
         let burst = BURST_US.saturating_sub(self.interval_us());
@@ -169,7 +174,11 @@ impl Queue {
                     self.seen.insert(*identity);
                 }
                 if change.version > self.version() {
+                    let interval = self.interval_us();
                     self.settings = Some(Arc::clone(change));
+                    if self.interval_us() != interval {
+                        self.ready_at = self.ready_at.min(self.after_interval(*at));
+                    }
                     self.changed_at = *at;
                     self.line.pause(&change.paused);
                 }
@@ -180,9 +189,7 @@ impl Queue {
             }
             Happened::Released { task, at } => {
                 if self.line.release(task, *at) {
-                    let interval = i64::try_from(self.interval_us()).unwrap_or(i64::MAX);
-                    let ready_at = self.ready_from(*at).as_micros().saturating_add(interval);
-                    self.ready_at = Timestamp::from_micros(ready_at);
+                    self.ready_at = self.after_interval(self.ready_from(*at));
                 }
             }
             Happened::Ended { task } => self.line.end(task),

@@ -217,28 +217,41 @@ impl World {
 
     /// One input as a batch of its own.
     fn input(&mut self, id: &str, command: Command) -> Transacted {
+        let mut done = self.batch(vec![(id, command)]);
+        done.pop().unwrap()
+    }
+
+    /// Takes inputs in one batch.
+    fn batch(&mut self, inputs: Vec<(&str, Command)>) -> Vec<Transacted> {
         self.batch += 1;
-        self.offset += 1;
-        let cause = Cause {
-            source: "test".into(),
-            id: id.into(),
-            topic: "inbox".into(),
-            partition: 0,
-            offset: self.offset,
-        };
         let mut delta = Delta::default();
         let mut overlay = Overlay::new(&self.state, &mut delta);
         let env = Env {
             namespace: "test",
             now: self.now,
         };
-        let done = sagaline_core::transact(&mut overlay, env, &cause, &command, &mut self.programs);
-        for (index, transition) in done.transitions.iter().enumerate() {
-            let position = Position {
-                batch: self.batch,
-                index: u32::try_from(index).unwrap(),
+        let mut done = Vec::new();
+        let mut transitions = Vec::new();
+        for (id, command) in &inputs {
+            self.offset += 1;
+            let cause = Cause {
+                source: "test".into(),
+                id: (*id).into(),
+                topic: "inbox".into(),
+                partition: 0,
+                offset: self.offset,
             };
-            sagaline_core::settle(&mut overlay, transition, position);
+            let one =
+                sagaline_core::transact(&mut overlay, env, &cause, command, &mut self.programs);
+            for transition in &one.transitions {
+                let position = Position {
+                    batch: self.batch,
+                    index: u32::try_from(transitions.len()).unwrap(),
+                };
+                sagaline_core::settle(&mut overlay, transition, position);
+                transitions.push(transition.clone());
+            }
+            done.push(one);
         }
         let preview = self.state.preview(&delta, self.now);
         self.state.merge(delta, self.now);
@@ -246,9 +259,8 @@ impl World {
         let runs = self.state.runs();
         let incidents: usize = runs.iter().map(|(_, run)| run.incidents.len()).sum();
         assert_eq!(self.state.open_incidents(), incidents as u64);
-        self.journal
-            .push((self.batch, self.now, done.transitions.to_vec()));
-        for effect in &done.effects {
+        self.journal.push((self.batch, self.now, transitions));
+        for effect in done.iter().flat_map(|one| &one.effects) {
             match effect {
                 Effect::Task(task) => self.tasks.push(task.clone()),
                 Effect::Retry(retry) => self.retries.push((**retry).clone()),
@@ -261,7 +273,7 @@ impl World {
         assert_eq!(
             self.folded(),
             self.state,
-            "fold(journal) differs from memory after {command:?}"
+            "fold(journal) differs from memory after {inputs:?}"
         );
         done
     }

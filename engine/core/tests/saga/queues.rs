@@ -1,12 +1,16 @@
 //! Limited queues: what waits for its turn, who is told, and that no place is lost. One partition is home and sender here.
 
 use sagaline_core::{
-    ChangeQueue, Command, Event, Limit, Millis, Name, Payload, Queue, QueueAct, QueueCommand,
-    QueueMessage, QueueWord, ReplyTo, Report, Timestamp, WorkflowId, error_type,
+    Act, ActivityAct, ChangeQueue, Command, Event, Limit, Millis, Name, Payload, Queue, QueueAct,
+    QueueCommand, QueueMessage, QueueWord, ReplyTo, Report, Timestamp, WorkflowId, error_type,
     event::AnswerOutcome,
 };
 
-use crate::{World, cancel, id, start, terminate};
+use crate::{
+    World,
+    by_hand::{act, on_activity},
+    cancel, id, start, terminate,
+};
 
 const KEEP: Limit<u64> = Limit::Keep;
 
@@ -366,4 +370,118 @@ fn a_change_counts_once_whoever_tells_of_it() {
     assert_eq!(refused.outcome, AnswerOutcome::Rejected);
     let error_type = refused.error_type.as_ref().map(Name::as_str);
     assert_eq!(error_type, Some(error_type::INVALID_INPUT));
+}
+
+#[test]
+fn a_higher_rate_counts_from_when_it_is_set_and_not_from_what_the_old_one_had_left() {
+    for (lifted_between, after) in [(false, 1_000), (true, 0)] {
+        let mut world = World::new(&["a"]);
+        change(&mut world, "1", limit(Limit::Keep, Limit::Set(1)));
+        begin(&mut world, &["u", "v", "w"]);
+        assert_eq!(sent(&world), ["u"]);
+
+        if lifted_between {
+            change(&mut world, "2", limit(Limit::Keep, Limit::Lift));
+        }
+        change(&mut world, "3", limit(Limit::Keep, Limit::Set(3_600)));
+
+        let next = world.state.next_release().unwrap();
+        assert_eq!(next.since(world.now), Millis(after));
+        world.now = next.max(world.now);
+        settle(&mut world);
+        assert_eq!(sent(&world), ["u", "v"]);
+    }
+}
+
+#[test]
+fn what_is_paused_while_it_waits_for_its_turn_takes_no_place_and_is_made_when_it_goes_on() {
+    for of_run in [true, false] {
+        let mut world = World::new(&["a"]);
+        change(&mut world, "1", limit(Limit::Set(1), KEEP));
+        begin(&mut world, &["u", id().as_str(), "v"]);
+        let policy = world.programs.retry.maximum_attempts;
+        // Its turn has come when it is paused.
+        world.complete();
+        deliver(&mut world);
+        release(&mut world);
+
+        match of_run {
+            true => act(&mut world, "p", Act::Pause),
+            false => on_activity(&mut world, "p", ActivityAct::Pause, false),
+        }
+        settle(&mut world);
+        assert_eq!(sent(&world), ["u", "v"]);
+        assert_eq!(counts(&world), (0, 0, 1));
+
+        match of_run {
+            true => act(&mut world, "r", Act::Resume),
+            false => on_activity(&mut world, "r", ActivityAct::Resume, false),
+        }
+        world.complete();
+        settle(&mut world);
+        let task = world.tasks.last().unwrap();
+        assert_eq!((&task.workflow_id, task.attempt.get()), (&id(), 2));
+        let run = world.state.run(&id()).unwrap();
+        assert_eq!(run.activities[0].maximum_attempts, policy + 1);
+        world.complete();
+        settle(&mut world);
+        assert_eq!(counts(&world), (0, 0, 0));
+    }
+}
+
+#[test]
+fn an_attempt_that_ends_in_the_batch_that_offers_it_takes_no_turn() {
+    let mut world = World::new(&["a"]);
+    change(&mut world, "1", limit(Limit::Set(0), KEEP));
+    world.input("w", Command::Start(start("w")));
+    let QueueWord::Offered(task) = world.words.remove(0).word else {
+        panic!("{:?}", world.words);
+    };
+
+    let of = |command| Command::Queue(Box::new(command));
+    let offer = QueueCommand::Offer(Name::from("q"), task.clone());
+    let end = QueueCommand::End(Name::from("q"), task);
+    world.batch(vec![("o", of(offer)), ("e", of(end))]);
+
+    assert_eq!(counts(&world), (0, 0, 0));
+}
+
+#[test]
+fn what_was_paused_and_goes_on_is_released_as_it_came() {
+    let mut world = World::new(&["a"]);
+    change(&mut world, "1", limit(Limit::Set(0), KEEP));
+    let ids: Vec<String> = (0..9).map(|number| format!("w{number}")).collect();
+    for id in &ids {
+        world.now = world.now.plus(Millis(1));
+        begin(&mut world, &[id]);
+    }
+
+    change(&mut world, "2", QueueAct::Pause(None));
+    change(&mut world, "3", QueueAct::Resume(None));
+    change(&mut world, "4", limit(Limit::Lift, KEEP));
+    settle(&mut world);
+
+    assert_eq!(sent(&world), ids);
+}
+
+#[test]
+fn who_pauses_a_queue_again_says_why_anew() {
+    let mut world = World::new(&["a"]);
+    change(&mut world, "1", QueueAct::Pause(None));
+    let mut again = ChangeQueue {
+        queue: Name::from("q"),
+        home_partition: 0,
+        act: QueueAct::Pause(None),
+        actor: Name::from("sagaline.cli/bob"),
+        reason: Some("the bank is down".into()),
+        reply: None,
+    };
+    tell(&mut world, "2", QueueCommand::Change(again.clone()));
+    let settings = queue(&world).settings().unwrap();
+    let reason = settings.paused[0].reason.as_deref();
+    assert_eq!((settings.version, reason), (2, again.reason.as_deref()));
+
+    again.actor = Name::from("sagaline.cli/eve");
+    tell(&mut world, "3", QueueCommand::Change(again));
+    assert_eq!(queue(&world).settings().unwrap().version, 2);
 }

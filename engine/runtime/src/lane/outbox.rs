@@ -272,8 +272,14 @@ impl Outbox {
                 .partition(|(at, _)| *at <= now);
             self.later = later;
             let ready: Vec<(Millis, Entry)> = ready;
-            self.waiting
-                .extend(ready.into_iter().map(|(_, entry)| entry));
+            for (_, entry) in ready {
+                // Offered behind its end, an attempt would wait for a turn that nobody takes.
+                if matches!(entry.effect, Effect::Queue(_)) && !entry.effect.is_wanted(state) {
+                    self.finish(&entry);
+                } else {
+                    self.waiting.push_back(entry);
+                }
+            }
         }
         self.read_more();
         while let Some(entry) = self.waiting.pop_front() {

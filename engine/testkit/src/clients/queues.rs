@@ -36,6 +36,7 @@ impl World {
                     Limit::Keep,
                     Limit::Keep,
                     Limit::Lift,
+                    Limit::Set(10),
                     Limit::Set(1_800),
                     Limit::Set(3_600 * 5),
                     Limit::Set(3_600 * 100),

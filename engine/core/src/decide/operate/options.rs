@@ -41,7 +41,10 @@ pub(super) fn update(
             .map_err(|out| invalid(&out))?;
     }
     let then = match (&changed.state, &changed.last_failure) {
-        (ActivityState::Backoff { next_attempt_at }, Some(last)) => {
+        // Not so if it was paused before it was made.
+        (ActivityState::Backoff { next_attempt_at }, Some(last))
+            if last.attempt == pending.attempt =>
+        {
             let due = is_followed(&changed, &last.failure)
                 .then(|| match change.retry.is_of_waits() {
                     true => sooner(run, &changed, last, now).min(*next_attempt_at),

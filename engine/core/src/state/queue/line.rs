@@ -133,13 +133,15 @@ impl Line {
         if paused.is_empty() && held_back.is_empty() {
             return;
         }
-        // As they came, run by run in the order of their turns.
+        // Run by run in the order of their turns, and then as they came.
         let turns = core::mem::take(&mut self.turns);
         let mut runs = core::mem::take(&mut self.runs);
         self.waiting = 0;
         let in_line = turns.values().filter_map(|run| runs.remove(run));
         let in_line: Vec<Waiting> = in_line.flat_map(|run| run.tasks.into_values()).collect();
-        for one in in_line.into_iter().chain(held_back.into_values()) {
+        let mut back: Vec<Waiting> = held_back.into_values().collect();
+        back.sort_by_key(|one| one.since);
+        for one in in_line.into_iter().chain(back) {
             if is_paused(&one) {
                 self.held_back.insert(one.task.key(), one);
             } else {

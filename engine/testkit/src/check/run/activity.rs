@@ -29,6 +29,8 @@ pub(super) struct Activity {
     pub(super) attempts_of_set: u32,
     pub(super) uncounted: u32,
     pub(super) paused: bool,
+    /// Its attempt was paused before it was made.
+    pub(super) gave_up_turn: bool,
     /// When a person let an attempt come sooner, and which.
     pub(super) hastened: Vec<(Timestamp, u32)>,
     /// When its heartbeat time-out was last changed.
@@ -224,6 +226,7 @@ impl Run {
             attempts_of_set: 0,
             uncounted: 0,
             paused: false,
+            gave_up_turn: false,
             hastened: Vec::new(),
             silent_from: place.at,
             attempt: 0,
@@ -382,9 +385,12 @@ fn step(
             let by_hand = matches!(hand, Some(Hand::Retry(_))) && !activity.is_over();
             let follows = (by_hand || matches!(from, State::Scheduled | State::Backoff(_)))
                 && event.attempt.get() == activity.attempt + 1;
-            let is_left = by_hand || activity.has_attempts_left();
+            let is_left = by_hand || activity.gave_up_turn || activity.has_attempts_left();
             if early || !follows || !is_left {
-                return Err(format!("attempt {} at {:?}", event.attempt, place.at));
+                return Err(format!(
+                    "attempt {} at {:?}, early {early}, follows {follows}, left {is_left}",
+                    event.attempt, place.at
+                ));
             }
             activity.outcome_unknown |= activity.is_in_flight();
             activity.attempt = event.attempt.get();
@@ -392,6 +398,7 @@ fn step(
             activity.sent.push(Arc::clone(&activity.scheduled));
             activity.since = place.at;
             activity.attempt_at = place.at;
+            activity.gave_up_turn = false;
             activity.limited = event.held == Some(true);
             activity.started = false;
             activity.has_beaten = false;

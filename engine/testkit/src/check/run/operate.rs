@@ -126,9 +126,24 @@ impl Run {
         match held {
             Some(held) if fits && *held != paused && actor.as_str() == ACTOR => {
                 *held = paused;
+                if paused {
+                    self.give_up_turns(id, place.at);
+                }
                 Ok(())
             }
             _ => Err(self.violates("I7", format!("{event:?} by {asked:?}"))),
+        }
+    }
+
+    /// What is held up waits for no turn in a limited queue: the attempt is over, and does not count.
+    fn give_up_turns(&mut self, paused: Option<u32>, at: Timestamp) {
+        let meant = |id: &u32| paused.is_none_or(|paused| paused == *id);
+        for (_, activity) in self.activities.iter_mut().filter(|(id, _)| meant(id)) {
+            if activity.state == State::Held {
+                activity.state = State::Backoff(at);
+                activity.uncounted += 1;
+                activity.gave_up_turn = true;
+            }
         }
     }
 
