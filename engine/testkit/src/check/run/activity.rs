@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sagaline_core::{
     Event, Millis, PAYLOAD_BYTES_MAX, RETRY_TAKEN_OVER_AFTER, Timestamp, error_type,
-    event::ActivityScheduled,
+    event::{ActivityAttemptScheduled, ActivityScheduled},
 };
 
 use super::{
@@ -81,6 +81,24 @@ impl Activity {
     /// Whether its attempt has a place at the home of its queue, or waits for one.
     pub(super) fn has_place(&self) -> bool {
         self.limited && (self.is_in_flight() || self.state == State::Held)
+    }
+
+    /// Its next attempt is made.
+    fn begin(&mut self, at: Timestamp, event: &ActivityAttemptScheduled) {
+        self.outcome_unknown |= self.is_in_flight();
+        self.attempt = event.attempt.get();
+        self.attempts_of_set += 1;
+        self.sent.push(Arc::clone(&self.scheduled));
+        self.since = at;
+        self.attempt_at = at;
+        self.gave_up_turn = false;
+        self.limited = event.held == Some(true);
+        self.started = false;
+        self.has_beaten = false;
+        self.state = match self.limited {
+            true => State::Held,
+            false => State::Queued,
+        };
     }
 
     /// Its queue let its task go.
@@ -392,20 +410,7 @@ fn step(
                     event.attempt, place.at
                 ));
             }
-            activity.outcome_unknown |= activity.is_in_flight();
-            activity.attempt = event.attempt.get();
-            activity.attempts_of_set += 1;
-            activity.sent.push(Arc::clone(&activity.scheduled));
-            activity.since = place.at;
-            activity.attempt_at = place.at;
-            activity.gave_up_turn = false;
-            activity.limited = event.held == Some(true);
-            activity.started = false;
-            activity.has_beaten = false;
-            activity.state = match activity.limited {
-                true => State::Held,
-                false => State::Queued,
-            };
+            activity.begin(place.at, event);
         }
         Event::ActivityStarted(_) if from == State::Queued => {
             activity.since = place.at;
