@@ -55,6 +55,11 @@ impl Output {
         stdout.flush()
     }
 
+    /// Writes a sentence that may name what strangers named: all of it is one line.
+    pub(crate) fn say(self, text: &str) -> io::Result<()> {
+        self.line(&visible(text))
+    }
+
     /// Writes rows under their headings, each column as wide as its widest cell.
     pub(crate) fn table(self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();

@@ -174,7 +174,7 @@ impl Stop {
                 run_id: answer.run_id,
                 event_seq: answer.event_seq,
             })?,
-            Format::Table => session.output.line(&self.done(id, answer.run_id))?,
+            Format::Table => session.output.say(&self.done(id, answer.run_id))?,
         }
         Ok(())
     }

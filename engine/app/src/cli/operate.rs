@@ -120,7 +120,7 @@ impl Operation<'_> {
                 run_id: answer.run_id,
                 event_seq: answer.event_seq,
             })?,
-            Format::Table => session.output.line(done)?,
+            Format::Table => session.output.say(done)?,
         }
         Ok(())
     }

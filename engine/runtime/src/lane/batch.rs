@@ -10,7 +10,7 @@ use sagaline_schemas::{Footer, InputPosition, Trying};
 
 use super::{
     BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, DEADLINES_BYTES_MAX, Lane, Now, Phase,
-    Positions, Taken, answer::Question, making::Making, proof::Gap,
+    Positions, RELEASES_BYTES_MAX, Taken, answer::Question, making::Making, proof::Gap,
 };
 use crate::{fold::Merged, input::Input};
 
@@ -223,9 +223,18 @@ impl Lane {
         self.more_due = !are_all && making.records.is_empty();
     }
 
-    /// Releases tasks of limited queues whose turn it is.
+    /// Releases tasks of limited queues whose turn it is: those first that found the last batch full.
     fn release(&mut self, making: &mut Making) {
-        for queue in self.fold.state.releasable(making.now) {
+        let mut queues = self.fold.state.releasable(making.now);
+        let last = self.released.take();
+        let next = last.map_or(0, |last| queues.partition_point(|queue| *queue <= last));
+        queues.rotate_left(next);
+        let bytes_max = making.bytes + RELEASES_BYTES_MAX;
+        for queue in queues {
+            if making.bytes >= bytes_max {
+                return;
+            }
+            self.released = Some(queue.clone());
             let cause = self.own_cause();
             let command = Command::Queue(Box::new(QueueCommand::Release(queue)));
             self.decide(making, &cause, &command, None);

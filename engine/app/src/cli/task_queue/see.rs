@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sagaline_core::{
-    Activity, Name, Queue, Timestamp,
+    Activity, Millis, Name, Queue, Timestamp,
     run::ActivityState,
     view::{QueueView, age, limits},
 };
@@ -17,7 +17,7 @@ use super::Session;
 use crate::{
     fault::{Fault, Outcome},
     journal::Journal,
-    output::{Format, Output},
+    output::{Format, Output, visible},
     runs::{Keep, Runs},
 };
 
@@ -35,8 +35,12 @@ struct Seen<'a> {
     workers: Vec<Worker>,
     /// Tasks in its topic that no worker has committed.
     backlog: i64,
-    /// Since when the oldest attempt waits that no worker said to have begun with.
+    /// For how long the oldest attempt waits that no worker said to have begun with.
     oldest_ms: Option<u64>,
+    /// The same of those that wait before the topic.
+    oldest_held_ms: Option<u64>,
+    #[serde(skip)]
+    oldest_queued_ms: Option<u64>,
     limits: Option<QueueView<'a>>,
     #[serde(skip)]
     queue: Option<&'a Queue>,
@@ -57,8 +61,10 @@ struct List<'a> {
 pub(super) fn list(session: &Session) -> Outcome {
     let queues = Queues::read(session)?;
     let kafka = session.kafka()?;
-    let seen = queues.names().into_iter();
-    let seen: Vec<Seen<'_>> = seen
+    let mut names = queues.names();
+    names.retain(|name| queues.is_in_use(name));
+    let seen: Vec<Seen<'_>> = names
+        .into_iter()
         .map(|name| queues.see(session, &kafka, name))
         .collect::<Outcome<_>>()?;
     match session.output.format {
@@ -123,6 +129,17 @@ impl Queues {
         names
     }
 
+    /// Whether it has a topic, or something waits for it, or limits it: others only had limits once.
+    fn is_in_use(&self, name: &Name) -> bool {
+        let mut known = self
+            .folded
+            .iter()
+            .filter_map(|runs| runs.queues().get(name));
+        self.topics.contains_key(name)
+            || known.any(matters)
+            || self.waiting().any(|one| one.scheduled.task_queue == *name)
+    }
+
     /// Attempts that no worker said to have begun with.
     fn waiting(&self) -> impl Iterator<Item = &Activity> {
         let runs = self.folded.iter().flat_map(Runs::iter);
@@ -141,11 +158,20 @@ impl Queues {
             None => 0,
         };
         let queue = self.home_of(name);
+        let now = session.output.now;
+        let oldest_held_ms = self.oldest_ms(name, &ActivityState::Held, now);
+        // What Kafka has no task of, a worker has, whether it said so or not.
+        let oldest_queued_ms = match backlog {
+            0 => None,
+            _ => self.oldest_ms(name, &ActivityState::Queued, now),
+        };
         Ok(Seen {
             name,
             workers: group.members()?.into_iter().map(Worker::of).collect(),
             backlog,
-            oldest_ms: self.oldest_ms(name, backlog, session.output.now),
+            oldest_ms: oldest_held_ms.max(oldest_queued_ms),
+            oldest_held_ms,
+            oldest_queued_ms,
             limits: queue.map(QueueView::of),
             queue,
         })
@@ -164,14 +190,28 @@ impl Queues {
         known.find_map(|(partition, queue)| is_home(queue, partition).then_some(queue))
     }
 
-    /// What Kafka has no task of, a worker has, whether it said so or not.
-    fn oldest_ms(&self, name: &Name, backlog: i64, now: Timestamp) -> Option<u64> {
-        let waits = |one: &&Activity| {
-            one.scheduled.task_queue == *name && (backlog > 0 || one.state == ActivityState::Held)
-        };
+    fn oldest_ms(&self, name: &Name, state: &ActivityState, now: Timestamp) -> Option<u64> {
+        let waits = |one: &&Activity| one.scheduled.task_queue == *name && one.state == *state;
         let oldest = self.waiting().filter(waits).map(|one| one.attempt_at).min();
         oldest.map(|at| now.since(at).0)
     }
+}
+
+/// Whether something limits a queue, or its home holds or has sent tasks of it.
+fn matters(queue: &Queue) -> bool {
+    let tasks = queue.waiting() + queue.held_back() + queue.outstanding();
+    tasks > 0 || in_force(queue).is_some()
+}
+
+/// What limits a queue: `10 at once and 5 a second; charge paused by ada`; none: nothing does.
+pub(super) fn in_force(queue: &Queue) -> Option<String> {
+    let view = QueueView::of(queue);
+    let paused = view.paused.iter().map(|one| match one.activity {
+        Some(activity) => format!("{activity} paused {}", one.text()),
+        None => format!("paused {}", one.text()),
+    });
+    let all: Vec<String> = limits(queue).into_iter().chain(paused).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// Tasks of the topic above what the group committed.
@@ -207,49 +247,33 @@ impl Seen<'_> {
                 some => some.to_string(),
             },
             self.backlog.to_string(),
-            self.oldest().unwrap_or_else(none),
+            self.oldest_ms
+                .map_or_else(none, |oldest| age(Millis(oldest))),
             waits.map_or_else(none, |waits| waits.to_string()),
             limits.map_or_else(none, |one| one.outstanding.to_string()),
             self.limited().unwrap_or_else(none),
         ]
     }
 
-    fn oldest(&self) -> Option<String> {
-        self.oldest_ms
-            .map(|oldest| age(sagaline_core::Millis(oldest)))
-    }
-
-    /// `10 at once and 5 a second; charge paused by ada`
     fn limited(&self) -> Option<String> {
-        let paused = self.limits.iter().flat_map(|limits| &limits.paused);
-        let paused = paused.map(|one| match one.activity {
-            Some(activity) => format!("{activity} paused {}", one.text()),
-            None => format!("paused {}", one.text()),
-        });
-        let all: Vec<String> = self
-            .queue
-            .and_then(limits)
-            .into_iter()
-            .chain(paused)
-            .collect();
-        (!all.is_empty()).then(|| all.join("; "))
+        self.queue.and_then(in_force)
     }
 
     fn text(&self, output: Output) -> String {
         let mut lines = vec![self.name.to_string(), String::new()];
         let mut line = |what: &str, text: String| lines.push(format!("  {what:<13}{text}"));
-        let oldest = self
-            .oldest()
-            .map(|oldest| format!(", the oldest for {oldest}"));
-        line(
-            "Backlog",
-            format!("{} tasks{}", self.backlog, oldest.unwrap_or_default()),
-        );
+        let since = |oldest: Option<u64>| {
+            let oldest = oldest.map(|oldest| format!(", the oldest for {}", age(Millis(oldest))));
+            oldest.unwrap_or_default()
+        };
+        let oldest = since(self.oldest_queued_ms);
+        line("Backlog", format!("{} tasks{oldest}", self.backlog));
         if let Some(limits) = &self.limits {
+            let oldest = since(self.oldest_held_ms);
             line(
                 "Held",
                 format!(
-                    "{} wait for their turn, {} are paused",
+                    "{} wait for their turn, {} are paused{oldest}",
                     limits.waiting, limits.held_back
                 ),
             );
@@ -271,6 +295,107 @@ impl Seen<'_> {
                 }
             }
         }
+        let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
         lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sagaline_core::{Cause, Event, PausedType, event::QueueChanged};
+
+    use super::*;
+    use crate::output::TimeStyle;
+
+    const OUTPUT: Output = Output {
+        format: Format::Table,
+        time: TimeStyle::Utc,
+        now: Timestamp::from_micros(1_790_000_000_000_000),
+    };
+
+    fn queue(reason: &str) -> Queue {
+        let mut queue = Queue::default();
+        let changed = QueueChanged {
+            queue: Name::from("payments"),
+            version: 1,
+            home_partition: 0,
+            max_outstanding: Some(10),
+            rate_per_hour: None,
+            paused: vec![PausedType {
+                activity: None,
+                at: OUTPUT.now,
+                actor: Name::from("ada"),
+                reason: Some(reason.into()),
+            }],
+            actor: Name::from("ada"),
+            reason: None,
+        };
+        let changed = Event::QueueChanged(Arc::new(changed));
+        queue.event(&Cause::lane(0, "1"), OUTPUT.now, &changed);
+        queue
+    }
+
+    fn seen<'a>(name: &'a Name, queue: &'a Queue) -> Seen<'a> {
+        Seen {
+            name,
+            workers: vec![Worker {
+                id: "1".to_owned(),
+                client_id: "w\u{1b}[2J".to_owned(),
+                host: "/127.0.0.1".to_owned(),
+            }],
+            backlog: 0,
+            oldest_ms: Some(7_000),
+            oldest_held_ms: Some(7_000),
+            oldest_queued_ms: None,
+            limits: Some(QueueView::of(queue)),
+            queue: Some(queue),
+        }
+    }
+
+    #[test]
+    fn what_strangers_wrote_moves_no_cursor_and_makes_no_line() {
+        let (name, queue) = (
+            Name::from("pay\u{202e}ments"),
+            queue("\u{1b}]0;x\u{7}\n  Workers      many"),
+        );
+
+        let text = seen(&name, &queue).text(OUTPUT);
+
+        let control = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!text.contains(control), "{text:?}");
+        assert!(!text.contains("\n  Workers      many"), "{text}");
+    }
+
+    #[test]
+    fn a_queue_that_only_had_limits_once_matters_no_more() {
+        let mut queue = queue("why");
+        assert!(matters(&queue));
+
+        let settings = queue.settings().unwrap();
+        let lifted = QueueChanged {
+            version: 2,
+            max_outstanding: None,
+            paused: Vec::new(),
+            ..settings.clone()
+        };
+        let lifted = Event::QueueChanged(Arc::new(lifted));
+        queue.event(&Cause::lane(0, "2"), OUTPUT.now, &lifted);
+
+        assert!(!matters(&queue));
+    }
+
+    #[test]
+    fn the_oldest_is_told_where_it_waits() {
+        let (name, queue) = (Name::from("payments"), queue("why"));
+
+        let text = seen(&name, &queue).text(OUTPUT);
+
+        let line = |what: &str| text.lines().find(|line| line.contains(what));
+        let backlog = line("Backlog").unwrap();
+        assert!(backlog.ends_with("0 tasks"), "{backlog}");
+        let held = line("Held").unwrap();
+        assert!(held.ends_with("are paused, the oldest for 7 s"), "{held}");
     }
 }
