@@ -88,6 +88,7 @@ pub(crate) struct Reading {
     pub(crate) results: Arc<str>,
     /// `<ns>.replies` and the beginning `<ns>.reply.`.
     pub(crate) replies: (String, String),
+    pub(crate) namespace: String,
 }
 
 impl Reading {
@@ -98,6 +99,7 @@ impl Reading {
             inbox: topic::inbox(namespace).into(),
             results: topic::results(namespace).into(),
             replies: (topic::replies(namespace), format!("{namespace}.reply.")),
+            namespace: namespace.to_owned(),
         }
     }
 

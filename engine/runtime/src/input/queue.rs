@@ -4,7 +4,7 @@ use sagaline_core::{
     ActivityId, Attempt, ChangeQueue, Limit, Name, QueueAct, QueueCommand, QueueTask, WorkflowId,
     event::{QueueChanged, RejectReason},
 };
-use sagaline_journal::wire::{act, ce_type, header};
+use sagaline_journal::wire::{act, ce_type, header, topic};
 use serde::{Deserialize, Deserializer};
 
 use super::{
@@ -98,15 +98,35 @@ fn change(
         };
     }
     let actor = envelope.required(header::ACTOR)?;
+    let act = act(envelope, body)?;
+    check_name(&reading.namespace, &queue, &act)?;
     Ok(QueueCommand::Change(ChangeQueue {
         queue,
         home_partition: owned,
-        act: act(envelope, body)?,
+        act,
         actor: Name::new(actor)
             .map_err(|error| bad_header(header::ACTOR, actor, &error.to_string()))?,
         reason: reason(envelope)?,
         reply: reading.reply_to(envelope)?,
     }))
+}
+
+/// Nothing goes through a queue that no topic can serve. It may be resumed: once it could be paused.
+fn check_name(namespace: &str, queue: &Name, act: &QueueAct) -> Result<(), Refusal> {
+    match act {
+        QueueAct::Resume(_) => Ok(()),
+        QueueAct::Pause(_) | QueueAct::Limit { .. }
+            if topic::is_name(&topic::tasks(namespace, queue.as_str())) =>
+        {
+            Ok(())
+        }
+        QueueAct::Pause(_) | QueueAct::Limit { .. } => Err(Refusal::new(
+            RejectReason::BadKey,
+            format!(
+                "no topic can serve task queue {queue}: `{namespace}.tasks.<queue>` is at most 249 letters, digits, `.`, `_` and `-`"
+            ),
+        )),
+    }
 }
 
 fn act(envelope: &Envelope<'_>, body: &[u8]) -> Result<QueueAct, Refusal> {
@@ -277,6 +297,28 @@ mod tests {
             unsigned.push_header(header::MAC, "development:AAAA");
 
             assert_eq!(arrives(&unsigned), Err(RejectReason::Forged));
+        }
+    }
+
+    #[test]
+    fn a_queue_that_no_topic_can_serve_is_neither_limited_nor_paused() {
+        let limit = QueueAct::Limit {
+            max_outstanding: Limit::Set(1),
+            rate_per_hour: Limit::Keep,
+        };
+        let long = "q".repeat(249 - "ns.tasks.".len());
+        for queue in ["payments", "a.b-c_d", &long] {
+            let queue = Name::new(queue).unwrap();
+            assert!(check_name("ns", &queue, &limit).is_ok(), "{queue}");
+        }
+        for queue in ["a/b c", "a\u{1b}[2J", "b\u{e9}ta", &format!("{long}q")] {
+            let queue = Name::new(queue).unwrap();
+            for act in [&limit, &QueueAct::Pause(None)] {
+                let refused = check_name("ns", &queue, act).unwrap_err();
+                assert_eq!(refused.reason, RejectReason::BadKey);
+                assert!(refused.message.contains("249 letters"), "{queue}");
+            }
+            assert!(check_name("ns", &queue, &QueueAct::Resume(None)).is_ok());
         }
     }
 
