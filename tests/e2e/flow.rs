@@ -196,6 +196,15 @@ fn a_rate_is_kept_and_lifted() {
         assert!(span >= 1_000, "23 tasks went out in {span} ms");
     }
 
+    // What the old rate had left to wait does not count.
+    limit(&mut journal, &["--rate", "1/h"]);
+    start(&world, ["first".to_owned(), "second".to_owned()]);
+    until_described(&world, "one has gone and one waits", |seen| {
+        seen["limits"]["waiting"] == 1
+    });
+    limit(&mut journal, &["--rate", "100"]);
+    journal.until_so_many_ended(62);
+
     limit(&mut journal, &["--rate", "none"]);
     start(&world, ["free".to_owned()]);
     assert_eq!(journal.until_ended("free"), Outcome::Completed);
@@ -234,6 +243,40 @@ fn an_activity_is_paused_on_a_queue_and_resumed() {
 
     change(&mut journal, "resume", &of);
     assert_eq!(journal.until_ended("w"), Outcome::Completed);
+    journal.audit();
+}
+
+#[test]
+fn what_is_paused_while_it_waits_for_its_turn_is_not_sent_when_that_comes() {
+    let world = World::new(4);
+    let _engine = engine(&world);
+    let _worker = worker(&world);
+    let mut journal = world.journal();
+    change(&mut journal, "pause", &[]);
+    start(&world, ["a", "b", "c"].map(str::to_owned));
+    until_described(&world, "all wait", |seen| seen["limits"]["held_back"] == 3);
+
+    says(&world, 0, &["workflow", "pause", "a"]);
+    says(&world, 0, &["activity", "pause", "b", "1"]);
+    until_described(&world, "they have left the line", |seen| {
+        seen["limits"]["held_back"] == 1
+    });
+    change(&mut journal, "resume", &[]);
+    assert_eq!(journal.until_ended("c"), Outcome::Completed);
+    for id in ["a", "b"] {
+        let told = says(&world, 0, &["workflow", "describe", id]);
+        assert!(told.to_lowercase().contains("paused by"), "{told}");
+        let names = journal.names(id);
+        assert!(!names.contains(&"ActivityCompleted"), "{names:?}");
+    }
+
+    says(&world, 0, &["workflow", "resume", "a"]);
+    says(&world, 0, &["activity", "resume", "b", "1"]);
+    for id in ["a", "b"] {
+        assert_eq!(journal.until_ended(id), Outcome::Completed);
+    }
+    journal.read_on();
+    assert_eq!(check_outstanding(&journal), 1);
     journal.audit();
 }
 
