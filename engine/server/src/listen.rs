@@ -1,9 +1,14 @@
 //! The socket: what is accepted, for how long, and how much of it.
 
+mod open;
+
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -12,13 +17,15 @@ use sagaline_journal::{Error, ErrorKind};
 use sagaline_runtime::EngineView;
 use tokio::{
     net::{TcpListener, TcpStream},
+    select,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
+use self::open::{Connection, Open};
 use crate::{hosts::Hosts, routes::routes};
 
-/// Most connections at a time; more wait until one ends.
+/// Most connections at a time; for another one, that which was longest without a request ends.
 const CONNECTIONS_MAX: usize = 128;
 
 /// Most bytes of a request's line and headers. Bodies are not read.
@@ -36,6 +43,8 @@ struct Patience {
     connection: Duration,
     /// That answer.
     last_answer: Duration,
+    /// The same where another connection needs the place.
+    unwanted: Duration,
 }
 
 impl Patience {
@@ -43,6 +52,7 @@ impl Patience {
         head: Duration::from_secs(10),
         connection: Duration::from_secs(300),
         last_answer: Duration::from_secs(10),
+        unwanted: Duration::from_millis(500),
     };
 }
 
@@ -97,10 +107,19 @@ impl HttpListener {
         let socket = TcpListener::from_std(self.socket)
             .map_err(|error| cannot_listen(&address.ip().to_string(), address.port(), &error))?;
         let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        while let Ok(slot) = slots.clone().acquire_owned().await {
+        let mut open = Open::default();
+        loop {
             match socket.accept().await {
                 Ok((stream, _)) => {
-                    tokio::spawn(converse(stream, routes.clone(), patience, slot));
+                    if slots.available_permits() == 0 {
+                        open.make_room();
+                    }
+                    let Ok(slot) = slots.clone().acquire_owned().await else {
+                        return Ok(());
+                    };
+                    let connection = open.connection();
+                    let routes = routes.clone();
+                    tokio::spawn(converse((stream, connection), routes, patience, slot));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "an HTTP connection cannot be accepted");
@@ -108,33 +127,37 @@ impl HttpListener {
                 }
             }
         }
-        Ok(())
     }
 }
 
 /// Answers one connection, as long as it lasts.
 async fn converse(
-    stream: TcpStream,
+    (stream, open): (TcpStream, Arc<Connection>),
     routes: Router,
     patience: Patience,
     _slot: OwnedSemaphorePermit,
 ) {
     // Without it answers are a little later, no more.
     drop(stream.set_nodelay(true));
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(|request| {
+        open.used();
+        routes.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.head)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // What fails here is the client's, or that it has gone.
-    if timeout(patience.connection, connection.as_mut())
-        .await
-        .is_err()
-    {
-        connection.as_mut().graceful_shutdown();
-        drop(timeout(patience.last_answer, connection).await);
-    }
+    let last_answer = select! {
+        // What fails here is the client's, or that it has gone.
+        _ = connection.as_mut() => return,
+        () = sleep(patience.connection) => patience.last_answer,
+        () = open.is_unwanted() => patience.unwanted,
+    };
+    connection.as_mut().graceful_shutdown();
+    drop(timeout(last_answer, connection).await);
 }
 
 fn cannot_listen(host: &str, port: u16, error: &io::Error) -> Error {

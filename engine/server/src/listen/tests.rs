@@ -120,6 +120,67 @@ fn a_connection_ends_after_its_time() {
     assert_eq!(answer.matches("200 OK").count(), 1, "{answer}");
 }
 
+/// Opens a connection that says these bytes.
+async fn says(address: SocketAddr, bytes: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Asks on a connection that stays open; none: it is closed.
+async fn asks(stream: &mut TcpStream) -> Option<()> {
+    let request = "GET /here HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"here\n") {
+        match stream.read_buf(&mut answer).await {
+            Ok(1..) => {}
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+#[test]
+fn connections_that_idle_make_room_for_those_that_ask() {
+    let patience = Patience {
+        head: Duration::from_secs(300),
+        unwanted: Duration::from_millis(20),
+        ..Patience::DEFAULT
+    };
+    for idle in ["", "GET /here HTTP/1.1\r\nHost: loc"] {
+        let exchange = async {
+            let listener = local(0).unwrap();
+            let address = listener.address();
+            let routes = bare(listener.hosts.clone());
+            tokio::spawn(listener.answer(routes, patience));
+            let mut first = says(address, "").await;
+            let mut idlers = Vec::new();
+            for _ in 2..CONNECTIONS_MAX {
+                idlers.push(says(address, idle).await);
+            }
+            // Once the last one is answered, all are accepted.
+            let mut last = says(address, "").await;
+            asks(&mut last).await.unwrap();
+
+            asks(&mut first).await.unwrap();
+            let mut another = says(address, "").await;
+            asks(&mut another).await.unwrap();
+
+            let mut end = [0];
+            let read = idlers[0].read(&mut end).await;
+            assert!(matches!(read, Ok(0) | Err(_)), "the idlest is closed");
+            for stays in [&mut first, &mut last] {
+                asks(stays).await.unwrap();
+            }
+        };
+        let answered = Runtime::new()
+            .unwrap()
+            .block_on(async { timeout(patience.head / 10, exchange).await });
+        assert!(answered.is_ok(), "no answer while others idle");
+    }
+}
+
 #[test]
 fn a_port_that_is_taken_is_a_conflict_and_an_address_of_others_cannot_be_had() {
     let first = local(0).unwrap();
