@@ -219,3 +219,47 @@ fn search_attributes_and_memo_are_kept_as_they_were_given() {
     assert!(why.contains("`9` is no name"), "{why}");
     journal.audit();
 }
+
+#[test]
+fn an_act_on_a_queue_says_what_is_in_force_then() {
+    let world = World::new(2);
+    let engine = world.engine(&[]);
+    world.journal().until_owner(&engine);
+    let act = |code: i32, arguments: &[&str]| {
+        let said = run(&world, code, &[&["task-queue"], arguments].concat());
+        said.trim_end().to_owned()
+    };
+
+    act(0, &["pause", "q", "--reason", "the bank\u{1b}[2J\nis down"]);
+    let said = act(0, &["resume", "q", "--type", "work"]);
+    assert!(
+        said.contains("work on queue q is not paused, but all of"),
+        "{said}"
+    );
+    assert!(said.contains("\"the bank␛[2J␊is down\""), "{said}");
+    let told = act(0, &["describe", "q"]);
+    assert!(told.contains("\"the bank␛[2J␊is down\""), "{told}");
+
+    assert_eq!(act(0, &["resume", "q"]), "Queue q is not paused.");
+    act(0, &["pause", "q", "--type", "work"]);
+    let said = act(0, &["resume", "q"]);
+    assert!(said.contains("In force: work paused by"), "{said}");
+    act(0, &["limit", "q", "--rate", "100/h"]);
+    let said = act(0, &["limit", "q", "--rate", "100/h"]);
+    assert!(
+        said.contains("In force: 100 an hour; work paused by"),
+        "{said}"
+    );
+    act(0, &["resume", "q", "--type", "work"]);
+    let said = act(0, &["limit", "q", "--rate", "none"]);
+    assert_eq!(said, "Queue q has no limit.");
+    let list = act(0, &["list"]);
+    assert!(!list.contains("q "), "it had limits once, no more: {list}");
+    for arguments in [
+        &["limit", "q", "--rate", "inf"][..],
+        &["limit", "q", "--rate", "0.5/h"],
+        &["pause", "a/b c"],
+    ] {
+        act(2, arguments);
+    }
+}
