@@ -85,6 +85,7 @@ impl Scripted {
                 self.pending.remove(activity_id);
             }
             Job::TimerFired { timer_id } => self.woken(*timer_id, commands),
+            Job::SignalReceived { .. } => {}
             Job::CancelRequested { .. } => self.canceling = true,
             Job::Ended => {}
         }

@@ -1,8 +1,8 @@
 //! Requests about workflows.
 
 use sagaline_core::{
-    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, RunId, Start, Terminate, Trace,
-    WorkflowId, event::RejectReason,
+    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, RunId, Signal, Start, Terminate,
+    Trace, WorkflowId, event::RejectReason,
 };
 use sagaline_journal::{
     Record,
@@ -39,6 +39,13 @@ pub(super) fn request(
             reply: reading.reply_to(envelope)?,
             workflow_id,
         }),
+        ce_type::WORKFLOW_SIGNAL => Command::Signal(Signal {
+            run_id: run_id(envelope)?,
+            signal: signal(envelope)?,
+            input: envelope.payload().clone(),
+            reply: reading.reply_to(envelope)?,
+            workflow_id,
+        }),
         ce_type::WORKFLOW_OPERATE => {
             let operate = operate::operate(reading, envelope, workflow_id)?;
             Command::Operate(Box::new(operate))
@@ -70,6 +77,11 @@ pub(super) fn request(
         cause: cause.clone(),
         command: Box::new(command),
     })
+}
+
+fn signal(envelope: &Envelope<'_>) -> Result<Name, Refusal> {
+    let name = envelope.required(header::SIGNAL)?;
+    Name::new(name).map_err(|invalid| bad_header(header::SIGNAL, name, &invalid.to_string()))
 }
 
 fn start(
