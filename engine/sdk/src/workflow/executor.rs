@@ -159,7 +159,11 @@ impl Run {
         match result {
             Ok(result) => ProgramCommand::Complete { result },
             Err(error) if error.is_canceled() => ProgramCommand::Cancel {
-                reason: self.shared.cancel_reason().flatten(),
+                // Nobody asked: it says itself why.
+                reason: match self.shared.cancel_reason() {
+                    Some(asked) => asked,
+                    None => Some(error.message().into()),
+                },
             },
             Err(error) => ProgramCommand::Fail {
                 failure: error.into_failure(),
