@@ -100,7 +100,7 @@ fn each_signal_reaches_its_run_once_and_in_order_whatever_crashes() {
 }
 
 #[test]
-fn a_signal_for_no_open_run_or_without_a_name_is_refused_and_kept() {
+fn a_signal_for_no_open_run_without_a_name_or_too_large_is_refused_and_kept() {
     let world = World::new(1);
     let _engine = world.engine_of(&mut world.server("victim", &[]));
     let mut journal = world.journal();
@@ -114,17 +114,22 @@ fn a_signal_for_no_open_run_or_without_a_name_is_refused_and_kept() {
     };
     let unknown = signal().header("sl-signal", "number").send();
     let nameless = signal().send();
+    let large = signal().header("sl-signal", "number");
+    let large = large.value("1".repeat(1_000_000)).send();
     journal.until_inputs_are_read();
 
     assert!(said.contains("workflow c-1 is not known"), "{said}");
     let unknown = journal.rejected(&unknown).expect("it is journaled");
     assert_eq!(unknown.reason, RejectReason::NoOpenRun);
     let nameless = journal.rejected(&nameless).expect("it is journaled");
+    assert_eq!(nameless.reason, RejectReason::MissingHeader);
     assert!(
         nameless.message.contains("sl-signal"),
         "{}",
         nameless.message
     );
+    let large = journal.rejected(&large).expect("it is journaled");
+    assert_eq!(large.reason, RejectReason::TooLarge);
     journal.audit();
 }
 
