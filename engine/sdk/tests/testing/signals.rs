@@ -128,6 +128,20 @@ fn a_cancelled_run_waits_no_longer_and_undoes_what_it_has_done() {
     assert_eq!(run.history().attempts(), ["reserve", "release"]);
 }
 
+#[test]
+fn a_run_that_is_undone_waits_for_no_signal() {
+    let env = shop();
+    env.answers(release, [Answer::never()]);
+    let run = waiting(&env);
+    assert_eq!(run.describe()["waits"][0]["name"], "picked-up");
+
+    run.cancel("sold out");
+
+    let described = run.describe();
+    assert_eq!(described["situation"], "compensating");
+    assert_eq!(described["waits"], serde_json::json!([]));
+}
+
 /// Waits for a last word although it was asked to stop.
 #[workflow]
 async fn last_word(cx: Context) -> Result<String> {
