@@ -48,6 +48,37 @@ fn signals_are_taken_in_the_order_in_which_they_came_and_others_are_left() {
 }
 
 #[test]
+fn a_crash_loses_no_signal_and_gives_none_twice() {
+    let env = shop();
+    env.answers(charge, [Answer::ok("paid".to_owned()).after(30.seconds())]);
+    let run = env.start(collect(4));
+
+    run.signal("number", &1).unwrap();
+    run.signal("number", &2).unwrap();
+    env.crash();
+    env.skip(1.minutes());
+    run.signal("number", &3).unwrap();
+    env.crash();
+    run.signal("number", &4).unwrap();
+
+    assert_eq!(run.result().unwrap(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_paused_run_takes_its_signals_once_it_is_resumed() {
+    let env = shop();
+    let run = env.start(collect(2));
+
+    run.pause().unwrap();
+    run.signal("number", &1).unwrap();
+    run.signal("number", &2).unwrap();
+    assert_eq!(run.status(), "Paused");
+    run.resume().unwrap();
+
+    assert_eq!(run.result().unwrap(), [1, 2]);
+}
+
+#[test]
 fn a_run_that_waits_for_a_signal_says_so() {
     let env = shop();
     let run = env.start(collect(1));
