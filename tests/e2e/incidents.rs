@@ -256,8 +256,12 @@ fn a_waiting_activity_is_given_other_options_and_goes_on_by_them() {
     assert_eq!(waiting["maximum_attempts"], 20);
     assert_eq!(waiting["retry"]["initial_interval_ms"], 3_600_000);
     update(2, &[]);
-    let said = update(4, &["--backoff-coefficient", "0.5"]);
-    assert!(said.contains("backoff_coefficient is 0.5; 1 to"), "{said}");
+    for (option, value) in [("backoff-coefficient", "0.5"), ("jitter", "nan")] {
+        let said = update(2, &[&format!("--{option}"), value]);
+        assert!(said.contains("are allowed"), "{option} {value}: {said}");
+    }
+    let said = update(4, &["--heartbeat", "99999d"]);
+    assert!(said.contains("heartbeat is 8639913600s; 1 ms"), "{said}");
 
     let quick = ["--initial-interval", "100ms", "--backoff-coefficient", "1"];
     update(0, &[&quick[..], &["--heartbeat", "none"]].concat());

@@ -24,6 +24,7 @@ mod poison;
 mod queues;
 mod refusals;
 mod saga;
+mod signals;
 mod starts;
 mod stops;
 mod strays;

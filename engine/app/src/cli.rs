@@ -19,6 +19,7 @@ pub(crate) mod operate;
 pub(crate) mod query;
 pub(crate) mod result;
 pub(crate) mod server;
+pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod task_queue;
 pub(crate) mod worker;

@@ -6,6 +6,7 @@ mod activity;
 mod compensation;
 mod incident;
 mod pause;
+mod signal;
 mod timer;
 mod workflow;
 
@@ -63,6 +64,8 @@ impl Run {
             Event::IncidentResolved(event) => self.incident_resolved(place, event),
             Event::ReplyRequested(event) => self.reply_requested(place, event),
             Event::ActivityOptionsUpdated(event) => self.activity_options_updated(place, event),
+            Event::SignalReceived(event) => self.signal_received(place, event),
+            Event::WaitRecorded(event) => self.wait_recorded(event),
             Event::TimerStarted(event) => self.timer_started(place, event),
             Event::TimerFired(event) => self.timer_fired(event),
             Event::TimerCanceled(event) => self.timer_canceled(place, event),

@@ -18,6 +18,8 @@ pub enum Command {
     Cancel(Cancel),
     /// Stop a run at once.
     Terminate(Terminate),
+    /// Send a run a message.
+    Signal(Signal),
     /// A worker's word on an attempt.
     ReportAttempt(ReportAttempt),
     /// The time of an activity's next attempt has come, says the record that waited for it.
@@ -63,6 +65,7 @@ impl Command {
             Self::Start(start) => &start.workflow_id,
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
+            Self::Signal(signal) => &signal.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
             Self::RetryDue(retry) => &retry.workflow_id,
             Self::Operate(operate) => &operate.workflow_id,
@@ -168,6 +171,21 @@ pub struct Terminate {
     pub reason: Option<Box<str>>,
     /// Whether completed steps are compensated first.
     pub compensate: bool,
+    /// Where to answer.
+    pub reply: Option<ReplyTo>,
+}
+
+/// Send a run a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// Only this run of it.
+    pub run_id: Option<RunId>,
+    /// The signal's name.
+    pub signal: Name,
+    /// What it carries.
+    pub input: Payload,
     /// Where to answer.
     pub reply: Option<ReplyTo>,
 }

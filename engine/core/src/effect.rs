@@ -189,6 +189,8 @@ pub(crate) fn effects_of_run(
         | Event::IncidentResolved(_)
         | Event::InputForwarded(_)
         | Event::InputRejected(_)
+        | Event::SignalReceived(_)
+        | Event::WaitRecorded(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
         | Event::TimerCanceled(_)

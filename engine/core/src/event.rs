@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     ActivityId, Attempt, Cause, Failure, Fields, Name, PausedType, Payload, QueueTask, ReplyTo,
-    RetryChange, RetryPolicy, Seq, TimeoutsChange, Timestamp, Trace,
+    RetryChange, RetryPolicy, Seq, TimeoutsChange, Timestamp, Trace, Wait,
     show::{Attributes, Show, Shown, shown_as_serialized},
 };
 
@@ -433,6 +433,18 @@ events! {
         at_home: bool,
         /// The attempt.
         task: QueueTask,
+    }
+    /// Somebody sent the run a message; its program takes it when it asks for one of that name.
+    SignalReceived {
+        /// The signal's name.
+        signal: Name,
+        /// What it carries.
+        input: Payload,
+    }
+    /// What the run waits for that no other event shows: all of it, none when it is empty. Replay ignores it.
+    WaitRecorded {
+        /// The waits, oldest first.
+        waits: Vec<Wait>,
     }
 }
 

@@ -40,6 +40,7 @@ mod state;
 mod time;
 mod transact;
 pub mod view;
+mod wait;
 
 pub use about::{
     FIELD_NAME_BYTES_MAX, FIELDS_BYTES_MAX, FIELDS_MAX, Field, Fields, FieldsOver, is_field_name,
@@ -48,7 +49,7 @@ pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
 pub use command::{
     Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Operate, QueuedUntil,
-    ReplyTo, Report, ReportAttempt, RetryDue, Start, Terminate, Trace,
+    ReplyTo, Report, ReportAttempt, RetryDue, Signal, Start, Terminate, Trace,
 };
 pub use decide::{Ignored, Rejection, refusal, start::run_id_of_start};
 pub use effect::{
@@ -74,3 +75,4 @@ pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, Queue, State};
 pub use time::{InvalidSpan, Millis, Timestamp};
 pub use transact::{Env, Transacted, fold, settle, transact};
+pub use wait::{Choice, WAITS_MAX, Wait, WaitFor};

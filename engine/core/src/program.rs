@@ -6,7 +6,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, Timestamp, WorkflowId,
+    ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, Timestamp, Wait, WorkflowId,
 };
 
 /// Most commands that one activation may return; more is an incident.
@@ -80,6 +80,13 @@ pub enum Job {
         /// Which.
         timer_id: ActivityId,
     },
+    /// Somebody sent a message.
+    SignalReceived {
+        /// Its name.
+        signal: Name,
+        /// What it carries.
+        input: Payload,
+    },
     /// Somebody asks the run to stop.
     CancelRequested {
         /// For people.
@@ -123,6 +130,9 @@ pub enum ProgramCommand {
         /// The value.
         value: Payload,
     },
+    /// What it waits for from now on that no other command shows; the last command of an activation, and no part of what
+    /// replay compares.
+    RecordWaits(Vec<Wait>),
     /// The workflow returned.
     Complete {
         /// What it returned.

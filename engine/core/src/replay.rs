@@ -110,7 +110,7 @@ impl History {
         wanted: &mut impl Iterator<Item = &'a ProgramCommand>,
         expected: Option<&Asked<'_>>,
     ) -> Option<Asked<'a>> {
-        wanted.map(Asked::from).find(|asked| {
+        wanted.filter_map(Asked::of).find(|asked| {
             let stops = matches!(
                 asked.kind,
                 CommandKind::CancelActivity | CommandKind::CancelTimer
@@ -130,7 +130,10 @@ impl History {
             } => {
                 self.pending.remove(activity_id);
             }
-            Job::Started { .. } | Job::CancelRequested { .. } | Job::Ended => {}
+            Job::Started { .. }
+            | Job::SignalReceived { .. }
+            | Job::CancelRequested { .. }
+            | Job::Ended => {}
         }
     }
 
@@ -215,9 +218,11 @@ impl<'a> From<&'a Recorded> for Asked<'a> {
     }
 }
 
-impl<'a> From<&'a ProgramCommand> for Asked<'a> {
-    fn from(command: &'a ProgramCommand) -> Self {
+impl<'a> Asked<'a> {
+    /// What waits say is for people: replay does not compare it.
+    fn of(command: &'a ProgramCommand) -> Option<Self> {
         let (kind, name, id) = match command {
+            ProgramCommand::RecordWaits(_) => return None,
             ProgramCommand::ScheduleActivity(command) => (
                 CommandKind::ScheduleActivity,
                 Some(&command.activity),
@@ -244,6 +249,6 @@ impl<'a> From<&'a ProgramCommand> for Asked<'a> {
                 (CommandKind::CancelTimer, None, Some(*timer_id))
             }
         };
-        Self { kind, name, id }
+        Some(Self { kind, name, id })
     }
 }

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::{
     ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload, QueueTask, ReplyTo,
-    RunId, Seq, Timestamp, WorkflowId,
+    RunId, Seq, Timestamp, Wait, WorkflowId,
     event::{
         ActivityOptionsUpdated, ActivityScheduled, CompensationRegistered, IncidentKind,
         WorkflowStarted,
@@ -51,6 +51,8 @@ pub struct Run {
     pub steps: Vec<Step>,
     /// What can be undone, in order of registration.
     pub registrations: Vec<Registration>,
+    /// What it waits for that no event of its own shows.
+    pub waits: Vec<Wait>,
     /// Set once the end of the run is fixed and what was done is being undone.
     pub undo: Option<Box<Undo>>,
     /// Set once somebody asked the run to stop.

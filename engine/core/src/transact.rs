@@ -170,6 +170,11 @@ impl Work<'_, '_> {
                 let terminate = |run: &_| decide::cancel::terminate(run, cause, terminate);
                 self.on_open_run(key, asked, terminate)?;
             }
+            Command::Signal(signal) => {
+                let asked = (&signal.workflow_id, signal.run_id, signal.reply.as_ref());
+                let cause = self.cause;
+                self.on_open_run(key, asked, |run| decide::signal::signal(run, cause, signal))?;
+            }
             Command::Operate(operate) => {
                 let reply = operate.reply.as_ref();
                 let asked = (&operate.workflow_id, operate.run_id, reply);

@@ -92,6 +92,8 @@ pub mod ce_type {
     pub const WORKFLOW_CANCEL: &str = "sagaline.workflow.cancel.v1";
     /// Stop a run at once.
     pub const WORKFLOW_TERMINATE: &str = "sagaline.workflow.terminate.v1";
+    /// Send a run a message.
+    pub const WORKFLOW_SIGNAL: &str = "sagaline.workflow.signal.v1";
     /// Ask how a run is doing.
     pub const WORKFLOW_DESCRIBE: &str = "sagaline.workflow.describe.v1";
     /// An operator's act.
@@ -173,6 +175,8 @@ pub mod header {
     pub const RUN_ID: &str = "sl-run-id";
     /// For people.
     pub const REASON: &str = "sl-reason";
+    /// Name of a signal.
+    pub const SIGNAL: &str = "sl-signal";
     /// Whether what was done is compensated: `true` or `false`.
     pub const COMPENSATE: &str = "sl-compensate";
 

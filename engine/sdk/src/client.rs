@@ -20,6 +20,7 @@ use sagaline_journal::{
     kafka::{Admin, Follower, From, Kafka, Producer, TopicState},
     wire::{ce_type, header, outcome, topic},
 };
+use serde::Serialize;
 
 pub use self::{
     activity::ActivityHandle,
@@ -162,6 +163,20 @@ impl Client {
     ) -> Result<(), ClientError> {
         let request = Request::stop(ce_type::WORKFLOW_TERMINATE, workflow_id, reason);
         self.tell(request.header(header::COMPENSATE, "true")).await
+    }
+
+    /// Sends the open run of an id a message. Returns when that is in the journal.
+    ///
+    /// # Errors
+    /// As [`Client::cancel`]; [`ErrorKind::Invalid`]: the message cannot be written as JSON.
+    pub async fn signal<T: Serialize + ?Sized>(
+        &self,
+        workflow_id: &str,
+        signal: &str,
+        input: &T,
+    ) -> Result<(), ClientError> {
+        self.tell(Request::signal(workflow_id, signal, input)?)
+            .await
     }
 
     /// An attempt that said that it is [completed later](crate::ActivityContext::complete_later), to be completed here.

@@ -16,6 +16,7 @@ mod random;
 mod run_activity;
 mod set;
 mod shield;
+mod signal;
 mod sleep;
 mod state;
 mod step;
@@ -32,6 +33,7 @@ pub use random::Random;
 pub use run_activity::{RunActivity, StartedActivity};
 pub use set::{WorkflowFn, Workflows};
 pub use shield::Shielded;
+pub use signal::{Signal, SignalOrTimeout};
 pub use sleep::Sleep;
 
 use crate::{Result, activity::BoxFuture};

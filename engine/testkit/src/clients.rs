@@ -3,6 +3,7 @@
 mod garbage;
 mod operate;
 mod queues;
+mod signal;
 mod start;
 mod stop;
 
@@ -38,6 +39,8 @@ pub(crate) enum Act {
     Cancel(String),
     Terminate(String),
     Describe(String),
+    /// Sends the open run of an id a message.
+    Signal(String),
     /// Steps in: does something to the open run of an id.
     Operate(String),
     /// Lets go on what somebody held up: an activity by its number, or the run.
@@ -87,6 +90,7 @@ impl World {
             Act::Cancel(id) => self.cancel(&id),
             Act::Terminate(id) => self.terminate(&id),
             Act::Describe(id) => self.describe(&id),
+            Act::Signal(id) => self.signal(&id),
             Act::Operate(id) => self.operate(&id),
             Act::Resume(id, activity_id) => self.resume(&id, activity_id),
             Act::ChangeQueue => self.change_some_queue(),

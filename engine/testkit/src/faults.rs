@@ -77,6 +77,8 @@ pub(crate) struct ClientFaults {
     pub(crate) canceled: u32,
     pub(crate) terminated: u32,
     pub(crate) described: u32,
+    /// Sends a signal, each of several times.
+    pub(crate) signaled: u32,
     /// Steps in, each of several times.
     pub(crate) operated: u32,
     /// Changes what limits a queue.
@@ -138,6 +140,7 @@ impl Faults {
                 canceled: often(150_000),
                 terminated: often(100_000),
                 described: often(200_000),
+                signaled: often(800_000),
                 operated: often(300_000),
                 limited: often(300_000),
                 misrouted: often(100_000),

@@ -31,6 +31,7 @@ pub(crate) enum Asks {
     Start(StartAsked),
     Cancel(StopAsked),
     Terminate(StopAsked),
+    Signal(SignalAsked),
     /// A person steps in.
     Operate(OperateAsked),
     Describe,
@@ -57,6 +58,14 @@ pub(crate) struct StartAsked {
 #[derive(Clone, Debug)]
 pub(crate) struct StopAsked {
     pub(crate) compensate: bool,
+    pub(crate) wants_reply: bool,
+}
+
+/// A message for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SignalAsked {
+    pub(crate) signal: String,
+    pub(crate) input: Vec<u8>,
     pub(crate) wants_reply: bool,
 }
 

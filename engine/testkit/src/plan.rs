@@ -24,6 +24,9 @@ pub(crate) struct Stage {
     /// Sleeps beside its steps.
     #[serde(default)]
     pub(crate) nap: Option<Nap>,
+    /// Takes a signal of this number, unless the nap that it waits beside ends first.
+    #[serde(default)]
+    pub(crate) signal: Option<u8>,
 }
 
 /// A timer of a stage.
@@ -112,6 +115,14 @@ pub(crate) enum Trick {
     CancelDone,
 }
 
+/// How many names signals have.
+pub(crate) const SIGNALS: u64 = 2;
+
+/// The name of a signal.
+pub(crate) fn signal_name(number: u8) -> String {
+    format!("signal-{number}")
+}
+
 /// How many queues there are beside that.
 pub(crate) const QUEUES: u64 = 3;
 
@@ -173,13 +184,18 @@ impl Plan {
 impl Stage {
     fn draw(rng: &mut Rng, mischief: Mischief) -> Self {
         let width = *rng.pick(&[1, 1, 1, 2, 3]);
+        let steps = (0..width).map(|_| Step::draw(rng, mischief)).collect();
+        let marker = rng.percent(20);
+        let nap = rng.percent(35).then(|| Nap {
+            span_ms: *rng.pick(&[0, 1, 500, 2_000, 20_000]),
+            awaited: rng.percent(70),
+        });
+        let waits = nap.is_some_and(|nap| nap.awaited) && rng.percent(50);
         Self {
-            steps: (0..width).map(|_| Step::draw(rng, mischief)).collect(),
-            marker: rng.percent(20),
-            nap: rng.percent(25).then(|| Nap {
-                span_ms: *rng.pick(&[0, 1, 500, 2_000, 20_000]),
-                awaited: rng.percent(60),
-            }),
+            steps,
+            marker,
+            nap,
+            signal: waits.then(|| u8::try_from(rng.below(SIGNALS)).unwrap_or_default()),
         }
     }
 }

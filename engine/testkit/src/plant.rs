@@ -26,6 +26,10 @@ pub enum Bug {
     ActChanged,
     /// An act is given to the lane twice, the second time under another identity.
     ActTwice,
+    /// A signal carries something else when the lane reads it.
+    SignalChanged,
+    /// A signal is given to the lane twice, the second time under another identity.
+    SignalTwice,
     /// The delay service is told that it is later than it is.
     TimeTooLate,
     /// The inputs are told to end where they ended long ago: a time-out overtakes a result.
@@ -34,7 +38,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::AckTooEarly,
         Self::ZombieBelieved,
         Self::LossUnnoticed,
@@ -46,6 +50,8 @@ impl Bug {
         Self::EndsTooLow,
         Self::ActChanged,
         Self::ActTwice,
+        Self::SignalChanged,
+        Self::SignalTwice,
         Self::TimeTooLate,
     ];
 }

@@ -2,10 +2,14 @@
 //!
 //! Deterministic but for its tricks and its markers: a marker's value is drawn live, and only history knows it later.
 
-use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    panic::resume_unwind,
+    sync::Arc,
+};
 
 use sagaline_core::{
-    ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy,
+    ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy, Timestamp, Wait, WaitFor,
     program::{
         Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
         ScheduleActivity,
@@ -13,7 +17,7 @@ use sagaline_core::{
 };
 
 use crate::{
-    plan::{End, Nap, OnCancel, OnFailure, Plan, Step, Trick, Undo},
+    plan::{End, Nap, OnCancel, OnFailure, Plan, Stage, Step, Trick, Undo, signal_name},
     programs::Fate,
 };
 
@@ -29,6 +33,11 @@ pub(crate) struct Scripted {
     stage: usize,
     pending: BTreeMap<ActivityId, Step>,
     nap: Option<(ActivityId, Nap)>,
+    /// Signals that it has not taken, and which one it waits for beside its nap.
+    kept: BTreeMap<Name, VecDeque<String>>,
+    waiting: Option<Wait>,
+    told: Option<Wait>,
+    /// What it was given: by activities, and under 0 by signals.
     results: Vec<(u32, String)>,
     failure: Option<Failure>,
     canceling: bool,
@@ -47,6 +56,9 @@ impl Scripted {
             stage: 0,
             pending: BTreeMap::new(),
             nap: None,
+            kept: BTreeMap::new(),
+            waiting: None,
+            told: None,
             results: Vec::new(),
             failure: None,
             canceling: false,
@@ -85,6 +97,11 @@ impl Scripted {
                 self.pending.remove(activity_id);
             }
             Job::TimerFired { timer_id } => self.woken(*timer_id, commands),
+            Job::SignalReceived { signal, input } => {
+                let text = String::from_utf8_lossy(input.data());
+                let kept = self.kept.entry(signal.clone()).or_default();
+                kept.push_back(format!("{signal} {text}"));
+            }
             Job::CancelRequested { .. } => self.canceling = true,
             Job::Ended => {}
         }
@@ -93,6 +110,9 @@ impl Scripted {
     /// A timer that nobody awaits and that comes before the steps are done ends them.
     fn woken(&mut self, timer_id: ActivityId, commands: &mut Vec<ProgramCommand>) {
         let nap = self.nap.take_if(|(id, _)| *id == timer_id);
+        if nap.is_some() {
+            self.waiting = None;
+        }
         if !self.ended && nap.is_some_and(|(_, nap)| !nap.awaited) {
             self.cancel_pending(commands);
         }
@@ -104,9 +124,49 @@ impl Scripted {
     }
 
     fn forget_nap(&mut self, commands: &mut Vec<ProgramCommand>) {
+        self.waiting = None;
         if let Some((timer_id, _)) = self.nap.take() {
             commands.push(ProgramCommand::CancelTimer { timer_id });
         }
+    }
+
+    /// Takes the next signal of a name, if one is kept.
+    fn take(&mut self, signal: &Name) -> bool {
+        let kept = self.kept.get_mut(signal);
+        let Some(text) = kept.and_then(VecDeque::pop_front) else {
+            return false;
+        };
+        self.results.push((0, text));
+        true
+    }
+
+    /// Takes the signal that it waits for; its nap is over then.
+    fn take_awaited(&mut self, commands: &mut Vec<ProgramCommand>) {
+        let awaited = self.waiting.as_ref().map(|wait| wait.name.clone());
+        if awaited.is_some_and(|name| self.take(&name)) {
+            self.forget_nap(commands);
+        }
+    }
+
+    /// Sleeps beside the steps of a stage, until the signal comes that it may wait for.
+    fn nap(&mut self, stage: &Stage, now: Timestamp, commands: &mut Vec<ProgramCommand>) {
+        let signal = stage.signal.map(|number| name(signal_name(number)));
+        if signal.as_ref().is_some_and(|name| self.take(name)) {
+            return;
+        }
+        let Some(nap) = stage.nap else { return };
+        let timer_id = self.next_id();
+        let due_at = now.plus(Millis(nap.span_ms));
+        commands.push(ProgramCommand::StartTimer { timer_id, due_at });
+        self.nap = Some((timer_id, nap));
+        self.waiting = signal.map(|name| Wait {
+            kind: WaitFor::Signal,
+            name,
+            since: now,
+            deadline: Some(due_at),
+            choices: Vec::new(),
+            total: None,
+        });
     }
 
     /// Whether the stage is over, but for a timer that nobody awaits.
@@ -177,6 +237,7 @@ impl Scripted {
                 return self.end(ProgramCommand::Fail { failure }, commands);
             }
         }
+        self.take_awaited(commands);
         if !self.is_stage_over() || (self.canceling && plan.on_cancel == OnCancel::Stop) {
             return;
         }
@@ -206,12 +267,7 @@ impl Scripted {
                 commands,
             );
         }
-        if let Some(nap) = stage.nap {
-            let timer_id = self.next_id();
-            let due_at = activation.at.plus(Millis(nap.span_ms));
-            commands.push(ProgramCommand::StartTimer { timer_id, due_at });
-            self.nap = Some((timer_id, nap));
-        }
+        self.nap(stage, activation.at, commands);
         self.stage += 1;
     }
 
@@ -265,9 +321,12 @@ impl Scripted {
         if odd { "-odd" } else { "-even" }
     }
 
-    /// What the workflow returns: every result that it was given, in order.
+    /// What the workflow returns: every result that it was given, in order, and the signals that it did not take.
     fn result(&self) -> Payload {
-        Payload::json(serde_json::to_vec(&self.results).unwrap_or_default())
+        let left = self.kept.values().flatten();
+        let left = left.map(|text| (0, text.clone()));
+        let all: Vec<_> = self.results.iter().cloned().chain(left).collect();
+        Payload::json(serde_json::to_vec(&all).unwrap_or_default())
     }
 
     fn trick(&self, trick: Trick, activation: Activation<'_>, commands: &mut Vec<ProgramCommand>) {
@@ -304,6 +363,11 @@ impl Program for Scripted {
         }
         if !self.ended {
             self.advance(&plan, activation, &mut commands);
+        }
+        if !self.ended && self.told != self.waiting {
+            self.told.clone_from(&self.waiting);
+            let waits = self.waiting.clone().into_iter().collect();
+            commands.push(ProgramCommand::RecordWaits(waits));
         }
         if let Some((at, trick)) = plan.trick
             && at == self.activations

@@ -10,8 +10,8 @@ use sagaline_schemas::{Claim, Footer, InputPosition, Trying};
 use activities::{activity_events, compensation_events, timed_events};
 use values::{at, cause, run, text, workflow};
 use workflows::{
-    events_of_no_history, other_events, pause_events, queue_events, started_with_attributes,
-    workflow_events,
+    events_of_no_history, other_events, pause_events, queue_events, signal_events,
+    started_with_attributes, workflow_events,
 };
 
 /// A claim.
@@ -63,6 +63,7 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
         compensation_events(),
         other_events(),
         pause_events(),
+        signal_events(),
     ]
     .into_iter()
     .flatten()

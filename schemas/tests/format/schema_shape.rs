@@ -63,7 +63,8 @@ impl<'a> Walk<'a> {
         let name = field["name"].as_str().unwrap();
         let at = format!("{at}.{name}");
         if let Some(logical_type) = logical_type_of_long(&field["type"]) {
-            let is_instant = name == "at" || name == "now" || name.ends_with("_at");
+            let words = ["at", "now", "since", "deadline"];
+            let is_instant = words.contains(&name) || name.ends_with("_at");
             assert_eq!(
                 logical_type,
                 is_instant.then_some("timestamp-micros"),

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         .workflow(turncoat)
         .workflow(patient)
         .workflow(fan)
+        .workflow(collect)
         .activities(activities![work, undo, climb, ask])
         .run()
 }
@@ -77,6 +78,17 @@ async fn fan(cx: Context, steps: usize) -> Result<usize> {
     let steps = vec![Step::default(); steps];
     let done = try_join_all(steps.iter().map(|step| cx.run(work(step)))).await?;
     Ok(done.len())
+}
+
+/// One step, then so many signals.
+#[workflow]
+async fn collect(cx: Context, count: usize) -> Result<Vec<u32>> {
+    cx.run(work(&Step::default())).await?;
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        taken.push(cx.signal("number").await?);
+    }
+    Ok(taken)
 }
 
 /// What a [`patient`] run waits for.

@@ -20,7 +20,7 @@ use crate::{
 
 /// What every act takes: which run, or which many, and why.
 #[derive(Debug, Args)]
-struct ActArgs {
+pub(super) struct ActArgs {
     /// Workflow id
     #[arg(
         value_name = "ID",
@@ -40,16 +40,16 @@ struct ActArgs {
     workflow_id: Option<WorkflowId>,
     /// Only this run; otherwise the newest
     #[arg(short, long, conflicts_with = "query")]
-    run_id: Option<RunId>,
+    pub(super) run_id: Option<RunId>,
     #[command(flatten)]
-    many: Many,
+    pub(super) many: Many,
     #[command(flatten)]
-    why: Why,
+    pub(super) why: Why,
 }
 
 impl ActArgs {
     /// The one workflow; none where many are meant.
-    fn id(&self) -> Option<&WorkflowId> {
+    pub(super) fn id(&self) -> Option<&WorkflowId> {
         self.positional.as_ref().or(self.workflow_id.as_ref())
     }
 }
@@ -135,6 +135,35 @@ struct Told<'a> {
     event_seq: Option<Seq>,
 }
 
+/// Asks one run; prints what was done, which is told `, run …`.
+pub(super) fn tell_one(
+    session: &Session,
+    args: &ActArgs,
+    mut question: Question,
+    done: impl FnOnce(&str) -> String,
+) -> Outcome {
+    let Some(id) = args.id() else { return Ok(()) };
+    if let Some(key) = &args.why.idempotency_key {
+        question = question.id(key.clone());
+    }
+    let inbox = Inbox::open(session)?;
+    let asked = inbox.ask(question)?;
+    let answer = inbox.accepted(&asked, args.why.timeout.map(Span::get))?;
+    match session.output.format {
+        Format::Json | Format::Jsonl => session.output.json(&Told {
+            workflow_id: id,
+            run_id: answer.run_id,
+            event_seq: answer.event_seq,
+        })?,
+        Format::Table => {
+            let run = answer.run_id;
+            let run = run.map_or_else(String::new, |run_id| format!(", run {run_id}"));
+            session.output.say(&done(&run))?;
+        }
+    }
+    Ok(())
+}
+
 /// How a run is to end.
 #[derive(Clone, Copy)]
 struct Stop {
@@ -161,22 +190,8 @@ impl Stop {
             };
             return bulk.run(|target| self.question(&target.workflow_id, Some(target.run_id), why));
         };
-        let mut question = self.question(id, *run_id, why);
-        if let Some(key) = &why.idempotency_key {
-            question = question.id(key.clone());
-        }
-        let inbox = Inbox::open(session)?;
-        let asked = inbox.ask(question)?;
-        let answer = inbox.accepted(&asked, why.timeout.map(Span::get))?;
-        match session.output.format {
-            Format::Json | Format::Jsonl => session.output.json(&Told {
-                workflow_id: id,
-                run_id: answer.run_id,
-                event_seq: answer.event_seq,
-            })?,
-            Format::Table => session.output.say(&self.done(id, answer.run_id))?,
-        }
-        Ok(())
+        let question = self.question(id, *run_id, why);
+        tell_one(session, args, question, |run| self.done(id, run))
     }
 
     fn question(self, id: &WorkflowId, run_id: Option<RunId>, why: &Why) -> Question {
@@ -186,8 +201,7 @@ impl Stop {
             .header(header::COMPENSATE, Some(self.compensate.to_string()))
     }
 
-    fn done(self, id: &WorkflowId, run_id: Option<RunId>) -> String {
-        let run = run_id.map_or_else(String::new, |run_id| format!(", run {run_id}"));
+    fn done(self, id: &WorkflowId, run: &str) -> String {
         match (self.ce_type, self.compensate) {
             (ce_type::WORKFLOW_CANCEL, true) => {
                 format!("Asked {id}{run} to stop; completed steps are compensated.")

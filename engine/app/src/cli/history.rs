@@ -191,6 +191,8 @@ fn summary(attributes: &Value) -> String {
     let parts = [
         text("workflow").map(|name| format!("{name} {}", text("version").unwrap_or_default())),
         text("activity").map(|name| format!("{name} #{}", text("activity_id").unwrap_or_default())),
+        text("signal"),
+        waits(attributes),
         text("compensates").map(|step| format!("undoes #{step}")),
         text("attempt").map(|attempt| format!("attempt {attempt}")),
         text("outcome"),
@@ -203,6 +205,18 @@ fn summary(attributes: &Value) -> String {
         text("worker").map(|worker| format!("worker {worker}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What a run waits for: `signal approve, signal reject`.
+fn waits(attributes: &Value) -> Option<String> {
+    let waits = attributes.get("waits")?.as_array()?;
+    let of = |wait: &Value, key: &str| wait[key].as_str().unwrap_or_default().to_owned();
+    let told = waits.iter();
+    let told = told.map(|wait| format!("{} {}", of(wait, "kind"), of(wait, "name")));
+    Some(match waits.len() {
+        0 => "nothing".to_owned(),
+        _ => told.collect::<Vec<_>>().join(", "),
+    })
 }
 
 /// What a person changed of an activity's options: `maximum_attempts 20, heartbeat none`.
@@ -238,6 +252,11 @@ mod tests {
             "ship #5, attempt 2, CourierRefused: no, worker w-1"
         );
         assert_eq!(summary(&json!({"result": {"x": 1}})), "");
+        let received = json!({"signal": "approve", "input": {"x": 1}});
+        assert_eq!(summary(&received), "approve");
+        let waits = json!({"waits": [{"kind": "signal", "name": "approve"}, {"kind": "signal", "name": "reject"}]});
+        assert_eq!(summary(&waits), "signal approve, signal reject");
+        assert_eq!(summary(&json!({"waits": []})), "nothing");
         let updated = json!({"activity": "ship", "activity_id": 5, "actor": "ann", "next_attempt_at": null,
             "retry": {"initial_interval_ms": 200, "maximum_attempts": null},
             "timeouts_ms": {"start_to_close": 9000, "heartbeat": 0}});

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Session, act, describe, history, list, result, start};
+use super::{Session, act, describe, history, list, result, signal, start};
 use crate::fault::Outcome;
 
 /// What can be done with workflows.
@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     History(history::HistoryArgs),
     /// Print runs, the newest first
     List(list::ListArgs),
+    /// Send a run a message
+    Signal(signal::SignalArgs),
     /// Ask a run to stop; its completed steps are compensated
     Cancel(act::CancelArgs),
     /// Begin nothing new of a run until it is resumed; what is in flight may end
@@ -41,6 +43,7 @@ impl Verb {
             Self::Describe(args) => describe::describe(session, &args),
             Self::History(args) => history::history(session, &args),
             Self::List(args) => list::list(session, &args),
+            Self::Signal(args) => signal::signal(session, &args),
             Self::Cancel(args) => act::cancel(session, &args),
             Self::Pause(args) => act::pause(session, &args),
             Self::Resume(args) => act::resume(session, &args),

@@ -53,6 +53,7 @@ impl Run {
         }
         // Nobody waits for them any more.
         self.timers.clear();
+        self.waits.clear();
         self.undo = Some(Box::new(Undo {
             outcome: event.outcome,
             failure: event.failure.clone(),

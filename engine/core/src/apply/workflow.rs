@@ -34,6 +34,7 @@ impl Run {
             seq: place.seq,
             next_activity_id: ActivityId::FIRST,
             activities: SmallVec::new(),
+            waits: Vec::new(),
             timers: SmallVec::new(),
             steps: Vec::new(),
             registrations: Vec::new(),
@@ -110,6 +111,7 @@ impl Run {
         self.timers.clear();
         self.incidents.clear();
         self.unseen.clear();
+        self.waits.clear();
         self.closed = Some(Box::new(closed));
     }
 

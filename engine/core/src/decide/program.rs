@@ -9,11 +9,11 @@ use alloc::{
 
 use super::{activity::too_large, undo};
 use crate::{
-    ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, Timestamp, error_type,
+    ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, Timestamp, WAITS_MAX, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
         CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved, MarkerRecorded,
-        Outcome, TimerCanceled, TimerStarted, WorkflowCompleted,
+        Outcome, TimerCanceled, TimerStarted, WaitRecorded, WorkflowCompleted,
     },
     program::{
         COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
@@ -133,6 +133,10 @@ impl Translation<'_> {
                 }
             }
             ProgramCommand::RegisterCompensation(command) => self.register_compensation(command)?,
+            ProgramCommand::RecordWaits(mut waits) => {
+                waits.truncate(WAITS_MAX);
+                self.events.push(WaitRecorded { waits }.into());
+            }
             ProgramCommand::RecordMarker { kind, name, value } => {
                 if value.is_too_large() {
                     return Err(format!(
@@ -323,7 +327,8 @@ fn size(command: &ProgramCommand) -> usize {
         ProgramCommand::Fail { failure } => {
             failure.details.as_ref().map_or(0, |one| one.data().len())
         }
-        ProgramCommand::CancelActivity { .. }
+        ProgramCommand::RecordWaits(_)
+        | ProgramCommand::CancelActivity { .. }
         | ProgramCommand::Cancel { .. }
         | ProgramCommand::StartTimer { .. }
         | ProgramCommand::CancelTimer { .. } => 0,
@@ -359,6 +364,7 @@ pub(crate) fn incident(
 pub(crate) fn deadlock(run: &Run) -> Option<Event> {
     let waits_for_nothing = run.activities.is_empty()
         && run.timers.is_empty()
+        && run.waits.is_empty()
         && run.undo.is_none()
         && run.closed.is_none()
         && run.unseen.is_empty();

@@ -122,6 +122,8 @@ fn ended_by(event: &Event) -> Option<Whose> {
         | Event::CompensationCompleted(_)
         | Event::CompensationFailed(_)
         | Event::MarkerRecorded(_)
+        | Event::SignalReceived(_)
+        | Event::WaitRecorded(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
         | Event::TimerCanceled(_)

@@ -77,7 +77,9 @@ read_as_deserialized!(
     TimeoutsChange,
     Trace,
     Cause,
-    QueueTask
+    QueueTask,
+    String,
+    crate::WaitFor
 );
 
 impl<T: Read> Read for Option<T> {

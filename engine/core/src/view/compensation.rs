@@ -180,6 +180,7 @@ fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
         | Job::ActivityCompleted { .. }
         | Job::ActivityCanceled { .. }
         | Job::TimerFired { .. }
+        | Job::SignalReceived { .. }
         | Job::CancelRequested { .. }
         | Job::Ended => None,
     });

@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{
-    Empty, FieldsView, Situation, View, WaitingFor,
+    FieldsView, Situation, View, WaitingFor,
     activity::{LastFailureView, maximum_attempts, next_attempt_at},
     compensation::CompensationView,
     incident::IncidentView,
     wait,
 };
-use crate::{Attempt, Name, RunId, Timestamp, WorkflowId, show::Shown};
+use crate::{Attempt, Name, RunId, Timestamp, Wait, WorkflowId, show::Shown};
 
 /// What a list says of a run. Queue, attempts and failure are those of the activity that its sentence is about.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ pub struct Row<'a> {
     status: &'static str,
     situation: Option<Situation>,
     waiting_for: WaitingFor,
-    waits: Empty,
+    waits: Shown<'a, Vec<Wait>>,
     task_queue: Option<&'a Name>,
     attempt: Option<Attempt>,
     maximum_attempts: Option<u32>,
@@ -51,7 +51,7 @@ impl<'a> Row<'a> {
             status: view.status(),
             situation: view.situation(),
             waiting_for: view.waiting_for(),
-            waits: Empty,
+            waits: Shown(&run.waits),
             task_queue: activity.map(|activity| &activity.scheduled.task_queue),
             attempt: activity.map(|activity| activity.attempt),
             maximum_attempts: activity.and_then(maximum_attempts),

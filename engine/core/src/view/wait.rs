@@ -13,7 +13,7 @@ use super::{
     compensation, incident, queue, span,
 };
 use crate::{
-    Activity, Attempt, Timestamp,
+    Activity, Attempt, Timestamp, Wait, WaitFor,
     run::{ActivityState, Paused, Undo},
     show::Shown,
 };
@@ -41,6 +41,14 @@ pub enum WaitKind {
     Queue,
     /// An instant.
     Timer,
+    /// A message.
+    Signal,
+    /// Something in its own state.
+    Condition,
+    /// A request that may change it.
+    Update,
+    /// Children.
+    Children,
     /// What was done is being undone.
     Compensation,
     /// A person.
@@ -60,6 +68,10 @@ impl WaitKind {
             Self::Retry => "retry",
             Self::Queue => "queue",
             Self::Timer => "timer",
+            Self::Signal => "signal",
+            Self::Condition => "condition",
+            Self::Update => "update",
+            Self::Children => "children",
             Self::Compensation => "compensation",
             Self::Incident => "incident",
             Self::Paused => "paused",
@@ -104,6 +116,9 @@ pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
                 .saturating_sub(1)
                 .saturating_add(run.timers.len()),
         ),
+        (None, None, None) if let Some(wait) = run.waits.first() => {
+            (of_wait(view, wait), run.waits.len().saturating_sub(1))
+        }
         (None, None, None) if !run.timers.is_empty() => {
             (of_timers(view), run.timers.len().saturating_sub(1))
         }
@@ -256,6 +271,27 @@ fn of_pause(what: &str, paused: &Paused) -> WaitingFor {
 /// `by ada: "the bank migrates"`
 fn by(paused: &Paused) -> String {
     queue::by(&paused.actor, paused.reason.as_deref())
+}
+
+/// `Waiting for signal approve for 14 min; gives up in 46 min.`
+fn of_wait(view: &View<'_>, wait: &Wait) -> WaitingFor {
+    let now = view.server_time;
+    let (what, kind) = match wait.kind {
+        WaitFor::Signal => ("signal ", WaitKind::Signal),
+        WaitFor::Condition => ("", WaitKind::Condition),
+        WaitFor::Update => ("update ", WaitKind::Update),
+        WaitFor::Children => ("children ", WaitKind::Children),
+    };
+    let waited = span::age(now.since(wait.since));
+    let ends = wait.deadline.map_or_else(String::new, |at| match at > now {
+        true => format!("; gives up in {}", span::age(at.since(now))),
+        false => String::from("; gives up now"),
+    });
+    WaitingFor {
+        text: format!("Waiting for {what}{} for {waited}{ends}.", wait.name),
+        kind,
+        until: wait.deadline,
+    }
 }
 
 /// `Sleeping until 1 March 2027, 00:00 UTC (97 days).`

@@ -23,6 +23,7 @@ mod options;
 mod queues;
 mod retries;
 mod settled;
+mod signals;
 mod starts;
 mod stops;
 mod timeouts;
@@ -128,7 +129,7 @@ impl Program for Steps {
                     let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
                     commands.push(ProgramCommand::CancelActivity { activity_id });
                 }
-                Job::TimerFired { .. } | Job::Ended => {}
+                Job::TimerFired { .. } | Job::SignalReceived { .. } | Job::Ended => {}
             }
         }
         commands

@@ -1,8 +1,8 @@
 //! Requests about workflows.
 
 use sagaline_core::{
-    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, RunId, Start, Terminate, Trace,
-    WorkflowId, event::RejectReason,
+    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, Payload, RunId, Signal, Start,
+    Terminate, Trace, WorkflowId, event::RejectReason,
 };
 use sagaline_journal::{
     Record,
@@ -39,6 +39,13 @@ pub(super) fn request(
             reply: reading.reply_to(envelope)?,
             workflow_id,
         }),
+        ce_type::WORKFLOW_SIGNAL => Command::Signal(Signal {
+            run_id: run_id(envelope)?,
+            signal: signal(envelope)?,
+            input: payload(envelope)?,
+            reply: reading.reply_to(envelope)?,
+            workflow_id,
+        }),
         ce_type::WORKFLOW_OPERATE => {
             let operate = operate::operate(reading, envelope, workflow_id)?;
             Command::Operate(Box::new(operate))
@@ -72,6 +79,23 @@ pub(super) fn request(
     })
 }
 
+fn signal(envelope: &Envelope<'_>) -> Result<Name, Refusal> {
+    let name = envelope.required(header::SIGNAL)?;
+    Name::new(name).map_err(|invalid| bad_header(header::SIGNAL, name, &invalid.to_string()))
+}
+
+/// What a run is given.
+fn payload(envelope: &Envelope<'_>) -> Result<Payload, Refusal> {
+    let payload = envelope.payload();
+    if payload.is_too_large() {
+        let bytes = payload.data().len();
+        let max = sagaline_core::PAYLOAD_BYTES_MAX;
+        let message = format!("input of {bytes} bytes; {max} are allowed");
+        return Err(Refusal::new(RejectReason::TooLarge, message));
+    }
+    Ok(payload.clone())
+}
+
 fn start(
     reading: &Reading,
     record: &Record,
@@ -90,16 +114,7 @@ fn start(
             ));
         }
     }
-    if envelope.payload().is_too_large() {
-        let bytes = envelope.payload().data().len();
-        return Err(Refusal::new(
-            RejectReason::TooLarge,
-            format!(
-                "input of {bytes} bytes; {} are allowed",
-                sagaline_core::PAYLOAD_BYTES_MAX
-            ),
-        ));
-    }
+    let input = payload(envelope)?;
     let trace = envelope
         .header(header::TRACEPARENT)?
         .map(|parent| -> Result<Trace, Refusal> {
@@ -115,7 +130,7 @@ fn start(
             .header(header::VERSION)?
             .filter(|version| !version.is_empty())
             .map(Into::into),
-        input: envelope.payload().clone(),
+        input,
         id_conflict: id_conflict(envelope)?,
         id_reuse: id_reuse(envelope)?,
         reply: reading.reply_to(envelope)?,

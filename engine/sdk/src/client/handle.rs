@@ -7,7 +7,7 @@ use sagaline_journal::{
     Error as RequestError, ErrorKind,
     wire::{ce_type, header, outcome},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Client, ClientError,
@@ -64,6 +64,20 @@ impl<R> Handle<R> {
     {
         let last = self.waiting.last().await?;
         self.read(last)
+    }
+
+    /// Sends this run a message. Returns when that is in the journal.
+    ///
+    /// # Errors
+    /// As [`Client::signal`].
+    pub async fn signal<T: Serialize + ?Sized>(
+        &self,
+        signal: &str,
+        input: &T,
+    ) -> Result<(), ClientError> {
+        let request = Request::signal(&self.workflow_id, signal, input)?;
+        let request = request.header(header::RUN_ID, &self.run_id);
+        self.client.tell(request).await
     }
 
     /// Asks this run to stop; what it has done is compensated. Returns when that is in the journal.

@@ -3,11 +3,13 @@
 use sagaline_core::{Payload, WORKFLOW_ID_BYTES_MAX};
 use sagaline_journal::{
     Error, ErrorKind, Headers, NewRecord,
-    wire::{HEADERS_BYTES_MAX, header, partition_of},
+    wire::{HEADERS_BYTES_MAX, ce_type, header, partition_of},
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::replies::Replies;
+use crate::json;
 
 /// A request about one workflow id.
 #[derive(Debug)]
@@ -34,6 +36,18 @@ impl Request {
     /// Asks a run to end, in one way or the other.
     pub(super) fn stop(ce_type: &'static str, workflow_id: &str, reason: &str) -> Self {
         Self::new(ce_type, workflow_id).header(header::REASON, reason)
+    }
+
+    /// Sends a run a message.
+    pub(super) fn signal<T: Serialize + ?Sized>(
+        workflow_id: &str,
+        signal: &str,
+        input: &T,
+    ) -> Result<Self, Error> {
+        let input = json::encode(&format!("signal `{signal}`"), input)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "workflow-input", error.message()))?;
+        let request = Self::new(ce_type::WORKFLOW_SIGNAL, workflow_id);
+        Ok(request.header(header::SIGNAL, signal).value(input))
     }
 
     pub(super) fn workflow_id(&self) -> &str {
@@ -118,7 +132,6 @@ pub(super) fn new_id() -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sagaline_journal::wire::ce_type;
 
     fn record(request: Request) -> Result<NewRecord, Error> {
         request.into_record(&"ns.inbox".into(), 12, "ns.replies", "c-1")

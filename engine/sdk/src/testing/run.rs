@@ -3,10 +3,10 @@
 use std::{cell::RefCell, fmt, marker::PhantomData, rc::Rc};
 
 use sagaline_core::{
-    Act, Cancel, Command, Millis, Name, Outcome, Payload, RunId, Terminate, Timestamp, WorkflowId,
-    error_type, program::SPAN_MS_MAX, run::ClosedBy, view::View,
+    Act, Cancel, Command, Millis, Name, Outcome, Payload, RunId, Signal, Terminate, Timestamp,
+    WorkflowId, error_type, program::SPAN_MS_MAX, run::ClosedBy, view::View,
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     LIMIT, STUCK,
@@ -155,6 +155,22 @@ impl<R> Run<R> {
     /// The act is refused.
     pub fn resume(&self) -> Result<()> {
         operate(&self.world, (&self.workflow_id, self.run_id), Act::Resume)
+    }
+
+    /// Sends it a message.
+    ///
+    /// # Errors
+    /// The message cannot be written as JSON, or the name is none.
+    pub fn signal<T: Serialize + ?Sized>(&self, name: &str, input: &T) -> Result<()> {
+        let input = json::encode(&format!("signal `{name}`"), input)?;
+        self.input(&Command::Signal(Signal {
+            workflow_id: self.workflow_id.clone(),
+            run_id: Some(self.run_id),
+            signal: Name::new(name)?,
+            input,
+            reply: None,
+        }));
+        Ok(())
     }
 
     fn input(&self, command: &Command) {

@@ -6,7 +6,7 @@ use sagaline_core::{Name, Payload, RunId, Timestamp, WorkflowId};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Random, RunActivity, Shielded, Sleep, WorkflowInfo, state::Shared};
+use super::{Random, RunActivity, Shielded, Signal, Sleep, WorkflowInfo, state::Shared};
 use crate::{ActivityCall, Error, Result, json};
 
 /// A workflow's way to the world: activities, time, randomness. Cloning it is cheap.
@@ -82,6 +82,24 @@ impl Context {
     /// Waits until an instant; one that has passed is over at once.
     pub fn sleep_until(&self, due_at: Timestamp) -> Sleep {
         Sleep::new(self.shared.clone(), due_at)
+    }
+
+    /// The next signal of this name: one that came already, or the one that comes.
+    ///
+    /// Signals are kept in the order in which they came, and each is taken once. The error is
+    /// [`is_canceled`](Error::is_canceled): the run was asked to stop.
+    ///
+    /// # Example: a person approves
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, workflow};
+    /// #[workflow]
+    /// async fn review(cx: Context) -> Result<String> {
+    ///     let approved: bool = cx.signal("review-complete").await?;
+    ///     Ok(if approved { "shipped" } else { "refused" }.to_owned())
+    /// }
+    /// ```
+    pub fn signal<T: DeserializeOwned>(&self, name: &str) -> Signal<T> {
+        Signal::new(self.shared.clone(), name)
     }
 
     /// A random value that is the same on replay: an integer, a `bool`, an `f64` from 0 to below 1, or bytes.

@@ -91,6 +91,9 @@ impl Program for RustProgram {
             run.shared.cancel_pending();
             run.poll();
         }
+        if run.future.is_some() {
+            run.shared.tell_waits();
+        }
         run.shared.take_commands()
     }
 }
@@ -117,6 +120,7 @@ impl Run {
                 self.shared.resolve(*activity_id, StepOutcome::Canceled)
             }
             Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
+            Job::SignalReceived { signal, input } => self.shared.receive(signal, input),
             Job::TimerFired { timer_id } => self.shared.fire_timer(*timer_id),
             Job::Ended => {
                 self.shared.end();
@@ -155,7 +159,11 @@ impl Run {
         match result {
             Ok(result) => ProgramCommand::Complete { result },
             Err(error) if error.is_canceled() => ProgramCommand::Cancel {
-                reason: self.shared.cancel_reason().flatten(),
+                // Nobody asked: it says itself why.
+                reason: match self.shared.cancel_reason() {
+                    Some(asked) => asked,
+                    None => Some(error.message().into()),
+                },
             },
             Err(error) => ProgramCommand::Fail {
                 failure: error.into_failure(),

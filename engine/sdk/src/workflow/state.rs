@@ -19,6 +19,7 @@ use sagaline_core::{
 use super::{
     WorkflowInfo,
     random::Stream,
+    signal::{Signals, Ticket, Told},
     step::{Compensate, Compensation, Progress, Step, StepOutcome, canceled, register, schedule},
     timer::Timers,
 };
@@ -38,6 +39,7 @@ struct State {
     next_id: ActivityId,
     steps: BTreeMap<ActivityId, Step>,
     timers: Timers,
+    signals: Signals,
     /// The run's end was decided without the program: what it drops is forgotten without a word.
     ended: bool,
     commands: Vec<ProgramCommand>,
@@ -57,6 +59,7 @@ impl Shared {
             next_id: ActivityId::FIRST,
             steps: BTreeMap::new(),
             timers: Timers::default(),
+            signals: Signals::default(),
             ended: false,
             commands: Vec::new(),
             replayed: None,
@@ -148,10 +151,12 @@ impl Shared {
         let State {
             steps,
             timers,
+            signals,
             commands,
             ..
         } = &mut *state;
-        let wakers = timers.cancel(commands);
+        let mut wakers = timers.cancel(commands);
+        wakers.extend(signals.cancel());
         for (&activity_id, step) in steps {
             let pending = matches!(step.progress, Progress::Pending(_));
             if pending && !step.shielded && !step.cancel_requested {
@@ -199,6 +204,41 @@ impl Shared {
             state
                 .commands
                 .push(ProgramCommand::CancelTimer { timer_id });
+        }
+    }
+
+    /// Somebody sent a message.
+    pub(crate) fn receive(&self, signal: &Name, input: &Payload) {
+        let received = self.lock().signals.receive(signal.clone(), input.clone());
+        received.into_iter().for_each(Waker::wake);
+    }
+
+    /// The next signal of a name, or a place among those that wait for one.
+    pub(crate) fn poll_signal(
+        &self,
+        ticket: Option<Ticket>,
+        wanted: (&Name, Option<Timestamp>),
+        waker: &Waker,
+    ) -> Told {
+        let mut state = self.lock();
+        let shielded = state.shields > 0;
+        if ticket.is_none() && state.cancel.is_some() && !shielded {
+            return Told::Canceled;
+        }
+        let seen = (state.at, shielded);
+        state.signals.poll(ticket, wanted, seen, waker)
+    }
+
+    /// Nobody waits there any more.
+    pub(crate) fn leave_signal(&self, ticket: Option<Ticket>) {
+        self.lock().signals.leave(ticket);
+    }
+
+    /// Tells what the run waits for, if that has changed.
+    pub(crate) fn tell_waits(&self) {
+        let mut state = self.lock();
+        if let Some(waits) = state.signals.changed_waits() {
+            state.commands.push(ProgramCommand::RecordWaits(waits));
         }
     }
 

@@ -82,7 +82,7 @@ impl Drive {
     pub(crate) fn rebuild(&mut self, activations: usize) -> Result<(), String> {
         self.program = program(&self.workflows, self.name);
         for (number, entry) in self.history[..activations].iter().enumerate() {
-            let recorded: Vec<Recorded> = entry.commands.iter().map(recorded).collect();
+            let recorded: Vec<Recorded> = entry.commands.iter().filter_map(recorded).collect();
             let commands = activate(&mut *self.program, entry.at, &entry.jobs, Some(&recorded));
             if commands != entry.commands {
                 return Err(format!(
@@ -118,9 +118,10 @@ pub(crate) fn activate(
     })
 }
 
-/// A command as history remembers it.
-pub(crate) fn recorded(command: &ProgramCommand) -> Recorded {
+/// A command as history remembers it; what is for people alone it does not.
+pub(crate) fn recorded(command: &ProgramCommand) -> Option<Recorded> {
     let (kind, name, id, value) = match command {
+        ProgramCommand::RecordWaits(_) => return None,
         ProgramCommand::ScheduleActivity(it) => (
             CommandKind::ScheduleActivity,
             Some(it.activity.clone()),
@@ -153,13 +154,13 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Recorded {
         }
     };
     let seq: Seq = 1;
-    Recorded {
+    Some(Recorded {
         seq,
         kind,
         name,
         id,
         value,
-    }
+    })
 }
 
 pub(crate) fn json(value: impl Serialize) -> Payload {
@@ -212,6 +213,10 @@ fn line(command: &ProgramCommand) -> String {
         }
         ProgramCommand::RecordMarker { kind, name, value } => {
             format!("marker {kind} {name} {}", text(value))
+        }
+        ProgramCommand::RecordWaits(waits) => {
+            let names: Vec<_> = waits.iter().map(|wait| wait.name.as_str()).collect();
+            format!("waits for {}", names.join(", "))
         }
         ProgramCommand::Complete { result } => format!("complete {}", text(result)),
         ProgramCommand::Fail { failure } => {

@@ -5,6 +5,7 @@
 mod failures;
 mod people;
 mod replayed;
+mod signals;
 mod time;
 
 use std::time::Duration;

@@ -181,6 +181,13 @@ fn misread(bug: Bug, record: Record, rng: &mut Rng) -> Vec<Record> {
             let again = forged(&record, header::CE_ID, "another");
             vec![record, again]
         }
+        Bug::SignalChanged if record.header(header::SIGNAL).is_some() => {
+            vec![record.with_value(Some(b"0"))]
+        }
+        Bug::SignalTwice if record.header(header::SIGNAL).is_some() => {
+            let again = forged(&record, header::CE_ID, "another");
+            vec![record, again]
+        }
         Bug::ResultChanged if strikes && record.header(header::TOKEN).is_some() => {
             vec![record.with_value(Some(b"\"another\""))]
         }

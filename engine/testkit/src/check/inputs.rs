@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Violation,
-    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, StartAsked, StopAsked},
+    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked},
     log::Log,
 };
 
@@ -142,7 +142,7 @@ impl<'a> Took<'a> {
             }
             (Asks::Start(_), Some(_)) => Err("nothing is wrong with it"),
             (
-                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_),
+                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_) | Asks::Signal(_),
                 Some(RejectReason::NoOpenRun),
             ) => {
                 let meant = match &input.asks {
@@ -160,9 +160,11 @@ impl<'a> Took<'a> {
                     Err("there is an open run")
                 }
             }
-            (Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_), Some(_)) => {
-                Err("nothing is wrong with it")
-            }
+            (
+                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_) | Asks::Signal(_),
+                Some(_),
+            ) => Err("nothing is wrong with it"),
+            (Asks::Signal(asked), None) => self.may_keep_signal(record, input, asked, did),
             (Asks::Queue(_), None) if !did.is_empty() => Ok(()),
             (Asks::Queue(asked), None) => self.may_drop_word(input, asked),
             (_, None) if did.iter().any(|one| one.run_id.is_some()) => Ok(()),
@@ -242,7 +244,37 @@ impl<'a> Took<'a> {
                 }
             }
             Asks::Operate(asked) => self.may_drop_act(input, asked, &identity),
-            Asks::Describe | Asks::Delayed | Asks::Queue(_) | Asks::Bad(_) => Ok(()),
+            Asks::Describe | Asks::Delayed | Asks::Queue(_) | Asks::Signal(_) | Asks::Bad(_) => {
+                Ok(())
+            }
+        }
+    }
+
+    /// A message: it is in the run's history now, or was before.
+    fn may_keep_signal(
+        &self,
+        record: &Record,
+        input: &Input,
+        asked: &SignalAsked,
+        did: &[&Transition],
+    ) -> Result<(), &'static str> {
+        let mut events = did.iter().flat_map(|one| &one.events);
+        if events.any(|event| matches!(event, Event::SignalReceived(_))) {
+            return Ok(());
+        }
+        if asked.wants_reply && did.is_empty() {
+            return Err("nobody was told");
+        }
+        let identity = identity(record, input);
+        let knows = |run_id| {
+            let run = self.runs.run(run_id);
+            run.is_some_and(|run| run.seen.contains(&identity))
+        };
+        let states = self.states(input);
+        let mut open = states.iter();
+        match open.any(|state| matches!(state, IdState::Open(run_id) if knows(*run_id))) {
+            true => Ok(()),
+            false => Err("it was to be kept"),
         }
     }
 

@@ -4,6 +4,7 @@ mod activity;
 mod end;
 mod incident;
 mod operate;
+mod signal;
 mod timer;
 mod undo;
 
@@ -45,6 +46,8 @@ pub(super) struct Run {
     activities: BTreeMap<u32, Activity>,
     /// Timers that may still fire, and when.
     timers: BTreeMap<u32, Timestamp>,
+    /// Signals that its program is to be given, in order.
+    signals: Vec<String>,
     registrations: Vec<Registration>,
     /// When its time runs out.
     time_limit: Option<Timestamp>,
@@ -100,6 +103,7 @@ impl Run {
             next_id: 1,
             activities: BTreeMap::new(),
             timers: BTreeMap::new(),
+            signals: Vec::new(),
             registrations: Vec::new(),
             time_limit: None,
             undo: None,
@@ -165,6 +169,8 @@ impl Run {
             Event::TimerStarted(_) | Event::TimerFired(_) | Event::TimerCanceled(_) => {
                 self.timer(place, event)
             }
+            Event::SignalReceived(event) => self.signal(place, event),
+            Event::WaitRecorded(event) => self.waits(event),
             Event::WorkflowPaused(_)
             | Event::WorkflowResumed(_)
             | Event::ActivityPaused(_)

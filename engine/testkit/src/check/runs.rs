@@ -365,7 +365,13 @@ fn check_identity(
     let asks = by.map(|input| &input.asks);
     let counts = matches!(
         asks,
-        Some(Asks::Start(_) | Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_))
+        Some(
+            Asks::Start(_)
+                | Asks::Cancel(_)
+                | Asks::Terminate(_)
+                | Asks::Operate(_)
+                | Asks::Signal(_)
+        )
     );
     let only_answers = transition
         .events

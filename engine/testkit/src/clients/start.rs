@@ -16,6 +16,9 @@ use crate::{
     world::World,
 };
 
+/// So many signals are sent, at most, for one start.
+const SIGNALS_MAX: u32 = 5;
+
 /// So often does somebody step in, at most, for one start.
 const ACTS_MAX: u32 = 4;
 
@@ -46,6 +49,9 @@ impl World {
         later(faults.terminated / 2, Act::Terminate(id.clone()));
         for _ in 0..ACTS_MAX {
             later(faults.operated, Act::Operate(id.clone()));
+        }
+        for _ in 0..SIGNALS_MAX {
+            later(faults.signaled, Act::Signal(id.clone()));
         }
         later(faults.described, Act::Describe(id));
     }

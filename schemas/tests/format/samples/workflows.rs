@@ -1,6 +1,8 @@
 //! Events of workflows, incidents, replies and inputs.
 
-use sagaline_core::{Attempt, Event, Fields, Name, PausedType, QueueTask, ReplyTo, event};
+use sagaline_core::{
+    Attempt, Choice, Event, Fields, Name, PausedType, QueueTask, ReplyTo, Wait, WaitFor, event,
+};
 
 use super::values::{activity_id, binary, failure, json, text, trace};
 
@@ -215,5 +217,28 @@ pub(crate) fn queue_events() -> Vec<Event> {
             task,
         }
         .into(),
+    ]
+}
+
+/// What a run is sent, and what it waits for.
+pub(crate) fn signal_events() -> Vec<Event> {
+    let wait = Wait {
+        kind: WaitFor::Children,
+        name: "approve".into(),
+        since: super::values::at(1_000),
+        deadline: Some(super::values::at(9_000)),
+        choices: vec![Choice {
+            label: "Approve".to_owned(),
+            input: json(),
+        }],
+        total: Some(600),
+    };
+    vec![
+        event::SignalReceived {
+            signal: "approve".into(),
+            input: json(),
+        }
+        .into(),
+        event::WaitRecorded { waits: vec![wait] }.into(),
     ]
 }

@@ -13,6 +13,8 @@ pub(crate) enum Doing {
     Cancel { compensate: bool },
     /// Runs are ended.
     Terminate { compensate: bool },
+    /// Runs are sent a message.
+    Signal,
     /// Runs are held up.
     Pause,
     /// Runs go on.
@@ -41,9 +43,11 @@ impl Doing {
     /// What it is done on.
     pub(super) const fn scope(self) -> Scope {
         match self {
-            Self::Cancel { .. } | Self::Terminate { .. } | Self::Pause | Self::Resume => {
-                Scope::Runs
-            }
+            Self::Cancel { .. }
+            | Self::Terminate { .. }
+            | Self::Signal
+            | Self::Pause
+            | Self::Resume => Scope::Runs,
             Self::RetryActivity
             | Self::CompleteActivity
             | Self::FailActivity
@@ -81,6 +85,7 @@ impl Doing {
             Self::Terminate { compensate: true } => {
                 format!("Terminate {runs}? They end once {compensated} compensated.")
             }
+            Self::Signal => format!("Send {runs} this signal?"),
             Self::Pause => format!(
                 "Pause {runs}? No new activity, retry, timer or child starts; {in_flight} in flight may \
                  finish. Time-outs of the runs go on."

@@ -62,7 +62,10 @@ impl Run {
 
     /// The program returned every result that it was given: those that workers gave, each once.
     fn check_result(&self, result: &[u8]) -> Result<(), Violation> {
-        let given: Vec<(u32, String)> = serde_json::from_slice(result).unwrap_or_default();
+        let all: Vec<(u32, String)> = serde_json::from_slice(result).unwrap_or_default();
+        let (signals, given): (Vec<_>, Vec<_>) = all.into_iter().partition(|(id, _)| *id == 0);
+        let signals: Vec<String> = signals.into_iter().map(|(_, text)| text).collect();
+        self.check_signals(&signals)?;
         let mut journaled: Vec<(u32, String)> = self
             .activities
             .iter()

@@ -1,0 +1,68 @@
+//! `workflow signal`: a message for one run, or for all that a filter means.
+
+use clap::Args;
+use sagaline_core::{Name, Payload, WorkflowId};
+use sagaline_journal::wire::{ce_type, header};
+
+use super::{
+    Session,
+    act::{ActArgs, tell_one},
+    bulk::{Bulk, Doing},
+    input::Input,
+};
+use crate::{
+    fault::{Fault, Outcome},
+    inbox::Question,
+};
+
+/// What `signal` takes.
+#[derive(Debug, Args)]
+#[command(mut_arg("reason", |reason| reason.hide(true)))]
+pub(crate) struct SignalArgs {
+    #[command(flatten)]
+    act: ActArgs,
+    /// Name of the signal
+    #[arg(long, value_parser = name)]
+    name: Name,
+    #[command(flatten)]
+    input: Input,
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::new(text).map_err(|invalid| invalid.to_string())
+}
+
+/// Sends it; returns when it is in the journal.
+pub(crate) fn signal(session: &Session, args: &SignalArgs) -> Outcome {
+    let SignalArgs { act, name, input } = args;
+    if act.why.reason.is_some() {
+        return Err(Fault::usage(
+            "a signal has no --reason: what its workflow shall know is in --input",
+        ));
+    }
+    let input = input.payload()?;
+    let Some(id) = act.id() else {
+        let bulk = Bulk {
+            session,
+            many: &act.many,
+            doing: Doing::Signal,
+            why: &act.why,
+            body_bytes: input.data().len(),
+        };
+        return bulk.run(|target| {
+            let run_id = Some(target.run_id.to_string());
+            question(&target.workflow_id, name, &input).header(header::RUN_ID, run_id)
+        });
+    };
+    let run_id = act.run_id.map(|run_id| run_id.to_string());
+    let question = question(id, name, &input).header(header::RUN_ID, run_id);
+    tell_one(session, act, question, |run| {
+        format!("Sent {name} to {id}{run}.")
+    })
+}
+
+fn question(id: &WorkflowId, name: &Name, input: &Payload) -> Question {
+    Question::new(ce_type::WORKFLOW_SIGNAL, id)
+        .header(header::SIGNAL, Some(name.to_string()))
+        .value(input.clone())
+}

@@ -1,0 +1,270 @@
+//! Messages for a run, and waiting for them.
+//!
+//! They are kept in the order in which they came, whether somebody waits yet or not; who is polled first takes the next.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, Waker},
+    time::Duration,
+};
+
+use sagaline_core::{Name, Payload, Timestamp, Wait, WaitFor};
+use serde::de::DeserializeOwned;
+
+use super::{Sleep, state::Shared};
+use crate::{Error, Result, json};
+
+/// The signals of a run that its workflow has not taken, and who waits for which.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    kept: BTreeMap<Name, VecDeque<Payload>>,
+    waiting: BTreeMap<u64, Waiter>,
+    last_ticket: u64,
+    /// What was last told of those that wait.
+    told: Vec<Wait>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    name: Name,
+    since: Timestamp,
+    deadline: Option<Timestamp>,
+    shielded: bool,
+    canceled: bool,
+    waker: Option<Waker>,
+}
+
+impl Signals {
+    /// One has come. Gives whom to wake.
+    pub(super) fn receive(&mut self, name: Name, input: Payload) -> Vec<Waker> {
+        let waiting = self.waiting.values_mut().filter(|one| one.name == name);
+        let wakers = waiting.filter_map(|one| one.waker.take()).collect();
+        self.kept.entry(name).or_default().push_back(input);
+        wakers
+    }
+
+    /// The next of that name.
+    fn take(&mut self, name: &Name) -> Option<Payload> {
+        let kept = self.kept.get_mut(name)?;
+        let next = kept.pop_front();
+        if kept.is_empty() {
+            self.kept.remove(name);
+        }
+        next
+    }
+
+    /// The run was asked to stop: nobody waits any more, but where it is shielded. Gives whom to wake.
+    pub(super) fn cancel(&mut self) -> Vec<Waker> {
+        let open = self.waiting.values_mut().filter(|one| !one.shielded);
+        open.filter_map(|one| {
+            one.canceled = true;
+            one.waker.take()
+        })
+        .collect()
+    }
+
+    /// What is waited for now, if that is not what was last told.
+    pub(super) fn changed_waits(&mut self) -> Option<Vec<Wait>> {
+        let wait = |one: &Waiter| Wait {
+            kind: WaitFor::Signal,
+            name: one.name.clone(),
+            since: one.since,
+            deadline: one.deadline,
+            choices: Vec::new(),
+            total: None,
+        };
+        let waits: Vec<Wait> = self.waiting.values().map(wait).collect();
+        (waits != self.told).then(|| {
+            self.told.clone_from(&waits);
+            waits
+        })
+    }
+}
+
+/// Who waits for a signal.
+#[derive(Debug)]
+pub(crate) struct Ticket(u64);
+
+/// What a waiter is told.
+pub(crate) enum Told {
+    Signal(Payload),
+    Canceled,
+    Wait(Ticket),
+}
+
+impl Signals {
+    /// The next of a name, or a place among those that wait; `ticket` is the place that the caller has.
+    pub(super) fn poll(
+        &mut self,
+        ticket: Option<Ticket>,
+        wanted: (&Name, Option<Timestamp>),
+        (now, shielded): (Timestamp, bool),
+        waker: &Waker,
+    ) -> Told {
+        let (name, deadline) = wanted;
+        let canceled = ticket
+            .as_ref()
+            .and_then(|ticket| self.waiting.get(&ticket.0))
+            .is_some_and(|one| one.canceled);
+        if canceled {
+            self.leave(ticket);
+            return Told::Canceled;
+        }
+        if let Some(input) = self.take(name) {
+            self.leave(ticket);
+            return Told::Signal(input);
+        }
+        let ticket = ticket.unwrap_or_else(|| {
+            self.last_ticket += 1;
+            Ticket(self.last_ticket)
+        });
+        let waiter = self.waiting.entry(ticket.0).or_insert_with(|| Waiter {
+            name: name.clone(),
+            since: now,
+            deadline,
+            shielded,
+            canceled: false,
+            waker: None,
+        });
+        waiter.waker = Some(waker.clone());
+        Told::Wait(ticket)
+    }
+
+    pub(super) fn leave(&mut self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.waiting.remove(&ticket.0);
+        }
+    }
+}
+
+/// The next signal of a name; [`Context::signal`](super::Context::signal) makes it.
+///
+/// Dropped before one came, it takes none: the branch of a `select!` that lost costs nothing.
+#[must_use = "a signal is waited for when this is awaited"]
+pub struct Signal<T> {
+    shared: Arc<Shared>,
+    name: String,
+    deadline: Option<Timestamp>,
+    ticket: Option<Ticket>,
+    input: PhantomData<fn() -> T>,
+}
+
+impl<T> Signal<T> {
+    pub(super) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        Self {
+            shared,
+            name: name.to_owned(),
+            deadline: None,
+            ticket: None,
+            input: PhantomData,
+        }
+    }
+
+    /// Gives up after this long: `None`.
+    ///
+    /// # Example: an order that is picked up in time, or not
+    /// ```
+    /// # use sagaline_sdk::{Context, DurationExt, Result, workflow};
+    /// #[workflow]
+    /// async fn pickup(cx: Context) -> Result<bool> {
+    ///     let picked_up = cx.signal::<()>("picked-up").timeout(2.hours()).await?;
+    ///     Ok(picked_up.is_some())
+    /// }
+    /// ```
+    pub fn timeout(mut self, span: Duration) -> SignalOrTimeout<T> {
+        let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let due_at = Timestamp::from_micros(self.shared.now().as_micros().saturating_add(span));
+        self.deadline = Some(due_at);
+        SignalOrTimeout {
+            sleep: Sleep::new(self.shared.clone(), due_at),
+            signal: self,
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Future for Signal<T> {
+    type Output = Result<T>;
+
+    /// One that is not what the workflow expects is passed over: a stranger's mistake must not end the run.
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let signal = self.get_mut();
+        let name = match Name::new(&signal.name) {
+            Ok(name) => name,
+            Err(invalid) => return Poll::Ready(Err(invalid.into())),
+        };
+        loop {
+            let ticket = signal.ticket.take();
+            let wanted = (&name, signal.deadline);
+            match signal.shared.poll_signal(ticket, wanted, cx.waker()) {
+                Told::Wait(ticket) => {
+                    signal.ticket = Some(ticket);
+                    return Poll::Pending;
+                }
+                Told::Canceled => {
+                    let text = format!("the wait for signal `{name}` was cancelled");
+                    return Poll::Ready(Err(Error::canceled(text)));
+                }
+                Told::Signal(input) => match json::decode(&format!("signal `{name}`"), &input) {
+                    Ok(input) => return Poll::Ready(Ok(input)),
+                    Err(error) if signal.shared.is_replaying() => drop(error),
+                    Err(error) => {
+                        let run_id = signal.shared.info.run_id;
+                        tracing::warn!(%run_id, %error, "a signal is passed over");
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl<T> Drop for Signal<T> {
+    fn drop(&mut self) {
+        let ticket = self.ticket.take();
+        if ticket.is_some() {
+            self.shared.leave_signal(ticket);
+        }
+    }
+}
+
+/// The next signal, or none when it did not come in time; [`Signal::timeout`] makes it.
+#[must_use = "a signal is waited for when this is awaited"]
+pub struct SignalOrTimeout<T> {
+    signal: Signal<T>,
+    sleep: Sleep,
+}
+
+impl<T: DeserializeOwned> Future for SignalOrTimeout<T> {
+    type Output = Result<Option<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let both = self.get_mut();
+        if let Poll::Ready(signal) = Pin::new(&mut both.signal).poll(cx) {
+            return Poll::Ready(signal.map(Some));
+        }
+        match Pin::new(&mut both.sleep).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(None)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Signal<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("name", &self.name)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for SignalOrTimeout<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.signal.fmt(f)
+    }
+}
