@@ -9,13 +9,14 @@ use crate::{
     run::due::{Due, RunDue},
 };
 
-/// What was due first, at `until` or before. Events, or nothing when it has moved.
+/// What was due first, at `until` or before. Events, or nothing when it has moved, or the clock has gone back since.
 pub(crate) fn fire(
     run: &Run,
     now: Timestamp,
     until: Timestamp,
     queued: &[QueuedUntil],
 ) -> Vec<Event> {
+    let until = until.min(now);
     match run.first_due(queued).filter(|(at, _)| *at <= until) {
         Some((_, Due::Timer(timer))) => Vec::from([TimerFired {
             timer_id: timer.timer_id,

@@ -489,6 +489,19 @@ fn a_later_deadline_does_not_fire_in_the_place_of_one_that_has_moved() {
 }
 
 #[test]
+fn a_deadline_does_not_fire_when_the_clock_has_gone_back_before_it() {
+    let mut world = World::new(&["a"]);
+
+    world.start("1");
+    let due = world.state.next_deadline().unwrap();
+    let fired = world.fire_at(due);
+
+    assert!(fired.transitions.is_empty(), "{:?}", world.names());
+    world.now = due;
+    assert!(!world.fire_at(due).transitions.is_empty());
+}
+
+#[test]
 fn a_compensation_that_is_used_up_parks_the_run() {
     let mut world = World::new(&["a", "b"]);
 
