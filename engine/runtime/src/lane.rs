@@ -56,11 +56,8 @@ pub const BATCH_INPUTS_MAX: usize = 1_000;
 /// A batch takes no further input once its records have this many bytes.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What deadlines may add to a batch that inputs have filled.
-const DEADLINES_BYTES_MAX: usize = 1024 * 1024;
-
-/// What tasks that limited queues release may add to it.
-const RELEASES_BYTES_MAX: usize = 1024 * 1024;
+/// What deadlines, and tasks of limited queues, may each add to a batch that inputs have filled.
+const ADDED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Most deadlines that one batch fires.
 pub const BATCH_DEADLINES_MAX: usize = 1_000;
@@ -211,8 +208,6 @@ pub struct Lane {
     early: Early,
     /// More deadlines have come than were looked at, and none of those fired.
     more_due: bool,
-    /// The limited queue that was served last, by its name.
-    released: Option<Name>,
     proof: InputProof,
     clock: ClockWatch,
     careful: Careful,
@@ -334,7 +329,6 @@ impl Lane {
             placed: Placed::default(),
             early: Early::default(),
             more_due: false,
-            released: None,
             proof: InputProof::default(),
             clock: ClockWatch::default(),
             careful: Careful::default(),

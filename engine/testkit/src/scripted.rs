@@ -329,13 +329,23 @@ impl Scripted {
         Payload::json(serde_json::to_vec(&all).unwrap_or_default())
     }
 
-    fn trick(&self, trick: Trick, activation: Activation<'_>, commands: &mut Vec<ProgramCommand>) {
+    fn trick(
+        &mut self,
+        trick: Trick,
+        activation: Activation<'_>,
+        commands: &mut Vec<ProgramCommand>,
+    ) {
         match trick {
             // Unwinds as a panic does, without a word on the terminal.
             Trick::Panic => resume_unwind(Box::new("as planned")),
             Trick::Kill => self.fate.kill(activation.run_id),
             Trick::Hang if activation.recorded.is_none() => self.fate.hang(activation.run_id),
-            Trick::Deadlock => commands.clear(),
+            Trick::Deadlock => {
+                commands.clear();
+                self.waiting = None;
+                let told = self.told.take();
+                commands.extend(told.map(|_| ProgramCommand::RecordWaits(Vec::new())));
+            }
             Trick::Late if self.ended => commands.push(cancel_first()),
             Trick::CancelDone if !self.ended && !self.pending.contains_key(&ActivityId::FIRST) => {
                 commands.push(cancel_first());
@@ -364,15 +374,15 @@ impl Program for Scripted {
         if !self.ended {
             self.advance(&plan, activation, &mut commands);
         }
-        if !self.ended && self.told != self.waiting {
-            self.told.clone_from(&self.waiting);
-            let waits = self.waiting.clone().into_iter().collect();
-            commands.push(ProgramCommand::RecordWaits(waits));
-        }
         if let Some((at, trick)) = plan.trick
             && at == self.activations
         {
             self.trick(trick, activation, &mut commands);
+        }
+        if !self.ended && self.told != self.waiting {
+            self.told.clone_from(&self.waiting);
+            let waits = self.waiting.clone().into_iter().collect();
+            commands.push(ProgramCommand::RecordWaits(waits));
         }
         self.plan = Some(plan);
         commands

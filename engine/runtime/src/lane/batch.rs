@@ -9,8 +9,8 @@ use sagaline_journal::{JournalReader, LanePort, NewRecord, Tag};
 use sagaline_schemas::{Footer, InputPosition, Trying};
 
 use super::{
-    BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, DEADLINES_BYTES_MAX, Lane, Now, Phase,
-    Positions, RELEASES_BYTES_MAX, Taken, answer::Question, making::Making, proof::Gap,
+    ADDED_BYTES_MAX, BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, Lane, Now, Phase,
+    Positions, Taken, answer::Question, making::Making, proof::Gap,
 };
 use crate::{fold::Merged, input::Input};
 
@@ -194,7 +194,7 @@ impl Lane {
             .map(|(due, workflow_id)| (due, workflow_id.clone()))
             .collect();
         // Inputs may have filled the batch to its limit: deadlines have a share of their own.
-        let bytes_max = making.bytes + DEADLINES_BYTES_MAX;
+        let bytes_max = making.bytes + ADDED_BYTES_MAX;
         let are_all = due.len() < BATCH_DEADLINES_MAX;
         for (due, workflow_id) in due {
             if !self.proof.covers(due) {
@@ -223,18 +223,18 @@ impl Lane {
         self.more_due = !are_all && making.records.is_empty();
     }
 
-    /// Releases tasks of limited queues whose turn it is: those first that found the last batch full.
+    /// Releases tasks of limited queues whose turn it is, each batch another queue's first.
     fn release(&mut self, making: &mut Making) {
         let mut queues = self.fold.state.releasable(making.now);
-        let last = self.released.take();
-        let next = last.map_or(0, |last| queues.partition_point(|queue| *queue <= last));
-        queues.rotate_left(next);
-        let bytes_max = making.bytes + RELEASES_BYTES_MAX;
+        let batches = self.fold.footer().map_or(0, |footer| footer.batch_no);
+        let first = usize::try_from(batches).unwrap_or_default();
+        let first = first.checked_rem(queues.len()).unwrap_or_default();
+        queues.rotate_left(first);
+        let bytes_max = making.bytes + ADDED_BYTES_MAX;
         for queue in queues {
             if making.bytes >= bytes_max {
                 return;
             }
-            self.released = Some(queue.clone());
             let cause = self.own_cause();
             let command = Command::Queue(Box::new(QueueCommand::Release(queue)));
             self.decide(making, &cause, &command, None);
