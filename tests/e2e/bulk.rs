@@ -20,13 +20,7 @@ fn world() -> (World, Process) {
 
 /// Runs a command that ends with this code; what it printed, or, if it failed, said.
 fn says(world: &World, code: i32, arguments: &[&str]) -> String {
-    let output = world.run("flaky-payment", arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    match code {
-        0 => String::from_utf8(output.stdout).expect("it prints text"),
-        _ => said.into_owned(),
-    }
+    world.says("flaky-payment", code, arguments)
 }
 
 /// An act by filter, without asking; what it says became of all.

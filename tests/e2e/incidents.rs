@@ -6,14 +6,7 @@ use crate::harness::{wait::until, world::World};
 
 /// Runs a command of the example; what it printed.
 fn says(world: &World, code: i32, arguments: &[&str]) -> String {
-    let output = world.run("flaky-payment", arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    let stdout = String::from_utf8(output.stdout).expect("it prints text");
-    match code {
-        0 => stdout,
-        _ => said.into_owned(),
-    }
+    world.says("flaky-payment", code, arguments)
 }
 
 fn start(world: &World, id: &str, fail_times: u32, park: bool) {

@@ -5,18 +5,6 @@ use serde_json::{Value, json};
 
 use crate::harness::{journal::Journal, world::World};
 
-/// Runs a command of a binary; what it printed.
-fn says(world: &World, binary: &str, code: i32, arguments: &[&str]) -> String {
-    let output = world.run(binary, arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    let stdout = String::from_utf8(output.stdout).expect("it prints text");
-    match code {
-        0 => stdout,
-        _ => said.into_owned(),
-    }
-}
-
 /// Produces a signal as somebody would who has kcat and nothing else.
 fn foreign(world: &World, id: &str, number: u32) {
     let event_id = format!("ce_id={id}");
@@ -67,7 +55,7 @@ fn each_signal_reaches_its_run_once_and_in_order_whatever_crashes() {
     // No worker is there: nothing takes them yet.
     let signal = ["workflow", "signal", "c-1", "--name", "number"];
     let signal = [&signal[..], &["--input", "1", "--idempotency-key", "k-1"]].concat();
-    let sent = says(&world, "victim", 0, &signal);
+    let sent = world.says("victim", 0, &signal);
     assert!(sent.starts_with("Sent number to c-1, run "), "{sent}");
     foreign(&world, "t-1", 2);
     until_received(&mut journal, 2);
@@ -76,7 +64,7 @@ fn each_signal_reaches_its_run_once_and_in_order_whatever_crashes() {
     foreign(&world, "t-1", 2);
     foreign(&world, "t-2", 3);
     let mut engine = server();
-    says(&world, "victim", 0, &signal);
+    world.says("victim", 0, &signal);
     until_received(&mut journal, 3);
     let _worker = world.spawn("victim", &mut world.command("victim", &["worker"]));
     journal.until("it has taken three", |journal| {
@@ -92,7 +80,7 @@ fn each_signal_reaches_its_run_once_and_in_order_whatever_crashes() {
     foreign(&world, "t-4", 5);
 
     assert_eq!(journal.until_ended("c-1"), Outcome::Completed);
-    let result = says(&world, "victim", 0, &["workflow", "result", "c-1"]);
+    let result = world.says("victim", 0, &["workflow", "result", "c-1"]);
     let result: Value = serde_json::from_str(&result).expect("it prints JSON");
     assert_eq!(result, json!([1, 2, 3, 4, 5]));
     assert_eq!(journal.newest("c-1").unwrap().count("SignalReceived"), 5);
@@ -106,7 +94,7 @@ fn a_signal_for_no_open_run_without_a_name_or_too_large_is_refused_and_kept() {
     let mut journal = world.journal();
 
     let unknown = ["workflow", "signal", "c-1", "--name", "number"];
-    let said = says(&world, "victim", 4, &unknown);
+    let said = world.says("victim", 4, &unknown);
     let signal = || {
         world
             .request("sagaline.workflow.signal.v1", "c-1")
@@ -141,24 +129,18 @@ fn an_order_is_picked_up_in_time_or_put_back_at_closing() {
     let mut journal = world.journal();
     let start = |id: &str, input: &str| {
         let start = ["workflow", "start", "--type", "pickup", "--id", id];
-        says(
-            &world,
-            binary,
-            0,
-            &[&start[..], &["--input", input]].concat(),
-        );
+        world.says(binary, 0, &[&start[..], &["--input", input]].concat());
     };
 
     start("in-time", "{\"close_in_ms\": 600000}");
     start("late", "{\"close_in_ms\": 500}");
     journal.until_event("in-time", "WaitRecorded");
-    let described = says(&world, binary, 0, &["workflow", "describe", "in-time"]);
+    let described = world.says(binary, 0, &["workflow", "describe", "in-time"]);
     assert!(
         described.contains("Waiting for signal picked-up for"),
         "{described}"
     );
-    says(
-        &world,
+    world.says(
         binary,
         0,
         &["workflow", "signal", "in-time", "--name", "picked-up"],
@@ -168,7 +150,7 @@ fn an_order_is_picked_up_in_time_or_put_back_at_closing() {
     assert_eq!(journal.until_ended("late"), Outcome::Canceled);
     let late = journal.newest("late").unwrap();
     assert_eq!(late.compensations(), ["release"]);
-    let said = says(&world, binary, 1, &["workflow", "result", "late"]);
+    let said = world.says(binary, 1, &["workflow", "result", "late"]);
     assert!(
         said.contains("not picked up before the shop closed"),
         "{said}"

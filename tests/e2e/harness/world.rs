@@ -136,6 +136,18 @@ impl World {
             .expect("the binary runs")
     }
 
+    /// Runs a command to its end, which is this exit code; what it printed, or why it failed.
+    pub(crate) fn says(&self, binary: &str, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(binary, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let stdout = String::from_utf8(output.stdout).expect("it prints text");
+        match code {
+            0 => stdout,
+            _ => said.into_owned(),
+        }
+    }
+
     /// A binary with these arguments, this broker and this namespace.
     pub(crate) fn command(&self, binary: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(path_of(binary));

@@ -68,7 +68,7 @@ impl Signals {
         .collect()
     }
 
-    /// What is waited for now, if that is not what was last told.
+    /// What is waited for, if that is not what was last told.
     pub(super) fn changed_waits(&mut self) -> Option<Vec<Wait>> {
         let wait = |one: &Waiter| Wait {
             kind: WaitFor::Signal,
