@@ -87,6 +87,7 @@ impl Partition {
             memo: None,
             run_timeout: None,
             execution_timeout: None,
+            parent: None,
             appended_at: Timestamp::from_millis(self.now_ms),
         });
         self.input("bench.inbox", workflow_id.as_str(), command)

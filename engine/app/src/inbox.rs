@@ -322,6 +322,7 @@ impl Inbox {
             memo: None,
             run_timeout: None,
             execution_timeout: None,
+            parent: None,
             appended_at,
         };
         Ok(Some(run_id_of_start(&self.namespace, &cause, &start)))

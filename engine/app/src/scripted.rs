@@ -115,6 +115,7 @@ pub(crate) fn started_with(input: Payload) -> Event {
         memo: None,
         run_timeout_ms: None,
         execution_timeout_ms: None,
+        parent: None,
     }
     .into()
 }

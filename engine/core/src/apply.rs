@@ -3,6 +3,7 @@
 //! One file per subject; a function per event, under the event's name.
 
 mod activity;
+mod child;
 mod compensation;
 mod incident;
 mod pause;
@@ -66,6 +67,11 @@ impl Run {
             Event::ActivityOptionsUpdated(event) => self.activity_options_updated(place, event),
             Event::SignalReceived(event) => self.signal_received(place, event),
             Event::WaitRecorded(event) => self.wait_recorded(event),
+            Event::ChildStarted(event) => self.child_started(place, event),
+            Event::ChildCancelRequested(event) => self.child_cancel_requested(place, event),
+            Event::ChildCompleted(event) => self.child_completed(event),
+            Event::ChildFailed(event) => self.child_failed(event),
+            Event::ChildCanceled(event) => self.child_canceled(event),
             Event::TimerStarted(event) => self.timer_started(place, event),
             Event::TimerFired(event) => self.timer_fired(event),
             Event::TimerCanceled(event) => self.timer_canceled(place, event),

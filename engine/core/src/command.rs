@@ -5,8 +5,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, Attempt, Failure, Fields, Millis, Name, OptionsChange, Payload, QueueCommand,
-    RunId, Seq, Timestamp, WorkflowId, bounds::OutOfBounds,
+    ActivityId, Attempt, ChildClosed, Failure, Fields, Millis, Name, OptionsChange, Parent,
+    Payload, QueueCommand, RunId, Seq, StopChild, Timestamp, WorkflowId, bounds::OutOfBounds,
 };
 
 /// One input, understood and authenticated.
@@ -20,6 +20,10 @@ pub enum Command {
     Terminate(Terminate),
     /// Send a run a message.
     Signal(Signal),
+    /// Stop a run that is a child, as its parent wants.
+    StopChild(Box<StopChild>),
+    /// A child of the run has ended.
+    ChildClosed(Box<ChildClosed>),
     /// A worker's word on an attempt.
     ReportAttempt(ReportAttempt),
     /// The time of an activity's next attempt has come, says the record that waited for it.
@@ -66,6 +70,8 @@ impl Command {
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
             Self::Signal(signal) => &signal.workflow_id,
+            Self::StopChild(stop) => &stop.workflow_id,
+            Self::ChildClosed(closed) => &closed.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
             Self::RetryDue(retry) => &retry.workflow_id,
             Self::Operate(operate) => &operate.workflow_id,
@@ -117,6 +123,8 @@ pub struct Start {
     pub run_timeout: Option<Millis>,
     /// How long it and those that continue it may take.
     pub execution_timeout: Option<Millis>,
+    /// Whose child it will be. Its identity is that of the child then, whoever brings it.
+    pub parent: Option<Box<Parent>>,
     /// Append time of the start record: part of the start's identity, so that a repeat after the window is another run.
     pub appended_at: Timestamp,
 }
@@ -134,7 +142,7 @@ pub enum IdConflict {
 }
 
 /// What a start does when the last run of the same id is closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdReuse {
     /// It is refused.
     #[default]
@@ -362,6 +370,17 @@ pub struct ReplyTo {
     pub partition: i32,
     /// The caller's own mark.
     pub correlation: Arc<str>,
+}
+
+impl ReplyTo {
+    /// Stands where nobody wants an answer but the parent of a child, who is told otherwise.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            topic: Arc::from(""),
+            partition: 0,
+            correlation: Arc::from(""),
+        }
+    }
 }
 
 /// W3C trace context, carried through untouched.

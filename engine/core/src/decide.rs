@@ -4,6 +4,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod cancel;
+pub(crate) mod child;
 pub(crate) mod fire;
 pub(crate) mod operate;
 pub(crate) mod program;
@@ -88,6 +89,7 @@ pub fn refusal(
             result: None,
         },
         follow: false,
+        parent: None,
     }
 }
 
@@ -101,5 +103,6 @@ pub(crate) fn accepted(reply: &ReplyTo, follow: bool) -> ReplyRequested {
             result: None,
         },
         follow,
+        parent: None,
     }
 }

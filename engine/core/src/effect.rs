@@ -1,5 +1,6 @@
 //! What must leave the partition once an event is durable. A pure function of the state after the event, and the event.
 
+mod child;
 mod queue;
 
 use alloc::{boxed::Box, sync::Arc};
@@ -7,14 +8,14 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    Activity, ActivityId, Attempt, Cause, Event, Name, Payload, ReplyTo, RetryDue, Run, RunId, Seq,
-    State, Timestamp, WorkflowId, error_type,
+    Activity, ActivityId, Attempt, Cause, ChildMessage, Event, Name, Payload, ReplyTo, RetryDue,
+    Run, RunId, Seq, State, Timestamp, WorkflowId, error_type,
     event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
     run::{ActivityState, ClosedBy},
 };
 
+pub(crate) use queue::of_queue;
 pub use queue::{QueueMessage, QueueWord};
-pub(crate) use queue::{ends, of_queue};
 
 /// Something to send, after the footer of its batch is known valid and not before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Effect {
     Reply(Box<Reply>),
     /// Something about a limited queue for another partition.
     Queue(Box<QueueMessage>),
+    /// Something for a child, or for a parent.
+    Child(Box<ChildMessage>),
     /// A record of another partition's workflow, to be read again and sent there.
     Forward {
         /// The partition it belongs to.
@@ -129,9 +132,21 @@ impl Effect {
                         && activity.attempt.next() == retry.due.attempt
                 }),
             Self::Queue(message) => message.is_wanted(state),
+            Self::Child(message) => message.is_wanted(state),
             Self::Cancel(_) | Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
+}
+
+/// Adds what an event of a run ends to `effects`; `run` is the state before it.
+pub(crate) fn ends(
+    workflow_id: &WorkflowId,
+    run: &Run,
+    (cause, event): (&Cause, &Event),
+    effects: &mut Effects,
+) {
+    queue::ends(workflow_id, run, (cause, event), effects);
+    child::ends(run, event, effects);
 }
 
 /// Adds the effects of an event of a run to `effects`; `run` is the state after it.
@@ -171,6 +186,11 @@ pub(crate) fn effects_of_run(
         | Event::WorkflowTerminated(_)
         | Event::WorkflowTimedOut(_) => {
             effects.extend(final_answers(workflow_id, run));
+            effects.extend(child::ended(workflow_id, run));
+        }
+        Event::ChildStarted(started) => effects.push(child::start(workflow_id, run, started)),
+        Event::ChildCancelRequested(requested) => {
+            effects.extend(child::cancel(run, requested.child_id));
         }
         Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
@@ -190,6 +210,9 @@ pub(crate) fn effects_of_run(
         | Event::InputForwarded(_)
         | Event::InputRejected(_)
         | Event::SignalReceived(_)
+        | Event::ChildCompleted(_)
+        | Event::ChildFailed(_)
+        | Event::ChildCanceled(_)
         | Event::WaitRecorded(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
@@ -276,6 +299,9 @@ pub fn effect_without_run(
     let Event::ReplyRequested(requested) = event else {
         return None;
     };
+    if requested.parent.is_some() {
+        return child::refused(workflow_id?, requested);
+    }
     Some(reply(
         workflow_id?,
         None,

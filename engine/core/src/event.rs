@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use crate::{
-    ActivityId, Attempt, Cause, Failure, Fields, Name, PausedType, Payload, QueueTask, ReplyTo,
-    RetryChange, RetryPolicy, Seq, TimeoutsChange, Timestamp, Trace, Wait,
+    ActivityId, Attempt, Cause, Failure, Fields, IdReuse, Name, Parent, PausedType, Payload,
+    QueueTask, ReplyTo, RetryChange, RetryPolicy, RunId, Seq, TimeoutsChange, Timestamp, Trace,
+    Wait, WorkflowId,
     show::{Attributes, Show, Shown, shown_as_serialized},
 };
 
 pub use transition::Transition;
-pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, RejectReason};
+pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, ParentClosePolicy, RejectReason};
 
 events! {
     /// A run began.
@@ -41,6 +42,8 @@ events! {
         run_timeout_ms: Option<u64>,
         /// How long it and those that continue it may take; likewise.
         execution_timeout_ms: Option<u64>,
+        /// Whose child it is; absent from records of before there were children, and of runs that are nobody's.
+        parent: Option<Parent>,
     }
     /// The run ended and returned.
     WorkflowCompleted {
@@ -206,6 +209,10 @@ events! {
         schedule_to_close_ms: Option<u64>,
         /// How long a worker may be silent.
         heartbeat_ms: Option<u64>,
+        /// The child whose step it undoes and that handed it over when it completed; `compensates` is its number then.
+        child_workflow_id: Option<WorkflowId>,
+        /// The name of that step.
+        child_step: Option<Name>,
     }
     /// The run's end is fixed; what was done is undone first.
     CompensationStarted in Box<CompensationStarted> {
@@ -277,6 +284,8 @@ events! {
         answer: Answer,
         /// Whether the run's outcome follows.
         follow: bool,
+        /// It answers the start of a child that is refused, and goes to this parent instead.
+        parent: Option<Parent>,
     }
     /// A record of another partition's workflow was sent there.
     InputForwarded {
@@ -445,6 +454,81 @@ events! {
     WaitRecorded {
         /// The waits, oldest first.
         waits: Vec<Wait>,
+    }
+    /// The program started a child: a run of its own, which tells this one how it ends.
+    ChildStarted in Arc<ChildStarted> {
+        /// Its number in the run.
+        child_id: ActivityId,
+        /// Its workflow.
+        workflow: Name,
+        /// Its version; absent: the highest.
+        version: Option<Box<str>>,
+        /// Its workflow id.
+        workflow_id: WorkflowId,
+        /// Its input.
+        input: Payload,
+        /// What the end of this run means for it.
+        parent_close_policy: ParentClosePolicy,
+        /// When a run of its id was there before.
+        id_reuse: IdReuse,
+        /// Its search attributes.
+        attributes: Option<Fields>,
+        /// For people.
+        memo: Option<Fields>,
+        /// How long its run may take.
+        run_timeout_ms: Option<u64>,
+        /// How long it and those that continue it may take.
+        execution_timeout_ms: Option<u64>,
+    }
+    /// A child is asked to stop.
+    ChildCancelRequested {
+        /// Number of the child.
+        child_id: ActivityId,
+        /// Its workflow.
+        workflow: Name,
+        /// Its workflow id.
+        workflow_id: WorkflowId,
+    }
+    /// A child returned.
+    ChildCompleted in Box<ChildCompleted> {
+        /// Number of the child.
+        child_id: ActivityId,
+        /// Its workflow.
+        workflow: Name,
+        /// Its workflow id.
+        workflow_id: WorkflowId,
+        /// Its run.
+        run_id: Option<RunId>,
+        /// What it returned.
+        result: Payload,
+        /// How many compensations it hands over; they follow.
+        compensations: u32,
+    }
+    /// A child failed, its time ran out, it was terminated, or it was never started: by the failure's type.
+    ChildFailed in Box<ChildFailed> {
+        /// Number of the child.
+        child_id: ActivityId,
+        /// Its workflow.
+        workflow: Name,
+        /// Its workflow id.
+        workflow_id: WorkflowId,
+        /// Its run; none: it was not started.
+        run_id: Option<RunId>,
+        /// Why.
+        failure: Failure,
+    }
+    /// A child was cancelled.
+    ChildCanceled in Box<ChildCanceled> {
+        /// Number of the child.
+        child_id: ActivityId,
+        /// Its workflow.
+        workflow: Name,
+        /// Its workflow id.
+        workflow_id: WorkflowId,
+        /// Its run.
+        run_id: Option<RunId>,
+        /// For people.
+        reason: Option<Box<str>>,
     }
 }
 

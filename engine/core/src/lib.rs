@@ -21,6 +21,7 @@ mod about;
 mod apply;
 pub mod bounds;
 mod cause;
+mod child;
 mod command;
 mod decide;
 mod effect;
@@ -47,6 +48,10 @@ pub use about::{
 };
 pub use apply::Place;
 pub use cause::{Cause, IDENTITIES_MAX, Identity, IdentityRing};
+pub use child::{
+    CHILD_DEPTH_MAX, ChildClosed, ChildEnd, ChildMessage, HANDED_OVER_BYTES_MAX, HANDED_OVER_MAX,
+    Parent, StartChild, Stop, StopChild,
+};
 pub use command::{
     Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Operate, QueuedUntil,
     ReplyTo, Report, ReportAttempt, RetryDue, Signal, Start, Terminate, Trace,

@@ -6,7 +6,8 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, Timestamp, Wait, WorkflowId,
+    ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild, Timestamp, Wait,
+    WorkflowId,
 };
 
 /// Most commands that one activation may return; more is an incident.
@@ -75,6 +76,27 @@ pub enum Job {
         /// Which.
         activity_id: ActivityId,
     },
+    /// A child returned.
+    ChildCompleted {
+        /// Which.
+        child_id: ActivityId,
+        /// What it returned.
+        result: Payload,
+        /// How many numbers went to the compensations that it handed over, before anything that this activation commands.
+        numbers: u32,
+    },
+    /// A child failed, for whatever reason, or was never started.
+    ChildFailed {
+        /// Which.
+        child_id: ActivityId,
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// A child was cancelled.
+    ChildCanceled {
+        /// Which.
+        child_id: ActivityId,
+    },
     /// A timer is due.
     TimerFired {
         /// Which.
@@ -106,6 +128,13 @@ pub enum ProgramCommand {
     CancelActivity {
         /// Which.
         activity_id: ActivityId,
+    },
+    /// Start a child.
+    StartChild(Box<StartChild>),
+    /// Ask a child to stop.
+    CancelChild {
+        /// Which.
+        child_id: ActivityId,
     },
     /// Wake the run at an instant.
     StartTimer {
@@ -234,9 +263,9 @@ pub struct Recorded {
     pub seq: Seq,
     /// Its kind.
     pub kind: CommandKind,
-    /// Name of the activity or marker; none for the end of the run.
+    /// Name of the activity, the child's workflow or the marker; none for the end of the run.
     pub name: Option<Name>,
-    /// Number of the activity or timer; for a compensation of the compensating one.
+    /// Number of the activity, timer or child; for a compensation of the compensating one.
     pub id: Option<ActivityId>,
     /// A marker's value.
     pub value: Option<Box<Payload>>,
@@ -263,6 +292,10 @@ pub enum CommandKind {
     StartTimer,
     /// [`ProgramCommand::CancelTimer`].
     CancelTimer,
+    /// [`ProgramCommand::StartChild`].
+    StartChild,
+    /// [`ProgramCommand::CancelChild`].
+    CancelChild,
 }
 
 /// What came of activating a run's program.

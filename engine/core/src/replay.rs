@@ -113,7 +113,7 @@ impl History {
         wanted.filter_map(Asked::of).find(|asked| {
             let stops = matches!(
                 asked.kind,
-                CommandKind::CancelActivity | CommandKind::CancelTimer
+                CommandKind::CancelActivity | CommandKind::CancelTimer | CommandKind::CancelChild
             );
             let is_pending = asked.id.is_some_and(|id| self.pending.contains(&id));
             !stops || is_pending || expected == Some(asked)
@@ -125,6 +125,17 @@ impl History {
             Job::ActivityCompleted { activity_id, .. }
             | Job::ActivityFailed { activity_id, .. }
             | Job::ActivityCanceled { activity_id }
+            | Job::ChildCompleted {
+                child_id: activity_id,
+                ..
+            }
+            | Job::ChildFailed {
+                child_id: activity_id,
+                ..
+            }
+            | Job::ChildCanceled {
+                child_id: activity_id,
+            }
             | Job::TimerFired {
                 timer_id: activity_id,
             } => {
@@ -139,10 +150,10 @@ impl History {
 
     fn command(&mut self, recorded: &Recorded) {
         match recorded.kind {
-            CommandKind::ScheduleActivity | CommandKind::StartTimer => {
+            CommandKind::ScheduleActivity | CommandKind::StartTimer | CommandKind::StartChild => {
                 self.pending.extend(recorded.id);
             }
-            CommandKind::CancelActivity | CommandKind::CancelTimer => {
+            CommandKind::CancelActivity | CommandKind::CancelTimer | CommandKind::CancelChild => {
                 self.pending.retain(|id| Some(*id) != recorded.id);
             }
             CommandKind::RegisterCompensation
@@ -190,6 +201,8 @@ impl Asked<'_> {
             CommandKind::Cancel => "to end as cancelled",
             CommandKind::StartTimer => "to start timer",
             CommandKind::CancelTimer => "to cancel timer",
+            CommandKind::StartChild => "to start child",
+            CommandKind::CancelChild => "to cancel child",
         };
         let mut words = String::from(kind);
         if let Some(name) = self.name {
@@ -205,11 +218,12 @@ impl Asked<'_> {
 
 impl<'a> From<&'a Recorded> for Asked<'a> {
     fn from(recorded: &'a Recorded) -> Self {
-        // The name of a cancelled activity is for people; its number is what the program said.
-        let name = recorded
-            .name
-            .as_ref()
-            .filter(|_| recorded.kind != CommandKind::CancelActivity);
+        // The name of a cancelled activity, or child, is for people; its number is what the program said.
+        let is_of_number = matches!(
+            recorded.kind,
+            CommandKind::CancelActivity | CommandKind::CancelChild
+        );
+        let name = recorded.name.as_ref().filter(|_| !is_of_number);
         Self {
             kind: recorded.kind,
             name,
@@ -230,6 +244,14 @@ impl<'a> Asked<'a> {
             ),
             ProgramCommand::CancelActivity { activity_id } => {
                 (CommandKind::CancelActivity, None, Some(*activity_id))
+            }
+            ProgramCommand::StartChild(command) => (
+                CommandKind::StartChild,
+                Some(&command.workflow),
+                Some(command.child_id),
+            ),
+            ProgramCommand::CancelChild { child_id } => {
+                (CommandKind::CancelChild, None, Some(*child_id))
             }
             ProgramCommand::RegisterCompensation(command) => (
                 CommandKind::RegisterCompensation,

@@ -3,6 +3,7 @@
 //! Invariant: only `apply/` writes here. Ids are never reused, pending activities stand in the order of their ids.
 
 mod activations;
+mod children;
 pub(crate) mod due;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -20,6 +21,7 @@ use crate::{
 };
 
 pub use activations::{ActivationRecord, Activations};
+pub use children::{Child, Children};
 
 /// Most callers that a run answers when it closes; one more is refused.
 pub const REPLIES_MAX: usize = 64;
@@ -47,6 +49,8 @@ pub struct Run {
     pub activities: SmallVec<[Activity; 1]>,
     /// Timers that are not due yet, by when they are, and then by number.
     pub timers: SmallVec<[Timer; 1]>,
+    /// Runs that it started; none as long as it started none.
+    pub children: Option<Box<Children>>,
     /// Completed steps that are to be compensated.
     pub steps: Vec<Step>,
     /// What can be undone, in order of registration.
@@ -408,6 +412,23 @@ impl Run {
         self.activities
             .iter()
             .find(|activity| activity.activity_id == activity_id)
+    }
+
+    /// Children that have not ended, as far as is known here.
+    pub fn open_children(&self) -> impl Iterator<Item = &Child> {
+        self.children.iter().flat_map(|children| children.iter())
+    }
+
+    /// A child that has not ended.
+    #[must_use]
+    pub fn child(&self, child_id: ActivityId) -> Option<&Child> {
+        self.children.as_ref()?.get(child_id)
+    }
+
+    /// Whether the end of the run would have to wait for a child.
+    #[must_use]
+    pub fn has_awaited_child(&self) -> bool {
+        self.open_children().any(Child::is_awaited)
     }
 
     /// Whether the program waits for a person or for its code.

@@ -7,6 +7,7 @@
 //! ```
 //! Live and fold share everything from `apply` on: [`fold()`] is the same path without decisions and programs.
 
+mod child;
 mod queue;
 
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
@@ -157,6 +158,8 @@ impl Work<'_, '_> {
         let key = self.overlay.key(workflow_id);
         match command {
             Command::Queue(_) => {}
+            Command::StopChild(stop) => return self.stop_child(key, stop),
+            Command::ChildClosed(closed) => return self.child_closed(key, closed),
             Command::Start(start) => return self.start(key, start),
             Command::Cancel(cancel) => {
                 let asked = (&cancel.workflow_id, cancel.run_id, cancel.reply.as_ref());

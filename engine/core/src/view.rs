@@ -4,6 +4,7 @@
 //! does not keep. Invariant: every key of `PROTOCOL.md` §6 is always there; what does not apply is null or empty.
 
 mod activity;
+mod children;
 mod closed;
 mod compensation;
 mod describe;
@@ -20,6 +21,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use serde::{Serialize, Serializer};
 
 pub use activity::{LastFailureView, PendingActivity, Timeouts};
+pub use children::{ChildrenView, ParentView, PendingChildren};
 pub use compensation::{CompensationStep, CompensationView};
 pub use describe::Description;
 pub use history::{EventOfTransition, HistoryEvent, HistoryLine, HistoryPage, JournalLine};

@@ -211,6 +211,7 @@ fn start() -> Command {
         memo: None,
         run_timeout: None,
         execution_timeout: None,
+        parent: None,
         appended_at: Timestamp::default(),
     })
 }

@@ -130,6 +130,14 @@ pub mod ce_type {
     pub const QUEUE_ENDED: &str = "sagaline.queue.ended.v1";
     /// How those four begin.
     pub const QUEUE_PREFIX: &str = "sagaline.queue.";
+    /// To a child's partition: begin.
+    pub const CHILD_START: &str = "sagaline.child.start.v1";
+    /// To a child: stop.
+    pub const CHILD_STOP: &str = "sagaline.child.stop.v1";
+    /// To a parent: its child has ended, or was not started.
+    pub const CHILD_CLOSED: &str = "sagaline.child.closed.v1";
+    /// How those three begin.
+    pub const CHILD_PREFIX: &str = "sagaline.child.";
     /// A misrouted input, sent to its own partition.
     pub const FORWARD: &str = "sagaline.forward.v1";
     /// In [`header::FORWARDED`](super::header::FORWARDED): the record was too large, and this is its beginning.
@@ -173,6 +181,14 @@ pub mod header {
     pub const WORKFLOW_ID: &str = "sl-workflow-id";
     /// The run.
     pub const RUN_ID: &str = "sl-run-id";
+    /// Number of a child in its parent's run.
+    pub const CHILD_ID: &str = "sl-child-id";
+    /// What the end of its parent means for a child.
+    pub const PARENT_CLOSE: &str = "sl-parent-close";
+    /// Workflow id of the run above all parents of a child.
+    pub const ROOT_ID: &str = "sl-root-id";
+    /// How many generations a child is below that run.
+    pub const DEPTH: &str = "sl-depth";
     /// For people.
     pub const REASON: &str = "sl-reason";
     /// Name of a signal.

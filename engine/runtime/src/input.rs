@@ -4,6 +4,7 @@
 
 mod about;
 mod activity;
+mod child;
 mod delayed;
 mod operate;
 mod queue;
@@ -21,6 +22,7 @@ use sagaline_journal::{
     wire::{HEADERS_BYTES_MAX, ce_type, header, topic},
 };
 
+pub(crate) use child::stop_word;
 pub(crate) use reject::rejected;
 pub(crate) use route::copy;
 
@@ -161,6 +163,13 @@ impl Reading {
             return Ok(Input::Command {
                 cause: cause.clone(),
                 command: Box::new(Command::Queue(Box::new(command))),
+            });
+        }
+        if ce_type.starts_with(ce_type::CHILD_PREFIX) {
+            let command = child::command(self, record, envelope, (ce_type, route.workflow_id))?;
+            return Ok(Input::Command {
+                cause: cause.clone(),
+                command: Box::new(command),
             });
         }
         workflow::request(self, record, envelope, route.workflow_id, ce_type, cause)

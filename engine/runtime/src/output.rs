@@ -1,5 +1,6 @@
 //! Effects as records.
 
+mod child;
 mod queue;
 
 use std::sync::Arc;

@@ -10,8 +10,8 @@ use sagaline_schemas::{Claim, Footer, InputPosition, Trying};
 use activities::{activity_events, compensation_events, timed_events};
 use values::{at, cause, run, text, workflow};
 use workflows::{
-    events_of_no_history, other_events, pause_events, queue_events, signal_events,
-    started_with_attributes, workflow_events,
+    child_events, events_of_no_history, other_events, pause_events, queue_events, refused_child,
+    signal_events, started_with_attributes, workflow_events,
 };
 
 /// A claim.
@@ -64,6 +64,7 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
         other_events(),
         pause_events(),
         signal_events(),
+        child_events(),
     ]
     .into_iter()
     .flatten()
@@ -80,6 +81,13 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
             },
         )
     }));
+    transitions.push((
+        "ReplyRequested-of-a-child".into(),
+        Transition {
+            run_id: None,
+            ..transition(0, vec![refused_child()])
+        },
+    ));
     transitions.push((
         "WorkflowStarted-with-attributes".into(),
         transition(1, vec![started_with_attributes()]),
@@ -112,6 +120,7 @@ fn nothing() -> Transition {
             memo: None,
             run_timeout_ms: None,
             execution_timeout_ms: None,
+            parent: None,
         }
         .into(),
         event::IncidentRaised {

@@ -255,6 +255,7 @@ mod tests {
             memo: None,
             run_timeout_ms: None,
             execution_timeout_ms: None,
+            parent: None,
         };
         let id = WorkflowId::new("a\rb").unwrap();
         let script = Script::new().batch(&[transition(id.as_str(), 1, [started.into()])]);

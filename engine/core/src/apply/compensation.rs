@@ -20,14 +20,19 @@ impl Run {
         event: &Arc<CompensationRegistered>,
     ) {
         self.next_activity_id = event.activity_id.next();
-        self.recorded_activity(
-            place,
-            CommandKind::RegisterCompensation,
-            event.activity_id,
-            &event.activity,
-        );
-        let of = self
-            .step_name(event.compensates)
+        // What a child hands over is no command of this program.
+        if event.child_workflow_id.is_none() {
+            self.recorded_activity(
+                place,
+                CommandKind::RegisterCompensation,
+                event.activity_id,
+                &event.activity,
+            );
+        }
+        let of = event
+            .child_step
+            .clone()
+            .or_else(|| self.step_name(event.compensates))
             .unwrap_or_else(|| event.activity.clone());
         let mut steps = self.steps.iter();
         let step = steps.find(|one| one.activity_id == event.compensates);

@@ -36,6 +36,7 @@ impl Run {
             activities: SmallVec::new(),
             waits: Vec::new(),
             timers: SmallVec::new(),
+            children: None,
             steps: Vec::new(),
             registrations: Vec::new(),
             undo: None,
@@ -109,6 +110,9 @@ impl Run {
     fn close(&mut self, closed: ClosedBy) {
         self.activities.clear();
         self.timers.clear();
+        if let Some(children) = &mut self.children {
+            children.forget_open();
+        }
         self.incidents.clear();
         self.unseen.clear();
         self.waits.clear();

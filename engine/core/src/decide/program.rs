@@ -1,5 +1,7 @@
 //! What a program's commands mean: events, and what follows from them at once.
 
+mod child;
+
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
@@ -58,7 +60,9 @@ pub(crate) fn wanted(
     let cancels = |command| {
         matches!(
             command,
-            &ProgramCommand::CancelActivity { .. } | &ProgramCommand::CancelTimer { .. }
+            &ProgramCommand::CancelActivity { .. }
+                | &ProgramCommand::CancelTimer { .. }
+                | &ProgramCommand::CancelChild { .. }
         )
     };
     let mut translation = Translation {
@@ -133,6 +137,11 @@ impl Translation<'_> {
                 }
             }
             ProgramCommand::RegisterCompensation(command) => self.register_compensation(command)?,
+            ProgramCommand::StartChild(command) => self.start_child(*command)?,
+            ProgramCommand::CancelChild { child_id } => {
+                let asked = self.cancel_child(child_id);
+                self.events.extend(asked);
+            }
             ProgramCommand::RecordWaits(mut waits) => {
                 waits.truncate(WAITS_MAX);
                 self.events.push(WaitRecorded { waits }.into());
@@ -152,6 +161,16 @@ impl Translation<'_> {
                 self.wanted.end = Some(undo::End {
                     outcome: Outcome::Failed,
                     failure: Some(failure),
+                    reason: None,
+                    forced: false,
+                });
+            }
+            ProgramCommand::Complete { result }
+                if let Some(over) = self.hands_over_too_much(&result) =>
+            {
+                self.wanted.end = Some(undo::End {
+                    outcome: Outcome::Failed,
+                    failure: Some(over),
                     reason: None,
                     forced: false,
                 });
@@ -310,6 +329,8 @@ impl Translation<'_> {
                 schedule_to_start_ms: timeouts.schedule_to_start_ms,
                 schedule_to_close_ms: timeouts.schedule_to_close_ms,
                 heartbeat_ms: timeouts.heartbeat_ms,
+                child_workflow_id: None,
+                child_step: None,
             }
             .into(),
         );
@@ -321,6 +342,7 @@ impl Translation<'_> {
 fn size(command: &ProgramCommand) -> usize {
     match command {
         ProgramCommand::ScheduleActivity(command) => command.input.data().len(),
+        ProgramCommand::StartChild(command) => command.input.data().len(),
         ProgramCommand::RegisterCompensation(command) => command.input.data().len(),
         ProgramCommand::RecordMarker { value, .. } => value.data().len(),
         ProgramCommand::Complete { result } => result.data().len(),
@@ -331,6 +353,7 @@ fn size(command: &ProgramCommand) -> usize {
         | ProgramCommand::CancelActivity { .. }
         | ProgramCommand::Cancel { .. }
         | ProgramCommand::StartTimer { .. }
+        | ProgramCommand::CancelChild { .. }
         | ProgramCommand::CancelTimer { .. } => 0,
     }
 }
@@ -365,6 +388,7 @@ pub(crate) fn deadlock(run: &Run) -> Option<Event> {
     let waits_for_nothing = run.activities.is_empty()
         && run.timers.is_empty()
         && run.waits.is_empty()
+        && run.open_children().next().is_none()
         && run.undo.is_none()
         && run.closed.is_none()
         && run.unseen.is_empty();

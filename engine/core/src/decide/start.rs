@@ -11,8 +11,9 @@ use alloc::{boxed::Box, format, string::String};
 
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
-    Cause, IdConflict, IdReuse, Identity, Millis, Name, Outcome, Overlay, RunId, Start,
-    error_type::{ALREADY_STARTED, LIMIT},
+    CHILD_DEPTH_MAX, Cause, IdConflict, IdReuse, Identity, Millis, Name, Outcome, Overlay, Parent,
+    ReplyTo, RunId, Start,
+    error_type::{ALREADY_STARTED, LIMIT, NOT_FOUND},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::{Programs, SPAN_MS_MAX},
     run::REPLIES_MAX,
@@ -43,10 +44,16 @@ pub(crate) fn decide(
     start: &Start,
     programs: &dyn Programs,
 ) -> Decision {
+    if let Some(refused) = too_deep(start) {
+        return Decision::Refused(Some(refused));
+    }
     let reply = start.reply.as_ref();
     let mut terminated = None;
     if let Some(run) = overlay.run(&start.workflow_id) {
         let repeat = run.seen.contains(identity) || run.starts.contains(identity);
+        if start.parent.is_some() && repeat {
+            return Decision::Ignored(Ignored::Repeat);
+        }
         if repeat || start.id_conflict == IdConflict::UseExisting {
             return match reply {
                 Some(reply) if !run.replies.contains(reply) && run.replies.len() >= REPLIES_MAX => {
@@ -66,11 +73,14 @@ pub(crate) fn decide(
                 "workflow {} is open as run {}",
                 start.workflow_id, run.run_id
             );
-            return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
+            return Decision::Refused(refused(start, ALREADY_STARTED, message));
         }
         terminated = Some(run.run_id);
     } else if let Some(closed) = overlay.closed(&start.workflow_id) {
         let repeat = closed.starts.contains(identity);
+        if start.parent.is_some() && repeat {
+            return Decision::Ignored(Ignored::Repeat);
+        }
         let reusable = match start.id_reuse {
             IdReuse::RejectDuplicate => false,
             IdReuse::AllowDuplicate => true,
@@ -80,11 +90,11 @@ pub(crate) fn decide(
         if repeat {
             let message =
                 format!("this start was taken as run {run_id} of {id}, which is {status}");
-            return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
+            return Decision::Refused(refused(start, ALREADY_STARTED, message));
         }
         if !reusable {
             let message = format!("workflow {id} was used by run {run_id}, which is {status}");
-            return Decision::Refused(reply.map(|reply| refusal(reply, ALREADY_STARTED, message)));
+            return Decision::Refused(refused(start, ALREADY_STARTED, message));
         }
     }
     match version_of(overlay, start, programs) {
@@ -98,12 +108,48 @@ pub(crate) fn decide(
                 memo: start.memo.clone(),
                 run_timeout_ms: span(start.run_timeout),
                 execution_timeout_ms: span(start.execution_timeout),
+                parent: start.parent.as_deref().cloned(),
             },
             terminated,
             program_missing,
         },
-        Err(rejection) => Decision::Rejected(rejection),
+        // Nobody but the parent of a child can do something about it.
+        Err(unknown) if start.parent.is_some() => {
+            Decision::Refused(refused(start, NOT_FOUND, unknown.message))
+        }
+        Err(unknown) => Decision::Rejected(unknown),
     }
+}
+
+/// What whoever asked is told: a caller who wants an answer, or the parent of a child.
+fn refused(
+    start: &Start,
+    error_type: &'static str,
+    message: impl Into<Box<str>>,
+) -> Option<ReplyRequested> {
+    match (&start.parent, &start.reply) {
+        (Some(parent), _) => Some(ReplyRequested {
+            parent: Some(Parent::clone(parent)),
+            ..refusal(&ReplyTo::nobody(), error_type, message)
+        }),
+        (None, reply) => reply
+            .as_ref()
+            .map(|reply| refusal(reply, error_type, message)),
+    }
+}
+
+/// A child of a child of a child … without end.
+fn too_deep(start: &Start) -> Option<ReplyRequested> {
+    let parent = start.parent.as_ref()?;
+    let message = || {
+        format!(
+            "child {} is {} generations below {}; {CHILD_DEPTH_MAX} are allowed",
+            start.workflow_id, parent.depth, parent.root
+        )
+    };
+    (parent.depth > CHILD_DEPTH_MAX)
+        .then(|| refused(start, LIMIT, message()))
+        .flatten()
 }
 
 /// A span that the journal can hold.
@@ -144,10 +190,11 @@ fn version_of(
         start.workflow
     );
     Err(Rejection::new(RejectReason::UnknownWorkflow, message)
-        .answered(start.reply.as_ref(), crate::error_type::NOT_FOUND))
+        .answered(start.reply.as_ref(), NOT_FOUND))
 }
 
-/// The run that a start makes: its identity is the record's, and when that was appended.
+/// The run that a start makes: its identity is the record's, and when that was appended; of a child its parent's run and
+/// its number there.
 #[must_use]
 pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
     run_id(namespace, cause.identity(), start)
@@ -156,7 +203,15 @@ pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
 pub(crate) fn run_id(namespace: &str, identity: Identity, start: &Start) -> RunId {
     let mut bytes = [0; 24];
     let (of_record, when) = bytes.split_at_mut(16);
-    of_record.copy_from_slice(&identity.to_bytes());
-    when.copy_from_slice(&start.appended_at.as_micros().to_be_bytes());
+    match &start.parent {
+        Some(parent) => {
+            of_record.copy_from_slice(parent.run_id.as_bytes());
+            when.copy_from_slice(&u64::from(parent.child_id.get()).to_be_bytes());
+        }
+        None => {
+            of_record.copy_from_slice(&identity.to_bytes());
+            when.copy_from_slice(&start.appended_at.as_micros().to_be_bytes());
+        }
+    }
     RunId::derive(namespace, &start.workflow_id, &bytes)
 }

@@ -8,7 +8,7 @@
 
 use alloc::{boxed::Box, format, vec::Vec};
 
-use super::cancel;
+use super::{cancel, child};
 use crate::{
     Attempt, Event, Failure, Name, Run, error_type,
     event::{
@@ -33,7 +33,8 @@ pub(crate) struct End {
 pub(crate) fn end(run: &Run, end: End, compensate: bool) -> Vec<Event> {
     let nothing_to_undo = run.registrations.is_empty()
         && run.steps.is_empty()
-        && !run.activities.iter().any(|one| one.scheduled.compensable);
+        && !run.activities.iter().any(|one| one.scheduled.compensable)
+        && !run.has_awaited_child();
     if nothing_to_undo || !compensate {
         let mut events = stop_unawaited(run);
         events.push(terminal(
@@ -47,6 +48,9 @@ pub(crate) fn end(run: &Run, end: End, compensate: bool) -> Vec<Event> {
     for activity in &run.activities {
         events.extend(stop(run, activity));
     }
+    let children = run.open_children().filter(|one| one.is_awaited());
+    let not_asked = children.filter(|one| !one.cancel_requested);
+    events.extend(not_asked.map(child::cancel_requested));
     events
 }
 
@@ -116,6 +120,7 @@ pub(crate) fn advance(run: &Run) -> Vec<Event> {
             .activities
             .iter()
             .any(|one| one.scheduled.compensates.is_none())
+        || run.has_awaited_child()
     {
         return Vec::new();
     }

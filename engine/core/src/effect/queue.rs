@@ -60,7 +60,7 @@ pub(super) fn offered(of: (&WorkflowId, &Run), cause: &Cause, activity: &Activit
 }
 
 /// Adds what the home of a limited queue is told about attempts that an event ends; `run` is the state before it.
-pub(crate) fn ends(
+pub(super) fn ends(
     workflow_id: &WorkflowId,
     run: &Run,
     (cause, event): (&Cause, &Event),
@@ -124,6 +124,11 @@ fn ended_by(event: &Event) -> Option<Whose> {
         | Event::MarkerRecorded(_)
         | Event::SignalReceived(_)
         | Event::WaitRecorded(_)
+        | Event::ChildStarted(_)
+        | Event::ChildCancelRequested(_)
+        | Event::ChildCompleted(_)
+        | Event::ChildFailed(_)
+        | Event::ChildCanceled(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
         | Event::TimerCanceled(_)

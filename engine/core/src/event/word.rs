@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 use crate::{
-    Name, Payload,
+    IdReuse, Name, Payload,
     show::{Attributes, Read, Show, Shown},
 };
 
@@ -226,4 +226,28 @@ words!(RejectReason {
     Misrouted = "misrouted",
     TooLarge = "too-large",
     BadReplyTopic = "bad-reply-topic",
+});
+
+/// What the end of a run means for its children that are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ParentClosePolicy {
+    /// They end at once.
+    #[default]
+    Terminate,
+    /// They are asked to stop, and compensate what they have done.
+    Cancel,
+    /// They go on, and what they have done is theirs to undo.
+    Abandon,
+}
+
+words!(ParentClosePolicy {
+    Terminate = "terminate",
+    Cancel = "cancel",
+    Abandon = "abandon",
+});
+
+words!(IdReuse {
+    RejectDuplicate = "reject-duplicate",
+    AllowDuplicate = "allow-duplicate",
+    AllowDuplicateFailedOnly = "allow-duplicate-failed-only",
 });

@@ -43,7 +43,7 @@ pub enum Field {
     Compensation,
     /// `Incidents`: how many are open.
     Incidents,
-    /// `ParentWorkflowId`: always null as long as there are no children.
+    /// `ParentWorkflowId`: null of a run that is nobody's child.
     ParentWorkflowId,
     /// A search attribute.
     Attribute(Name),

@@ -97,7 +97,9 @@ impl<'a> Subject<'a> {
             }
             Field::Compensation => Seen::of(view::state_of(run), Seen::text),
             Field::Incidents => Seen::count(run.incidents.len()),
-            Field::ParentWorkflowId => Seen::Null,
+            Field::ParentWorkflowId => Seen::of(run.started.parent.as_ref(), |parent| {
+                Seen::text(parent.workflow_id.as_str())
+            }),
             Field::Attribute(name) => self.attribute(name),
             Field::TaskQueue => {
                 Seen::of(self.activity, |one| Seen::name(&one.scheduled.task_queue))

@@ -164,7 +164,7 @@ pub(super) fn reason<'a>(run: &'a Run, undo: &'a Undo) -> Cow<'a, str> {
     }
 }
 
-/// The last activity whose failure the program was given and that is of the type that the run ends with.
+/// The last activity, or child, whose failure the program was given and that is of the type that the run ends with.
 fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
     let jobs = run
         .activations
@@ -174,8 +174,15 @@ fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
         Job::ActivityFailed {
             activity_id,
             failure,
+        }
+        | Job::ChildFailed {
+            child_id: activity_id,
+            failure,
         } if failure.error_type == *error_type => Some(*activity_id),
         Job::ActivityFailed { .. }
+        | Job::ChildFailed { .. }
+        | Job::ChildCompleted { .. }
+        | Job::ChildCanceled { .. }
         | Job::Started { .. }
         | Job::ActivityCompleted { .. }
         | Job::ActivityCanceled { .. }
@@ -189,7 +196,12 @@ fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
         .activations
         .newest_first()
         .flat_map(|activation| &activation.commands);
-    let mut scheduled = commands.filter(|command| command.kind == CommandKind::ScheduleActivity);
+    let mut scheduled = commands.filter(|command| {
+        matches!(
+            command.kind,
+            CommandKind::ScheduleActivity | CommandKind::StartChild
+        )
+    });
     scheduled
         .find(|command| command.id == Some(activity_id))
         .and_then(|command| command.name.as_ref())

@@ -4,8 +4,11 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::{FieldsView, Row, View, activity::PendingActivity, compensation::CompensationView};
-use crate::{ActivityId, Failure, Payload, Seq, Timestamp, run::Timer, show::Shown};
+use super::{
+    FieldsView, PendingChildren, Row, View, activity::PendingActivity,
+    compensation::CompensationView,
+};
+use crate::{ActivityId, Failure, Payload, Seq, Timestamp, WorkflowId, run::Timer, show::Shown};
 
 /// A row of the list, and all else that is known of the run.
 #[derive(Debug, Serialize)]
@@ -16,7 +19,7 @@ pub struct Description<'a> {
     result: Option<Shown<'a, Payload>>,
     failure: Option<Shown<'a, Failure>>,
     memo: FieldsView<'a>,
-    root: Option<()>,
+    root: Option<&'a WorkflowId>,
     history_events: Seq,
     history_bytes: Option<u64>,
     journal_partition: i32,
@@ -26,7 +29,7 @@ pub struct Description<'a> {
     server_time: Timestamp,
     pending_activities: Vec<PendingActivity<'a>>,
     pending_timers: Vec<PendingTimer<'a>>,
-    pending_children: Option<()>,
+    pending_children: Option<PendingChildren<'a>>,
 }
 
 /// A timer that is not due yet.
@@ -55,7 +58,7 @@ impl<'a> Description<'a> {
             result: closed.and_then(|closed| closed.result.as_ref()).map(Shown),
             failure: closed.and_then(|closed| closed.failure.as_ref()).map(Shown),
             memo: FieldsView::memo(run),
-            root: None,
+            root: run.started.parent.as_ref().map(|parent| &parent.root),
             history_events: run.seq,
             history_bytes: view.history_bytes,
             journal_partition: view.journal_partition,
@@ -67,7 +70,7 @@ impl<'a> Description<'a> {
                 .map(|activity| PendingActivity::of(view, activity))
                 .collect(),
             pending_timers: run.timers.iter().map(PendingTimer::of).collect(),
-            pending_children: None,
+            pending_children: PendingChildren::of(run),
         }
     }
 }

@@ -131,6 +131,7 @@ mod tests {
             memo: None,
             run_timeout_ms: None,
             execution_timeout_ms: None,
+            parent: None,
         });
         let place = Place {
             seq: 1,

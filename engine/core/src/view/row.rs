@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     FieldsView, Situation, View, WaitingFor,
     activity::{LastFailureView, maximum_attempts, next_attempt_at},
+    children::{ChildrenView, ParentView},
     compensation::CompensationView,
     incident::IncidentView,
     wait,
@@ -31,8 +32,8 @@ pub struct Row<'a> {
     last_failure: Option<LastFailureView<'a>>,
     started_at: Shown<'a, Timestamp>,
     closed_at: Option<Shown<'a, Timestamp>>,
-    parent: Option<()>,
-    children: Option<()>,
+    parent: Option<ParentView<'a>>,
+    children: Option<ChildrenView>,
     compensation: Option<CompensationView<'a>>,
     incidents: Vec<IncidentView<'a>>,
     attributes: FieldsView<'a>,
@@ -61,8 +62,8 @@ impl<'a> Row<'a> {
             last_failure: activity.and_then(LastFailureView::of),
             started_at: Shown(&run.started_at),
             closed_at: run.closed.as_ref().map(|closed| Shown(&closed.at)),
-            parent: None,
-            children: None,
+            parent: ParentView::of(run),
+            children: ChildrenView::of(run),
             compensation: compensation.or_else(|| CompensationView::of(run)),
             incidents: run
                 .incidents

@@ -8,12 +8,12 @@ use alloc::{borrow::ToOwned, format, string::String};
 use serde::{Serialize, Serializer};
 
 use super::{
-    View,
+    ChildrenView, View,
     activity::{attempt_of, cause_of, is_unread},
     compensation, incident, queue, span,
 };
 use crate::{
-    Activity, Attempt, Timestamp, Wait, WaitFor,
+    Activity, Attempt, Run, Timestamp, Wait, WaitFor,
     run::{ActivityState, Paused, Undo},
     show::Shown,
 };
@@ -116,8 +116,12 @@ pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
                 .saturating_sub(1)
                 .saturating_add(run.timers.len()),
         ),
-        (None, None, None) if let Some(wait) = run.waits.first() => {
-            (of_wait(view, wait), run.waits.len().saturating_sub(1))
+        (None, None, None) if let Some(wait) = waits(run).next() => {
+            let others = waits(run).count().saturating_sub(1);
+            (of_wait(view, wait), others)
+        }
+        (None, None, None) if let Some(children) = open_children(run) => {
+            (of_children(&children), run.timers.len())
         }
         (None, None, None) if !run.timers.is_empty() => {
             (of_timers(view), run.timers.len().saturating_sub(1))
@@ -273,6 +277,25 @@ fn by(paused: &Paused) -> String {
     queue::by(&paused.actor, paused.reason.as_deref())
 }
 
+/// What it waits for but children, who are told of in another sentence.
+fn waits(run: &Run) -> impl Iterator<Item = &Wait> {
+    run.waits.iter().filter(|one| one.kind != WaitFor::Children)
+}
+
+/// Its children, if any is open.
+fn open_children(run: &Run) -> Option<ChildrenView> {
+    ChildrenView::of(run).filter(|children| children.running > 0)
+}
+
+/// `Waiting for 600 children: 412 completed, 3 failed, 4 running, 181 not started.`
+fn of_children(children: &ChildrenView) -> WaitingFor {
+    WaitingFor {
+        text: format!("Waiting for {}.", children.in_words()),
+        kind: WaitKind::Children,
+        until: None,
+    }
+}
+
 /// `Waiting for signal approve for 14 min; gives up in 46 min.`
 fn of_wait(view: &View<'_>, wait: &Wait) -> WaitingFor {
     let now = view.server_time;
@@ -364,7 +387,11 @@ fn of_compensation(view: &View<'_>, undo: &Undo, activity: Option<&Activity>) ->
                 ActivityState::Parked => format!("; {name} waits for a person"),
             }
         }
-        (None, None) => String::new(),
+        (None, None) => match run.open_children().filter(|one| one.is_awaited()).count() {
+            0 => String::new(),
+            1 => String::from("; 1 child is asked to stop and awaited"),
+            children => format!("; {children} children are asked to stop and awaited"),
+        },
     };
     let (reason, done, total) = (
         compensation::reason(run, undo),

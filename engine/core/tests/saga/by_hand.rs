@@ -359,6 +359,7 @@ fn covered() -> Run {
         memo: None,
         run_timeout_ms: None,
         execution_timeout_ms: None,
+        parent: None,
     });
     let cause = Cause::lane(0, "1/1");
     let mut run = Run::start(
@@ -392,6 +393,8 @@ fn covered() -> Run {
         schedule_to_start_ms: None,
         schedule_to_close_ms: None,
         heartbeat_ms: None,
+        child_workflow_id: None,
+        child_step: None,
     };
     run.apply(place(&cause), &scheduled.into());
     run.apply(place(&cause), &registered.into());

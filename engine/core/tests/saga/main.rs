@@ -5,10 +5,10 @@
 use std::cell::RefCell;
 
 use sagaline_core::{
-    Cancel, CancelAttempt, Cause, Command, Delta, Effect, Env, Event, Failure, IdConflict, IdReuse,
-    Name, OnExhausted, Outcome, Overlay, Payload, Position, QueueMessage, Reply, ReplyTo, Report,
-    ReportAttempt, Retry, RetryPolicy, Start, State, Task, Terminate, Timestamp, Transacted,
-    Transition, WorkflowId,
+    Cancel, CancelAttempt, Cause, ChildMessage, Command, Delta, Effect, Env, Event, Failure,
+    IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload, Position, QueueMessage,
+    Reply, ReplyTo, Report, ReportAttempt, Retry, RetryPolicy, Start, State, Task, Terminate,
+    Timestamp, Transacted, Transition, WorkflowId,
     event::AnswerOutcome,
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
@@ -18,6 +18,7 @@ use sagaline_core::{
 };
 
 mod by_hand;
+mod children;
 mod operate;
 mod options;
 mod queues;
@@ -130,7 +131,12 @@ impl Program for Steps {
                     let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
                     commands.push(ProgramCommand::CancelActivity { activity_id });
                 }
-                Job::TimerFired { .. } | Job::SignalReceived { .. } | Job::Ended => {}
+                Job::TimerFired { .. }
+                | Job::SignalReceived { .. }
+                | Job::ChildCompleted { .. }
+                | Job::ChildFailed { .. }
+                | Job::ChildCanceled { .. }
+                | Job::Ended => {}
             }
         }
         commands
@@ -159,15 +165,20 @@ impl Programs for Rebuilding {
             ended: false,
             stops: false,
         };
-        let mut rebuilt = fresh();
-        match replay(&mut rebuilt, workflow_id, run) {
+        let mut rebuilt: Box<dyn Program> = match run.started.workflow.as_str() {
+            "parent" => Box::new(children::Parent::default()),
+            _ => Box::new(fresh()),
+        };
+        match replay(&mut *rebuilt, workflow_id, run) {
             Ok(commands) => Activated::Commands(commands),
             Err(difference) => Activated::Nondeterministic(difference),
         }
     }
 
     fn resolve(&self, workflow: &Name, _: Option<&str>) -> Option<Box<str>> {
-        (workflow.as_str() == "steps").then(|| "1.0.0".into())
+        ["steps", "parent"]
+            .contains(&workflow.as_str())
+            .then(|| "1.0.0".into())
     }
 
     fn names(&self) -> Vec<Name> {
@@ -188,6 +199,8 @@ struct World {
     canceled: Vec<CancelAttempt>,
     /// What partitions tell each other of queues, not yet delivered.
     words: Vec<QueueMessage>,
+    /// What runs tell their children and their parents, not yet delivered.
+    between: Vec<ChildMessage>,
 }
 
 impl World {
@@ -214,6 +227,7 @@ impl World {
             replies: Vec::new(),
             canceled: Vec::new(),
             words: Vec::new(),
+            between: Vec::new(),
         }
     }
 
@@ -269,6 +283,7 @@ impl World {
                 Effect::Reply(reply) => self.replies.push((**reply).clone()),
                 Effect::Cancel(cancel) => self.canceled.push((**cancel).clone()),
                 Effect::Queue(word) => self.words.push((**word).clone()),
+                Effect::Child(message) => self.between.push((**message).clone()),
                 Effect::Forward { .. } => unreachable!(),
             }
         }
@@ -390,6 +405,7 @@ fn start(id: &str) -> Start {
         memo: None,
         run_timeout: None,
         execution_timeout: None,
+        parent: None,
         appended_at: Timestamp::from_millis(1),
     }
 }

@@ -41,6 +41,7 @@ impl Script {
             memo,
             run_timeout_ms: None,
             execution_timeout_ms: None,
+            parent: None,
         });
         let place = Place {
             seq: 1,
@@ -207,6 +208,8 @@ pub(crate) fn completed(id: u32, activity: &'static str, compensation: &'static 
             heartbeat_ms: None,
             compensates,
             group: None,
+            child_workflow_id: None,
+            child_step: None,
         }
         .into(),
     ]

@@ -96,7 +96,7 @@ fn payload(envelope: &Envelope<'_>) -> Result<Payload, Refusal> {
     Ok(payload.clone())
 }
 
-fn start(
+pub(super) fn start(
     reading: &Reading,
     record: &Record,
     envelope: &Envelope<'_>,
@@ -139,6 +139,7 @@ fn start(
         memo: about::MEMO.of(record, envelope)?,
         run_timeout: span(envelope, header::RUN_TIMEOUT_MS)?,
         execution_timeout: span(envelope, header::EXECUTION_TIMEOUT_MS)?,
+        parent: None,
         appended_at: record.timestamp,
     })
 }

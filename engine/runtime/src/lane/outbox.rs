@@ -18,7 +18,7 @@ use sagaline_core::{
 };
 use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
-use self::forward::READS_MAX;
+use self::forward::{READS_MAX, goes_to_an_inbox};
 use super::{Lane, LaneShared, Now, QueueTopic, ReplyTopic};
 use crate::fold::Fold;
 
@@ -105,6 +105,7 @@ impl Entry {
             | Effect::Retry(_)
             | Effect::Reply(_)
             | Effect::Queue(_)
+            | Effect::Child(_)
             | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
         }
     }
@@ -372,6 +373,7 @@ impl Outbox {
             Effect::Retry(retry) => Sending::Record(shared.writing.retry(retry, partition, now)),
             Effect::Cancel(cancel) => Sending::Record(shared.writing.cancel(cancel)),
             Effect::Queue(message) => Sending::Record(shared.writing.queue(message)),
+            Effect::Child(message) => Sending::Record(shared.writing.child(message)),
             Effect::Reply(reply) => match reply_way(shared, &reply.to) {
                 None => Sending::Record(shared.writing.reply(reply)),
                 Some(obstacle) => obstacle,
@@ -405,7 +407,7 @@ impl Outbox {
     /// It has arrived; what it was.
     fn acknowledged(&mut self, tag: Tag) -> Option<Effect> {
         let entry = self.sent.remove(&tag)?;
-        if matches!(entry.effect, Effect::Forward { .. } | Effect::Queue(_)) {
+        if goes_to_an_inbox(&entry.effect) {
             self.forwards_refused = None;
         }
         self.finish(&entry);
@@ -424,11 +426,11 @@ impl Outbox {
         let nobody_there = match &entry.effect {
             Effect::Reply(_) | Effect::Cancel(_) => entry.missed >= REPLY_TRIES_MAX,
             Effect::Retry(_) => entry.missed >= RETRY_TRIES_MAX,
-            Effect::Task(_) | Effect::Queue(_) | Effect::Forward { .. } => false,
+            Effect::Task(_) | Effect::Queue(_) | Effect::Child(_) | Effect::Forward { .. } => false,
         };
         if !error.kind.is_for_good() && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
-        } else if matches!(entry.effect, Effect::Forward { .. } | Effect::Queue(_)) {
+        } else if goes_to_an_inbox(&entry.effect) {
             self.forward_was_refused(entry, error, now);
         } else {
             self.refuse(entry, &error.reason);
@@ -465,7 +467,9 @@ impl Outbox {
                 );
             }
             // There is nothing that it could become instead.
-            Effect::Forward { .. } | Effect::Queue(_) => self.waiting.push_back(entry),
+            Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_) => {
+                self.waiting.push_back(entry);
+            }
         }
     }
 }

@@ -272,6 +272,7 @@ mod tests {
                 memo: None,
                 run_timeout_ms: None,
                 execution_timeout_ms: None,
+                parent: None,
             }),
             scheduled: Arc::new(ActivityScheduled {
                 activity_id: ActivityId::FIRST,

@@ -311,6 +311,7 @@ impl Env {
             memo: None,
             run_timeout: options.run_timeout.map(|limit| Millis(millis(limit))),
             execution_timeout: options.execution_timeout.map(|limit| Millis(millis(limit))),
+            parent: None,
             appended_at: world.now,
         };
         let workflow = start.workflow.clone();

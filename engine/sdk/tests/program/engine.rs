@@ -73,6 +73,7 @@ impl Engine {
             memo: None,
             run_timeout: None,
             execution_timeout: None,
+            parent: None,
             appended_at: Timestamp::from_millis(1),
         }));
         engine

@@ -108,6 +108,8 @@ pub(crate) fn compensation_events() -> Vec<Event> {
             schedule_to_start_ms: None,
             schedule_to_close_ms: None,
             heartbeat_ms: None,
+            child_workflow_id: None,
+            child_step: None,
         }
         .into(),
         event::CompensationStarted {
@@ -163,6 +165,8 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
         schedule_to_start_ms,
         schedule_to_close_ms,
         heartbeat_ms,
+        child_workflow_id: Some(super::values::workflow()),
+        child_step: Some("charge-card".into()),
     };
     let heartbeat = event::ActivityHeartbeatRecorded {
         activity_id,

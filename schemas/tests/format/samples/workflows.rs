@@ -1,10 +1,11 @@
 //! Events of workflows, incidents, replies and inputs.
 
 use sagaline_core::{
-    Attempt, Choice, Event, Fields, Name, PausedType, QueueTask, ReplyTo, Wait, WaitFor, event,
+    Attempt, Choice, Event, Fields, IdReuse, Name, Parent, PausedType, QueueTask, ReplyTo, Wait,
+    WaitFor, event,
 };
 
-use super::values::{activity_id, binary, failure, json, text, trace};
+use super::values::{activity_id, binary, failure, json, run, text, trace, workflow};
 
 pub(crate) fn workflow_events() -> Vec<Event> {
     vec![
@@ -17,6 +18,7 @@ pub(crate) fn workflow_events() -> Vec<Event> {
             memo: None,
             run_timeout_ms: None,
             execution_timeout_ms: None,
+            parent: None,
         }
         .into(),
         event::WorkflowCompleted { result: json() }.into(),
@@ -47,6 +49,7 @@ pub(crate) fn started_with_attributes() -> Event {
         memo: fields(&[("note", r#"{"by": "ann"}"#)]),
         run_timeout_ms: Some(3_600_000),
         execution_timeout_ms: Some(86_400_000),
+        parent: Some(parent()),
     }
     .into()
 }
@@ -117,6 +120,90 @@ pub(crate) fn other_events() -> Vec<Event> {
                 result: Some(json()),
             },
             follow: true,
+            parent: None,
+        }
+        .into(),
+    ]
+}
+
+fn parent() -> Parent {
+    Parent {
+        workflow_id: workflow(),
+        run_id: run(),
+        child_id: activity_id(11),
+        close_policy: event::ParentClosePolicy::Cancel,
+        root: workflow(),
+        depth: 2,
+    }
+}
+
+/// What a parent is told when its child is not started.
+pub(crate) fn refused_child() -> Event {
+    event::ReplyRequested {
+        reply: ReplyTo {
+            topic: text("-"),
+            partition: 0,
+            correlation: text("-"),
+        },
+        answer: event::Answer {
+            outcome: event::AnswerOutcome::Rejected,
+            error_type: Some("sagaline.AlreadyStarted".into()),
+            error_message: Some("mail/1 is open".into()),
+            result: Some(json()),
+        },
+        follow: false,
+        parent: Some(parent()),
+    }
+    .into()
+}
+
+pub(crate) fn child_events() -> Vec<Event> {
+    let (child_id, child) = (activity_id(11), Name::from("mail"));
+    let run_id = Some(run());
+    vec![
+        event::ChildStarted {
+            child_id,
+            workflow: child.clone(),
+            version: Some("1.2.0".into()),
+            workflow_id: workflow(),
+            input: json(),
+            parent_close_policy: event::ParentClosePolicy::Abandon,
+            id_reuse: IdReuse::AllowDuplicateFailedOnly,
+            attributes: fields(&[("customer", "\"c-7\"")]),
+            memo: fields(&[("note", "1")]),
+            run_timeout_ms: Some(3_600_000),
+            execution_timeout_ms: Some(86_400_000),
+        }
+        .into(),
+        event::ChildCancelRequested {
+            child_id,
+            workflow: child.clone(),
+            workflow_id: workflow(),
+        }
+        .into(),
+        event::ChildCompleted {
+            child_id,
+            workflow: child.clone(),
+            workflow_id: workflow(),
+            run_id,
+            result: json(),
+            compensations: 2,
+        }
+        .into(),
+        event::ChildFailed {
+            child_id,
+            workflow: child.clone(),
+            workflow_id: workflow(),
+            run_id,
+            failure: failure(),
+        }
+        .into(),
+        event::ChildCanceled {
+            child_id,
+            workflow: child,
+            workflow_id: workflow(),
+            run_id,
+            reason: Some("out of stock".into()),
         }
         .into(),
     ]

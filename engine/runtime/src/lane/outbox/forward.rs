@@ -1,5 +1,5 @@
 //! Forwards on their way: inputs that were acknowledged in a partition that is not theirs. None is ever given up; nor is
-//! what partitions tell each other of queues, which goes the same way.
+//! what partitions tell each other of queues and children, which goes the same way.
 
 use sagaline_core::{Effect, Millis};
 use sagaline_journal::{SendError, SendErrorKind};
@@ -13,6 +13,14 @@ const REFUSED_RESEND_AFTER_MAX: Millis = Millis::from_secs(30);
 /// Most records to be forwarded that a lane reads again at once: a new owner may have many, and the queue of reads is
 /// shared with other lanes, which take over by reading.
 pub(super) const READS_MAX: usize = 32;
+
+/// Whether another partition's lane reads it, and there is nothing that it could become instead.
+pub(super) const fn goes_to_an_inbox(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_)
+    )
+}
 
 impl Outbox {
     /// The log will take it once somebody has changed something there. Tells people once what.

@@ -85,6 +85,7 @@ fn task(task_queue: &'static str) -> Effect {
             memo: None,
             run_timeout_ms: None,
             execution_timeout_ms: None,
+            parent: None,
         }),
         scheduled: Arc::new(ActivityScheduled {
             activity_id: ActivityId::FIRST,
