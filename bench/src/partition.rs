@@ -167,6 +167,7 @@ impl Partition {
                 | Effect::Retry(_)
                 | Effect::Reply(_)
                 | Effect::Queue(_)
+                | Effect::Child(_)
                 | Effect::Forward { .. } => None,
             }));
         }

@@ -74,8 +74,9 @@ pub use sagaline_core::{Failure, Name, Payload, RunId, Timestamp, WorkflowId};
 pub use sagaline_macros::{activity, workflow};
 pub use uuid::Uuid;
 pub use workflow::{
-    Context, Random, RunActivity, Shielded, Signal, SignalOrTimeout, Sleep, StartedActivity,
-    Untyped, Workflow, WorkflowCall, WorkflowFn, WorkflowInfo, Workflows, call_workflow,
+    Context, ParentClose, Random, RunActivity, RunChild, Shielded, Signal, SignalOrTimeout, Sleep,
+    StartedActivity, StartedChild, Untyped, Workflow, WorkflowCall, WorkflowFn, WorkflowInfo,
+    Workflows, call_workflow,
 };
 
 /// What most files of workflows and activities use.

@@ -8,6 +8,7 @@
 //! activations give the same commands, which `tests/replay.rs` checks at every prefix.
 
 mod call;
+mod child;
 mod context;
 mod engine;
 mod executor;
@@ -27,6 +28,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use call::ErasedWorkflowCall;
 pub use call::{Untyped, WorkflowCall, call_workflow};
+pub use child::{ParentClose, RunChild, StartedChild};
 pub use context::Context;
 pub use info::WorkflowInfo;
 pub use random::Random;

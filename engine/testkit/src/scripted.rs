@@ -103,7 +103,11 @@ impl Scripted {
                 kept.push_back(format!("{signal} {text}"));
             }
             Job::CancelRequested { .. } => self.canceling = true,
-            Job::Ended => {}
+            // It starts none.
+            Job::ChildCompleted { .. }
+            | Job::ChildFailed { .. }
+            | Job::ChildCanceled { .. }
+            | Job::Ended => {}
         }
     }
 

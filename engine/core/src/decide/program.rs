@@ -3,6 +3,7 @@
 mod child;
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     format,
     string::String,
@@ -11,7 +12,8 @@ use alloc::{
 
 use super::{activity::too_large, undo};
 use crate::{
-    ActivityId, Attempt, Event, Failure, Name, RetryPolicy, Run, Timestamp, WAITS_MAX, error_type,
+    ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, Run, Timestamp, WAITS_MAX,
+    WaitFor, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
         CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved, MarkerRecorded,
@@ -156,54 +158,44 @@ impl Translation<'_> {
                 self.events
                     .push(MarkerRecorded { kind, name, value }.into());
             }
-            ProgramCommand::Complete { result } if result.is_too_large() => {
-                let failure = too_large(&self.run.started.workflow, &result);
-                self.wanted.end = Some(undo::End {
-                    outcome: Outcome::Failed,
-                    failure: Some(failure),
-                    reason: None,
-                    forced: false,
-                });
-            }
-            ProgramCommand::Complete { result }
-                if let Some(over) = self.hands_over_too_much(&result) =>
-            {
-                self.wanted.end = Some(undo::End {
-                    outcome: Outcome::Failed,
-                    failure: Some(over),
-                    reason: None,
-                    forced: false,
-                });
-            }
-            ProgramCommand::Complete { result } => {
-                self.completed = true;
-                self.events.push(WorkflowCompleted { result }.into());
-            }
+            ProgramCommand::Complete { result } => self.complete(result),
             ProgramCommand::Fail { mut failure } => {
                 failure.details = failure.details.filter(|details| !details.is_too_large());
-                self.wanted.end = Some(undo::End {
-                    outcome: Outcome::Failed,
-                    failure: Some(failure),
-                    reason: None,
-                    forced: false,
-                });
+                self.fail(failure);
             }
-            ProgramCommand::Cancel { reason } => {
-                let reason = reason.or_else(|| {
-                    self.run
-                        .cancel
-                        .as_ref()
-                        .and_then(|asked| asked.reason.clone())
-                });
-                self.wanted.end = Some(undo::End {
-                    outcome: Outcome::Canceled,
-                    failure: None,
-                    reason,
-                    forced: false,
-                });
-            }
+            ProgramCommand::Cancel { reason } => self.cancel(reason),
         }
         Ok(())
+    }
+
+    fn complete(&mut self, result: Payload) {
+        if result.is_too_large() {
+            return self.fail(too_large(&self.run.started.workflow, &result));
+        }
+        if let Some(over) = self.hands_over_too_much(&result) {
+            return self.fail(over);
+        }
+        self.completed = true;
+        self.events.push(WorkflowCompleted { result }.into());
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.wanted.end = Some(undo::End {
+            outcome: Outcome::Failed,
+            failure: Some(failure),
+            reason: None,
+            forced: false,
+        });
+    }
+
+    fn cancel(&mut self, reason: Option<Box<str>>) {
+        let asked = || self.run.cancel.as_ref()?.reason.clone();
+        self.wanted.end = Some(undo::End {
+            outcome: Outcome::Canceled,
+            failure: None,
+            reason: reason.or_else(asked),
+            forced: false,
+        });
     }
 
     /// Asks an activity to stop that is pending, or scheduled by this very activation, once; all others need not stop.
@@ -258,7 +250,7 @@ impl Translation<'_> {
                 activity: command.activity,
                 task_queue: command.task_queue,
                 input: if refused.is_some() {
-                    crate::Payload::empty()
+                    Payload::empty()
                 } else {
                     command.input
                 },
@@ -387,7 +379,7 @@ pub(crate) fn incident(
 pub(crate) fn deadlock(run: &Run) -> Option<Event> {
     let waits_for_nothing = run.activities.is_empty()
         && run.timers.is_empty()
-        && run.waits.is_empty()
+        && run.waits.iter().all(|one| one.kind == WaitFor::Children)
         && run.open_children().next().is_none()
         && run.undo.is_none()
         && run.closed.is_none()

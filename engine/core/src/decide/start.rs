@@ -44,16 +44,13 @@ pub(crate) fn decide(
     start: &Start,
     programs: &dyn Programs,
 ) -> Decision {
-    if let Some(refused) = too_deep(start) {
-        return Decision::Refused(Some(refused));
+    if let Some(of_child) = of_child(overlay, identity, start) {
+        return of_child;
     }
     let reply = start.reply.as_ref();
     let mut terminated = None;
     if let Some(run) = overlay.run(&start.workflow_id) {
         let repeat = run.seen.contains(identity) || run.starts.contains(identity);
-        if start.parent.is_some() && repeat {
-            return Decision::Ignored(Ignored::Repeat);
-        }
         if repeat || start.id_conflict == IdConflict::UseExisting {
             return match reply {
                 Some(reply) if !run.replies.contains(reply) && run.replies.len() >= REPLIES_MAX => {
@@ -78,9 +75,6 @@ pub(crate) fn decide(
         terminated = Some(run.run_id);
     } else if let Some(closed) = overlay.closed(&start.workflow_id) {
         let repeat = closed.starts.contains(identity);
-        if start.parent.is_some() && repeat {
-            return Decision::Ignored(Ignored::Repeat);
-        }
         let reusable = match start.id_reuse {
             IdReuse::RejectDuplicate => false,
             IdReuse::AllowDuplicate => true,
@@ -138,18 +132,23 @@ fn refused(
     }
 }
 
-/// A child of a child of a child … without end.
-fn too_deep(start: &Start) -> Option<ReplyRequested> {
+/// What holds for the start of a child alone: nobody is told of a repeat, and a child of a child … has an end.
+fn of_child(overlay: &Overlay<'_>, identity: Identity, start: &Start) -> Option<Decision> {
     let parent = start.parent.as_ref()?;
-    let message = || {
-        format!(
-            "child {} is {} generations below {}; {CHILD_DEPTH_MAX} are allowed",
-            start.workflow_id, parent.depth, parent.root
-        )
-    };
-    (parent.depth > CHILD_DEPTH_MAX)
-        .then(|| refused(start, LIMIT, message()))
-        .flatten()
+    let run = overlay.run(&start.workflow_id);
+    let open = run.is_some_and(|run| run.seen.contains(identity) || run.starts.contains(identity));
+    let closed = overlay.closed(&start.workflow_id);
+    if open || closed.is_some_and(|closed| closed.starts.contains(identity)) {
+        return Some(Decision::Ignored(Ignored::Repeat));
+    }
+    if parent.depth <= CHILD_DEPTH_MAX {
+        return None;
+    }
+    let message = format!(
+        "child {} is {} generations below {}; {CHILD_DEPTH_MAX} are allowed",
+        start.workflow_id, parent.depth, parent.root
+    );
+    Some(Decision::Refused(refused(start, LIMIT, message)))
 }
 
 /// A span that the journal can hold.

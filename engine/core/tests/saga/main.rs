@@ -131,12 +131,7 @@ impl Program for Steps {
                     let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
                     commands.push(ProgramCommand::CancelActivity { activity_id });
                 }
-                Job::TimerFired { .. }
-                | Job::SignalReceived { .. }
-                | Job::ChildCompleted { .. }
-                | Job::ChildFailed { .. }
-                | Job::ChildCanceled { .. }
-                | Job::Ended => {}
+                _ => {}
             }
         }
         commands

@@ -237,6 +237,16 @@ impl Env {
         self.begin(options, call.erase())
     }
 
+    /// The newest run of an id: of a child, which its parent started. None as long as there is none.
+    #[must_use]
+    pub fn run<R>(&self, workflow_id: &str) -> Option<Run<R>> {
+        let world = self.world.borrow();
+        let newest = world.lane.runs.newest(workflow_id)?;
+        let (workflow_id, run_id) = (newest.workflow_id.clone(), newest.run.run_id);
+        drop(world);
+        Some(Run::new(Rc::clone(&self.world), workflow_id, run_id))
+    }
+
     /// What time it is here.
     #[must_use]
     pub fn now(&self) -> Timestamp {

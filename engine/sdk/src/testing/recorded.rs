@@ -28,6 +28,12 @@ impl Runs {
         self.0.iter().find(|one| one.run.run_id == run_id)
     }
 
+    /// The run of an id that began last.
+    pub(super) fn newest(&self, workflow_id: &str) -> Option<&Recorded> {
+        let mut newest = self.0.iter().rev();
+        newest.find(|one| one.workflow_id.as_str() == workflow_id)
+    }
+
     /// Takes the events of one input; those of no run are of no interest.
     ///
     /// # Errors

@@ -13,8 +13,8 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Command, Effect, Event, Millis, QueuedUntil, Reply, Report, ReportAttempt, RunId,
-    Task, Timestamp, Transacted, WorkflowId,
+    ActivityId, ChildMessage, Command, Effect, Event, IdConflict, Millis, QueuedUntil, Reply,
+    Report, ReportAttempt, RunId, Start, Task, Timestamp, Transacted, WorkflowId,
 };
 
 use super::{
@@ -137,6 +137,7 @@ impl World {
                     self.send(retry.next_attempt_at, due);
                 }
                 // Who is asked to stop is seen from the events; no queue is limited here.
+                Effect::Child(message) => self.send(self.now, between((**message).clone())),
                 Effect::Cancel(_) | Effect::Queue(_) | Effect::Forward { .. } => {}
             }
         }
@@ -167,6 +168,14 @@ impl World {
             || deadline.is_some_and(|due| due <= until)
             || self.tasks.iter().any(|task| task.run_id == run_id)
             || in_time.any(|(_, input)| input.workflow_id() == Some(id))
+            || (run.open_children().next().is_some() && self.anything_moves(until))
+    }
+
+    /// Whether anything at all can still happen: a run that waits for its children waits for what they wait for.
+    fn anything_moves(&self, until: Timestamp) -> bool {
+        let comes = self.coming.first_key_value().map(|((at, _), _)| *at);
+        let due = self.lane.state.next_deadline();
+        !self.tasks.is_empty() || comes.into_iter().chain(due).any(|at| at <= until)
     }
 
     /// Task queues whose tasks nobody takes.
@@ -292,5 +301,33 @@ impl World {
         for task in stopped {
             self.say(&task, Millis(0), canceled());
         }
+    }
+}
+
+/// What a run tells its child, or its parent, as it arrives there.
+fn between(message: ChildMessage) -> Command {
+    match message {
+        ChildMessage::Start {
+            child,
+            parent,
+            trace,
+        } => Command::Start(Start {
+            workflow_id: child.workflow_id.clone(),
+            workflow: child.workflow.clone(),
+            version: child.version.clone(),
+            input: child.input.clone(),
+            id_conflict: IdConflict::Fail,
+            id_reuse: child.id_reuse,
+            reply: None,
+            trace,
+            attributes: child.attributes.clone(),
+            memo: child.memo.clone(),
+            run_timeout: child.run_timeout_ms.map(Millis),
+            execution_timeout: child.execution_timeout_ms.map(Millis),
+            parent: Some(Box::new(parent)),
+            appended_at: Timestamp::default(),
+        }),
+        ChildMessage::Stop(stop) => Command::StopChild(Box::new(stop)),
+        ChildMessage::Closed { closed, .. } => Command::ChildClosed(Box::new(closed)),
     }
 }

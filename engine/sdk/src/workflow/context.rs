@@ -6,7 +6,10 @@ use sagaline_core::{Name, Payload, RunId, Timestamp, WorkflowId};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Random, RunActivity, Shielded, Signal, Sleep, WorkflowInfo, state::Shared};
+use super::{
+    Random, RunActivity, RunChild, Shielded, Signal, Sleep, WorkflowCall, WorkflowInfo,
+    state::Shared,
+};
 use crate::{ActivityCall, Error, Result, json};
 
 /// A workflow's way to the world: activities, time, randomness. Cloning it is cheap.
@@ -41,6 +44,38 @@ impl Context {
     /// [`is_canceled`](Error::is_canceled) when the run was asked to stop.
     pub fn run<R, A>(&self, call: ActivityCall<R, A>) -> RunActivity<R> {
         RunActivity::new(self.shared.clone(), call)
+    }
+
+    /// Plans a child: another workflow, which `.await` starts and waits for.
+    ///
+    /// It is a run of its own, with its own id and history, anywhere in the namespace. Its error is the child's own, with the
+    /// child's error type; `sagaline.AlreadyStarted` when its id is taken; or [`is_canceled`](Error::is_canceled).
+    ///
+    /// # Example: a mail to each of many, ten at a time
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, future::join_all, workflow};
+    /// # #[workflow]
+    /// # async fn mail(_cx: Context, address: String) -> Result<()> { Ok(()) }
+    /// #[workflow]
+    /// async fn newsletter(cx: Context, addresses: Vec<String>) -> Result<usize> {
+    ///     cx.expect_children(addresses.len() as u64);
+    ///     let mut sent = 0;
+    ///     for ten in addresses.chunks(10) {
+    ///         let mails = ten.iter().map(|address| {
+    ///             cx.child(mail(address.clone())).id(format!("newsletter/{address}"))
+    ///         });
+    ///         sent += join_all(mails).await.iter().filter(|one| one.is_ok()).count();
+    ///     }
+    ///     Ok(sent)
+    /// }
+    /// ```
+    pub fn child<R, W>(&self, call: WorkflowCall<R, W>) -> RunChild<R> {
+        RunChild::new(self.shared.clone(), call)
+    }
+
+    /// Tells how many children there will be in all, for whoever looks how far the run is; 0: no more than were started.
+    pub fn expect_children(&self, total: u64) {
+        self.shared.expect_children(total);
     }
 
     /// The time, as the journal has it: the same on replay, and the same until the workflow next waits.

@@ -84,6 +84,8 @@ impl Program for RustProgram {
             return Vec::new();
         };
         run.shared.begin(activation.at, activation.recorded);
+        // Before anything that the program numbers itself.
+        run.shared.skip_numbers(numbers_taken(activation.jobs));
         for job in activation.jobs {
             run.take(job);
         }
@@ -118,6 +120,19 @@ impl Run {
             }
             Job::ActivityCanceled { activity_id } => {
                 self.shared.resolve(*activity_id, StepOutcome::Canceled)
+            }
+            Job::ChildCompleted {
+                child_id, result, ..
+            } => {
+                let outcome = StepOutcome::Completed(result.clone());
+                self.shared.resolve(*child_id, outcome);
+            }
+            Job::ChildFailed { child_id, failure } => {
+                let outcome = StepOutcome::Failed((**failure).clone());
+                self.shared.resolve(*child_id, outcome);
+            }
+            Job::ChildCanceled { child_id } => {
+                self.shared.resolve(*child_id, StepOutcome::Canceled);
             }
             Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
             Job::SignalReceived { signal, input } => self.shared.receive(signal, input),
@@ -170,6 +185,15 @@ impl Run {
             },
         }
     }
+}
+
+/// How many numbers went to what completed children have handed over.
+fn numbers_taken(jobs: &[Job]) -> u32 {
+    let taken = jobs.iter().map(|job| match job {
+        Job::ChildCompleted { numbers, .. } => *numbers,
+        _ => 0,
+    });
+    taken.fold(0, u32::saturating_add)
 }
 
 /// Notes that the future wants to be polled again.

@@ -68,8 +68,11 @@ impl Signals {
         .collect()
     }
 
-    /// What is waited for, if that is not what was last told.
-    pub(super) fn changed_waits(&mut self) -> Option<Vec<Wait>> {
+    /// What is waited for, `others` too, if that is not what was last told.
+    pub(super) fn changed_waits(
+        &mut self,
+        others: impl IntoIterator<Item = Wait>,
+    ) -> Option<Vec<Wait>> {
         let wait = |one: &Waiter| Wait {
             kind: WaitFor::Signal,
             name: one.name.clone(),
@@ -78,7 +81,8 @@ impl Signals {
             choices: Vec::new(),
             total: None,
         };
-        let waits: Vec<Wait> = self.waiting.values().map(wait).collect();
+        let waiting = self.waiting.values().map(wait);
+        let waits: Vec<Wait> = waiting.chain(others).collect();
         (waits != self.told).then(|| {
             self.told.clone_from(&waits);
             waits

@@ -11,7 +11,7 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Name, Payload, Timestamp,
+    ActivityId, Name, Payload, RunId, StartChild, Timestamp, Wait, WaitFor, WorkflowId,
     error_type::NONDETERMINISM,
     program::{CommandKind, ProgramCommand, Recorded},
 };
@@ -20,7 +20,10 @@ use super::{
     WorkflowInfo,
     random::Stream,
     signal::{Signals, Ticket, Told},
-    step::{Compensate, Compensation, Progress, Step, StepOutcome, canceled, register, schedule},
+    step::{
+        Compensate, Compensation, Progress, Step, StepKind, StepOutcome, canceled, register,
+        schedule,
+    },
     timer::Timers,
 };
 use crate::{Error, Result, activity::ErasedCall};
@@ -40,6 +43,8 @@ struct State {
     steps: BTreeMap<ActivityId, Step>,
     timers: Timers,
     signals: Signals,
+    /// Since when, and how many children there will be.
+    expected: Option<(Timestamp, u64)>,
     /// The run's end was decided without the program: what it drops is forgotten without a word.
     ended: bool,
     commands: Vec<ProgramCommand>,
@@ -60,6 +65,7 @@ impl Shared {
             steps: BTreeMap::new(),
             timers: Timers::default(),
             signals: Signals::default(),
+            expected: None,
             ended: false,
             commands: Vec::new(),
             replayed: None,
@@ -123,6 +129,10 @@ impl Shared {
             state.steps.remove(&id);
             return;
         }
+        // A child that was let go has ended behind a parent that was cancelled.
+        if matches!(step.progress, Progress::Ended(_)) {
+            return;
+        }
         let before = mem::replace(&mut step.progress, Progress::Ended(outcome));
         drop(state);
         if let Progress::Pending(Some(waker)) = before {
@@ -158,10 +168,8 @@ impl Shared {
         let mut wakers = timers.cancel(commands);
         wakers.extend(signals.cancel());
         for (&activity_id, step) in steps {
-            let pending = matches!(step.progress, Progress::Pending(_));
-            if pending && !step.shielded && !step.cancel_requested {
-                step.cancel_requested = true;
-                commands.push(ProgramCommand::CancelActivity { activity_id });
+            if !step.shielded {
+                wakers.extend(step.cancel(activity_id, commands));
             }
         }
         drop(state);
@@ -237,7 +245,15 @@ impl Shared {
     /// Tells what the run waits for, if that has changed.
     pub(crate) fn tell_waits(&self) {
         let mut state = self.lock();
-        if let Some(waits) = state.signals.changed_waits() {
+        let expected = state.expected.map(|(since, total)| Wait {
+            kind: WaitFor::Children,
+            name: Name::from("children"),
+            since,
+            deadline: None,
+            choices: Vec::new(),
+            total: Some(total),
+        });
+        if let Some(waits) = state.signals.changed_waits(expected) {
             state.commands.push(ProgramCommand::RecordWaits(waits));
         }
     }
@@ -282,6 +298,7 @@ impl Shared {
             id,
             Step {
                 name,
+                kind: StepKind::Activity,
                 progress: Progress::Pending(None),
                 compensate,
                 shielded,
@@ -290,6 +307,66 @@ impl Shared {
             },
         );
         Ok(id)
+    }
+
+    /// Starts what `make` makes of the run and the child's number.
+    pub(crate) fn start_child(
+        &self,
+        kind: StepKind,
+        make: impl FnOnce(RunId, ActivityId) -> Result<StartChild>,
+    ) -> Result<(ActivityId, WorkflowId)> {
+        let mut state = self.lock();
+        let child_id = state.next_id;
+        let child = make(self.info.run_id, child_id)?;
+        if state.cancel.is_some() && state.shields == 0 {
+            let text = format!("child `{}` was cancelled", child.workflow_id);
+            return Err(Error::canceled(text));
+        }
+        let (name, workflow_id) = (child.workflow.clone(), child.workflow_id.clone());
+        state.commit(ProgramCommand::StartChild(Box::new(child)));
+        let shielded = state.shields > 0;
+        state.steps.insert(
+            child_id,
+            Step {
+                name,
+                kind,
+                progress: Progress::Pending(None),
+                compensate: None,
+                shielded,
+                cancel_requested: false,
+                abandoned: false,
+            },
+        );
+        Ok((child_id, workflow_id))
+    }
+
+    /// Asks a child to stop, once.
+    pub(crate) fn cancel_child(&self, child_id: ActivityId) {
+        let mut state = self.lock();
+        let State {
+            steps, commands, ..
+        } = &mut *state;
+        let pending = steps.get_mut(&child_id);
+        let pending = pending.filter(|step| matches!(step.progress, Progress::Pending(_)));
+        if let Some(step) = pending.filter(|step| !step.cancel_requested) {
+            step.cancel_requested = true;
+            commands.push(ProgramCommand::CancelChild { child_id });
+        }
+    }
+
+    /// The engine gave that many numbers to what completed children have handed over.
+    pub(crate) fn skip_numbers(&self, numbers: u32) {
+        let mut state = self.lock();
+        for _ in 0..numbers {
+            state.next_id = state.next_id.next();
+        }
+    }
+
+    /// Tells how many children there will be; none: no more than were started.
+    pub(crate) fn expect_children(&self, total: u64) {
+        let mut state = self.lock();
+        let since = state.expected.map_or(state.at, |(since, _)| since);
+        state.expected = (total > 0).then_some((since, total));
     }
 
     /// The name and the outcome of a step, once it has one.

@@ -1,6 +1,6 @@
-//! One activity of a run, from the command that schedules it to the poll that takes its outcome.
+//! One activity, or child, of a run, from the command that schedules it to the poll that takes its outcome.
 
-use std::{task::Waker, time::Duration};
+use std::{mem, task::Waker, time::Duration};
 
 use sagaline_core::{
     ActivityId, Failure, Millis, Name, Payload,
@@ -20,7 +20,9 @@ const START_TO_CLOSE_DEFAULT: Millis = Millis::from_secs(60);
 /// What becomes of a scheduled activity.
 #[derive(Debug)]
 pub(crate) struct Step {
+    /// The activity, or the child's workflow.
     pub(crate) name: Name,
+    pub(crate) kind: StepKind,
     pub(crate) progress: Progress,
     /// Makes the compensation from the result, at completion.
     pub(crate) compensate: Option<Compensate>,
@@ -32,6 +34,44 @@ pub(crate) struct Step {
     pub(crate) abandoned: bool,
 }
 
+impl Step {
+    /// The run was asked to stop, and so is the step, once. Gives whom to wake: nobody waits any more for a child that was
+    /// let go.
+    pub(crate) fn cancel(
+        &mut self,
+        id: ActivityId,
+        commands: &mut Vec<ProgramCommand>,
+    ) -> Option<Waker> {
+        if self.cancel_requested || !matches!(self.progress, Progress::Pending(_)) {
+            return None;
+        }
+        self.cancel_requested = true;
+        match self.kind {
+            StepKind::Activity => commands.push(ProgramCommand::CancelActivity { activity_id: id }),
+            StepKind::Child { is_let_go: false } => {
+                commands.push(ProgramCommand::CancelChild { child_id: id });
+            }
+            StepKind::Child { is_let_go: true } => {
+                let ended = Progress::Ended(StepOutcome::Canceled);
+                if let Progress::Pending(waker) = mem::replace(&mut self.progress, ended) {
+                    return waker;
+                }
+            }
+        }
+        None
+    }
+}
+
+/// What a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StepKind {
+    Activity,
+    Child {
+        /// It outlives its parent: a parent that is cancelled only waits no more.
+        is_let_go: bool,
+    },
+}
+
 /// Where a step is.
 #[derive(Debug)]
 pub(crate) enum Progress {
@@ -41,7 +81,7 @@ pub(crate) enum Progress {
     Ended(StepOutcome),
 }
 
-/// How an activity ended, as the engine says.
+/// How an activity, or a child, ended, as the engine says.
 #[derive(Debug)]
 pub(crate) enum StepOutcome {
     Completed(Payload),

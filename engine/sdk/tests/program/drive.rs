@@ -137,6 +137,15 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Option<Recorded> {
             Some(it.activity_id),
             None,
         ),
+        ProgramCommand::StartChild(it) => (
+            CommandKind::StartChild,
+            Some(it.workflow.clone()),
+            Some(it.child_id),
+            None,
+        ),
+        ProgramCommand::CancelChild { child_id } => {
+            (CommandKind::CancelChild, None, Some(*child_id), None)
+        }
         ProgramCommand::RecordMarker { name, value, .. } => (
             CommandKind::RecordMarker,
             Some(name.clone()),
@@ -211,6 +220,16 @@ fn line(command: &ProgramCommand) -> String {
                 it.compensates
             )
         }
+        ProgramCommand::StartChild(it) => {
+            let id = &it.workflow_id;
+            format!(
+                "child {} {} {id} {}",
+                it.child_id,
+                it.workflow,
+                text(&it.input)
+            )
+        }
+        ProgramCommand::CancelChild { child_id } => format!("cancel child {child_id}"),
         ProgramCommand::RecordMarker { kind, name, value } => {
             format!("marker {kind} {name} {}", text(value))
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test that is an assertion")]
 
+mod children;
 mod failures;
 mod people;
 mod replayed;

@@ -263,8 +263,8 @@ pub(crate) fn queue_events() -> Vec<Event> {
     let queue = Name::from("payments");
     let task = QueueTask {
         partition: 3,
-        workflow_id: super::values::workflow(),
-        run_id: super::values::run(),
+        workflow_id: workflow(),
+        run_id: run(),
         activity_id: activity_id(5),
         activity: "charge-card".into(),
         attempt: Attempt::FIRST,

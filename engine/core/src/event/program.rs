@@ -1,0 +1,29 @@
+//! What a program keeps, is told, and waits for.
+
+use alloc::vec::Vec;
+
+use crate::{Name, Payload, Wait};
+
+event! {
+    /// The program kept a value.
+    MarkerRecorded {
+        /// Kind of marker: `side-effect` …
+        kind: Name,
+        /// Its name in the code.
+        name: Name,
+        /// The value.
+        value: Payload,
+    }
+    /// Somebody sent the run a message; its program takes it when it asks for one of that name.
+    SignalReceived {
+        /// The signal's name.
+        signal: Name,
+        /// What it carries.
+        input: Payload,
+    }
+    /// What the run waits for that no other event shows: all of it, none when it is empty. Replay ignores it.
+    WaitRecorded {
+        /// The waits, oldest first.
+        waits: Vec<Wait>,
+    }
+}

@@ -1,0 +1,75 @@
+//! The run as a whole: its start, its ends, and what people ask of it.
+
+use alloc::boxed::Box;
+
+use crate::{Failure, Fields, Name, Parent, Payload, Trace};
+
+event! {
+    /// A run began.
+    WorkflowStarted {
+        /// The registered workflow.
+        workflow: Name,
+        /// Its version, pinned for the run.
+        version: Box<str>,
+        /// The input.
+        input: Payload,
+        /// The caller's trace.
+        trace: Option<Trace>,
+        /// Search attributes; absent from records of before there were any.
+        attributes: Option<Fields>,
+        /// For people; likewise.
+        memo: Option<Fields>,
+        /// How long this run may take; absent from records of before there was such a time-out.
+        run_timeout_ms: Option<u64>,
+        /// How long it and those that continue it may take; likewise.
+        execution_timeout_ms: Option<u64>,
+        /// Whose child it is; absent from records of before there were children, and of runs that are nobody's.
+        parent: Option<Parent>,
+    }
+    /// The run ended and returned.
+    WorkflowCompleted {
+        /// What it returned.
+        result: Payload,
+    }
+    /// The run ended with an error; what it had done is compensated.
+    WorkflowFailed {
+        /// Why.
+        failure: Failure,
+    }
+    /// The run ended because it was asked to; what it had done is compensated.
+    WorkflowCanceled {
+        /// For people.
+        reason: Option<Box<str>>,
+    }
+    /// The run was ended from outside.
+    WorkflowTerminated {
+        /// For people.
+        reason: Option<Box<str>>,
+    }
+    /// Somebody asked the run to stop.
+    WorkflowCancelRequested {
+        /// For people.
+        reason: Option<Box<str>>,
+        /// Whether completed steps shall be compensated.
+        compensate: bool,
+    }
+    /// Nothing new of the run begins: what is in flight may end, and its time goes on.
+    WorkflowPaused {
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
+    }
+    /// The run goes on.
+    WorkflowResumed {
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
+    }
+    /// The run ended because its time ran out; what it had done is compensated.
+    WorkflowTimedOut {
+        /// Which time-out, by its error type.
+        failure: Failure,
+    }
+}
