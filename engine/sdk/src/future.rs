@@ -7,7 +7,7 @@ mod all;
 mod join;
 mod select;
 
-pub use all::{join_all, try_join_all};
+pub use all::{join_all, join_window, try_join_all};
 pub use futures_util::stream::{FuturesUnordered, StreamExt};
 #[doc(hidden)]
 pub use join::{Join, TryJoin};

@@ -1,4 +1,4 @@
-//! `join_all` and `try_join_all`: all of many futures of one type.
+//! `join_all`, `try_join_all` and `join_window`: all of many futures of one type.
 //!
 //! Each future is polled only when it was woken, so that a run with thousands of steps does not poll all of them for
 //! every result. (`futures-util` has functions of these names; of more than 30 futures, its `try_join_all` reports a
@@ -50,13 +50,49 @@ where
     Ok(all(values))
 }
 
+/// Waits for all of these, at most `window` of them under way at a time, and gives what they gave in the order given.
+///
+/// A new one begins when another has ended, in the order given; a `window` of 0 is one of 1.
+///
+/// # Example: a mail to each of many, ten at a time
+/// ```
+/// use sagaline_sdk::{Context, Result, activity, future::join_window, workflow};
+///
+/// #[activity]
+/// async fn mail(address: &str) -> Result<()>;
+///
+/// #[workflow]
+/// async fn newsletter(cx: Context, addresses: Vec<String>) -> Result<usize> {
+///     let mails = addresses.iter().map(|address| cx.run(mail(address)));
+///     let sent = join_window(10, mails).await;
+///     Ok(sent.iter().filter(|one| one.is_ok()).count())
+/// }
+/// ```
+pub async fn join_window<F: Future>(
+    window: usize,
+    futures: impl IntoIterator<Item = F>,
+) -> Vec<F::Output> {
+    let mut waiting = futures.into_iter().enumerate().map(place);
+    let mut pending: FuturesUnordered<_> = waiting.by_ref().take(window.max(1)).collect();
+    let mut values = Vec::new();
+    while let Some((place, value)) = pending.next().await {
+        if values.len() <= place {
+            values.resize_with(place + 1, || None);
+        }
+        values[place] = Some(value);
+        pending.extend(waiting.next());
+    }
+    all(values)
+}
+
 fn numbered<F: Future>(
     futures: impl IntoIterator<Item = F>,
 ) -> FuturesUnordered<impl Future<Output = (usize, F::Output)>> {
-    let numbered = futures.into_iter().enumerate();
-    numbered
-        .map(|(place, future)| async move { (place, future.await) })
-        .collect()
+    futures.into_iter().enumerate().map(place).collect()
+}
+
+async fn place<F: Future>((place, future): (usize, F)) -> (usize, F::Output) {
+    (place, future.await)
 }
 
 fn none_yet<T>(count: usize) -> Vec<Option<T>> {
