@@ -5,6 +5,7 @@
 
 mod answers;
 mod bulk;
+mod children;
 mod cli;
 mod clocks;
 mod crash;

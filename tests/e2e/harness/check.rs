@@ -174,6 +174,9 @@ fn check_compensations(run: &History) {
             Event::ActivityCompleted(completed) if compensable.remove(&completed.activity_id) => {
                 registered.push(completed.activity_id);
             }
+            Event::CompensationRegistered(of_child) if of_child.child_workflow_id.is_some() => {
+                registered.push(of_child.compensates);
+            }
             Event::CompensationStarted(_) => {
                 assert!(!undoing, "compensation starts once: {shown}");
                 undoing = true;

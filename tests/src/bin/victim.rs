@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         .workflow(patient)
         .workflow(fan)
         .workflow(collect)
+        .workflow(family)
         .activities(activities![work, undo, climb, ask])
         .run()
 }
@@ -89,6 +90,30 @@ async fn collect(cx: Context, count: usize) -> Result<Vec<u32>> {
         taken.push(cx.signal("number").await?);
     }
     Ok(taken)
+}
+
+/// What a [`family`] does.
+#[derive(Debug, Serialize, Deserialize)]
+struct Family {
+    /// How many children, each with these steps.
+    children: u32,
+    steps: Vec<Step>,
+    /// It fails in the end.
+    fails: bool,
+}
+
+/// Children one after the other, then perhaps a failure.
+#[workflow]
+async fn family(cx: Context, family: Family) -> Result<u32> {
+    let mut sum = 0;
+    for number in 1..=family.children {
+        let id = format!("{}/{number}", cx.workflow_id());
+        sum += cx.child(steps(family.steps.clone())).id(id).await?;
+    }
+    match family.fails {
+        true => Err(Error::new("Planned", "it was told to fail")),
+        false => Ok(sum),
+    }
 }
 
 /// What a [`patient`] run waits for.
