@@ -78,10 +78,11 @@ impl History {
         let recorded = &activation.commands;
         let commands = activate(program, workflow_id, run, activation, Some(recorded));
         let mut wanted = commands.iter();
-        for recorded in recorded {
+        for (place, recorded) in recorded.iter().enumerate() {
             let expected = Asked::from(recorded);
             match self.next(&mut wanted, Some(&expected)) {
                 Some(have) if have == expected => self.command(recorded),
+                Some(end) if is_end_behind(activation.commands.get(place..), &end) => break,
                 have => {
                     let have = have.map_or_else(|| String::from("nothing"), |have| have.in_words());
                     return Err(format!(
@@ -163,6 +164,14 @@ impl History {
             | CommandKind::Cancel => {}
         }
     }
+}
+
+/// Whether the program ends, and the history does so behind what the engine itself asked to stop: what was left in flight.
+fn is_end_behind(rest: Option<&[Recorded]>, end: &Asked<'_>) -> bool {
+    let rest = rest.unwrap_or_default().iter().map(Asked::from);
+    let mut rest = rest.skip_while(|one| one.kind == CommandKind::CancelActivity);
+    let ends = matches!(end.kind, CommandKind::Fail | CommandKind::Cancel);
+    ends && rest.next().is_some_and(|last| last == *end) && rest.next().is_none()
 }
 
 fn activate(

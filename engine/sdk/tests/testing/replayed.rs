@@ -4,7 +4,7 @@ use std::fs;
 
 use sagaline_sdk::{
     prelude::*,
-    testing::{UNREADABLE, replay, replay_all, replay_file},
+    testing::{Answer, UNREADABLE, replay, replay_all, replay_file},
 };
 use serde_json::{Value, json};
 
@@ -94,6 +94,41 @@ fn an_open_run_is_replayed_as_far_as_it_went() {
     assert_eq!(run.status(), "Running");
     assert_eq!(replay(order, history.as_bytes()).unwrap(), 1);
     assert!(replay(order_changed, history.as_bytes()).is_err());
+}
+
+#[workflow]
+async fn both(cx: Context) -> Result<(String, u32)> {
+    try_join!(cx.run(charge(1)), cx.run(reserve("tea")))
+}
+
+#[workflow(name = "both")]
+async fn both_with_a_sorry(cx: Context) -> Result<(String, u32)> {
+    match try_join!(cx.run(charge(1)), cx.run(reserve("tea"))) {
+        Ok(both) => Ok(both),
+        Err(error) => {
+            cx.run(release(&7)).await?;
+            Err(error)
+        }
+    }
+}
+
+#[test]
+fn what_the_engine_asked_to_stop_when_a_run_failed_is_no_difference_and_what_the_program_wants_is()
+{
+    let env = shop();
+    env.fail(charge, 1, &down().non_retryable());
+    env.answers(reserve, [Answer::never()]);
+
+    let run = env.start(both());
+    let error = run.result().unwrap_err();
+
+    assert_eq!(error.error_type(), "GatewayDown");
+    let history = run.history();
+    assert_eq!(history.count("ActivityCancelRequested"), 1);
+    let history = history.to_json();
+    assert_eq!(replay(both, history.as_bytes()).unwrap(), 1);
+    let error = replay(both_with_a_sorry, history.as_bytes()).unwrap_err();
+    assert_eq!(error.error_type(), "sagaline.Nondeterminism");
 }
 
 #[test]
