@@ -3,7 +3,12 @@
 use sagaline_core::Outcome;
 use sagaline_journal::wire::ce_type;
 
-use crate::harness::{process::Process, records::Draft, wait::until, world::World};
+use crate::harness::{
+    process::Process,
+    records::{Draft, order},
+    wait::until,
+    world::World,
+};
 
 /// An engine whose runs end at once, or stay open for want of a worker.
 fn engine(world: &World) -> Process {
@@ -170,4 +175,35 @@ fn a_used_id_is_refused_or_used_again_as_the_start_says() {
     );
     assert_eq!(journal.ids["a"].len(), 3);
     journal.audit();
+}
+
+#[test]
+fn the_trace_of_whoever_started_a_run_reaches_its_tasks_untouched() {
+    let world = World::new(1);
+    let _engine = world.engine(&[]);
+    let (parent, state) = (
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "shop=till-7",
+    );
+
+    let started = |id: &str| {
+        let start = world.request(ce_type::WORKFLOW_START, id);
+        start
+            .header("sl-workflow", "order")
+            .json(&order(id, "visa", "ok"))
+    };
+    started("traced")
+        .header("traceparent", parent)
+        .header("tracestate", state)
+        .send();
+    started("untraced").send();
+
+    let first = world.task("traced", "reserve-stock", 1);
+    assert_eq!(first.header("traceparent"), parent);
+    world.complete(&first, r#"{"reservation":"r-1"}"#);
+    let second = world.task("traced", "charge-card", 1);
+    assert_eq!(second.header("traceparent"), parent);
+    assert_eq!(second.header("tracestate"), state);
+    let other = world.task("untraced", "reserve-stock", 1);
+    assert!(!other.has("traceparent"));
 }

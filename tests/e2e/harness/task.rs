@@ -23,6 +23,10 @@ impl Task {
         std::str::from_utf8(value).expect("our headers are UTF-8")
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.record.header(name).is_some()
+    }
+
     pub(crate) fn id(&self) -> &str {
         self.header("ce_id")
     }
