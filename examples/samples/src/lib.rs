@@ -21,6 +21,7 @@ pub mod in_order;
 pub mod mutex;
 pub mod one_click;
 pub mod own_types;
+pub mod packet_delivery;
 pub mod patterns;
 pub mod pick_first;
 pub mod polling;

@@ -198,6 +198,45 @@ fn every_test_that_the_guarantees_name_is_there() {
 }
 
 #[test]
+fn what_a_table_calls_done_names_its_test_and_its_counts_are_right() {
+    let sources: Vec<String> = files(&root(), ".rs")
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let is_there = |name: &str| {
+        sources
+            .iter()
+            .any(|text| text.contains(&format!("fn {name}(")))
+    };
+    for (page, done_min) in [("temporal-samples.md", 55), ("workflow-patterns.md", 35)] {
+        let text = fs::read_to_string(root().join("docs/reference").join(page)).unwrap();
+        let mut counts = BTreeMap::from([("done", 0), ("not yet", 0), ("no", 0)]);
+        for row in text.lines().filter(|line| line.starts_with("| ")) {
+            let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+            let [.., state, here] = cells[..] else {
+                panic!("{page}: {row}");
+            };
+            let Some(count) = counts.get_mut(state) else {
+                assert_eq!(state, "state", "{page}: {row}");
+                continue;
+            };
+            *count += 1;
+            let names = here.split('`').skip(1).step_by(2);
+            let mut tests = names.filter(|name| name.matches('_').count() >= 3);
+            assert!(tests.clone().all(is_there), "{page}: {here}");
+            assert!(state != "done" || tests.next().is_some(), "{page}: {row}");
+        }
+        let said = format!(
+            "{} are done, {} are not yet, and {} do not apply",
+            counts["done"], counts["not yet"], counts["no"]
+        );
+        let text = text.replace('\n', " ");
+        assert!(text.contains(&said), "{page} does not say: {said}");
+        assert!(counts["done"] >= done_min, "{page}: {said}");
+    }
+}
+
+#[test]
 fn the_readme_lists_every_package_that_the_tests_need() {
     let text = |name: &str| fs::read_to_string(root().join(name)).unwrap();
     let readme = text("README.md");
