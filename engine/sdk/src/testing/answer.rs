@@ -105,7 +105,7 @@ impl<R> Answer<R> {
         let (report, taken) = match self.word {
             Word::Said(result) => {
                 let result = result.and_then(|result| json::encode(&what, &result));
-                (Some(report(result)), true)
+                (report(result), true)
             }
             Word::Never => (None, true),
             Word::NotTaken => (None, false),
@@ -139,10 +139,11 @@ pub(super) struct Erased {
 }
 
 impl Erased {
-    /// How an attempt of a real activity ended after a span; `None`: it took longer than it may.
+    /// How an attempt of a real activity ended after a span; `None`: it took longer than it may. One that is completed
+    /// later has begun, and here nobody completes it.
     pub(super) fn of(ended: Option<Result<Payload>>, after: Duration) -> Self {
         Self {
-            report: ended.map(report),
+            report: ended.and_then(report),
             taken: true,
             after: Millis(millis(after)),
             heartbeat: None,
@@ -161,14 +162,15 @@ impl Erased {
 /// Most heartbeats of one attempt.
 const HEARTBEATS_MAX: u64 = 10_000;
 
-fn report(ended: Result<Payload>) -> Report {
+fn report(ended: Result<Payload>) -> Option<Report> {
     match ended {
-        Ok(result) => Report::Completed { result },
-        Err(error) if error.is_canceled() => canceled(),
-        Err(error) => Report::Failed {
+        Ok(result) => Some(Report::Completed { result }),
+        Err(error) if error.completes_later() => None,
+        Err(error) if error.is_canceled() => Some(canceled()),
+        Err(error) => Some(Report::Failed {
             retry_after: error.wait().map(|wait| Millis(millis(wait))),
             failure: error.into_failure(),
-        },
+        }),
     }
 }
 

@@ -87,6 +87,30 @@ fn what_an_activity_sleeps_by_tokios_clock_is_virtual_time() {
     assert_eq!(since_begin(env.now()), slept + 60.seconds());
 }
 
+#[activity]
+async fn approve(cx: ActivityContext) -> Result<bool> {
+    cx.complete_later()
+}
+
+#[workflow]
+async fn waits_for_approval(cx: Context) -> Result<bool> {
+    let once = cx.run(approve()).retry(Retry::never());
+    once.start_to_close(7.days()).await
+}
+
+#[test]
+fn an_activity_that_is_completed_later_has_the_time_that_it_may_take() {
+    let env = Env::new().activities(activities![approve]);
+
+    let run = env.start(waits_for_approval());
+    env.skip(6.days());
+    assert_eq!(run.status(), "Running");
+    let error = run.result().unwrap_err();
+
+    assert_eq!(error.error_type(), "sagaline.Timeout.StartToClose");
+    assert_eq!(since_begin(env.now()), 7.days());
+}
+
 #[workflow]
 async fn hourly(cx: Context, hours: u32) -> Result<u32> {
     for _ in 0..hours {
