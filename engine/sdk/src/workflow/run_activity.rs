@@ -159,6 +159,35 @@ impl<R> RunActivity<R> {
     }
 }
 
+impl<R> StartedActivity<R> {
+    /// Asks it to stop; `.await` says when it has, by an error that [`is_canceled`](Error::is_canceled), or that it completed
+    /// all the same. Between two attempts, or while nobody has its task, it ends at once.
+    ///
+    /// # Example: the slower of two suppliers is called off
+    /// ```
+    /// use sagaline_sdk::{Context, Result, activity, select, workflow};
+    ///
+    /// #[activity]
+    /// async fn quote(supplier: &str) -> Result<u64>;
+    ///
+    /// #[workflow]
+    /// async fn quickest(cx: Context) -> Result<u64> {
+    ///     let (mut near, mut far) = (cx.run(quote("near")).start(), cx.run(quote("far")).start());
+    ///     let (price, slower) = select! {
+    ///         price = &mut near => (price?, far),
+    ///         price = &mut far => (price?, near),
+    ///     };
+    ///     slower.cancel();
+    ///     Ok(price)
+    /// }
+    /// ```
+    pub fn cancel(&self) {
+        if let Stage::Waiting(activity_id) = self.0.stage {
+            self.0.shared.cancel_activity(activity_id);
+        }
+    }
+}
+
 impl<R> Future for RunActivity<R> {
     type Output = Result<R>;
 

@@ -342,15 +342,24 @@ impl Shared {
 
     /// Asks a child to stop, once.
     pub(crate) fn cancel_child(&self, child_id: ActivityId) {
+        self.cancel_step(child_id, ProgramCommand::CancelChild { child_id });
+    }
+
+    /// Asks an activity to stop, once.
+    pub(crate) fn cancel_activity(&self, activity_id: ActivityId) {
+        self.cancel_step(activity_id, ProgramCommand::CancelActivity { activity_id });
+    }
+
+    fn cancel_step(&self, id: ActivityId, command: ProgramCommand) {
         let mut state = self.lock();
         let State {
             steps, commands, ..
         } = &mut *state;
-        let pending = steps.get_mut(&child_id);
+        let pending = steps.get_mut(&id);
         let pending = pending.filter(|step| matches!(step.progress, Progress::Pending(_)));
         if let Some(step) = pending.filter(|step| !step.cancel_requested) {
             step.cancel_requested = true;
-            commands.push(ProgramCommand::CancelChild { child_id });
+            commands.push(command);
         }
     }
 

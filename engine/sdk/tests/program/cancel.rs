@@ -121,3 +121,55 @@ fn a_step_that_ended_in_the_same_activation_is_not_asked() {
 
     assert_eq!(lines(&commands), ["end canceled -"]);
 }
+
+#[workflow]
+async fn calls_one_off(cx: Context) -> Result<u32> {
+    let (mut quick, slow) = (cx.run(work(1)).start(), cx.run(work(2)).start());
+    let first = (&mut quick).await?;
+    quick.cancel();
+    slow.cancel();
+    slow.cancel();
+    match slow.await {
+        Err(error) if error.is_canceled() => cx.run(work(first)).await,
+        ended => ended,
+    }
+}
+
+#[test]
+fn a_workflow_asks_one_of_its_steps_to_stop_once_and_goes_on_when_it_has() {
+    let mut drive = Drive::new(workflows![calls_one_off], "calls-one-off");
+    drive.start(());
+
+    assert_eq!(lines(&drive.complete(1, 7)), ["cancel 2"]);
+    assert_eq!(lines(&drive.canceled(2)), ["schedule 3 work 7"]);
+    assert_eq!(lines(&drive.complete(3, 8)), ["complete 8"]);
+}
+
+#[test]
+fn a_step_that_completes_although_it_was_called_off_has_completed() {
+    let mut drive = Drive::new(workflows![calls_one_off], "calls-one-off");
+    drive.start(());
+    drive.complete(1, 7);
+
+    assert_eq!(lines(&drive.complete(2, 9)), ["complete 9"]);
+}
+
+#[workflow]
+async fn calls_off_at_once(cx: Context) -> Result<u32> {
+    let step = cx.run(work(1)).start();
+    step.cancel();
+    drop(step);
+    cx.run(work(2)).await
+}
+
+#[test]
+fn a_step_may_be_called_off_in_the_activation_that_begins_it_and_forgotten() {
+    let mut drive = Drive::new(workflows![calls_off_at_once], "calls-off-at-once");
+
+    assert_eq!(
+        lines(&drive.start(())),
+        ["schedule 1 work 1", "cancel 1", "schedule 2 work 2"]
+    );
+    assert_eq!(lines(&drive.canceled(1)), Vec::<String>::new());
+    assert_eq!(lines(&drive.cancel("stop")), ["cancel 2"]);
+}

@@ -119,6 +119,38 @@ async fn patient(cx: Context) -> Result<String> {
     cx.run(charge(1)).start_to_close(1.hours()).await
 }
 
+#[workflow]
+async fn calls_off(cx: Context) -> Result<String> {
+    let mut step = cx.run(charge(1)).start_to_close(1.hours()).start();
+    select! {
+        ended = &mut step => ended.map(|_| "in time".to_owned()),
+        woken = cx.sleep(1.minutes()) => {
+            woken?;
+            step.cancel();
+            match step.await {
+                Err(error) if error.is_canceled() => Ok("called off".to_owned()),
+                ended => ended.map(|_| "all the same".to_owned()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_workflow_calls_a_step_off_and_hears_whether_it_has_stopped() {
+    for (stops, ended, minutes) in [(true, "called off", 1), (false, "all the same", 30)] {
+        let env = shop();
+        let slow = Answer::ok("paid".to_owned()).after(30.minutes());
+        let slow = if stops { slow.unless_canceled() } else { slow };
+        env.answers(charge, [slow]);
+
+        let run = env.start(calls_off());
+
+        assert_eq!(run.result().unwrap(), ended);
+        assert_eq!(run.history().count("ActivityCancelRequested"), 1);
+        assert_eq!(since_begin(env.now()), minutes.minutes());
+    }
+}
+
 #[test]
 fn a_terminated_run_undoes_nothing() {
     let env = shop();
