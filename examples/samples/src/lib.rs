@@ -8,6 +8,7 @@ pub mod batch_import;
 pub mod blocking;
 pub mod bookings;
 pub mod branches;
+pub mod cancel_in_progress;
 pub mod choice;
 pub mod clean_up;
 pub mod dsl;

@@ -5,6 +5,7 @@ pub mod joins;
 pub mod loops;
 pub mod sections;
 pub mod triggers;
+pub mod withdrawal;
 
 use sagaline::prelude::*;
 

@@ -1,6 +1,6 @@
-//! Whichever branch answers first wins; the run ends with it, and nobody hears of the others.
+//! Whichever branch answers first wins; the others are called off.
 
-use sagaline::{future::select_all, prelude::*};
+use sagaline::{StartedActivity, future::select_all, prelude::*};
 
 /// Looks for it at one place, which may take hours.
 #[activity]
@@ -8,16 +8,20 @@ pub async fn search(place: &str) -> Result<String> {
     Ok(format!("found at {place}"))
 }
 
-/// Takes what the first place finds.
+/// Takes what the first place finds, and calls the other searches off.
 #[workflow]
 pub async fn pick_first(cx: Context, places: Vec<String>) -> Result<String> {
-    let searches = places.iter().map(|place| {
-        cx.run(search(place))
-            .start_to_close(6.hours())
-            .heartbeat(1.minutes())
-    });
-    let (_place, found) = select_all(searches).await;
+    let mut searches: Vec<_> = places.iter().map(|place| begin(&cx, place)).collect();
+    let (_place, found) = select_all(&mut searches).await;
+    for search in &searches {
+        search.cancel();
+    }
     found
+}
+
+fn begin(cx: &Context, place: &str) -> StartedActivity<String> {
+    let search = cx.run(search(place)).start_to_close(6.hours());
+    search.heartbeat(1.minutes()).start()
 }
 
 #[cfg(test)]
@@ -28,7 +32,7 @@ mod tests {
     use crate::seen::{after, asked_to_stop, completed};
 
     #[test]
-    fn the_first_answer_is_taken_and_what_slower_branches_find_is_nobodys() {
+    fn the_first_answer_is_taken_and_the_other_branches_are_called_off() {
         let env = Env::new();
         env.mock_with(search, |_, place: String| {
             let hours = if place == "cellar" { 1 } else { 4 };
@@ -43,6 +47,7 @@ mod tests {
 
         assert_eq!(run.result().unwrap(), "found at cellar");
         assert_eq!(after(begin, env.now()), 1.hours());
+        assert_eq!(asked_to_stop(&run.history()), ["search", "search"]);
         env.skip(1.days());
         assert_eq!(completed(&run.history()), ["search"]);
     }

@@ -1,27 +1,19 @@
 //! Many pieces of work, a few at a time: the next one begins when one of those under way has ended.
 
-use sagaline::{
-    future::{FuturesUnordered, StreamExt},
-    prelude::*,
-};
+use sagaline::{future::join_window, prelude::*};
 
 /// Works on one of them.
 #[activity]
 pub async fn process(item: u32) -> Result<u32> {
-    Ok(item)
+    Ok(item * 10)
 }
 
-/// So many items, at most so many at once; returns them in the order in which they were done.
+/// So many items, at most so many at once; returns what came of those that succeeded.
 #[workflow]
 pub async fn window(cx: Context, (items, at_once): (u32, usize)) -> Result<Vec<u32>> {
-    let mut waiting = (1..=items).map(|item| cx.run(process(item)).start_to_close(1.days()));
-    let mut under_way: FuturesUnordered<_> = waiting.by_ref().take(at_once).collect();
-    let mut done = Vec::new();
-    while let Some(item) = under_way.next().await {
-        done.push(item?);
-        under_way.extend(waiting.next());
-    }
-    Ok(done)
+    let steps = (1..=items).map(|item| cx.run(process(item)).start_to_close(1.days()));
+    let processed = join_window(at_once, steps).await;
+    Ok(processed.into_iter().filter_map(Result::ok).collect())
 }
 
 #[cfg(test)]
@@ -37,13 +29,13 @@ mod tests {
         // The first takes five hours, the others one.
         env.mock_with(process, |_, item: u32| {
             let hours = if item == 1 { 5 } else { 1 };
-            Answer::ok(item).after(hours.hours())
+            Answer::ok(item * 10).after(hours.hours())
         });
         let begin = env.now();
 
         let run = env.start(window((9, 3)));
 
-        assert_eq!(run.result().unwrap(), [2, 3, 4, 5, 6, 7, 8, 9, 1]);
+        assert_eq!(run.result().unwrap(), [10, 20, 30, 40, 50, 60, 70, 80, 90]);
         let (mut under_way, mut most) = (0, 0);
         for (_, event) in run.history().events() {
             match event {
@@ -55,5 +47,19 @@ mod tests {
         }
         assert_eq!(most, 3);
         assert_eq!(after(begin, env.now()), 5.hours());
+    }
+
+    #[test]
+    fn one_that_fails_makes_room_for_the_next() {
+        let env = Env::new().activities(activities![process]);
+        env.fail(
+            process,
+            1,
+            &Error::new("Broken", "no such item").non_retryable(),
+        );
+
+        let run = env.start(window((3, 1)));
+
+        assert_eq!(run.result().unwrap(), [20, 30]);
     }
 }
