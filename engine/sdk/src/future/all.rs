@@ -68,21 +68,25 @@ where
 ///     Ok(sent.iter().filter(|one| one.is_ok()).count())
 /// }
 /// ```
-pub async fn join_window<F: Future>(
+pub fn join_window<'a, F: Future + 'a>(
     window: usize,
-    futures: impl IntoIterator<Item = F>,
-) -> Vec<F::Output> {
-    let mut waiting = futures.into_iter().enumerate().map(place);
-    let mut pending: FuturesUnordered<_> = waiting.by_ref().take(window.max(1)).collect();
-    let mut values = Vec::new();
-    while let Some((place, value)) = pending.next().await {
-        if values.len() <= place {
-            values.resize_with(place + 1, || None);
+    futures: impl IntoIterator<Item = F, IntoIter: Send + 'a>,
+) -> impl Future<Output = Vec<F::Output>> {
+    let futures = futures.into_iter().enumerate();
+    // Boxed: a closure that borrows its argument would make the compiler doubt that the workflow is `Send`.
+    let mut waiting: Box<dyn Iterator<Item = _> + Send + 'a> = Box::new(futures.map(place));
+    async move {
+        let mut pending: FuturesUnordered<_> = waiting.by_ref().take(window.max(1)).collect();
+        let mut values = Vec::new();
+        while let Some((place, value)) = pending.next().await {
+            if values.len() <= place {
+                values.resize_with(place + 1, || None);
+            }
+            values[place] = Some(value);
+            pending.extend(waiting.next());
         }
-        values[place] = Some(value);
-        pending.extend(waiting.next());
+        all(values)
     }
-    all(values)
 }
 
 fn numbered<F: Future>(
