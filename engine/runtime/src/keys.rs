@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sagaline_core::{ActivityId, Attempt, Name, RunId};
 use sagaline_journal::{NewRecord, Record, wire::header};
 use sha2::Sha256;
+use smallvec::SmallVec;
 
 /// Longest token that is looked at.
 pub(crate) const TOKEN_BYTES_MAX: usize = 512;
@@ -185,17 +186,12 @@ impl Keys {
 
     /// Signs a record of ours: adds `sl-mac`. Call it last: what is added afterwards is not covered.
     pub fn sign_record(&self, record: &mut NewRecord) {
-        let headers: Vec<(&[u8], &[u8])> = record
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value))
-            .collect();
+        let headers = record.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_bytes(), value));
+        let covered = Covered::of(headers);
         let key = self.signer();
-        let mac = key.sign(
-            covered(record.key.as_deref(), &headers, record.value.as_deref())
-                .iter()
-                .map(Vec::as_slice),
-        );
+        let mac = key.sign(covered.parts(record.key.as_deref(), record.value.as_deref()));
+        drop(covered);
         let mac = format!("{}:{}", key.id, STANDARD.encode(mac));
         record.push_header(header::MAC, mac);
     }
@@ -216,50 +212,75 @@ impl Keys {
         ) else {
             return false;
         };
-        let headers: Vec<(&[u8], &[u8])> = record
-            .headers()
-            .map(|(name, value)| (name, value.unwrap_or_default()))
-            .collect();
-        key.verifies(
-            covered(record.key(), &headers, record.value())
-                .iter()
-                .map(Vec::as_slice),
-            &mac,
-        )
+        let headers = record.headers();
+        let headers = headers.map(|(name, value)| (name, value.unwrap_or_default()));
+        let covered = Covered::of(headers);
+        key.verifies(covered.parts(record.key(), record.value()), &mac)
     }
 }
 
 /// What a MAC covers: key, `ce_type`, `ce_source`, `ce_id`, the other `sl-` headers in order of name, value.
 ///
 /// Of a repeated header the last counts, as everywhere.
-fn covered(key: Option<&[u8]>, headers: &[(&[u8], &[u8])], value: Option<&[u8]>) -> Vec<Vec<u8>> {
-    let last = |name: &str| {
-        headers
-            .iter()
-            .rev()
-            .find(|(have, _)| *have == name.as_bytes())
-            .map_or(&[][..], |(_, value)| value)
-    };
-    let mut sl: std::collections::BTreeMap<&[u8], &[u8]> = std::collections::BTreeMap::new();
-    for (name, value) in headers {
-        if name.starts_with(b"sl-") && *name != header::MAC.as_bytes() {
-            sl.insert(name, value);
+struct Covered<'a> {
+    ce_type: &'a [u8],
+    ce_source: &'a [u8],
+    ce_id: &'a [u8],
+    /// In order of name, each once.
+    sl: SmallVec<[(&'a [u8], &'a [u8]); 16]>,
+}
+
+impl<'a> Covered<'a> {
+    fn of(headers: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        let mut covered = Self {
+            ce_type: &[],
+            ce_source: &[],
+            ce_id: &[],
+            sl: SmallVec::new(),
+        };
+        let [ce_type, ce_source, ce_id, mac] = [
+            header::CE_TYPE,
+            header::CE_SOURCE,
+            header::CE_ID,
+            header::MAC,
+        ]
+        .map(str::as_bytes);
+        for (name, value) in headers {
+            if name == ce_type {
+                covered.ce_type = value;
+            } else if name == ce_source {
+                covered.ce_source = value;
+            } else if name == ce_id {
+                covered.ce_id = value;
+            } else if name.starts_with(b"sl-") && name != mac {
+                covered.sl.push((name, value));
+            }
         }
+        // Stable: of equal names the last stays last, and alone.
+        covered.sl.sort_by_key(|(name, _)| *name);
+        covered.sl.reverse();
+        covered.sl.dedup_by_key(|(name, _)| *name);
+        covered.sl.reverse();
+        covered
     }
-    let mut parts: Vec<Vec<u8>> = [
-        key.unwrap_or_default(),
-        last(header::CE_TYPE),
-        last(header::CE_SOURCE),
-        last(header::CE_ID),
-    ]
-    .map(<[u8]>::to_vec)
-    .into();
-    for (name, value) in sl {
-        parts.push(name.to_vec());
-        parts.push(value.to_vec());
+
+    fn parts<'p>(
+        &'p self,
+        key: Option<&'p [u8]>,
+        value: Option<&'p [u8]>,
+    ) -> impl Iterator<Item = &'p [u8]> + use<'p, 'a> {
+        let first = [
+            key.unwrap_or_default(),
+            self.ce_type,
+            self.ce_source,
+            self.ce_id,
+        ];
+        let sl = self.sl.iter().flat_map(|(name, value)| [*name, *value]);
+        first
+            .into_iter()
+            .chain(sl)
+            .chain([value.unwrap_or_default()])
     }
-    parts.push(value.unwrap_or_default().to_vec());
-    parts
 }
 
 /// What a token proves.
@@ -385,6 +406,35 @@ mod tests {
         }
         record.push_header("other", "not covered");
         assert!(verifies(&record));
+    }
+
+    #[test]
+    fn of_a_repeated_header_the_last_is_covered_and_the_order_of_others_is_not() {
+        let keys = Keys::development();
+        let signed = |headers: &[(&'static str, &str)]| {
+            let mut record = NewRecord {
+                topic: "t".into(),
+                partition: 0,
+                key: None,
+                value: None,
+                headers: Headers::new(),
+            };
+            for (name, value) in headers {
+                record.push_header(*name, *value);
+            }
+            keys.sign_record(&mut record);
+            record.headers.get(header::MAC).map(<[u8]>::to_vec)
+        };
+
+        let once = signed(&[(header::REASON, "b"), (header::ACTOR, "x")]);
+        let twice = [
+            (header::REASON, "a"),
+            (header::ACTOR, "x"),
+            (header::REASON, "b"),
+        ];
+
+        assert_eq!(signed(&twice), once);
+        assert_ne!(signed(&[(header::REASON, "a"), (header::ACTOR, "x")]), once);
     }
 
     #[test]
