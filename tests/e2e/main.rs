@@ -5,6 +5,7 @@
 
 mod answers;
 mod bulk;
+mod chain;
 mod children;
 mod cli;
 mod clocks;
@@ -30,3 +31,4 @@ mod starts;
 mod stops;
 mod strays;
 mod timeouts;
+mod versions;

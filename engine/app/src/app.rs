@@ -159,7 +159,8 @@ impl App {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }
             Command::Journal(verb) => {
-                interruptible(|| verb.run(&global.session(Layer::default())?))
+                let workflows = self.workflows;
+                interruptible(|| verb.run(&global.session(Layer::default())?, &workflows))
             }
             Command::Doctor(args) => {
                 interruptible(|| crate::cli::doctor::doctor(&global.session(args.layer())?))

@@ -22,6 +22,7 @@ pub(crate) mod server;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod task_queue;
+pub(crate) mod versions;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 

@@ -26,8 +26,15 @@ pub(crate) struct SeenRun {
     pub(crate) run: Run,
     /// Its records, where histories are kept.
     pub(crate) history: Vec<Journaled>,
-    history_bytes: u64,
     closed_by: Option<Arc<str>>,
+}
+
+impl SeenRun {
+    /// Whether another run goes on in its place.
+    fn goes_on(&self) -> bool {
+        let closed = self.run.closed.as_ref();
+        closed.is_some_and(|closed| closed.new_run_id.is_some())
+    }
 }
 
 /// The runs of one partition as far as its journal was read.
@@ -40,8 +47,6 @@ pub(crate) struct Runs {
     queues: BTreeMap<Name, Queue>,
     as_of: Timestamp,
     next_offset: i64,
-    /// Offset and size of the records that no valid batch has taken yet.
-    sizes: Vec<(i64, usize)>,
 }
 
 impl Runs {
@@ -55,14 +60,12 @@ impl Runs {
             queues: BTreeMap::new(),
             as_of: Timestamp::default(),
             next_offset: 0,
-            sizes: Vec::new(),
         }
     }
 
     /// Takes the next record of the partition.
     pub(crate) fn record(&mut self, record: Record) -> Result<(), Error> {
         self.next_offset = record.offset + 1;
-        self.sizes.push((record.offset, record.size()));
         let mut items = Vec::new();
         self.reader.read(record, &mut items)?;
         for item in items {
@@ -95,11 +98,20 @@ impl Runs {
         newest_first.find(|seen| run_id.is_none_or(|run_id| seen.run.run_id == run_id))
     }
 
-    /// All runs.
+    /// The run that stands at the end of the chain in which that one stands.
+    pub(crate) fn end_of_chain(&self, workflow_id: &WorkflowId, run_id: RunId) -> Option<&SeenRun> {
+        let runs = self.of(workflow_id);
+        let find = |run_id| runs.iter().find(|seen| seen.run.run_id == run_id);
+        let next = |seen: &&SeenRun| find(seen.run.closed.as_ref()?.new_run_id?);
+        std::iter::successors(find(run_id), next).last()
+    }
+
+    /// All runs but those in whose place another goes on: a chain of runs is one workflow.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&WorkflowId, &SeenRun)> {
         self.runs
             .iter()
             .flat_map(|(id, runs)| runs.iter().map(move |seen| (id, seen)))
+            .filter(|(_, seen)| !seen.goes_on())
     }
 
     /// Queues that somebody limited, as this partition knows them.
@@ -117,7 +129,6 @@ impl Runs {
     ) -> View<'a> {
         View {
             server_time: now,
-            history_bytes: Some(seen.history_bytes),
             closed_by: seen.closed_by.as_deref(),
             unread_queues,
             queues: Some(&self.queues),
@@ -134,18 +145,12 @@ impl Runs {
             let goes_on = next.is_some_and(|next| {
                 next.run_id == transition.run_id && next.cause == transition.cause
             });
-            let size = self
-                .sizes
-                .iter()
-                .find(|(offset, _)| *offset == journaled.offset)
-                .map_or(0, |(_, size)| *size);
-            self.transition(journaled, goes_on, size as u64);
+            self.transition(journaled, goes_on);
         }
-        self.sizes.clear();
     }
 
     /// Applies one record; `goes_on`: the next belongs to the same input.
-    fn transition(&mut self, journaled: Journaled, goes_on: bool, size: u64) {
+    fn transition(&mut self, journaled: Journaled, goes_on: bool) {
         let transition = &journaled.transition;
         let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
             return self.of_queues(transition);
@@ -163,11 +168,13 @@ impl Runs {
                 cause: &transition.cause,
             };
             if let Event::WorkflowStarted(started) = event {
-                let run = Run::start(run_id, place, started, IdentityRing::default());
+                let before = runs.last().filter(|_| started.chain.is_some());
+                let carried = before.map(|before| before.run.carry()).unwrap_or_default();
+                let starts = IdentityRing::default();
+                let run = Run::start(run_id, place, started, starts, carried);
                 runs.push(SeenRun {
                     run,
                     history: Vec::new(),
-                    history_bytes: 0,
                     closed_by: None,
                 });
             } else if let Some(seen) = runs.last_mut() {
@@ -175,7 +182,6 @@ impl Runs {
             }
         }
         let Some(seen) = runs.last_mut() else { return };
-        seen.history_bytes += size;
         if !goes_on {
             seen.run.end_transition(transition.at);
         }

@@ -116,6 +116,7 @@ pub(crate) fn started_with(input: Payload) -> Event {
         run_timeout_ms: None,
         execution_timeout_ms: None,
         parent: None,
+        chain: None,
     }
     .into()
 }

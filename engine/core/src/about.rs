@@ -67,6 +67,22 @@ impl Fields {
         Ok((!fields.is_empty()).then_some(Self(fields)))
     }
 
+    /// Some fields with others over them; one that is null takes the field of its name away.
+    ///
+    /// # Errors
+    /// There would be too many, or they would be too large.
+    pub fn merged(old: Option<&Self>, new: Option<&Self>) -> Result<Option<Self>, FieldsOver> {
+        let all = [old, new].into_iter().flatten().flat_map(Self::iter);
+        let mut merged: BTreeMap<Name, Box<str>> = BTreeMap::new();
+        for Field { name, json } in all {
+            match &**json {
+                "null" => merged.remove(name),
+                _ => merged.insert(name.clone(), json.clone()),
+            };
+        }
+        Self::new(merged)
+    }
+
     /// The fields in order of name.
     pub fn iter(&self) -> impl Iterator<Item = &Field> {
         self.0.iter()
@@ -131,6 +147,21 @@ mod tests {
         let json = serde_json::to_string(&Shown(&fields)).unwrap();
 
         assert_eq!(json, r#"{"a":[1,  2]}"#);
+    }
+
+    #[test]
+    fn fields_are_merged_by_name_and_null_takes_one_away() {
+        let old = fields(&[("a", "1"), ("b", "2")]).unwrap();
+        let new = fields(&[("b", "null"), ("c", "3"), ("d", "null")]).unwrap();
+        let large = format!("\"{}\"", "x".repeat(FIELDS_BYTES_MAX / 2));
+        let half = |name| fields(&[(name, &large)]).unwrap();
+
+        assert_eq!(
+            Fields::merged(old.as_ref(), new.as_ref()),
+            fields(&[("a", "1"), ("c", "3")])
+        );
+        assert_eq!(Fields::merged(old.as_ref(), None), Ok(old));
+        assert!(Fields::merged(half("a").as_ref(), half("b").as_ref()).is_err());
     }
 
     #[test]

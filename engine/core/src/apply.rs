@@ -34,6 +34,12 @@ impl Run {
     /// Applies the next event of this run, which is not its first: see [`Run::start`].
     pub fn apply(&mut self, place: Place<'_>, event: &Event) {
         self.seq = place.seq;
+        if !matches!(event, Event::WorkflowStarted(_)) {
+            self.history.add(event.history_bytes());
+            if self.is_carried(place.seq) {
+                self.carried = self.history;
+            }
+        }
         match event {
             Event::WorkflowStarted(_)
             | Event::InputForwarded(_)
@@ -83,6 +89,8 @@ impl Run {
             Event::ActivityPaused(event) => self.activity_paused(place, event),
             Event::ActivityResumed(event) => self.activity_resumed(place, event),
             Event::WorkflowTimedOut(event) => self.workflow_timed_out(place, event),
+            Event::AttributesUpserted(event) => self.attributes_upserted(place, event),
+            Event::WorkflowContinuedAsNew(event) => self.workflow_continued_as_new(place, event),
         }
     }
 
@@ -103,6 +111,7 @@ impl Run {
             at,
             jobs,
             commands: SmallVec::new(),
+            history: self.seen_at,
         });
         true
     }
@@ -120,6 +129,17 @@ impl Run {
 
     fn see(&mut self, job: Job) {
         self.unseen.push(job);
+        self.seen_at = self.history;
+    }
+
+    /// Whether the event at that place is a copy of what had come to the run before.
+    fn is_carried(&self, seq: Seq) -> bool {
+        let copies = self
+            .started
+            .chain
+            .as_ref()
+            .map(|chain| chain.carried_events);
+        copies.is_some_and(|copies| seq <= Seq::from(copies).saturating_add(1))
     }
 
     /// Remembers a command of the program, as part of the activation that is under way.
@@ -130,7 +150,8 @@ impl Run {
         }
     }
 
-    fn recorded_end(&mut self, place: Place<'_>, kind: CommandKind) {
+    /// Remembers a command that has neither name nor number.
+    fn recorded_plain(&mut self, place: Place<'_>, kind: CommandKind) {
         self.recorded(
             place,
             Recorded {

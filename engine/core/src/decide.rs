@@ -4,6 +4,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod cancel;
+pub(crate) mod chain;
 pub(crate) mod child;
 pub(crate) mod fire;
 pub(crate) mod operate;

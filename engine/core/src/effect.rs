@@ -10,7 +10,10 @@ use smallvec::SmallVec;
 use crate::{
     Activity, ActivityId, Attempt, Cause, ChildMessage, Event, Name, Payload, ReplyTo, RetryDue,
     Run, RunId, Seq, State, Timestamp, WorkflowId, error_type,
-    event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
+    event::{
+        ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome, Outcome,
+        WorkflowStarted,
+    },
     run::{ActivityState, ClosedBy},
 };
 
@@ -158,11 +161,7 @@ pub(crate) fn effects_of_run(
 ) {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
-            let activity = run.activity(scheduled.activity_id);
-            effects.extend(activity.map(|one| match scheduled.held {
-                Some(true) => queue::offered((workflow_id, run), cause, one),
-                Some(false) | None => task(workflow_id, run, one),
-            }));
+            effects.extend(attempt((workflow_id, run), cause, scheduled));
         }
         Event::ActivityAttemptFailed(failed) => {
             let next = (failed.activity_id, failed.next_attempt_at);
@@ -192,7 +191,10 @@ pub(crate) fn effects_of_run(
         Event::ChildCancelRequested(requested) => {
             effects.extend(child::cancel(run, requested.child_id));
         }
-        Event::WorkflowStarted(_)
+        // Who waits for the end is told by the last run of the chain.
+        Event::WorkflowContinuedAsNew(_)
+        | Event::AttributesUpserted(_)
+        | Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
         | Event::ActivityScheduled(_)
         | Event::ActivityStarted(_)
@@ -227,6 +229,19 @@ pub(crate) fn effects_of_run(
         | Event::QueueTaskReleased(_)
         | Event::QueueTaskEnded(_) => {}
     }
+}
+
+/// What makes an attempt: its task, or the offer of it where its queue is limited.
+fn attempt(
+    (workflow_id, run): (&WorkflowId, &Run),
+    cause: &Cause,
+    scheduled: &ActivityAttemptScheduled,
+) -> Option<Effect> {
+    let activity = run.activity(scheduled.activity_id)?;
+    Some(match scheduled.held {
+        Some(true) => queue::offered((workflow_id, run), cause, activity),
+        Some(false) | None => task(workflow_id, run, activity),
+    })
 }
 
 /// The task of an attempt that its queue released.
@@ -359,7 +374,7 @@ fn final_answers(workflow_id: &WorkflowId, run: &Run) -> impl Iterator<Item = Ef
 fn final_answer(closed: &ClosedBy) -> Answer {
     let reason = || closed.reason.clone().unwrap_or_default();
     match closed.outcome {
-        Outcome::Completed => Answer {
+        Outcome::Completed | Outcome::ContinuedAsNew => Answer {
             outcome: AnswerOutcome::Completed,
             error_type: None,
             error_message: None,

@@ -6,12 +6,14 @@
 #[macro_use]
 mod declare;
 mod activity;
+mod chain;
 mod child;
 mod compensation;
 mod incident;
 mod input;
 mod program;
 mod queue;
+mod size;
 mod timer;
 mod transition;
 mod word;
@@ -32,20 +34,22 @@ pub use activity::{
     ActivityCompleted, ActivityFailed, ActivityHeartbeatRecorded, ActivityOptionsUpdated,
     ActivityPaused, ActivityResumed, ActivityScheduled, ActivityStarted, ActivityTimedOut,
 };
+pub use chain::Chain;
 pub use child::{ChildCancelRequested, ChildCanceled, ChildCompleted, ChildFailed, ChildStarted};
 pub use compensation::{
     CompensationCompleted, CompensationFailed, CompensationRegistered, CompensationStarted,
 };
 pub use incident::{IncidentRaised, IncidentResolved};
 pub use input::{InputForwarded, InputRejected, ReplyRequested};
-pub use program::{MarkerRecorded, SignalReceived, WaitRecorded};
+pub use program::{AttributesUpserted, MarkerRecorded, SignalReceived, WaitRecorded};
 pub use queue::{QueueChanged, QueueTaskEnded, QueueTaskOffered, QueueTaskReleased};
 pub use timer::{TimerCanceled, TimerFired, TimerStarted};
 pub use transition::Transition;
 pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, ParentClosePolicy, RejectReason};
 pub use workflow::{
-    WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed, WorkflowPaused,
-    WorkflowResumed, WorkflowStarted, WorkflowTerminated, WorkflowTimedOut,
+    WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowContinuedAsNew,
+    WorkflowFailed, WorkflowPaused, WorkflowResumed, WorkflowStarted, WorkflowTerminated,
+    WorkflowTimedOut,
 };
 
 events! {
@@ -141,6 +145,10 @@ events! {
     ChildFailed in Box<ChildFailed>,
     /// A child was cancelled.
     ChildCanceled in Box<ChildCanceled>,
+    /// The run ended, and another goes on in its place: the program began its history anew.
+    WorkflowContinuedAsNew,
+    /// The program changed what is said about its run.
+    AttributesUpserted,
 }
 
 shown_as_serialized!(Cause);

@@ -61,6 +61,8 @@ pub mod error_type {
     pub const PAUSED: &str = "sagaline.Paused";
     /// Somebody was faster: the incident is solved.
     pub const INCIDENT_RESOLVED: &str = "sagaline.IncidentResolved";
+    /// The run's history is at its limit.
+    pub const HISTORY_FULL: &str = "sagaline.HistoryFull";
     /// A record could not be delivered.
     pub const UNDELIVERABLE: &str = "sagaline.Undeliverable";
 }

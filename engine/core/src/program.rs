@@ -6,8 +6,8 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild, Timestamp, Wait,
-    WorkflowId,
+    ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild,
+    Timestamp, Wait, WorkflowId, event::Chain, run::HistorySize,
 };
 
 /// Most commands that one activation may return; more is an incident.
@@ -25,6 +25,14 @@ pub const PROGRESS_BYTES_MAX: usize = 16 * 1024;
 /// Most error types that a retry policy names.
 pub const ERROR_TYPES_NAMED_MAX: usize = 256;
 
+/// The kind of a marker that says by which version of a change the run goes on; its name is the change's. On replay one that
+/// the program does not ask for is passed over: the change's code is gone, and what is left is that of the newest version.
+pub const VERSION_MARKER: &str = "version";
+
+/// What a program panics with that cannot go on from its history: an incident of kind `nondeterminism`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nondeterminism(pub String);
+
 /// One run's logic between its first job and its last command.
 pub trait Program: Send {
     /// Takes what happened, in event order, and returns what the run wants now.
@@ -41,12 +49,27 @@ pub struct Activation<'a> {
     pub run_id: RunId,
     /// The run's workflow id.
     pub workflow_id: &'a WorkflowId,
+    /// Of a run that follows another: where it stands in the chain.
+    pub chain: Option<&'a Chain>,
     /// The transition's time: `cx.now()`.
     pub at: Timestamp,
     /// What happened, in event order.
     pub jobs: &'a [Job],
     /// When history is replayed: the commands that this activation gave then; markers take their values from them.
     pub recorded: Option<&'a [Recorded]>,
+    /// How long the history was with the last of what happened.
+    pub history: HistorySize,
+    /// Whether the run had better continue as new.
+    pub suggests_continuing: bool,
+}
+
+impl Activation<'_> {
+    /// The number of the run's first command that takes one.
+    #[must_use]
+    pub fn first_id(&self) -> ActivityId {
+        self.chain
+            .map_or(ActivityId::FIRST, |chain| chain.first_activity_id)
+    }
 }
 
 /// What happened to a run, as its program sees it.
@@ -159,6 +182,13 @@ pub enum ProgramCommand {
         /// The value.
         value: Payload,
     },
+    /// Say something else about the run; what is not named stays, and what is null goes.
+    UpsertAttributes {
+        /// Search attributes.
+        attributes: Option<Fields>,
+        /// For people.
+        memo: Option<Fields>,
+    },
     /// What it waits for from now on that no other command shows; the last command of an activation, and no part of what
     /// replay compares.
     RecordWaits(Vec<Wait>),
@@ -177,6 +207,22 @@ pub enum ProgramCommand {
         /// For people.
         reason: Option<Box<str>>,
     },
+    /// The workflow goes on in a new run, with a history of its own.
+    ContinueAsNew {
+        /// What that run is given.
+        input: Payload,
+        /// Signals that the program was given and has not taken, in the order in which they came.
+        signals: Vec<SignalLeft>,
+    },
+}
+
+/// A signal that a program was given and has not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalLeft {
+    /// Its name.
+    pub signal: Name,
+    /// What it carries.
+    pub input: Payload,
 }
 
 /// Run an activity.
@@ -296,6 +342,39 @@ pub enum CommandKind {
     StartChild,
     /// [`ProgramCommand::CancelChild`].
     CancelChild,
+    /// [`ProgramCommand::ContinueAsNew`].
+    ContinueAsNew,
+    /// [`ProgramCommand::RecordMarker`] of kind [`VERSION_MARKER`].
+    RecordVersion,
+    /// [`ProgramCommand::UpsertAttributes`].
+    UpsertAttributes,
+}
+
+impl CommandKind {
+    /// What a marker of that kind is.
+    pub(crate) fn of_marker(kind: &Name) -> Self {
+        match kind.as_str() {
+            VERSION_MARKER => Self::RecordVersion,
+            _ => Self::RecordMarker,
+        }
+    }
+
+    /// Whether the run ends with it.
+    pub(crate) const fn is_end(self) -> bool {
+        match self {
+            Self::Complete | Self::Fail | Self::Cancel | Self::ContinueAsNew => true,
+            Self::ScheduleActivity
+            | Self::CancelActivity
+            | Self::RegisterCompensation
+            | Self::RecordMarker
+            | Self::RecordVersion
+            | Self::UpsertAttributes
+            | Self::StartTimer
+            | Self::CancelTimer
+            | Self::StartChild
+            | Self::CancelChild => false,
+        }
+    }
 }
 
 /// What came of activating a run's program.

@@ -78,11 +78,16 @@ impl History {
         let recorded = &activation.commands;
         let commands = activate(program, workflow_id, run, activation, Some(recorded));
         let mut wanted = commands.iter();
-        for (place, recorded) in recorded.iter().enumerate() {
+        for (index, recorded) in (1..).zip(recorded) {
             let expected = Asked::from(recorded);
-            match self.next(&mut wanted, Some(&expected)) {
-                Some(have) if have == expected => self.command(recorded),
-                Some(end) if is_end_behind(activation.commands.get(place..), &end) => break,
+            let mut ahead = wanted.clone();
+            match self.next(&mut ahead, Some(&expected)) {
+                Some(have) if have == expected => {
+                    wanted = ahead;
+                    self.command(recorded);
+                }
+                _ if stops_at_end(recorded, activation.commands.iter().skip(index)) => {}
+                _ if recorded.kind == CommandKind::RecordVersion => {}
                 have => {
                     let have = have.map_or_else(|| String::from("nothing"), |have| have.in_words());
                     return Err(format!(
@@ -159,19 +164,22 @@ impl History {
             }
             CommandKind::RegisterCompensation
             | CommandKind::RecordMarker
+            | CommandKind::RecordVersion
+            | CommandKind::UpsertAttributes
             | CommandKind::Complete
             | CommandKind::Fail
-            | CommandKind::Cancel => {}
+            | CommandKind::Cancel
+            | CommandKind::ContinueAsNew => {}
         }
     }
 }
 
-/// Whether the program ends, and the history does so behind what the engine itself asked to stop: what was left in flight.
-fn is_end_behind(rest: Option<&[Recorded]>, end: &Asked<'_>) -> bool {
-    let rest = rest.unwrap_or_default().iter().map(Asked::from);
-    let mut rest = rest.skip_while(|one| one.kind == CommandKind::CancelActivity);
-    let ends = matches!(end.kind, CommandKind::Fail | CommandKind::Cancel);
-    ends && rest.next().is_some_and(|last| last == *end) && rest.next().is_none()
+/// Whether the engine asked the activity to stop because the program, which left it under way, ended; `behind` are the
+/// commands behind it.
+fn stops_at_end<'a>(recorded: &Recorded, mut behind: impl Iterator<Item = &'a Recorded>) -> bool {
+    let stops = |one: &Recorded| one.kind == CommandKind::CancelActivity;
+    let next = behind.find(|one| !stops(one));
+    stops(recorded) && next.is_some_and(|one| one.kind.is_end())
 }
 
 fn activate(
@@ -184,9 +192,12 @@ fn activate(
     program.activate(Activation {
         run_id: run.run_id,
         workflow_id,
+        chain: run.started.chain.as_deref(),
         at: activation.at,
         jobs: &activation.jobs,
         recorded,
+        history: activation.history,
+        suggests_continuing: activation.history.suggests_continuing(run.carried),
     })
 }
 
@@ -205,6 +216,8 @@ impl Asked<'_> {
             CommandKind::CancelActivity => "to cancel activity",
             CommandKind::RegisterCompensation => "to register compensation",
             CommandKind::RecordMarker => "to record marker",
+            CommandKind::UpsertAttributes => "to change its attributes or memo",
+            CommandKind::RecordVersion => "to record the version of change",
             CommandKind::Complete => "to complete",
             CommandKind::Fail => "to fail",
             CommandKind::Cancel => "to end as cancelled",
@@ -212,6 +225,7 @@ impl Asked<'_> {
             CommandKind::CancelTimer => "to cancel timer",
             CommandKind::StartChild => "to start child",
             CommandKind::CancelChild => "to cancel child",
+            CommandKind::ContinueAsNew => "to continue as new",
         };
         let mut words = String::from(kind);
         if let Some(name) = self.name {
@@ -267,12 +281,14 @@ impl<'a> Asked<'a> {
                 Some(&command.activity),
                 Some(command.activity_id),
             ),
-            ProgramCommand::RecordMarker { name, .. } => {
-                (CommandKind::RecordMarker, Some(name), None)
+            ProgramCommand::RecordMarker { kind, name, .. } => {
+                (CommandKind::of_marker(kind), Some(name), None)
             }
+            ProgramCommand::UpsertAttributes { .. } => (CommandKind::UpsertAttributes, None, None),
             ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None),
             ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None),
             ProgramCommand::Cancel { .. } => (CommandKind::Cancel, None, None),
+            ProgramCommand::ContinueAsNew { .. } => (CommandKind::ContinueAsNew, None, None),
             ProgramCommand::StartTimer { timer_id, .. } => {
                 (CommandKind::StartTimer, None, Some(*timer_id))
             }

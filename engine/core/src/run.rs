@@ -3,8 +3,10 @@
 //! Invariant: only `apply/` writes here. Ids are never reused, pending activities stand in the order of their ids.
 
 mod activations;
+mod carried;
 mod children;
 pub(crate) mod due;
+mod history;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
@@ -21,7 +23,12 @@ use crate::{
 };
 
 pub use activations::{ActivationRecord, Activations};
+pub use carried::Carried;
 pub use children::{Child, Children};
+pub use history::{
+    HISTORY_BYTES_MAX, HISTORY_BYTES_SUGGESTED, HISTORY_EVENTS_MAX, HISTORY_EVENTS_SUGGESTED,
+    HistorySize,
+};
 
 /// Most callers that a run answers when it closes; one more is refused.
 pub const REPLIES_MAX: usize = 64;
@@ -37,12 +44,18 @@ pub const ERROR_TYPES_MAX: usize = 16;
 pub struct Run {
     /// The run.
     pub run_id: RunId,
-    /// Workflow, version, input and trace, as its first event has them.
+    /// Workflow, version, input and trace, as its first event has them; attributes and memo, as they are now.
     pub started: Arc<WorkflowStarted>,
     /// When it started.
     pub started_at: Timestamp,
     /// Position of the last event.
     pub seq: Seq,
+    /// How long its history is.
+    pub history: HistorySize,
+    /// How much of it is what it took over from the run before.
+    pub carried: HistorySize,
+    /// How long it was when the program could see its last event.
+    pub seen_at: HistorySize,
     /// The number that the next activity or registration gets.
     pub next_activity_id: ActivityId,
     /// Activities without an outcome, by id.
@@ -403,6 +416,8 @@ pub struct ClosedBy {
     pub failure: Option<Failure>,
     /// Why, in the words of whoever ended it.
     pub reason: Option<Box<str>>,
+    /// The run that goes on in its place.
+    pub new_run_id: Option<RunId>,
 }
 
 impl Run {

@@ -7,20 +7,21 @@
 //! ```
 //! Live and fold share everything from `apply` on: [`fold()`] is the same path without decisions and programs.
 
+mod begin;
 mod child;
 mod queue;
 
-use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use smallvec::SmallVec;
 
 use crate::{
     Cause, Command, Effects, Event, Overlay, Place, Position, Rejection, ReplyTo, Run, RunId, Seq,
-    Start, Timestamp, Transition, WorkflowId,
-    decide::{self, Ignored, start::Decision},
+    Signal, Timestamp, Transition, WorkflowId,
+    decide::{self, Ignored, chain::Next, program::Before},
     effect::{self, effect_without_run, effects_of_run},
     error_type,
-    event::{IncidentKind, WorkflowStarted},
+    event::IncidentKind,
     program::{Activated, Programs},
     state::{Key, Open},
 };
@@ -64,6 +65,7 @@ pub fn transact(
         cause,
         programs,
         done: &mut done,
+        continuations: 0,
     };
     done.ignored = work.command(command).err();
     done
@@ -107,9 +109,7 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
                 cause: &record.cause,
             };
             if let Event::WorkflowStarted(started) = event {
-                let starts = overlay.reopen(workflow_id);
-                let run = Run::start(run_id, place, started, starts);
-                open = Some(Open::new(workflow_id.clone(), run));
+                open = Some(begin::open(overlay, workflow_id, (run_id, place), started));
             }
             if let Some(open) = &mut open {
                 apply(workflow_id, &mut open.run, place, event, &mut effects);
@@ -142,6 +142,8 @@ struct Work<'a, 's> {
     cause: &'a Cause,
     programs: &'a mut dyn Programs,
     done: &'a mut Transacted,
+    /// Runs that went on in another's place.
+    continuations: usize,
 }
 
 impl Work<'_, '_> {
@@ -162,22 +164,20 @@ impl Work<'_, '_> {
             Command::ChildClosed(closed) => return self.child_closed(key, closed),
             Command::Start(start) => return self.start(key, start),
             Command::Cancel(cancel) => {
-                let asked = (&cancel.workflow_id, cancel.run_id, cancel.reply.as_ref());
+                let run_id = self.of_chain(key, cancel.run_id);
+                let asked = (&cancel.workflow_id, run_id, cancel.reply.as_ref());
                 let cause = self.cause;
                 self.on_open_run(key, asked, |run| decide::cancel::cancel(run, cause, cancel))?;
             }
             Command::Terminate(terminate) => {
                 let reply = terminate.reply.as_ref();
-                let asked = (&terminate.workflow_id, terminate.run_id, reply);
+                let run_id = self.of_chain(key, terminate.run_id);
+                let asked = (&terminate.workflow_id, run_id, reply);
                 let cause = self.cause;
                 let terminate = |run: &_| decide::cancel::terminate(run, cause, terminate);
                 self.on_open_run(key, asked, terminate)?;
             }
-            Command::Signal(signal) => {
-                let asked = (&signal.workflow_id, signal.run_id, signal.reply.as_ref());
-                let cause = self.cause;
-                self.on_open_run(key, asked, |run| decide::signal::signal(run, cause, signal))?;
-            }
+            Command::Signal(signal) => self.signal(key, signal)?,
             Command::Operate(operate) => {
                 let reply = operate.reply.as_ref();
                 let asked = (&operate.workflow_id, operate.run_id, reply);
@@ -226,6 +226,26 @@ impl Work<'_, '_> {
         Ok(())
     }
 
+    fn signal(&mut self, key: Key<'_>, signal: &Signal) -> Result<(), Ignored> {
+        let run_id = self.of_chain(key, signal.run_id);
+        let asked = (&signal.workflow_id, run_id, signal.reply.as_ref());
+        let cause = self.cause;
+        let open = self.overlay.run_of(key);
+        let named = open.filter(|run| run_id.is_none_or(|run_id| run_id == run.run_id));
+        self.done.rejected = named.and_then(|run| decide::signal::refused(run, cause, signal));
+        if self.done.rejected.is_some() {
+            return Ok(());
+        }
+        self.on_open_run(key, asked, |run| decide::signal::signal(run, cause, signal))
+    }
+
+    /// Whoever names the first run of a chain means the chain: its open run.
+    fn of_chain(&self, key: Key<'_>, run_id: Option<RunId>) -> Option<RunId> {
+        let open = self.overlay.run_of(key);
+        let named = open.filter(|run| run_id == Some(run.first_run_id()));
+        named.map(|run| run.run_id).or(run_id)
+    }
+
     /// What somebody asks of a run; without it the input is rejected.
     fn on_open_run(
         &mut self,
@@ -250,85 +270,6 @@ impl Work<'_, '_> {
             .ok_or(Ignored::Stale)
     }
 
-    fn start(&mut self, key: Key<'_>, start: &Start) -> Result<(), Ignored> {
-        let identity = self.cause.identity();
-        match decide::start::decide(self.overlay, identity, start, self.programs) {
-            Decision::Started {
-                event,
-                terminated,
-                program_missing,
-            } => {
-                if let Some(old) = terminated {
-                    let reason = Box::from("a start with terminate-existing took its id");
-                    let end = |run| decide::cancel::terminated_at_once(run, Some(reason));
-                    let events = self.overlay.run_of(key).map(end).unwrap_or_default();
-                    self.transition(key, events);
-                    // The new run must find the old one closed.
-                    self.overlay.settle(key, old, Position::default());
-                }
-                let run_id = decide::start::run_id(self.env.namespace, identity, start);
-                self.begin(key, (start, run_id), event, program_missing);
-            }
-            Decision::Existing(reply) => {
-                self.transition(key, Vec::from([reply.into()]));
-            }
-            Decision::Refused(Some(reply)) => self.without_run(&start.workflow_id, reply.into()),
-            Decision::Refused(None) => return Err(Ignored::Already),
-            Decision::Ignored(ignored) => return Err(ignored),
-            Decision::Rejected(rejection) => self.done.rejected = Some(rejection),
-        }
-        Ok(())
-    }
-
-    fn without_run(&mut self, workflow_id: &WorkflowId, event: Event) {
-        self.done
-            .effects
-            .extend(effect_without_run(Some(workflow_id), self.cause, &event));
-        self.done.transitions.push(Transition {
-            run_id: None,
-            workflow_id: Some(workflow_id.clone()),
-            first_seq: 0,
-            at: self.env.now,
-            cause: self.cause.clone(),
-            events: Vec::from([event]),
-        });
-    }
-
-    /// Makes the run of a start.
-    fn begin(
-        &mut self,
-        key: Key<'_>,
-        (start, run_id): (&Start, RunId),
-        event: WorkflowStarted,
-        program_missing: bool,
-    ) {
-        let place = Place {
-            seq: 1,
-            at: self.env.now,
-            cause: self.cause,
-        };
-        let starts = self.overlay.reopen(&start.workflow_id);
-        let event = Arc::new(event);
-        let run = Run::start(run_id, place, &event, starts);
-        let open = Open::new(start.workflow_id.clone(), run);
-        let mut events = decide::first(Event::WorkflowStarted(event));
-        events.extend(
-            start
-                .reply
-                .as_ref()
-                .map(|reply| Event::from(decide::accepted(reply, true))),
-        );
-        if program_missing {
-            let message = format!("no engine that is running has workflow {}", start.workflow);
-            events.push(decide::program::incident(
-                IncidentKind::DefinitionMissing,
-                error_type::DEFINITION_MISSING,
-                message,
-            ));
-        }
-        self.extend(key, open, 1, events);
-    }
-
     /// Applies events of the open run and whatever follows from them.
     fn transition(&mut self, key: Key<'_>, events: Vec<Event>) {
         if events.is_empty() {
@@ -348,10 +289,13 @@ impl Work<'_, '_> {
             next_seq: first_seq,
             events: Vec::new(),
             bytes: 0,
+            next: None,
         };
         self.emit(&mut history, events);
         self.run_until_it_waits(&mut history);
-        let History { open, events, .. } = history;
+        let History {
+            open, events, next, ..
+        } = history;
         self.done.transitions.push(Transition {
             run_id: Some(open.run.run_id),
             workflow_id: Some(key.workflow_id.clone()),
@@ -361,6 +305,9 @@ impl Work<'_, '_> {
             events,
         });
         self.overlay.put(key, open);
+        if let Some(next) = next {
+            self.go_on(key, next);
+        }
     }
 
     fn emit(&mut self, history: &mut History<'_>, mut events: Vec<Event>) {
@@ -400,6 +347,10 @@ impl Work<'_, '_> {
             if run.closed.is_some() {
                 return;
             }
+            if let Some(incident) = decide::program::full(run) {
+                self.emit(history, Vec::from([incident]));
+                continue;
+            }
             if run.may_activate() && run.open_activation(self.env.now) {
                 let events = self.activate(history);
                 self.emit(history, events);
@@ -418,7 +369,11 @@ impl Work<'_, '_> {
         let (run, from) = (&history.open.run, history.events.len());
         let (kind, error_type, message) = match self.programs.activate(history.workflow_id, run) {
             Activated::Commands(commands) => {
-                let (before, events) = (history.bytes, &mut history.events);
+                let before = Before {
+                    bytes: history.bytes,
+                    continuations: self.continuations,
+                };
+                let events = &mut history.events;
                 match decide::program::wanted(run, commands, before, events) {
                     Ok(wanted) => {
                         history.bytes = wanted.bytes;
@@ -467,6 +422,12 @@ impl Work<'_, '_> {
             let events = decide::undo::end(run, end, !no_compensation);
             self.emit(history, events);
         }
+        if let Some(next) = wanted.next {
+            let of = (self.env.namespace, history.workflow_id);
+            let events = decide::chain::end(&history.open.run, history.next_seq, of);
+            self.emit(history, events);
+            history.next = Some(next);
+        }
         let run = &mut history.open.run;
         if run.closed.is_some() {
             return Vec::new();
@@ -497,4 +458,6 @@ struct History<'a> {
     events: Vec<Event>,
     /// Bytes of payloads that the program has asked for: what it asks for without waiting has an end.
     bytes: usize,
+    /// What the run that goes on in its place is to do.
+    next: Option<Next>,
 }

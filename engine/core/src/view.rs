@@ -44,8 +44,6 @@ pub struct View<'a> {
     pub run: &'a Run,
     /// Where its history lies.
     pub journal_partition: i32,
-    /// How long its history is in the journal, where that is known.
-    pub history_bytes: Option<u64>,
     /// The time of the last batch that is seen here.
     pub as_of: Timestamp,
     /// The time now: what countdowns and ages are told by.
@@ -71,7 +69,6 @@ impl<'a> View<'a> {
             workflow_id,
             run,
             journal_partition,
-            history_bytes: None,
             as_of,
             server_time: as_of,
             closed_by: None,

@@ -41,7 +41,8 @@ pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
 /// On an `impl` block, the method marked `#[run]` is the workflow; it may take `self`, which begins as `Default`, or as
 /// the function marked `#[init]` makes it from a reference to the input.
 ///
-/// Options: `name = "…"`, `version = "1.2.0"` (default `1.0.0`; a run keeps the version that it began with), and
+/// Options: `name = "…"`, `version = "1.2.0"` (default `1.0.0`; a run keeps the version that it began with),
+/// `upgrade = "auto"` (open runs of all lower versions go on with this one, while it is the highest), and
 /// `queues = ["…"]`, task queues that its activities name beside the default one.
 #[proc_macro_attribute]
 pub fn workflow(options: TokenStream, item: TokenStream) -> TokenStream {

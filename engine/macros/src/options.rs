@@ -18,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) queue: Option<LitStr>,
     pub(crate) version: Option<LitStr>,
     pub(crate) queues: Vec<LitStr>,
+    /// Runs of earlier versions go on with this one.
+    pub(crate) takes_over: bool,
     /// Where each was written, for errors.
     given: Vec<Ident>,
 }
@@ -65,6 +67,7 @@ impl Options {
             "queue" => self.queue = Some(checked_name(input.parse()?)?),
             "version" => self.version = Some(checked_version(input.parse()?)?),
             "queues" => self.queues = queue_list(&input.parse()?)?,
+            "upgrade" => self.takes_over = upgrade(&input.parse()?)?,
             _ => {}
         }
         Ok(())
@@ -76,9 +79,11 @@ impl Parse for Options {
         let mut options = Self::default();
         while !input.is_empty() {
             let option: Ident = input.parse()?;
-            if !["name", "queue", "version", "queues"].contains(&option.to_string().as_str()) {
+            if !["name", "queue", "version", "queues", "upgrade"]
+                .contains(&option.to_string().as_str())
+            {
                 let text = format!(
-                    "there is no option `{option}`: there are `name`, `queue`, `queues`, `version`"
+                    "there is no option `{option}`: there are `name`, `queue`, `queues`, `version`, `upgrade`"
                 );
                 return Err(Error::new(option.span(), text));
             }
@@ -111,6 +116,18 @@ fn queue_list(array: &ExprArray) -> Result<Vec<LitStr>> {
         )),
     });
     literals.collect()
+}
+
+/// Whether a version takes over runs of earlier ones.
+fn upgrade(how: &LitStr) -> Result<bool> {
+    match how.value().as_str() {
+        "auto" => Ok(true),
+        "pinned" => Ok(false),
+        _ => Err(Error::new(
+            how.span(),
+            "an upgrade is \"auto\": runs of earlier versions go on with this one; or \"pinned\": they keep theirs",
+        )),
+    }
 }
 
 fn checked_name(name: LitStr) -> Result<LitStr> {

@@ -87,7 +87,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> Result<TokenStre
 }
 
 /// The options of a workflow.
-pub(crate) const OPTIONS: &[&str] = &["name", "version", "queues"];
+pub(crate) const OPTIONS: &[&str] = &["name", "version", "queues", "upgrade"];
 
 /// What one `impl Workflow for …` is made of.
 pub(crate) struct Implementation<'a> {
@@ -112,7 +112,7 @@ pub(crate) fn implementation(parts: &Implementation<'_>) -> TokenStream {
         run,
     } = parts;
     let sdk = paths::sdk();
-    let version = options.version();
+    let (version, takes_over) = (options.version(), options.takes_over);
     let (queues, owned, returned) = (&options.queues, shape.owned_input(), shape.returned);
     let value = quote_spanned!(returned.span()=> <#returned as #sdk::private::Returned>::Value);
     let (payload, read) = (shape.payload(), shape.read_input(&sdk, name));
@@ -129,6 +129,7 @@ pub(crate) fn implementation(parts: &Implementation<'_>) -> TokenStream {
             type Output = #value;
             const NAME: &'static str = #name;
             const VERSION: &'static str = #version;
+            const TAKES_OVER: bool = #takes_over;
             const QUEUES: &'static [&'static str] = &[#(#queues),*];
 
             fn start(

@@ -13,7 +13,7 @@ use std::{
 use lru::LruCache;
 use sagaline_core::{
     Name, Run, RunId, WorkflowId, activate_last,
-    program::{Activated, Program, ProgramCommand, Programs},
+    program::{Activated, Nondeterminism, Program, ProgramCommand, Programs},
     replay,
 };
 
@@ -112,7 +112,10 @@ impl LanePrograms {
                 Activated::Commands(commands)
             }
             Ok(Err(difference)) => Activated::Nondeterministic(difference),
-            Err(panic) => Activated::Panicked(panic_message(&*panic)),
+            Err(panic) => match panic.downcast::<Nondeterminism>() {
+                Ok(differs) => Activated::Nondeterministic(differs.0),
+                Err(panic) => Activated::Panicked(panic_message(&*panic)),
+            },
         }
     }
 }

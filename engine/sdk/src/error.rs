@@ -44,6 +44,9 @@ struct Inner {
 /// Type of what is no error: the attempt goes on elsewhere.
 const COMPLETES_LATER: &str = "sagaline.CompletesLater";
 
+/// Type of what is no error either: the workflow goes on in a new run.
+const CONTINUES_AS_NEW: &str = "sagaline.ContinuesAsNew";
+
 impl Error {
     /// An error that may be retried.
     ///
@@ -69,6 +72,11 @@ impl Error {
     /// What an activity returns whose attempt is completed later.
     pub(crate) fn to_complete_later() -> Self {
         Self::new(COMPLETES_LATER, "another process completes the attempt")
+    }
+
+    /// What a workflow returns that goes on in a new run.
+    pub(crate) fn to_continue_as_new() -> Self {
+        Self::new(CONTINUES_AS_NEW, "the workflow goes on in a new run")
     }
 
     /// The same, never to be retried.
@@ -128,6 +136,12 @@ impl Error {
     #[must_use]
     pub fn completes_later(&self) -> bool {
         self.error_type() == COMPLETES_LATER
+    }
+
+    /// Whether a workflow returns it to say that [it goes on in a new run](crate::Context::continue_as_new).
+    #[must_use]
+    pub fn continues_as_new(&self) -> bool {
+        self.error_type() == CONTINUES_AS_NEW
     }
 
     /// Whether another attempt may follow.

@@ -56,6 +56,8 @@ pub mod future;
 mod json;
 #[doc(hidden)]
 pub mod private;
+#[doc(hidden)]
+pub mod recorded;
 mod retry;
 #[cfg(feature = "testing")]
 pub mod testing;

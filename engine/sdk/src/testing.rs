@@ -49,7 +49,6 @@ mod incident;
 mod lane;
 mod mocks;
 mod printed;
-mod recorded;
 mod replay;
 mod run;
 mod world;

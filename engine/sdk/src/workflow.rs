@@ -7,6 +7,7 @@
 //! Deliberately absent: clocks, I/O, threads. A workflow knows what its [`Context`] tells it. Invariant: the same
 //! activations give the same commands, which `tests/replay.rs` checks at every prefix.
 
+mod about;
 mod call;
 mod child;
 mod context;
@@ -57,6 +58,9 @@ pub trait Workflow: 'static {
 
     /// Its version: a run keeps the one that it began with.
     const VERSION: &'static str;
+
+    /// Whether runs that began with an earlier version go on with this one.
+    const TAKES_OVER: bool = false;
 
     /// Task queues that it names beside the default, so that their topics exist when the engine starts.
     const QUEUES: &'static [&'static str];

@@ -14,6 +14,12 @@ pub(crate) struct Plan {
     pub(crate) on_cancel: OnCancel,
     /// At this activation, from 1, the program does something bad.
     pub(crate) trick: Option<(u32, Trick)>,
+    /// How often it continues as new where it would complete.
+    #[serde(default)]
+    pub(crate) again: u8,
+    /// Signals that earlier runs of its chain took, as its result has them.
+    #[serde(default)]
+    pub(crate) taken: Vec<(u32, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +183,11 @@ impl Plan {
                 OnCancel::Ignore,
             ]),
             trick,
+            again: match rng.percent(25) {
+                true => u8::try_from(rng.between(1, 3)).unwrap_or_default(),
+                false => 0,
+            },
+            taken: Vec::new(),
         }
     }
 }

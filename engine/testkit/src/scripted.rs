@@ -12,7 +12,7 @@ use sagaline_core::{
     ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy, Timestamp, Wait, WaitFor,
     program::{
         Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
-        ScheduleActivity,
+        ScheduleActivity, SignalLeft,
     },
 };
 
@@ -73,7 +73,14 @@ impl Scripted {
 
     fn job(&mut self, job: &Job, commands: &mut Vec<ProgramCommand>) {
         match job {
-            Job::Started { input } => self.plan = serde_json::from_slice(input.data()).ok(),
+            Job::Started { input } => {
+                self.plan = serde_json::from_slice(input.data()).ok();
+                let taken = self
+                    .plan
+                    .as_mut()
+                    .map(|plan| std::mem::take(&mut plan.taken));
+                self.results = taken.unwrap_or_default();
+            }
             Job::ActivityCompleted {
                 activity_id,
                 result,
@@ -248,6 +255,7 @@ impl Scripted {
         self.forget_nap(commands);
         let Some(stage) = plan.stages.get(self.stage) else {
             let end = match plan.end {
+                End::Complete if plan.again > 0 => self.continue_as_new(plan),
                 End::Complete => ProgramCommand::Complete {
                     result: self.result(),
                 },
@@ -333,6 +341,28 @@ impl Scripted {
         Payload::json(serde_json::to_vec(&all).unwrap_or_default())
     }
 
+    /// The same once more, in a run with a history of its own; the signals that it took are in its input.
+    fn continue_as_new(&self, plan: &Plan) -> ProgramCommand {
+        let taken = self.results.iter().filter(|(id, _)| *id == 0);
+        let next = Plan {
+            again: plan.again.saturating_sub(1),
+            trick: None,
+            taken: taken.cloned().collect(),
+            ..plan.clone()
+        };
+        let left = self.kept.iter().flat_map(|(signal, kept)| {
+            let inputs = kept.iter().filter_map(|text| text.split_once(' '));
+            inputs.map(|(_, input)| SignalLeft {
+                signal: signal.clone(),
+                input: Payload::json(input.as_bytes()),
+            })
+        });
+        ProgramCommand::ContinueAsNew {
+            input: Payload::json(serde_json::to_vec(&next).unwrap_or_default()),
+            signals: left.collect(),
+        }
+    }
+
     fn trick(
         &mut self,
         trick: Trick,
@@ -361,6 +391,9 @@ impl Scripted {
 
 impl Program for Scripted {
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
+        if self.activations == 0 {
+            self.next_id = activation.first_id().get() - 1;
+        }
         self.activations += 1;
         let mut commands = Vec::new();
         let was_canceling = self.canceling;

@@ -134,6 +134,9 @@ fn passes_unchanged(avsc: &str, pass: impl Fn(&[u8]) -> Result<Vec<u8>, Error>) 
     }
 }
 
+/// Fields that hold a run's id.
+const RUN_IDS: [&str; 4] = ["run_id", "new_run_id", "continued_from", "first_run_id"];
+
 /// Makes up values of a schema.
 struct Values<'a> {
     named: BTreeMap<String, &'a Schema>,
@@ -178,7 +181,7 @@ impl<'a> Values<'a> {
             // What every integer type of ours holds, identifiers too.
             Schema::Long => Value::Long(1 + self.random.below(0x7FFF_FFFF) as i64),
             Schema::TimestampMicros => Value::TimestampMicros(self.random.next().cast_signed()),
-            Schema::String if field == "run_id" => Value::String(format!(
+            Schema::String if RUN_IDS.contains(&field) => Value::String(format!(
                 "{:08x}-0000-5000-8000-{:012x}",
                 self.random.below(1 << 32),
                 self.random.below(1 << 48)

@@ -179,9 +179,10 @@ impl<'w> Journal<'w> {
             .and_then(|runs| self.runs.get(runs.last()?))
     }
 
-    /// How the newest run of an id ended, if it did.
+    /// How the newest run of an id ended, if it did and none goes on in its place.
     pub(crate) fn outcome(&self, workflow_id: &str) -> Option<Outcome> {
-        self.newest(workflow_id)?.outcome()
+        let outcome = self.newest(workflow_id)?.outcome();
+        outcome.filter(|outcome| *outcome != Outcome::ContinuedAsNew)
     }
 
     /// How many runs have ended.
@@ -341,6 +342,7 @@ pub(crate) fn outcome(event: &Event) -> Option<Outcome> {
         Event::WorkflowCanceled(_) => Some(Outcome::Canceled),
         Event::WorkflowTerminated(_) => Some(Outcome::Terminated),
         Event::WorkflowTimedOut(_) => Some(Outcome::TimedOut),
+        Event::WorkflowContinuedAsNew(_) => Some(Outcome::ContinuedAsNew),
         _ => None,
     }
 }

@@ -1,7 +1,10 @@
 //! An app whose workflows misbehave when their input says so: they end the process, never return, or change their mind.
 //! It is what the tests of poison run; nobody should copy from it.
 
-use std::{fs::File, hint::black_box, io::Write, process::ExitCode, thread, time::Duration};
+use std::{
+    collections::BTreeMap, fs::File, hint::black_box, io::Write, process::ExitCode, thread,
+    time::Duration,
+};
 
 use sagaline::{ActivityCall, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,8 @@ fn main() -> ExitCode {
         .workflow(fan)
         .workflow(collect)
         .workflow(family)
+        .workflow(tally)
+        .workflow(marked)
         .activities(activities![work, undo, climb, ask])
         .run()
 }
@@ -114,6 +119,37 @@ async fn family(cx: Context, family: Family) -> Result<u32> {
         true => Err(Error::new("Planned", "it was told to fail")),
         false => Ok(sum),
     }
+}
+
+/// Takes signals until one is 0, each so many in a run of its own.
+#[workflow]
+async fn tally(cx: Context, tally: Tally) -> Result<Vec<u32>> {
+    let Tally { each, mut taken } = tally;
+    for _ in 0..each {
+        match cx.signal("number").await? {
+            0 => return Ok(taken),
+            number => taken.push(number),
+        }
+    }
+    cx.continue_as_new(&Tally { each, taken })
+}
+
+/// Says by which version of a change it goes, and what it waits for.
+#[workflow]
+async fn marked(cx: Context) -> Result<u32> {
+    let version = cx.version("two-steps", 1..=2);
+    let waiting = BTreeMap::from([("state", Some("waiting")), ("note", None)]);
+    cx.upsert_attributes(&waiting)?;
+    cx.upsert_attributes(&BTreeMap::from([("tries", 1)]))?;
+    cx.signal::<Option<u32>>("go").await?;
+    Ok(version)
+}
+
+/// What a [`tally`] has taken.
+#[derive(Debug, Serialize, Deserialize)]
+struct Tally {
+    each: u32,
+    taken: Vec<u32>,
 }
 
 /// What a [`patient`] run waits for.

@@ -98,6 +98,7 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         format!("Run            {}", run.run_id),
         format!("Started        {}", output.time(run.started_at)),
     ];
+    lines.extend(continues(run));
     let closed = run.closed.as_ref();
     lines.extend(closed.map(|closed| format!("Closed         {}", output.time(closed.at))));
     lines.push(format!("Input          {}", payload(&run.started.input)));
@@ -112,8 +113,9 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         ));
     }
     lines.push(format!(
-        "History        {} events in {} records of partition {}",
+        "History        {} events, {} bytes, in {} records of partition {}",
         run.seq,
+        run.history.bytes,
         seen.history.len(),
         view.journal_partition
     ));
@@ -143,6 +145,17 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     // Names are strangers' as messages are.
     let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
     lines.join("\n")
+}
+
+/// In whose place a run goes on.
+fn continues(run: &Run) -> Option<String> {
+    let chain = run.started.chain.as_ref()?;
+    let (before, first) = (chain.continued_from, chain.first_run_id);
+    let first = match before == first {
+        true => ", the first".to_owned(),
+        false => format!("; the first was {first}"),
+    };
+    Some(format!("Continues      run {before}{first}"))
 }
 
 /// Search attributes and memo, one a line.
@@ -256,6 +269,7 @@ mod tests {
             run_timeout_ms: None,
             execution_timeout_ms: None,
             parent: None,
+            chain: None,
         };
         let id = WorkflowId::new("a\rb").unwrap();
         let script = Script::new().batch(&[transition(id.as_str(), 1, [started.into()])]);

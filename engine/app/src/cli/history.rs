@@ -15,7 +15,7 @@ use crate::{
     clock::Deadline,
     fault::Outcome,
     journal::Journal,
-    output::{Format, Output},
+    output::{Format, Output, aside},
 };
 
 /// What `history` takes.
@@ -57,6 +57,13 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
             .history
             .iter()
             .try_for_each(|one| lines(output, (id, partition), one))?,
+    }
+    let chain = seen.run.started.chain.as_ref();
+    if let (Format::Table, Some(chain)) = (output.format, chain) {
+        let before = chain.continued_from;
+        aside(&format!(
+            "… what happened before: workflow history {id} -r {before}"
+        ));
     }
     if args.follow && seen.run.closed.is_none() {
         let shown = seen.history.last().map_or(-1, |one| one.offset);
@@ -132,6 +139,7 @@ fn is_last(transition: &Transition) -> bool {
                 | Event::WorkflowCanceled(_)
                 | Event::WorkflowTerminated(_)
                 | Event::WorkflowTimedOut(_)
+                | Event::WorkflowContinuedAsNew(_)
         )
     })
 }
@@ -192,6 +200,8 @@ fn summary(attributes: &Value) -> String {
         text("workflow").map(|name| format!("{name} {}", text("version").unwrap_or_default())),
         text("activity").map(|name| format!("{name} #{}", text("activity_id").unwrap_or_default())),
         text("signal"),
+        text("new_run_id").map(|run| format!("as run {run}")),
+        chain(attributes),
         waits(attributes),
         text("compensates").map(|step| format!("undoes #{step}")),
         text("attempt").map(|attempt| format!("attempt {attempt}")),
@@ -205,6 +215,12 @@ fn summary(attributes: &Value) -> String {
         text("worker").map(|worker| format!("worker {worker}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// In whose place a run goes on.
+fn chain(attributes: &Value) -> Option<String> {
+    let before = attributes.get("chain")?.get("continued_from")?.as_str()?;
+    Some(format!("in the place of run {before}"))
 }
 
 /// What a run waits for: `signal approve, signal reject`.

@@ -1,9 +1,12 @@
-//! `journal`: its verbs. `tail` prints what counts, `verify` proves that it can be trusted.
+//! `journal`: its verbs. `tail` prints what counts, `verify` proves that it can be trusted, `replay`
+//! that the workflows of this binary can go on from it.
 
+mod replay;
 mod tail;
 mod verify;
 
 use clap::Subcommand;
+use sagaline_sdk::Workflows;
 
 use super::Session;
 use crate::fault::Outcome;
@@ -15,13 +18,16 @@ pub(crate) enum Verb {
     Tail(tail::TailArgs),
     /// Check every partition: batches, states, histories
     Verify(verify::VerifyArgs),
+    /// Run this program's workflows again on every history, and tell what differs
+    Replay(replay::ReplayArgs),
 }
 
 impl Verb {
-    pub(crate) fn run(self, session: &Session) -> Outcome {
+    pub(crate) fn run(self, session: &Session, workflows: &Workflows) -> Outcome {
         match self {
             Self::Tail(args) => tail::tail(session, &args),
             Self::Verify(args) => verify::verify(session, &args),
+            Self::Replay(args) => replay::replay(session, workflows, &args),
         }
     }
 }

@@ -35,7 +35,8 @@ pub(crate) fn result(session: &Session, args: &ResultArgs) -> Outcome {
     wait(session, (args.of.id.get(), args.of.run_id), deadline)
 }
 
-/// Waits for the end of a run, or without `run_id` of the newest, and prints its result.
+/// Waits for the end of a run, or without `run_id` of the newest, and prints its result: that of the run that stands last
+/// in its chain.
 pub(crate) fn wait(
     session: &Session,
     (id, run_id): (&WorkflowId, Option<RunId>),
@@ -43,8 +44,9 @@ pub(crate) fn wait(
 ) -> Outcome {
     let journal = Journal::open(session)?;
     let (partition, mut runs) = journal.runs_of(id)?;
-    let seen = runs.find(id, run_id).ok_or_else(|| unknown(id, run_id))?;
-    let run_id = seen.run.run_id;
+    let named = runs.find(id, run_id).ok_or_else(|| unknown(id, run_id))?;
+    let run_id = named.run.run_id;
+    let seen = runs.end_of_chain(id, run_id).unwrap_or(named);
     if let Some(closed) = &seen.run.closed {
         return print(session.output, id, closed);
     }
@@ -52,7 +54,7 @@ pub(crate) fn wait(
     let closed = journal.follow((partition, from), deadline, |record| {
         runs.record(record)?;
         let closed = runs
-            .find(id, Some(run_id))
+            .end_of_chain(id, run_id)
             .and_then(|seen: &SeenRun| seen.run.closed.clone());
         Ok(closed.map_or(ControlFlow::Continue(()), ControlFlow::Break))
     })?;
@@ -101,6 +103,7 @@ pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outco
             None => format!("workflow {id} timed out"),
         },
         Ended::Terminated => format!("workflow {id} was terminated{reason}"),
+        Ended::ContinuedAsNew => format!("workflow {id} goes on in another run"),
     };
     Err(Fault::quoting(Exit::Failed, &message))
 }

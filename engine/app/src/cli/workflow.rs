@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Session, act, describe, history, list, result, signal, start};
+use super::{Session, act, describe, history, list, result, signal, start, versions};
 use crate::fault::Outcome;
 
 /// What can be done with workflows.
@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     History(history::HistoryArgs),
     /// Print runs, the newest first
     List(list::ListArgs),
+    /// Print which versions of workflows, and of changes in them, open runs go by
+    Versions(versions::VersionsArgs),
     /// Send a run a message
     Signal(signal::SignalArgs),
     /// Ask a run to stop; its completed steps are compensated
@@ -43,6 +45,7 @@ impl Verb {
             Self::Describe(args) => describe::describe(session, &args),
             Self::History(args) => history::history(session, &args),
             Self::List(args) => list::list(session, &args),
+            Self::Versions(args) => versions::versions(session, &args),
             Self::Signal(args) => signal::signal(session, &args),
             Self::Cancel(args) => act::cancel(session, &args),
             Self::Pause(args) => act::pause(session, &args),

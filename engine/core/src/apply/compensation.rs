@@ -47,14 +47,15 @@ impl Run {
     pub(super) fn compensation_started(&mut self, place: Place<'_>, event: &CompensationStarted) {
         if event.forced {
             self.seen.insert(place.cause.identity());
-            self.unseen.push(Job::Ended);
+            self.see(Job::Ended);
         } else {
             let kind = match event.outcome {
                 Outcome::Completed => CommandKind::Complete,
+                Outcome::ContinuedAsNew => CommandKind::ContinueAsNew,
                 Outcome::Failed => CommandKind::Fail,
                 Outcome::Canceled | Outcome::Terminated | Outcome::TimedOut => CommandKind::Cancel,
             };
-            self.recorded_end(place, kind);
+            self.recorded_plain(place, kind);
         }
         // Nobody waits for them any more.
         self.timers.clear();

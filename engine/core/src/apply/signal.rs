@@ -10,7 +10,9 @@ use crate::{
 impl Run {
     /// A program whose end is fixed is told nothing more.
     pub(super) fn signal_received(&mut self, place: Place<'_>, event: &SignalReceived) {
-        self.seen.insert(place.cause.identity());
+        if !self.is_carried(place.seq) {
+            self.seen.insert(place.cause.identity());
+        }
         if self.undo.is_none() {
             self.see(Job::SignalReceived {
                 signal: event.signal.clone(),

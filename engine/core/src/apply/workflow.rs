@@ -6,52 +6,68 @@ use super::Place;
 use smallvec::SmallVec;
 
 use crate::{
-    ActivityId, IdentityRing, Run, RunId,
+    ActivityId, Event, Fields, IdentityRing, Run, RunId,
     event::{
-        AnswerOutcome, MarkerRecorded, Outcome, ReplyRequested, WorkflowCancelRequested,
-        WorkflowCanceled, WorkflowCompleted, WorkflowFailed, WorkflowStarted, WorkflowTerminated,
-        WorkflowTimedOut,
+        AnswerOutcome, AttributesUpserted, MarkerRecorded, Outcome, ReplyRequested,
+        WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowContinuedAsNew,
+        WorkflowFailed, WorkflowStarted, WorkflowTerminated, WorkflowTimedOut,
     },
     program::{CommandKind, Job, Recorded},
-    run::{Activations, CancelRequest, ClosedBy, REPLIES_MAX},
+    run::{Activations, CancelRequest, Carried, ClosedBy, HistorySize, REPLIES_MAX},
 };
 
 impl Run {
-    /// The state after a run's first event. `starts` are those of earlier runs of the same id.
+    /// The state after a run's first event. `starts` are those of earlier runs of the same id; `carried` is what the run
+    /// left in whose place this one goes on.
     #[must_use]
     pub fn start(
         run_id: RunId,
         place: Place<'_>,
         event: &Arc<WorkflowStarted>,
         mut starts: IdentityRing,
+        carried: Carried,
     ) -> Self {
         let identity = place.cause.identity();
-        starts.insert(identity);
+        let chain = event.chain.as_deref();
+        let mut seen = carried.seen;
+        // What made the run before end is no start.
+        if chain.is_none() {
+            starts.insert(identity);
+            seen.insert(identity);
+        }
+        let mut history = HistorySize::default();
+        history.add(Event::WorkflowStarted(Arc::clone(event)).history_bytes());
         let mut run = Self {
             run_id,
             started: Arc::clone(event),
             started_at: place.at,
             seq: place.seq,
-            next_activity_id: ActivityId::FIRST,
+            history,
+            carried: if chain.is_some() {
+                history
+            } else {
+                HistorySize::default()
+            },
+            seen_at: history,
+            next_activity_id: chain.map_or(ActivityId::FIRST, |chain| chain.first_activity_id),
             activities: SmallVec::new(),
             waits: Vec::new(),
             timers: SmallVec::new(),
             children: None,
-            steps: Vec::new(),
-            registrations: Vec::new(),
+            steps: carried.steps,
+            registrations: carried.registrations,
             undo: None,
             cancel: None,
             incidents: Vec::new(),
             resolved: Vec::new(),
             activations: Activations::default(),
             unseen: SmallVec::new(),
-            replies: Vec::new(),
-            seen: IdentityRing::default(),
+            replies: carried.replies,
+            seen,
             starts,
             paused: None,
             closed: None,
         };
-        run.seen.insert(identity);
         run.see(Job::Started {
             input: event.input.clone(),
         });
@@ -65,6 +81,22 @@ impl Run {
             result: Some(event.result.clone()),
             failure: None,
             reason: None,
+            new_run_id: None,
+        });
+    }
+
+    pub(super) fn workflow_continued_as_new(
+        &mut self,
+        place: Place<'_>,
+        event: &WorkflowContinuedAsNew,
+    ) {
+        self.close(ClosedBy {
+            outcome: Outcome::ContinuedAsNew,
+            at: place.at,
+            result: None,
+            failure: None,
+            reason: None,
+            new_run_id: Some(event.new_run_id),
         });
     }
 
@@ -75,6 +107,7 @@ impl Run {
             result: None,
             failure: Some(event.failure.clone()),
             reason: None,
+            new_run_id: None,
         });
     }
 
@@ -93,6 +126,7 @@ impl Run {
             result: None,
             failure: Some(event.failure.clone()),
             reason: None,
+            new_run_id: None,
         });
     }
 
@@ -103,6 +137,7 @@ impl Run {
             result: None,
             failure: None,
             reason,
+            new_run_id: None,
         });
     }
 
@@ -124,7 +159,9 @@ impl Run {
         place: Place<'_>,
         event: &WorkflowCancelRequested,
     ) {
-        self.seen.insert(place.cause.identity());
+        if !self.is_carried(place.seq) {
+            self.seen.insert(place.cause.identity());
+        }
         self.cancel = Some(CancelRequest {
             reason: event.reason.clone(),
             compensate: event.compensate,
@@ -139,12 +176,27 @@ impl Run {
             place,
             Recorded {
                 seq: place.seq,
-                kind: CommandKind::RecordMarker,
+                kind: CommandKind::of_marker(&event.kind),
                 name: Some(event.name.clone()),
                 id: None,
                 value: Some(Box::new(event.value.clone())),
             },
         );
+    }
+
+    /// What a run is started with, views and the run that goes on in its place have as it is now.
+    pub(super) fn attributes_upserted(&mut self, place: Place<'_>, event: &AttributesUpserted) {
+        self.recorded_plain(place, CommandKind::UpsertAttributes);
+        let started = Arc::make_mut(&mut self.started);
+        for (fields, upserted) in [
+            (&mut started.attributes, &event.attributes),
+            (&mut started.memo, &event.memo),
+        ] {
+            // What would not fit was not journaled.
+            if let Ok(merged) = Fields::merged(fields.as_ref(), upserted.as_ref()) {
+                *fields = merged;
+            }
+        }
     }
 
     pub(super) fn reply_requested(&mut self, place: Place<'_>, event: &ReplyRequested) {

@@ -10,19 +10,20 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{activity::too_large, undo};
+use super::{activity::too_large, chain, undo};
 use crate::{
-    ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, Run, Timestamp, WAITS_MAX,
-    WaitFor, error_type,
+    ActivityId, Attempt, Event, Failure, Fields, Name, Payload, RetryPolicy, Run, Timestamp,
+    WAITS_MAX, WaitFor, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
-        CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved, MarkerRecorded,
-        Outcome, TimerCanceled, TimerStarted, WaitRecorded, WorkflowCompleted,
+        AttributesUpserted, CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved,
+        MarkerRecorded, Outcome, TimerCanceled, TimerStarted, WaitRecorded, WorkflowCompleted,
     },
     program::{
         COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
         RegisterCompensation, SPAN_MS_MAX, ScheduleActivity,
     },
+    run::{HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HistorySize},
 };
 
 /// What an activation's commands come to, beside their own events.
@@ -32,16 +33,27 @@ pub(crate) struct Wanted {
     pub(crate) refused: Vec<ActivityFailed>,
     /// How the run ends, if it does.
     pub(crate) end: Option<undo::End>,
+    /// The run that goes on in this one's place, if it is to.
+    pub(crate) next: Option<chain::Next>,
     /// Bytes of payloads asked for so far in the transition.
     pub(crate) bytes: usize,
 }
 
+/// What was asked for earlier in the same input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// Bytes of payloads, by earlier activations of the run.
+    pub(crate) bytes: usize,
+    /// Runs that went on in another's place.
+    pub(crate) continuations: usize,
+}
+
 /// Translates an activation's commands, whose own events are added to `events`; the text says why the program is broken.
-/// `before` are the bytes of payloads that the run has asked for in the same transition, by earlier activations.
+/// `before` is what was asked for earlier in the same input.
 pub(crate) fn wanted(
     run: &Run,
     commands: Vec<ProgramCommand>,
-    before: usize,
+    before: Before,
     events: &mut Vec<Event>,
 ) -> Result<Wanted, String> {
     // What it waits for is told of by itself.
@@ -57,7 +69,7 @@ pub(crate) fn wanted(
     let bytes = commands
         .iter()
         .map(size)
-        .fold(before, usize::saturating_add);
+        .fold(before.bytes, usize::saturating_add);
     if bytes > COMMAND_BYTES_MAX {
         return Err(format!(
             "{bytes} bytes of payloads without waiting; {COMMAND_BYTES_MAX} are allowed"
@@ -84,6 +96,8 @@ pub(crate) fn wanted(
         started: BTreeSet::new(),
         canceled: BTreeSet::new(),
         completed: false,
+        continuations: before.continuations,
+        about: None,
     };
     for command in commands {
         let ended = run.undo.is_some() || translation.wanted.end.is_some();
@@ -121,6 +135,9 @@ struct Translation<'a> {
     /// Activities that it asks to stop, and timers that it forgets.
     canceled: BTreeSet<ActivityId>,
     completed: bool,
+    continuations: usize,
+    /// Attributes and memo, once they are changed.
+    about: Option<[Option<Fields>; 2]>,
 }
 
 impl Translation<'_> {
@@ -148,6 +165,9 @@ impl Translation<'_> {
                 let asked = self.cancel_child(child_id);
                 self.events.extend(asked);
             }
+            ProgramCommand::UpsertAttributes { attributes, memo } => {
+                self.upsert(AttributesUpserted { attributes, memo })?;
+            }
             ProgramCommand::RecordWaits(mut waits) => {
                 waits.truncate(WAITS_MAX);
                 self.events.push(WaitRecorded { waits }.into());
@@ -167,8 +187,29 @@ impl Translation<'_> {
                 failure.details = failure.details.filter(|details| !details.is_too_large());
                 self.fail(failure);
             }
+            ProgramCommand::ContinueAsNew { input, signals } => {
+                self.continue_as_new(chain::Next { input, signals })?;
+            }
             ProgramCommand::Cancel { reason } => self.cancel(reason),
         }
+        Ok(())
+    }
+
+    fn upsert(&mut self, upserted: AttributesUpserted) -> Result<(), String> {
+        let started = &self.run.started;
+        let [attributes, memo] = match self.about.take() {
+            Some(about) => about,
+            None => [started.attributes.clone(), started.memo.clone()],
+        };
+        let merged = |what, old: Option<Fields>, new: &Option<Fields>| {
+            Fields::merged(old.as_ref(), new.as_ref())
+                .map_err(|over| format!("the {what} of the run would be over a limit: {over:?}"))
+        };
+        self.about = Some([
+            merged("attributes", attributes, &upserted.attributes)?,
+            merged("memo", memo, &upserted.memo)?,
+        ]);
+        self.events.push(upserted.into());
         Ok(())
     }
 
@@ -200,6 +241,21 @@ impl Translation<'_> {
             reason: reason.or_else(asked),
             forced: false,
         });
+    }
+
+    fn continue_as_new(&mut self, next: chain::Next) -> Result<(), String> {
+        if next.input.is_too_large() {
+            let failure = too_large(&self.run.started.workflow, &next.input);
+            self.fail(failure);
+            return Ok(());
+        }
+        let scheduled = self.events.get(self.first..).unwrap_or_default();
+        if let Some(why) = chain::refused(self.run, scheduled, self.continuations) {
+            return Err(why);
+        }
+        self.completed = true;
+        self.wanted.next = Some(next);
+        Ok(())
     }
 
     /// Asks an activity to stop that is pending, or scheduled by this very activation, once; all others need not stop.
@@ -345,7 +401,12 @@ fn size(command: &ProgramCommand) -> usize {
         ProgramCommand::Fail { failure } => {
             failure.details.as_ref().map_or(0, |one| one.data().len())
         }
+        ProgramCommand::ContinueAsNew { input, signals } => {
+            let left = signals.iter().map(|one| one.input.data().len());
+            left.fold(input.data().len(), usize::saturating_add)
+        }
         ProgramCommand::RecordWaits(_)
+        | ProgramCommand::UpsertAttributes { .. }
         | ProgramCommand::CancelActivity { .. }
         | ProgramCommand::Cancel { .. }
         | ProgramCommand::StartTimer { .. }
@@ -377,6 +438,19 @@ pub(crate) fn incident(
         failure: Failure::new(Name::from(error_type), message),
     }
     .into()
+}
+
+/// A run whose history is at its limit is given nothing more, but what it needs for its end.
+pub(crate) fn full(run: &Run) -> Option<Event> {
+    let wants_to_go_on = run.may_activate() && !run.unseen.is_empty() && run.undo.is_none();
+    (wants_to_go_on && run.history.is_full()).then(|| {
+        let HistorySize { events, bytes } = run.history;
+        let message = format!(
+            "the history has {events} events and {bytes} bytes; {HISTORY_EVENTS_MAX} and {HISTORY_BYTES_MAX} are allowed: \
+             a workflow continues as new before, when `cx.is_continue_as_new_suggested()` says so; this run can be cancelled or terminated"
+        );
+        incident(IncidentKind::Limit, error_type::HISTORY_FULL, message)
+    })
 }
 
 /// A program that waits for nothing that could come.

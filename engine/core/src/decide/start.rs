@@ -103,6 +103,7 @@ pub(crate) fn decide(
                 run_timeout_ms: span(start.run_timeout),
                 execution_timeout_ms: span(start.execution_timeout),
                 parent: start.parent.as_deref().cloned(),
+                chain: None,
             },
             terminated,
             program_missing,

@@ -223,7 +223,8 @@ pub(crate) fn terminal(outcome: Outcome, failure: Option<&Failure>, reason: Opti
             failure: failure.cloned().unwrap_or_else(unnamed),
         }
         .into(),
-        Outcome::Completed => WorkflowCompleted {
+        // No run is undone that ends so.
+        Outcome::Completed | Outcome::ContinuedAsNew => WorkflowCompleted {
             result: crate::Payload::empty(),
         }
         .into(),

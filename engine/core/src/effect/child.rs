@@ -107,7 +107,8 @@ fn end_of(workflow_id: &WorkflowId, run: &Run, parent: &Parent, by: &ClosedBy) -
     };
     let unnamed = || Failure::new(Name::from(by.outcome.status()), "");
     match by.outcome {
-        Outcome::Completed => ChildEnd::Completed {
+        // Of a chain the last run says how it ended.
+        Outcome::Completed | Outcome::ContinuedAsNew => ChildEnd::Completed {
             result: by.result.clone().unwrap_or_else(Payload::empty),
             registrations: match parent.takes_over() {
                 true => handed_over(workflow_id, run),

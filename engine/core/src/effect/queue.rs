@@ -105,10 +105,12 @@ fn ended_by(event: &Event) -> Option<Whose> {
         | Event::WorkflowFailed(_)
         | Event::WorkflowCanceled(_)
         | Event::WorkflowTerminated(_)
-        | Event::WorkflowTimedOut(_) => return Some(Whose::All),
+        | Event::WorkflowTimedOut(_)
+        | Event::WorkflowContinuedAsNew(_) => return Some(Whose::All),
         Event::WorkflowPaused(_) => return Some(Whose::Waiting(None)),
         Event::ActivityPaused(event) => return Some(Whose::Waiting(Some(event.activity_id))),
         Event::WorkflowStarted(_)
+        | Event::AttributesUpserted(_)
         | Event::WorkflowCancelRequested(_)
         | Event::WorkflowResumed(_)
         | Event::ActivityScheduled(_)

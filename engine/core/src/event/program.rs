@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{Name, Payload, Wait};
+use crate::{Fields, Name, Payload, Wait};
 
 event! {
     /// The program kept a value.
@@ -25,5 +25,12 @@ event! {
     WaitRecorded {
         /// The waits, oldest first.
         waits: Vec<Wait>,
+    }
+    /// The program changed what is said about its run: fields that are named, the others stay; one that is null goes.
+    AttributesUpserted {
+        /// Search attributes.
+        attributes: Option<Fields>,
+        /// For people.
+        memo: Option<Fields>,
     }
 }

@@ -25,6 +25,8 @@ pub enum Outcome {
     Terminated,
     /// Its time ran out.
     TimedOut,
+    /// Another run goes on in its place.
+    ContinuedAsNew,
 }
 
 impl Outcome {
@@ -37,6 +39,7 @@ impl Outcome {
             Self::Canceled => "Canceled",
             Self::Terminated => "Terminated",
             Self::TimedOut => "TimedOut",
+            Self::ContinuedAsNew => "ContinuedAsNew",
         }
     }
 }
@@ -144,6 +147,7 @@ words!(Outcome {
     Canceled = "canceled",
     Terminated = "terminated",
     TimedOut = "timed-out",
+    ContinuedAsNew = "continued-as-new",
 });
 
 /// `sl-outcome` of a reply.
@@ -208,6 +212,8 @@ pub enum RejectReason {
     TooLarge,
     /// The reply topic is not on the allow-list.
     BadReplyTopic,
+    /// The run's history is at its limit.
+    HistoryFull,
 }
 
 words!(RejectReason {
@@ -226,6 +232,7 @@ words!(RejectReason {
     Misrouted = "misrouted",
     TooLarge = "too-large",
     BadReplyTopic = "bad-reply-topic",
+    HistoryFull = "history-full",
 });
 
 /// What the end of a run means for its children that are open.

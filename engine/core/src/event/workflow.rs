@@ -2,7 +2,8 @@
 
 use alloc::boxed::Box;
 
-use crate::{Failure, Fields, Name, Parent, Payload, Trace};
+use super::Chain;
+use crate::{Failure, Fields, Name, Parent, Payload, RunId, Trace};
 
 event! {
     /// A run began.
@@ -25,6 +26,8 @@ event! {
         execution_timeout_ms: Option<u64>,
         /// Whose child it is; absent from records of before there were children, and of runs that are nobody's.
         parent: Option<Parent>,
+        /// Of a run that follows another: where it stands in the chain.
+        chain: Option<Box<Chain>>,
     }
     /// The run ended and returned.
     WorkflowCompleted {
@@ -71,5 +74,10 @@ event! {
     WorkflowTimedOut {
         /// Which time-out, by its error type.
         failure: Failure,
+    }
+    /// The run ended, and another goes on in its place: the program began its history anew.
+    WorkflowContinuedAsNew {
+        /// The run that goes on.
+        new_run_id: RunId,
     }
 }

@@ -201,7 +201,7 @@ const STATUSES: [&str; 8] = [
     Outcome::Canceled.status(),
     Outcome::Terminated.status(),
     Outcome::TimedOut.status(),
-    "ContinuedAsNew",
+    Outcome::ContinuedAsNew.status(),
     "Paused",
 ];
 

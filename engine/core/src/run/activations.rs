@@ -8,6 +8,7 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
+use super::HistorySize;
 use crate::{
     Timestamp,
     program::{Job, Recorded},
@@ -28,6 +29,8 @@ pub struct ActivationRecord {
     pub jobs: SmallVec<[Job; 1]>,
     /// What it wanted.
     pub commands: SmallVec<[Recorded; 1]>,
+    /// How long the history was with the last of what happened.
+    pub history: HistorySize,
 }
 
 #[derive(Clone)]
@@ -130,6 +133,7 @@ mod tests {
             at: Timestamp::from_micros(at),
             jobs: SmallVec::new(),
             commands: SmallVec::new(),
+            history: HistorySize::default(),
         }
     }
 

@@ -74,9 +74,11 @@ impl Run {
         if self.undo.is_some() {
             return None;
         }
-        let at = |span: Option<u64>| span.map(|millis| self.started_at.plus(Millis(millis)));
-        let run = at(self.started.run_timeout_ms).map(|at| (at, RunDue::RunTimeout));
-        let execution = at(self.started.execution_timeout_ms);
+        let at = |from: Timestamp, span: Option<u64>| span.map(|millis| from.plus(Millis(millis)));
+        let run = at(self.started_at, self.started.run_timeout_ms);
+        let run = run.map(|at| (at, RunDue::RunTimeout));
+        let begun = self.execution_started_at();
+        let execution = at(begun, self.started.execution_timeout_ms);
         let execution = execution.map(|at| (at, RunDue::ExecutionTimeout));
         execution.into_iter().chain(run).min()
     }

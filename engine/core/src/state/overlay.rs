@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashTable};
 use super::{Closed, Happened, Key, Map, Open, Position, Queue, QueueDelta, State, queue};
 use crate::{
     Identity, IdentityRing, Name, QueueTask, Run, RunId, WorkflowId, event::QueueChanged,
-    queue::TaskKey,
+    queue::TaskKey, run::Carried,
 };
 
 /// The changes of one batch, on top of a [`State`] that does not see them yet.
@@ -20,6 +20,8 @@ pub struct Delta {
     pub(super) closed: Map<u128, Option<Closed>>,
     /// In the order in which it happened.
     pub(super) queues: Vec<QueueDelta>,
+    /// What a run left that another goes on in the place of, until that one begins: with the next transition.
+    carried: Option<(RunId, Carried)>,
 }
 
 /// What becomes of an id's open run, with the id's hash in the state.
@@ -164,6 +166,13 @@ impl<'a> Overlay<'a> {
         starts
     }
 
+    /// What the run left in whose place the next one goes on.
+    pub(crate) fn take_carried(&mut self, run_id: RunId) -> Carried {
+        let carried = self.delta.carried.take();
+        let carried = carried.filter(|(left_by, _)| *left_by == run_id);
+        carried.map(|(_, carried)| carried).unwrap_or_default()
+    }
+
     /// What is remembered of a closed id.
     #[must_use]
     pub fn closed(&self, workflow_id: &WorkflowId) -> Option<&Closed> {
@@ -275,6 +284,7 @@ impl<'a> Overlay<'a> {
         open.changed = position;
         open.deadline = open.run.deadline();
         let Some(by) = &open.run.closed else { return };
+        let carried = by.new_run_id.map(|_| (run_id, open.run.carry()));
         let closed = Closed {
             run_id,
             outcome: by.outcome,
@@ -283,6 +293,7 @@ impl<'a> Overlay<'a> {
             changed: position,
         };
         change.after = After::Closed(key.workflow_id.clone());
+        self.delta.carried = carried;
         let hash = key.workflow_id.hash128();
         self.delta.closed.insert(hash, Some(closed));
     }

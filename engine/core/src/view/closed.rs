@@ -10,6 +10,10 @@ pub(super) fn sentence(view: &View<'_>, closed: &ClosedBy) -> WaitingFor {
     let took = span::took(closed.at.since(run.started_at));
     let text = match closed.outcome {
         Outcome::Completed => format!("Completed in {took}."),
+        Outcome::ContinuedAsNew => match closed.new_run_id {
+            Some(run_id) => format!("Continued after {took} as run {run_id}."),
+            None => format!("Continued after {took}."),
+        },
         Outcome::Failed => {
             let why = closed
                 .failure

@@ -155,7 +155,7 @@ pub(super) fn reason<'a>(run: &'a Run, undo: &'a Undo) -> Cow<'a, str> {
         (Outcome::Canceled, _) => quoted("it was cancelled"),
         (Outcome::Terminated, _) => quoted("it was terminated"),
         (Outcome::TimedOut, _) => Cow::Borrowed("its time ran out"),
-        (Outcome::Completed, _) => Cow::Borrowed("it completed"),
+        (Outcome::Completed | Outcome::ContinuedAsNew, _) => Cow::Borrowed("it completed"),
         (Outcome::Failed, Some(failure)) => match culprit(run, &failure.error_type) {
             Some(activity) => Cow::Owned(format!("{activity} failed for good")),
             None => Cow::Owned(format!("it failed with {}", failure.error_type)),

@@ -8,7 +8,9 @@ use super::{
     FieldsView, PendingChildren, Row, View, activity::PendingActivity,
     compensation::CompensationView,
 };
-use crate::{ActivityId, Failure, Payload, Seq, Timestamp, WorkflowId, run::Timer, show::Shown};
+use crate::{
+    ActivityId, Failure, Payload, RunId, Seq, Timestamp, WorkflowId, run::Timer, show::Shown,
+};
 
 /// A row of the list, and all else that is known of the run.
 #[derive(Debug, Serialize)]
@@ -20,8 +22,11 @@ pub struct Description<'a> {
     failure: Option<Shown<'a, Failure>>,
     memo: FieldsView<'a>,
     root: Option<&'a WorkflowId>,
+    first_run_id: RunId,
+    continued_from: Option<RunId>,
+    continued_as: Option<RunId>,
     history_events: Seq,
-    history_bytes: Option<u64>,
+    history_bytes: u32,
     journal_partition: i32,
     #[serde(serialize_with = "shown")]
     as_of: Timestamp,
@@ -59,8 +64,11 @@ impl<'a> Description<'a> {
             failure: closed.and_then(|closed| closed.failure.as_ref()).map(Shown),
             memo: FieldsView::memo(run),
             root: run.started.parent.as_ref().map(|parent| &parent.root),
+            first_run_id: run.first_run_id(),
+            continued_from: run.started.chain.as_ref().map(|chain| chain.continued_from),
+            continued_as: closed.and_then(|closed| closed.new_run_id),
             history_events: run.seq,
-            history_bytes: view.history_bytes,
+            history_bytes: run.history.bytes,
             journal_partition: view.journal_partition,
             as_of: view.as_of,
             server_time: view.server_time,

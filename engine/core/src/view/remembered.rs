@@ -35,6 +35,9 @@ pub struct Remembered<'a> {
     failure: Unknown,
     memo: FieldsView<'a>,
     root: Unknown,
+    first_run_id: Unknown,
+    continued_from: Unknown,
+    continued_as: Unknown,
     history_events: Unknown,
     history_bytes: Unknown,
     journal_partition: i32,
@@ -87,6 +90,9 @@ impl<'a> Remembered<'a> {
             failure: None,
             memo: FieldsView(None),
             root: None,
+            first_run_id: None,
+            continued_from: None,
+            continued_as: None,
             history_events: None,
             history_bytes: None,
             journal_partition,
@@ -132,13 +138,20 @@ mod tests {
             run_timeout_ms: None,
             execution_timeout_ms: None,
             parent: None,
+            chain: None,
         });
         let place = Place {
             seq: 1,
             at: Timestamp::default(),
             cause: &Cause::lane(0, "1"),
         };
-        let run = Run::start(run_id, place, &started, Default::default());
+        let run = Run::start(
+            run_id,
+            place,
+            &started,
+            Default::default(),
+            Default::default(),
+        );
         let closed = Closed {
             run_id,
             outcome: Outcome::Completed,

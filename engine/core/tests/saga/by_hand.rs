@@ -10,6 +10,7 @@ use sagaline_core::{
         ActivityAttemptFailed, ActivityAttemptScheduled, ActivityFailed, ActivityScheduled,
         AnswerOutcome, CompensationRegistered, WorkflowStarted,
     },
+    run::Carried,
 };
 
 use crate::{World, id};
@@ -360,6 +361,7 @@ fn covered() -> Run {
         run_timeout_ms: None,
         execution_timeout_ms: None,
         parent: None,
+        chain: None,
     });
     let cause = Cause::lane(0, "1/1");
     let mut run = Run::start(
@@ -367,6 +369,7 @@ fn covered() -> Run {
         place(&cause),
         &started,
         IdentityRing::default(),
+        Carried::default(),
     );
     let scheduled = ActivityScheduled {
         activity_id,

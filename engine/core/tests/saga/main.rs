@@ -5,19 +5,20 @@
 use std::cell::RefCell;
 
 use sagaline_core::{
-    Cancel, CancelAttempt, Cause, ChildMessage, Command, Delta, Effect, Env, Event, Failure,
-    IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload, Position, QueueMessage,
-    Reply, ReplyTo, Report, ReportAttempt, Retry, RetryPolicy, Start, State, Task, Terminate,
-    Timestamp, Transacted, Transition, WorkflowId,
+    ActivityId, Cancel, CancelAttempt, Cause, ChildMessage, Command, Delta, Effect, Env, Event,
+    Failure, IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload, Position,
+    QueueMessage, Reply, ReplyTo, Report, ReportAttempt, Retry, RetryPolicy, Start, State, Task,
+    Terminate, Timestamp, Transacted, Transition, WorkflowId,
     event::AnswerOutcome,
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
-        ScheduleActivity, Timeouts,
+        ScheduleActivity, SignalLeft, Timeouts,
     },
     replay,
 };
 
 mod by_hand;
+mod chain;
 mod children;
 mod operate;
 mod options;
@@ -41,6 +42,10 @@ struct Steps {
     ended: bool,
     /// It asks each activity to stop that is over, which changes nothing.
     stops: bool,
+    /// How often it continues as new, with input `again <n>`.
+    again: Option<u32>,
+    /// Signals that it was given; it takes none.
+    kept: Vec<SignalLeft>,
 }
 
 impl Steps {
@@ -57,9 +62,41 @@ impl Steps {
         })
     }
 
-    fn id(&mut self) -> sagaline_core::ActivityId {
+    fn begin(&mut self, input: &Payload) -> Vec<ProgramCommand> {
+        let again = |input: &Payload| ProgramCommand::ContinueAsNew {
+            input: input.clone(),
+            signals: Vec::new(),
+        };
+        match input.data() {
+            b"\"at once\"" => vec![ProgramCommand::Complete {
+                result: Payload::empty(),
+            }],
+            b"\"hasty\"" => vec![self.schedule(), again(input)],
+            b"\"for ever\"" => vec![again(input)],
+            other => {
+                let times = other.strip_prefix(b"\"again ");
+                self.again = times.and_then(|times| Some(u32::from(times.first()? - b'0')));
+                self.stops = other == b"\"stops\"";
+                vec![self.schedule()]
+            }
+        }
+    }
+
+    fn end(&mut self, result: &Payload) -> ProgramCommand {
+        match self.again.and_then(|times| times.checked_sub(1)) {
+            Some(left) => ProgramCommand::ContinueAsNew {
+                input: Payload::json(format!("\"again {left}\"").into_bytes()),
+                signals: std::mem::take(&mut self.kept),
+            },
+            None => ProgramCommand::Complete {
+                result: result.clone(),
+            },
+        }
+    }
+
+    fn id(&mut self) -> ActivityId {
         self.next_id += 1;
-        sagaline_core::ActivityId::new(self.next_id).unwrap()
+        ActivityId::new(self.next_id).unwrap()
     }
 }
 
@@ -67,17 +104,12 @@ impl Program for Steps {
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand> {
         let mut commands = Vec::new();
         self.ended |= activation.jobs.contains(&Job::Ended);
+        if self.next_id == 0 {
+            self.next_id = activation.first_id().get() - 1;
+        }
         for job in activation.jobs {
             match job {
-                Job::Started { input } if input.data() == b"\"at once\"" => {
-                    commands.push(ProgramCommand::Complete {
-                        result: Payload::empty(),
-                    });
-                }
-                Job::Started { input } => {
-                    self.stops = input.data() == b"\"stops\"";
-                    commands.push(self.schedule());
-                }
+                Job::Started { input } => commands.extend(self.begin(input)),
                 Job::ActivityCompleted {
                     activity_id,
                     result,
@@ -112,9 +144,7 @@ impl Program for Steps {
                     if self.at < self.steps.len() {
                         commands.push(self.schedule());
                     } else {
-                        commands.push(ProgramCommand::Complete {
-                            result: result.clone(),
-                        });
+                        commands.push(self.end(result));
                     }
                 }
                 Job::ActivityFailed { failure, .. } => {
@@ -128,9 +158,13 @@ impl Program for Steps {
                     commands.push(ProgramCommand::Cancel { reason: None });
                 }
                 Job::CancelRequested { .. } => {
-                    let activity_id = sagaline_core::ActivityId::new(self.next_id).unwrap();
+                    let activity_id = ActivityId::new(self.next_id).unwrap();
                     commands.push(ProgramCommand::CancelActivity { activity_id });
                 }
+                Job::SignalReceived { signal, input } => self.kept.push(SignalLeft {
+                    signal: signal.clone(),
+                    input: input.clone(),
+                }),
                 _ => {}
             }
         }
@@ -159,6 +193,8 @@ impl Programs for Rebuilding {
             timeouts: self.timeouts,
             ended: false,
             stops: false,
+            again: None,
+            kept: Vec::new(),
         };
         let mut rebuilt: Box<dyn Program> = match run.started.workflow.as_str() {
             "parent" => Box::new(children::Parent::default()),

@@ -40,7 +40,7 @@ fn operate(world: &World, act: IncidentAct) -> Operate {
     }
 }
 
-fn solve(world: &mut World, identity: &str, act: IncidentAct) {
+pub(crate) fn solve(world: &mut World, identity: &str, act: IncidentAct) {
     let operate = operate(world, act);
     world.input(identity, Command::Operate(Box::new(operate)));
 }

@@ -315,6 +315,8 @@ fn a_live_program_is_the_same_as_a_rebuilt_one() {
         timeouts: Timeouts::start_to_close(1_000),
         ended: false,
         stops: false,
+        again: None,
+        kept: Vec::new(),
     };
     world.start("1");
     for _ in 0..2 {

@@ -10,6 +10,7 @@ use sagaline_core::{
         ActivityScheduled, CompensationCompleted, CompensationRegistered, CompensationStarted,
         WorkflowStarted,
     },
+    run::Carried,
     view::View,
 };
 use serde_json::Value;
@@ -42,6 +43,7 @@ impl Script {
             run_timeout_ms: None,
             execution_timeout_ms: None,
             parent: None,
+            chain: None,
         });
         let place = Place {
             seq: 1,
@@ -49,7 +51,13 @@ impl Script {
             cause: &cause(),
         };
         let run_id = RunId::derive("test", &id, b"start");
-        let mut run = Run::start(run_id, place, &started, IdentityRing::default());
+        let mut run = Run::start(
+            run_id,
+            place,
+            &started,
+            IdentityRing::default(),
+            Carried::default(),
+        );
         run.end_transition(place.at);
         Self {
             id,

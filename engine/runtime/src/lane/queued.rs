@@ -273,6 +273,7 @@ mod tests {
                 run_timeout_ms: None,
                 execution_timeout_ms: None,
                 parent: None,
+                chain: None,
             }),
             scheduled: Arc::new(ActivityScheduled {
                 activity_id: ActivityId::FIRST,

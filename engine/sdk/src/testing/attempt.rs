@@ -1,7 +1,6 @@
 //! One attempt of a real activity, made at once: what it waits for by tokio's clock passes in virtual time.
 
 use std::{
-    any::Any,
     future::{Future, poll_fn},
     panic::AssertUnwindSafe,
     pin::pin,
@@ -14,7 +13,7 @@ use sagaline_core::{Payload, error_type};
 use tokio::{runtime, time::Instant};
 
 use super::answer::Erased;
-use crate::{Error, Result};
+use crate::{Error, Result, recorded::panic_text};
 
 /// Runs `attempt` to its end, or until it has taken longer than `limit` by tokio's clock.
 ///
@@ -52,11 +51,4 @@ async fn within<F: Future>(limit: Duration, begun: Instant, future: F) -> Option
         polled => polled.map(Some),
     })
     .await
-}
-
-/// What a panic said.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("(no message)")
 }

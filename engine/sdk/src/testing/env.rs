@@ -241,7 +241,7 @@ impl Env {
     #[must_use]
     pub fn run<R>(&self, workflow_id: &str) -> Option<Run<R>> {
         let world = self.world.borrow();
-        let newest = world.lane.runs.newest(workflow_id)?;
+        let newest = world.lane.runs.newest_of(workflow_id)?;
         let (workflow_id, run_id) = (newest.workflow_id.clone(), newest.run.run_id);
         drop(world);
         Some(Run::new(Rc::clone(&self.world), workflow_id, run_id))

@@ -5,7 +5,7 @@ use sagaline_core::{
     view::{HistoryEvent, HistoryPage},
 };
 
-use super::recorded::Recorded;
+use crate::recorded::Recorded;
 
 /// What has happened to a run so far.
 #[derive(Clone, Debug)]
@@ -22,6 +22,12 @@ impl History {
             run_id: recorded.run.run_id,
             transitions: recorded.transitions.clone(),
         }
+    }
+
+    /// The run.
+    #[must_use]
+    pub const fn run_id(&self) -> RunId {
+        self.run_id
     }
 
     /// All events with their instants, in order.

@@ -11,8 +11,7 @@ use sagaline_core::{
 };
 use sagaline_runtime::LanePrograms;
 
-use super::recorded::Runs;
-use crate::Workflows;
+use crate::{Workflows, recorded::Runs};
 
 /// Inputs after each of which everything is checked.
 const CHECKED_MAX: u64 = 1_000;

@@ -9,8 +9,8 @@ use sagaline_core::{Cause, Event, RunId, Timestamp, Transition, WorkflowId, show
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{UNREADABLE, recorded::Runs};
-use crate::{Error, Result};
+use super::UNREADABLE;
+use crate::{Error, Result, recorded::Runs};
 
 /// What a line, or an event within one, may say.
 #[derive(Deserialize)]

@@ -3,19 +3,14 @@
 use std::{
     fs::File,
     io::{BufReader, Read},
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
-use sagaline_core::{error_type, verify};
-
-use super::{
-    UNREADABLE,
-    attempt::panic_text,
-    printed,
-    recorded::{Recorded, Runs},
+use super::{UNREADABLE, printed};
+use crate::{
+    Error, Result, WorkflowFn, Workflows,
+    recorded::{Recorded, Runs, check},
 };
-use crate::{Error, Result, WorkflowFn, Workflows};
 
 /// Runs `workflow` again on recorded histories of it, and compares. Gives how many runs were compared; runs of other
 /// workflows are passed over.
@@ -96,26 +91,4 @@ pub fn replay_all(workflows: &Workflows, history: impl Read) -> Result<usize> {
         return Err(Error::new(UNREADABLE, text).non_retryable());
     }
     Ok(compared)
-}
-
-/// Whether a run's program, built anew and given its whole history, wants what it wanted.
-pub(super) fn check(workflows: &Workflows, recorded: &Recorded) -> Result<()> {
-    let (run, id) = (recorded.replayed(), &recorded.workflow_id);
-    let workflow = run.started.workflow.as_str();
-    let version = match &*run.started.version {
-        "" => workflows.resolve(workflow, None).unwrap_or_default(),
-        version => version,
-    };
-    let what = format!("run {} of `{id}`, {workflow} {version}", run.run_id);
-    let broken = |error_type, text: &str| {
-        Err(Error::new(error_type, format!("{what}: {text}")).non_retryable())
-    };
-    let Some(mut program) = workflows.program(workflow, version) else {
-        return broken(error_type::DEFINITION_MISSING, "that version is not here");
-    };
-    match catch_unwind(AssertUnwindSafe(|| verify(&mut *program, id, run))) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(difference)) => broken(error_type::NONDETERMINISM, &difference),
-        Err(panic) => broken(error_type::PANIC, panic_text(&*panic)),
-    }
 }

@@ -13,12 +13,12 @@ use super::{
     env::settle,
     history::History,
     incident::{Incident, operate},
-    replay,
     world::{self, Waited, World},
 };
-use crate::{Error, Result, json};
+use crate::{Error, Result, json, recorded::check};
 
-/// A run that [`Env::start`](super::Env::start) began; `R` is what its workflow returns.
+/// A run that [`Env::start`](super::Env::start) began; `R` is what its workflow returns. Once it has continued as new, all
+/// that is said and done here is about the run that goes on in its place.
 pub struct Run<R> {
     world: Rc<RefCell<World>>,
     workflow_id: WorkflowId,
@@ -42,10 +42,10 @@ impl<R> Run<R> {
         self.workflow_id.as_str()
     }
 
-    /// Its id.
+    /// Its id, or that of the run that goes on in its place.
     #[must_use]
     pub fn run_id(&self) -> RunId {
-        self.run_id
+        self.world.borrow().run(self.run_id).run.run_id
     }
 
     /// Lets time pass until the run closes, and gives what it returned.
@@ -62,8 +62,10 @@ impl<R> Run<R> {
         let is_closed = |world: &World| world.run(self.run_id).run.closed.is_some();
         self.wait(is_closed)?;
         let world = self.world.borrow();
+        for recorded in world.lane.runs.chain(self.run_id) {
+            check(&world.lane.workflows, recorded)?;
+        }
         let recorded = world.run(self.run_id);
-        replay::check(&world.lane.workflows, recorded)?;
         let result = match &recorded.run.closed {
             Some(closed) => outcome(closed)?,
             None => unreachable!("it was waited for"),
@@ -88,7 +90,7 @@ impl<R> Run<R> {
     pub fn incidents(&self) -> Vec<Incident> {
         let world = self.world.borrow();
         let incidents = world.run(self.run_id).run.incidents.iter();
-        let of = (&self.workflow_id, self.run_id);
+        let of = (&self.workflow_id, world.run(self.run_id).run.run_id);
         incidents
             .map(|incident| Incident::of(&self.world, of, incident))
             .collect()
@@ -119,6 +121,18 @@ impl<R> Run<R> {
         History::of(self.world.borrow().run(self.run_id))
     }
 
+    /// The histories of all runs of its chain, the first first.
+    #[must_use]
+    pub fn histories(&self) -> Vec<History> {
+        let world = self.world.borrow();
+        world
+            .lane
+            .runs
+            .chain(self.run_id)
+            .map(History::of)
+            .collect()
+    }
+
     /// Asks it to stop; what it has done is undone.
     pub fn cancel(&self, reason: &str) {
         self.input(&Command::Cancel(Cancel {
@@ -146,7 +160,7 @@ impl<R> Run<R> {
     /// # Errors
     /// The act is refused.
     pub fn pause(&self) -> Result<()> {
-        operate(&self.world, (&self.workflow_id, self.run_id), Act::Pause)
+        operate(&self.world, (&self.workflow_id, self.run_id()), Act::Pause)
     }
 
     /// Lets it go on.
@@ -154,7 +168,7 @@ impl<R> Run<R> {
     /// # Errors
     /// The act is refused.
     pub fn resume(&self) -> Result<()> {
-        operate(&self.world, (&self.workflow_id, self.run_id), Act::Resume)
+        operate(&self.world, (&self.workflow_id, self.run_id()), Act::Resume)
     }
 
     /// Sends it a message.
@@ -221,7 +235,9 @@ fn outcome(closed: &ClosedBy) -> Result<Payload> {
         None => Error::new(closed.outcome.status(), reason()),
     };
     match closed.outcome {
-        Outcome::Completed => Ok(closed.result.clone().unwrap_or_else(Payload::empty)),
+        Outcome::Completed | Outcome::ContinuedAsNew => {
+            Ok(closed.result.clone().unwrap_or_else(Payload::empty))
+        }
         Outcome::Failed | Outcome::TimedOut => Err(failed()),
         Outcome::Canceled => Err(Error::canceled(reason())),
         Outcome::Terminated => Err(Error::new(error_type::TERMINATED, reason())),

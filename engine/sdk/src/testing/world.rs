@@ -22,11 +22,11 @@ use super::{
     attempt,
     lane::Lane,
     mocks::{Maker, Mocks},
-    recorded::Recorded,
 };
 use crate::{
     ActivityContext, ActivityInfo,
     activity::{Data, Link},
+    recorded::Recorded,
 };
 
 pub(super) struct World {
@@ -153,8 +153,9 @@ impl World {
         (done, replies)
     }
 
+    /// A run that was started here, or the one that goes on in its place.
     pub(super) fn run(&self, run_id: RunId) -> &Recorded {
-        let run = self.lane.runs.get(run_id);
+        let run = self.lane.runs.newest(run_id);
         run.expect("a handle is of a run that was started here")
     }
 
@@ -162,6 +163,7 @@ impl World {
     pub(super) fn moves(&self, run_id: RunId, until: Timestamp) -> bool {
         let recorded = self.run(run_id);
         let (run, id) = (&recorded.run, &recorded.workflow_id);
+        let run_id = run.run_id;
         let deadline = run.deadline_of(&self.queued(run_id));
         let mut in_time = self.coming.range(..=(until, u64::MAX));
         run.closed.is_some()

@@ -1,13 +1,22 @@
 //! All that a workflow can ask of the world.
 
-use std::{future::Future, ops::Range, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    ops::{Range, RangeInclusive},
+    panic::resume_unwind,
+    sync::Arc,
+    time::Duration,
+};
 
-use sagaline_core::{Name, Payload, RunId, Timestamp, WorkflowId};
+use sagaline_core::{
+    Name, Payload, RunId, Timestamp, WorkflowId,
+    program::{Nondeterminism, ProgramCommand},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{
-    Random, RunActivity, RunChild, Shielded, Signal, Sleep, WorkflowCall, WorkflowInfo,
+    Random, RunActivity, RunChild, Shielded, Signal, Sleep, WorkflowCall, WorkflowInfo, about,
     state::Shared,
 };
 use crate::{ActivityCall, Error, Result, json};
@@ -207,6 +216,90 @@ impl Context {
         json::decode(&what, &kept)
     }
 
+    /// By which version of a change this run goes on: how code is changed while runs are open.
+    ///
+    /// A run that comes here for the first time goes by the newest, `supported.end()`, and keeps it. One that has passed
+    /// here before there was the change goes by the oldest, `supported.start()`. Once no open run needs it (`sagaline
+    /// workflow versions` tells), its branch is deleted and the range raised; in the end the call itself goes.
+    ///
+    /// A run that keeps a version out of the range waits with an incident of kind `nondeterminism`, until code that has
+    /// that branch is back.
+    ///
+    /// # Panics
+    /// When `change` is empty or longer than 249 bytes, or the range is empty.
+    ///
+    /// # Example: a check that new runs make, and those that are past it do not
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, activity, workflow};
+    /// # #[activity]
+    /// # async fn check(order: u32) -> Result<()>;
+    /// # #[activity]
+    /// # async fn ship(order: u32) -> Result<()>;
+    /// #[workflow]
+    /// async fn order(cx: Context, order: u32) -> Result<()> {
+    ///     if cx.version("check-address", 0..=1) == 1 {
+    ///         cx.run(check(order)).await?;
+    ///     }
+    ///     cx.run(ship(order)).await
+    /// }
+    /// ```
+    pub fn version(&self, change: &str, supported: RangeInclusive<u32>) -> u32 {
+        let name = Name::new(change).expect("a change has a name of 1 to 249 bytes");
+        assert!(!supported.is_empty(), "change `{change}` has no version");
+        let version = self.shared.version(&name, &supported);
+        if !supported.contains(&version) {
+            let (oldest, newest) = (supported.start(), supported.end());
+            // Unwinds as a panic does, to the engine, and without a word on the terminal.
+            resume_unwind(Box::new(Nondeterminism(format!(
+                "the run goes by version {version} of change `{change}`, the program has {oldest} to {newest}"
+            ))));
+        }
+        version
+    }
+
+    /// Changes the run's search attributes, by which lists find it: `fields` is a struct or a map, a field each. What it does
+    /// not name stays; a field that is `None` is taken away.
+    ///
+    /// # Errors
+    /// `fields` is no object, or a name cannot be one of a field. (Over 64 fields or 16 KB in all, the run waits with an
+    /// incident of kind `limit`.)
+    ///
+    /// # Example: where an order is
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, activity, workflow};
+    /// # use serde::Serialize;
+    /// # #[activity]
+    /// # async fn ship(order: u32) -> Result<()>;
+    /// #[derive(Serialize)]
+    /// struct Progress {
+    ///     state: &'static str,
+    /// }
+    ///
+    /// #[workflow]
+    /// async fn order(cx: Context, order: u32) -> Result<()> {
+    ///     cx.upsert_attributes(&Progress { state: "shipping" })?;
+    ///     cx.run(ship(order)).await
+    /// }
+    /// ```
+    pub fn upsert_attributes(&self, fields: &(impl Serialize + ?Sized)) -> Result<()> {
+        let attributes = about::fields("attributes", fields)?;
+        let memo = None;
+        self.shared
+            .push(ProgramCommand::UpsertAttributes { attributes, memo });
+        Ok(())
+    }
+
+    /// Changes the run's memo, which is for people, as [`upsert_attributes`](Self::upsert_attributes) changes attributes.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn upsert_memo(&self, fields: &(impl Serialize + ?Sized)) -> Result<()> {
+        let (attributes, memo) = (None, about::fields("memo", fields)?);
+        self.shared
+            .push(ProgramCommand::UpsertAttributes { attributes, memo });
+        Ok(())
+    }
+
     /// Makes the steps of `future` go on, and begin, when the run is asked to stop: for what must be finished.
     ///
     /// # Example: a letter that a cancelled order still sends
@@ -227,6 +320,79 @@ impl Context {
     /// ```
     pub fn shielded<F: Future>(&self, future: F) -> Shielded<F> {
         Shielded::new(self.shared.clone(), future)
+    }
+
+    /// Ends the run and goes on in a new one, with a history of its own: `return cx.continue_as_new(&next)`.
+    ///
+    /// For what goes on for ever, or too long for one history. The new run has the same workflow id and is given `input`,
+    /// which must be one of this workflow; it goes by the workflow's newest version. What was registered to be undone
+    /// holds, signals that were not taken come to it first, and whoever waits for the result waits for the new run's.
+    /// Activities that are still under way are asked to stop; a step with a compensation must be awaited before.
+    ///
+    /// The error is what the workflow must return. One that `input` cannot be written as JSON comes in its place.
+    ///
+    /// # Errors
+    /// Always.
+    ///
+    /// # Example: a bill each month, for years
+    /// ```
+    /// # use sagaline_sdk::{Context, DurationExt, Result, activity, workflow};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[activity]
+    /// # async fn charge(customer: &str) -> Result<()>;
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Billing {
+    ///     customer: String,
+    ///     months: u32,
+    /// }
+    ///
+    /// #[workflow]
+    /// async fn billing(cx: Context, mut billing: Billing) -> Result<u32> {
+    ///     cx.run(charge(&billing.customer)).await?;
+    ///     billing.months += 1;
+    ///     if billing.months == 120 {
+    ///         return Ok(billing.months);
+    ///     }
+    ///     cx.sleep(30.days()).await?;
+    ///     cx.continue_as_new(&billing)
+    /// }
+    /// ```
+    pub fn continue_as_new<R>(&self, input: &(impl Serialize + ?Sized)) -> Result<R> {
+        let what = format!("input of `{}`", self.shared.info.workflow);
+        self.shared.continue_with(json::encode(&what, input)?);
+        Err(Error::to_continue_as_new())
+    }
+
+    /// Whether the history is so long that the workflow had better [continue as new](Self::continue_as_new): from 4,096
+    /// events or 4 MB on. What the run took over from the one before does not count.
+    ///
+    /// # Example: a counter that takes signals for ever
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, workflow};
+    /// #[workflow]
+    /// async fn counter(cx: Context, mut total: u64) -> Result<u64> {
+    ///     while !cx.is_continue_as_new_suggested() {
+    ///         total += cx.signal::<u64>("add").await?;
+    ///     }
+    ///     cx.continue_as_new(&total)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_continue_as_new_suggested(&self) -> bool {
+        self.shared.history().1
+    }
+
+    /// How many events the history had when the workflow was last told something. At 50,000 it is told nothing more.
+    #[must_use]
+    pub fn history_events(&self) -> u32 {
+        self.shared.history().0.events
+    }
+
+    /// How many bytes those events have: what was given to the run and what it gave, and 64 for each. At 50 MB it is told
+    /// nothing more.
+    #[must_use]
+    pub fn history_bytes(&self) -> u32 {
+        self.shared.history().0.bytes
     }
 
     /// Whether somebody asked the run to stop. Steps say so by themselves; this is for code between them.

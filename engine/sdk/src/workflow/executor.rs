@@ -20,7 +20,7 @@ use sagaline_core::{
 };
 
 use super::{Context, WorkflowInfo, state::Shared, step::StepOutcome};
-use crate::{Result, activity::BoxFuture};
+use crate::{Error, Result, activity::BoxFuture};
 
 /// Most polls of one activation: a future that wakes itself that often never waits.
 const POLLS_MAX: u32 = 100_000;
@@ -30,12 +30,18 @@ const POLLS_MAX: u32 = 100_000;
 pub(crate) struct Definition {
     pub(crate) workflow: &'static str,
     pub(crate) version: &'static str,
+    /// Runs of earlier versions go on with it.
+    pub(crate) takes_over: bool,
     pub(crate) start: fn(Context, Payload) -> BoxFuture<'static, Result<Payload>>,
+    /// Whether a payload is an input of the workflow.
+    pub(crate) check: fn(&Payload) -> Result<()>,
 }
 
 /// A run of a Rust workflow.
 pub(crate) struct RustProgram {
     definition: Definition,
+    /// The version that the run began with.
+    version: Box<str>,
     default_queue: Name,
     run: Option<Run>,
 }
@@ -45,13 +51,15 @@ struct Run {
     shared: Arc<Shared>,
     /// None once the workflow returned or its end was decided without it. Steps may still complete, to be undone.
     future: Option<BoxFuture<'static, Result<Payload>>>,
+    check: fn(&Payload) -> Result<()>,
     woken: Arc<Woken>,
 }
 
 impl RustProgram {
-    pub(crate) fn new(definition: Definition, default_queue: Name) -> Self {
+    pub(crate) fn new(definition: Definition, version: &str, default_queue: Name) -> Self {
         Self {
             definition,
+            version: version.into(),
             default_queue,
             run: None,
         }
@@ -60,16 +68,22 @@ impl RustProgram {
     fn begin(&self, activation: &Activation<'_>, input: Payload) -> Run {
         let info = WorkflowInfo {
             workflow: self.definition.workflow.into(),
-            version: self.definition.version.into(),
+            version: self.version.clone().into(),
             workflow_id: activation.workflow_id.clone(),
             run_id: activation.run_id,
             started_at: activation.at,
+            continued_from: activation.chain.map(|chain| chain.continued_from),
+            first_run_id: activation
+                .chain
+                .map_or(activation.run_id, |chain| chain.first_run_id),
         };
-        let shared = Arc::new(Shared::new(info, self.default_queue.clone()));
+        let first_id = activation.first_id();
+        let shared = Arc::new(Shared::new(info, self.default_queue.clone(), first_id));
         let future = (self.definition.start)(Context::new(shared.clone()), input);
         Run {
             shared,
             future: Some(future),
+            check: self.definition.check,
             woken: Arc::new(Woken::default()),
         }
     }
@@ -83,7 +97,7 @@ impl Program for RustProgram {
         let Some(run) = &mut self.run else {
             return Vec::new();
         };
-        run.shared.begin(activation.at, activation.recorded);
+        run.shared.begin(&activation);
         // Before anything that the program numbers itself.
         run.shared.skip_numbers(numbers_taken(activation.jobs));
         for job in activation.jobs {
@@ -173,6 +187,7 @@ impl Run {
     fn end(&self, result: Result<Payload>) -> ProgramCommand {
         match result {
             Ok(result) => ProgramCommand::Complete { result },
+            Err(error) if error.continues_as_new() => self.continuation(error),
             Err(error) if error.is_canceled() => ProgramCommand::Cancel {
                 // Nobody asked: it says itself why.
                 reason: match self.shared.cancel_reason() {
@@ -194,6 +209,23 @@ fn numbers_taken(jobs: &[Job]) -> u32 {
         _ => 0,
     });
     taken.fold(0, u32::saturating_add)
+}
+
+impl Run {
+    /// An input that the workflow could not read is told to the run that wrote it.
+    fn continuation(&self, error: Error) -> ProgramCommand {
+        let Some((input, signals)) = self.shared.take_continuation() else {
+            return ProgramCommand::Fail {
+                failure: error.into_failure(),
+            };
+        };
+        match (self.check)(&input) {
+            Ok(()) => ProgramCommand::ContinueAsNew { input, signals },
+            Err(error) => ProgramCommand::Fail {
+                failure: error.into_failure(),
+            },
+        }
+    }
 }
 
 /// Notes that the future wants to be polled again.

@@ -7,7 +7,7 @@ use sagaline_core::{RunId, Timestamp, WorkflowId};
 pub struct WorkflowInfo {
     /// Name of the workflow.
     pub workflow: String,
-    /// Its version, pinned for the run.
+    /// The version that the run began with, and goes by unless a later one takes over.
     pub version: String,
     /// Its id.
     pub workflow_id: WorkflowId,
@@ -15,4 +15,8 @@ pub struct WorkflowInfo {
     pub run_id: RunId,
     /// When it began.
     pub started_at: Timestamp,
+    /// The run in whose place it goes on, if it does.
+    pub continued_from: Option<RunId>,
+    /// The first run of its chain: itself unless it goes on in another's place.
+    pub first_run_id: RunId,
 }

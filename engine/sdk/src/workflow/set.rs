@@ -5,13 +5,14 @@ use std::{
     fmt,
 };
 
-use sagaline_core::{Name, program::Program};
+use sagaline_core::{Name, Payload, program::Program};
 use semver::Version;
 
 use super::{
     Workflow, WorkflowCall,
     executor::{Definition, RustProgram},
 };
+use crate::{Result, json};
 
 /// Workflows that an engine can run.
 ///
@@ -92,7 +93,9 @@ impl Workflows {
         self.add(Definition {
             workflow: W::NAME,
             version: W::VERSION,
+            takes_over: W::TAKES_OVER,
             start: W::start,
+            check: check::<W>,
         })
     }
 
@@ -147,17 +150,20 @@ impl Workflows {
         }
     }
 
-    /// A program for one run.
+    /// A program for one run, which began with that version: that version's, or the highest one's where it takes over.
     #[must_use]
     pub fn program(&self, name: &str, version: &str) -> Option<Box<dyn Program>> {
-        let definition = self
-            .by_name
-            .get(name)?
-            .get(&Version::parse(version).ok()?)?;
-        Some(Box::new(RustProgram::new(
-            *definition,
-            self.default_queue.clone(),
-        )))
+        let versions = self.by_name.get(name)?;
+        let began_with = Version::parse(version).ok()?;
+        let highest = versions.last_key_value();
+        let takes_over = highest.filter(|(highest, one)| one.takes_over && **highest > began_with);
+        let definition = match takes_over {
+            Some((_, definition)) => definition,
+            None => versions.get(&began_with)?,
+        };
+        let default_queue = self.default_queue.clone();
+        let program = RustProgram::new(*definition, version, default_queue);
+        Some(Box::new(program))
     }
 
     fn add(mut self, definition: Definition) -> Self {
@@ -177,6 +183,12 @@ impl Workflows {
         );
         self
     }
+}
+
+/// Whether an input is one of that workflow.
+fn check<W: Workflow>(input: &Payload) -> Result<()> {
+    let what = format!("input of `{}`, to continue as new", W::NAME);
+    json::decode::<W::Input>(&what, input).map(drop)
 }
 
 impl Default for Workflows {

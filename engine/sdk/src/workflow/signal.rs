@@ -7,13 +7,14 @@ use std::{
     fmt,
     future::Future,
     marker::PhantomData,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll, Waker},
     time::Duration,
 };
 
-use sagaline_core::{Name, Payload, Timestamp, Wait, WaitFor};
+use sagaline_core::{Name, Payload, Timestamp, Wait, WaitFor, program::SignalLeft};
 use serde::de::DeserializeOwned;
 
 use super::{Sleep, state::Shared};
@@ -22,7 +23,9 @@ use crate::{Error, Result, json};
 /// The signals of a run that its workflow has not taken, and who waits for which.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
-    kept: BTreeMap<Name, VecDeque<Payload>>,
+    /// Each with its number in the order in which they came.
+    kept: BTreeMap<Name, VecDeque<(u64, Payload)>>,
+    received: u64,
     waiting: BTreeMap<u64, Waiter>,
     last_ticket: u64,
     /// What was last told of those that wait.
@@ -44,7 +47,9 @@ impl Signals {
     pub(super) fn receive(&mut self, name: Name, input: Payload) -> Vec<Waker> {
         let waiting = self.waiting.values_mut().filter(|one| one.name == name);
         let wakers = waiting.filter_map(|one| one.waker.take()).collect();
-        self.kept.entry(name).or_default().push_back(input);
+        self.received += 1;
+        let kept = self.kept.entry(name).or_default();
+        kept.push_back((self.received, input));
         wakers
     }
 
@@ -55,7 +60,23 @@ impl Signals {
         if kept.is_empty() {
             self.kept.remove(name);
         }
-        next
+        next.map(|(_, input)| input)
+    }
+
+    /// All that nobody has taken, in the order in which they came.
+    pub(super) fn take_left(&mut self) -> Vec<SignalLeft> {
+        let kept = mem::take(&mut self.kept).into_iter();
+        let mut left: Vec<_> = kept
+            .flat_map(|(signal, inputs)| {
+                let of = move |(number, input)| {
+                    let signal = signal.clone();
+                    (number, SignalLeft { signal, input })
+                };
+                inputs.into_iter().map(of)
+            })
+            .collect();
+        left.sort_unstable_by_key(|(number, _)| *number);
+        left.into_iter().map(|(_, left)| left).collect()
     }
 
     /// The run was asked to stop: nobody waits any more, but where it is shielded. Gives whom to wake.

@@ -3,6 +3,8 @@
 //! Deliberately absent: polling. Invariant: the lock is never held while code of the user runs, so that no closure or
 //! waker can meet it.
 
+mod markers;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
@@ -12,8 +14,8 @@ use std::{
 
 use sagaline_core::{
     ActivityId, Name, Payload, RunId, StartChild, Timestamp, Wait, WaitFor, WorkflowId,
-    error_type::NONDETERMINISM,
-    program::{CommandKind, ProgramCommand, Recorded},
+    program::{Activation, ProgramCommand, Recorded, SignalLeft},
+    run::HistorySize,
 };
 
 use super::{
@@ -55,13 +57,19 @@ struct State {
     cancel: Option<Option<Box<str>>>,
     /// How many `shielded` are being polled.
     shields: u32,
+    history: HistorySize,
+    suggests_continuing: bool,
+    /// What the run that goes on in this one's place is given.
+    continue_with: Option<Payload>,
+    /// By which versions of changes the run goes on.
+    versions: BTreeMap<Name, u32>,
 }
 
 impl Shared {
-    pub(crate) fn new(info: WorkflowInfo, default_queue: Name) -> Self {
+    pub(crate) fn new(info: WorkflowInfo, default_queue: Name, first_id: ActivityId) -> Self {
         let state = State {
             at: info.started_at,
-            next_id: ActivityId::FIRST,
+            next_id: first_id,
             steps: BTreeMap::new(),
             timers: Timers::default(),
             signals: Signals::default(),
@@ -72,6 +80,10 @@ impl Shared {
             random: Stream::of(info.run_id),
             cancel: None,
             shields: 0,
+            history: HistorySize::default(),
+            suggests_continuing: false,
+            continue_with: None,
+            versions: BTreeMap::new(),
         };
         Self {
             info,
@@ -85,13 +97,13 @@ impl Shared {
     }
 
     /// Begins an activation.
-    pub(crate) fn begin(&self, at: Timestamp, recorded: Option<&[Recorded]>) {
+    pub(crate) fn begin(&self, activation: &Activation<'_>) {
         let mut state = self.lock();
-        state.at = at;
-        state.replayed = recorded.map(|recorded| {
-            let markers = recorded
-                .iter()
-                .filter(|one| one.kind == CommandKind::RecordMarker);
+        state.at = activation.at;
+        state.history = activation.history;
+        state.suggests_continuing = activation.suggests_continuing;
+        state.replayed = activation.recorded.map(|recorded| {
+            let markers = recorded.iter().filter(|one| markers::is_one(one.kind));
             markers.cloned().collect()
         });
     }
@@ -258,6 +270,24 @@ impl Shared {
         }
     }
 
+    /// The workflow goes on in a new run, with this input.
+    pub(crate) fn continue_with(&self, input: Payload) {
+        self.lock().continue_with = Some(input);
+    }
+
+    /// What that run is given: its input, and the signals that nobody has taken.
+    pub(crate) fn take_continuation(&self) -> Option<(Payload, Vec<SignalLeft>)> {
+        let mut state = self.lock();
+        let input = state.continue_with.take()?;
+        Some((input, state.signals.take_left()))
+    }
+
+    /// How long the history is, and whether it had better begin anew.
+    pub(crate) fn history(&self) -> (HistorySize, bool) {
+        let state = self.lock();
+        (state.history, state.suggests_continuing)
+    }
+
     /// The run's end was decided without the program.
     pub(crate) fn end(&self) {
         self.lock().ended = true;
@@ -411,42 +441,6 @@ impl Shared {
                 Progress::Ended(_) => drop(state.steps.remove(&id)),
             }
         }
-    }
-
-    /// Keeps what `make` gives, or gives back what was kept.
-    pub(crate) fn marker(
-        &self,
-        kind: &Name,
-        name: &Name,
-        make: impl FnOnce() -> Payload,
-    ) -> Result<Payload> {
-        let mut state = self.lock();
-        let replayed = state.replayed.as_mut().map(VecDeque::pop_front);
-        let value = match replayed {
-            None => {
-                drop(state);
-                let made = make();
-                state = self.lock();
-                Ok(made)
-            }
-            Some(Some(Recorded {
-                name: Some(then),
-                value: Some(value),
-                ..
-            })) if then == *name => Ok(*value),
-            // History has no such marker here: the command below shows that to whoever compares.
-            Some(_) => Err(
-                Error::new(NONDETERMINISM, format!("history has no `{name}` here")).non_retryable(),
-            ),
-        };
-        state.commands.push(ProgramCommand::RecordMarker {
-            kind: kind.clone(),
-            name: name.clone(),
-            value: value
-                .as_ref()
-                .map_or_else(|_| Payload::empty(), Payload::clone),
-        });
-        value
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -3,7 +3,8 @@
 
 use sagaline_core::{
     ActivityId, Failure, Name, Payload, RunId, Seq, Timestamp, WorkflowId,
-    program::{Activation, CommandKind, Job, Program, ProgramCommand, Recorded},
+    program::{Activation, CommandKind, Job, Program, ProgramCommand, Recorded, VERSION_MARKER},
+    run::HistorySize,
 };
 use sagaline_sdk::Workflows;
 use serde::Serialize;
@@ -112,9 +113,12 @@ pub(crate) fn activate(
     program.activate(Activation {
         run_id,
         workflow_id: &workflow_id,
+        chain: None,
         at,
         jobs,
         recorded,
+        history: HistorySize::default(),
+        suggests_continuing: false,
     })
 }
 
@@ -146,8 +150,11 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Option<Recorded> {
         ProgramCommand::CancelChild { child_id } => {
             (CommandKind::CancelChild, None, Some(*child_id), None)
         }
-        ProgramCommand::RecordMarker { name, value, .. } => (
-            CommandKind::RecordMarker,
+        ProgramCommand::RecordMarker { kind, name, value } => (
+            match kind.as_str() {
+                VERSION_MARKER => CommandKind::RecordVersion,
+                _ => CommandKind::RecordMarker,
+            },
             Some(name.clone()),
             None,
             Some(Box::new(value.clone())),
@@ -155,6 +162,10 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Option<Recorded> {
         ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None, None),
         ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None, None),
         ProgramCommand::Cancel { .. } => (CommandKind::Cancel, None, None, None),
+        ProgramCommand::UpsertAttributes { .. } => {
+            (CommandKind::UpsertAttributes, None, None, None)
+        }
+        ProgramCommand::ContinueAsNew { .. } => (CommandKind::ContinueAsNew, None, None, None),
         ProgramCommand::StartTimer { timer_id, .. } => {
             (CommandKind::StartTimer, None, Some(*timer_id), None)
         }
@@ -211,6 +222,7 @@ fn line(command: &ProgramCommand) -> String {
             )
         }
         ProgramCommand::CancelActivity { activity_id } => format!("cancel {activity_id}"),
+        ProgramCommand::UpsertAttributes { .. } => "upsert".to_owned(),
         ProgramCommand::RegisterCompensation(it) => {
             format!(
                 "register {} {} {} for {}",
@@ -238,6 +250,9 @@ fn line(command: &ProgramCommand) -> String {
             format!("waits for {}", names.join(", "))
         }
         ProgramCommand::Complete { result } => format!("complete {}", text(result)),
+        ProgramCommand::ContinueAsNew { input, signals } => {
+            format!("continue {} with {} signals", text(input), signals.len())
+        }
         ProgramCommand::Fail { failure } => {
             format!("fail {}: {}", failure.error_type, failure.message)
         }

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test that is an assertion")]
 
+mod chain;
 mod children;
 mod failures;
 mod people;
 mod replayed;
 mod signals;
 mod time;
+mod versions;
 
 use std::time::Duration;
 

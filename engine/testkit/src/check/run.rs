@@ -1,6 +1,7 @@
 //! One run as the journal tells it: what may follow what, by DESIGN alone. Nothing here comes from core but the events.
 
 mod activity;
+mod chain;
 mod end;
 mod incident;
 mod operate;
@@ -65,6 +66,14 @@ pub(super) struct Run {
     pub(super) last_cause: Option<(Arc<str>, i64)>,
     /// Correlations of those who want to know how it ends.
     pub(super) followers: Vec<String>,
+    /// Steps of earlier runs of its chain.
+    inherited: BTreeSet<u32>,
+    /// The last of its events that are copies of what had come to the run before.
+    copies: u64,
+    /// When the first run of its chain began.
+    execution_began: Timestamp,
+    /// The run that goes on in its place.
+    next_run: Option<RunId>,
 }
 
 /// What is around an event.
@@ -114,6 +123,13 @@ impl Run {
             seen: BTreeSet::new(),
             last_cause: None,
             followers: Vec::new(),
+            inherited: BTreeSet::new(),
+            copies: event
+                .chain
+                .as_ref()
+                .map_or(0, |chain| u64::from(chain.carried_events) + 1),
+            execution_began: Timestamp::default(),
+            next_run: None,
         }
     }
 
@@ -132,13 +148,17 @@ impl Run {
         }
         self.seq = place.seq;
         match event {
+            Event::WorkflowStarted(started) if started.chain.is_some() => Ok(()),
             Event::WorkflowStarted(started) => {
+                self.execution_began = place.at;
                 let limits = [started.run_timeout_ms, started.execution_timeout_ms];
                 let ends = limits.into_iter().flatten();
                 self.time_limit = ends.map(|span| place.at.plus(Millis(span))).min();
                 Ok(())
             }
             Event::MarkerRecorded(_) => Ok(()),
+            Event::WorkflowCancelRequested(_) if place.seq <= self.copies => Ok(()),
+            Event::WorkflowContinuedAsNew(event) => self.continued(place.at, event.new_run_id),
             Event::WorkflowCancelRequested(event) => {
                 match place.by.map(|input| &input.asks) {
                     Some(Asks::Cancel(asked)) if asked.compensate == event.compensate => {}

@@ -177,7 +177,10 @@ impl Runs {
         self.visited
             .entry(workflow_id.clone())
             .or_insert_with(|| vec![before]);
-        if let Some(Event::WorkflowStarted(started)) = transition.events.first() {
+        let follows = self.follow(transition, (workflow_id, run_id))?;
+        if let Some(Event::WorkflowStarted(started)) = transition.events.first()
+            && !follows
+        {
             self.check_start(workflow_id, &identity, by)?;
             self.runs
                 .insert(run_id, Run::start(workflow_id, run_id, started));
@@ -192,8 +195,14 @@ impl Runs {
                 format!("run {run_id} of {workflow_id} has no first event"),
             ));
         };
-        let wanted = wanted(run, transition, by, &identity);
-        check_identity(run, transition, by, &identity)?;
+        let wanted = match follows {
+            true => None,
+            false => wanted(run, transition, by, &identity),
+        };
+        match follows {
+            true => run.last_cause = Some(place_of(transition)),
+            false => check_identity(run, transition, by, &identity)?,
+        }
         if let Some(wanted) = wanted {
             run.check_answered(transition, wanted)?;
             // What was so already, and was said to be, is not done later.
@@ -217,11 +226,37 @@ impl Runs {
             self.ids.entry(workflow_id.clone()).or_default().open = None;
         }
         let after = self.state(workflow_id);
-        self.visited
-            .entry(workflow_id.clone())
-            .or_default()
-            .push(after);
+        // Whoever comes finds the run that goes on.
+        if after != IdState::Closed(Outcome::ContinuedAsNew) {
+            let visited = self.visited.entry(workflow_id.clone()).or_default();
+            visited.push(after);
+        }
         Ok(())
+    }
+
+    /// Takes the first transition of a run that goes on in another's place; says whether it is one.
+    fn follow(
+        &mut self,
+        transition: &Transition,
+        (workflow_id, run_id): (&WorkflowId, RunId),
+    ) -> Result<bool, Violation> {
+        let Some(Event::WorkflowStarted(started)) = transition.events.first() else {
+            return Ok(false);
+        };
+        let Some(chain) = &started.chain else {
+            return Ok(false);
+        };
+        let before = self.run(chain.continued_from);
+        let Some(before) = before.filter(|before| before.workflow_id == *workflow_id) else {
+            let what = format!("{workflow_id} goes on from an unknown run: {chain:?}");
+            return Err(Violation::new("I1", what));
+        };
+        before.check_follower(transition, started)?;
+        let run = Run::follow(before, (workflow_id, run_id), started, transition.at);
+        self.runs.insert(run_id, run);
+        let id = self.ids.entry(workflow_id.clone()).or_default();
+        (id.open, id.last) = (Some(run_id), Some(run_id));
+        Ok(true)
     }
 
     /// I7: one open run of an id, and a start once within its window.

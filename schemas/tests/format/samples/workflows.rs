@@ -2,10 +2,10 @@
 
 use sagaline_core::{
     Attempt, Choice, Event, Fields, IdReuse, Name, Parent, PausedType, QueueTask, ReplyTo, Wait,
-    WaitFor, event,
+    WaitFor, event, event::Chain,
 };
 
-use super::values::{activity_id, binary, failure, json, run, text, trace, workflow};
+use super::values::{activity_id, at, binary, failure, json, run, text, trace, workflow};
 
 pub(crate) fn workflow_events() -> Vec<Event> {
     vec![
@@ -19,6 +19,7 @@ pub(crate) fn workflow_events() -> Vec<Event> {
             run_timeout_ms: None,
             execution_timeout_ms: None,
             parent: None,
+            chain: None,
         }
         .into(),
         event::WorkflowCompleted { result: json() }.into(),
@@ -39,6 +40,39 @@ pub(crate) fn workflow_events() -> Vec<Event> {
     ]
 }
 
+/// The last event of a run, the first of the one that goes on in its place, and what that says about itself.
+pub(crate) fn chain_events() -> [(&'static str, Event); 3] {
+    let chain = Chain {
+        continued_from: run(),
+        first_run_id: run(),
+        first_started_at: at(7),
+        first_activity_id: activity_id(9),
+        carried_events: 3,
+    };
+    let started = event::WorkflowStarted {
+        workflow: "order".into(),
+        version: "2.1".into(),
+        input: json(),
+        trace: None,
+        attributes: None,
+        memo: None,
+        run_timeout_ms: None,
+        execution_timeout_ms: None,
+        parent: None,
+        chain: Some(Box::new(chain)),
+    };
+    let upserted = event::AttributesUpserted {
+        attributes: fields(&[("state", "\"paid\"")]),
+        memo: fields(&[("note", "null")]),
+    };
+    let ended = event::WorkflowContinuedAsNew { new_run_id: run() };
+    [
+        ("WorkflowContinuedAsNew", ended.into()),
+        ("WorkflowStarted-in-a-chain", started.into()),
+        ("AttributesUpserted", upserted.into()),
+    ]
+}
+
 pub(crate) fn started_with_attributes() -> Event {
     event::WorkflowStarted {
         workflow: "order".into(),
@@ -50,6 +84,7 @@ pub(crate) fn started_with_attributes() -> Event {
         run_timeout_ms: Some(3_600_000),
         execution_timeout_ms: Some(86_400_000),
         parent: Some(parent()),
+        chain: None,
     }
     .into()
 }
@@ -279,7 +314,7 @@ pub(crate) fn queue_events() -> Vec<Event> {
             rate_per_hour: Some(1_800),
             paused: vec![PausedType {
                 activity: Some("charge-card".into()),
-                at: super::values::at(1_000),
+                at: at(1_000),
                 actor: "sagaline.cli/ada".into(),
                 reason: Some("the bank is down".into()),
             }],
@@ -312,8 +347,8 @@ pub(crate) fn signal_events() -> Vec<Event> {
     let wait = Wait {
         kind: WaitFor::Children,
         name: "approve".into(),
-        since: super::values::at(1_000),
-        deadline: Some(super::values::at(9_000)),
+        since: at(1_000),
+        deadline: Some(at(9_000)),
         choices: vec![Choice {
             label: "Approve".to_owned(),
             input: json(),

@@ -86,6 +86,7 @@ fn task(task_queue: &'static str) -> Effect {
             run_timeout_ms: None,
             execution_timeout_ms: None,
             parent: None,
+            chain: None,
         }),
         scheduled: Arc::new(ActivityScheduled {
             activity_id: ActivityId::FIRST,

@@ -15,7 +15,7 @@ use super::{
 use crate::{Violation, inputs::What};
 
 /// An activity, also one that is over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Activity {
     pub(super) task_queue: String,
     /// What each attempt was sent with.

@@ -69,6 +69,7 @@ impl Run {
         let mut journaled: Vec<(u32, String)> = self
             .activities
             .iter()
+            .filter(|(id, _)| !self.inherited.contains(id))
             .filter_map(|(id, one)| {
                 Some((
                     *id,

@@ -14,6 +14,9 @@ impl Run {
         place: Place<'_>,
         event: &SignalReceived,
     ) -> Result<(), Violation> {
+        if place.seq <= self.copies {
+            return Ok(());
+        }
         let is_sent = match place.by.map(|input| &input.asks) {
             Some(Asks::Signal(asked)) => {
                 asked.signal == event.signal.as_str() && asked.input == event.input.data()
@@ -54,7 +57,7 @@ impl Run {
     }
 }
 
-fn by_name<'a>(signals: &[&'a str]) -> BTreeMap<&'a str, Vec<&'a str>> {
+pub(super) fn by_name<'a>(signals: &[&'a str]) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, input) in signals.iter().filter_map(|text| text.split_once(' ')) {
         by_name.entry(name).or_default().push(input);

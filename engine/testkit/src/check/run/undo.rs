@@ -6,7 +6,7 @@ use super::{Place, Run};
 use crate::Violation;
 
 /// How a step is undone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Registration {
     pub(super) activity_id: u32,
     pub(super) compensates: u32,

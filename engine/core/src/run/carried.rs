@@ -1,0 +1,60 @@
+//! What a run that goes on in another's place takes over from it.
+//!
+//! Handed from one to the other while both are folded: their records lie in one batch, so whoever folds the one folds the
+//! other. What its program must be given stands in the new run's history, too: its input, what was left of its signals.
+
+use alloc::vec::Vec;
+
+use super::{Registration, Run, Step};
+use crate::{ActivityId, IdentityRing, ReplyTo, RunId, Timestamp};
+
+/// What a run leaves to the one that goes on in its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Completed steps that are to be compensated.
+    pub steps: Vec<Step>,
+    /// What can be undone.
+    pub registrations: Vec<Registration>,
+    /// Whom to tell when the chain ends.
+    pub replies: Vec<ReplyTo>,
+    /// Inputs whose repeats are dropped.
+    pub seen: IdentityRing,
+}
+
+impl Run {
+    /// What the run that goes on in this one's place takes over.
+    #[must_use]
+    pub fn carry(&self) -> Carried {
+        Carried {
+            steps: self.steps.clone(),
+            registrations: self.registrations.clone(),
+            replies: self.replies.clone(),
+            seen: self.seen.clone(),
+        }
+    }
+
+    /// The first run of its chain.
+    #[must_use]
+    pub fn first_run_id(&self) -> RunId {
+        let chain = self.started.chain.as_ref();
+        chain.map_or(self.run_id, |chain| chain.first_run_id)
+    }
+
+    /// When the first run of its chain began.
+    #[must_use]
+    pub fn execution_started_at(&self) -> Timestamp {
+        let chain = self.started.chain.as_ref();
+        chain.map_or(self.started_at, |chain| chain.first_started_at)
+    }
+
+    /// The number that the next run's first activity or timer gets: one behind all numbers that it takes over.
+    pub(crate) fn first_id_of_next(&self) -> ActivityId {
+        let steps = self.steps.iter().map(|step| step.activity_id);
+        let registered = self.registrations.iter().flat_map(|one| {
+            let registered = &one.registered;
+            [registered.activity_id, registered.compensates]
+        });
+        let highest = steps.chain(registered).max();
+        highest.map_or(ActivityId::FIRST, ActivityId::next)
+    }
+}
