@@ -34,7 +34,7 @@ pub use activity::{
     ActivityCompleted, ActivityFailed, ActivityHeartbeatRecorded, ActivityOptionsUpdated,
     ActivityPaused, ActivityResumed, ActivityScheduled, ActivityStarted, ActivityTimedOut,
 };
-pub use chain::Chain;
+pub use chain::{CarriedChild, Chain};
 pub use child::{ChildCancelRequested, ChildCanceled, ChildCompleted, ChildFailed, ChildStarted};
 pub use compensation::{
     CompensationCompleted, CompensationFailed, CompensationRegistered, CompensationStarted,

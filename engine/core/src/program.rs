@@ -7,7 +7,9 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
     ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild,
-    Timestamp, Wait, WorkflowId, event::Chain, run::HistorySize,
+    Timestamp, Wait, WorkflowId,
+    event::{CarriedChild, Chain},
+    run::HistorySize,
 };
 
 /// Most commands that one activation may return; more is an incident.
@@ -213,6 +215,8 @@ pub enum ProgramCommand {
         input: Payload,
         /// Signals that the program was given and has not taken, in the order in which they came.
         signals: Vec<SignalLeft>,
+        /// Children that the next run's program shall be able to await; others go on unheard.
+        children: Vec<CarriedChild>,
     },
 }
 

@@ -360,6 +360,7 @@ impl Scripted {
         ProgramCommand::ContinueAsNew {
             input: Payload::json(serde_json::to_vec(&next).unwrap_or_default()),
             signals: left.collect(),
+            children: Vec::new(),
         }
     }
 

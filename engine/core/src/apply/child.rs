@@ -19,8 +19,9 @@ impl Run {
             event.child_id,
             &event.workflow,
         );
+        let begun = (self.run_id, place.at);
         let children = self.children.get_or_insert_default();
-        children.insert(Child::of(event, place.at));
+        children.insert(Child::of(event, begun));
     }
 
     pub(super) fn child_cancel_requested(

@@ -53,7 +53,7 @@ impl Run {
             activities: SmallVec::new(),
             waits: Vec::new(),
             timers: SmallVec::new(),
-            children: None,
+            children: carried.children,
             steps: carried.steps,
             registrations: carried.registrations,
             undo: None,
@@ -90,6 +90,8 @@ impl Run {
         place: Place<'_>,
         event: &WorkflowContinuedAsNew,
     ) {
+        // They are those of the run that goes on.
+        let children = self.children.clone();
         self.close(ClosedBy {
             outcome: Outcome::ContinuedAsNew,
             at: place.at,
@@ -98,6 +100,7 @@ impl Run {
             reason: None,
             new_run_id: Some(event.new_run_id),
         });
+        self.children = children;
     }
 
     pub(super) fn workflow_failed(&mut self, place: Place<'_>, event: &WorkflowFailed) {

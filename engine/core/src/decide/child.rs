@@ -13,7 +13,9 @@ use crate::{
 
 /// A child has ended. The first word of it counts.
 pub(crate) fn closed(run: &Run, command: &ChildClosed) -> Result<Vec<Event>, Ignored> {
-    let child = run.child(command.child_id).ok_or(Ignored::Stale)?;
+    let is_it = |child: &&Child| child.started_by == command.run_id;
+    let child = run.child(command.child_id).filter(is_it);
+    let child = child.ok_or(Ignored::Stale)?;
     let (child_id, run_id) = (child.child_id, command.child_run_id);
     let (workflow, workflow_id) = (child.workflow.clone(), child.workflow_id.clone());
     Ok(match &command.end {

@@ -16,8 +16,9 @@ use crate::{
     WAITS_MAX, WaitFor, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
-        AttributesUpserted, CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved,
-        MarkerRecorded, Outcome, TimerCanceled, TimerStarted, WaitRecorded, WorkflowCompleted,
+        AttributesUpserted, CarriedChild, CompensationRegistered, IncidentKind, IncidentRaised,
+        IncidentResolved, MarkerRecorded, Outcome, TimerCanceled, TimerStarted, WaitRecorded,
+        WorkflowCompleted,
     },
     program::{
         COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
@@ -187,8 +188,16 @@ impl Translation<'_> {
                 failure.details = failure.details.filter(|details| !details.is_too_large());
                 self.fail(failure);
             }
-            ProgramCommand::ContinueAsNew { input, signals } => {
-                self.continue_as_new(chain::Next { input, signals })?;
+            ProgramCommand::ContinueAsNew {
+                input,
+                signals,
+                children,
+            } => {
+                self.continue_as_new(chain::Next {
+                    input,
+                    signals,
+                    children,
+                })?;
             }
             ProgramCommand::Cancel { reason } => self.cancel(reason),
         }
@@ -250,7 +259,7 @@ impl Translation<'_> {
             return Ok(());
         }
         let scheduled = self.events.get(self.first..).unwrap_or_default();
-        if let Some(why) = chain::refused(self.run, scheduled, self.continuations) {
+        if let Some(why) = chain::refused(self.run, &next, scheduled, self.continuations) {
             return Err(why);
         }
         self.completed = true;
@@ -401,8 +410,13 @@ fn size(command: &ProgramCommand) -> usize {
         ProgramCommand::Fail { failure } => {
             failure.details.as_ref().map_or(0, |one| one.data().len())
         }
-        ProgramCommand::ContinueAsNew { input, signals } => {
+        ProgramCommand::ContinueAsNew {
+            input,
+            signals,
+            children,
+        } => {
             let left = signals.iter().map(|one| one.input.data().len());
+            let left = left.chain(children.iter().map(CarriedChild::bytes));
             left.fold(input.data().len(), usize::saturating_add)
         }
         ProgramCommand::RecordWaits(_)

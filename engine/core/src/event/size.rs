@@ -1,7 +1,10 @@
 //! How much of a run's history an event is.
 
 use super::Event;
-use crate::{Failure, Fields, Payload, event::Answer};
+use crate::{
+    Failure, Fields, Payload,
+    event::{Answer, CarriedChild},
+};
 
 /// What an event takes beside what its author gave: about what its names, numbers and place take in the journal.
 const EVENT_BYTES: usize = 64;
@@ -16,12 +19,17 @@ impl Event {
             Self::WorkflowStarted(event) => {
                 let attributes = fields(event.attributes.as_ref());
                 let memo = fields(event.memo.as_ref());
+                let chain = event.chain.as_deref();
+                let children = chain.into_iter().flat_map(|chain| &chain.children);
+                let children = children.map(CarriedChild::bytes);
+                let children = children.fold(0, usize::saturating_add);
                 event
                     .input
                     .data()
                     .len()
                     .saturating_add(attributes)
                     .saturating_add(memo)
+                    .saturating_add(children)
             }
             Self::WorkflowCompleted(event) => event.result.data().len(),
             Self::WorkflowFailed(event) => failure(&event.failure),

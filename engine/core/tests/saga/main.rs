@@ -66,6 +66,7 @@ impl Steps {
         let again = |input: &Payload| ProgramCommand::ContinueAsNew {
             input: input.clone(),
             signals: Vec::new(),
+            children: Vec::new(),
         };
         match input.data() {
             b"\"at once\"" => vec![ProgramCommand::Complete {
@@ -87,6 +88,7 @@ impl Steps {
             Some(left) => ProgramCommand::ContinueAsNew {
                 input: Payload::json(format!("\"again {left}\"").into_bytes()),
                 signals: std::mem::take(&mut self.kept),
+                children: Vec::new(),
             },
             None => ProgramCommand::Complete {
                 result: result.clone(),

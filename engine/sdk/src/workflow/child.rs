@@ -166,9 +166,12 @@ impl<R> RunChild<R> {
         }
         let attributes = fields("search attribute", options.attributes)?;
         let memo = fields("memo", options.memo)?;
-        let kind = StepKind::Child {
-            is_let_go: options.parent_close == ParentClose::Abandon,
+        let close_policy = match options.parent_close {
+            ParentClose::Terminate => ParentClosePolicy::Terminate,
+            ParentClose::Cancel => ParentClosePolicy::Cancel,
+            ParentClose::Abandon => ParentClosePolicy::Abandon,
         };
+        let kind = StepKind::Child { close_policy };
         self.shared.start_child(kind, |run_id, child_id| {
             let id = options.id.unwrap_or_else(|| format!("{run_id}/{child_id}"));
             Ok(StartChild {
@@ -177,11 +180,7 @@ impl<R> RunChild<R> {
                 version: call.version.map(String::into_boxed_str),
                 workflow_id: WorkflowId::new(&id)?,
                 input,
-                close_policy: match options.parent_close {
-                    ParentClose::Terminate => ParentClosePolicy::Terminate,
-                    ParentClose::Cancel => ParentClosePolicy::Cancel,
-                    ParentClose::Abandon => ParentClosePolicy::Abandon,
-                },
+                close_policy,
                 id_reuse: match options.id_reuse {
                     IdReuse::RejectDuplicate => sagaline_core::IdReuse::RejectDuplicate,
                     IdReuse::AllowDuplicate => sagaline_core::IdReuse::AllowDuplicate,
@@ -199,12 +198,31 @@ impl<R> RunChild<R> {
 }
 
 impl<R> StartedChild<R> {
+    /// One that the run before has handed on.
+    pub(super) fn carried(shared: Arc<Shared>, child_id: ActivityId, id: WorkflowId) -> Self {
+        Self(RunChild {
+            shared,
+            stage: Stage::Waiting(child_id, id),
+            result: std::marker::PhantomData,
+        })
+    }
+
     /// Its workflow id; none if it could not be started, which `.await` says.
     #[must_use]
     pub fn workflow_id(&self) -> Option<&str> {
         match &self.0.stage {
             Stage::Waiting(_, workflow_id) => Some(workflow_id.as_str()),
             Stage::Planned(_) | Stage::Refused(_) | Stage::Taken => None,
+        }
+    }
+
+    /// Hands it on to the run that goes on in this one's place, whose [`Context::carried_children`] gives it: open or ended,
+    /// its outcome is not lost.
+    ///
+    /// [`Context::carried_children`]: super::Context::carried_children
+    pub fn hand_on(mut self) {
+        if let Stage::Waiting(child_id, id) = mem::replace(&mut self.0.stage, Stage::Taken) {
+            self.0.shared.hand_on(child_id, id);
         }
     }
 

@@ -16,8 +16,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{
-    Random, RunActivity, RunChild, Shielded, Signal, Sleep, WorkflowCall, WorkflowInfo, about,
-    state::Shared,
+    Random, RunActivity, RunChild, Shielded, Signal, Sleep, StartedChild, WorkflowCall,
+    WorkflowInfo, about, state::Shared,
 };
 use crate::{ActivityCall, Error, Result, json};
 
@@ -80,6 +80,41 @@ impl Context {
     /// ```
     pub fn child<R, W>(&self, call: WorkflowCall<R, W>) -> RunChild<R> {
         RunChild::new(self.shared.clone(), call)
+    }
+
+    /// Children that the run before has [handed on](super::StartedChild::hand_on), in the order in which it did; each is
+    /// given once.
+    ///
+    /// # Example: a mail to each of very many, a thousand in one history
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, StartedChild, future::{FuturesUnordered, StreamExt}, workflow};
+    /// # #[workflow]
+    /// # async fn mail(_cx: Context, number: u32) -> Result<()> { Ok(()) }
+    /// #[workflow]
+    /// async fn mails(cx: Context, from: u32) -> Result<u32> {
+    ///     let mut open: FuturesUnordered<StartedChild<()>> = cx.carried_children().into_iter().collect();
+    ///     let mut next = from;
+    ///     while next < 100_000 && !cx.is_continue_as_new_suggested() {
+    ///         if open.len() >= 50 {
+    ///             open.next().await.transpose()?;
+    ///         }
+    ///         open.push(cx.child(mail(next)).id(format!("mail/{next}")).start());
+    ///         next += 1;
+    ///     }
+    ///     if next < 100_000 {
+    ///         open.into_iter().for_each(StartedChild::hand_on);
+    ///         return cx.continue_as_new(&next);
+    ///     }
+    ///     while let Some(sent) = open.next().await {
+    ///         sent?;
+    ///     }
+    ///     Ok(next)
+    /// }
+    /// ```
+    pub fn carried_children<R>(&self) -> Vec<StartedChild<R>> {
+        let children = self.shared.taken_over().into_iter();
+        let of = |(child_id, id)| StartedChild::carried(self.shared.clone(), child_id, id);
+        children.map(of).collect()
     }
 
     /// Tells how many children there will be in all, for whoever looks how far the run is; 0: no more than were started.

@@ -79,6 +79,9 @@ impl RustProgram {
         };
         let first_id = activation.first_id();
         let shared = Arc::new(Shared::new(info, self.default_queue.clone(), first_id));
+        if let Some(chain) = activation.chain {
+            shared.take_over(chain);
+        }
         let future = (self.definition.start)(Context::new(shared.clone()), input);
         Run {
             shared,
@@ -214,13 +217,17 @@ fn numbers_taken(jobs: &[Job]) -> u32 {
 impl Run {
     /// An input that the workflow could not read is told to the run that wrote it.
     fn continuation(&self, error: Error) -> ProgramCommand {
-        let Some((input, signals)) = self.shared.take_continuation() else {
+        let Some(next) = self.shared.take_continuation() else {
             return ProgramCommand::Fail {
                 failure: error.into_failure(),
             };
         };
-        match (self.check)(&input) {
-            Ok(()) => ProgramCommand::ContinueAsNew { input, signals },
+        match (self.check)(&next.input) {
+            Ok(()) => ProgramCommand::ContinueAsNew {
+                input: next.input,
+                signals: next.signals,
+                children: next.children,
+            },
             Err(error) => ProgramCommand::Fail {
                 failure: error.into_failure(),
             },

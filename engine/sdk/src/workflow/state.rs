@@ -14,6 +14,7 @@ use std::{
 
 use sagaline_core::{
     ActivityId, Name, Payload, RunId, StartChild, Timestamp, Wait, WaitFor, WorkflowId,
+    event::{CarriedChild, Chain},
     program::{Activation, ProgramCommand, Recorded, SignalLeft},
     run::HistorySize,
 };
@@ -63,6 +64,10 @@ struct State {
     continue_with: Option<Payload>,
     /// By which versions of changes the run goes on.
     versions: BTreeMap<Name, u32>,
+    /// Children for the run that goes on in this one's place.
+    handed_on: Vec<(ActivityId, WorkflowId)>,
+    /// Children of the run before that nobody here has taken yet.
+    taken_over: Vec<(ActivityId, WorkflowId)>,
 }
 
 impl Shared {
@@ -84,6 +89,8 @@ impl Shared {
             suggests_continuing: false,
             continue_with: None,
             versions: BTreeMap::new(),
+            handed_on: Vec::new(),
+            taken_over: Vec::new(),
         };
         Self {
             info,
@@ -276,10 +283,33 @@ impl Shared {
     }
 
     /// What that run is given: its input, and the signals that nobody has taken.
-    pub(crate) fn take_continuation(&self) -> Option<(Payload, Vec<SignalLeft>)> {
+    pub(crate) fn take_continuation(&self) -> Option<Continuation> {
         let mut state = self.lock();
-        let input = state.continue_with.take()?;
-        Some((input, state.signals.take_left()))
+        Some(Continuation {
+            input: state.continue_with.take()?,
+            signals: state.signals.take_left(),
+            children: state.take_children(),
+        })
+    }
+
+    /// Children that the run before has handed on.
+    pub(crate) fn take_over(&self, chain: &Chain) {
+        let mut state = self.lock();
+        for child in &chain.children {
+            let id = (child.child_id, child.workflow_id.clone());
+            state.taken_over.push(id);
+            state.steps.insert(child.child_id, Step::carried(child));
+        }
+    }
+
+    /// Those that nobody has taken yet.
+    pub(crate) fn taken_over(&self) -> Vec<(ActivityId, WorkflowId)> {
+        mem::take(&mut self.lock().taken_over)
+    }
+
+    /// The run that goes on in this one's place shall hear of a child.
+    pub(crate) fn hand_on(&self, child_id: ActivityId, workflow_id: WorkflowId) {
+        self.lock().handed_on.push((child_id, workflow_id));
     }
 
     /// How long the history is, and whether it had better begin anew.
@@ -464,7 +494,27 @@ impl Shared {
     }
 }
 
+/// What the run that goes on in this one's place is given.
+pub(crate) struct Continuation {
+    pub(crate) input: Payload,
+    pub(crate) signals: Vec<SignalLeft>,
+    pub(crate) children: Vec<CarriedChild>,
+}
+
 impl State {
+    /// The children that the next run shall hear of, with how they have ended.
+    fn take_children(&mut self) -> Vec<CarriedChild> {
+        let left = mem::take(&mut self.taken_over).into_iter();
+        let children = left.chain(mem::take(&mut self.handed_on));
+        let steps = &mut self.steps;
+        children
+            .filter_map(|(child_id, workflow_id)| {
+                let step = steps.remove(&child_id)?;
+                Some(step.into_carried(child_id, workflow_id))
+            })
+            .collect()
+    }
+
     /// Issues a command that takes the next number.
     fn commit(&mut self, command: ProgramCommand) {
         self.next_id = self.next_id.next();

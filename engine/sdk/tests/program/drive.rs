@@ -250,7 +250,7 @@ fn line(command: &ProgramCommand) -> String {
             format!("waits for {}", names.join(", "))
         }
         ProgramCommand::Complete { result } => format!("complete {}", text(result)),
-        ProgramCommand::ContinueAsNew { input, signals } => {
+        ProgramCommand::ContinueAsNew { input, signals, .. } => {
             format!("continue {} with {} signals", text(input), signals.len())
         }
         ProgramCommand::Fail { failure } => {

@@ -2,7 +2,7 @@
 
 use sagaline_core::{
     Attempt, Choice, Event, Fields, IdReuse, Name, Parent, PausedType, QueueTask, ReplyTo, Wait,
-    WaitFor, event, event::Chain,
+    WaitFor, event, event::CarriedChild, event::Chain,
 };
 
 use super::values::{activity_id, at, binary, failure, json, run, text, trace, workflow};
@@ -48,6 +48,15 @@ pub(crate) fn chain_events() -> [(&'static str, Event); 3] {
         first_started_at: at(7),
         first_activity_id: activity_id(9),
         carried_events: 3,
+        children: vec![CarriedChild {
+            child_id: activity_id(7),
+            workflow: "mail".into(),
+            workflow_id: workflow(),
+            close_policy: event::ParentClosePolicy::Abandon,
+            result: Some(json()),
+            failure: Some(failure()),
+            canceled: true,
+        }],
     };
     let started = event::WorkflowStarted {
         workflow: "order".into(),
