@@ -80,4 +80,4 @@ pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, Queue, State};
 pub use time::{InvalidSpan, Millis, Timestamp};
 pub use transact::{Env, Transacted, fold, settle, transact};
-pub use wait::{Choice, WAITS_MAX, Wait, WaitFor};
+pub use wait::{CHOICES_BYTES_MAX, Choice, WAITS_MAX, Wait, WaitFor};

@@ -3,12 +3,16 @@
 //! A [`Program`] is what one run executes: a Rust `async fn`, a declarative definition. It has no clock, no I/O and no
 //! way to wait: what it knows are the jobs it was given, what it wants are the commands it returns.
 
+mod inquiry;
+
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
     ActivityId, Failure, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild, Timestamp, Wait,
     WorkflowId,
 };
+
+pub use inquiry::{Inquired, Inquiry, Question};
 
 /// Most commands that one activation may return; more is an incident.
 pub const COMMANDS_MAX: usize = 10_000;
@@ -32,6 +36,11 @@ pub trait Program: Send {
     /// Called once per activation, and with the same activations in the same order when it is rebuilt from history.
     /// Must be deterministic: the same activations give the same commands.
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand>;
+
+    /// Answers from what it is after its activations so far, and changes nothing. Most programs are not asked.
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        Inquired::Refused(inquiry.question.unknown([]))
+    }
 }
 
 /// What a program is given at once.
@@ -317,6 +326,20 @@ pub enum Activated {
 pub trait Programs {
     /// Activates the program of `run` with the last activation of its replay log.
     fn activate(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated;
+
+    /// Asks the program of `run` as it is after all activations of its replay log. Unless said, nobody answers.
+    ///
+    /// # Errors
+    /// What the program says, or why it cannot be asked: the run is as it was.
+    fn inquire(
+        &mut self,
+        workflow_id: &WorkflowId,
+        run: &Run,
+        question: Question<'_>,
+    ) -> Result<Payload, Failure> {
+        let _ = (workflow_id, run);
+        Err(question.unknown([]))
+    }
 
     /// The version that a start of `workflow` gets, `None` when this owner has no such program.
     fn resolve(&self, workflow: &Name, version: Option<&str>) -> Option<Box<str>>;

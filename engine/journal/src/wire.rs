@@ -94,6 +94,8 @@ pub mod ce_type {
     pub const WORKFLOW_TERMINATE: &str = "sagaline.workflow.terminate.v1";
     /// Send a run a message.
     pub const WORKFLOW_SIGNAL: &str = "sagaline.workflow.signal.v1";
+    /// Ask a run's program something.
+    pub const WORKFLOW_QUERY: &str = "sagaline.workflow.query.v1";
     /// Ask how a run is doing.
     pub const WORKFLOW_DESCRIBE: &str = "sagaline.workflow.describe.v1";
     /// An operator's act.
@@ -193,6 +195,8 @@ pub mod header {
     pub const REASON: &str = "sl-reason";
     /// Name of a signal.
     pub const SIGNAL: &str = "sl-signal";
+    /// Name of a query.
+    pub const QUERY: &str = "sl-query";
     /// Whether what was done is compensated: `true` or `false`.
     pub const COMPENSATE: &str = "sl-compensate";
 

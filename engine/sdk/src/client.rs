@@ -9,6 +9,7 @@
 mod activity;
 mod error;
 mod handle;
+mod message;
 mod replies;
 mod request;
 mod start;

@@ -12,8 +12,8 @@ use alloc::{
 
 use super::{activity::too_large, undo};
 use crate::{
-    ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, Run, Timestamp, WAITS_MAX,
-    WaitFor, error_type,
+    ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, Run, Timestamp, WaitFor,
+    error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
         CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved, MarkerRecorded,
@@ -23,6 +23,7 @@ use crate::{
         COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
         RegisterCompensation, SPAN_MS_MAX, ScheduleActivity,
     },
+    wait,
 };
 
 /// What an activation's commands come to, beside their own events.
@@ -148,8 +149,8 @@ impl Translation<'_> {
                 let asked = self.cancel_child(child_id);
                 self.events.extend(asked);
             }
-            ProgramCommand::RecordWaits(mut waits) => {
-                waits.truncate(WAITS_MAX);
+            ProgramCommand::RecordWaits(waits) => {
+                let waits = wait::bounded(waits);
                 self.events.push(WaitRecorded { waits }.into());
             }
             ProgramCommand::RecordMarker { kind, name, value } => {

@@ -1,15 +1,15 @@
 //! Requests about workflows.
 
 use sagaline_core::{
-    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, Payload, RunId, Signal, Start,
-    Terminate, Trace, WorkflowId, event::RejectReason,
+    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, Payload, ReplyTo, RunId, Signal,
+    Start, Terminate, Trace, WorkflowId, event::RejectReason,
 };
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, id_conflict, id_reuse},
 };
 
-use super::{Input, Reading, Refusal, about, delayed, operate};
+use super::{About, Input, Question, Reading, Refusal, about, delayed, operate};
 use crate::envelope::{Envelope, bad_header};
 
 /// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
@@ -41,7 +41,7 @@ pub(super) fn request(
         }),
         ce_type::WORKFLOW_SIGNAL => Command::Signal(Signal {
             run_id: run_id(envelope)?,
-            signal: signal(envelope)?,
+            signal: name(envelope, header::SIGNAL)?,
             input: payload(envelope)?,
             reply: reading.reply_to(envelope)?,
             workflow_id,
@@ -52,18 +52,14 @@ pub(super) fn request(
         }
         ce_type::RETRY_DUE => Command::RetryDue(delayed::retry_due(envelope, workflow_id)?),
         ce_type::WORKFLOW_DESCRIBE => {
-            let reply = reading.reply_to(envelope)?.ok_or_else(|| {
-                Refusal::new(
-                    RejectReason::MissingHeader,
-                    "header sl-reply-topic is missing",
-                )
-            })?;
-            return Ok(Input::Describe {
-                cause: cause.clone(),
-                run_id: run_id(envelope)?,
-                workflow_id,
-                reply,
-            });
+            return ask(reading, envelope, (workflow_id, About::Description), cause);
+        }
+        ce_type::WORKFLOW_QUERY => {
+            let about = About::Query {
+                query: name(envelope, header::QUERY)?,
+                input: payload(envelope)?,
+            };
+            return ask(reading, envelope, (workflow_id, about), cause);
         }
         other => {
             let shown: String = other.chars().take(80).collect();
@@ -79,9 +75,36 @@ pub(super) fn request(
     })
 }
 
-fn signal(envelope: &Envelope<'_>) -> Result<Name, Refusal> {
-    let name = envelope.required(header::SIGNAL)?;
-    Name::new(name).map_err(|invalid| bad_header(header::SIGNAL, name, &invalid.to_string()))
+/// A question, which wants an answer.
+fn ask(
+    reading: &Reading,
+    envelope: &Envelope<'_>,
+    (workflow_id, about): (WorkflowId, About),
+    cause: &Cause,
+) -> Result<Input, Refusal> {
+    let question = Question {
+        run_id: run_id(envelope)?,
+        reply: required_reply(reading, envelope)?,
+        workflow_id,
+        about,
+    };
+    Ok(Input::Ask {
+        cause: cause.clone(),
+        question: Box::new(question),
+    })
+}
+
+fn required_reply(reading: &Reading, envelope: &Envelope<'_>) -> Result<ReplyTo, Refusal> {
+    reading.reply_to(envelope)?.ok_or_else(|| {
+        let message = "header sl-reply-topic is missing";
+        Refusal::new(RejectReason::MissingHeader, message)
+    })
+}
+
+/// The name of a signal, a query or an update.
+fn name(envelope: &Envelope<'_>, header: &'static str) -> Result<Name, Refusal> {
+    let name = envelope.required(header)?;
+    Name::new(name).map_err(|invalid| bad_header(header, name, &invalid.to_string()))
 }
 
 /// What a run is given.

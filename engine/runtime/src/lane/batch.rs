@@ -10,7 +10,7 @@ use sagaline_schemas::{Footer, InputPosition, Trying};
 
 use super::{
     ADDED_BYTES_MAX, BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, Lane, Now, Phase,
-    Positions, Taken, answer::Question, making::Making, proof::Gap,
+    Positions, Taken, answer::Asked, making::Making, proof::Gap,
 };
 use crate::{fold::Merged, input::Input};
 
@@ -26,7 +26,7 @@ pub(super) struct Flight {
     pub(super) effects: Vec<Effect>,
     /// Records to forward, by where they lie.
     pub(super) forwards: HashMap<(String, i64), NewRecord>,
-    pub(super) answers: Vec<Question>,
+    pub(super) answers: Vec<Asked>,
     pub(super) has_transitions: bool,
     pub(super) closed: Vec<RunId>,
     /// The records between its own are being read: by this request, with this reader, up to this footer.
@@ -386,8 +386,8 @@ impl Lane {
             self.placed.closed(run_id);
         }
         self.outbox.push(batch_no, flight.effects, flight.forwards);
-        for question in flight.answers {
-            let reply = self.answer(question);
+        for asked in flight.answers {
+            let reply = self.answer(asked);
             self.outbox.push_answer(reply);
         }
         self.work(now, port);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::replies::Replies;
-use crate::json;
+use crate::{json, workflow::Message};
 
 /// A request about one workflow id.
 #[derive(Debug)]
@@ -48,6 +48,20 @@ impl Request {
             .map_err(|error| Error::new(ErrorKind::Invalid, "workflow-input", error.message()))?;
         let request = Self::new(ce_type::WORKFLOW_SIGNAL, workflow_id);
         Ok(request.header(header::SIGNAL, signal).value(input))
+    }
+
+    /// A message for a run's handlers; `name_header` is where its name stands.
+    pub(super) fn message(
+        ce_type: &'static str,
+        workflow_id: &str,
+        (name_header, message): (&'static str, Message),
+    ) -> Result<Self, Error> {
+        let invalid =
+            |error: crate::Error| Error::new(ErrorKind::Invalid, "workflow-input", error.message());
+        let name = message.name.map_err(invalid)?;
+        let input = message.input.map_err(invalid)?;
+        let request = Self::new(ce_type, workflow_id);
+        Ok(request.header(name_header, name.as_str()).value(input))
     }
 
     pub(super) fn workflow_id(&self) -> &str {

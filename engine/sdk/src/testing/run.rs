@@ -4,7 +4,10 @@ use std::{cell::RefCell, fmt, marker::PhantomData, rc::Rc};
 
 use sagaline_core::{
     Act, Cancel, Command, Millis, Name, Outcome, Payload, RunId, Signal, Terminate, Timestamp,
-    WorkflowId, error_type, program::SPAN_MS_MAX, run::ClosedBy, view::View,
+    WorkflowId, error_type,
+    program::{Question, SPAN_MS_MAX},
+    run::ClosedBy,
+    view::View,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -16,7 +19,7 @@ use super::{
     replay,
     world::{self, Waited, World},
 };
-use crate::{Error, Result, json};
+use crate::{Error, QueryCall, Result, SignalCall, json};
 
 /// A run that [`Env::start`](super::Env::start) began; `R` is what its workflow returns.
 pub struct Run<R> {
@@ -171,6 +174,36 @@ impl<R> Run<R> {
             reply: None,
         }));
         Ok(())
+    }
+
+    /// Sends it a message that a handler takes.
+    ///
+    /// # Errors
+    /// The message cannot be written as JSON, or its name is none.
+    pub fn send<H>(&self, call: SignalCall<H>) -> Result<()> {
+        let message = call.erase();
+        self.input(&Command::Signal(Signal {
+            workflow_id: self.workflow_id.clone(),
+            run_id: Some(self.run_id),
+            signal: message.name?,
+            input: message.input?,
+            reply: None,
+        }));
+        Ok(())
+    }
+
+    /// Asks it something, which changes nothing.
+    ///
+    /// # Errors
+    /// What the query says, or why it cannot be answered: `sagaline.Closed`, `sagaline.UnknownQuery`, `sagaline.Panic` …
+    pub fn query<A: DeserializeOwned, H>(&self, call: QueryCall<A, H>) -> Result<A> {
+        let message = call.erase();
+        let (query, input) = (&message.name?, &message.input?);
+        let question = Question::Query { query, input };
+        let mut world = self.world.borrow_mut();
+        let answer = world.lane.inquire(&self.workflow_id, question);
+        let answer = answer.map_err(Error::from_failure)?;
+        json::decode(&format!("answer of query `{query}`"), &answer)
     }
 
     fn input(&self, command: &Command) {

@@ -1,8 +1,9 @@
 //! The deterministic executor: one future, polled when something happened, whose wishes become commands.
 //!
 //! ```text
-//! jobs, in order ─▶ outcomes to steps, registrations ─▶ cancellations ─▶ poll until it waits ─▶ commands
+//! jobs, in order ─▶ outcomes to steps, registrations; handlers ─▶ cancellations ─▶ poll until it waits ─▶ commands
 //! ```
+//! A run that has just begun is polled before the first handler: it may make its state ready.
 //! Deliberately absent: catching panics and comparing commands with history; the engine does both.
 
 use std::{
@@ -15,11 +16,17 @@ use std::{
 };
 
 use sagaline_core::{
-    Name, Payload,
-    program::{Activation, Job, Program, ProgramCommand},
+    Failure, Name, Payload,
+    error_type::BLOCKED,
+    program::{Activation, Inquired, Inquiry, Job, Program, ProgramCommand},
 };
 
-use super::{Context, WorkflowInfo, state::Shared, step::StepOutcome};
+use super::{
+    WorkflowInfo,
+    desk::{Begun, Desk},
+    state::Shared,
+    step::StepOutcome,
+};
 use crate::{Result, activity::BoxFuture};
 
 /// Most polls of one activation: a future that wakes itself that often never waits.
@@ -30,7 +37,7 @@ const POLLS_MAX: u32 = 100_000;
 pub(crate) struct Definition {
     pub(crate) workflow: &'static str,
     pub(crate) version: &'static str,
-    pub(crate) start: fn(Context, Payload) -> BoxFuture<'static, Result<Payload>>,
+    pub(crate) begin: fn(Arc<Shared>, Payload) -> Begun,
 }
 
 /// A run of a Rust workflow.
@@ -45,6 +52,7 @@ struct Run {
     shared: Arc<Shared>,
     /// None once the workflow returned or its end was decided without it. Steps may still complete, to be undone.
     future: Option<BoxFuture<'static, Result<Payload>>>,
+    desk: Box<dyn Desk>,
     woken: Arc<Woken>,
 }
 
@@ -66,10 +74,11 @@ impl RustProgram {
             started_at: activation.at,
         };
         let shared = Arc::new(Shared::new(info, self.default_queue.clone()));
-        let future = (self.definition.start)(Context::new(shared.clone()), input);
+        let Begun { future, desk } = (self.definition.begin)(shared.clone(), input);
         Run {
             shared,
             future: Some(future),
+            desk,
             woken: Arc::new(Woken::default()),
         }
     }
@@ -86,21 +95,70 @@ impl Program for RustProgram {
         run.shared.begin(activation.at, activation.recorded);
         // Before anything that the program numbers itself.
         run.shared.skip_numbers(numbers_taken(activation.jobs));
-        for job in activation.jobs {
-            run.take(job);
-        }
-        if run.future.is_some() {
-            run.shared.cancel_pending();
-            run.poll();
+        let is_first = matches!(activation.jobs, [Job::Started { .. }, _, ..]);
+        if is_first {
+            let (handled, others): (Vec<&Job>, Vec<&Job>) =
+                activation.jobs.iter().partition(|job| run.handles(job));
+            run.go_on(others);
+            run.go_on(handled);
+        } else {
+            run.go_on(activation.jobs);
         }
         if run.future.is_some() {
             run.shared.tell_waits();
         }
         run.shared.take_commands()
     }
+
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        let question = inquiry.question;
+        let Some(run) = &self.run else {
+            let failure = Failure::new(Name::from(BLOCKED), "the run has not begun");
+            return Inquired::Refused(failure.non_retryable());
+        };
+        let said = run.desk.answer(question);
+        if run.shared.takes_back_commands() {
+            return Inquired::Changed;
+        }
+        match said {
+            Ok(answer) => Inquired::Answered(answer),
+            Err(error) => Inquired::Refused(error.into_failure()),
+        }
+    }
 }
 
 impl Run {
+    /// Takes what happened, and lets the workflow go on.
+    fn go_on<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>) {
+        for job in jobs {
+            self.take(job);
+        }
+        if self.future.is_some() {
+            self.shared.cancel_pending();
+            self.poll();
+        }
+    }
+
+    /// Whether a job is a message for a handler.
+    fn handles(&self, job: &Job) -> bool {
+        matches!(job, Job::SignalReceived { signal, .. } if self.desk.takes_signal(signal))
+    }
+
+    /// A signal goes to its handler, or waits to be asked for. One that is not what the handler expects is passed over: a
+    /// stranger's mistake must not end the run.
+    fn receive(&self, signal: &Name, input: &Payload) {
+        if !self.desk.takes_signal(signal) {
+            return self.shared.receive(signal, input);
+        }
+        let handled = self.desk.signal(signal, input);
+        if let Err(error) = handled
+            && !self.shared.is_replaying()
+        {
+            let run_id = self.shared.info.run_id;
+            tracing::warn!(%run_id, %signal, %error, "a signal is passed over");
+        }
+    }
+
     fn take(&mut self, job: &Job) {
         match job {
             Job::Started { .. } => {}
@@ -135,7 +193,7 @@ impl Run {
                 self.shared.resolve(*child_id, StepOutcome::Canceled);
             }
             Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
-            Job::SignalReceived { signal, input } => self.shared.receive(signal, input),
+            Job::SignalReceived { signal, input } => self.receive(signal, input),
             Job::TimerFired { timer_id } => self.shared.fire_timer(*timer_id),
             Job::Ended => {
                 self.shared.end();

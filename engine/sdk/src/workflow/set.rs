@@ -9,7 +9,7 @@ use sagaline_core::{Name, program::Program};
 use semver::Version;
 
 use super::{
-    Workflow, WorkflowCall,
+    Workflow, WorkflowCall, desk,
     executor::{Definition, RustProgram},
 };
 
@@ -92,7 +92,7 @@ impl Workflows {
         self.add(Definition {
             workflow: W::NAME,
             version: W::VERSION,
-            start: W::start,
+            begin: desk::begin::<W>,
         })
     }
 

@@ -19,12 +19,13 @@ use sagaline_core::{
 use super::{
     WorkflowInfo,
     random::Stream,
-    signal::{Signals, Ticket, Told},
+    signal::{Signals, Told},
     step::{
         Compensate, Compensation, Progress, Step, StepKind, StepOutcome, canceled, register,
         schedule,
     },
     timer::Timers,
+    waits::{Standing, Ticket, Waiters},
 };
 use crate::{Error, Result, activity::ErasedCall};
 
@@ -45,6 +46,7 @@ struct State {
     signals: Signals,
     /// Since when, and how many children there will be.
     expected: Option<(Timestamp, u64)>,
+    waiters: Waiters,
     /// The run's end was decided without the program: what it drops is forgotten without a word.
     ended: bool,
     commands: Vec<ProgramCommand>,
@@ -66,6 +68,7 @@ impl Shared {
             timers: Timers::default(),
             signals: Signals::default(),
             expected: None,
+            waiters: Waiters::default(),
             ended: false,
             commands: Vec::new(),
             replayed: None,
@@ -161,12 +164,12 @@ impl Shared {
         let State {
             steps,
             timers,
-            signals,
+            waiters,
             commands,
             ..
         } = &mut *state;
         let mut wakers = timers.cancel(commands);
-        wakers.extend(signals.cancel());
+        wakers.extend(waiters.cancel());
         for (&activity_id, step) in steps {
             if !step.shielded {
                 wakers.extend(step.cancel(activity_id, commands));
@@ -217,7 +220,10 @@ impl Shared {
 
     /// Somebody sent a message.
     pub(crate) fn receive(&self, signal: &Name, input: &Payload) {
-        let received = self.lock().signals.receive(signal.clone(), input.clone());
+        let mut state = self.lock();
+        state.signals.receive(signal.clone(), input.clone());
+        let received = state.waiters.signaled(signal);
+        drop(state);
         received.into_iter().for_each(Waker::wake);
     }
 
@@ -225,21 +231,53 @@ impl Shared {
     pub(crate) fn poll_signal(
         &self,
         ticket: Option<Ticket>,
-        wanted: (&Name, Option<Timestamp>),
+        name: &Name,
+        wait: impl FnOnce(Timestamp) -> Wait,
         waker: &Waker,
     ) -> Told {
         let mut state = self.lock();
-        let shielded = state.shields > 0;
-        if ticket.is_none() && state.cancel.is_some() && !shielded {
+        let standing = state.standing();
+        if state.waiters.is_canceled(ticket.as_ref(), &standing) {
+            state.waiters.leave(ticket);
             return Told::Canceled;
         }
-        let seen = (state.at, shielded);
-        state.signals.poll(ticket, wanted, seen, waker)
+        if let Some(input) = state.signals.take(name) {
+            state.waiters.leave(ticket);
+            return Told::Signal(input);
+        }
+        let (at, kind) = (state.at, WaitFor::Signal);
+        let waiters = &mut state.waiters;
+        Told::Wait(waiters.wait(ticket, (kind, || wait(at)), &standing, waker))
+    }
+
+    /// The code of the user may have changed the run's state.
+    pub(crate) fn state_changed(&self) {
+        let wakers = self.lock().waiters.changed();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether somebody waits no longer, or does not begin to, since the run was asked to stop.
+    pub(crate) fn is_wait_canceled(&self, ticket: Option<&Ticket>) -> bool {
+        let state = self.lock();
+        state.waiters.is_canceled(ticket, &state.standing())
+    }
+
+    /// Waits, or waits on.
+    pub(crate) fn wait(
+        &self,
+        ticket: Option<Ticket>,
+        (kind, wait): (WaitFor, impl FnOnce(Timestamp) -> Wait),
+        waker: &Waker,
+    ) -> Ticket {
+        let mut state = self.lock();
+        let (at, standing) = (state.at, state.standing());
+        let waiters = &mut state.waiters;
+        waiters.wait(ticket, (kind, || wait(at)), &standing, waker)
     }
 
     /// Nobody waits there any more.
-    pub(crate) fn leave_signal(&self, ticket: Option<Ticket>) {
-        self.lock().signals.leave(ticket);
+    pub(crate) fn leave(&self, ticket: Option<Ticket>) {
+        self.lock().waiters.leave(ticket);
     }
 
     /// Tells what the run waits for, if that has changed.
@@ -253,9 +291,14 @@ impl Shared {
             choices: Vec::new(),
             total: Some(total),
         });
-        if let Some(waits) = state.signals.changed_waits(expected) {
+        if let Some(waits) = state.waiters.untold(expected) {
             state.commands.push(ProgramCommand::RecordWaits(waits));
         }
+    }
+
+    /// Whether anything is commanded outside of an activation; it is taken back.
+    pub(crate) fn takes_back_commands(&self) -> bool {
+        !self.take_commands().is_empty()
     }
 
     /// The run's end was decided without the program.
@@ -471,6 +514,13 @@ impl Shared {
 }
 
 impl State {
+    const fn standing(&self) -> Standing {
+        Standing {
+            canceled: self.cancel.is_some(),
+            shielded: self.shields > 0,
+        }
+    }
+
     /// Issues a command that takes the next number.
     fn commit(&mut self, command: ProgramCommand) {
         self.next_id = self.next_id.next();

@@ -4,6 +4,7 @@
 
 mod children;
 mod failures;
+mod messages;
 mod people;
 mod replayed;
 mod signals;
