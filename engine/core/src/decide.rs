@@ -12,6 +12,7 @@ pub(crate) mod queue;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod undo;
+pub(crate) mod update;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -90,6 +91,7 @@ pub fn refusal(
         },
         follow: false,
         parent: None,
+        update_id: None,
     }
 }
 
@@ -104,5 +106,6 @@ pub(crate) fn accepted(reply: &ReplyTo, follow: bool) -> ReplyRequested {
         },
         follow,
         parent: None,
+        update_id: None,
     }
 }

@@ -14,6 +14,7 @@ mod program;
 mod queue;
 mod timer;
 mod transition;
+mod update;
 mod word;
 mod workflow;
 
@@ -42,6 +43,7 @@ pub use program::{MarkerRecorded, SignalReceived, WaitRecorded};
 pub use queue::{QueueChanged, QueueTaskEnded, QueueTaskOffered, QueueTaskReleased};
 pub use timer::{TimerCanceled, TimerFired, TimerStarted};
 pub use transition::Transition;
+pub use update::{UpdateAccepted, UpdateCompleted, UpdateRejected};
 pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, ParentClosePolicy, RejectReason};
 pub use workflow::{
     WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowFailed, WorkflowPaused,
@@ -141,6 +143,12 @@ events! {
     ChildFailed in Box<ChildFailed>,
     /// A child was cancelled.
     ChildCanceled in Box<ChildCanceled>,
+    /// Somebody wants the run to change, and its program would take it.
+    UpdateAccepted,
+    /// An update has ended: with a result, or with a failure.
+    UpdateCompleted in Box<UpdateCompleted>,
+    /// The program did not want an update, which has changed nothing.
+    UpdateRejected in Box<UpdateRejected>,
 }
 
 shown_as_serialized!(Cause);

@@ -53,8 +53,9 @@ pub use child::{
     Parent, StartChild, Stop, StopChild,
 };
 pub use command::{
-    Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Operate, QueuedUntil,
-    ReplyTo, Report, ReportAttempt, RetryDue, Signal, Start, Terminate, Trace,
+    Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Message, Operate,
+    QueuedUntil, ReplyTo, Report, ReportAttempt, RetryDue, Signal, Start, StartWith, Terminate,
+    Trace, Update,
 };
 pub use decide::{Ignored, Rejection, refusal, start::run_id_of_start};
 pub use effect::{

@@ -118,6 +118,15 @@ pub enum Job {
         /// What it carries.
         input: Payload,
     },
+    /// Somebody wants the run to change; it said that it would take it.
+    UpdateAccepted {
+        /// Which.
+        update_id: Name,
+        /// Its name.
+        update: Name,
+        /// What it carries.
+        input: Payload,
+    },
     /// Somebody asks the run to stop.
     CancelRequested {
         /// For people.
@@ -167,6 +176,13 @@ pub enum ProgramCommand {
         name: Name,
         /// The value.
         value: Payload,
+    },
+    /// An update has ended.
+    CompleteUpdate {
+        /// Which.
+        update_id: Name,
+        /// What it came to.
+        outcome: Result<Payload, Failure>,
     },
     /// What it waits for from now on that no other command shows; the last command of an activation, and no part of what
     /// replay compares.
@@ -272,7 +288,7 @@ pub struct Recorded {
     pub seq: Seq,
     /// Its kind.
     pub kind: CommandKind,
-    /// Name of the activity, the child's workflow or the marker; none for the end of the run.
+    /// Name of the activity, the child's workflow or the marker; id of an update; none for the end of the run.
     pub name: Option<Name>,
     /// Number of the activity, timer or child; for a compensation of the compensating one.
     pub id: Option<ActivityId>,
@@ -305,6 +321,8 @@ pub enum CommandKind {
     StartChild,
     /// [`ProgramCommand::CancelChild`].
     CancelChild,
+    /// [`ProgramCommand::CompleteUpdate`].
+    CompleteUpdate,
 }
 
 /// What came of activating a run's program.

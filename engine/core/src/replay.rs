@@ -144,6 +144,7 @@ impl History {
             }
             Job::Started { .. }
             | Job::SignalReceived { .. }
+            | Job::UpdateAccepted { .. }
             | Job::CancelRequested { .. }
             | Job::Ended => {}
         }
@@ -159,6 +160,7 @@ impl History {
             }
             CommandKind::RegisterCompensation
             | CommandKind::RecordMarker
+            | CommandKind::CompleteUpdate
             | CommandKind::Complete
             | CommandKind::Fail
             | CommandKind::Cancel => {}
@@ -212,6 +214,7 @@ impl Asked<'_> {
             CommandKind::CancelTimer => "to cancel timer",
             CommandKind::StartChild => "to start child",
             CommandKind::CancelChild => "to cancel child",
+            CommandKind::CompleteUpdate => "to complete update",
         };
         let mut words = String::from(kind);
         if let Some(name) = self.name {
@@ -278,6 +281,9 @@ impl<'a> Asked<'a> {
             }
             ProgramCommand::CancelTimer { timer_id } => {
                 (CommandKind::CancelTimer, None, Some(*timer_id))
+            }
+            ProgramCommand::CompleteUpdate { update_id, .. } => {
+                (CommandKind::CompleteUpdate, Some(update_id), None)
             }
         };
         Some(Self { kind, name, id })

@@ -5,6 +5,7 @@
 mod activations;
 mod children;
 pub(crate) mod due;
+mod updates;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
@@ -22,6 +23,10 @@ use crate::{
 
 pub use activations::{ActivationRecord, Activations};
 pub use children::{Child, Children};
+pub use updates::{
+    EndedUpdate, OUTCOMES_BYTES_MAX, PendingUpdate, UPDATE_REPLIES_MAX, UPDATES_MAX,
+    UPDATES_PENDING_MAX, UpdateOutcome, Updates,
+};
 
 /// Most callers that a run answers when it closes; one more is refused.
 pub const REPLIES_MAX: usize = 64;
@@ -57,6 +62,8 @@ pub struct Run {
     pub registrations: Vec<Registration>,
     /// What it waits for that no event of its own shows.
     pub waits: Vec<Wait>,
+    /// Requests that change it, under way or ended.
+    pub updates: Updates,
     /// Set once the end of the run is fixed and what was done is being undone.
     pub undo: Option<Box<Undo>>,
     /// Set once somebody asked the run to stop.

@@ -9,14 +9,16 @@
 
 mod child;
 mod queue;
+mod update;
+mod with_start;
 
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 
 use smallvec::SmallVec;
 
 use crate::{
-    Cause, Command, Effects, Event, Overlay, Place, Position, Rejection, ReplyTo, Run, RunId, Seq,
-    Start, Timestamp, Transition, WorkflowId,
+    Cause, Command, Effects, Event, Message, Overlay, Place, Position, Rejection, ReplyTo, Run,
+    RunId, Seq, Start, Timestamp, Transition, WorkflowId,
     decide::{self, Ignored, start::Decision},
     effect::{self, effect_without_run, effects_of_run},
     error_type,
@@ -132,6 +134,7 @@ fn apply(
     effects: &mut Effects,
 ) {
     effect::ends(workflow_id, run, (place.cause, event), effects);
+    effect::update::ended(workflow_id, run, event, effects);
     run.apply(place, event);
     effects_of_run(workflow_id, run, (place.cause, event), effects);
 }
@@ -160,7 +163,8 @@ impl Work<'_, '_> {
             Command::Queue(_) => {}
             Command::StopChild(stop) => return self.stop_child(key, stop),
             Command::ChildClosed(closed) => return self.child_closed(key, closed),
-            Command::Start(start) => return self.start(key, start),
+            Command::Start(start) => return self.start(key, start, None),
+            Command::StartWith(with) => return self.start_with(key, with),
             Command::Cancel(cancel) => {
                 let asked = (&cancel.workflow_id, cancel.run_id, cancel.reply.as_ref());
                 let cause = self.cause;
@@ -178,6 +182,7 @@ impl Work<'_, '_> {
                 let cause = self.cause;
                 self.on_open_run(key, asked, |run| decide::signal::signal(run, cause, signal))?;
             }
+            Command::Update(update) => return self.update(key, update),
             Command::Operate(operate) => {
                 let reply = operate.reply.as_ref();
                 let asked = (&operate.workflow_id, operate.run_id, reply);
@@ -250,7 +255,12 @@ impl Work<'_, '_> {
             .ok_or(Ignored::Stale)
     }
 
-    fn start(&mut self, key: Key<'_>, start: &Start) -> Result<(), Ignored> {
+    fn start(
+        &mut self,
+        key: Key<'_>,
+        start: &Start,
+        message: Option<&Message>,
+    ) -> Result<(), Ignored> {
         let identity = self.cause.identity();
         match decide::start::decide(self.overlay, identity, start, self.programs) {
             Decision::Started {
@@ -267,7 +277,7 @@ impl Work<'_, '_> {
                     self.overlay.settle(key, old, Position::default());
                 }
                 let run_id = decide::start::run_id(self.env.namespace, identity, start);
-                self.begin(key, (start, run_id), event, program_missing);
+                self.begin(key, (start, run_id), (event, message), program_missing);
             }
             Decision::Existing(reply) => {
                 self.transition(key, Vec::from([reply.into()]));
@@ -299,7 +309,7 @@ impl Work<'_, '_> {
         &mut self,
         key: Key<'_>,
         (start, run_id): (&Start, RunId),
-        event: WorkflowStarted,
+        (event, message): (WorkflowStarted, Option<&Message>),
         program_missing: bool,
     ) {
         let place = Place {
@@ -310,14 +320,10 @@ impl Work<'_, '_> {
         let starts = self.overlay.reopen(&start.workflow_id);
         let event = Arc::new(event);
         let run = Run::start(run_id, place, &event, starts);
+        let told = self.told_at_start(&run, (start, message), program_missing);
         let open = Open::new(start.workflow_id.clone(), run);
         let mut events = decide::first(Event::WorkflowStarted(event));
-        events.extend(
-            start
-                .reply
-                .as_ref()
-                .map(|reply| Event::from(decide::accepted(reply, true))),
-        );
+        events.extend(told);
         if program_missing {
             let message = format!("no engine that is running has workflow {}", start.workflow);
             events.push(decide::program::incident(

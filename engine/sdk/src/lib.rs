@@ -74,11 +74,11 @@ pub use sagaline_core::{Failure, Name, Payload, RunId, Timestamp, WorkflowId};
 pub use sagaline_macros::{activity, query, signal, update, workflow};
 pub use uuid::Uuid;
 pub use workflow::{
-    Context, Handlers, ParentClose, QueryCall, QueryFn, QueryHandler, Random, RunActivity, RunChild,
-    Shielded, Signal, SignalCall, SignalFn, SignalHandler, SignalOrTimeout, Sleep, StartedActivity,
-    StartedChild, Until, UntilOrTimeout, Untyped, UpdateCall, UpdateFn, UpdateHandler, Workflow,
-    WorkflowCall, WorkflowFn, WorkflowInfo, Workflows, call_query, call_signal, call_update,
-    call_workflow,
+    Context, Handlers, ParentClose, QueryCall, QueryFn, QueryHandler, Random, RunActivity,
+    RunChild, Shielded, Signal, SignalCall, SignalFn, SignalHandler, SignalOrTimeout, Sleep,
+    StartedActivity, StartedChild, Until, UntilOrTimeout, Untyped, UpdateCall, UpdateFn,
+    UpdateHandler, Workflow, WorkflowCall, WorkflowFn, WorkflowInfo, Workflows, call_query,
+    call_signal, call_update, call_workflow,
 };
 
 /// What most files of workflows and activities use.

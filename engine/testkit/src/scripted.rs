@@ -107,6 +107,7 @@ impl Scripted {
             Job::ChildCompleted { .. }
             | Job::ChildFailed { .. }
             | Job::ChildCanceled { .. }
+            | Job::UpdateAccepted { .. }
             | Job::Ended => {}
         }
     }

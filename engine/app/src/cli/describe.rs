@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sagaline_core::{
-    Activity, Fields, Millis, Name, Payload, Run, RunId, WorkflowId,
+    Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId,
     run::{ActivityState, RegistrationState},
     view::View,
 };
@@ -76,6 +76,15 @@ pub(crate) fn unread_queues<'a>(
     Ok(unread)
 }
 
+/// What a person may answer to a wait.
+fn answers(wait: &Wait) -> impl Iterator<Item = String> {
+    let choices = wait.choices.iter();
+    choices.map(|choice| {
+        let (name, label) = (&wait.name, visible(&choice.label));
+        format!("Answer         {label}: {name} {}", payload(&choice.input))
+    })
+}
+
 /// A queue is called unread only when a task has waited for so long: a worker may be starting.
 const QUEUED_MIN: Millis = Millis::from_secs(5);
 
@@ -117,6 +126,13 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         seen.history.len(),
         view.journal_partition
     ));
+    lines.extend(run.waits.iter().flat_map(answers));
+    lines.extend(run.updates.pending().iter().map(|one| {
+        format!(
+            "Update         {}, update {}: under way",
+            one.update, one.update_id
+        )
+    }));
     lines.extend(run.activities.iter().flat_map(|one| pending(output, one)));
     lines.extend(run.registrations.iter().map(|one| {
         let state = match one.state {

@@ -10,7 +10,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{activity::too_large, undo};
+use super::{activity::too_large, undo, update};
 use crate::{
     ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, Run, Timestamp, WaitFor,
     error_type,
@@ -84,6 +84,7 @@ pub(crate) fn wanted(
         scheduled: commands.iter().any(cancels).then(BTreeMap::new),
         started: BTreeSet::new(),
         canceled: BTreeSet::new(),
+        ended: BTreeSet::new(),
         completed: false,
     };
     for command in commands {
@@ -121,6 +122,8 @@ struct Translation<'a> {
     started: BTreeSet<ActivityId>,
     /// Activities that it asks to stop, and timers that it forgets.
     canceled: BTreeSet<ActivityId>,
+    /// Updates that it ends.
+    ended: BTreeSet<Name>,
     completed: bool,
 }
 
@@ -148,6 +151,13 @@ impl Translation<'_> {
             ProgramCommand::CancelChild { child_id } => {
                 let asked = self.cancel_child(child_id);
                 self.events.extend(asked);
+            }
+            ProgramCommand::CompleteUpdate { update_id, outcome } => {
+                let ended = update::completed(self.run, update_id, outcome)?;
+                if !self.ended.insert(ended.update_id.clone()) {
+                    return Err(format!("update {} ends twice", ended.update_id));
+                }
+                self.events.push(ended.into());
             }
             ProgramCommand::RecordWaits(waits) => {
                 let waits = wait::bounded(waits);
@@ -342,8 +352,16 @@ fn size(command: &ProgramCommand) -> usize {
         ProgramCommand::StartChild(command) => command.input.data().len(),
         ProgramCommand::RegisterCompensation(command) => command.input.data().len(),
         ProgramCommand::RecordMarker { value, .. } => value.data().len(),
-        ProgramCommand::Complete { result } => result.data().len(),
-        ProgramCommand::Fail { failure } => {
+        ProgramCommand::Complete { result }
+        | ProgramCommand::CompleteUpdate {
+            outcome: Ok(result),
+            ..
+        } => result.data().len(),
+        ProgramCommand::CompleteUpdate {
+            outcome: Err(failure),
+            ..
+        }
+        | ProgramCommand::Fail { failure } => {
             failure.details.as_ref().map_or(0, |one| one.data().len())
         }
         ProgramCommand::RecordWaits(_)

@@ -1,8 +1,9 @@
 //! Requests about workflows.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{
-    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, Payload, ReplyTo, RunId, Signal,
-    Start, Terminate, Trace, WorkflowId, event::RejectReason,
+    Cancel, Cause, Command, IdConflict, IdReuse, Message, Millis, Name, Payload, ReplyTo, RunId,
+    Signal, Start, StartWith, Terminate, Trace, Update, WorkflowId, event::RejectReason,
 };
 use sagaline_journal::{
     Record,
@@ -46,6 +47,34 @@ pub(super) fn request(
             reply: reading.reply_to(envelope)?,
             workflow_id,
         }),
+        ce_type::WORKFLOW_UPDATE => Command::Update(Update {
+            run_id: run_id(envelope)?,
+            update_id: update_id(envelope)?,
+            update: name(envelope, header::UPDATE)?,
+            input: payload(envelope)?,
+            reply: Some(required_reply(reading, envelope)?),
+            workflow_id,
+        }),
+        ce_type::WORKFLOW_SIGNAL_WITH_START => {
+            let message = Message::Signal {
+                signal: name(envelope, header::SIGNAL)?,
+                input: input_of_start(envelope, header::SIGNAL_INPUT)?,
+            };
+            let start = start(reading, record, envelope, workflow_id)?;
+            Command::StartWith(Box::new(StartWith { start, message }))
+        }
+        ce_type::WORKFLOW_UPDATE_WITH_START => {
+            let message = Message::Update(Update {
+                workflow_id: workflow_id.clone(),
+                run_id: None,
+                update_id: update_id(envelope)?,
+                update: name(envelope, header::UPDATE)?,
+                input: input_of_start(envelope, header::UPDATE_INPUT)?,
+                reply: Some(required_reply(reading, envelope)?),
+            });
+            let start = start(reading, record, envelope, workflow_id)?;
+            Command::StartWith(Box::new(StartWith { start, message }))
+        }
         ce_type::WORKFLOW_OPERATE => {
             let operate = operate::operate(reading, envelope, workflow_id)?;
             Command::Operate(Box::new(operate))
@@ -105,6 +134,30 @@ fn required_reply(reading: &Reading, envelope: &Envelope<'_>) -> Result<ReplyTo,
 fn name(envelope: &Envelope<'_>, header: &'static str) -> Result<Name, Refusal> {
     let name = envelope.required(header)?;
     Name::new(name).map_err(|invalid| bad_header(header, name, &invalid.to_string()))
+}
+
+/// Which update a record asks for.
+fn update_id(envelope: &Envelope<'_>) -> Result<Name, Refusal> {
+    let (header, id) = match envelope.header(header::UPDATE_ID)? {
+        Some(id) => (header::UPDATE_ID, Some(id)),
+        None => (header::CE_ID, envelope.attribute(header::CE_ID)?),
+    };
+    let id = id.ok_or_else(|| {
+        let message =
+            "header sl-update-id or ce_id is missing: the same update again is not done again";
+        Refusal::new(RejectReason::MissingHeader, message)
+    })?;
+    Name::new(id).map_err(|invalid| bad_header(header, id, &invalid.to_string()))
+}
+
+/// What goes with a start beside its own input: JSON, in base64.
+fn input_of_start(envelope: &Envelope<'_>, header: &'static str) -> Result<Payload, Refusal> {
+    let Some(text) = envelope.header(header)?.filter(|text| !text.is_empty()) else {
+        return Ok(Payload::empty());
+    };
+    let bytes = STANDARD.decode(text);
+    let bytes = bytes.map_err(|_| bad_header(header, text, "base64 is expected"))?;
+    Ok(Payload::json(bytes))
 }
 
 /// What a run is given.

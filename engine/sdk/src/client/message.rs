@@ -6,8 +6,8 @@ use sagaline_journal::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{Client, ClientError, Handle, handle, request::Request};
-use crate::{QueryCall, SignalCall};
+use super::{Client, ClientError, Handle, UpdateWorkflow, handle, request::Request};
+use crate::{QueryCall, SignalCall, UpdateCall};
 
 impl Client {
     /// Sends the open run of an id a message that a handler takes. Returns when that is in the journal.
@@ -31,6 +31,13 @@ impl Client {
         call: QueryCall<R, H>,
     ) -> Result<R, ClientError> {
         self.answered(query(workflow_id, call)?).await
+    }
+
+    /// Asks the open run of an id to change.
+    ///
+    /// Awaited, it gives the answer once the update has ended.
+    pub fn update<A, H>(&self, workflow_id: &str, call: UpdateCall<A, H>) -> UpdateWorkflow<A> {
+        UpdateWorkflow::new(self.clone(), update(workflow_id, call))
     }
 
     /// Asks, and reads the answer.
@@ -64,6 +71,15 @@ impl<R> Handle<R> {
         let request = query(&self.workflow_id, call)?.header(header::RUN_ID, &self.run_id);
         self.client.answered(request).await
     }
+
+    /// Asks this run to change.
+    ///
+    /// Awaited, it gives the answer once the update has ended.
+    pub fn update<A, H>(&self, call: UpdateCall<A, H>) -> UpdateWorkflow<A> {
+        let request = update(&self.workflow_id, call);
+        let request = request.map(|request| request.header(header::RUN_ID, &self.run_id));
+        UpdateWorkflow::new(self.client.clone(), request)
+    }
 }
 
 fn signal<H>(workflow_id: &str, call: SignalCall<H>) -> Result<Request, Error> {
@@ -74,4 +90,9 @@ fn signal<H>(workflow_id: &str, call: SignalCall<H>) -> Result<Request, Error> {
 fn query<R, H>(workflow_id: &str, call: QueryCall<R, H>) -> Result<Request, Error> {
     let message = (header::QUERY, call.erase());
     Request::message(ce_type::WORKFLOW_QUERY, workflow_id, message)
+}
+
+fn update<A, H>(workflow_id: &str, call: UpdateCall<A, H>) -> Result<Request, Error> {
+    let message = (header::UPDATE, call.erase());
+    Request::message(ce_type::WORKFLOW_UPDATE, workflow_id, message)
 }

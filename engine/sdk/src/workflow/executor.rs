@@ -27,7 +27,7 @@ use super::{
     state::Shared,
     step::StepOutcome,
 };
-use crate::{Result, activity::BoxFuture};
+use crate::{Error, Result, activity::BoxFuture};
 
 /// Most polls of one activation: a future that wakes itself that often never waits.
 const POLLS_MAX: u32 = 100_000;
@@ -53,6 +53,8 @@ struct Run {
     /// None once the workflow returned or its end was decided without it. Steps may still complete, to be undone.
     future: Option<BoxFuture<'static, Result<Payload>>>,
     desk: Box<dyn Desk>,
+    /// Updates under way, in the order in which they were accepted.
+    updates: Vec<(Name, BoxFuture<'static, Result<Payload>>)>,
     woken: Arc<Woken>,
 }
 
@@ -79,6 +81,7 @@ impl RustProgram {
             shared,
             future: Some(future),
             desk,
+            updates: Vec::new(),
             woken: Arc::new(Woken::default()),
         }
     }
@@ -141,7 +144,11 @@ impl Run {
 
     /// Whether a job is a message for a handler.
     fn handles(&self, job: &Job) -> bool {
-        matches!(job, Job::SignalReceived { signal, .. } if self.desk.takes_signal(signal))
+        match job {
+            Job::SignalReceived { signal, .. } => self.desk.takes_signal(signal),
+            Job::UpdateAccepted { .. } => true,
+            _ => false,
+        }
     }
 
     /// A signal goes to its handler, or waits to be asked for. One that is not what the handler expects is passed over: a
@@ -194,28 +201,69 @@ impl Run {
             }
             Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
             Job::SignalReceived { signal, input } => self.receive(signal, input),
+            Job::UpdateAccepted {
+                update_id,
+                update,
+                input,
+            } => self.begin_update(update_id, update, input),
             Job::TimerFired { timer_id } => self.shared.fire_timer(*timer_id),
             Job::Ended => {
                 self.shared.end();
                 self.future = None;
+                self.updates.clear();
             }
         }
     }
 
-    /// Polls until the future waits for a step, or ends.
+    /// Begins with an update, as far as it gets without waiting: what comes after it in history finds what it has done.
+    fn begin_update(&mut self, update_id: &Name, update: &Name, input: &Payload) {
+        if self.future.is_some() {
+            let future = self.desk.update(update, input.clone());
+            self.updates.push((update_id.clone(), future));
+            let last = self.updates.len() - 1;
+            self.poll_updates(last);
+        }
+    }
+
+    /// Polls the updates from that place on, and tells of those that have ended.
+    fn poll_updates(&mut self, from: usize) {
+        let waker = Waker::from(self.woken.clone());
+        let mut task = TaskContext::from_waker(&waker);
+        let shared = &self.shared;
+        let mut place = 0;
+        self.updates.retain_mut(|(update_id, future)| {
+            place += 1;
+            if place <= from {
+                return true;
+            }
+            let Poll::Ready(outcome) = future.as_mut().poll(&mut task) else {
+                return true;
+            };
+            shared.push(ProgramCommand::CompleteUpdate {
+                update_id: update_id.clone(),
+                outcome: outcome.map_err(Error::into_failure),
+            });
+            false
+        });
+    }
+
+    /// Polls until all futures wait for a step, or the workflow ends.
     ///
     /// # Panics
-    /// When it wakes itself for ever.
+    /// When one wakes itself for ever.
     fn poll(&mut self) {
-        let Some(future) = &mut self.future else {
-            return;
-        };
         let waker = Waker::from(self.woken.clone());
         let mut task = TaskContext::from_waker(&waker);
         for _ in 0..POLLS_MAX {
             self.woken.0.store(false, Ordering::Relaxed);
+            self.poll_updates(0);
+            let Some(future) = &mut self.future else {
+                return;
+            };
             if let Poll::Ready(result) = future.as_mut().poll(&mut task) {
+                // What waited in them is forgotten before the end.
                 self.future = None;
+                self.updates.clear();
                 let end = self.end(result);
                 self.shared.push(end);
                 return;

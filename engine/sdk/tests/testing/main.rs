@@ -9,6 +9,7 @@ mod people;
 mod replayed;
 mod signals;
 mod time;
+mod updates;
 
 use std::time::Duration;
 
