@@ -1,6 +1,9 @@
 //! An app whose workflows misbehave when their input says so: they end the process, never return, or change their mind.
 //! It is what the tests of poison run; nobody should copy from it.
 
+#[path = "victim/basket.rs"]
+mod basket;
+
 use std::{fs::File, hint::black_box, io::Write, process::ExitCode, thread, time::Duration};
 
 use sagaline::{ActivityCall, prelude::*};
@@ -21,6 +24,7 @@ fn main() -> ExitCode {
         .workflow(fan)
         .workflow(collect)
         .workflow(family)
+        .workflow(basket::basket)
         .activities(activities![work, undo, climb, ask])
         .run()
 }
