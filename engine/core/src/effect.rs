@@ -11,7 +11,10 @@ use smallvec::SmallVec;
 use crate::{
     Activity, ActivityId, Attempt, Cause, ChildMessage, Event, Name, Payload, ReplyTo, RetryDue,
     Run, RunId, Seq, State, Timestamp, WorkflowId, error_type,
-    event::{ActivityScheduled, Answer, AnswerOutcome, Outcome, WorkflowStarted},
+    event::{
+        ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome, Outcome,
+        WorkflowStarted,
+    },
     run::{ActivityState, ClosedBy},
 };
 
@@ -159,11 +162,7 @@ pub(crate) fn effects_of_run(
 ) {
     match event {
         Event::ActivityAttemptScheduled(scheduled) => {
-            let activity = run.activity(scheduled.activity_id);
-            effects.extend(activity.map(|one| match scheduled.held {
-                Some(true) => queue::offered((workflow_id, run), cause, one),
-                Some(false) | None => task(workflow_id, run, one),
-            }));
+            effects.extend(attempt((workflow_id, run), cause, scheduled));
         }
         Event::ActivityAttemptFailed(failed) => {
             let next = (failed.activity_id, failed.next_attempt_at);
@@ -187,9 +186,7 @@ pub(crate) fn effects_of_run(
         | Event::WorkflowCanceled(_)
         | Event::WorkflowTerminated(_)
         | Event::WorkflowTimedOut(_) => {
-            update::cut_off(workflow_id, run, effects);
-            effects.extend(final_answers(workflow_id, run));
-            effects.extend(child::ended(workflow_id, run));
+            closed(workflow_id, run, effects);
         }
         Event::ChildStarted(started) => effects.push(child::start(workflow_id, run, started)),
         Event::ChildCancelRequested(requested) => {
@@ -233,6 +230,19 @@ pub(crate) fn effects_of_run(
         | Event::QueueTaskReleased(_)
         | Event::QueueTaskEnded(_) => {}
     }
+}
+
+/// The task of an attempt, or its place in the line of a limited queue.
+fn attempt(
+    (workflow_id, run): (&WorkflowId, &Run),
+    cause: &Cause,
+    scheduled: &ActivityAttemptScheduled,
+) -> Option<Effect> {
+    let activity = run.activity(scheduled.activity_id)?;
+    Some(match scheduled.held {
+        Some(true) => queue::offered((workflow_id, run), cause, activity),
+        Some(false) | None => task(workflow_id, run, activity),
+    })
 }
 
 /// The task of an attempt that its queue released.
@@ -354,6 +364,13 @@ fn reply(
         id: id.into(),
         answer,
     }))
+}
+
+/// Who is told of the end of a run: those who wait for it, or for an update that was under way, and its parent.
+fn closed(workflow_id: &WorkflowId, run: &Run, effects: &mut Effects) {
+    effects.extend(final_answers(workflow_id, run));
+    update::cut_off(workflow_id, run, effects);
+    effects.extend(child::ended(workflow_id, run));
 }
 
 /// What everyone is told who waits for the end of the run.

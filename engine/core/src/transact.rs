@@ -157,7 +157,7 @@ impl Work<'_, '_> {
     }
 
     fn of_workflow(&mut self, workflow_id: &WorkflowId, command: &Command) -> Result<(), Ignored> {
-        let now = self.env.now;
+        let (now, cause) = (self.env.now, self.cause);
         let key = self.overlay.key(workflow_id);
         match command {
             Command::Queue(_) => {}
@@ -167,26 +167,22 @@ impl Work<'_, '_> {
             Command::StartWith(with) => return self.start_with(key, with),
             Command::Cancel(cancel) => {
                 let asked = (&cancel.workflow_id, cancel.run_id, cancel.reply.as_ref());
-                let cause = self.cause;
                 self.on_open_run(key, asked, |run| decide::cancel::cancel(run, cause, cancel))?;
             }
             Command::Terminate(terminate) => {
                 let reply = terminate.reply.as_ref();
                 let asked = (&terminate.workflow_id, terminate.run_id, reply);
-                let cause = self.cause;
                 let terminate = |run: &_| decide::cancel::terminate(run, cause, terminate);
                 self.on_open_run(key, asked, terminate)?;
             }
             Command::Signal(signal) => {
                 let asked = (&signal.workflow_id, signal.run_id, signal.reply.as_ref());
-                let cause = self.cause;
                 self.on_open_run(key, asked, |run| decide::signal::signal(run, cause, signal))?;
             }
             Command::Update(update) => return self.update(key, update),
             Command::Operate(operate) => {
                 let reply = operate.reply.as_ref();
                 let asked = (&operate.workflow_id, operate.run_id, reply);
-                let cause = self.cause;
                 let operate = |run: &_| decide::operate::operate(run, now, cause, operate);
                 self.on_open_run(key, asked, operate)?;
             }

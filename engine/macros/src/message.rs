@@ -194,93 +194,32 @@ impl<'a> Shape<'a> {
         let sdk = paths::sdk();
         let (_, inside) = function.split_attributes();
         let signature = &function.signature;
-        let ident = &signature.ident;
-        let name = options.wire_name(ident);
-        let state = self.state_type();
+        let name = options.wire_name(&signature.ident);
         let of = format!("{} `{name}`", self.kind.word());
-        let owned = self.input.as_ref().map(|input| &input.owned);
-        let read = owned
-            .map(|owned| quote!(let __input = #sdk::private::message::<#owned>(#of, &__input)?;));
-        let argument = self
-            .input
-            .as_ref()
-            .map(|input| input.argument(&quote!(__input)));
-        let payload = match &self.input {
-            Some(_) => quote!(__input),
-            None => quote!(_),
-        };
-        let (the_payload, the_result) = (quote!(#sdk::private::Payload), quote!(#sdk::Result));
-        let methods = match self.kind {
-            Kind::Signal => quote! {
-                fn handle(__state: &mut #state, #payload: &#the_payload) -> #the_result<()> {
-                    #(#inside)*
-                    #signature #body
-
-                    #read
-                    #ident(__state, #argument);
-                    ::std::result::Result::Ok(())
-                }
+        let parts = Parts {
+            state: self.state_type().unwrap_or_default(),
+            body: quote!(#(#inside)* #signature #body),
+            ident: &signature.ident,
+            read: self.read(&of),
+            of,
+            argument: self
+                .input
+                .as_ref()
+                .map(|input| input.argument(&quote!(__input))),
+            payload: match &self.input {
+                Some(_) => quote!(__input),
+                None => quote!(_),
             },
-            Kind::Query => {
-                let answer = match self.returned {
-                    Some(ty) if is_result(ty) => {
-                        quote_spanned!(ty.span()=> #ident(__state, #argument))
-                    }
-                    ty => {
-                        quote_spanned!(ty.span()=> ::std::result::Result::<_, #sdk::Error>::Ok(#ident(__state, #argument)))
-                    }
-                };
-                quote! {
-                    fn answer(__state: &#state, #payload: &#the_payload) -> #the_result<#the_payload> {
-                        #(#inside)*
-                        #signature #body
-
-                        #read
-                        #sdk::private::answer(#of, #answer)
-                    }
-                }
-            }
-            Kind::Update => {
-                let (validate, handle) = (
-                    validate(options.validate.as_ref(), self.input.as_ref()),
-                    self.handle_update(ident, argument.as_ref()),
-                );
-                let looked_at = options
-                    .validate
-                    .as_ref()
-                    .map_or_else(|| quote!(_), |_| quote!(__state));
-                let read_only = match options.validate.is_some() {
-                    true => read.clone(),
-                    false => {
-                        owned.map(|owned| quote!(#sdk::private::message::<#owned>(#of, &__input)?;))
-                    }
-                };
-                quote! {
-                    fn validate(#looked_at: &#state, #payload: &#the_payload) -> #the_result<()> {
-                        #read_only
-                        #validate
-                    }
-
-                    fn handle(
-                        __cx: #sdk::Context<#state>,
-                        #payload: #the_payload,
-                    ) -> #sdk::BoxFuture<'static, #the_result<#the_payload>> {
-                        #(#inside)*
-                        #signature #body
-
-                        ::std::boxed::Box::pin(async move {
-                            #read
-                            #sdk::private::answer(#of, #handle)
-                        })
-                    }
-                }
-            }
         };
-        let handler = match self.kind {
-            Kind::Signal => quote!(SignalHandler),
-            Kind::Query => quote!(QueryHandler),
-            Kind::Update => quote!(UpdateHandler),
+        let (handler, methods) = match self.kind {
+            Kind::Signal => (quote!(SignalHandler), parts.signal()),
+            Kind::Query => (quote!(QueryHandler), self.query(&parts)),
+            Kind::Update => (
+                quote!(UpdateHandler),
+                self.update(&parts, options.validate.as_ref()),
+            ),
         };
+        let state = &parts.state;
         quote! {
             enum __Handler {}
 
@@ -293,21 +232,149 @@ impl<'a> Shape<'a> {
         }
     }
 
+    /// Reads the input, if there is one.
+    fn read(&self, of: &str) -> Option<TokenStream> {
+        let (sdk, owned) = (paths::sdk(), &self.input.as_ref()?.owned);
+        Some(quote!(let __input = #sdk::private::message::<#owned>(#of, &__input)?;))
+    }
+
+    fn query(&self, parts: &Parts<'_>) -> TokenStream {
+        let sdk = paths::sdk();
+        let Parts {
+            state,
+            body,
+            ident,
+            read,
+            of,
+            argument,
+            payload,
+        } = parts;
+        let answer = match self.returned {
+            Some(ty) if is_result(ty) => {
+                quote_spanned!(ty.span()=> #ident(__state, #argument))
+            }
+            ty => {
+                quote_spanned!(ty.span()=> ::std::result::Result::<_, #sdk::Error>::Ok(#ident(__state, #argument)))
+            }
+        };
+        quote! {
+            fn answer(
+                __state: &#state,
+                #payload: &#sdk::private::Payload,
+            ) -> #sdk::Result<#sdk::private::Payload> {
+                #body
+
+                #read
+                #sdk::private::answer(#of, #answer)
+            }
+        }
+    }
+
+    fn update(&self, parts: &Parts<'_>, validator: Option<&Path>) -> TokenStream {
+        let sdk = paths::sdk();
+        let Parts {
+            state,
+            body,
+            ident,
+            read,
+            of,
+            argument,
+            payload,
+        } = parts;
+        let handle = self.handle_update(ident, argument.as_ref());
+        let validate = match validator {
+            Some(validator) => {
+                let call = validate(validator, self.input.as_ref());
+                quote!(#read #call)
+            }
+            // What cannot be read is refused here, too.
+            None => {
+                let input = self.input.as_ref().map(|input| &input.owned);
+                let input =
+                    input.map(|owned| quote!(#sdk::private::message::<#owned>(#of, &__input)?;));
+                quote!(let _ = __state; #input ::std::result::Result::Ok(()))
+            }
+        };
+        quote! {
+            fn validate(
+                __state: &#state,
+                #payload: &#sdk::private::Payload,
+            ) -> #sdk::Result<()> {
+                #validate
+            }
+
+            fn handle(
+                __cx: #sdk::Context<#state>,
+                #payload: #sdk::private::Payload,
+            ) -> #sdk::BoxFuture<'static, #sdk::Result<#sdk::private::Payload>> {
+                #body
+
+                ::std::boxed::Box::pin(async move {
+                    #read
+                    #sdk::private::answer(#of, #handle)
+                })
+            }
+        }
+    }
+
     /// The call of an update's function, with `__cx` and `__input` there.
     fn handle_update(&self, ident: &Ident, argument: Option<&TokenStream>) -> TokenStream {
-        match &self.state {
-            Some(By::Context(_)) => quote_spanned!(ident.span()=> #ident(__cx, #argument).await),
-            _ => quote_spanned!(ident.span()=> __cx.with_mut(|__state| #ident(__state, #argument))),
+        match (&self.state, argument) {
+            (Some(By::Context(_)), _) => {
+                quote_spanned!(ident.span()=> #ident(__cx, #argument).await)
+            }
+            (_, Some(argument)) => {
+                quote_spanned!(ident.span()=> __cx.with_mut(|__state| #ident(__state, #argument)))
+            }
+            (_, None) => quote_spanned!(ident.span()=> __cx.with_mut(#ident)),
+        }
+    }
+}
+
+/// What the methods of a handler are made of.
+struct Parts<'a> {
+    state: TokenStream,
+    /// The function as it was written.
+    body: TokenStream,
+    ident: &'a Ident,
+    read: Option<TokenStream>,
+    /// For messages: ``signal `approve` ``.
+    of: String,
+    argument: Option<TokenStream>,
+    /// The parameter that is the payload.
+    payload: TokenStream,
+}
+
+impl Parts<'_> {
+    fn signal(&self) -> TokenStream {
+        let sdk = paths::sdk();
+        let Self {
+            state,
+            body,
+            ident,
+            read,
+            argument,
+            payload,
+            ..
+        } = self;
+        quote! {
+            fn handle(
+                __state: &mut #state,
+                #payload: &#sdk::private::Payload,
+            ) -> #sdk::Result<()> {
+                #body
+
+                #read
+                #ident(__state, #argument);
+                ::std::result::Result::Ok(())
+            }
         }
     }
 }
 
 /// The call of an update's validator, with `__state` and `__input` there.
-fn validate(validator: Option<&Path>, input: Option<&Input<'_>>) -> TokenStream {
+fn validate(validator: &Path, input: Option<&Input<'_>>) -> TokenStream {
     let sdk = paths::sdk();
-    let Some(validator) = validator else {
-        return quote!(::std::result::Result::Ok(()));
-    };
     let argument = input.map(|_| quote!(&__input));
     quote_spanned!(validator.span()=> #sdk::private::Returned::into_result(#validator(__state, #argument)))
 }

@@ -55,23 +55,8 @@ pub(super) fn request(
             reply: Some(required_reply(reading, envelope)?),
             workflow_id,
         }),
-        ce_type::WORKFLOW_SIGNAL_WITH_START => {
-            let message = Message::Signal {
-                signal: name(envelope, header::SIGNAL)?,
-                input: input_of_start(envelope, header::SIGNAL_INPUT)?,
-            };
-            let start = start(reading, record, envelope, workflow_id)?;
-            Command::StartWith(Box::new(StartWith { start, message }))
-        }
-        ce_type::WORKFLOW_UPDATE_WITH_START => {
-            let message = Message::Update(Update {
-                workflow_id: workflow_id.clone(),
-                run_id: None,
-                update_id: update_id(envelope)?,
-                update: name(envelope, header::UPDATE)?,
-                input: input_of_start(envelope, header::UPDATE_INPUT)?,
-                reply: Some(required_reply(reading, envelope)?),
-            });
+        ce_type::WORKFLOW_SIGNAL_WITH_START | ce_type::WORKFLOW_UPDATE_WITH_START => {
+            let message = message_of_start(reading, envelope, (&workflow_id, ce_type))?;
             let start = start(reading, record, envelope, workflow_id)?;
             Command::StartWith(Box::new(StartWith { start, message }))
         }
@@ -84,11 +69,7 @@ pub(super) fn request(
             return ask(reading, envelope, (workflow_id, About::Description), cause);
         }
         ce_type::WORKFLOW_QUERY => {
-            let about = About::Query {
-                query: name(envelope, header::QUERY)?,
-                input: payload(envelope)?,
-            };
-            return ask(reading, envelope, (workflow_id, about), cause);
+            return ask(reading, envelope, (workflow_id, query(envelope)?), cause);
         }
         other => {
             let shown: String = other.chars().take(80).collect();
@@ -101,6 +82,35 @@ pub(super) fn request(
     Ok(Input::Command {
         cause: cause.clone(),
         command: Box::new(command),
+    })
+}
+
+/// What a start comes with.
+fn message_of_start(
+    reading: &Reading,
+    envelope: &Envelope<'_>,
+    (workflow_id, ce_type): (&WorkflowId, &str),
+) -> Result<Message, Refusal> {
+    if ce_type == ce_type::WORKFLOW_SIGNAL_WITH_START {
+        return Ok(Message::Signal {
+            signal: name(envelope, header::SIGNAL)?,
+            input: input_of_start(envelope, header::SIGNAL_INPUT)?,
+        });
+    }
+    Ok(Message::Update(Update {
+        workflow_id: workflow_id.clone(),
+        run_id: None,
+        update_id: update_id(envelope)?,
+        update: name(envelope, header::UPDATE)?,
+        input: input_of_start(envelope, header::UPDATE_INPUT)?,
+        reply: Some(required_reply(reading, envelope)?),
+    }))
+}
+
+fn query(envelope: &Envelope<'_>) -> Result<About, Refusal> {
+    Ok(About::Query {
+        query: name(envelope, header::QUERY)?,
+        input: payload(envelope)?,
     })
 }
 

@@ -154,7 +154,7 @@ impl<S> Handlers<S> {
     /// The same with one of a signal.
     ///
     /// # Panics
-    /// Another has that name, as of the other two.
+    /// Another has that name.
     #[must_use]
     pub fn signal<A, F>(mut self, signal: F) -> Self
     where
@@ -168,6 +168,9 @@ impl<S> Handlers<S> {
     }
 
     /// The same with one of a query.
+    ///
+    /// # Panics
+    /// Another has that name.
     #[must_use]
     pub fn query<A, F>(mut self, query: F) -> Self
     where
@@ -181,6 +184,9 @@ impl<S> Handlers<S> {
     }
 
     /// The same with one of an update.
+    ///
+    /// # Panics
+    /// Another has that name.
     #[must_use]
     pub fn update<A, F>(mut self, update: F) -> Self
     where

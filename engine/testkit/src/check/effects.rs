@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sagaline_core::{Event, RunId, Timestamp, Transition, WorkflowId};
+use sagaline_core::{Event, RunId, Timestamp, Transition, WorkflowId, event::UpdateCompleted};
 use sagaline_journal::{
     NewRecord, Record,
     wire::{ce_type, header, outcome},
@@ -221,15 +221,7 @@ fn asked_for(
     log: &Log,
 ) -> Vec<Effect> {
     let run = transition.run_id.and_then(|run_id| runs.run(run_id));
-    let closed = |outcome: &str| {
-        let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
-        let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
-        let failed =
-            |correlation: &String| Effect::Reply(correlation.clone(), outcome::FAILED.to_owned());
-        let cut_off = run.into_iter().flat_map(Run::followers_of_pending);
-        let told = followers.iter().map(reply);
-        told.chain(cut_off.map(failed)).collect()
-    };
+    let closed = |outcome| of_end(run, outcome);
     match event {
         Event::ActivityAttemptScheduled(event) => {
             let key = |run_id| (run_id, event.activity_id.get(), event.attempt.get());
@@ -281,15 +273,7 @@ fn asked_for(
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
         Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
         Event::WorkflowTimedOut(_) => closed(outcome::TIMED_OUT),
-        Event::UpdateCompleted(event) => {
-            let outcome = match event.failure {
-                Some(_) => outcome::FAILED,
-                None => outcome::COMPLETED,
-            };
-            let followers = run.map(|run| run.followers_of_update(event.update_id.as_str()));
-            let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
-            followers.into_iter().flatten().map(reply).collect()
-        }
+        Event::UpdateCompleted(event) => of_update(run, event),
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
             let record = log.record(&cause.topic, cause.partition, cause.offset);
@@ -301,6 +285,28 @@ fn asked_for(
         }
         _ => of_queue(transition, event, queues),
     }
+}
+
+/// Who is told of the end of a run: those who wait for it, or for an update that was under way.
+fn of_end(run: Option<&Run>, outcome: &str) -> Vec<Effect> {
+    let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
+    let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+    let failed =
+        |correlation: &String| Effect::Reply(correlation.clone(), outcome::FAILED.to_owned());
+    let cut_off = run.into_iter().flat_map(Run::followers_of_pending);
+    let told = followers.iter().map(reply);
+    told.chain(cut_off.map(failed)).collect()
+}
+
+/// Who is told of the end of an update.
+fn of_update(run: Option<&Run>, event: &UpdateCompleted) -> Vec<Effect> {
+    let outcome = match event.failure {
+        Some(_) => outcome::FAILED,
+        None => outcome::COMPLETED,
+    };
+    let followers = run.map(|run| run.followers_of_update(event.update_id.as_str()));
+    let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+    followers.into_iter().flatten().map(reply).collect()
 }
 
 /// What an event of a queue asks for.
