@@ -160,7 +160,7 @@ fn handlers(options: &Options, sdk: &TokenStream) -> TokenStream {
     }
     quote! {
         fn handlers() -> #sdk::Handlers<Self::State> {
-            #sdk::Handlers::new()
+            #sdk::Handlers::<Self::State>::new()
                 #(.signal(#signals))*
                 #(.query(#queries))*
                 #(.update(#updates))*
