@@ -52,3 +52,7 @@ pub use sagaline_sdk::*;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/long-activities.md")]
 struct LongActivities;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/messages.md")]
+struct Messages;

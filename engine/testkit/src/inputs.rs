@@ -32,8 +32,12 @@ pub(crate) enum Asks {
     Cancel(StopAsked),
     Terminate(StopAsked),
     Signal(SignalAsked),
+    /// A start that comes with a signal.
+    StartWith(StartAsked, SignalAsked),
+    Update(UpdateAsked),
     /// A person steps in.
     Operate(OperateAsked),
+    /// Also a query: it is answered and changes nothing.
     Describe,
     Report(Reported),
     /// An attempt is due: run, activity, attempt.
@@ -67,6 +71,37 @@ pub(crate) struct SignalAsked {
     pub(crate) signal: String,
     pub(crate) input: Vec<u8>,
     pub(crate) wants_reply: bool,
+}
+
+/// A request to change, whose sender always wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UpdateAsked {
+    pub(crate) update_id: String,
+    pub(crate) number: u64,
+}
+
+impl UpdateAsked {
+    pub(crate) fn input(&self) -> Vec<u8> {
+        self.number.to_string().into_bytes()
+    }
+}
+
+impl Asks {
+    /// A start, with or without a message.
+    pub(crate) const fn start(&self) -> Option<&StartAsked> {
+        match self {
+            Self::Start(asked) | Self::StartWith(asked, _) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// A signal, with or without a start.
+    pub(crate) const fn signal(&self) -> Option<&SignalAsked> {
+        match self {
+            Self::Signal(asked) | Self::StartWith(_, asked) => Some(asked),
+            _ => None,
+        }
+    }
 }
 
 /// What a person does, and who wants to know.

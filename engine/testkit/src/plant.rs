@@ -30,6 +30,10 @@ pub enum Bug {
     SignalChanged,
     /// A signal is given to the lane twice, the second time under another identity.
     SignalTwice,
+    /// An update carries something else when the lane reads it.
+    UpdateChanged,
+    /// An update is given to the lane twice, the second time as another.
+    UpdateTwice,
     /// The delay service is told that it is later than it is.
     TimeTooLate,
     /// The inputs are told to end where they ended long ago: a time-out overtakes a result.
@@ -38,7 +42,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::AckTooEarly,
         Self::ZombieBelieved,
         Self::LossUnnoticed,
@@ -52,6 +56,8 @@ impl Bug {
         Self::ActTwice,
         Self::SignalChanged,
         Self::SignalTwice,
+        Self::UpdateChanged,
+        Self::UpdateTwice,
         Self::TimeTooLate,
     ];
 }

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    mem,
     panic::resume_unwind,
     sync::Arc,
 };
@@ -11,8 +12,8 @@ use std::{
 use sagaline_core::{
     ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy, Timestamp, Wait, WaitFor,
     program::{
-        Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
-        ScheduleActivity, SignalLeft,
+        Activation, CommandKind, Inquired, Inquiry, Job, Program, ProgramCommand, Question,
+        RegisterCompensation, ScheduleActivity, SignalLeft,
     },
 };
 
@@ -37,6 +38,9 @@ pub(crate) struct Scripted {
     kept: BTreeMap<Name, VecDeque<String>>,
     waiting: Option<Wait>,
     told: Option<Wait>,
+    /// How many updates it was given, and those that end with the next activation.
+    updates: u64,
+    late: Vec<ProgramCommand>,
     /// What it was given: by activities, and under 0 by signals.
     results: Vec<(u32, String)>,
     failure: Option<Failure>,
@@ -59,6 +63,8 @@ impl Scripted {
             kept: BTreeMap::new(),
             waiting: None,
             told: None,
+            updates: 0,
+            late: Vec::new(),
             results: Vec::new(),
             failure: None,
             canceling: false,
@@ -75,10 +81,7 @@ impl Scripted {
         match job {
             Job::Started { input } => {
                 self.plan = serde_json::from_slice(input.data()).ok();
-                let taken = self
-                    .plan
-                    .as_mut()
-                    .map(|plan| std::mem::take(&mut plan.taken));
+                let taken = self.plan.as_mut().map(|plan| mem::take(&mut plan.taken));
                 self.results = taken.unwrap_or_default();
             }
             Job::ActivityCompleted {
@@ -110,11 +113,35 @@ impl Scripted {
                 kept.push_back(format!("{signal} {text}"));
             }
             Job::CancelRequested { .. } => self.canceling = true,
-            // It starts none.
+            Job::UpdateAccepted {
+                update_id, input, ..
+            } => self.update(update_id, input, commands),
+            // It starts no children.
             Job::ChildCompleted { .. }
             | Job::ChildFailed { .. }
             | Job::ChildCanceled { .. }
             | Job::Ended => {}
+        }
+    }
+
+    /// Takes an update: counts it, and ends it now or later.
+    fn update(&mut self, update_id: &Name, input: &Payload, commands: &mut Vec<ProgramCommand>) {
+        if self.ended {
+            return;
+        }
+        self.updates += 1;
+        let number = number(input);
+        let outcome = match word_on(number, self.updates) {
+            Word::Answers(count) => Ok(Payload::json(count.to_string().into_bytes())),
+            _ => Err(Failure::new(Name::from("Unlucky"), "as planned")),
+        };
+        let command = ProgramCommand::CompleteUpdate {
+            update_id: update_id.clone(),
+            outcome,
+        };
+        match number % 3 {
+            0 => self.late.push(command),
+            _ => commands.push(command),
         }
     }
 
@@ -400,6 +427,10 @@ impl Program for Scripted {
         let was_canceling = self.canceling;
         // What happened before in the same activation is no reason to command anything.
         self.ended |= activation.jobs.contains(&Job::Ended);
+        let late = mem::take(&mut self.late);
+        if !self.ended {
+            commands.extend(late);
+        }
         for job in activation.jobs {
             self.job(job, &mut commands);
         }
@@ -425,6 +456,64 @@ impl Program for Scripted {
         self.plan = Some(plan);
         commands
     }
+
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        match inquiry.question {
+            Question::Query { query, .. } if query.as_str() == COUNT => {
+                Inquired::Answered(Payload::json(self.updates.to_string().into_bytes()))
+            }
+            Question::Validate { update, input } if update.as_str() == UPDATE => {
+                match word_on(number(input), 1) {
+                    Word::Panics => resume_unwind(Box::new("as planned")),
+                    Word::Refuses => {
+                        let failure = Failure::new(Name::from("Unwanted"), "as planned");
+                        Inquired::Refused(failure)
+                    }
+                    Word::Fails | Word::Answers(_) => Inquired::Answered(Payload::empty()),
+                }
+            }
+            question => Inquired::Refused(question.unknown([])),
+        }
+    }
+}
+
+/// The query that every program answers: how many updates it was given.
+pub(crate) const COUNT: &str = "count";
+
+/// The update that every program takes, with a number.
+pub(crate) const UPDATE: &str = "add";
+
+/// What a program says to an update.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It does not want it.
+    Refuses,
+    /// It breaks while it is asked whether it wants it.
+    Panics,
+    /// It takes it, and it comes to nothing.
+    Fails,
+    /// It takes it, and says how many it was given.
+    Answers(u64),
+}
+
+/// What a program says to an update of that number, the `order`th that it is given.
+pub(crate) const fn word_on(number: u64, order: u64) -> Word {
+    if number.is_multiple_of(5) {
+        Word::Refuses
+    } else if number % 11 == 1 {
+        Word::Panics
+    } else if number % 7 == 3 {
+        Word::Fails
+    } else {
+        Word::Answers(order)
+    }
+}
+
+fn number(input: &Payload) -> u64 {
+    let text = std::str::from_utf8(input.data());
+    text.ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
 }
 
 fn cancel_first() -> ProgramCommand {

@@ -62,6 +62,7 @@ impl Run {
             resolved: Vec::new(),
             activations: Activations::default(),
             unseen: SmallVec::new(),
+            updates: carried.updates,
             replies: carried.replies,
             seen,
             starts,
@@ -206,6 +207,9 @@ impl Run {
         // What was refused is decided anew when it comes again.
         if event.answer.outcome != AnswerOutcome::Rejected {
             self.seen.insert(place.cause.identity());
+        }
+        if let Some(update_id) = &event.update_id {
+            self.updates.follow(update_id, &event.reply);
         }
         if event.follow && !self.replies.contains(&event.reply) {
             // Who would be one too many is not told to follow; journals of before may say so.

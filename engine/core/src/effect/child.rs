@@ -26,8 +26,19 @@ impl ChildMessage {
     }
 }
 
+/// What an event asks of a child; `run` is the state after it.
+pub(super) fn asked(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Option<Effect> {
+    if let Event::ChildCancelRequested(requested) = event {
+        return cancel(run, requested.child_id);
+    }
+    let Event::ChildStarted(started) = event else {
+        return None;
+    };
+    Some(start(workflow_id, run, started))
+}
+
 /// The child that an event starts.
-pub(super) fn start(workflow_id: &WorkflowId, run: &Run, child: &Arc<ChildStarted>) -> Effect {
+fn start(workflow_id: &WorkflowId, run: &Run, child: &Arc<ChildStarted>) -> Effect {
     let above = run.started.parent.as_ref();
     let parent = Parent {
         workflow_id: workflow_id.clone(),
@@ -44,8 +55,8 @@ pub(super) fn start(workflow_id: &WorkflowId, run: &Run, child: &Arc<ChildStarte
     }))
 }
 
-/// Asks a child to stop; `run` is the state after its parent said so.
-pub(super) fn cancel(run: &Run, child_id: crate::ActivityId) -> Option<Effect> {
+/// Asks a child to stop.
+fn cancel(run: &Run, child_id: crate::ActivityId) -> Option<Effect> {
     let child = run.child(child_id)?;
     let asked = run.cancel.as_ref().and_then(|asked| asked.reason.clone());
     let undoing = run.undo.as_ref().and_then(|undo| undo.reason.clone());

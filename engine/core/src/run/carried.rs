@@ -5,7 +5,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Children, Registration, Run, Step};
+use super::{Children, Registration, Run, Step, Updates};
 use crate::{ActivityId, IdentityRing, ReplyTo, RunId, Timestamp};
 
 /// What a run leaves to the one that goes on in its place.
@@ -17,6 +17,8 @@ pub struct Carried {
     pub registrations: Vec<Registration>,
     /// Children that are open, and how many ended how.
     pub children: Option<Box<Children>>,
+    /// Updates that have ended, by id: a repeat is answered as the first was.
+    pub updates: Updates,
     /// Whom to tell when the chain ends.
     pub replies: Vec<ReplyTo>,
     /// Inputs whose repeats are dropped.
@@ -31,6 +33,7 @@ impl Run {
             steps: self.steps.clone(),
             registrations: self.registrations.clone(),
             children: self.children.clone(),
+            updates: self.updates.ended(),
             replies: self.replies.clone(),
             seen: self.seen.clone(),
         }

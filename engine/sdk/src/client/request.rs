@@ -1,5 +1,6 @@
 //! Requests as records of the inbox.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{Payload, WORKFLOW_ID_BYTES_MAX};
 use sagaline_journal::{
     Error, ErrorKind, Headers, NewRecord,
@@ -9,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::replies::Replies;
-use crate::json;
+use crate::{json, workflow::Message};
 
 /// A request about one workflow id.
 #[derive(Debug)]
@@ -48,6 +49,28 @@ impl Request {
             .map_err(|error| Error::new(ErrorKind::Invalid, "workflow-input", error.message()))?;
         let request = Self::new(ce_type::WORKFLOW_SIGNAL, workflow_id);
         Ok(request.header(header::SIGNAL, signal).value(input))
+    }
+
+    /// A message for a run's handlers; `name_header` is where its name stands.
+    pub(super) fn message(
+        ce_type: &'static str,
+        workflow_id: &str,
+        (name_header, message): (&'static str, Message),
+    ) -> Result<Self, Error> {
+        let (name, input) = parts(message)?;
+        let request = Self::new(ce_type, workflow_id);
+        Ok(request.header(name_header, name).value(input))
+    }
+
+    /// The same with a message beside its value: in these two headers.
+    pub(super) fn beside(
+        self,
+        (name_header, input_header): (&'static str, &'static str),
+        message: Message,
+    ) -> Result<Self, Error> {
+        let (name, input) = parts(message)?;
+        let input = STANDARD.encode(input.data());
+        Ok(self.header(name_header, name).header(input_header, input))
     }
 
     pub(super) fn workflow_id(&self) -> &str {
@@ -115,6 +138,14 @@ impl Request {
         }
         Ok(record)
     }
+}
+
+/// A message's name and input.
+fn parts(message: Message) -> Result<(String, Payload), Error> {
+    let invalid =
+        |error: crate::Error| Error::new(ErrorKind::Invalid, "workflow-input", error.message());
+    let name = message.name.map_err(invalid)?;
+    Ok((name.to_string(), message.input.map_err(invalid)?))
 }
 
 /// First half of a request's identity: the same for all clients, so that one may repeat another's request.

@@ -1,10 +1,11 @@
 //! All that a workflow can ask of the world.
 
 use std::{
+    fmt,
     future::Future,
     ops::{Range, RangeInclusive},
     panic::resume_unwind,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
     time::Duration,
 };
 
@@ -16,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{
-    Random, RunActivity, RunChild, Shielded, Signal, Sleep, StartedChild, WorkflowCall,
+    Random, RunActivity, RunChild, Shielded, Signal, Sleep, StartedChild, Until, WorkflowCall,
     WorkflowInfo, about, state::Shared,
 };
 use crate::{ActivityCall, Error, Result, json};
@@ -37,14 +38,100 @@ use crate::{ActivityCall, Error, Result, json};
 ///
 /// A future that waits for anything else (a channel, a socket, a timer of tokio) never wakes the run: the engine raises
 /// an incident of kind `deadlock`, or `panic` when that future wants a runtime.
-#[derive(Clone, Debug)]
-pub struct Context {
+///
+/// A workflow may have a state `S`, which begins as `S::default()` and is what its signals, queries and updates work on:
+/// `cx: Context<S>`.
+pub struct Context<S = ()> {
     shared: Arc<Shared>,
+    state: Arc<Mutex<S>>,
 }
 
-impl Context {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+impl<S> Context<S> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self
+    where
+        S: Default,
+    {
+        Self {
+            shared,
+            state: Arc::default(),
+        }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The same without the state: for functions that workflows of several states share.
+    #[must_use]
+    pub fn stateless(&self) -> Context {
+        Context::new(self.shared.clone())
+    }
+
+    /// Looks at the run's state.
+    ///
+    /// # Panics
+    /// Within `with` or [`with_mut`](Self::with_mut) of the same run.
+    pub fn with<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the run's state; who waits [until](Self::until) it is as wished looks again.
+    ///
+    /// # Panics
+    /// Within [`with`](Self::with) or `with_mut` of the same run.
+    ///
+    /// # Example: a counter that a query answers
+    /// ```
+    /// # use sagaline_sdk::{Context, DurationExt, Result, query, workflow};
+    /// #[query]
+    /// fn done(done: &u32) -> u32 {
+    ///     *done
+    /// }
+    ///
+    /// #[workflow(queries(done))]
+    /// async fn countdown(cx: Context<u32>) -> Result<()> {
+    ///     while cx.with(|done| *done < 10) {
+    ///         cx.sleep(1.minutes()).await?;
+    ///         cx.with_mut(|done| *done += 1);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn with_mut<T>(&self, change: impl FnOnce(&mut S) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.shared.state_changed();
+        changed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, S> {
+        match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                panic!("the run's state is in use: `with` and `with_mut` do not nest")
+            }
+        }
+    }
+
+    /// Waits until the run's state is as wished; it is looked at whenever it may have changed.
+    ///
+    /// The error is [`is_canceled`](Error::is_canceled): the run was asked to stop.
+    ///
+    /// # Example: two people have to agree
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, signal, workflow};
+    /// #[signal]
+    /// fn agree(agreed: &mut u32) {
+    ///     *agreed += 1;
+    /// }
+    ///
+    /// #[workflow(signals(agree))]
+    /// async fn four_eyes(cx: Context<u32>) -> Result<()> {
+    ///     cx.until(|agreed| *agreed >= 2).named("two to agree").await
+    /// }
+    /// ```
+    pub fn until<F: FnMut(&S) -> bool>(&self, condition: F) -> Until<S, F> {
+        Until::new(self.clone(), condition)
     }
 
     /// Plans a step: an activity, which `.await` schedules and waits for.
@@ -458,6 +545,23 @@ impl Context {
     #[must_use]
     pub fn is_replaying(&self) -> bool {
         self.shared.is_replaying()
+    }
+}
+
+impl<S> Clone for Context<S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            state: self.state.clone(),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Context<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
     }
 }
 

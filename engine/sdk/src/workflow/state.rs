@@ -4,6 +4,7 @@
 //! waker can meet it.
 
 mod markers;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,7 +14,7 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Name, Payload, RunId, StartChild, Timestamp, Wait, WaitFor, WorkflowId,
+    ActivityId, Name, Payload, RunId, StartChild, Timestamp, WorkflowId,
     event::{CarriedChild, Chain},
     program::{Activation, ProgramCommand, Recorded, SignalLeft},
     run::HistorySize,
@@ -22,12 +23,13 @@ use sagaline_core::{
 use super::{
     WorkflowInfo,
     random::Stream,
-    signal::{Signals, Ticket, Told},
+    signal::Signals,
     step::{
         Compensate, Compensation, Progress, Step, StepKind, StepOutcome, canceled, register,
         schedule,
     },
     timer::Timers,
+    waits::{Standing, Waiters},
 };
 use crate::{Error, Result, activity::ErasedCall};
 
@@ -48,6 +50,7 @@ struct State {
     signals: Signals,
     /// Since when, and how many children there will be.
     expected: Option<(Timestamp, u64)>,
+    waiters: Waiters,
     /// The run's end was decided without the program: what it drops is forgotten without a word.
     ended: bool,
     commands: Vec<ProgramCommand>,
@@ -79,6 +82,7 @@ impl Shared {
             timers: Timers::default(),
             signals: Signals::default(),
             expected: None,
+            waiters: Waiters::default(),
             ended: false,
             commands: Vec::new(),
             replayed: None,
@@ -180,12 +184,12 @@ impl Shared {
         let State {
             steps,
             timers,
-            signals,
+            waiters,
             commands,
             ..
         } = &mut *state;
         let mut wakers = timers.cancel(commands);
-        wakers.extend(signals.cancel());
+        wakers.extend(waiters.cancel());
         for (&activity_id, step) in steps {
             if !step.shielded {
                 wakers.extend(step.cancel(activity_id, commands));
@@ -234,47 +238,9 @@ impl Shared {
         }
     }
 
-    /// Somebody sent a message.
-    pub(crate) fn receive(&self, signal: &Name, input: &Payload) {
-        let received = self.lock().signals.receive(signal.clone(), input.clone());
-        received.into_iter().for_each(Waker::wake);
-    }
-
-    /// The next signal of a name, or a place among those that wait for one.
-    pub(crate) fn poll_signal(
-        &self,
-        ticket: Option<Ticket>,
-        wanted: (&Name, Option<Timestamp>),
-        waker: &Waker,
-    ) -> Told {
-        let mut state = self.lock();
-        let shielded = state.shields > 0;
-        if ticket.is_none() && state.cancel.is_some() && !shielded {
-            return Told::Canceled;
-        }
-        let seen = (state.at, shielded);
-        state.signals.poll(ticket, wanted, seen, waker)
-    }
-
-    /// Nobody waits there any more.
-    pub(crate) fn leave_signal(&self, ticket: Option<Ticket>) {
-        self.lock().signals.leave(ticket);
-    }
-
-    /// Tells what the run waits for, if that has changed.
-    pub(crate) fn tell_waits(&self) {
-        let mut state = self.lock();
-        let expected = state.expected.map(|(since, total)| Wait {
-            kind: WaitFor::Children,
-            name: Name::from("children"),
-            since,
-            deadline: None,
-            choices: Vec::new(),
-            total: Some(total),
-        });
-        if let Some(waits) = state.signals.changed_waits(expected) {
-            state.commands.push(ProgramCommand::RecordWaits(waits));
-        }
+    /// Whether anything is commanded outside of an activation; it is taken back.
+    pub(crate) fn takes_back_commands(&self) -> bool {
+        !self.take_commands().is_empty()
     }
 
     /// The workflow goes on in a new run, with this input.
@@ -513,6 +479,13 @@ impl State {
                 Some(step.into_carried(child_id, workflow_id))
             })
             .collect()
+    }
+
+    const fn standing(&self) -> Standing {
+        Standing {
+            canceled: self.cancel.is_some(),
+            shielded: self.shields > 0,
+        }
     }
 
     /// Issues a command that takes the next number.

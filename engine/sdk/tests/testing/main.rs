@@ -5,10 +5,12 @@
 mod chain;
 mod children;
 mod failures;
+mod messages;
 mod people;
 mod replayed;
 mod signals;
 mod time;
+mod updates;
 mod versions;
 
 use std::time::Duration;

@@ -188,6 +188,13 @@ fn misread(bug: Bug, record: Record, rng: &mut Rng) -> Vec<Record> {
             let again = forged(&record, header::CE_ID, "another");
             vec![record, again]
         }
+        Bug::UpdateChanged if strikes && record.header(header::UPDATE).is_some() => {
+            vec![record.with_value(Some(b"2"))]
+        }
+        Bug::UpdateTwice if record.header(header::UPDATE).is_some() => {
+            let again = forged(&record, header::UPDATE_ID, "another");
+            vec![record, again]
+        }
         Bug::ResultChanged if strikes && record.header(header::TOKEN).is_some() => {
             vec![record.with_value(Some(b"\"another\""))]
         }

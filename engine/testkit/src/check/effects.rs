@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sagaline_core::{Event, Timestamp, Transition};
+use sagaline_core::{Event, RunId, Timestamp, Transition, WorkflowId, event::UpdateCompleted};
 use sagaline_journal::{
     NewRecord, Record,
     wire::{ce_type, header, outcome},
@@ -11,6 +11,7 @@ use sagaline_journal::{
 use super::{
     outside::{AttemptKey, attempt_of},
     queues::{Queues, key_of},
+    run::Run,
     runs::Runs,
 };
 use crate::{
@@ -35,6 +36,15 @@ pub(super) enum Effect {
     Forward(String),
 }
 
+/// A question about a run.
+#[derive(Debug)]
+struct Asked {
+    /// Where it lies.
+    offset: i64,
+    /// The run that was open then, and how many updates its program had been given at least.
+    run: Option<(RunId, u64)>,
+}
+
 /// The effects of one partition.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
@@ -42,15 +52,41 @@ pub(super) struct Effects {
     due: BTreeSet<Effect>,
     landed: BTreeSet<Effect>,
     by_batch: VecDeque<(u64, Vec<Effect>)>,
-    /// Where the questions for a description lie, by correlation.
-    described: BTreeMap<String, i64>,
+    /// Questions, by correlation.
+    asked: BTreeMap<String, Asked>,
 }
 
 impl Effects {
-    /// A question for a description is in the inbox.
-    pub(super) fn described(&mut self, record: &Record) {
+    /// A question is in the inbox.
+    pub(super) fn question(&mut self, record: &Record, runs: &Runs) {
         if let Some(correlation) = text(record.header(header::CORRELATION)) {
-            self.described.entry(correlation).or_insert(record.offset);
+            let id = text(record.key()).and_then(|key| WorkflowId::new(&key).ok());
+            let run = id.and_then(|id| runs.open(&id));
+            let asked = Asked {
+                offset: record.offset,
+                run: run.map(|run| (run.run_id, run.updates_given().0)),
+            };
+            self.asked.entry(correlation).or_insert(asked);
+        }
+    }
+
+    /// An answer that a durable state could give: of one that was so when the question came, or later.
+    fn check_answer(asked: &Asked, record: &NewRecord, runs: &Runs) -> Result<(), String> {
+        let of = |name| text(record.headers.get(name)).unwrap_or_default();
+        let is_count = of(header::CE_ID).starts_with("query/");
+        if !is_count || of(header::OUTCOME) != outcome::COMPLETED {
+            return Ok(());
+        }
+        let run_id = of(header::RUN_ID).parse::<RunId>().ok();
+        let run = run_id.and_then(|run_id| runs.run(run_id));
+        let at_most = run.map_or(0, |run| run.updates_given().1);
+        let same = asked.run.filter(|(run, _)| Some(*run) == run_id);
+        let at_least = same.map_or(0, |(_, given)| given);
+        let said = text(record.value.as_deref());
+        let said = said.and_then(|said| said.parse::<u64>().ok());
+        match said.is_some_and(|said| (at_least..=at_most).contains(&said)) {
+            true => Ok(()),
+            false => Err(format!("{said:?} updates, of {at_least} to {at_most}")),
         }
     }
 
@@ -136,8 +172,10 @@ impl Effects {
         };
         let Some(effect) = effect_of(&record.topic, header_of) else {
             let correlation = text(header_of(header::CORRELATION)).unwrap_or_default();
-            return match self.described.get(&correlation) {
-                Some(offset) if *offset < position => Ok(()),
+            return match self.asked.get(&correlation) {
+                Some(asked) if asked.offset < position => {
+                    Self::check_answer(asked, record, runs).or_else(broken)
+                }
                 other => broken(format!(
                     "an answer to {correlation}, asked at {other:?}, read up to {position}"
                 )),
@@ -183,11 +221,7 @@ fn asked_for(
     log: &Log,
 ) -> Vec<Effect> {
     let run = transition.run_id.and_then(|run_id| runs.run(run_id));
-    let closed = |outcome: &str| {
-        let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
-        let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
-        followers.iter().map(reply).collect()
-    };
+    let closed = |outcome| of_end(run, outcome);
     match event {
         Event::ActivityAttemptScheduled(event) => {
             let key = |run_id| (run_id, event.activity_id.get(), event.attempt.get());
@@ -239,6 +273,7 @@ fn asked_for(
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
         Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
         Event::WorkflowTimedOut(_) => closed(outcome::TIMED_OUT),
+        Event::UpdateCompleted(event) => of_update(run, event),
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
             let record = log.record(&cause.topic, cause.partition, cause.offset);
@@ -250,6 +285,28 @@ fn asked_for(
         }
         _ => of_queue(transition, event, queues),
     }
+}
+
+/// Who is told of the end of a run: those who wait for it, or for an update that was under way.
+fn of_end(run: Option<&Run>, outcome: &str) -> Vec<Effect> {
+    let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
+    let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+    let failed =
+        |correlation: &String| Effect::Reply(correlation.clone(), outcome::FAILED.to_owned());
+    let cut_off = run.into_iter().flat_map(Run::followers_of_pending);
+    let told = followers.iter().map(reply);
+    told.chain(cut_off.map(failed)).collect()
+}
+
+/// Who is told of the end of an update.
+fn of_update(run: Option<&Run>, event: &UpdateCompleted) -> Vec<Effect> {
+    let outcome = match event.failure {
+        Some(_) => outcome::FAILED,
+        None => outcome::COMPLETED,
+    };
+    let followers = run.map(|run| run.followers_of_update(event.update_id.as_str()));
+    let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+    followers.into_iter().flatten().map(reply).collect()
 }
 
 /// What an event of a queue asks for.
@@ -296,7 +353,7 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
         return Some(Effect::Forward(mark));
     }
     let id = text(header_of(header::CE_ID)).unwrap_or_default();
-    if id.starts_with("describe/") {
+    if id.starts_with("describe/") || id.starts_with("query/") {
         return None;
     }
     Some(Effect::Reply(

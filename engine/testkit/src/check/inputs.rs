@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sagaline_core::{Event, IdConflict, Name, RunId, Timestamp, Transition, event::RejectReason};
+use sagaline_core::{
+    Event, IdConflict, Name, RunId, Timestamp, Transition,
+    event::{AnswerOutcome, RejectReason},
+};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, partition_of},
@@ -137,12 +140,17 @@ impl<'a> Took<'a> {
             (Asks::Delayed, Some(_)) => Ok(()),
             (Asks::Describe | Asks::Report(_) | Asks::RetryDue(..) | Asks::Queue(_), Some(_))
             | (Asks::Describe | Asks::Delayed, _) => Err("nothing is wrong with it"),
-            (Asks::Start(asked), Some(RejectReason::UnknownWorkflow)) if asked.may_be_unknown => {
-                Ok(())
-            }
-            (Asks::Start(_), Some(_)) => Err("nothing is wrong with it"),
             (
-                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_) | Asks::Signal(_),
+                Asks::Start(asked) | Asks::StartWith(asked, _),
+                Some(RejectReason::UnknownWorkflow),
+            ) if asked.may_be_unknown => Ok(()),
+            (Asks::Start(_) | Asks::StartWith(..), Some(_)) => Err("nothing is wrong with it"),
+            (
+                Asks::Cancel(_)
+                | Asks::Terminate(_)
+                | Asks::Operate(_)
+                | Asks::Signal(_)
+                | Asks::Update(_),
                 Some(RejectReason::NoOpenRun),
             ) => {
                 let meant = match &input.asks {
@@ -161,9 +169,16 @@ impl<'a> Took<'a> {
                 }
             }
             (
-                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_) | Asks::Signal(_),
+                Asks::Cancel(_)
+                | Asks::Terminate(_)
+                | Asks::Operate(_)
+                | Asks::Signal(_)
+                | Asks::Update(_),
                 Some(_),
             ) => Err("nothing is wrong with it"),
+            (Asks::StartWith(..), None) if self.starts_without_signal(record, input, did) => {
+                Err("its signal is not kept")
+            }
             (Asks::Signal(asked), None) => self.may_keep_signal(record, input, asked, did),
             (Asks::Queue(_), None) if !did.is_empty() => Ok(()),
             (Asks::Queue(asked), None) => self.may_drop_word(input, asked),
@@ -203,7 +218,8 @@ impl<'a> Took<'a> {
                     Ok(())
                 }
             }
-            Asks::Start(asked) => {
+            Asks::Update(_) => Err("nobody was told"),
+            Asks::Start(asked) | Asks::StartWith(asked, _) => {
                 if silently && asked.wants_reply {
                     return Err("nobody was told");
                 }
@@ -248,6 +264,30 @@ impl<'a> Took<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// A start with a signal that comes to a run is there with its signal, unless it was before.
+    fn starts_without_signal(&self, record: &Record, input: &Input, did: &[&Transition]) -> bool {
+        let mut events = did.iter().flat_map(|one| &one.events);
+        let is_accepted = |event: &Event| match event {
+            Event::WorkflowStarted(_) => true,
+            Event::ReplyRequested(event) => event.answer.outcome == AnswerOutcome::Accepted,
+            _ => false,
+        };
+        let mut all = events.clone();
+        if !all.any(is_accepted) || events.any(|one| matches!(one, Event::SignalReceived(_))) {
+            return false;
+        }
+        let identity = identity(record, input);
+        let id = input.workflow_id.as_ref();
+        let knows = |run_id| {
+            let run = self.runs.run(run_id);
+            run.is_some_and(|run| run.seen.contains(&identity))
+        };
+        let states = self.states(input);
+        let mut open = states.iter();
+        let was_seen = open.any(|state| matches!(state, IdState::Open(run_id) if knows(*run_id)));
+        !was_seen && !id.is_some_and(|id| self.runs.was_started_by(id, &identity))
     }
 
     /// A message: it is in the run's history now, or was before.

@@ -228,8 +228,10 @@ impl Partition {
     /// A record is in the inbox.
     pub(super) fn produced(&mut self, record: &Record) {
         let types = [header::CE_TYPE, header::FORWARDED].map(|name| record.header(name));
-        if types.contains(&Some(ce_type::WORKFLOW_DESCRIBE.as_bytes())) {
-            self.effects.described(record);
+        let questions = [ce_type::WORKFLOW_DESCRIBE, ce_type::WORKFLOW_QUERY];
+        let is_one = |question: &str| types.contains(&Some(question.as_bytes()));
+        if questions.into_iter().any(is_one) {
+            self.effects.question(record, &self.runs);
         }
     }
 

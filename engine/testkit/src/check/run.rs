@@ -8,6 +8,7 @@ mod operate;
 mod signal;
 mod timer;
 mod undo;
+mod update;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +21,7 @@ use self::{
     activity::{Activity, State},
     incident::Incidents,
     undo::Registration,
+    update::Updates,
 };
 use super::outside::{AttemptKey, Outside};
 use crate::{
@@ -49,6 +51,7 @@ pub(super) struct Run {
     timers: BTreeMap<u32, Timestamp>,
     /// Signals that its program is to be given, in order.
     signals: Vec<String>,
+    updates: Updates,
     registrations: Vec<Registration>,
     /// When its time runs out.
     time_limit: Option<Timestamp>,
@@ -113,6 +116,7 @@ impl Run {
             activities: BTreeMap::new(),
             timers: BTreeMap::new(),
             signals: Vec::new(),
+            updates: Updates::default(),
             registrations: Vec::new(),
             time_limit: None,
             undo: None,
@@ -174,7 +178,7 @@ impl Run {
                 if event.follow && !self.followers.contains(&correlation) {
                     self.followers.push(correlation);
                 }
-                Ok(())
+                self.answered_update(place, event)
             }
             Event::WorkflowCompleted(_)
             | Event::WorkflowFailed(_)
@@ -191,6 +195,9 @@ impl Run {
             }
             Event::SignalReceived(event) => self.signal(place, event),
             Event::WaitRecorded(event) => self.waits(event),
+            Event::UpdateAccepted(event) => self.update_accepted(place, event),
+            Event::UpdateCompleted(event) => self.update_completed(event),
+            Event::UpdateRejected(event) => self.update_rejected(place, event),
             Event::WorkflowPaused(_)
             | Event::WorkflowResumed(_)
             | Event::ActivityPaused(_)

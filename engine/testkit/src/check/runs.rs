@@ -273,11 +273,7 @@ impl Runs {
             ))
         };
         let state = self.state(workflow_id);
-        let Some(Input {
-            asks: Asks::Start(asked),
-            ..
-        }) = by
-        else {
+        let Some(asked) = by.and_then(|input| input.asks.start()) else {
             return broken(format!("nobody asked for it: {by:?}"));
         };
         let id = self.ids.entry(workflow_id.clone()).or_default();
@@ -406,6 +402,8 @@ fn check_identity(
                 | Asks::Terminate(_)
                 | Asks::Operate(_)
                 | Asks::Signal(_)
+                | Asks::StartWith(..)
+                | Asks::Update(_)
         )
     );
     let only_answers = transition

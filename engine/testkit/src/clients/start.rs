@@ -19,6 +19,9 @@ use crate::{
 /// So many signals are sent, at most, for one start.
 const SIGNALS_MAX: u32 = 5;
 
+/// So many updates are asked for, at most, for one start.
+const UPDATES_MAX: u32 = 5;
+
 /// So often does somebody step in, at most, for one start.
 const ACTS_MAX: u32 = 4;
 
@@ -53,6 +56,10 @@ impl World {
         for _ in 0..SIGNALS_MAX {
             later(faults.signaled, Act::Signal(id.clone()));
         }
+        for _ in 0..UPDATES_MAX {
+            later(faults.updated, Act::Update(id.clone()));
+            later(faults.updated / 2, Act::Query(id.clone()));
+        }
         later(faults.described, Act::Describe(id));
     }
 
@@ -69,14 +76,14 @@ impl World {
             SAGA
         };
         let number = format!("s-{}", self.number());
-        let mut record = draft(
-            &self.topics.inbox,
-            self.home(id),
-            id,
-            ce_type::WORKFLOW_START,
-        );
+        let with_signal = self.rng.ppm(self.faults.clients.with_signal);
+        let ce_type = match with_signal {
+            true => ce_type::WORKFLOW_SIGNAL_WITH_START,
+            false => ce_type::WORKFLOW_START,
+        };
+        let mut record = draft(&self.topics.inbox, self.home(id), id, ce_type);
         let mut identity = None;
-        if self.rng.percent(10) {
+        if self.rng.percent(10) && !with_signal {
             structure(&mut record, id, &number, workflow, &value);
             identity = Some(("structured".into(), number));
         } else {
@@ -95,11 +102,15 @@ impl World {
             let span = self.rng.between(500, 30_000);
             record.push_header(name, span.to_string());
         }
+        let signal = with_signal.then(|| self.signal_of_start(&mut record));
         let asked = self.draw_rules(&mut record, identity.is_some(), workflow == RARE);
         let input = Input {
             workflow_id: WorkflowId::new(id).ok(),
             identity,
-            asks: Asks::Start(asked),
+            asks: match signal {
+                Some(signal) => Asks::StartWith(asked, signal),
+                None => Asks::Start(asked),
+            },
         };
         self.submit(record, input);
     }

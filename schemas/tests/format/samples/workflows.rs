@@ -165,6 +165,7 @@ pub(crate) fn other_events() -> Vec<Event> {
             },
             follow: true,
             parent: None,
+            update_id: None,
         }
         .into(),
     ]
@@ -197,6 +198,7 @@ pub(crate) fn refused_child() -> Event {
         },
         follow: false,
         parent: Some(parent()),
+        update_id: None,
     }
     .into()
 }
@@ -371,5 +373,66 @@ pub(crate) fn signal_events() -> Vec<Event> {
         }
         .into(),
         event::WaitRecorded { waits: vec![wait] }.into(),
+    ]
+}
+
+/// A run is asked to change.
+pub(crate) fn update_events() -> Vec<(&'static str, Event)> {
+    let (update_id, update) = ("u-1", "change-address");
+    let completed = event::UpdateCompleted {
+        update_id: update_id.into(),
+        update: update.into(),
+        result: Some(json()),
+        failure: None,
+    };
+    vec![
+        (
+            "UpdateAccepted",
+            event::UpdateAccepted {
+                update_id: update_id.into(),
+                update: update.into(),
+                input: json(),
+            }
+            .into(),
+        ),
+        (
+            "ReplyRequested-for-update",
+            event::ReplyRequested {
+                reply: ReplyTo {
+                    topic: text("sagaline.replies"),
+                    partition: 0,
+                    correlation: text("c-2"),
+                },
+                answer: event::Answer {
+                    outcome: event::AnswerOutcome::Accepted,
+                    error_type: None,
+                    error_message: None,
+                    result: None,
+                },
+                follow: false,
+                parent: None,
+                update_id: Some(update_id.into()),
+            }
+            .into(),
+        ),
+        ("UpdateCompleted", completed.clone().into()),
+        (
+            "UpdateCompleted-failed",
+            event::UpdateCompleted {
+                result: None,
+                failure: Some(failure()),
+                ..completed
+            }
+            .into(),
+        ),
+        (
+            "UpdateRejected",
+            event::UpdateRejected {
+                update_id: update_id.into(),
+                update: update.into(),
+                failure: failure(),
+            }
+            .into(),
+        ),
     ]
 }

@@ -5,7 +5,7 @@ use sagaline_core::{Event, Outcome};
 use super::{Place, Run};
 use crate::{
     Violation,
-    inputs::{Asks, ByHand, OnIncident, OperateAsked, StartAsked, StopAsked},
+    inputs::{Asks, ByHand, OnIncident, OperateAsked, StopAsked},
 };
 
 impl Run {
@@ -99,9 +99,9 @@ fn ends_at_once(place: Place<'_>) -> bool {
             act: ByHand::Incident { act, .. },
             ..
         })) => *act == OnIncident::Fail,
-        Some(Asks::Start(StartAsked { id_conflict, .. })) => {
-            *id_conflict == sagaline_core::IdConflict::TerminateExisting
-        }
-        _ => false,
+        Some(asks) => asks
+            .start()
+            .is_some_and(|asked| asked.id_conflict == sagaline_core::IdConflict::TerminateExisting),
+        None => false,
     }
 }
