@@ -9,6 +9,7 @@ use sagaline_core::{
 use super::*;
 use crate::lane::ReadBack;
 
+mod children;
 mod notices;
 
 fn forward() -> Effect {
