@@ -4,6 +4,7 @@
 //! What the journal says is read twice: by the engine's own fold, with another hash seed, and by a model of its own that
 //! shares no code with core.
 
+mod children;
 mod effects;
 mod inputs;
 mod outside;
@@ -49,8 +50,11 @@ impl Check {
         self.partitions.iter().map(|one| one.batches).sum()
     }
 
-    pub(crate) fn runs(&self) -> u64 {
-        self.partitions.iter().map(|one| one.runs.started()).sum()
+    /// Runs that were started, by clients and by runs.
+    pub(crate) fn runs(&self) -> (u64, u64) {
+        let runs = || self.partitions.iter().flat_map(|one| one.runs.all());
+        let children = runs().filter(|run| run.child_key().is_some()).count() as u64;
+        (runs().count() as u64 - children, children)
     }
 
     /// Runs that were quarantined although they do nothing bad.
@@ -112,7 +116,11 @@ impl Check {
         let Some(partition) = self.partitions.get_mut(at) else {
             return Ok(());
         };
-        partition.record(record, (log, inputs, &self.outside))
+        partition.record(record, (log, inputs, &self.outside))?;
+        for told in partition.runs.take_told() {
+            self.outside.children.told(told);
+        }
+        Ok(())
     }
 
     /// A record has landed in any other topic.

@@ -2,6 +2,8 @@
 //!
 //! Deterministic but for its tricks and its markers: a marker's value is drawn live, and only history knows it later.
 
+mod child;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     panic::resume_unwind,
@@ -32,12 +34,14 @@ pub(crate) struct Scripted {
     /// The stage that runs or runs next.
     stage: usize,
     pending: BTreeMap<ActivityId, Step>,
+    /// Children that have not ended, and whether it awaits them.
+    children: BTreeMap<ActivityId, bool>,
     nap: Option<(ActivityId, Nap)>,
     /// Signals that it has not taken, and which one it waits for beside its nap.
     kept: BTreeMap<Name, VecDeque<String>>,
     waiting: Option<Wait>,
     told: Option<Wait>,
-    /// What it was given: by activities, and under 0 by signals.
+    /// What it was given: by activities and children, and under 0 by signals.
     results: Vec<(u32, String)>,
     failure: Option<Failure>,
     canceling: bool,
@@ -55,6 +59,7 @@ impl Scripted {
             next_id: 0,
             stage: 0,
             pending: BTreeMap::new(),
+            children: BTreeMap::new(),
             nap: None,
             kept: BTreeMap::new(),
             waiting: None,
@@ -110,11 +115,10 @@ impl Scripted {
                 kept.push_back(format!("{signal} {text}"));
             }
             Job::CancelRequested { .. } => self.canceling = true,
-            // It starts none.
-            Job::ChildCompleted { .. }
-            | Job::ChildFailed { .. }
-            | Job::ChildCanceled { .. }
-            | Job::Ended => {}
+            Job::ChildCompleted { .. } | Job::ChildFailed { .. } | Job::ChildCanceled { .. } => {
+                self.child_ended(job);
+            }
+            Job::Ended => {}
         }
     }
 
@@ -132,6 +136,7 @@ impl Scripted {
     fn cancel_pending(&self, commands: &mut Vec<ProgramCommand>) {
         let ids = self.pending.keys().copied();
         commands.extend(ids.map(|activity_id| ProgramCommand::CancelActivity { activity_id }));
+        self.cancel_children(commands);
     }
 
     fn forget_nap(&mut self, commands: &mut Vec<ProgramCommand>) {
@@ -182,7 +187,9 @@ impl Scripted {
 
     /// Whether the stage is over, but for a timer that nobody awaits.
     fn is_stage_over(&self) -> bool {
-        self.pending.is_empty() && !self.nap.is_some_and(|(_, nap)| nap.awaited)
+        self.pending.is_empty()
+            && !self.awaits_child()
+            && !self.nap.is_some_and(|(_, nap)| nap.awaited)
     }
 
     fn register(&mut self, compensates: ActivityId, step: &Step) -> ProgramCommand {
@@ -213,7 +220,7 @@ impl Scripted {
         match plan.on_cancel {
             OnCancel::Ignore => {}
             OnCancel::AtOnce => self.end(ProgramCommand::Cancel { reason: None }, commands),
-            OnCancel::Stop if self.pending.is_empty() => {
+            OnCancel::Stop if self.pending.is_empty() && !self.awaits_child() => {
                 self.forget_nap(commands);
                 self.end(ProgramCommand::Cancel { reason: None }, commands);
             }
@@ -278,6 +285,9 @@ impl Scripted {
                 format!("a{}-{index}{suffix}{drift}", self.stage),
                 commands,
             );
+        }
+        for child in &stage.children {
+            self.start_child(child, commands);
         }
         self.nap(stage, activation.at, commands);
         self.stage += 1;
@@ -399,6 +409,7 @@ impl Program for Scripted {
         let was_canceling = self.canceling;
         // What happened before in the same activation is no reason to command anything.
         self.ended |= activation.jobs.contains(&Job::Ended);
+        self.skip_numbers(activation.jobs);
         for job in activation.jobs {
             self.job(job, &mut commands);
         }

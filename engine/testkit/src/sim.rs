@@ -46,8 +46,10 @@ pub struct Report {
     pub seconds: u64,
     /// Valid batches.
     pub batches: u64,
-    /// Runs that were started.
+    /// Runs that clients started.
     pub runs: u64,
+    /// Runs that runs started.
+    pub children: u64,
     /// Most processes that one run killed.
     pub kills: u32,
     /// Runs that were quarantined although they do nothing bad: their owners died of something else, three times.
@@ -239,12 +241,14 @@ impl World {
 
     fn finish(&mut self) -> Result<Report, Violation> {
         self.check.finish(&self.log)?;
+        let (runs, children) = self.check.runs();
         Ok(Report {
             seed: self.settings.seed,
             steps: self.steps,
             seconds: self.now.0 / 1_000_000,
             batches: self.check.batches(),
-            runs: self.check.runs(),
+            runs,
+            children,
             kills: self.kills.values().copied().max().unwrap_or_default(),
             innocent: self.check.innocent(),
             trace: self.trace.hash(),

@@ -11,12 +11,13 @@ use sagaline_journal::{
 use super::{
     outside::{AttemptKey, attempt_of},
     queues::{Queues, key_of},
-    runs::Runs,
+    run::Run,
+    runs::{Runs, child_refused},
 };
 use crate::{
     Violation,
     clients::NOWHERE,
-    inputs::MARK,
+    inputs::{ChildKey, MARK},
     log::{Log, Topics},
 };
 
@@ -31,6 +32,10 @@ pub(super) enum Effect {
     Reply(String, String),
     /// By its `ce_id`.
     Queue(String),
+    /// The start of a child.
+    Child(ChildKey),
+    /// What runs tell each other else, by its `ce_id`.
+    Family(String),
     /// By the record's mark.
     Forward(String),
 }
@@ -115,7 +120,11 @@ impl Effects {
                 }
                 _ => true,
             },
-            Effect::Cancel(_) | Effect::Forward(_) => true,
+            Effect::Child((run_id, id)) => {
+                let run = runs.run(*run_id);
+                run.is_some_and(|run| run.wants_child(*id))
+            }
+            Effect::Cancel(_) | Effect::Forward(_) | Effect::Family(_) => true,
         };
         self.landed.contains(effect) || !wanted
     }
@@ -186,7 +195,8 @@ fn asked_for(
     let closed = |outcome: &str| {
         let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
         let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
-        followers.iter().map(reply).collect()
+        let answers = followers.iter().map(reply);
+        answers.chain(run.into_iter().flat_map(of_end)).collect()
     };
     match event {
         Event::ActivityAttemptScheduled(event) => {
@@ -227,6 +237,23 @@ fn asked_for(
                 .into_iter()
                 .collect()
         }
+        Event::ChildStarted(event) => {
+            let key = transition
+                .run_id
+                .map(|run_id| (run_id, event.child_id.get()));
+            key.map(Effect::Child).into_iter().collect()
+        }
+        Event::ChildCancelRequested(event) => {
+            let key = transition
+                .run_id
+                .map(|run_id| (run_id, event.child_id.get()));
+            let effect = |key| Effect::Family(family_id(key, "cancel"));
+            key.map(effect).into_iter().collect()
+        }
+        Event::ReplyRequested(event) if event.parent.is_some() => {
+            let effect = |key| Effect::Family(family_id(key, "closed"));
+            child_refused(event).map(effect).into_iter().collect()
+        }
         Event::ReplyRequested(event) => {
             let correlation = event.reply.correlation.to_string();
             vec![Effect::Reply(
@@ -250,6 +277,20 @@ fn asked_for(
         }
         _ => of_queue(transition, event, queues),
     }
+}
+
+/// What the end of a run asks for: its children are stopped, and its parent is told.
+fn of_end(run: &Run) -> Vec<Effect> {
+    let stop = |(id, at_once): &(u32, bool)| {
+        let word = match at_once {
+            true => "terminate",
+            false => "cancel",
+        };
+        Effect::Family(family_id((run.run_id, *id), word))
+    };
+    let stops = run.stops().iter().map(stop);
+    let parent = run.child_key().map(|key| family_id(key, "closed"));
+    stops.chain(parent.map(Effect::Family)).collect()
 }
 
 /// What an event of a queue asks for.
@@ -292,6 +333,12 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
     if ce_type.starts_with(ce_type::QUEUE_PREFIX) {
         return text(header_of(header::CE_ID)).map(Effect::Queue);
     }
+    if ce_type.starts_with(ce_type::CHILD_PREFIX) {
+        let id = text(header_of(header::CE_ID))?;
+        let key = id.split_once('/');
+        let key = key.and_then(|(run_id, id)| Some((run_id.parse().ok()?, id.parse().ok()?)));
+        return Some(key.map_or(Effect::Family(id), Effect::Child));
+    }
     if let Some(mark) = text(header_of(MARK)) {
         return Some(Effect::Forward(mark));
     }
@@ -313,6 +360,11 @@ fn deliver_at(due: Timestamp) -> String {
 /// `ce_id` of a message about an attempt's place.
 fn queue_id((run_id, activity_id, attempt): &AttemptKey, word: &str) -> String {
     format!("{run_id}/{activity_id}/{attempt}/{word}")
+}
+
+/// `ce_id` of a message about a child.
+fn family_id((run_id, id): ChildKey, word: &str) -> String {
+    format!("{run_id}/{id}/{word}")
 }
 
 fn attempt_in(task: &str) -> Option<AttemptKey> {

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     Violation,
-    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked},
+    inputs::{
+        Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked,
+        StopChildAsked,
+    },
     log::Log,
 };
 
@@ -135,7 +138,15 @@ impl<'a> Took<'a> {
             (Asks::Bad(_), _) => Err("it was to be refused"),
             (Asks::Describe, None) if did.is_empty() => Ok(()),
             (Asks::Delayed, Some(_)) => Ok(()),
-            (Asks::Describe | Asks::Report(_) | Asks::RetryDue(..) | Asks::Queue(_), Some(_))
+            (
+                Asks::Describe
+                | Asks::Report(_)
+                | Asks::RetryDue(..)
+                | Asks::Queue(_)
+                | Asks::StopChild(_)
+                | Asks::ChildClosed(_),
+                Some(_),
+            )
             | (Asks::Describe | Asks::Delayed, _) => Err("nothing is wrong with it"),
             (Asks::Start(asked), Some(RejectReason::UnknownWorkflow)) if asked.may_be_unknown => {
                 Ok(())
@@ -203,6 +214,17 @@ impl<'a> Took<'a> {
                     Ok(())
                 }
             }
+            Asks::StopChild(asked) => self.may_drop_stop(input, asked, &identity),
+            Asks::ChildClosed((run_id, id)) => {
+                match self
+                    .runs
+                    .run(*run_id)
+                    .is_some_and(|run| run.has_open_child(*id))
+                {
+                    true => Err("its parent was to be told"),
+                    false => Ok(()),
+                }
+            }
             Asks::Start(asked) => {
                 if silently && asked.wants_reply {
                     return Err("nobody was told");
@@ -211,11 +233,14 @@ impl<'a> Took<'a> {
                     .workflow_id
                     .as_ref()
                     .is_some_and(|id| self.runs.was_started_by(id, &identity));
+                let of_child = asked.parent;
+                let repeated = repeated || of_child.is_some_and(|key| self.runs.knows(key));
                 let refused = self
                     .states(input)
                     .iter()
                     .any(|state| refuses(*state, asked));
-                if repeated || refused {
+                let may_be_refused = refused || asked.parent.is_some() && asked.may_be_unknown;
+                if repeated || may_be_refused && (asked.parent.is_none() || !silently) {
                     Ok(())
                 } else {
                     Err("it was to start a run")
@@ -247,6 +272,25 @@ impl<'a> Took<'a> {
             Asks::Describe | Asks::Delayed | Asks::Queue(_) | Asks::Signal(_) | Asks::Bad(_) => {
                 Ok(())
             }
+        }
+    }
+
+    /// A parent's word to its child: is that one gone, another's, or at it already?
+    fn may_drop_stop(
+        &self,
+        input: &Input,
+        asked: &StopChildAsked,
+        identity: &(String, String),
+    ) -> Result<(), &'static str> {
+        let obeys = |run_id| {
+            let run = self.runs.run(run_id);
+            run.is_some_and(|run| run.obeys(asked) && !run.seen.contains(identity))
+        };
+        let states = self.states(input);
+        let mut states = states.iter();
+        match states.all(|state| matches!(state, IdState::Open(run_id) if obeys(*run_id))) {
+            true => Err("it was to stop"),
+            false => Ok(()),
         }
     }
 

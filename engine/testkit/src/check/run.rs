@@ -2,6 +2,7 @@
 
 mod activity;
 mod chain;
+mod child;
 mod end;
 mod incident;
 mod operate;
@@ -18,6 +19,7 @@ use sagaline_core::{Event, Millis, Outcome, RunId, Timestamp, WorkflowId, event:
 
 use self::{
     activity::{Activity, State},
+    child::Family,
     incident::Incidents,
     undo::Registration,
 };
@@ -50,6 +52,7 @@ pub(super) struct Run {
     /// Signals that its program is to be given, in order.
     signals: Vec<String>,
     registrations: Vec<Registration>,
+    family: Family,
     /// When its time runs out.
     time_limit: Option<Timestamp>,
     pub(super) undo: Option<Outcome>,
@@ -114,6 +117,7 @@ impl Run {
             timers: BTreeMap::new(),
             signals: Vec::new(),
             registrations: Vec::new(),
+            family: Family::of(event),
             time_limit: None,
             undo: None,
             cancel: None,
@@ -147,6 +151,7 @@ impl Run {
             return Err(self.violates("I1", what));
         }
         self.seq = place.seq;
+        self.check_family(place, event)?;
         match event {
             Event::WorkflowStarted(started) if started.chain.is_some() => Ok(()),
             Event::WorkflowStarted(started) => {
@@ -162,6 +167,7 @@ impl Run {
             Event::WorkflowCancelRequested(event) => {
                 match place.by.map(|input| &input.asks) {
                     Some(Asks::Cancel(asked)) if asked.compensate == event.compensate => {}
+                    Some(Asks::StopChild(asked)) if !asked.terminate && event.compensate => {}
                     by => return Err(self.violates("I7", format!("cancelled by {by:?}"))),
                 }
                 if self.cancel.replace(event.compensate).is_some() {
@@ -189,6 +195,11 @@ impl Run {
             Event::TimerStarted(_) | Event::TimerFired(_) | Event::TimerCanceled(_) => {
                 self.timer(place, event)
             }
+            Event::ChildStarted(_)
+            | Event::ChildCancelRequested(_)
+            | Event::ChildCompleted(_)
+            | Event::ChildFailed(_)
+            | Event::ChildCanceled(_) => self.child(place, event),
             Event::SignalReceived(event) => self.signal(place, event),
             Event::WaitRecorded(event) => self.waits(event),
             Event::WorkflowPaused(_)

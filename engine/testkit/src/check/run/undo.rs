@@ -1,5 +1,7 @@
 //! I12: compensations in reverse order, after everything in flight has ended, each once.
 
+use std::sync::Arc;
+
 use sagaline_core::{Event, Outcome, event::CompensationRegistered};
 
 use super::{Place, Run};
@@ -10,7 +12,11 @@ use crate::Violation;
 pub(super) struct Registration {
     pub(super) activity_id: u32,
     pub(super) compensates: u32,
-    group: Option<u32>,
+    pub(super) registered: Arc<CompensationRegistered>,
+    /// Whose group it is: a child's that handed it over, or its own.
+    pub(super) group: Option<(Option<u32>, u32)>,
+    /// Its group in that child.
+    theirs: Option<(Option<u32>, u32)>,
     pub(super) state: RegistrationState,
 }
 
@@ -59,9 +65,11 @@ impl Run {
         }
     }
 
-    fn registered(&mut self, event: &CompensationRegistered) -> Result<(), Violation> {
+    fn registered(&mut self, event: &Arc<CompensationRegistered>) -> Result<(), Violation> {
         let (id, step) = (event.activity_id.get(), event.compensates.get());
-        if id != self.next_id || !self.activities.contains_key(&step) {
+        let child = self.handed(event)?;
+        let is_known = child.is_some() || self.activities.contains_key(&step);
+        if id != self.next_id || !is_known {
             return Err(self.violates(
                 "I12",
                 format!("registration {id} of step {step}, {} is next", self.next_id),
@@ -71,13 +79,50 @@ impl Run {
         self.registrations.push(Registration {
             activity_id: id,
             compensates: step,
-            group: event.group,
+            registered: Arc::clone(event),
+            group: event.group.map(|group| (child, group)),
+            theirs: child.and(self.family.theirs),
             state: match self.settled.contains(&step) {
                 true => RegistrationState::Done,
                 false => RegistrationState::Waiting,
             },
         });
         Ok(())
+    }
+
+    /// The child that handed it over, if one did: it is what that one had registered, and grouped as there.
+    fn handed(&mut self, event: &CompensationRegistered) -> Result<Option<u32>, Violation> {
+        let before = self.family.handing.len();
+        let Some((child, handed)) = self.family.handing.pop_front() else {
+            return match event.child_workflow_id {
+                None => Ok(None),
+                Some(_) => Err(self.violates("I12", format!("{event:?} from nobody"))),
+            };
+        };
+        let is_same = Some(&handed.workflow_id) == event.child_workflow_id.as_ref()
+            && event.child_step.as_ref().map(sagaline_core::Name::as_str) == Some(&handed.step)
+            && (event.activity.as_str(), event.task_queue.as_str())
+                == (handed.activity.as_str(), handed.task_queue.as_str())
+            && event.input.data() == handed.input
+            && event.compensates.get() == child;
+        let last = self.registrations.last();
+        let last = last.and_then(|last| Some((last.group?, last.theirs)));
+        let group = event.group.map(|group| (Some(child), group));
+        let is_grouped = match (group, handed.group, last) {
+            (None, None, _) => true,
+            (Some(ours), Some(theirs), Some((before, of_before))) => {
+                let same = before.0 == Some(child) && of_before == Some(theirs);
+                same == (before == ours)
+            }
+            (Some(_), Some(_), None) => true,
+            (Some(_), None, _) | (None, Some(_), _) => false,
+        };
+        self.family.theirs = handed.group;
+        if is_same && is_grouped {
+            return Ok(Some(child));
+        }
+        let what = format!("{event:?} is to be {handed:?}, {before} left, after {last:?}");
+        Err(self.violates("I12", what))
     }
 
     fn undone(&mut self, id: u32, fits: bool, to: RegistrationState) -> Result<(), Violation> {
@@ -110,6 +155,10 @@ impl Run {
                 "I12",
                 format!("compensation {id} begins while activity {other} is pending"),
             ));
+        }
+        if let Some(child) = self.awaited_child() {
+            let what = format!("compensation {id} begins while child {child} is open");
+            return Err(self.violates("I12", what));
         }
         let Some(at) = self
             .registrations
