@@ -5,6 +5,7 @@
 //! shares no code with core.
 
 mod children;
+mod counters;
 mod effects;
 mod inputs;
 mod outside;
@@ -18,11 +19,12 @@ use sagaline_core::{Millis, Name, WorkflowId};
 use sagaline_journal::{NewRecord, Record};
 use sagaline_runtime::lane::Lane;
 
-pub(crate) use self::outside::Outside;
 use self::partition::Partition;
+pub(crate) use self::{counters::Counted, outside::Outside};
 use crate::{
     Violation,
     clients::Seen,
+    counters::Counters,
     inputs::Inputs,
     log::{Log, Topics},
     port::Request,
@@ -174,9 +176,11 @@ impl Check {
     }
 
     /// Everything is done.
-    pub(crate) fn finish(&self, log: &Log) -> Result<(), Violation> {
+    pub(crate) fn finish(&self, log: &Log, counters: &Counters) -> Result<Counted, Violation> {
         self.partitions
             .iter()
-            .try_for_each(|one| one.finish(log, &self.topics))
+            .try_for_each(|one| one.finish(log, &self.topics))?;
+        let runs = self.partitions.iter().flat_map(|one| one.runs.all());
+        counters::check(runs, counters)
     }
 }

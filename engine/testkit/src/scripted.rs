@@ -11,7 +11,8 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy, Timestamp, Wait, WaitFor,
+    ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy, RunId, Timestamp, Wait,
+    WaitFor,
     program::{
         Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
         ScheduleActivity, SignalLeft,
@@ -19,6 +20,7 @@ use sagaline_core::{
 };
 
 use crate::{
+    counters::{UNDO, key_of},
     plan::{End, Nap, OnCancel, OnFailure, Plan, Stage, Step, Trick, Undo, signal_name},
     programs::Fate,
 };
@@ -29,6 +31,7 @@ pub(crate) struct Scripted {
     build: u32,
     fate: Arc<Fate>,
     plan: Option<Plan>,
+    run_id: Option<RunId>,
     activations: u32,
     next_id: u32,
     /// The stage that runs or runs next.
@@ -55,6 +58,7 @@ impl Scripted {
             build,
             fate,
             plan: None,
+            run_id: None,
             activations: 0,
             next_id: 0,
             stage: 0,
@@ -192,12 +196,17 @@ impl Scripted {
             && !self.nap.is_some_and(|(_, nap)| nap.awaited)
     }
 
+    fn key_of(&self, step: ActivityId) -> String {
+        self.run_id
+            .map_or_else(String::new, |run_id| key_of(run_id, step))
+    }
+
     fn register(&mut self, compensates: ActivityId, step: &Step) -> ProgramCommand {
         ProgramCommand::RegisterCompensation(RegisterCompensation {
             activity_id: self.next_id(),
-            activity: name(format!("undo-{compensates}")),
+            activity: name(format!("{UNDO}{compensates}")),
             task_queue: name(step.queue_name()),
-            input: Payload::json(compensates.to_string().into_bytes()),
+            input: Payload::json(self.key_of(compensates).into_bytes()),
             retry: RetryPolicy {
                 initial_interval_ms: 500,
                 maximum_attempts: step.attempts.saturating_mul(2),
@@ -405,6 +414,7 @@ impl Program for Scripted {
             self.next_id = activation.first_id().get() - 1;
         }
         self.activations += 1;
+        self.run_id = Some(activation.run_id);
         let mut commands = Vec::new();
         let was_canceling = self.canceling;
         // What happened before in the same activation is no reason to command anything.

@@ -61,6 +61,8 @@ pub(super) struct Run {
     pub(super) incidents: Incidents,
     /// Steps that a person undid, or leaves done.
     settled: BTreeSet<u32>,
+    /// Activities whose result a person gave, or changed what they were given.
+    by_hand: BTreeSet<u32>,
     /// A person holds it up.
     pub(super) paused: bool,
     /// Inputs that changed it.
@@ -123,6 +125,7 @@ impl Run {
             cancel: None,
             incidents: Incidents::default(),
             settled: BTreeSet::new(),
+            by_hand: BTreeSet::new(),
             paused: false,
             seen: BTreeSet::new(),
             last_cause: None,
@@ -152,6 +155,7 @@ impl Run {
         }
         self.seq = place.seq;
         self.check_family(place, event)?;
+        self.note_hand(place, event);
         match event {
             Event::WorkflowStarted(started) if started.chain.is_some() => Ok(()),
             Event::WorkflowStarted(started) => {

@@ -7,7 +7,7 @@ use sagaline_core::{
 };
 
 use super::*;
-use crate::lane::ReadBack;
+use crate::lane::{ReadBack, ReplyTopic};
 
 mod children;
 mod notices;

@@ -25,6 +25,8 @@ pub(super) struct Child {
     cancel_requested: bool,
     /// What it returned.
     pub(super) result: Option<Vec<u8>>,
+    /// It completed, and what it did is this run's to undo.
+    took_over: bool,
 }
 
 impl Child {
@@ -83,6 +85,12 @@ impl Run {
     pub(in crate::check) fn wants_child(&self, id: u32) -> bool {
         let child = self.family.children.get(&id);
         child.is_some_and(|child| child.open)
+    }
+
+    /// Whether it took over what a child did.
+    pub(in crate::check) fn took_over(&self, id: u32) -> bool {
+        let child = self.family.children.get(&id);
+        child.is_some_and(|child| child.took_over)
     }
 
     /// Whether its parent's word changes it.
@@ -159,6 +167,7 @@ impl Run {
             open: true,
             cancel_requested: false,
             result: None,
+            took_over: false,
         };
         self.family.children.insert(id, child);
         Ok(())
@@ -189,6 +198,7 @@ impl Run {
                     ..
                 } = end
                 {
+                    child.took_over = !abandoned;
                     child.result = self.undo.is_none().then_some(result);
                     let handed_over = handed_over.into_iter().filter(|_| !abandoned);
                     self.family.handing = handed_over.map(|one| (id, one)).collect();

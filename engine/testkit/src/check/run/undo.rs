@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sagaline_core::{Event, Outcome, event::CompensationRegistered};
 
 use super::{Place, Run};
-use crate::Violation;
+use crate::{Violation, counters::key_of};
 
 /// How a step is undone.
 #[derive(Clone, Debug)]
@@ -204,6 +204,40 @@ impl Run {
         for one in registrations.filter(|one| one.compensates == step) {
             one.state = RegistrationState::Done;
         }
+    }
+
+    /// Keys of what workers did in steps that can be undone.
+    pub(in crate::check) fn steps_done(&self) -> impl Iterator<Item = String> {
+        let own = self.registrations.iter();
+        let own = own.filter(|one| one.registered.child_workflow_id.is_none());
+        let done = own.filter(|one| {
+            let step = self.activities.get(&one.compensates);
+            let by_worker = !self.by_hand.contains(&one.compensates);
+            by_worker && step.is_some_and(|step| step.result.is_some())
+        });
+        done.map(|one| key_of(self.run_id, one.registered.compensates))
+    }
+
+    /// Whether a worker was to undo that, and no person decided otherwise.
+    pub(in crate::check) fn was_undone_by_itself(&self, key: &str) -> bool {
+        let mut registrations = self.registrations.iter();
+        let registered = registrations.find(|one| one.registered.input.data() == key.as_bytes());
+        registered.is_none_or(|one| {
+            let decided = self.settled.contains(&one.compensates)
+                || self.by_hand.contains(&one.activity_id)
+                || one.state == RegistrationState::GivenUp;
+            !decided
+        })
+    }
+
+    /// A person gives a result, or changes what an activity is given.
+    pub(super) fn note_hand(&mut self, place: Place<'_>, event: &Event) {
+        let id = match event {
+            Event::ActivityCompleted(event) if place.operated().is_some() => event.activity_id,
+            Event::ActivityOptionsUpdated(event) if event.input.is_some() => event.activity_id,
+            _ => return,
+        };
+        self.by_hand.insert(id.get());
     }
 
     /// Steps that are done and were to be compensated, and are not.
