@@ -60,7 +60,7 @@ fn end_misread(bug: Bug, record: Record) -> Vec<Record> {
     match (bug, end.events.first_mut()) {
         (Bug::ChildResultChanged, Some(Event::WorkflowCompleted(completed))) => {
             let result = Payload::json(*b"[]");
-            *completed = WorkflowCompleted { result }.into();
+            *completed = WorkflowCompleted { result };
         }
         (Bug::HandedOverDropped, Some(_)) => end.events.truncate(1),
         _ => {}

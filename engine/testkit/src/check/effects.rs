@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sagaline_core::{Event, Timestamp, Transition};
+use sagaline_core::{ActivityId, Event, Timestamp, Transition};
 use sagaline_journal::{
     NewRecord, Record,
     wire::{ce_type, header, outcome},
@@ -71,7 +71,10 @@ impl Effects {
         let mut effects: Vec<Effect> = known.0.ended.iter().map(of_end).collect();
         for transition in transitions {
             for event in &transition.events {
-                effects.extend(asked_for(transition, event, known, log));
+                match of_child(transition, event) {
+                    Some(effect) => effects.push(effect),
+                    None => effects.extend(asked_for(transition, event, known, log)),
+                }
             }
         }
         self.due.extend(effects.iter().cloned());
@@ -237,23 +240,6 @@ fn asked_for(
                 .into_iter()
                 .collect()
         }
-        Event::ChildStarted(event) => {
-            let key = transition
-                .run_id
-                .map(|run_id| (run_id, event.child_id.get()));
-            key.map(Effect::Child).into_iter().collect()
-        }
-        Event::ChildCancelRequested(event) => {
-            let key = transition
-                .run_id
-                .map(|run_id| (run_id, event.child_id.get()));
-            let effect = |key| Effect::Family(family_id(key, "cancel"));
-            key.map(effect).into_iter().collect()
-        }
-        Event::ReplyRequested(event) if event.parent.is_some() => {
-            let effect = |key| Effect::Family(family_id(key, "closed"));
-            child_refused(event).map(effect).into_iter().collect()
-        }
         Event::ReplyRequested(event) => {
             let correlation = event.reply.correlation.to_string();
             vec![Effect::Reply(
@@ -276,6 +262,21 @@ fn asked_for(
                 .collect()
         }
         _ => of_queue(transition, event, queues),
+    }
+}
+
+/// What an event that is about a child asks for; none: it is about none.
+fn of_child(transition: &Transition, event: &Event) -> Option<Effect> {
+    let key = |id: ActivityId| Some((transition.run_id?, id.get()));
+    match event {
+        Event::ChildStarted(event) => key(event.child_id).map(Effect::Child),
+        Event::ChildCancelRequested(event) => {
+            key(event.child_id).map(|key| Effect::Family(family_id(key, "cancel")))
+        }
+        Event::ReplyRequested(event) => {
+            child_refused(event).map(|key| Effect::Family(family_id(key, "closed")))
+        }
+        _ => None,
     }
 }
 

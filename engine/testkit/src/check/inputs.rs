@@ -225,27 +225,7 @@ impl<'a> Took<'a> {
                     false => Ok(()),
                 }
             }
-            Asks::Start(asked) => {
-                if silently && asked.wants_reply {
-                    return Err("nobody was told");
-                }
-                let repeated = input
-                    .workflow_id
-                    .as_ref()
-                    .is_some_and(|id| self.runs.was_started_by(id, &identity));
-                let of_child = asked.parent;
-                let repeated = repeated || of_child.is_some_and(|key| self.runs.knows(key));
-                let refused = self
-                    .states(input)
-                    .iter()
-                    .any(|state| refuses(*state, asked));
-                let may_be_refused = refused || asked.parent.is_some() && asked.may_be_unknown;
-                if repeated || may_be_refused && (asked.parent.is_none() || !silently) {
-                    Ok(())
-                } else {
-                    Err("it was to start a run")
-                }
-            }
+            Asks::Start(asked) => self.may_drop_start(input, asked, &identity, silently),
             Asks::Cancel(asked) | Asks::Terminate(asked) => {
                 if asked.wants_reply {
                     return Err("nobody was told");
@@ -272,6 +252,32 @@ impl<'a> Took<'a> {
             Asks::Describe | Asks::Delayed | Asks::Queue(_) | Asks::Signal(_) | Asks::Bad(_) => {
                 Ok(())
             }
+        }
+    }
+
+    /// A start: was it taken before, or do the rules of its id refuse it? A parent is told.
+    fn may_drop_start(
+        &self,
+        input: &Input,
+        asked: &StartAsked,
+        identity: &(String, String),
+        silently: bool,
+    ) -> Result<(), &'static str> {
+        if silently && asked.wants_reply {
+            return Err("nobody was told");
+        }
+        let id = input.workflow_id.as_ref();
+        let started = id.is_some_and(|id| self.runs.was_started_by(id, identity));
+        let repeated = started || asked.parent.is_some_and(|key| self.runs.knows(key));
+        let states = self.states(input);
+        let refused = states.iter().any(|state| refuses(*state, asked));
+        let may_be_refused = match asked.parent {
+            None => refused,
+            Some(_) => !silently && (refused || asked.may_be_unknown),
+        };
+        match repeated || may_be_refused {
+            true => Ok(()),
+            false => Err("it was to start a run"),
         }
     }
 

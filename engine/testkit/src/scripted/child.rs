@@ -48,9 +48,9 @@ impl Scripted {
             }
             Job::ChildFailed { child_id, failure } => {
                 // Whom nobody awaits may fail.
-                if self.children.remove(child_id) == Some(true) {
-                    self.failure = self.failure.take().or_else(|| Some((**failure).clone()));
-                }
+                let awaited = self.children.remove(child_id) == Some(true);
+                let failed = awaited.then(|| (**failure).clone());
+                self.failure = self.failure.take().or(failed);
             }
             Job::ChildCanceled { child_id } => {
                 self.children.remove(child_id);

@@ -6,7 +6,7 @@ use super::{Entry, Outbox, REPLY_TRIES_MAX, Sending};
 use crate::lane::{LaneShared, ReplyTopic};
 
 /// How often a lane looks whether a topic that wants a reply is there.
-const REPLY_AGAIN_AFTER: Millis = Millis(500);
+pub(super) const REPLY_AGAIN_AFTER: Millis = Millis(500);
 
 impl Outbox {
     /// Whoever named the topic may still make it. What does not come holds up a new owner, so it is not waited for long.

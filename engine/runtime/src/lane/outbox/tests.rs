@@ -6,7 +6,7 @@ use sagaline_core::{
     event::{ActivityScheduled, WorkflowStarted},
 };
 
-use super::*;
+use super::{reply::REPLY_AGAIN_AFTER, *};
 use crate::lane::{ReadBack, ReplyTopic};
 
 mod children;
