@@ -10,6 +10,7 @@
 mod begin;
 mod child;
 mod queue;
+mod without_run;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
@@ -77,13 +78,8 @@ pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Posi
         (Some(workflow_id), Some(run_id)) => {
             overlay.settle(overlay.key(workflow_id), run_id, position);
         }
-        _ => settle_without_run(overlay, transition, position),
+        _ => without_run::settle(overlay, transition, position),
     }
-}
-
-fn settle_without_run(overlay: &mut Overlay<'_>, transition: &Transition, position: Position) {
-    queue::settle(overlay, &transition.events, position);
-    child::settle(overlay, transition, position);
 }
 
 /// Applies one input's transition as a reader of the journal: no decision, no program. Returns its effects.
@@ -97,7 +93,7 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
     let (Some(run_id), Some(workflow_id)) = (last.run_id, &last.workflow_id) else {
         for record in records {
             queue::fold(overlay, record, &mut effects);
-            settle_without_run(overlay, record, position);
+            without_run::settle(overlay, record, position);
             let of_event =
                 |event| effect_without_run(record.workflow_id.as_ref(), &record.cause, event);
             effects.extend(record.events.iter().filter_map(of_event));

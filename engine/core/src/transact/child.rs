@@ -2,7 +2,7 @@
 
 use super::Work;
 use crate::{
-    ChildClosed, Event, Overlay, Position, StopChild, Transition,
+    ChildClosed, StopChild,
     decide::{self, Ignored},
     state::Key,
 };
@@ -26,17 +26,5 @@ impl Work<'_, '_> {
         let events = decide::child::closed(run, closed)?;
         self.transition(key, events);
         Ok(())
-    }
-}
-
-/// The start of a child that was refused is not taken when it comes again: its parent was told.
-pub(super) fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Position) {
-    let of_child =
-        |event: &Event| matches!(event, Event::ReplyRequested(event) if event.parent.is_some());
-    if let Some(workflow_id) = &transition.workflow_id
-        && transition.events.iter().any(of_child)
-    {
-        let identity = transition.cause.identity();
-        overlay.refused(overlay.key(workflow_id), identity, position);
     }
 }

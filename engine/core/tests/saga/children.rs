@@ -19,7 +19,7 @@ use crate::{World, cancel, start, terminate};
 
 /// Starts as many children `c1`, `c2` … of workflow `steps` as its input says, and awaits them, or ends at once:
 /// `"2 terminate"`, `"1 abandon leave"`. It fails with the first failure, or in the end: `"1 cancel fail"`. It may do something
-/// itself beside: `"1 terminate work"`.
+/// itself beside: `"1 terminate work"`. What undoes steps is in group 3: `"1 terminate grouped"`.
 #[derive(Default)]
 pub(crate) struct Parent {
     next_id: u32,
@@ -27,6 +27,7 @@ pub(crate) struct Parent {
     failure: Option<Failure>,
     canceled: bool,
     ended: bool,
+    group: Option<u32>,
 }
 
 impl Parent {
@@ -39,6 +40,7 @@ impl Parent {
             _ => ParentClosePolicy::Abandon,
         };
         let mut commands = Vec::new();
+        self.group = words.contains(&"grouped").then_some(3);
         if words.contains(&"work") {
             commands.push(self.work());
         }
@@ -51,7 +53,10 @@ impl Parent {
                 workflow: Name::from("steps"),
                 version: None,
                 workflow_id: child(number),
-                input: Payload::json(*b"{}"),
+                input: match self.group {
+                    Some(_) => Payload::json(*b"\"grouped\""),
+                    None => Payload::json(*b"{}"),
+                },
                 close_policy: policy,
                 id_reuse: IdReuse::RejectDuplicate,
                 attributes: None,
@@ -93,7 +98,7 @@ impl Parent {
             retry: RetryPolicy::default(),
             timeouts: Timeouts::start_to_close(1_000),
             compensates,
-            group: None,
+            group: self.group,
         })
     }
 

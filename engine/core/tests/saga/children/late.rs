@@ -79,3 +79,30 @@ fn a_step_that_completes_after_a_child_has_handed_over_is_registered_behind_that
         "undo-work"
     );
 }
+
+#[test]
+fn a_group_of_a_child_is_none_of_its_parent_s_whatever_their_numbers() {
+    let mut world = World::new(&["send", "bill"]);
+    world.parent("1 terminate work grouped fail");
+    world.deliver();
+    let own = world.tasks[0].clone();
+    world.complete_of(&child(1));
+    world.complete_of(&child(1));
+
+    let result = Payload::json(*b"1");
+    world.report_on(&own, Report::Completed { result });
+
+    let registrations = |world: &World| -> Vec<_> {
+        let run = world.state.run(&crate::id()).unwrap();
+        let all = run.registrations.iter();
+        all.map(|one| (one.registered.group, one.state)).collect()
+    };
+    let (waits, runs) = (RegistrationState::Registered, RegistrationState::Running);
+    let group = Some(3);
+    assert_eq!(
+        registrations(&world),
+        [(group, waits), (group, waits), (group, runs)]
+    );
+    world.complete();
+    assert_eq!(registrations(&world)[..2], [(group, runs), (group, runs)]);
+}
