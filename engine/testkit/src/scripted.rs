@@ -271,7 +271,10 @@ impl Scripted {
         self.forget_nap(commands);
         let Some(stage) = plan.stages.get(self.stage) else {
             let end = match plan.end {
-                End::Complete if plan.again > 0 => self.continue_as_new(plan),
+                // What would end with it is not left behind.
+                End::Complete if plan.again > 0 && self.children.is_empty() => {
+                    self.continue_as_new(plan)
+                }
                 End::Complete => ProgramCommand::Complete {
                     result: self.result(),
                 },

@@ -65,6 +65,9 @@ pub(crate) struct Counted {
 
 /// Who has to undo what a run did: itself, or who took it over from it.
 fn undoer<'a>(run: &'a Run, runs: &BTreeMap<RunId, &'a Run>) -> &'a Run {
+    if let Some(next) = run.next_run.and_then(|next| runs.get(&next)) {
+        return undoer(next, runs);
+    }
     let took_over = || {
         let (run_id, id) = run.child_key()?;
         let parent = runs.get(&run_id)?;
@@ -80,7 +83,7 @@ fn fate(run: &Run, key: &str) -> Fate {
     match run.closed.map(|(outcome, _)| outcome) {
         Some(Outcome::Completed) => Fate::Kept,
         Some(Outcome::Terminated | Outcome::Canceled) if run.undo.is_none() => Fate::Kept,
-        Some(Outcome::Terminated) | None => Fate::Unclear,
+        Some(Outcome::Terminated | Outcome::ContinuedAsNew) | None => Fate::Unclear,
         Some(Outcome::Failed | Outcome::TimedOut | Outcome::Canceled) => {
             match run.was_undone_by_itself(key) {
                 true => Fate::Undone,

@@ -78,7 +78,7 @@ pub(super) struct Run {
     /// When the first run of its chain began.
     execution_began: Timestamp,
     /// The run that goes on in its place.
-    next_run: Option<RunId>,
+    pub(super) next_run: Option<RunId>,
 }
 
 /// What is around an event.

@@ -24,6 +24,7 @@ impl Run {
         run.inherited = run.activities.keys().copied().collect();
         run.registrations.clone_from(&before.registrations);
         run.settled.clone_from(&before.settled);
+        run.by_hand.clone_from(&before.by_hand);
         run.seen.clone_from(&before.seen);
         run.followers.clone_from(&before.followers);
         run.signals.clone_from(&before.signals);

@@ -261,17 +261,12 @@ impl Run {
         let handed = left.map(|one| {
             let registered = &one.registered;
             let of_child = registered.child_workflow_id.as_ref();
-            let step = || {
-                let step = self.activities.get(&one.compensates);
-                step.map(|step| step.scheduled.activity.to_string())
-            };
-            let named = registered.child_step.as_ref().map(ToString::to_string);
             Handed {
                 activity: registered.activity.to_string(),
                 task_queue: registered.task_queue.to_string(),
                 input: registered.input.data().to_vec(),
                 workflow_id: of_child.unwrap_or(&self.workflow_id).clone(),
-                step: named.or_else(step).unwrap_or_default(),
+                step: one.step.clone(),
                 group: one.group,
             }
         });

@@ -13,6 +13,8 @@ pub(super) struct Registration {
     pub(super) activity_id: u32,
     pub(super) compensates: u32,
     pub(super) registered: Arc<CompensationRegistered>,
+    /// What the step is called.
+    pub(super) step: String,
     /// Whose group it is: a child's that handed it over, or its own.
     pub(super) group: Option<(Option<u32>, u32)>,
     /// Its group in that child.
@@ -76,10 +78,16 @@ impl Run {
             ));
         }
         self.next_id += 1;
+        let named = event.child_step.as_ref().map(ToString::to_string);
+        let of_step = || {
+            let step = self.activities.get(&step);
+            step.map(|step| step.scheduled.activity.to_string())
+        };
         self.registrations.push(Registration {
             activity_id: id,
             compensates: step,
             registered: Arc::clone(event),
+            step: named.or_else(of_step).unwrap_or_default(),
             group: event.group.map(|group| (child, group)),
             theirs: child.and(self.family.theirs),
             state: match self.settled.contains(&step) {
@@ -212,7 +220,8 @@ impl Run {
         let own = own.filter(|one| one.registered.child_workflow_id.is_none());
         let done = own.filter(|one| {
             let step = self.activities.get(&one.compensates);
-            let by_worker = !self.by_hand.contains(&one.compensates);
+            let by_worker = !self.by_hand.contains(&one.compensates)
+                && !self.inherited.contains(&one.compensates);
             by_worker && step.is_some_and(|step| step.result.is_some())
         });
         done.map(|one| key_of(self.run_id, one.registered.compensates))
