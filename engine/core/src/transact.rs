@@ -13,6 +13,7 @@ mod queue;
 mod start;
 mod update;
 mod with_start;
+mod without_run;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
@@ -80,7 +81,7 @@ pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Posi
         (Some(workflow_id), Some(run_id)) => {
             overlay.settle(overlay.key(workflow_id), run_id, position);
         }
-        _ => queue::settle(overlay, &transition.events, position),
+        _ => without_run::settle(overlay, transition, position),
     }
 }
 
@@ -95,7 +96,7 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
     let (Some(run_id), Some(workflow_id)) = (last.run_id, &last.workflow_id) else {
         for record in records {
             queue::fold(overlay, record, &mut effects);
-            queue::settle(overlay, &record.events, position);
+            without_run::settle(overlay, record, position);
             let of_event =
                 |event| effect_without_run(record.workflow_id.as_ref(), &record.cause, event);
             effects.extend(record.events.iter().filter_map(of_event));

@@ -9,6 +9,7 @@
 
 mod about;
 mod call;
+mod chain;
 mod child;
 mod condition;
 mod context;

@@ -44,6 +44,10 @@ pub(crate) enum Asks {
     RetryDue(RunId, u32, u32),
     /// Something about a limited queue.
     Queue(QueueAsked),
+    /// A run wants its child to stop.
+    StopChild(StopChildAsked),
+    /// A child, by its parent's run and its number there, has ended.
+    ChildClosed(ChildKey),
     /// It is to go to a topic of its sender's.
     Delayed,
     /// It must be refused for this reason.
@@ -57,6 +61,19 @@ pub(crate) struct StartAsked {
     pub(crate) wants_reply: bool,
     /// It names a version that may be known or not.
     pub(crate) may_be_unknown: bool,
+    /// It is the start of this child.
+    pub(crate) parent: Option<ChildKey>,
+}
+
+/// A child: its parent's run, and its number there.
+pub(crate) type ChildKey = (RunId, u32);
+
+/// What a run wants of its child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StopChildAsked {
+    pub(crate) of: ChildKey,
+    /// At once, and not only to be asked to stop.
+    pub(crate) terminate: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -34,6 +34,12 @@ pub enum Bug {
     UpdateChanged,
     /// An update is given to the lane twice, the second time as another.
     UpdateTwice,
+    /// A child returned something else when the lane of its parent reads it.
+    ChildResultChanged,
+    /// A child hands nothing over when the lane of its parent reads it.
+    HandedOverDropped,
+    /// The end of a child is given to the lane twice, the second time under another identity: harmless.
+    ChildEndedTwice,
     /// The delay service is told that it is later than it is.
     TimeTooLate,
     /// The inputs are told to end where they ended long ago: a time-out overtakes a result.
@@ -41,8 +47,8 @@ pub enum Bug {
 }
 
 impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 16] = [
+    /// All that do harm.
+    pub const ALL: [Self; 18] = [
         Self::AckTooEarly,
         Self::ZombieBelieved,
         Self::LossUnnoticed,
@@ -58,6 +64,8 @@ impl Bug {
         Self::SignalTwice,
         Self::UpdateChanged,
         Self::UpdateTwice,
+        Self::ChildResultChanged,
+        Self::HandedOverDropped,
         Self::TimeTooLate,
     ];
 }
@@ -66,7 +74,8 @@ impl FromStr for Bug {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|bug| format!("{bug:?}") == text);
+        let mut all = Self::ALL.into_iter().chain([Self::ChildEndedTwice]);
+        let found = all.find(|bug| format!("{bug:?}") == text);
         found.ok_or_else(|| format!("`{text}` is none of {:?}", Self::ALL))
     }
 }

@@ -17,8 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{
-    Random, RunActivity, RunChild, Shielded, Signal, Sleep, StartedChild, Until, WorkflowCall,
-    WorkflowInfo, about, state::Shared,
+    Random, RunActivity, Shielded, Signal, Sleep, Until, WorkflowInfo, about, state::Shared,
 };
 use crate::{ActivityCall, Error, Result, json};
 
@@ -140,73 +139,6 @@ impl<S> Context<S> {
     /// [`is_canceled`](Error::is_canceled) when the run was asked to stop.
     pub fn run<R, A>(&self, call: ActivityCall<R, A>) -> RunActivity<R> {
         RunActivity::new(self.shared.clone(), call)
-    }
-
-    /// Plans a child: another workflow, which `.await` starts and waits for.
-    ///
-    /// It is a run of its own, with its own id and history, anywhere in the namespace. Its error is the child's own, with the
-    /// child's error type; `sagaline.AlreadyStarted` when its id is taken; or [`is_canceled`](Error::is_canceled).
-    ///
-    /// # Example: a mail to each of many, ten at a time
-    /// ```
-    /// # use sagaline_sdk::{Context, Result, future::join_all, workflow};
-    /// # #[workflow]
-    /// # async fn mail(_cx: Context, address: String) -> Result<()> { Ok(()) }
-    /// #[workflow]
-    /// async fn newsletter(cx: Context, addresses: Vec<String>) -> Result<usize> {
-    ///     cx.expect_children(addresses.len() as u64);
-    ///     let mut sent = 0;
-    ///     for ten in addresses.chunks(10) {
-    ///         let mails = ten.iter().map(|address| {
-    ///             cx.child(mail(address.clone())).id(format!("newsletter/{address}"))
-    ///         });
-    ///         sent += join_all(mails).await.iter().filter(|one| one.is_ok()).count();
-    ///     }
-    ///     Ok(sent)
-    /// }
-    /// ```
-    pub fn child<R, W>(&self, call: WorkflowCall<R, W>) -> RunChild<R> {
-        RunChild::new(self.shared.clone(), call)
-    }
-
-    /// Children that the run before has [handed on](super::StartedChild::hand_on), in the order in which it did; each is
-    /// given once.
-    ///
-    /// # Example: a mail to each of very many, a thousand in one history
-    /// ```
-    /// # use sagaline_sdk::{Context, Result, StartedChild, future::{FuturesUnordered, StreamExt}, workflow};
-    /// # #[workflow]
-    /// # async fn mail(_cx: Context, number: u32) -> Result<()> { Ok(()) }
-    /// #[workflow]
-    /// async fn mails(cx: Context, from: u32) -> Result<u32> {
-    ///     let mut open: FuturesUnordered<StartedChild<()>> = cx.carried_children().into_iter().collect();
-    ///     let mut next = from;
-    ///     while next < 100_000 && !cx.is_continue_as_new_suggested() {
-    ///         if open.len() >= 50 {
-    ///             open.next().await.transpose()?;
-    ///         }
-    ///         open.push(cx.child(mail(next)).id(format!("mail/{next}")).start());
-    ///         next += 1;
-    ///     }
-    ///     if next < 100_000 {
-    ///         open.into_iter().for_each(StartedChild::hand_on);
-    ///         return cx.continue_as_new(&next);
-    ///     }
-    ///     while let Some(sent) = open.next().await {
-    ///         sent?;
-    ///     }
-    ///     Ok(next)
-    /// }
-    /// ```
-    pub fn carried_children<R>(&self) -> Vec<StartedChild<R>> {
-        let children = self.shared.taken_over().into_iter();
-        let of = |(child_id, id)| StartedChild::carried(self.shared.clone(), child_id, id);
-        children.map(of).collect()
-    }
-
-    /// Tells how many children there will be in all, for whoever looks how far the run is; 0: no more than were started.
-    pub fn expect_children(&self, total: u64) {
-        self.shared.expect_children(total);
     }
 
     /// The time, as the journal has it: the same on replay, and the same until the workflow next waits.
@@ -442,79 +374,6 @@ impl<S> Context<S> {
     /// ```
     pub fn shielded<F: Future>(&self, future: F) -> Shielded<F> {
         Shielded::new(self.shared.clone(), future)
-    }
-
-    /// Ends the run and goes on in a new one, with a history of its own: `return cx.continue_as_new(&next)`.
-    ///
-    /// For what goes on for ever, or too long for one history. The new run has the same workflow id and is given `input`,
-    /// which must be one of this workflow; it goes by the workflow's newest version. What was registered to be undone
-    /// holds, signals that were not taken come to it first, and whoever waits for the result waits for the new run's.
-    /// Activities that are still under way are asked to stop; a step with a compensation must be awaited before.
-    ///
-    /// The error is what the workflow must return. One that `input` cannot be written as JSON comes in its place.
-    ///
-    /// # Errors
-    /// Always.
-    ///
-    /// # Example: a bill each month, for years
-    /// ```
-    /// # use sagaline_sdk::{Context, DurationExt, Result, activity, workflow};
-    /// # use serde::{Deserialize, Serialize};
-    /// # #[activity]
-    /// # async fn charge(customer: &str) -> Result<()>;
-    /// #[derive(Serialize, Deserialize)]
-    /// struct Billing {
-    ///     customer: String,
-    ///     months: u32,
-    /// }
-    ///
-    /// #[workflow]
-    /// async fn billing(cx: Context, mut billing: Billing) -> Result<u32> {
-    ///     cx.run(charge(&billing.customer)).await?;
-    ///     billing.months += 1;
-    ///     if billing.months == 120 {
-    ///         return Ok(billing.months);
-    ///     }
-    ///     cx.sleep(30.days()).await?;
-    ///     cx.continue_as_new(&billing)
-    /// }
-    /// ```
-    pub fn continue_as_new<R>(&self, input: &(impl Serialize + ?Sized)) -> Result<R> {
-        let what = format!("input of `{}`", self.shared.info.workflow);
-        self.shared.continue_with(json::encode(&what, input)?);
-        Err(Error::to_continue_as_new())
-    }
-
-    /// Whether the history is so long that the workflow had better [continue as new](Self::continue_as_new): from 4,096
-    /// events or 4 MB on. What the run took over from the one before does not count.
-    ///
-    /// # Example: a counter that takes signals for ever
-    /// ```
-    /// # use sagaline_sdk::{Context, Result, workflow};
-    /// #[workflow]
-    /// async fn counter(cx: Context, mut total: u64) -> Result<u64> {
-    ///     while !cx.is_continue_as_new_suggested() {
-    ///         total += cx.signal::<u64>("add").await?;
-    ///     }
-    ///     cx.continue_as_new(&total)
-    /// }
-    /// ```
-    #[must_use]
-    pub fn is_continue_as_new_suggested(&self) -> bool {
-        self.shared.history().1
-    }
-
-    /// How many events the history had when the workflow was last told something. At 50,000 it is told nothing more.
-    #[must_use]
-    pub fn history_events(&self) -> u32 {
-        self.shared.history().0.events
-    }
-
-    /// How many bytes those events have: what was given to the run and what it gave, and 64 for each. At 50 MB it is told
-    /// nothing more.
-    #[must_use]
-    pub fn history_bytes(&self) -> u32 {
-        self.shared.history().0.bytes
     }
 
     /// Whether somebody asked the run to stop. Steps say so by themselves; this is for code between them.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sagaline_core::{Event, RunId, Timestamp, Transition, WorkflowId, event::UpdateCompleted};
+use sagaline_core::{
+    ActivityId, Event, RunId, Timestamp, Transition, WorkflowId, event::UpdateCompleted,
+};
 use sagaline_journal::{
     NewRecord, Record,
     wire::{ce_type, header, outcome},
@@ -12,12 +14,12 @@ use super::{
     outside::{AttemptKey, attempt_of},
     queues::{Queues, key_of},
     run::Run,
-    runs::Runs,
+    runs::{Runs, child_refused},
 };
 use crate::{
     Violation,
     clients::NOWHERE,
-    inputs::MARK,
+    inputs::{ChildKey, MARK},
     log::{Log, Topics},
 };
 
@@ -32,6 +34,10 @@ pub(super) enum Effect {
     Reply(String, String),
     /// By its `ce_id`.
     Queue(String),
+    /// The start of a child.
+    Child(ChildKey),
+    /// What runs tell each other else, by its `ce_id`.
+    Family(String),
     /// By the record's mark.
     Forward(String),
 }
@@ -102,7 +108,10 @@ impl Effects {
         let mut effects: Vec<Effect> = known.0.ended.iter().map(of_end).collect();
         for transition in transitions {
             for event in &transition.events {
-                effects.extend(asked_for(transition, event, known, log));
+                match of_child(transition, event) {
+                    Some(effect) => effects.push(effect),
+                    None => effects.extend(asked_for(transition, event, known, log)),
+                }
             }
         }
         self.due.extend(effects.iter().cloned());
@@ -151,7 +160,11 @@ impl Effects {
                 }
                 _ => true,
             },
-            Effect::Cancel(_) | Effect::Forward(_) => true,
+            Effect::Child((run_id, id)) => {
+                let run = runs.run(*run_id);
+                run.is_some_and(|run| run.wants_child(*id))
+            }
+            Effect::Cancel(_) | Effect::Forward(_) | Effect::Family(_) => true,
         };
         self.landed.contains(effect) || !wanted
     }
@@ -221,7 +234,10 @@ fn asked_for(
     log: &Log,
 ) -> Vec<Effect> {
     let run = transition.run_id.and_then(|run_id| runs.run(run_id));
-    let closed = |outcome| of_end(run, outcome);
+    let closed = |outcome: &str| {
+        let answers = answered(run, outcome).into_iter();
+        answers.chain(run.into_iter().flat_map(of_end)).collect()
+    };
     match event {
         Event::ActivityAttemptScheduled(event) => {
             let key = |run_id| (run_id, event.activity_id.get(), event.attempt.get());
@@ -268,6 +284,8 @@ fn asked_for(
                 event.answer.outcome.as_str().into(),
             )]
         }
+        // Updates that were under way are cut off.
+        Event::WorkflowContinuedAsNew(_) => cut_off(run).collect(),
         Event::WorkflowCompleted(_) => closed(outcome::COMPLETED),
         Event::WorkflowFailed(_) => closed(outcome::FAILED),
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
@@ -288,14 +306,19 @@ fn asked_for(
 }
 
 /// Who is told of the end of a run: those who wait for it, or for an update that was under way.
-fn of_end(run: Option<&Run>, outcome: &str) -> Vec<Effect> {
+fn answered(run: Option<&Run>, outcome: &str) -> Vec<Effect> {
     let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
     let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+    let told = followers.iter().map(reply);
+    told.chain(cut_off(run)).collect()
+}
+
+/// Who is told that an update was still under way when its run closed.
+fn cut_off(run: Option<&Run>) -> impl Iterator<Item = Effect> {
     let failed =
         |correlation: &String| Effect::Reply(correlation.clone(), outcome::FAILED.to_owned());
-    let cut_off = run.into_iter().flat_map(Run::followers_of_pending);
-    let told = followers.iter().map(reply);
-    told.chain(cut_off.map(failed)).collect()
+    let pending = run.into_iter().flat_map(Run::followers_of_pending);
+    pending.map(failed)
 }
 
 /// Who is told of the end of an update.
@@ -307,6 +330,35 @@ fn of_update(run: Option<&Run>, event: &UpdateCompleted) -> Vec<Effect> {
     let followers = run.map(|run| run.followers_of_update(event.update_id.as_str()));
     let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
     followers.into_iter().flatten().map(reply).collect()
+}
+
+/// What an event that is about a child asks for; none: it is about none.
+fn of_child(transition: &Transition, event: &Event) -> Option<Effect> {
+    let key = |id: ActivityId| Some((transition.run_id?, id.get()));
+    match event {
+        Event::ChildStarted(event) => key(event.child_id).map(Effect::Child),
+        Event::ChildCancelRequested(event) => {
+            key(event.child_id).map(|key| Effect::Family(family_id(key, "cancel")))
+        }
+        Event::ReplyRequested(event) => {
+            child_refused(event).map(|key| Effect::Family(family_id(key, "closed")))
+        }
+        _ => None,
+    }
+}
+
+/// What the end of a run asks for: its children are stopped, and its parent is told.
+fn of_end(run: &Run) -> Vec<Effect> {
+    let stop = |(id, at_once): &(u32, bool)| {
+        let word = match at_once {
+            true => "terminate",
+            false => "cancel",
+        };
+        Effect::Family(family_id((run.run_id, *id), word))
+    };
+    let stops = run.stops().iter().map(stop);
+    let parent = run.child_key().map(|key| family_id(key, "closed"));
+    stops.chain(parent.map(Effect::Family)).collect()
 }
 
 /// What an event of a queue asks for.
@@ -349,6 +401,12 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
     if ce_type.starts_with(ce_type::QUEUE_PREFIX) {
         return text(header_of(header::CE_ID)).map(Effect::Queue);
     }
+    if ce_type.starts_with(ce_type::CHILD_PREFIX) {
+        let id = text(header_of(header::CE_ID))?;
+        let key = id.split_once('/');
+        let key = key.and_then(|(run_id, id)| Some((run_id.parse().ok()?, id.parse().ok()?)));
+        return Some(key.map_or(Effect::Family(id), Effect::Child));
+    }
     if let Some(mark) = text(header_of(MARK)) {
         return Some(Effect::Forward(mark));
     }
@@ -370,6 +428,11 @@ fn deliver_at(due: Timestamp) -> String {
 /// `ce_id` of a message about an attempt's place.
 fn queue_id((run_id, activity_id, attempt): &AttemptKey, word: &str) -> String {
     format!("{run_id}/{activity_id}/{attempt}/{word}")
+}
+
+/// `ce_id` of a message about a child.
+fn family_id((run_id, id): ChildKey, word: &str) -> String {
+    format!("{run_id}/{id}/{word}")
 }
 
 fn attempt_in(task: &str) -> Option<AttemptKey> {

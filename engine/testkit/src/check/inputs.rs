@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     Violation,
-    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked},
+    inputs::{
+        Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked,
+        StopChildAsked,
+    },
     log::Log,
 };
 
@@ -117,14 +120,7 @@ impl<'a> Took<'a> {
     ) -> Result<(), &'static str> {
         self.check_identity(record, input, did)?;
         if let Some(home) = self.misrouted(record, input) {
-            let forwarded = did.iter().flat_map(|one| &one.events).any(|event| {
-                matches!(event, Event::InputForwarded(forwarded) if forwarded.target_partition == home)
-            });
-            return if forwarded && did.len() == 1 {
-                Ok(())
-            } else {
-                Err("it belongs elsewhere and was not forwarded")
-            };
+            return was_forwarded(home, did);
         }
         let rejected = did
             .iter()
@@ -138,7 +134,15 @@ impl<'a> Took<'a> {
             (Asks::Bad(_), _) => Err("it was to be refused"),
             (Asks::Describe, None) if did.is_empty() => Ok(()),
             (Asks::Delayed, Some(_)) => Ok(()),
-            (Asks::Describe | Asks::Report(_) | Asks::RetryDue(..) | Asks::Queue(_), Some(_))
+            (
+                Asks::Describe
+                | Asks::Report(_)
+                | Asks::RetryDue(..)
+                | Asks::Queue(_)
+                | Asks::StopChild(_)
+                | Asks::ChildClosed(_),
+                Some(_),
+            )
             | (Asks::Describe | Asks::Delayed, _) => Err("nothing is wrong with it"),
             (
                 Asks::Start(asked) | Asks::StartWith(asked, _),
@@ -152,22 +156,7 @@ impl<'a> Took<'a> {
                 | Asks::Signal(_)
                 | Asks::Update(_),
                 Some(RejectReason::NoOpenRun),
-            ) => {
-                let meant = match &input.asks {
-                    Asks::Operate(asked) => asked.run_id,
-                    _ => None,
-                };
-                let is_open = |state: &IdState| match state {
-                    IdState::Open(run_id) => meant.is_none_or(|meant| meant == *run_id),
-                    IdState::Unknown | IdState::Closed(_) => false,
-                };
-                let was_closed = !self.states(input).iter().all(is_open);
-                if was_closed {
-                    Ok(())
-                } else {
-                    Err("there is an open run")
-                }
-            }
+            ) => self.had_no_open_run(input),
             (
                 Asks::Cancel(_)
                 | Asks::Terminate(_)
@@ -184,6 +173,22 @@ impl<'a> Took<'a> {
             (Asks::Queue(asked), None) => self.may_drop_word(input, asked),
             (_, None) if did.iter().any(|one| one.run_id.is_some()) => Ok(()),
             (asks, None) => self.may_drop(record, input, asks, did.is_empty()),
+        }
+    }
+
+    /// It was refused since no run was open: at some time in the batch none was.
+    fn had_no_open_run(&self, input: &Input) -> Result<(), &'static str> {
+        let meant = match &input.asks {
+            Asks::Operate(asked) => asked.run_id,
+            _ => None,
+        };
+        let is_open = |state: &IdState| match state {
+            IdState::Open(run_id) => meant.is_none_or(|meant| meant == *run_id),
+            IdState::Unknown | IdState::Closed(_) => false,
+        };
+        match self.states(input).iter().all(is_open) {
+            true => Err("there is an open run"),
+            false => Ok(()),
         }
     }
 
@@ -220,21 +225,17 @@ impl<'a> Took<'a> {
             }
             Asks::Update(_) => Err("nobody was told"),
             Asks::Start(asked) | Asks::StartWith(asked, _) => {
-                if silently && asked.wants_reply {
-                    return Err("nobody was told");
-                }
-                let repeated = input
-                    .workflow_id
-                    .as_ref()
-                    .is_some_and(|id| self.runs.was_started_by(id, &identity));
-                let refused = self
-                    .states(input)
-                    .iter()
-                    .any(|state| refuses(*state, asked));
-                if repeated || refused {
-                    Ok(())
-                } else {
-                    Err("it was to start a run")
+                self.may_drop_start(input, asked, &identity, silently)
+            }
+            Asks::StopChild(asked) => self.may_drop_stop(input, asked, &identity),
+            Asks::ChildClosed((run_id, id)) => {
+                match self
+                    .runs
+                    .run(*run_id)
+                    .is_some_and(|run| run.has_open_child(*id))
+                {
+                    true => Err("its parent was to be told"),
+                    false => Ok(()),
                 }
             }
             Asks::Cancel(asked) | Asks::Terminate(asked) => {
@@ -288,6 +289,51 @@ impl<'a> Took<'a> {
         let mut open = states.iter();
         let was_seen = open.any(|state| matches!(state, IdState::Open(run_id) if knows(*run_id)));
         !was_seen && !id.is_some_and(|id| self.runs.was_started_by(id, &identity))
+    }
+
+    /// A start: was it taken before, or do the rules of its id refuse it? A parent is told.
+    fn may_drop_start(
+        &self,
+        input: &Input,
+        asked: &StartAsked,
+        identity: &(String, String),
+        silently: bool,
+    ) -> Result<(), &'static str> {
+        if silently && asked.wants_reply {
+            return Err("nobody was told");
+        }
+        let id = input.workflow_id.as_ref();
+        let started = id.is_some_and(|id| self.runs.was_started_by(id, identity));
+        let repeated = started || asked.parent.is_some_and(|key| self.runs.knows(key));
+        let states = self.states(input);
+        let refused = states.iter().any(|state| refuses(*state, asked));
+        let may_be_refused = match asked.parent {
+            None => refused,
+            Some(_) => !silently && (refused || asked.may_be_unknown),
+        };
+        match repeated || may_be_refused {
+            true => Ok(()),
+            false => Err("it was to start a run"),
+        }
+    }
+
+    /// A parent's word to its child: is that one gone, another's, or at it already?
+    fn may_drop_stop(
+        &self,
+        input: &Input,
+        asked: &StopChildAsked,
+        identity: &(String, String),
+    ) -> Result<(), &'static str> {
+        let obeys = |run_id| {
+            let run = self.runs.run(run_id);
+            run.is_some_and(|run| run.obeys(asked) && !run.seen.contains(identity))
+        };
+        let states = self.states(input);
+        let mut states = states.iter();
+        match states.all(|state| matches!(state, IdState::Open(run_id) if obeys(*run_id))) {
+            true => Err("it was to stop"),
+            false => Ok(()),
+        }
     }
 
     /// A message: it is in the run's history now, or was before.
@@ -436,5 +482,17 @@ fn is_so_already(cancel: Option<bool>, undoing: bool, cancels: bool, asked: &Sto
         cancel.is_some() || undoing
     } else {
         undoing && asked.compensate
+    }
+}
+
+/// An input of another partition is sent there, and nothing else comes of it.
+fn was_forwarded(home: i32, did: &[&Transition]) -> Result<(), &'static str> {
+    let mut events = did.iter().flat_map(|one| &one.events);
+    let forwarded = events.any(|event| {
+        matches!(event, Event::InputForwarded(forwarded) if forwarded.target_partition == home)
+    });
+    match forwarded && did.len() == 1 {
+        true => Ok(()),
+        false => Err("it belongs elsewhere and was not forwarded"),
     }
 }

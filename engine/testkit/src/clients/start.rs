@@ -10,11 +10,14 @@ use super::Act;
 use crate::{
     event::Event,
     inputs::{Asks, Input, StartAsked, draft, identify},
-    plan::Plan,
+    plan::{Family, Plan},
     programs::{RARE, SAGA},
     time::Span,
     world::World,
 };
+
+/// Generations below a saga.
+const GENERATIONS: u32 = 3;
 
 /// So many signals are sent, at most, for one start.
 const SIGNALS_MAX: u32 = 5;
@@ -34,7 +37,7 @@ impl World {
             format!("w-{saga}")
         };
         self.clients.started += 1;
-        self.start(&id);
+        let children = self.start(&id);
         let mut later = |ppm: u32, act: Act| {
             if self.rng.ppm(ppm) {
                 let after = match self.rng.below(3) {
@@ -60,6 +63,12 @@ impl World {
             later(faults.updated, Act::Update(id.clone()));
             later(faults.updated / 2, Act::Query(id.clone()));
         }
+        for child in children {
+            later(faults.canceled / 3, Act::Cancel(child.clone()));
+            later(faults.terminated / 3, Act::Terminate(child.clone()));
+            later(faults.operated, Act::Operate(child.clone()));
+            later(faults.signaled / 2, Act::Signal(child));
+        }
         later(faults.described, Act::Describe(id));
     }
 
@@ -67,8 +76,19 @@ impl World {
         self.start(id);
     }
 
-    fn start(&mut self, id: &str) {
-        let plan = Plan::draw(&mut self.rng, self.faults.mischief);
+    /// Starts a saga; says which children it may start.
+    fn start(&mut self, id: &str) -> Vec<String> {
+        let faults = self.faults.clients;
+        let sagas = u64::from(self.settings.sagas);
+        let taken = (faults.reused > 0).then_some(sagas);
+        let generations = match self.settings.forgets_soon() {
+            true => 0,
+            false => GENERATIONS,
+        };
+        let mut family = Family::of(id, generations, taken, faults.rare_workflow);
+        let plan = Plan::draw(&mut self.rng, self.faults.mischief, &mut family);
+        let children = plan.descendants();
+        let children = children.into_iter().map(|child| child.id.clone()).collect();
         let value = serde_json::to_vec(&plan).unwrap_or_default();
         let workflow = if self.rng.ppm(self.faults.clients.rare_workflow) {
             RARE
@@ -113,6 +133,7 @@ impl World {
             },
         };
         self.submit(record, input);
+        children
     }
 
     fn draw_rules(&mut self, record: &mut NewRecord, identified: bool, rare: bool) -> StartAsked {
@@ -155,6 +176,7 @@ impl World {
             id_reuse: reuse.map_or(IdReuse::RejectDuplicate, |(_, rule)| rule),
             wants_reply: self.ask_for_reply(record),
             may_be_unknown: rare || matches!(version, Some("2" | "9")),
+            parent: None,
         }
     }
 }

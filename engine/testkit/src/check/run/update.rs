@@ -21,7 +21,7 @@ pub(super) struct Updates {
     known: BTreeMap<String, Update>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Update {
     /// Which of those that were accepted, from 1.
     order: u64,
@@ -29,6 +29,17 @@ struct Update {
     /// Correlations of those who want to know how it ends.
     followers: Vec<String>,
     ended: Option<(AnswerOutcome, Vec<u8>)>,
+}
+
+impl Updates {
+    /// What a run leaves of them to the one that goes on in its place: those that have ended.
+    pub(super) fn left(&self) -> Self {
+        let ended = self.known.iter().filter(|(_, one)| one.ended.is_some());
+        Self {
+            known: ended.map(|(id, one)| (id.clone(), one.clone())).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Run {
