@@ -5,6 +5,8 @@
 //! the activity's deadline.
 
 mod forward;
+mod local;
+mod sending;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -14,11 +16,15 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Attempt, Command, Effect, Millis, Name, Reply, ReplyTo, RunId, State, Timestamp,
+    ActivityId, Attempt, Command, Effect, Millis, Name, Reply, RunId, State, is_local,
 };
-use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
+use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag};
 
-use self::forward::{READS_MAX, goes_to_an_inbox};
+use self::{
+    forward::{READS_MAX, goes_to_an_inbox},
+    local::Local,
+    sending::{Queue, Sending},
+};
 use super::{Lane, LaneShared, Now, QueueTopic, ReplyTopic};
 use crate::fold::Fold;
 
@@ -63,6 +69,8 @@ pub(super) struct Outbox {
     unread: VecDeque<Entry>,
     forwards: HashMap<(String, i64), NewRecord>,
     queues: HashMap<Name, Queue>,
+    /// They hold up no batch.
+    local: Local,
     /// Tasks that the log refuses for good, until the journal says what became of their attempts.
     refused: Vec<Entry>,
     undeliverable: VecDeque<Command>,
@@ -111,25 +119,6 @@ impl Entry {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Queue {
-    topic: Arc<str>,
-    partitions: i32,
-}
-
-/// What became of an attempt to send.
-enum Sending {
-    Record(NewRecord),
-    /// The topic is not there yet, as far as is known; why it cannot be made, if the brokers refuse to.
-    NoTopic(Option<Arc<str>>),
-    /// The reply's topic or partition is not there.
-    NobodyThere,
-    /// The topic can never be there.
-    Never(String),
-    /// The record to be forwarded must be read first.
-    Read(Arc<str>, i32, i64),
-}
-
 impl Outbox {
     /// What this lane or an earlier owner may not have sent, and the state still wants.
     ///
@@ -137,6 +126,7 @@ impl Outbox {
     pub(super) fn after_take_over(self, fold: &mut Fold) -> Self {
         let mut outbox = Self {
             dropped: self.dropped,
+            local: Local::after_take_over(fold),
             ..Self::default()
         };
         let done = fold.footer().map_or(0, |footer| footer.effects_done);
@@ -148,7 +138,7 @@ impl Outbox {
             }
         }
         for (batch_no, mut effects) in batches {
-            effects.retain(|effect| effect.is_wanted(&fold.state));
+            effects.retain(|effect| effect.is_wanted(&fold.state) && effect.local_task().is_none());
             outbox.push(batch_no, effects, HashMap::new());
         }
         outbox
@@ -169,13 +159,17 @@ impl Outbox {
         effects: Vec<Effect>,
         forwards: HashMap<(String, i64), NewRecord>,
     ) {
-        if effects.is_empty() {
-            return;
+        let before = self.waiting.len();
+        for effect in effects {
+            match effect {
+                Effect::Task(task) if is_local(&task.scheduled.task_queue) => self.local.push(task),
+                other => self.waiting.push_back(Entry::new(batch_no, other)),
+            }
         }
-        self.batches.push_back((batch_no, effects.len()));
-        let entries = effects.into_iter();
-        self.waiting
-            .extend(entries.map(|effect| Entry::new(batch_no, effect)));
+        let count = self.waiting.len() - before;
+        if count > 0 {
+            self.batches.push_back((batch_no, count));
+        }
         self.forwards.extend(forwards);
     }
 
@@ -201,7 +195,7 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// Whether the task of an attempt has not arrived yet, as far as is known.
+    /// Whether the task of an attempt has not arrived yet, as far as is known, or never will.
     pub(super) fn has_task(
         &self,
         run_id: RunId,
@@ -209,11 +203,13 @@ impl Outbox {
         attempt: Attempt,
     ) -> bool {
         let on_their_way = self.waiting.iter().chain(self.sent.values());
+        let on_their_way = on_their_way.chain(&self.refused);
         let later = self.later.iter().map(|(_, entry)| entry);
-        on_their_way.chain(later).any(|entry| {
+        let is_it = |entry: &Entry| {
             matches!(&entry.effect, Effect::Task(task)
                 if (task.run_id, task.activity_id(), task.attempt) == (run_id, activity_id, attempt))
-        })
+        };
+        self.local.has(run_id, activity_id, attempt) || on_their_way.chain(later).any(is_it)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -252,7 +248,8 @@ impl Outbox {
 
     pub(super) fn next_turn(&self, now: Millis) -> Option<Millis> {
         let until = |at: &Millis| Millis(at.0.saturating_sub(now.0).max(1));
-        self.later.iter().map(|(at, _)| until(at)).min()
+        let later = self.later.iter().map(|(at, _)| until(at));
+        later.chain(self.local.next_turn()).min()
     }
 
     /// Sends what can be sent now.
@@ -333,58 +330,6 @@ impl Outbox {
         }
         self.later
             .push((Millis(now.0 + REPLY_AGAIN_AFTER.0), entry));
-    }
-
-    fn record(
-        &mut self,
-        shared: &LaneShared,
-        (partition, now): (i32, Timestamp),
-        effect: &Effect,
-    ) -> Sending {
-        match effect {
-            Effect::Task(task) => {
-                let queue = match self.queues.get(&task.scheduled.task_queue) {
-                    Some(queue) => queue.clone(),
-                    None => {
-                        let topic = shared.writing.queue_topic(&task.scheduled.task_queue);
-                        if !topic::is_name(&topic) {
-                            let queue = &task.scheduled.task_queue;
-                            return Sending::Never(format!(
-                                "no topic can serve task queue {queue}"
-                            ));
-                        }
-                        let partitions = match shared.topics.topic(&topic) {
-                            QueueTopic::There(partitions) => partitions,
-                            QueueTopic::Coming => return Sending::NoTopic(None),
-                            QueueTopic::Refused(reason) => return Sending::NoTopic(Some(reason)),
-                        };
-                        let queue = Queue { topic, partitions };
-                        self.queues
-                            .insert(task.scheduled.task_queue.clone(), queue.clone());
-                        queue
-                    }
-                };
-                Sending::Record(
-                    shared
-                        .writing
-                        .task(task, queue.topic, partition, queue.partitions),
-                )
-            }
-            Effect::Retry(retry) => Sending::Record(shared.writing.retry(retry, partition, now)),
-            Effect::Cancel(cancel) => Sending::Record(shared.writing.cancel(cancel)),
-            Effect::Queue(message) => Sending::Record(shared.writing.queue(message)),
-            Effect::Child(message) => Sending::Record(shared.writing.child(message)),
-            Effect::Reply(reply) => match reply_way(shared, &reply.to) {
-                None => Sending::Record(shared.writing.reply(reply)),
-                Some(obstacle) => obstacle,
-            },
-            Effect::Forward { cause, .. } => {
-                match self.forwards.get(&(cause.topic.to_string(), cause.offset)) {
-                    Some(record) => Sending::Record(record.clone()),
-                    None => Sending::Read(cause.topic.clone(), cause.partition, cause.offset),
-                }
-            }
-        }
     }
 
     fn finish(&mut self, entry: &Entry) {
@@ -470,20 +415,6 @@ impl Outbox {
             Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_) => {
                 self.waiting.push_back(entry);
             }
-        }
-    }
-}
-
-/// What keeps a reply from going out. A producer keeps every topic that it ever heard of, and what is sent to one that is
-/// not there holds up what is behind it: it hears of those only that are there.
-fn reply_way(shared: &LaneShared, to: &ReplyTo) -> Option<Sending> {
-    match shared.topics.reply_topic(&to.topic) {
-        ReplyTopic::There(partitions) if to.partition < partitions => None,
-        ReplyTopic::There(_) | ReplyTopic::Missing => Some(Sending::NobodyThere),
-        ReplyTopic::Looking => Some(Sending::NoTopic(None)),
-        ReplyTopic::TooMany => {
-            let reason = format!("too many topics want replies; {} is one more", to.topic);
-            Some(Sending::Never(reason))
         }
     }
 }

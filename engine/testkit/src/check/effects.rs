@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sagaline_core::{Event, Timestamp, Transition};
+use sagaline_core::{Event, LOCAL_QUEUE, Timestamp, Transition};
 use sagaline_journal::{
     NewRecord, Record,
     wire::{ce_type, header, outcome},
@@ -70,6 +70,7 @@ impl Effects {
             }
         }
         self.due.extend(effects.iter().cloned());
+        effects.retain(|effect| !is_local(effect, known.0));
         self.by_batch.push_back((batch_no, effects));
         while self
             .by_batch
@@ -173,6 +174,17 @@ impl Effects {
             Some(effect) => Err(Violation::new("I8", format!("{effect:?} never came"))),
         }
     }
+}
+
+/// Whether no footer says when it is done.
+fn is_local(effect: &Effect, runs: &Runs) -> bool {
+    if let Effect::Task((run_id, activity_id, _)) = effect {
+        let queue = runs
+            .run(*run_id)
+            .and_then(|run| run.task_queue(*activity_id));
+        return queue == Some(LOCAL_QUEUE);
+    }
+    false
 }
 
 /// What an event asks for; `runs` are as after the batch.

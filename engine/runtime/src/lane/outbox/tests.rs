@@ -9,6 +9,7 @@ use sagaline_core::{
 use super::*;
 use crate::lane::ReadBack;
 
+mod local;
 mod notices;
 
 fn forward() -> Effect {
@@ -65,6 +66,7 @@ fn shared_with(queue: QueueTopic, reply: ReplyTopic) -> LaneShared {
         programs_kept: std::num::NonZeroUsize::MIN,
         keys: crate::Keys::development(),
         topics: Arc::new(Answers(queue, reply)),
+        local: Arc::new(super::super::NoLocalTasks),
     })
 }
 
