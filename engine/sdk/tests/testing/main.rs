@@ -5,6 +5,7 @@
 mod chain;
 mod children;
 mod failures;
+mod local;
 mod people;
 mod replayed;
 mod signals;
