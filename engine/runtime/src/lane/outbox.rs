@@ -25,7 +25,7 @@ use self::{
     local::Local,
     sending::{Queue, Sending},
 };
-use super::{Lane, LaneShared, Now, QueueTopic, ReplyTopic};
+use super::{Lane, LaneShared, Now};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.

@@ -7,7 +7,7 @@ use sagaline_core::{
 };
 
 use super::*;
-use crate::lane::ReadBack;
+use crate::lane::{QueueTopic, ReadBack, ReplyTopic};
 
 mod local;
 mod notices;
