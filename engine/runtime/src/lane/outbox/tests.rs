@@ -7,9 +7,10 @@ use sagaline_core::{
 };
 
 use super::{reply::REPLY_AGAIN_AFTER, *};
-use crate::lane::{ReadBack, ReplyTopic};
+use crate::lane::{QueueTopic, ReadBack, ReplyTopic};
 
 mod children;
+mod local;
 mod notices;
 
 fn forward() -> Effect {
@@ -66,6 +67,7 @@ fn shared_with(queue: QueueTopic, reply: ReplyTopic) -> LaneShared {
         programs_kept: std::num::NonZeroUsize::MIN,
         keys: crate::Keys::development(),
         topics: Arc::new(Answers(queue, reply)),
+        local: Arc::new(super::super::NoLocalTasks),
     })
 }
 
