@@ -59,6 +59,7 @@ pub mod private;
 #[doc(hidden)]
 pub mod recorded;
 mod retry;
+pub mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod worker;

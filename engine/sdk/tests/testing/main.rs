@@ -9,6 +9,7 @@ mod local;
 mod messages;
 mod people;
 mod replayed;
+mod schedules;
 mod signals;
 mod time;
 mod updates;
