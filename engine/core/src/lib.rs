@@ -34,6 +34,7 @@ mod payload;
 pub mod program;
 mod queue;
 mod replay;
+mod reserved;
 mod retry;
 pub mod run;
 pub mod show;
@@ -74,6 +75,7 @@ pub use queue::{
     QueueCommand, QueueTask,
 };
 pub use replay::{activate_last, replay, verify};
+pub use reserved::{OUR_NAMES, SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, workflow_of_id};
 pub use retry::{
     OnExhausted, RETRY_AFTER_MAX, RETRY_TAKEN_OVER_AFTER, RetryPolicy, UNKNOWN_ACTIVITY_RETRY,
 };

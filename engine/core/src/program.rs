@@ -8,7 +8,7 @@ mod inquiry;
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild,
+    ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild, Stop,
     Timestamp, Wait, WorkflowId,
     event::{CarriedChild, Chain},
     run::HistorySize,
@@ -174,10 +174,12 @@ pub enum ProgramCommand {
     },
     /// Start a child.
     StartChild(Box<StartChild>),
-    /// Ask a child to stop.
+    /// Stop a child.
     CancelChild {
         /// Which.
         child_id: ActivityId,
+        /// How.
+        how: Stop,
     },
     /// Wake the run at an instant.
     StartTimer {

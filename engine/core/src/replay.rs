@@ -276,7 +276,7 @@ impl<'a> Asked<'a> {
                 Some(&command.workflow),
                 Some(command.child_id),
             ),
-            ProgramCommand::CancelChild { child_id } => {
+            ProgramCommand::CancelChild { child_id, .. } => {
                 (CommandKind::CancelChild, None, Some(*child_id))
             }
             ProgramCommand::RegisterCompensation(command) => (

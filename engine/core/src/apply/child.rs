@@ -40,6 +40,7 @@ impl Run {
         let children = self.children.as_deref_mut();
         if let Some(child) = children.and_then(|children| children.get_mut(event.child_id)) {
             child.cancel_requested = true;
+            child.terminate_requested |= event.terminate == Some(true);
         }
     }
 

@@ -129,6 +129,7 @@ pub(crate) fn cancel_requested(child: &Child) -> Event {
         child_id: child.child_id,
         workflow: child.workflow.clone(),
         workflow_id: child.workflow_id.clone(),
+        terminate: None,
     }
     .into()
 }

@@ -166,8 +166,8 @@ impl Translation<'_> {
             }
             ProgramCommand::RegisterCompensation(command) => self.register_compensation(command)?,
             ProgramCommand::StartChild(command) => self.start_child(*command)?,
-            ProgramCommand::CancelChild { child_id } => {
-                let asked = self.cancel_child(child_id);
+            ProgramCommand::CancelChild { child_id, how } => {
+                let asked = self.stop_child(child_id, how);
                 self.events.extend(asked);
             }
             ProgramCommand::UpsertAttributes { attributes, memo } => {

@@ -11,12 +11,13 @@ use alloc::{boxed::Box, format, string::String};
 
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
-    CHILD_DEPTH_MAX, Cause, IdConflict, IdReuse, Identity, Millis, Name, Outcome, Overlay, Parent,
-    ReplyTo, RunId, Start,
-    error_type::{ALREADY_STARTED, LIMIT, NOT_FOUND},
+    CHILD_DEPTH_MAX, Cause, IdConflict, IdReuse, Identity, Millis, Name, OUR_NAMES, Outcome,
+    Overlay, Parent, ReplyTo, RunId, Start,
+    error_type::{ALREADY_STARTED, INVALID_INPUT, LIMIT, NOT_FOUND},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::{Programs, SPAN_MS_MAX},
     run::REPLIES_MAX,
+    workflow_of_id,
 };
 
 /// What a start comes to.
@@ -46,6 +47,9 @@ pub(crate) fn decide(
 ) -> Decision {
     if let Some(of_child) = of_child(overlay, identity, start) {
         return of_child;
+    }
+    if let Some(reserved) = reserved(start) {
+        return reserved;
     }
     let reply = start.reply.as_ref();
     let mut terminated = None;
@@ -155,6 +159,26 @@ fn of_child(overlay: &Overlay<'_>, identity: Identity, start: &Start) -> Option<
     Some(Decision::Refused(refused(start, LIMIT, message)))
 }
 
+/// Ids of Sagaline's own are for its own workflows, and these have no others.
+fn reserved(start: &Start) -> Option<Decision> {
+    let (id, workflow) = (start.workflow_id.as_str(), start.workflow.as_str());
+    let message = match workflow_of_id(id) {
+        Some(ours) if ours == workflow => return None,
+        Some(ours) => format!("workflow id {id}: ids that begin so are those of {ours} alone"),
+        None if workflow.starts_with(OUR_NAMES) => {
+            format!("workflow id {id}: {workflow} has ids of its own alone, as schedule/nightly")
+        }
+        None => return None,
+    };
+    if start.parent.is_some() {
+        return Some(Decision::Refused(refused(start, INVALID_INPUT, message)));
+    }
+    let rejection = Rejection::new(RejectReason::ReservedId, message);
+    Some(Decision::Rejected(
+        rejection.answered(start.reply.as_ref(), INVALID_INPUT),
+    ))
+}
+
 /// A span that the journal can hold.
 fn span(span: Option<Millis>) -> Option<u64> {
     span.map(|span| span.0.min(SPAN_MS_MAX))
@@ -181,6 +205,7 @@ fn version_of(
     let known = names
         .iter()
         .map(Name::as_str)
+        .filter(|name| !name.starts_with(OUR_NAMES))
         .collect::<alloc::vec::Vec<_>>()
         .join(", ");
     let known = if known.is_empty() {

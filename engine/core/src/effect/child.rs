@@ -6,7 +6,10 @@ use super::{Effect, Effects};
 use crate::{
     ChildClosed, ChildEnd, ChildMessage, Event, Failure, Name, Parent, Payload, Run, State, Stop,
     StopChild, WorkflowId, error_type,
-    event::{ChildStarted, CompensationRegistered, Outcome, ParentClosePolicy, ReplyRequested},
+    event::{
+        ChildCancelRequested, ChildStarted, CompensationRegistered, Outcome, ParentClosePolicy,
+        ReplyRequested,
+    },
     run::{Child, ClosedBy, RegistrationState},
 };
 
@@ -29,7 +32,7 @@ impl ChildMessage {
 /// What an event asks of a child; `run` is the state after it.
 pub(super) fn asked(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Option<Effect> {
     if let Event::ChildCancelRequested(requested) = event {
-        return cancel(run, requested.child_id);
+        return stopped(run, requested);
     }
     let Event::ChildStarted(started) = event else {
         return None;
@@ -56,11 +59,15 @@ fn start(workflow_id: &WorkflowId, run: &Run, child: &Arc<ChildStarted>) -> Effe
 }
 
 /// Asks a child to stop.
-fn cancel(run: &Run, child_id: crate::ActivityId) -> Option<Effect> {
-    let child = run.child(child_id)?;
+fn stopped(run: &Run, requested: &ChildCancelRequested) -> Option<Effect> {
+    let child = run.child(requested.child_id)?;
+    let how = match requested.terminate {
+        Some(true) => Stop::Terminate,
+        Some(false) | None => Stop::Cancel,
+    };
     let asked = run.cancel.as_ref().and_then(|asked| asked.reason.clone());
     let undoing = run.undo.as_ref().and_then(|undo| undo.reason.clone());
-    Some(stop(child, Stop::Cancel, asked.or(undoing)))
+    Some(stop(child, how, asked.or(undoing)))
 }
 
 /// Adds what the end of a run means for its children; `run` is the state before it.

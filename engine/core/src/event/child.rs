@@ -39,6 +39,8 @@ event! {
         workflow: Name,
         /// Its workflow id.
         workflow_id: WorkflowId,
+        /// It is to end at once, as it is; absent: no.
+        terminate: Option<bool>,
     }
     /// A child returned.
     ChildCompleted {

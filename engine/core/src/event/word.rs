@@ -214,6 +214,8 @@ pub enum RejectReason {
     BadReplyTopic,
     /// The run's history is at its limit.
     HistoryFull,
+    /// Its workflow id is one of Sagaline's own, and its workflow is not; or the other way round.
+    ReservedId,
 }
 
 words!(RejectReason {
@@ -233,6 +235,7 @@ words!(RejectReason {
     TooLarge = "too-large",
     BadReplyTopic = "bad-reply-topic",
     HistoryFull = "history-full",
+    ReservedId = "reserved-id",
 });
 
 /// What the end of a run means for its children that are open.

@@ -45,6 +45,8 @@ pub struct Child {
     pub started_at: Timestamp,
     /// It was asked to stop.
     pub cancel_requested: bool,
+    /// It was told to end at once.
+    pub terminate_requested: bool,
 }
 
 impl Child {
@@ -57,6 +59,7 @@ impl Child {
             close_policy: event.parent_close_policy,
             started_at,
             cancel_requested: false,
+            terminate_requested: false,
         }
     }
 
@@ -152,6 +155,7 @@ mod tests {
             close_policy: ParentClosePolicy::Terminate,
             started_at: Timestamp::default(),
             cancel_requested: false,
+            terminate_requested: false,
         }
     }
 

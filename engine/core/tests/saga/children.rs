@@ -147,7 +147,10 @@ impl Program for Parent {
                 Job::CancelRequested { .. } => {
                     self.canceled = true;
                     let open = self.open.iter();
-                    commands.extend(open.map(|&child_id| ProgramCommand::CancelChild { child_id }));
+                    commands.extend(open.map(|&child_id| ProgramCommand::CancelChild {
+                        child_id,
+                        how: Stop::Cancel,
+                    }));
                 }
                 _ => {}
             }
@@ -507,6 +510,24 @@ fn children_of_children_have_an_end() {
 
     world.input("b", child_of(CHILD_DEPTH_MAX));
     assert_eq!(world.status(&child(1)), "Running");
+}
+
+#[test]
+fn a_child_with_an_id_of_our_own_is_not_started_and_its_parent_is_told() {
+    let mut world = World::new(&["send"]);
+    let Command::Start(mut reserved) = child_of(1) else {
+        unreachable!()
+    };
+    reserved.workflow_id = WorkflowId::new("schedule/nightly").unwrap();
+
+    let done = world.input("a", Command::Start(reserved));
+
+    assert!(done.rejected.is_none());
+    let Some(ChildMessage::Closed { closed, .. }) = world.between.pop() else {
+        panic!("the parent is not told");
+    };
+    let told = format!("{:?}", closed.end);
+    assert!(told.contains("sagaline.InvalidInput") && told.contains("sagaline.schedule alone"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use sagaline_core::{
     Failure, IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload, Position,
     QueueMessage, Reply, ReplyTo, Report, ReportAttempt, Retry, RetryPolicy, Start, State, Task,
     Terminate, Timestamp, Transacted, Transition, WorkflowId,
-    event::AnswerOutcome,
+    event::{AnswerOutcome, RejectReason},
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
         ScheduleActivity, SignalLeft, Timeouts,

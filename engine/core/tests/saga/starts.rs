@@ -156,3 +156,29 @@ fn an_id_that_closed_twice_at_the_same_instant_is_forgotten_once() {
     assert_eq!(world.state.closed_ids(), 0);
     assert_eq!(world.state.digest(), State::new(0).digest());
 }
+
+#[test]
+fn ids_of_our_own_are_for_our_own_workflows_alone() {
+    for (id, workflow, is_refused) in [
+        ("schedule/nightly", "order", true),
+        ("batch/7", "order", true),
+        ("nightly", "sagaline.schedule", true),
+        ("batch/7", "sagaline.schedule", true),
+        // Known to nobody here, which is another refusal.
+        ("schedule/nightly", "sagaline.schedule", false),
+    ] {
+        let mut world = World::new(&["a"]);
+        let mut start = start("w");
+        start.workflow_id = WorkflowId::new(id).unwrap();
+        start.workflow = Name::from(workflow);
+
+        let done = world.input("1", Command::Start(start));
+
+        let reason = done.rejected.unwrap().reason;
+        let expected = match is_refused {
+            true => RejectReason::ReservedId,
+            false => RejectReason::UnknownWorkflow,
+        };
+        assert_eq!(reason, expected, "{id} {workflow}");
+    }
+}

@@ -12,7 +12,7 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Failure, Fields, Name, Payload, StartChild, WorkflowId, error_type,
+    ActivityId, Failure, Fields, Name, Payload, StartChild, Stop, WorkflowId, error_type,
     event::ParentClosePolicy, is_field_name,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -229,7 +229,14 @@ impl<R> StartedChild<R> {
     /// Asks it to stop; `.await` says when it has.
     pub fn cancel(&self) {
         if let Stage::Waiting(child_id, _) = &self.0.stage {
-            self.0.shared.cancel_child(*child_id);
+            self.0.shared.stop_child(*child_id, Stop::Cancel);
+        }
+    }
+
+    /// Makes it end at once; what it has done stays as it is. One that is undoing what it has done goes on with it.
+    pub fn terminate(&self) {
+        if let Stage::Waiting(child_id, _) = &self.0.stage {
+            self.0.shared.stop_child(*child_id, Stop::Terminate);
         }
     }
 }

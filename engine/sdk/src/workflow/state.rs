@@ -14,7 +14,7 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Name, Payload, RunId, StartChild, Timestamp, WorkflowId,
+    ActivityId, Name, Payload, RunId, StartChild, Stop, Timestamp, WorkflowId,
     event::{CarriedChild, Chain},
     program::{Activation, ProgramCommand, Recorded, SignalLeft},
     run::HistorySize,
@@ -366,24 +366,26 @@ impl Shared {
         Ok((child_id, workflow_id))
     }
 
-    /// Asks a child to stop, once.
-    pub(crate) fn cancel_child(&self, child_id: ActivityId) {
-        self.cancel_step(child_id, ProgramCommand::CancelChild { child_id });
+    /// Stops a child; it is asked to once.
+    pub(crate) fn stop_child(&self, child_id: ActivityId, how: Stop) {
+        self.stop_step(child_id, how, ProgramCommand::CancelChild { child_id, how });
     }
 
     /// Asks an activity to stop, once.
     pub(crate) fn cancel_activity(&self, activity_id: ActivityId) {
-        self.cancel_step(activity_id, ProgramCommand::CancelActivity { activity_id });
+        let command = ProgramCommand::CancelActivity { activity_id };
+        self.stop_step(activity_id, Stop::Cancel, command);
     }
 
-    fn cancel_step(&self, id: ActivityId, command: ProgramCommand) {
+    fn stop_step(&self, id: ActivityId, how: Stop, command: ProgramCommand) {
         let mut state = self.lock();
         let State {
             steps, commands, ..
         } = &mut *state;
         let pending = steps.get_mut(&id);
         let pending = pending.filter(|step| matches!(step.progress, Progress::Pending(_)));
-        if let Some(step) = pending.filter(|step| !step.cancel_requested) {
+        let wanted = |step: &&mut Step| how == Stop::Terminate || !step.cancel_requested;
+        if let Some(step) = pending.filter(wanted) {
             step.cancel_requested = true;
             commands.push(command);
         }

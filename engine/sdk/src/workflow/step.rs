@@ -3,7 +3,7 @@
 use std::{mem, task::Waker, time::Duration};
 
 use sagaline_core::{
-    ActivityId, Failure, Millis, Name, Payload, WorkflowId,
+    ActivityId, Failure, Millis, Name, Payload, Stop, WorkflowId,
     bounds::{self, OutOfBounds},
     error_type,
     event::{CarriedChild, ParentClosePolicy},
@@ -98,7 +98,10 @@ impl Step {
             StepKind::Activity => commands.push(ProgramCommand::CancelActivity { activity_id: id }),
             StepKind::Child {
                 close_policy: ParentClosePolicy::Terminate | ParentClosePolicy::Cancel,
-            } => commands.push(ProgramCommand::CancelChild { child_id: id }),
+            } => {
+                let how = Stop::Cancel;
+                commands.push(ProgramCommand::CancelChild { child_id: id, how });
+            }
             StepKind::Child {
                 close_policy: ParentClosePolicy::Abandon,
             } => {

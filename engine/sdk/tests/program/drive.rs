@@ -147,7 +147,7 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Option<Recorded> {
             Some(it.child_id),
             None,
         ),
-        ProgramCommand::CancelChild { child_id } => {
+        ProgramCommand::CancelChild { child_id, .. } => {
             (CommandKind::CancelChild, None, Some(*child_id), None)
         }
         ProgramCommand::RecordMarker { kind, name, value } => (
@@ -247,7 +247,7 @@ fn line(command: &ProgramCommand) -> String {
                 text(&it.input)
             )
         }
-        ProgramCommand::CancelChild { child_id } => format!("cancel child {child_id}"),
+        ProgramCommand::CancelChild { child_id, .. } => format!("cancel child {child_id}"),
         ProgramCommand::RecordMarker { kind, name, value } => {
             format!("marker {kind} {name} {}", text(value))
         }

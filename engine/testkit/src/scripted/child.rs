@@ -1,7 +1,7 @@
 //! The children of a program: started with a stage, awaited or not, asked to stop.
 
 use sagaline_core::{
-    ActivityId, Payload, StartChild,
+    ActivityId, Payload, StartChild, Stop,
     program::{Job, ProgramCommand},
 };
 
@@ -31,7 +31,8 @@ impl Scripted {
             execution_timeout_ms: None,
         })));
         if child.regretted {
-            commands.push(ProgramCommand::CancelChild { child_id });
+            let how = Stop::Cancel;
+            commands.push(ProgramCommand::CancelChild { child_id, how });
         }
         self.children.insert(child_id, child.awaited);
     }
@@ -77,6 +78,7 @@ impl Scripted {
         let awaited = self.children.iter().filter(|(_, awaited)| **awaited);
         let stop = |(child_id, _): (&ActivityId, &bool)| ProgramCommand::CancelChild {
             child_id: *child_id,
+            how: Stop::Cancel,
         };
         commands.extend(awaited.map(stop));
     }

@@ -225,6 +225,7 @@ pub(crate) fn child_events() -> Vec<Event> {
             child_id,
             workflow: child.clone(),
             workflow_id: workflow(),
+            terminate: Some(true),
         }
         .into(),
         event::ChildCompleted {

@@ -5,7 +5,7 @@ use alloc::{format, string::String};
 use super::{Translation, too_large};
 use crate::{
     ActivityId, Event, Failure, HANDED_OVER_BYTES_MAX, HANDED_OVER_MAX, Name, PAYLOAD_BYTES_MAX,
-    Payload, StartChild, error_type,
+    Payload, StartChild, Stop, error_type,
     event::{ChildCancelRequested, ChildStarted, CompensationRegistered},
     program::SPAN_MS_MAX,
     run::RegistrationState,
@@ -38,8 +38,10 @@ impl Translation<'_> {
         Ok(())
     }
 
-    /// Asks a child to stop that has not ended, or was started by this very activation, once.
-    pub(super) fn cancel_child(&mut self, child_id: ActivityId) -> Option<Event> {
+    /// Asks a child to stop that has not ended, or was started by this very activation, once; one that was asked may still
+    /// be made to end at once.
+    pub(super) fn stop_child(&mut self, child_id: ActivityId, how: Stop) -> Option<Event> {
+        let is_first = self.canceled.insert(child_id);
         let started = self.events.iter().skip(self.first).find_map(|event| {
             let Event::ChildStarted(started) = event else {
                 return None;
@@ -49,15 +51,19 @@ impl Translation<'_> {
         let open = self
             .run
             .child(child_id)
-            .filter(|one| !one.cancel_requested)
+            .filter(|one| match how {
+                Stop::Cancel => !one.cancel_requested,
+                Stop::Terminate => !one.terminate_requested,
+            })
             .map(|one| (&one.workflow, &one.workflow_id));
         let (workflow, workflow_id) = open.or(started)?;
         let requested = ChildCancelRequested {
             child_id,
             workflow: workflow.clone(),
             workflow_id: workflow_id.clone(),
+            terminate: (how == Stop::Terminate).then_some(true),
         };
-        self.canceled.insert(child_id).then(|| requested.into())
+        (is_first || how == Stop::Terminate).then(|| requested.into())
     }
 
     /// What a completed child leaves done is its parent's to undo: more than fits is a failure of the child, which undoes
