@@ -12,6 +12,7 @@ mod handle;
 mod message;
 mod replies;
 mod request;
+mod schedule;
 mod start;
 mod update;
 
@@ -28,6 +29,7 @@ pub use self::{
     activity::ActivityHandle,
     error::ClientError,
     handle::Handle,
+    schedule::ScheduleHandle,
     start::{IdConflict, IdReuse, StartWorkflow},
     update::{UpdateHandle, UpdateWorkflow},
 };

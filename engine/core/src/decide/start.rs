@@ -45,11 +45,8 @@ pub(crate) fn decide(
     start: &Start,
     programs: &dyn Programs,
 ) -> Decision {
-    if let Some(of_child) = of_child(overlay, identity, start) {
-        return of_child;
-    }
-    if let Some(reserved) = reserved(start) {
-        return reserved;
+    if let Some(decided) = of_child(overlay, identity, start).or_else(|| reserved(start)) {
+        return decided;
     }
     let reply = start.reply.as_ref();
     let mut terminated = None;

@@ -255,7 +255,9 @@ impl Range {
 impl Set {
     pub(super) fn contains(&self, value: u16) -> bool {
         self.ranges.iter().any(|range| {
-            range.start <= value && value <= range.end && (value - range.start) % range.step == 0
+            range.start <= value
+                && value <= range.end
+                && (value - range.start).is_multiple_of(range.step)
         })
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::duration::millis;
 
-/// A span of time in whole milliseconds, in JSON as people write it: `30s`, `15m`, `7d`.
+/// A span of time in whole milliseconds, in JSON as people write it: `30s`, `15m`, `7d`; there a number is milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(Millis);
 
@@ -54,7 +54,10 @@ impl fmt::Display for Span {
             ("s", 1_000),
         ];
         let ms = self.0.0;
-        match units.iter().find(|(_, unit)| ms != 0 && ms % unit == 0) {
+        match units
+            .iter()
+            .find(|(_, unit)| ms != 0 && ms.is_multiple_of(*unit))
+        {
             Some((name, unit)) => write!(f, "{}{name}", ms / unit),
             None if ms == 0 => f.write_str("0s"),
             None => write!(f, "{ms}ms"),
@@ -70,8 +73,15 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => text.parse().map_err(D::Error::custom),
+            other => match other.as_u64() {
+                Some(ms) => Ok(Self(Millis(ms))),
+                None => Err(D::Error::custom(format!(
+                    "`{other}`: a text as `30s`, or a number of milliseconds, is allowed"
+                ))),
+            },
+        }
     }
 }
 
@@ -92,6 +102,8 @@ mod tests {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.to_string(), written);
             assert_eq!(span.to_string().parse::<Span>().unwrap(), span);
+            let ms = serde_json::json!(span.as_millis());
+            assert_eq!(serde_json::from_value::<Span>(ms).unwrap(), span);
         }
     }
 }

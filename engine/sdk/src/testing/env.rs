@@ -12,7 +12,15 @@ use super::{
 };
 use crate::{
     Activities, Activity, ActivityFn, ActivityInfo, Error, Result, Workflow, WorkflowCall,
-    Workflows, duration::millis, json, workflow::ErasedWorkflowCall,
+    Workflows,
+    duration::millis,
+    json,
+    schedule::{
+        Schedule,
+        workflow::{self as built_in, Begin},
+        workflow_id,
+    },
+    workflow::ErasedWorkflowCall,
 };
 
 /// Where workflows run in memory and time passes when there is nothing else to do.
@@ -199,7 +207,8 @@ impl Env {
 
     /// Has these workflows and no others from now on, as after a deploy: open runs go on with this code.
     pub fn deploy(&self, workflows: Workflows) {
-        self.world.borrow_mut().lane.deploy(workflows);
+        let all = workflows.and(Workflows::built_in());
+        self.world.borrow_mut().lane.deploy(all);
     }
 
     /// Starts a workflow; whatever takes no time has happened when this returns.
@@ -229,6 +238,18 @@ impl Env {
     /// As [`Self::start_with`]; and when no such workflow was given.
     pub fn start_named<R>(&self, options: StartOptions, call: WorkflowCall<R>) -> Run<R> {
         self.begin(options, call.erase())
+    }
+
+    /// Has a schedule of that name: what it starts begins as time passes. Its [`Description`](crate::schedule::Description)
+    /// is what the query `describe` answers.
+    ///
+    /// # Panics
+    /// When it says what is not allowed; and as [`Self::start`].
+    pub fn schedule(&self, name: &str, schedule: Schedule) -> Run<()> {
+        let id = workflow_id(name).and_then(|id| schedule.check().map(|()| id));
+        let id = id.unwrap_or_else(|error| panic!("{error}"));
+        let begin = built_in::schedule(Begin::new(schedule));
+        self.begin(StartOptions::new().id(id), begin.erase())
     }
 
     /// The newest run of an id: of a child, which its parent started. None as long as there is none.

@@ -39,7 +39,7 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new() -> Self {
-        let workflows = Workflows::new();
+        let workflows = Workflows::built_in();
         Self {
             state: State::new(1),
             folded: State::new(2),

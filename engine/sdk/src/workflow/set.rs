@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use sagaline_core::{Name, Payload, program::Program};
+use sagaline_core::{Name, OUR_NAMES, Payload, program::Program};
 use semver::Version;
 
 use super::{
@@ -80,15 +80,34 @@ impl Workflows {
     /// The same with one more; the macro [`workflows!`](crate::workflows) does it for several.
     ///
     /// # Panics
-    /// When another of the same name and version is there, the version is none, or two of its handlers have one name.
+    /// When another of the same name and version is there, the version is none, the name begins with `sagaline.`, or two of
+    /// its handlers have one name.
     #[must_use]
     pub fn with<Arguments, F: WorkflowFn<Arguments>>(self, workflow: F) -> Self {
         let _ = workflow;
         self.with_type::<F::Workflow>()
     }
 
+    /// Those that every engine has: schedules.
+    #[must_use]
+    pub fn built_in() -> Self {
+        fn one<Arguments, F: WorkflowFn<Arguments>>(workflows: Workflows, _: F) -> Workflows {
+            workflows.with_ours::<F::Workflow>()
+        }
+        one(Self::new(), crate::schedule::schedule)
+    }
+
     /// The same with a workflow that is known by its type.
-    pub(crate) fn with_type<W: Workflow>(mut self) -> Self {
+    pub(crate) fn with_type<W: Workflow>(self) -> Self {
+        assert!(
+            !W::NAME.starts_with(OUR_NAMES),
+            "workflow `{}`: names that begin with `{OUR_NAMES}` are Sagaline's own",
+            W::NAME
+        );
+        self.with_ours::<W>()
+    }
+
+    fn with_ours<W: Workflow>(mut self) -> Self {
         self.queues.extend(W::QUEUES);
         // Two handlers of one name are found now, not when the first run begins.
         drop(W::handlers());

@@ -8,6 +8,7 @@ mod failures;
 mod messages;
 mod people;
 mod replayed;
+mod schedules;
 mod signals;
 mod time;
 mod updates;
