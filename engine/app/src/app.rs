@@ -155,6 +155,9 @@ impl App {
             Command::Incident(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }
+            Command::Schedule(verb) => {
+                interruptible(|| verb.run(&global.session(Layer::default())?))
+            }
             Command::TaskQueue(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }

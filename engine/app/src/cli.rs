@@ -19,6 +19,7 @@ pub(crate) mod list;
 pub(crate) mod operate;
 pub(crate) mod query;
 pub(crate) mod result;
+pub(crate) mod schedule;
 pub(crate) mod server;
 pub(crate) mod signal;
 pub(crate) mod start;
@@ -102,6 +103,9 @@ pub(crate) enum Command {
     /// See what waits for a person, and solve it
     #[command(subcommand)]
     Incident(incident::Verb),
+    /// Workflows that start by themselves
+    #[command(subcommand)]
+    Schedule(schedule::Verb),
     /// See what waits in task queues; limit and pause them
     #[command(subcommand)]
     TaskQueue(task_queue::Verb),

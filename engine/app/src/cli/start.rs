@@ -101,10 +101,10 @@ enum IdReuse {
 
 /// A name with its JSON.
 #[derive(Clone, Debug)]
-struct Given(String, Box<RawValue>);
+pub(super) struct Given(pub(super) String, pub(super) Box<RawValue>);
 
 /// Takes `NAME=VALUE`.
-fn field(text: &str) -> Result<Given, String> {
+pub(super) fn field(text: &str) -> Result<Given, String> {
     let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
     if !is_field_name(name) {
         return Err("a name is a letter, then letters, digits, _, - and .".to_owned());

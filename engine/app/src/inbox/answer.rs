@@ -61,6 +61,12 @@ impl Answer {
         self.outcome == outcome::REJECTED && self.error_type == error_type::ALREADY_STARTED
     }
 
+    /// Whether it is refused because no run of the id is open.
+    pub(crate) fn is_of_no_open_run(&self) -> bool {
+        let refused = [error_type::NOT_FOUND, error_type::CLOSED];
+        self.outcome == outcome::REJECTED && refused.contains(&self.error_type.as_str())
+    }
+
     /// Whether it is the run's end.
     pub(crate) fn is_final(&self) -> bool {
         self.outcome != outcome::ACCEPTED

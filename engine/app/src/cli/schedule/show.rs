@@ -1,0 +1,257 @@
+//! What schedules are and how they do: `describe`, `list`, `next`.
+
+use std::time::Duration;
+
+use clap::Args;
+use sagaline_core::{SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, WorkflowId};
+use sagaline_sdk::schedule::{Description, Exclusion, Instant, Spec, Taken, Upcoming};
+use serde::Serialize;
+
+use super::{Named, ask, json, question_of, read};
+use crate::{
+    cli::Session,
+    fault::{Exit, Fault, Outcome},
+    inbox::{Inbox, Told},
+    journal::Journal,
+    output::{Format, Output, aside},
+};
+
+/// How long `list` waits for the next answer.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// What `list` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Most rows that are printed
+    #[arg(long, default_value_t = 50, value_name = "ROWS")]
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct Many {
+    count: u32,
+}
+
+#[derive(Serialize)]
+struct Times<'a> {
+    schedule: &'a str,
+    next: Vec<Upcoming>,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    schedules: &'a [Description],
+}
+
+pub(super) fn describe(session: &Session, of: &Named) -> Outcome {
+    let answer = ask(session, of, "describe", &())?;
+    let output = session.output;
+    if output.format != Format::Table {
+        return Ok(crate::cli::result::print_payload(output, &answer)?);
+    }
+    let about: Description = read(&answer)?;
+    output.table(&[], &facts(output, &about))?;
+    let taken = about.recent.iter().chain(&about.running);
+    let rows: Vec<Vec<String>> = taken.map(|one| taken_row(output, one)).collect();
+    if !rows.is_empty() {
+        output.line("")?;
+        output.table(&["STATUS", "WORKFLOW ID", "STARTED", "ENDED", ""], &rows)?;
+    }
+    Ok(())
+}
+
+fn facts(output: Output, about: &Description) -> Vec<Vec<String>> {
+    let schedule = &about.schedule;
+    let counts = &about.counts;
+    let mut rows: Vec<(&str, String)> = vec![
+        ("Schedule", about.name.clone()),
+        ("State", state(about).to_owned()),
+        ("Note", schedule.note.clone()),
+        ("When", when(&schedule.spec)),
+        ("Starts", schedule.action.workflow.clone()),
+        ("Input", schedule.action.input.as_str().to_owned()),
+        ("Overlap", word(&schedule.overlap)),
+        ("Catches up", format!("within {}", schedule.catch_up)),
+    ];
+    if let Some(remaining) = schedule.remaining {
+        rows.push(("Remaining", remaining.to_string()));
+    }
+    rows.push((
+        "So far",
+        format!(
+            "{} started, {} failed, {} skipped, {} missed, {} taken before",
+            counts.taken, counts.failed, counts.skipped, counts.missed, counts.repeated
+        ),
+    ));
+    if !about.waiting.is_empty() {
+        rows.push(("Waiting", about.waiting.len().to_string()));
+    }
+    for backfill in &about.backfills {
+        let (from, to) = (output.time(backfill.from.0), output.time(backfill.to.0));
+        rows.push(("Backfill", format!("{from} to {to}")));
+    }
+    let next = about.next.iter().take(3);
+    let next: Vec<String> = next.map(|one| output.time(one.begins_at.0)).collect();
+    rows.push(("Next", next.join(", ")));
+    rows.push(("Created", output.time(about.created_at.0)));
+    rows.push(("Changed", output.time(about.changed_at.0)));
+    rows.retain(|(_, value)| !value.is_empty());
+    rows.into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect()
+}
+
+fn taken_row(output: Output, one: &Taken) -> Vec<String> {
+    let time = |at: Instant| output.time(at.0);
+    vec![
+        one.status.as_str().to_owned(),
+        one.workflow_id.clone(),
+        time(one.started_at),
+        one.closed_at.map(time).unwrap_or_default(),
+        one.failure.clone().unwrap_or_default(),
+    ]
+}
+
+fn state(about: &Description) -> &'static str {
+    match (about.schedule.paused, about.schedule.remaining) {
+        (true, _) => "paused",
+        (false, Some(0)) => "used up",
+        (false, _) => "active",
+    }
+}
+
+/// When it is due, in short.
+fn when(spec: &Spec) -> String {
+    let mut parts: Vec<String> = spec.cron.clone();
+    for interval in &spec.intervals {
+        let offset = match interval.offset.as_millis() {
+            0 => String::new(),
+            _ => format!(" at {}", interval.offset),
+        };
+        parts.push(format!("every {}{offset}", interval.every));
+    }
+    parts.extend(spec.calendars.iter().map(word));
+    let mut text = parts.join("; ");
+    for exclusion in &spec.exclude {
+        text += &match exclusion {
+            Exclusion::Cron(cron) => format!("; not {cron}"),
+            Exclusion::Calendar(calendar) => format!("; not {}", word(calendar)),
+        };
+    }
+    if !spec.time_zone.is_empty() {
+        text += &format!(" ({})", spec.time_zone);
+    }
+    text
+}
+
+/// Its JSON; of a text the text alone.
+fn word(value: &impl Serialize) -> String {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    json.trim_matches('"').to_owned()
+}
+
+pub(super) fn next(session: &Session, of: &Named, count: u32) -> Outcome {
+    let next: Vec<Upcoming> = read(&ask(session, of, "next", &Many { count })?)?;
+    let output = session.output;
+    match output.format {
+        Format::Json => output.json(&Times {
+            schedule: of.name(),
+            next,
+        })?,
+        Format::Jsonl => {
+            for one in next {
+                output.json(&one)?;
+            }
+        }
+        Format::Table if next.is_empty() => output.line("It is due no more.")?,
+        Format::Table => {
+            let time = |at: Instant| output.time(at.0);
+            let rows: Vec<Vec<String>> = next
+                .iter()
+                .map(|one| vec![time(one.due_at), time(one.begins_at)])
+                .collect();
+            output.table(&["DUE", "BEGINS"], &rows)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those that are open, as each says itself.
+pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
+    let folded = Journal::open(session)?.fold_all()?;
+    let mut ids: Vec<&WorkflowId> = folded
+        .iter()
+        .flat_map(|runs| runs.iter())
+        .filter(|(_, seen)| seen.run.started.workflow.as_str() == SCHEDULE_WORKFLOW)
+        .filter(|(_, seen)| seen.run.closed.is_none())
+        .map(|(id, _)| id)
+        .collect();
+    ids.sort_unstable();
+    let all = ids.len();
+    ids.truncate(args.limit);
+    let schedules = descriptions(session, &ids)?;
+    let output = session.output;
+    match output.format {
+        Format::Json => output.json(&List {
+            schedules: &schedules,
+        })?,
+        Format::Jsonl => {
+            for one in &schedules {
+                output.json(one)?;
+            }
+        }
+        Format::Table => {
+            let rows: Vec<Vec<String>> = schedules.iter().map(|one| row(output, one)).collect();
+            output.table(
+                &["STATE", "NAME", "WHEN", "STARTS", "RUNNING", "NEXT"],
+                &rows,
+            )?;
+        }
+    }
+    if all > args.limit {
+        aside(&format!("… {} more: --limit", all - args.limit));
+    }
+    Ok(())
+}
+
+fn descriptions(session: &Session, ids: &[&WorkflowId]) -> Outcome<Vec<Description>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ask = |id: &&WorkflowId| Ok(question_of(id, "describe", json(&())?));
+    let questions: Vec<_> = ids.iter().map(ask).collect::<Outcome<_>>()?;
+    let told = Inbox::open(session)?.ask_all(questions, SILENCE);
+    let mut schedules = Vec::new();
+    for (id, told) in ids.iter().zip(told) {
+        let name = id.as_str().strip_prefix(SCHEDULE_ID_PREFIX);
+        let name = name.unwrap_or_else(|| id.as_str());
+        match told {
+            // It was deleted meanwhile.
+            Told::Answer(answer) if answer.is_of_no_open_run() => {}
+            Told::Answer(answer) => {
+                let answer = crate::cli::update::answered(&format!("schedule {name}"), answer)?;
+                schedules.push(read(&answer)?);
+            }
+            Told::Unsent(why) => return Err(Fault::new(Exit::Unreachable, why)),
+            Told::Silent => {
+                let text = format!("schedule {name} does not answer");
+                return Err(Fault::new(Exit::Unreachable, text)
+                    .hint("does an engine of this namespace run? `doctor` looks"));
+            }
+        }
+    }
+    Ok(schedules)
+}
+
+fn row(output: Output, about: &Description) -> Vec<String> {
+    let next = about.next.first();
+    vec![
+        state(about).to_owned(),
+        about.name.clone(),
+        when(&about.schedule.spec),
+        about.schedule.action.workflow.clone(),
+        about.running.len().to_string(),
+        next.map(|one| output.time(one.begins_at.0))
+            .unwrap_or_default(),
+    ]
+}
