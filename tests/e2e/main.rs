@@ -27,6 +27,7 @@ mod poison;
 mod queues;
 mod refusals;
 mod saga;
+mod schedules;
 mod signals;
 mod starts;
 mod stops;

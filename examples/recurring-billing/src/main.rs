@@ -1,4 +1,4 @@
-//! A subscription that is charged once per period, for months: a loop of sleep and activity.
+//! A subscription that is charged once per period, for months: a loop of sleep and activity, or a schedule.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -34,16 +34,27 @@ async fn billing(cx: Context, subscription: Subscription) -> Result<Vec<String>>
     Ok(receipts)
 }
 
+/// One month of a subscription, for a schedule to start: it has no end, and people can pause it and catch up.
+#[workflow]
+async fn bill(cx: Context, customer: String) -> Result<String> {
+    let receipt = cx.run(charge(1)).await?;
+    Ok(format!("{customer}: {receipt}"))
+}
+
 fn main() -> ExitCode {
     sagaline::app()
         .workflow(billing)
+        .workflow(bill)
         .activities(activities![charge])
         .run()
 }
 
 #[cfg(test)]
 mod tests {
-    use sagaline::testing::Env;
+    use sagaline::{
+        schedule::{Action, Schedule, Spec},
+        testing::Env,
+    };
 
     use super::*;
 
@@ -99,6 +110,24 @@ mod tests {
             "1 s and 2 s, each ± 10 %"
         );
         assert_eq!(periods(begin, charged[3]), (4, 0));
+    }
+
+    #[test]
+    fn a_schedule_bills_at_nine_on_the_first_of_each_month_also_when_clocks_change() {
+        let env = Env::new()
+            .activities(activities![charge])
+            .workflows(workflows![bill]);
+        let spec = Spec::cron("0 9 1 * *").in_time_zone("Europe/Zurich");
+        env.schedule("c-7", Schedule::new(spec, Action::new("bill", &"c-7")));
+
+        env.skip(Duration::from_secs(365 * 24 * 3_600 + 12 * 3_600));
+
+        for due in ["2030-03-01T08:00:00Z", "2030-04-01T07:00:00Z"] {
+            let billed = env.run::<String>(&format!("c-7/{due}")).unwrap();
+            assert_eq!(billed.status(), "Completed", "{due}");
+        }
+        // At both ends a first of January.
+        assert_eq!(env.attempts(charge), 13);
     }
 
     #[test]
