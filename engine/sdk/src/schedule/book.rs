@@ -24,8 +24,8 @@ use super::{
 /// Most that wait for those before them.
 pub(super) const WAITING_MAX: usize = 1_000;
 
-/// Most that are under way at once.
-const RUNNING_MAX: usize = 10_000;
+/// Most that are under way and whose end is awaited; those beyond are started and not followed.
+const RUNNING_MAX: usize = 1_000;
 
 /// Ended ones that are shown.
 const RECENT_MAX: usize = 10;
@@ -52,9 +52,19 @@ pub(crate) struct Kept {
 /// What the workflow is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    Start { workflow_id: String },
-    Cancel { workflow_id: String },
-    Terminate { workflow_id: String },
+    Start {
+        workflow_id: String,
+    },
+    /// Start it, and hear no more of it.
+    LetGo {
+        workflow_id: String,
+    },
+    Cancel {
+        workflow_id: String,
+    },
+    Terminate {
+        workflow_id: String,
+    },
 }
 
 /// A schedule at work.
@@ -310,13 +320,19 @@ impl Book {
             .running
             .iter()
             .any(|one| one.workflow_id == workflow_id);
-        if is_running || kept.running.len() >= RUNNING_MAX {
+        if is_running {
             kept.counts.skipped += 1;
             return Planned::Skipped;
         }
         kept.counts.taken += 1;
         if let (Mode::Time, Some(remaining)) = (waiting.mode, &mut self.schedule.remaining) {
             *remaining = remaining.saturating_sub(1);
+        }
+        if kept.running.len() >= RUNNING_MAX {
+            self.orders.push(Order::LetGo {
+                workflow_id: workflow_id.clone(),
+            });
+            return Planned::Started(workflow_id);
         }
         kept.running.push(Taken {
             workflow_id: workflow_id.clone(),

@@ -1,10 +1,13 @@
 //! Due times: what cron and calendars mean, where clocks are changed, and a search by brute force that must agree.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use sagaline_core::{Millis, Timestamp};
 
 use super::{
-    Calendar, Exclusion, Spec,
+    Action, Calendar, Exclusion, Overlap, Schedule, Spec,
+    book::{Book, Order, Planned},
     spec::{Next, Times},
 };
 
@@ -370,6 +373,30 @@ fn a_specification_reads_back_as_it_was_written() {
         written,
         serde_json::from_str::<serde_json::Value>(json).unwrap()
     );
+}
+
+#[test]
+fn of_very_many_side_by_side_all_are_started_and_a_thousand_are_followed() {
+    let mut book = Book::default();
+    let schedule = Schedule::new(
+        Spec::every(Duration::from_secs(60)),
+        Action::new("chore", &()),
+    );
+    let now = at("2026-01-01T00:00:00Z");
+    book.open("tidy", schedule, None, now).unwrap();
+
+    for _ in 0..1_010 {
+        let planned = book.trigger(Some(Overlap::AllowAll), now);
+        assert!(matches!(planned, Some(Planned::Started(_))), "{planned:?}");
+    }
+
+    let orders = book.orders();
+    let let_go = |order: &&Order| matches!(order, Order::LetGo { .. });
+    assert_eq!(orders.iter().filter(let_go).count(), 10);
+    let kept = book.kept.unwrap();
+    assert_eq!((kept.running.len(), kept.counts.taken), (1_000, 1_010));
+    let largest = serde_json::to_vec(&kept).unwrap().len();
+    assert!(largest < 256 * 1024, "{largest}");
 }
 
 proptest! {

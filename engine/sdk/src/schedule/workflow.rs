@@ -240,10 +240,10 @@ impl Running {
     fn obey(&mut self, cx: &Context<Book>, order: Order) {
         match order {
             Order::Start { workflow_id } => {
-                let child = cx.with(|book| planned(cx, &book.schedule.action));
-                let started = child.id(workflow_id.clone()).start();
+                let started = start(cx, &workflow_id);
                 self.0.push((workflow_id, started));
             }
+            Order::LetGo { workflow_id } => drop(start(cx, &workflow_id)),
             Order::Cancel { workflow_id } => self.find(&workflow_id, StartedChild::cancel),
             Order::Terminate { workflow_id } => self.find(&workflow_id, StartedChild::terminate),
         }
@@ -269,6 +269,11 @@ impl Running {
             });
         ended
     }
+}
+
+fn start(cx: &Context<Book>, workflow_id: &str) -> StartedChild<IgnoredAny> {
+    let child = cx.with(|book| planned(cx, &book.schedule.action));
+    child.id(workflow_id).start()
 }
 
 /// A child that goes on whatever becomes of the schedule.

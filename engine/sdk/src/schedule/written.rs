@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use sagaline_core::{
-    Fields, Name, OUR_NAMES, PAYLOAD_BYTES_MAX, SCHEDULE_ID_PREFIX, WORKFLOW_ID_BYTES_MAX,
-    is_field_name, workflow_of_id,
+    Fields, Name, OUR_NAMES, SCHEDULE_ID_PREFIX, WORKFLOW_ID_BYTES_MAX, is_field_name,
+    workflow_of_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Instant, Span, Spec, invalid::Invalid, spec::Times};
 use crate::Result;
+
+/// Longest schedule, as JSON: beside what it knows it is the input of the run that goes on with it.
+const SCHEDULE_BYTES_MAX: usize = 256 * 1024;
 
 /// Longest note.
 const NOTE_BYTES_MAX: usize = 4 * 1024;
@@ -218,6 +221,11 @@ impl Schedule {
             return Err(Invalid::new(text).within("catch_up"));
         }
         check_note(&self.note)?;
+        let bytes = serde_json::to_vec(self).map_or(usize::MAX, |json| json.len());
+        if bytes > SCHEDULE_BYTES_MAX {
+            let text = format!("{bytes} bytes of JSON; {SCHEDULE_BYTES_MAX} are allowed");
+            return Err(Invalid::new(text).within("schedule"));
+        }
         Ok(times)
     }
 }
@@ -267,11 +275,6 @@ impl Action {
         if let Some(version) = &self.version {
             semver::Version::parse(version)
                 .map_err(|wrong| Invalid::new(format!("`{version}`: {wrong}")).within("version"))?;
-        }
-        let bytes = self.input.as_str().len();
-        if bytes > PAYLOAD_BYTES_MAX {
-            let text = format!("{bytes} bytes; {PAYLOAD_BYTES_MAX} are allowed");
-            return Err(Invalid::new(text).within("input"));
         }
         check_fields("attributes", &self.attributes)?;
         check_fields("memo", &self.memo)

@@ -395,6 +395,10 @@ fn another_schedule_counts_from_now_on() {
     let wrong = json!({"spec": {"cron": ["99 * * * *"]}, "action": {"workflow": "chore"}});
     let error = update::<()>(&run, "update", wrong).unwrap_err();
     assert!(error.message().contains("spec: cron[0]"), "{error}");
+    let mut large = each_minute(0, json!({}));
+    large["action"]["input"] = json!("x".repeat(256 * 1024));
+    let error = update::<()>(&run, "update", large).unwrap_err();
+    assert!(error.message().contains("262144 are allowed"), "{error}");
 }
 
 #[test]
