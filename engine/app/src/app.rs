@@ -14,11 +14,14 @@ use crate::{
     signals,
 };
 
-/// Begins an app without workflows and activities.
+/// Begins an app without workflows and activities of its own; [schedules](sagaline_sdk::schedule) are there.
 ///
 /// See [`App`] for what can be added, and [`App::run`] for what comes of it.
 pub fn app() -> App {
-    App::default()
+    App {
+        workflows: Workflows::built_in(),
+        ..App::default()
+    }
 }
 
 /// An app being put together; [`app()`] begins one.
@@ -40,7 +43,7 @@ impl App {
     /// Adds a workflow: a function marked `#[workflow]`.
     ///
     /// # Panics
-    /// When another of the same name and version is there.
+    /// When another of the same name and version is there, or the name begins with `sagaline.`.
     pub fn workflow<Arguments, F: WorkflowFn<Arguments>>(mut self, workflow: F) -> Self {
         self.workflows = self.workflows.with(workflow);
         self

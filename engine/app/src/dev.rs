@@ -12,6 +12,7 @@ use std::{
 };
 
 use sagaline_broker::{Broker, Flush, Options};
+use sagaline_core::OUR_NAMES;
 use sagaline_runtime::Purpose;
 use serde::Serialize;
 
@@ -68,9 +69,13 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
     ran
 }
 
+/// The workflows that the app itself has.
 fn names(app: &App) -> BTreeSet<String> {
     let names = sagaline_runtime::Workflows::names(&app.workflows);
-    names.iter().map(ToString::to_string).collect()
+    let theirs = names
+        .iter()
+        .filter(|name| !name.as_str().starts_with(OUR_NAMES));
+    theirs.map(ToString::to_string).collect()
 }
 
 /// What `dev` says around the work.

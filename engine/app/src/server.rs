@@ -94,7 +94,7 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     // Before anything else is begun: what cannot be had is said at once.
     let listener = listener(session)?;
     let workflows = AppWorkflows {
-        workflows: app.workflows.clone().and(Workflows::built_in()),
+        workflows: app.workflows.clone(),
         queues: queues(&app),
     };
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
