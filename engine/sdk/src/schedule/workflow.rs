@@ -44,6 +44,14 @@ pub(crate) struct Begin {
 }
 
 impl Begin {
+    /// What the next run begins with.
+    fn after(book: &Book) -> Self {
+        Self {
+            schedule: book.schedule.clone(),
+            kept: book.kept.clone(),
+        }
+    }
+
     pub(crate) fn new(schedule: Schedule) -> Self {
         Self {
             schedule,
@@ -193,12 +201,16 @@ pub(crate) async fn schedule(cx: Context<Book>, begin: Begin) -> Result<()> {
     check_name(name)?;
     let now = cx.now();
     cx.with_mut(|book| book.open(name, begin.schedule, begin.kept, now))?;
-    let mut running = Running::default();
+    let mut running = Running::of_run_before(&cx);
     let mut waits = Waits::new(&cx);
     loop {
         let is_through = look(&cx)?;
         for order in cx.with_mut(Book::orders) {
             running.obey(&cx, order);
+        }
+        if cx.is_continue_as_new_suggested() {
+            running.hand_on();
+            return cx.continue_as_new(&cx.with(Begin::after));
         }
         let wakes_at = match is_through {
             true => cx.with(Book::wakes_at),
@@ -237,6 +249,20 @@ struct Running(Vec<(String, StartedChild<IgnoredAny>)>);
 type Ended = Vec<(String, (Status, Option<String>))>;
 
 impl Running {
+    /// What the run before has handed on.
+    fn of_run_before(cx: &Context<Book>) -> Self {
+        let carried = cx.carried_children().into_iter();
+        let named = carried.filter_map(|child| {
+            let workflow_id = child.workflow_id()?.to_owned();
+            Some((workflow_id, child))
+        });
+        Self(named.collect())
+    }
+
+    fn hand_on(self) {
+        self.0.into_iter().for_each(|(_, child)| child.hand_on());
+    }
+
     fn obey(&mut self, cx: &Context<Book>, order: Order) {
         match order {
             Order::Start { workflow_id } => {

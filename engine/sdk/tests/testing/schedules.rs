@@ -169,6 +169,34 @@ fn what_was_due_while_no_engine_ran_is_caught_up_with_within_the_window() {
 }
 
 #[test]
+fn a_schedule_goes_on_for_ever_in_runs_of_limited_length_and_loses_nothing_between() {
+    let env = env().steps_max(1_000_000);
+    let mut schedule = each_minute(3, json!({"overlap": "allow_all"}));
+    schedule["spec"] = json!({"intervals": [{"every": "1s"}]});
+    let run = start(&env, &schedule);
+
+    // Three are under way at each instant, also when one run follows the other.
+    env.skip(Duration::from_secs(1_500));
+
+    assert!(run.histories().len() > 1, "it is one run yet");
+    let description = describe(&run);
+    assert_eq!(description.counts.taken, 1_500);
+    assert_eq!(description.running.len(), 3, "{description:?}");
+    let ended = description.recent.iter();
+    assert!(ended.clone().all(|one| one.status == Status::Completed));
+    assert_eq!(
+        ended.last().unwrap().workflow_id,
+        "tidy/2030-01-01T00:24:57Z"
+    );
+    for second in 1..=1_497_u64 {
+        let due = env.now().as_millis() - 1_000 * (1_500 - second as i64);
+        let due = sagaline_sdk::schedule::Instant(Timestamp::from_millis(due));
+        let one = env.run::<i64>(&format!("tidy/{}", due.to_rfc3339()));
+        assert_eq!(one.map(|one| one.status()), Some("Completed"), "{due:?}");
+    }
+}
+
+#[test]
 fn of_many_that_were_missed_the_window_takes_the_last() {
     let env = env();
     let mut schedule = each_minute(0, json!({"catch_up": "10s"}));
