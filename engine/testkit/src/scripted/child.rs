@@ -31,10 +31,8 @@ impl Scripted {
             execution_timeout_ms: None,
         })));
         if child.regretted {
-            commands.push(ProgramCommand::CancelChild {
-                child_id,
-                how: Stop::Cancel,
-            });
+            let how = Stop::Cancel;
+            commands.push(ProgramCommand::CancelChild { child_id, how });
         }
         self.children.insert(child_id, child.awaited);
     }
