@@ -45,6 +45,8 @@ enum Command {
     #[command(hide = true)]
     SagalineEngine(bare::ChildOptions),
     #[command(hide = true)]
+    SagalineLocalEngine(bare::ChildOptions),
+    #[command(hide = true)]
     SagalineWorker(bare::ChildOptions),
     #[command(hide = true, name = embedded::SUBCOMMAND)]
     EmbeddedBroker(sagaline::BrokerOptions),
@@ -73,6 +75,9 @@ fn main() -> anyhow::Result<()> {
         }
         Command::MinimalWorker(options) => saga::child::run(|| bare::worker::run(&options)),
         Command::SagalineEngine(options) => saga::child::run(|| sagaline::engine(&options)),
+        Command::SagalineLocalEngine(options) => {
+            saga::child::run(|| sagaline::local_engine(&options))
+        }
         Command::SagalineWorker(options) => saga::child::run(|| sagaline::worker(&options)),
         Command::EmbeddedBroker(options) => saga::child::run(|| sagaline::broker(&options)),
     }

@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// Measures the bare loop with tasks without headers and a worker that is as bare, too.
     #[arg(long)]
     minimal: bool,
+    /// Measures Sagaline with local activities, too.
+    #[arg(long)]
+    local: bool,
     /// How long each measurement takes.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -62,12 +65,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let bench = Bench::new(&subject);
     if options.broker_warm_up_seconds > 0 {
         // Each contender asks the broker for other things: its compiler should have seen all of them.
-        let contenders = Contender::all(options.minimal);
+        let contenders = Contender::all(options.minimal, options.local);
         let window = Window {
             warm_up: Duration::ZERO,
             length: Duration::from_secs(options.broker_warm_up_seconds) / contenders.len() as u32,
         };
-        for &contender in contenders {
+        for &contender in &contenders {
             bench
                 .measure(contender, WARM_UP_OPEN, &window)
                 .context("the broker could not be warmed up")?;
@@ -79,7 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     for (index, &open) in options.open.iter().enumerate() {
         let mut row = Row::new(open);
-        for &contender in Contender::all(options.minimal) {
+        for contender in Contender::all(options.minimal, options.local) {
             let measured = bench
                 .measure(contender, open, &window)
                 .with_context(|| format!("{} with {open} open sagas", contender.name()))?;

@@ -49,9 +49,33 @@ async fn order(cx: Context, order: Order) -> sagaline::Result<Order> {
     cx.run(ship(order)).await
 }
 
+#[workflow(name = "order")]
+async fn local_order(cx: Context, order: Order) -> sagaline::Result<Order> {
+    let order = cx.run(reserve_stock(order)).local().await?;
+    let order = cx.run(charge_card(order)).local().await?;
+    cx.run(ship(order)).local().await
+}
+
+/// Runs the engine of an app whose activities are local, until the process is ended.
+pub(crate) fn local_engine(options: &ChildOptions) -> Result<()> {
+    let (partitions, most) = (PARTITIONS.to_string(), BATCH_INPUTS_MAX.to_string());
+    run(
+        sagaline::app().workflow(local_order),
+        options,
+        &[
+            "server",
+            "--partitions",
+            &partitions,
+            "--max-local-in-flight",
+            &most,
+        ],
+    )
+}
+
 /// Runs the engine until the process is ended.
 pub(crate) fn engine(options: &ChildOptions) -> Result<()> {
     run(
+        sagaline::app().workflow(order),
         options,
         &["server", "--partitions", &PARTITIONS.to_string()],
     )
@@ -60,6 +84,7 @@ pub(crate) fn engine(options: &ChildOptions) -> Result<()> {
 /// Runs the worker until the process is ended.
 pub(crate) fn worker(options: &ChildOptions) -> Result<()> {
     run(
+        sagaline::app().workflow(order),
         options,
         &["worker", "--max-in-flight", &BATCH_INPUTS_MAX.to_string()],
     )
@@ -90,12 +115,9 @@ pub(crate) fn broker(options: &BrokerOptions) -> Result<()> {
     run_app(sagaline::app(), &arguments)
 }
 
-fn run(options: &ChildOptions, command: &[&str]) -> Result<()> {
+fn run(app: App, options: &ChildOptions, command: &[&str]) -> Result<()> {
     let address = ["--kafka", &options.kafka, "--namespace", &options.namespace];
-    let app =
-        sagaline::app()
-            .workflow(order)
-            .activities(activities![reserve_stock, charge_card, ship]);
+    let app = app.activities(activities![reserve_stock, charge_card, ship]);
     let arguments: Vec<OsString> = command.iter().chain(&address).map(Into::into).collect();
     run_app(app, &arguments)
 }

@@ -20,6 +20,7 @@ mod handover;
 mod harness;
 mod incidents;
 mod inputs;
+mod local;
 mod long;
 mod messages;
 mod metrics;

@@ -22,15 +22,17 @@ pub(crate) enum Contender {
     Bare,
     /// Engine and worker of an app.
     Sagaline,
+    /// The same with local activities, in the engine's process.
+    Local,
 }
 
 impl Contender {
     /// In the order in which they are measured.
-    pub(super) const fn all(minimal: bool) -> &'static [Self] {
-        match minimal {
-            true => &[Self::Minimal, Self::Bare, Self::Sagaline],
-            false => &[Self::Bare, Self::Sagaline],
-        }
+    pub(super) fn all(minimal: bool, local: bool) -> Vec<Self> {
+        let minimal = minimal.then_some(Self::Minimal);
+        let local = local.then_some(Self::Local);
+        let always = [Self::Bare, Self::Sagaline];
+        minimal.into_iter().chain(always).chain(local).collect()
     }
 
     /// Its name in tables, and part of its topics' names.
@@ -39,13 +41,14 @@ impl Contender {
             Self::Minimal => "minimal",
             Self::Bare => "bare",
             Self::Sagaline => "sagaline",
+            Self::Local => "local",
         }
     }
 
     /// The key of one of its figures in a row's JSON.
     pub(super) fn key(self, figure: &str) -> String {
         match (self, figure) {
-            (Self::Minimal | Self::Bare, _) => format!("{}_{figure}", self.name()),
+            (Self::Minimal | Self::Bare | Self::Local, _) => format!("{}_{figure}", self.name()),
             (Self::Sagaline, "per_s" | "p50_ms" | "p99_ms") => format!("sagaline_{figure}"),
             (Self::Sagaline, _) => figure.to_owned(),
         }
@@ -57,6 +60,8 @@ impl Contender {
             Self::Minimal => ["minimal-engine", "minimal-worker"],
             Self::Bare => ["bare-engine", "sagaline-worker"],
             Self::Sagaline => ["sagaline-engine", "sagaline-worker"],
+            // It has nothing to do.
+            Self::Local => ["sagaline-local-engine", "sagaline-worker"],
         }
     }
 
@@ -71,7 +76,7 @@ impl Contender {
                 (topic::tasks(namespace, bare::QUEUE), PARTITIONS),
                 (topic::replies(namespace), 1),
             ]),
-            Self::Sagaline => Ok(()),
+            Self::Sagaline | Self::Local => Ok(()),
         }
     }
 
@@ -79,7 +84,7 @@ impl Contender {
     pub(super) fn start_headers(self, namespace: &str, saga: &str) -> Option<OwnedHeaders> {
         match self {
             Self::Minimal | Self::Bare => None,
-            Self::Sagaline => {
+            Self::Sagaline | Self::Local => {
                 let replies = topic::replies(namespace);
                 let headers = [
                     (header::CE_TYPE, ce_type::WORKFLOW_START),
@@ -105,7 +110,7 @@ impl Contender {
                 let key = reply.key().map(str::from_utf8).transpose()?;
                 Ok(key.filter(|_| reply.payload() == Some(bare::COMPLETED)))
             }
-            Self::Sagaline => match text(reply, header::OUTCOME)? {
+            Self::Sagaline | Self::Local => match text(reply, header::OUTCOME)? {
                 outcome::ACCEPTED => Ok(None),
                 outcome::COMPLETED => text(reply, header::CORRELATION).map(Some),
                 other => bail!("a saga is {other}: {}", text(reply, header::ERROR_MESSAGE)?),

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt, path::Path, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
-use sagaline_core::Name;
+use sagaline_core::{Name, bounds};
 use sagaline_sdk::{Activities, WorkflowFn, Workflows, worker::Worker};
 
 use crate::{
@@ -76,9 +76,14 @@ impl App {
     /// Sends activities that name no task queue to this one; otherwise to `default`.
     ///
     /// # Panics
-    /// When it cannot be the name of a queue: empty, or over 249 bytes.
+    /// When it cannot be the name of a queue: empty, over 249 bytes, or that of local activities.
     pub fn default_queue(mut self, queue: &str) -> Self {
         let name = Name::new(queue).expect("the default queue has a name of 1 to 249 bytes");
+        let reserved = bounds::queue(&name).err();
+        assert!(
+            reserved.is_none(),
+            "the default queue has a name of its own"
+        );
         self.workflows = self.workflows.default_queue(name);
         self.default_queue = Some(queue.to_owned());
         self

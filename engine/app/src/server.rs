@@ -8,7 +8,7 @@ use std::{
 };
 
 use sagaline_core::{Millis, Name, program::Program};
-use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose};
+use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose, lane::NoLocalTasks};
 use sagaline_sdk::Workflows;
 use sagaline_server::HttpListener;
 
@@ -90,17 +90,23 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     host: &impl Host,
     stop: impl FnOnce() -> Outcome<S>,
 ) -> Outcome {
-    let settings = engine_settings(session, &app, host.purpose())?;
+    let mut settings = engine_settings(session, &app, host.purpose())?;
     // Before anything else is begun: what cannot be had is said at once.
     let listener = listener(session)?;
     let workflows = AppWorkflows {
         workflows: app.workflows.clone(),
         queues: queues(&app),
     };
+    let has_activities = app.activities.names().next().is_some();
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
-    let worker = (host.activities() == Activities::Here)
-        .then(|| work::worker(session, app, &[]))
+    let worker = work::worker(session, app, &[])?;
+    let local = has_activities
+        .then(|| worker.local(session.settings.max_local_in_flight))
         .transpose()?;
+    if let Some(local) = &local {
+        settings.local = local.tasks();
+    }
+    let worker = (host.activities() == Activities::Here).then_some(worker);
     let engine = Engine::start(settings, Arc::new(workflows))?;
     tracing::info!(
         namespace,
@@ -124,13 +130,7 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
             host.stopping(engine.view().is_ready().then(|| runs(&engine)));
             *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;
         };
-        match worker {
-            Some(worker) => work::run(worker, ended).await,
-            None => {
-                ended.await;
-                Ok(())
-            }
-        }
+        work::run_both(worker, local, ended).await
     });
     let readied = readied.into_inner().unwrap_or_else(PoisonError::into_inner);
     tracing::info!("the engine stops");
@@ -209,6 +209,7 @@ fn engine_settings(session: &Session, app: &App, purpose: Purpose) -> Outcome<En
         ),
         keys: keys(session)?,
         delay_targets: settings.delay_targets.clone(),
+        local: Arc::new(NoLocalTasks),
         purpose,
     })
 }

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) lane_threads: Option<NonZeroUsize>,
     /// How long ids of closed workflows are remembered.
     pub(crate) closed_retention: Duration,
+    /// Local activities that run at the same time.
+    pub(crate) max_local_in_flight: NonZeroUsize,
     /// Programs kept in memory, in each lane.
     pub(crate) program_cache: NonZeroUsize,
     /// Topics that take delayed records of anybody.
@@ -96,6 +98,10 @@ impl Settings {
                 .closed_retention
                 .map_or(CLOSED_RETENTION_DEFAULT, Span::get),
             program_cache: at_least_one("program_cache", engine.program_cache.unwrap_or(10_000))?,
+            max_local_in_flight: at_least_one(
+                "max_local_in_flight",
+                engine.max_local_in_flight.unwrap_or(64),
+            )?,
             http_port: http.port,
             http_host,
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
@@ -230,6 +236,7 @@ mod tests {
             "namespace = ''",
             "[engine]\npartitions = 0",
             "[worker]\nmax_in_flight = 0",
+            "[engine]\nmax_local_in_flight = 0",
             "[http]\nhost = []",
             "[http]\nhost = ['127.0.0.1', '']",
             "[engine]\ndelay_targets = ['a b']",

@@ -2,8 +2,11 @@
 
 use std::future::Future;
 
-use sagaline_sdk::worker::Worker;
-use tokio::runtime::{Builder, Runtime};
+use sagaline_sdk::worker::{LocalWorker, Worker};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
 
 use crate::{
     App,
@@ -43,6 +46,53 @@ pub(crate) fn worker(session: &Session, app: App, queues: &[String]) -> Outcome<
 /// Runs it until `stop` is ready.
 pub(crate) async fn run(worker: Worker, stop: impl Future<Output = ()> + Send) -> Outcome {
     worker.run(stop).await.map_err(Fault::from)
+}
+
+/// Runs what there is of both until `stop` is ready, or one of them ends by itself.
+pub(crate) async fn run_both(
+    worker: Option<Worker>,
+    local: Option<LocalWorker>,
+    stop: impl Future<Output = ()> + Send,
+) -> Outcome {
+    let (stopping, stopped) = watch::channel(false);
+    let until_stopped = || {
+        let mut stopped = stopped.clone();
+        async move {
+            // Its sender lives as long as all of this.
+            drop(stopped.wait_for(|stop| *stop).await);
+        }
+    };
+    let worker = async {
+        let ended = match worker {
+            Some(worker) => run(worker, until_stopped()).await,
+            None => {
+                until_stopped().await;
+                Ok(())
+            }
+        };
+        stopping.send_replace(true);
+        ended
+    };
+    let local = async {
+        let ended = match local {
+            Some(local) => local.run(until_stopped()).await,
+            None => {
+                until_stopped().await;
+                Ok(())
+            }
+        };
+        stopping.send_replace(true);
+        ended.map_err(Fault::from)
+    };
+    let stop = async {
+        tokio::select! {
+            () = stop => {}
+            () = until_stopped() => {}
+        }
+        stopping.send_replace(true);
+    };
+    let (worked, ran, ()) = tokio::join!(worker, local, stop);
+    worked.and(ran)
 }
 
 /// What activities run on.

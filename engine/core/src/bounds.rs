@@ -7,7 +7,7 @@ use alloc::{format, string::String};
 use core::{fmt, time::Duration};
 
 use crate::{
-    Name,
+    Name, is_local,
     program::{ERROR_TYPES_NAMED_MAX, SPAN_MS_MAX},
 };
 
@@ -58,6 +58,19 @@ pub fn span(field: &str, span: Duration) -> Result<u64, OutOfBounds> {
         _ => Err(OutOfBounds(format!(
             "{field} is {span:?}; 1 ms to 100 years are allowed"
         ))),
+    }
+}
+
+/// A task queue that somebody names for workers, or limits.
+///
+/// # Errors
+/// It is the one of local activities, which has neither topic nor workers.
+pub fn queue(name: &Name) -> Result<(), OutOfBounds> {
+    match is_local(name) {
+        true => Err(OutOfBounds(format!(
+            "task queue {name} is that of local activities, which has no topic and no workers: name another, or say `.local()`"
+        ))),
+        false => Ok(()),
     }
 }
 

@@ -119,13 +119,7 @@ impl Effect {
     #[must_use]
     pub fn is_wanted(&self, state: &State) -> bool {
         match self {
-            Self::Task(task) => state
-                .run(&task.workflow_id)
-                .filter(|run| run.run_id == task.run_id)
-                .and_then(|run| run.activity(task.activity_id()))
-                .is_some_and(|activity| {
-                    activity.attempt == task.attempt && activity.is_in_flight()
-                }),
+            Self::Task(task) => task.is_wanted(state),
             Self::Retry(retry) => state
                 .run(&retry.due.workflow_id)
                 .filter(|run| run.run_id == retry.due.run_id)
@@ -243,7 +237,7 @@ fn attempt(
     let activity = run.activity(scheduled.activity_id)?;
     Some(match scheduled.held {
         Some(true) => queue::offered((workflow_id, run), cause, activity),
-        Some(false) | None => task(workflow_id, run, activity),
+        Some(false) | None => Effect::Task(task(workflow_id, run, activity)),
     })
 }
 
@@ -254,13 +248,13 @@ pub(crate) fn released(
     activity_id: ActivityId,
 ) -> Option<Effect> {
     let activity = run.activity(activity_id)?;
-    Some(task(workflow_id, run, activity))
+    Some(Effect::Task(task(workflow_id, run, activity)))
 }
 
 /// The task of the attempt that an activity is at.
-fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> Effect {
+pub(crate) fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> Task {
     let heartbeat = activity.heartbeat.as_ref();
-    Effect::Task(Task {
+    Task {
         workflow_id: workflow_id.clone(),
         run_id: run.run_id,
         started: Arc::clone(&run.started),
@@ -268,7 +262,7 @@ fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> Effect {
         attempt: activity.attempt,
         expires_at: activity.expires_at(),
         progress: heartbeat.and_then(|heartbeat| heartbeat.progress.clone()),
-    })
+    }
 }
 
 /// What waits for an activity's next attempt, if one is due.

@@ -29,6 +29,7 @@ pub mod event;
 mod failure;
 pub mod filter;
 mod id;
+mod local;
 mod options;
 mod payload;
 pub mod program;
@@ -67,6 +68,7 @@ pub use id::{
     ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX,
     WorkflowId,
 };
+pub use local::{LOCAL_QUEUE, is_local, local_tasks};
 pub use options::{NO_TIMEOUT, OptionsChange, RetryChange, TimeoutsChange};
 pub use payload::{CONTENT_TYPE_JSON, PAYLOAD_BYTES_MAX, Payload, is_json};
 pub use queue::{

@@ -84,7 +84,7 @@ impl Options {
     fn take(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
         match option.to_string().as_str() {
             "name" => self.name = Some(checked_name(input.parse()?)?),
-            "queue" => self.queue = Some(checked_name(input.parse()?)?),
+            "queue" => self.queue = Some(checked_queue(input.parse()?)?),
             "version" => self.version = Some(checked_version(input.parse()?)?),
             "queues" => self.queues = queue_list(&input.parse()?)?,
             "upgrade" => self.takes_over = upgrade(&input.parse()?)?,
@@ -139,7 +139,7 @@ fn queue_list(array: &ExprArray) -> Result<Vec<LitStr>> {
         syn::Expr::Lit(syn::ExprLit {
             lit: syn::Lit::Str(text),
             ..
-        }) => checked_name(text.clone()),
+        }) => checked_queue(text.clone()),
         other => Err(Error::new_spanned(
             other,
             "a queue is given as a text: \"payments\"",
@@ -158,6 +158,19 @@ fn upgrade(how: &LitStr) -> Result<bool> {
             "an upgrade is \"auto\": runs of earlier versions go on with this one; or \"pinned\": they keep theirs",
         )),
     }
+}
+
+/// The engine's own: local activities have it.
+const LOCAL_QUEUE: &str = "sagaline.local";
+
+fn checked_queue(queue: LitStr) -> Result<LitStr> {
+    if queue.value() == LOCAL_QUEUE {
+        return Err(Error::new(
+            queue.span(),
+            "this is the queue of local activities: a call is local that says `.local()`",
+        ));
+    }
+    checked_name(queue)
 }
 
 fn checked_name(name: LitStr) -> Result<LitStr> {

@@ -42,7 +42,7 @@ use self::{delay::DelayThread, supervisor::Supervisor, topics::TopicBook};
 use crate::{
     Keys, Workflows,
     delay::DelayConfig,
-    lane::{LaneConfig, LaneShared},
+    lane::{LaneConfig, LaneShared, LocalTasks},
 };
 
 /// How long a clean stop may take before the process lets go of its partitions anyway.
@@ -74,6 +74,8 @@ pub struct EngineSettings {
     pub keys: Keys,
     /// Topics that take delayed records of anybody.
     pub delay_targets: BTreeSet<String>,
+    /// Who runs local activities in this process.
+    pub local: Arc<dyn LocalTasks>,
     /// What it is for.
     pub purpose: Purpose,
 }
@@ -119,6 +121,7 @@ impl Engine {
             programs_kept: settings.programs_kept,
             keys: settings.keys.clone(),
             topics: book.clone(),
+            local: settings.local.clone(),
         }));
         let (view, lives) = EngineView::new(&settings, book.partitions(), book.workers().clone());
         let delay = DelayThread::start(

@@ -13,12 +13,14 @@ mod batch;
 mod careful;
 mod clock;
 mod early;
+mod local;
 mod making;
 mod outbox;
 mod proof;
 mod queued;
 mod status;
 mod takeover;
+mod topics;
 mod turn;
 
 use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc};
@@ -39,8 +41,10 @@ use self::{
 };
 pub use self::{
     clock::CLOCK_SKEW_MAX,
+    local::{LocalTasks, NoLocalTasks, Offered},
     queued::{SentTask, TaskPlace},
     status::{LaneStatus, QUEUES_SHOWN_MAX, QueueStatus, Stage},
+    topics::{QueueTopic, QueueTopics, ReplyTopic},
 };
 use crate::{
     Keys,
@@ -82,44 +86,8 @@ pub struct LaneShared {
     pub(crate) reading: Reading,
     pub(crate) writing: Writing,
     pub(crate) topics: Arc<dyn QueueTopics>,
+    pub(crate) local: Arc<dyn LocalTasks>,
     pub(crate) turns: Turns,
-}
-
-/// The topics of task queues, and those that want replies.
-pub trait QueueTopics: Send + Sync + std::fmt::Debug {
-    /// What is known of a queue's topic. One that is not there is made. Returns at once.
-    fn topic(&self, name: &str) -> QueueTopic;
-
-    /// What is known of a topic that wants a reply: a stranger named it, so it is never made. Returns at once.
-    fn reply_topic(&self, name: &str) -> ReplyTopic;
-
-    /// Until when a task is proved to have waited in its queue: at least when it was sent, and `now` when it waits there
-    /// still; none when nobody can tell. Returns at once.
-    fn queued_until(&self, topic: &str, task: SentTask, now: Timestamp) -> Option<Timestamp>;
-}
-
-/// What is known of a queue's topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum QueueTopic {
-    /// It is there, with so many partitions.
-    There(i32),
-    /// It is being looked up or made, or the brokers are away.
-    Coming,
-    /// It is not there, and the brokers refuse to make it: why, and what helps.
-    Refused(Arc<str>),
-}
-
-/// What is known of a topic that wants a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyTopic {
-    /// It is there, with so many partitions.
-    There(i32),
-    /// It is not there. It may come.
-    Missing,
-    /// It is being looked up, or the brokers are away.
-    Looking,
-    /// So many topics were named that nobody looks for this one.
-    TooMany,
 }
 
 /// What [`LaneShared::new`] takes.
@@ -143,6 +111,8 @@ pub struct LaneConfig {
     pub keys: Keys,
     /// The topics of task queues, and those that want replies.
     pub topics: Arc<dyn QueueTopics>,
+    /// Who runs local activities.
+    pub local: Arc<dyn LocalTasks>,
 }
 
 impl LaneShared {
@@ -170,6 +140,7 @@ impl LaneShared {
             reading,
             writing,
             topics: config.topics,
+            local: config.local,
             turns: Turns::default(),
         }
     }

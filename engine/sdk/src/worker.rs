@@ -10,6 +10,7 @@
 pub(crate) mod answer;
 pub(crate) mod attempt;
 mod control;
+mod local;
 mod offsets;
 mod open;
 mod port;
@@ -30,6 +31,8 @@ use std::{
 };
 
 use futures_util::future::try_join_all;
+pub use local::LocalWorker;
+use sagaline_core::LOCAL_QUEUE;
 pub use sagaline_journal::{Error, ErrorKind, kafka::Kafka};
 use sagaline_journal::{
     kafka::{GroupConsumer, GroupSettings, Producer},
@@ -173,7 +176,7 @@ impl Worker {
     /// Works until `stop` is ready, then ends what it has begun and leaves its groups.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`]: there is no queue to work on, or Kafka's client refuses a setting.
+    /// [`ErrorKind::Invalid`]: there is no queue to work on, one is that of local activities, or Kafka's client refuses a setting.
     /// [`ErrorKind::Internal`]: a consumer ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let queues = self
@@ -183,6 +186,12 @@ impl Worker {
         if queues.is_empty() {
             let message = "a worker without activities and without queues has nothing to do";
             return Err(Error::new(ErrorKind::Invalid, "worker-idle", message));
+        }
+        if queues.contains(LOCAL_QUEUE) {
+            let text = format!(
+                "{LOCAL_QUEUE} is the queue of local activities: engines run those, and no worker takes tasks of it"
+            );
+            return Err(Error::new(ErrorKind::Invalid, "worker-queue", text));
         }
         let producer = Producer::open(&self.kafka)?;
         let limits = Limits {

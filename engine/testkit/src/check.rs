@@ -8,6 +8,7 @@ mod children;
 mod counters;
 mod effects;
 mod inputs;
+mod local;
 mod outside;
 mod partition;
 mod queues;
@@ -146,6 +147,19 @@ impl Check {
         match (request, self.partition(partition)) {
             (Request::Send { record, .. }, Some(partition)) => partition.asked(record, &inbox),
             _ => Ok(()),
+        }
+    }
+
+    /// The lane of a partition offers a local task in that epoch.
+    pub(crate) fn offered(
+        &mut self,
+        (partition, epoch): (i32, u64),
+        record: &NewRecord,
+    ) -> Result<(), Violation> {
+        let inbox = self.topics.inbox.clone();
+        match self.partition(partition) {
+            Some(partition) => partition.offered(epoch, record, &inbox),
+            None => Ok(()),
         }
     }
 

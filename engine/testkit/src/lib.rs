@@ -19,6 +19,7 @@ mod event;
 mod faults;
 mod group;
 mod inputs;
+mod local;
 mod log;
 mod node;
 mod plan;

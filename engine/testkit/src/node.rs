@@ -13,6 +13,7 @@ use sagaline_runtime::{
 use crate::{
     Violation,
     event::{Event, LaneKey, NodeEvent},
+    local::LocalHere,
     log::NAMESPACE,
     port::Port,
     programs::{Fate, SimWorkflows},
@@ -30,6 +31,7 @@ pub(crate) struct Node {
     pub(crate) starts: u32,
     started_at: Moment,
     shared: Option<Arc<LaneShared>>,
+    pub(crate) local: Option<Arc<LocalHere>>,
     /// Partitions that it believes to have.
     owned: BTreeSet<i32>,
 }
@@ -66,6 +68,7 @@ impl Node {
             starts: 0,
             started_at: Moment::default(),
             shared: None,
+            local: None,
             owned: BTreeSet::new(),
         }
     }
@@ -110,6 +113,7 @@ impl World {
             fate: Arc::new(Fate::default()),
         });
         let starts = self.nodes[node].starts + 1;
+        let local = Arc::new(self.draw_local());
         let config = LaneConfig {
             namespace: NAMESPACE.into(),
             app: "sim".into(),
@@ -121,6 +125,7 @@ impl World {
                 .unwrap_or(NonZeroUsize::MIN),
             keys: Keys::development(),
             topics: self.queue_topics.clone(),
+            local: local.clone(),
         };
         let skew_micros = self.draw_skew();
         self.nodes[node] = Node {
@@ -130,6 +135,7 @@ impl World {
             starts,
             started_at: self.now,
             shared: Some(Arc::new(LaneShared::new(config))),
+            local: Some(local),
             owned: BTreeSet::new(),
         };
         self.start_delay(node);
@@ -158,6 +164,15 @@ impl World {
     /// Once deployed, every process that starts has the new build.
     fn deployed(&self) -> bool {
         self.healed || self.now.0 > self.settings.active_for().0 / 2
+    }
+
+    fn draw_local(&mut self) -> LocalHere {
+        let full = match self.healed {
+            true => 0,
+            false => *self.rng.pick(&[0, 100_000, 600_000]),
+        };
+        let has_any = self.healed || self.rng.percent(85);
+        LocalHere::new(self.rng.fork(), full, has_any)
     }
 
     fn draw_skew(&mut self) -> i64 {

@@ -2,7 +2,7 @@
 
 mod child;
 
-use sagaline_core::program::Timeouts;
+use sagaline_core::{LOCAL_QUEUE, program::Timeouts};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::child::{Child, Family};
@@ -138,6 +138,9 @@ pub(crate) fn signal_name(number: u8) -> String {
 /// How many queues there are beside that.
 pub(crate) const QUEUES: u64 = 3;
 
+/// The queue of local activities.
+pub(crate) const LOCAL: u8 = 8;
+
 /// The queue whose name no topic can have.
 pub(crate) const NO_QUEUE: u8 = 9;
 
@@ -261,6 +264,7 @@ impl Step {
     pub(crate) fn queue_name(&self) -> String {
         match self.queue {
             NO_QUEUE => "q/9".into(),
+            LOCAL => LOCAL_QUEUE.into(),
             queue => format!("q{queue}"),
         }
     }
@@ -278,10 +282,10 @@ impl Step {
             park: rng.percent(10),
             start_to_close_ms: rng.between(1_000, 8_000),
             limits: Limits::draw(rng),
-            queue: if rng.percent(1) {
-                NO_QUEUE
-            } else {
-                u8::try_from(rng.below(QUEUES)).unwrap_or_default()
+            queue: match rng.below(100) {
+                0 => NO_QUEUE,
+                1..25 => LOCAL,
+                _ => u8::try_from(rng.below(QUEUES)).unwrap_or_default(),
             },
             bytes: if rng.ppm(mischief.large) {
                 u32::try_from(rng.between(300_000, 900_000)).unwrap_or_default()

@@ -16,6 +16,8 @@ pub enum Bug {
     ClaimsUnread,
     /// An effect is acknowledged that never reaches its topic.
     EffectLost,
+    /// A local task is told to be taken that reaches nobody.
+    LocalLost,
     /// An input is given to the lane twice, the second time under another identity.
     InputTwice,
     /// An input is never given to the lane.
@@ -48,12 +50,13 @@ pub enum Bug {
 
 impl Bug {
     /// All that do harm.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AckTooEarly,
         Self::ZombieBelieved,
         Self::LossUnnoticed,
         Self::ClaimsUnread,
         Self::EffectLost,
+        Self::LocalLost,
         Self::InputTwice,
         Self::InputSkipped,
         Self::ResultChanged,

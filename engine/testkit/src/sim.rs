@@ -190,6 +190,9 @@ impl World {
         self.faults = Faults::none();
         for node in 0..self.nodes.len() {
             self.nodes[node].skew_micros = 0;
+            if let Some(local) = &self.nodes[node].local {
+                local.heal();
+            }
         }
         self.push(Span::secs(5), Event::Rebalance);
         self.push(SWEEP_EVERY, Event::Sweep);

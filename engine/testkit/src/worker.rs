@@ -28,6 +28,18 @@ pub(crate) struct Task {
     token: String,
     partition: i32,
     heartbeat_ms: Option<u64>,
+    /// The process that runs it, and which of its starts: it dies with that.
+    process: Option<(usize, u32)>,
+}
+
+impl Task {
+    /// The same as a local one of this process.
+    pub(crate) fn of(self, process: (usize, u32)) -> Self {
+        Self {
+            process: Some(process),
+            ..self
+        }
+    }
 }
 
 /// What a worker does next.
@@ -66,6 +78,14 @@ impl World {
     }
 
     pub(crate) fn work(&mut self, job: Job) {
+        let (Job::Take(task) | Job::Answer(task, ..)) = &job;
+        let is_gone = |(node, start): (usize, u32)| {
+            let node = &self.nodes[node];
+            !node.alive || node.starts != start
+        };
+        if task.process.is_some_and(is_gone) {
+            return;
+        }
         match job {
             Job::Take(task) => self.take(&task),
             Job::Answer(task, what, how) => self.answer(task, what, how),
@@ -163,7 +183,7 @@ impl World {
     }
 }
 
-fn task(record: &Record) -> Option<Task> {
+pub(crate) fn task(record: &Record) -> Option<Task> {
     let text = |name: &str| std::str::from_utf8(record.header(name)?).ok();
     Some(Task {
         workflow_id: text(header::WORKFLOW_ID)?.to_owned(),
@@ -175,5 +195,6 @@ fn task(record: &Record) -> Option<Task> {
         token: text(header::TOKEN)?.to_owned(),
         partition: text(header::REPLY_PARTITION)?.parse().ok()?,
         heartbeat_ms: text(header::HEARTBEAT_TIMEOUT_MS).and_then(|ms| ms.parse().ok()),
+        process: None,
     })
 }

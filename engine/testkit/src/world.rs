@@ -209,6 +209,7 @@ impl World {
             }
         }
         self.make_topics();
+        self.take_local(key)?;
         let fate = self.nodes[node].workflows.fate.clone();
         if fate.is_dead() {
             self.crash(node);

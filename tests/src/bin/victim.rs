@@ -47,6 +47,8 @@ struct Step {
     schedule_to_start_ms: Option<u64>,
     /// How often it is tried.
     attempts: Option<u32>,
+    /// It runs in the engine's process.
+    local: bool,
 }
 
 /// How a [`poison`]ed run harms its engine.
@@ -73,6 +75,9 @@ async fn steps(cx: Context, steps: Vec<Step>) -> Result<u32> {
             .run(work(&step))
             .retry(retry)
             .start_to_close(Duration::from_millis(limit));
+        if step.local {
+            plan = plan.local();
+        }
         if let Some(wait) = step.schedule_to_start_ms {
             plan = plan.schedule_to_start(Duration::from_millis(wait));
         }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sagaline_core::{
-    Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId,
+    Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId, is_local,
     run::{ActivityState, RegistrationState},
     view::View,
 };
@@ -55,7 +55,9 @@ pub(crate) fn unread_queues<'a>(
 ) -> Outcome<Vec<Name>> {
     let now = session.output.now;
     let waits = |one: &&Activity| {
-        one.state == ActivityState::Queued && now.since(one.sent_at) >= QUEUED_MIN
+        one.state == ActivityState::Queued
+            && now.since(one.sent_at) >= QUEUED_MIN
+            && !is_local(&one.scheduled.task_queue)
     };
     let waiting = runs
         .into_iter()

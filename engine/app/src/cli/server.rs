@@ -31,6 +31,9 @@ pub(crate) struct ServerArgs {
     /// Workflow programs kept in memory, in each lane [env: SAGALINE_PROGRAM_CACHE] [default: 10000]
     #[arg(long)]
     program_cache: Option<usize>,
+    /// Local activities that run at the same time [env: SAGALINE_MAX_LOCAL_IN_FLIGHT] [default: 64]
+    #[arg(long)]
+    max_local_in_flight: Option<usize>,
     /// Answer /healthz, /readyz and /metrics on this port, 0 for a free one [env: SAGALINE_HTTP_PORT]
     #[arg(long, value_name = "PORT")]
     http_port: Option<u16>,
@@ -56,6 +59,7 @@ impl ServerArgs {
                 lane_threads: self.lane_threads,
                 closed_retention: self.closed_retention,
                 program_cache: self.program_cache,
+                max_local_in_flight: self.max_local_in_flight,
                 ..EngineLayer::default()
             },
             http: HttpLayer {

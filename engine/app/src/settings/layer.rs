@@ -36,6 +36,7 @@ pub(crate) struct EngineLayer {
     pub(crate) lane_threads: Option<usize>,
     pub(crate) closed_retention: Option<Span>,
     pub(crate) program_cache: Option<usize>,
+    pub(crate) max_local_in_flight: Option<usize>,
     pub(crate) delay_targets: Option<Vec<String>>,
 }
 
@@ -77,6 +78,10 @@ impl Layer {
                     .closed_retention
                     .or(below.engine.closed_retention),
                 program_cache: self.engine.program_cache.or(below.engine.program_cache),
+                max_local_in_flight: self
+                    .engine
+                    .max_local_in_flight
+                    .or(below.engine.max_local_in_flight),
                 delay_targets: self.engine.delay_targets.or(below.engine.delay_targets),
             },
             http: HttpLayer {

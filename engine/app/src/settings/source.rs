@@ -18,6 +18,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_LANE_THREADS",
     "SAGALINE_CLOSED_RETENTION",
     "SAGALINE_PROGRAM_CACHE",
+    "SAGALINE_MAX_LOCAL_IN_FLIGHT",
     "SAGALINE_DELAY_TARGETS",
     "SAGALINE_HTTP_PORT",
     "SAGALINE_HTTP_HOST",
@@ -50,6 +51,7 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
             lane_threads: parsed("SAGALINE_LANE_THREADS", text)?,
             closed_retention: parsed("SAGALINE_CLOSED_RETENTION", text)?,
             program_cache: parsed("SAGALINE_PROGRAM_CACHE", text)?,
+            max_local_in_flight: parsed("SAGALINE_MAX_LOCAL_IN_FLIGHT", text)?,
             delay_targets: list("SAGALINE_DELAY_TARGETS"),
         },
         http: HttpLayer {

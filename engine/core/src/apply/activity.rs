@@ -11,6 +11,7 @@ use crate::{
         ActivityStarted, ActivityTimedOut,
     },
     failure::is_timeout,
+    is_local,
     program::{CommandKind, Job, Recorded},
     run::{
         Activity, ActivityState, ERROR_TYPES_MAX, Heartbeat, LastFailure, RegistrationState, Step,
@@ -177,8 +178,9 @@ impl Run {
         // After these the work may be done: what was registered to undo it stays.
         let failure = &event.failure.error_type;
         let was_sent = activity.state != ActivityState::Held;
-        activity.outcome_unknown |=
-            (was_sent && is_timeout(failure)) || failure.as_str() == error_type::PAYLOAD_TOO_LARGE;
+        activity.outcome_unknown |= (was_sent && is_timeout(failure))
+            || failure.as_str() == error_type::PAYLOAD_TOO_LARGE
+            || may_have_run(activity, failure);
         count(&mut activity.failures, &event.failure);
         activity.last_failure = Some(Box::new(LastFailure {
             failure: event.failure.clone(),
@@ -265,6 +267,11 @@ impl Run {
             .position(|activity| activity.activity_id == activity_id)?;
         Some(self.activities.remove(at))
     }
+}
+
+/// Whether an earlier owner may have run a local attempt that a new one could give to nobody.
+fn may_have_run(activity: &Activity, failure: &crate::Name) -> bool {
+    failure.as_str() == error_type::UNDELIVERABLE && is_local(&activity.scheduled.task_queue)
 }
 
 fn count(failures: &mut Vec<(crate::Name, u32)>, failure: &Failure) {

@@ -13,7 +13,7 @@ use super::{
     compensation, incident, queue, span,
 };
 use crate::{
-    Activity, Attempt, Run, Timestamp, Wait, WaitFor,
+    Activity, Attempt, Run, Timestamp, Wait, WaitFor, is_local,
     run::{ActivityState, Paused, Undo},
     show::Shown,
 };
@@ -196,6 +196,9 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
             let since = span::age(now.since(activity.attempt_at));
             let text = match failed {
                 Some(failed) => format!("{failed} {} was sent {since} ago.", capitalized(&attempt)),
+                None if is_local(&activity.scheduled.task_queue) => {
+                    format!("{name} was sent {since} ago, {attempt}, to run in its engine.")
+                }
                 None => format!(
                     "{name} was sent to queue {} {since} ago, {attempt}.",
                     activity.scheduled.task_queue

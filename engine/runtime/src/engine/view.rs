@@ -157,6 +157,7 @@ mod tests {
             closed_retention: Millis(0),
             keys: Keys::development(),
             delay_targets: BTreeSet::new(),
+            local: Arc::new(crate::lane::NoLocalTasks),
             purpose: Purpose::Development,
         };
         EngineView::new(&settings, 2, workers)

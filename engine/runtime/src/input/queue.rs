@@ -2,6 +2,7 @@
 
 use sagaline_core::{
     ActivityId, Attempt, ChangeQueue, Limit, Name, QueueAct, QueueCommand, QueueTask, WorkflowId,
+    bounds,
     event::{QueueChanged, RejectReason},
 };
 use sagaline_journal::wire::{act, ce_type, header, topic};
@@ -111,8 +112,12 @@ fn change(
     }))
 }
 
-/// Nothing goes through a queue that no topic can serve. It may be resumed: once it could be paused.
+/// Nothing goes through a queue that no topic can serve. It may be resumed: once it could be paused. That of local activities
+/// never could.
 fn check_name(namespace: &str, queue: &Name, act: &QueueAct) -> Result<(), Refusal> {
+    if let Err(reserved) = bounds::queue(queue) {
+        return Err(Refusal::new(RejectReason::BadKey, reserved.to_string()));
+    }
     match act {
         QueueAct::Resume(_) => Ok(()),
         QueueAct::Pause(_) | QueueAct::Limit { .. }

@@ -48,6 +48,10 @@ impl Lane {
             port,
             &mut self.next_tag,
         );
+        if !self.stopping {
+            // A lane that hands over leaves them to the next owner, as it does those that were taken.
+            self.offer_local(now);
+        }
         self.give_up_effects();
         if self.flight.is_some() {
             return;
@@ -81,6 +85,7 @@ impl Lane {
             while let Some(retry) = self.early.pop(making.now) {
                 self.ask_self(retry);
             }
+            self.offer_local_again(now, port);
             self.be_less_careful(now, port);
             self.take_inputs(port);
             if self.inputs.is_empty() {
@@ -101,7 +106,7 @@ impl Lane {
     }
 
     /// When a batch is that is made now.
-    fn time(&self, now: Now) -> Timestamp {
+    pub(super) fn time(&self, now: Now) -> Timestamp {
         self.clock.time(now).max(self.fold.state.now())
     }
 

@@ -6,7 +6,9 @@
 
 mod children;
 mod forward;
+mod local;
 mod reply;
+mod sending;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -16,16 +18,17 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Attempt, Command, Effect, Millis, Name, Reply, RunId, State, Timestamp,
+    ActivityId, Attempt, Command, Effect, Millis, Name, Reply, RunId, State, is_local,
 };
-use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
+use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag};
 
 use self::{
     children::Children,
     forward::{READS_MAX, goes_to_an_inbox},
-    reply::reply_way,
+    local::Local,
+    sending::{Queue, Sending},
 };
-use super::{Lane, LaneShared, Now, QueueTopic};
+use super::{Lane, LaneShared, Now};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.
@@ -67,6 +70,8 @@ pub(super) struct Outbox {
     forwards: HashMap<(String, i64), NewRecord>,
     children: Children,
     queues: HashMap<Name, Queue>,
+    /// They hold up no batch.
+    local: Local,
     /// Tasks that the log refuses for good, until the journal says what became of their attempts.
     refused: Vec<Entry>,
     undeliverable: VecDeque<Command>,
@@ -115,25 +120,6 @@ impl Entry {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Queue {
-    topic: Arc<str>,
-    partitions: i32,
-}
-
-/// What became of an attempt to send.
-enum Sending {
-    Record(NewRecord),
-    /// The topic is not there yet, as far as is known; why it cannot be made, if the brokers refuse to.
-    NoTopic(Option<Arc<str>>),
-    /// The reply's topic or partition is not there.
-    NobodyThere,
-    /// The topic can never be there.
-    Never(String),
-    /// The record to be forwarded must be read first.
-    Read(Arc<str>, i32, i64),
-}
-
 impl Outbox {
     /// What this lane or an earlier owner may not have sent, and the state still wants.
     ///
@@ -141,6 +127,7 @@ impl Outbox {
     pub(super) fn after_take_over(self, fold: &mut Fold) -> Self {
         let mut outbox = Self {
             dropped: self.dropped,
+            local: Local::after_take_over(fold),
             ..Self::default()
         };
         let done = fold.footer().map_or(0, |footer| footer.effects_done);
@@ -154,8 +141,9 @@ impl Outbox {
         let stopped = children::stopped(batches.values().flatten());
         for (batch_no, mut effects) in batches {
             effects.retain(|effect| {
-                effect.is_wanted(&fold.state)
-                    || children::is_to_be_stopped(effect, &stopped, &fold.state)
+                effect.local_task().is_none()
+                    && (effect.is_wanted(&fold.state)
+                        || children::is_to_be_stopped(effect, &stopped, &fold.state))
             });
             outbox.push(batch_no, effects, HashMap::new());
         }
@@ -180,14 +168,18 @@ impl Outbox {
         effects: Vec<Effect>,
         forwards: HashMap<(String, i64), NewRecord>,
     ) {
-        if effects.is_empty() {
-            return;
+        let before = self.waiting.len();
+        for effect in effects {
+            self.children.add(&effect);
+            match effect {
+                Effect::Task(task) if is_local(&task.scheduled.task_queue) => self.local.push(task),
+                other => self.waiting.push_back(Entry::new(batch_no, other)),
+            }
         }
-        self.batches.push_back((batch_no, effects.len()));
-        effects.iter().for_each(|effect| self.children.add(effect));
-        let entries = effects.into_iter();
-        self.waiting
-            .extend(entries.map(|effect| Entry::new(batch_no, effect)));
+        let count = self.waiting.len() - before;
+        if count > 0 {
+            self.batches.push_back((batch_no, count));
+        }
         self.forwards.extend(forwards);
     }
 
@@ -213,7 +205,7 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// Whether the task of an attempt has not arrived yet, as far as is known.
+    /// Whether the task of an attempt has not arrived yet, as far as is known, or never will.
     pub(super) fn has_task(
         &self,
         run_id: RunId,
@@ -221,11 +213,13 @@ impl Outbox {
         attempt: Attempt,
     ) -> bool {
         let on_their_way = self.waiting.iter().chain(self.sent.values());
+        let on_their_way = on_their_way.chain(&self.refused);
         let later = self.later.iter().map(|(_, entry)| entry);
-        on_their_way.chain(later).any(|entry| {
+        let is_it = |entry: &Entry| {
             matches!(&entry.effect, Effect::Task(task)
                 if (task.run_id, task.activity_id(), task.attempt) == (run_id, activity_id, attempt))
-        })
+        };
+        self.local.has(run_id, activity_id, attempt) || on_their_way.chain(later).any(is_it)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -265,7 +259,8 @@ impl Outbox {
 
     pub(super) fn next_turn(&self, now: Millis) -> Option<Millis> {
         let until = |at: &Millis| Millis(at.0.saturating_sub(now.0).max(1));
-        self.later.iter().map(|(at, _)| until(at)).min()
+        let later = self.later.iter().map(|(at, _)| until(at));
+        later.chain(self.local.next_turn()).min()
     }
 
     /// Sends what can be sent now.
@@ -341,56 +336,6 @@ impl Outbox {
             .push((Millis(now.0 + TOPIC_REFUSED_AFTER.0), entry));
     }
 
-    fn record(
-        &mut self,
-        shared: &LaneShared,
-        (partition, now): (i32, Timestamp),
-        effect: &Effect,
-    ) -> Sending {
-        match effect {
-            Effect::Task(task) => {
-                let queue = match self.queues.get(&task.scheduled.task_queue) {
-                    Some(queue) => queue.clone(),
-                    None => {
-                        let topic = shared.writing.queue_topic(&task.scheduled.task_queue);
-                        if !topic::is_name(&topic) {
-                            let queue = &task.scheduled.task_queue;
-                            return Sending::Never(format!(
-                                "no topic can serve task queue {queue}"
-                            ));
-                        }
-                        let partitions = match shared.topics.topic(&topic) {
-                            QueueTopic::There(partitions) => partitions,
-                            QueueTopic::Coming => return Sending::NoTopic(None),
-                            QueueTopic::Refused(reason) => return Sending::NoTopic(Some(reason)),
-                        };
-                        let queue = Queue { topic, partitions };
-                        self.queues
-                            .insert(task.scheduled.task_queue.clone(), queue.clone());
-                        queue
-                    }
-                };
-                Sending::Record(
-                    shared
-                        .writing
-                        .task(task, queue.topic, partition, queue.partitions),
-                )
-            }
-            Effect::Retry(retry) => Sending::Record(shared.writing.retry(retry, partition, now)),
-            Effect::Cancel(cancel) => Sending::Record(shared.writing.cancel(cancel)),
-            Effect::Queue(message) => Sending::Record(shared.writing.queue(message)),
-            Effect::Child(message) => Sending::Record(shared.writing.child(message)),
-            Effect::Reply(reply) => match reply_way(shared, &reply.to) {
-                None => Sending::Record(shared.writing.reply(reply)),
-                Some(obstacle) => obstacle,
-            },
-            Effect::Forward { cause, .. } => {
-                match self.forwards.get(&(cause.topic.to_string(), cause.offset)) {
-                    Some(record) => Sending::Record(record.clone()),
-                    None => Sending::Read(cause.topic.clone(), cause.partition, cause.offset),
-                }
-            }
-        }
     }
 
     fn finish(&mut self, entry: &Entry) {

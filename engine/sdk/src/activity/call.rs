@@ -2,11 +2,11 @@
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
-use sagaline_core::{Name, Payload};
+use sagaline_core::{LOCAL_QUEUE, Name, Payload, bounds, error_type};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Activity, ActivityContext};
-use crate::{Result, Retry, json};
+use crate::{Error, Result, Retry, json};
 
 /// An activity and the input for it; `R` is what it returns, `A` its implementation.
 ///
@@ -125,9 +125,23 @@ impl<R, A> ActivityCall<R, A> {
     /// Takes it from this task queue.
     pub fn queue(mut self, queue: &str) -> Self {
         match Name::new(queue) {
-            Ok(queue) => self.call.queue = Some(queue),
+            Ok(queue) => match bounds::queue(&queue) {
+                Ok(()) => self.call.queue = Some(queue),
+                Err(reserved) => {
+                    let text = reserved.of(&self.call.name);
+                    self.call.input =
+                        Err(Error::new(error_type::INVALID_OPTIONS, text).non_retryable());
+                }
+            },
             Err(invalid) => self.call.input = Err(invalid.into()),
         }
+        self
+    }
+
+    /// Runs it in the engine's process instead of on a worker; see
+    /// [`RunActivity::local`](crate::RunActivity::local). For compensations, which have no step of their own.
+    pub fn local(mut self) -> Self {
+        self.call.queue = Some(Name::from(LOCAL_QUEUE));
         self
     }
 
@@ -137,7 +151,7 @@ impl<R, A> ActivityCall<R, A> {
         self
     }
 
-    /// Lets one attempt run this long, from when a worker begins with it; 60 s unless said.
+    /// Lets one attempt run this long, from when a worker begins with it; 60 s unless said, 10 s of a local one.
     pub fn start_to_close(mut self, limit: Duration) -> Self {
         self.call.timeouts.start_to_close = Some(limit);
         self

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use sagaline_core::ActivityId;
+use sagaline_core::{ActivityId, LOCAL_QUEUE, Name};
 
 use super::{
     state::Shared,
@@ -89,7 +89,34 @@ impl<R> RunActivity<R> {
         self.planned(|plan| plan.call.retry = Some(retry))
     }
 
-    /// Lets one attempt run this long, from when a worker begins with it; 60 s unless said.
+    /// Runs it in the engine's process instead of on a worker: no task goes by Kafka. For short calls, a lookup or a rule.
+    ///
+    /// It is journaled, retried, timed, cancelled and undone as every activity. It runs at least once: when its process ends
+    /// first, that of the next owner begins it again. Where the engine's program lacks the activity, the attempt fails with
+    /// `sagaline.Undeliverable`.
+    ///
+    /// # Example: a price before a payment
+    /// ```
+    /// use sagaline_sdk::{Context, Result, activity, workflow};
+    ///
+    /// #[activity]
+    /// async fn price(item: &str) -> Result<u64> {
+    ///     Ok(100 * item.len() as u64)
+    /// }
+    /// #[activity]
+    /// async fn charge(cents: u64) -> Result<()>;
+    ///
+    /// #[workflow]
+    /// async fn order(cx: Context, item: &str) -> Result<()> {
+    ///     let cents = cx.run(price(item)).local().await?;
+    ///     cx.run(charge(cents)).await
+    /// }
+    /// ```
+    pub fn local(self) -> Self {
+        self.planned(|plan| plan.call.queue = Some(Name::from(LOCAL_QUEUE)))
+    }
+
+    /// Lets one attempt run this long, from when a worker begins with it; 60 s unless said, 10 s of a local one.
     pub fn start_to_close(self, limit: Duration) -> Self {
         self.planned(|plan| plan.call.timeouts.start_to_close = Some(limit))
     }

@@ -7,6 +7,7 @@ use sagaline_core::{
     bounds::{self, OutOfBounds},
     error_type,
     event::{CarriedChild, ParentClosePolicy},
+    is_local,
     program::{ProgramCommand, RegisterCompensation, ScheduleActivity, Timeouts},
 };
 
@@ -17,6 +18,9 @@ use crate::{
 
 /// How long one attempt may run when nothing else is said.
 const START_TO_CLOSE_DEFAULT: Millis = Millis::from_secs(60);
+
+/// The same of a local activity, which is a short call.
+const LOCAL_START_TO_CLOSE_DEFAULT: Millis = Millis::from_secs(10);
 
 /// What becomes of a scheduled activity.
 #[derive(Debug)]
@@ -168,12 +172,13 @@ pub(crate) fn schedule(
 ) -> Result<ProgramCommand> {
     let refused = |why: OutOfBounds| invalid(&call.name, &why);
     let retry = call.retry.unwrap_or_default();
+    let task_queue = call.queue.unwrap_or_else(|| default_queue.clone());
     Ok(ProgramCommand::ScheduleActivity(ScheduleActivity {
         retry: retry.into_step_policy().map_err(refused)?,
-        timeouts: timeouts(call.timeouts).map_err(refused)?,
+        timeouts: timeouts(&task_queue, call.timeouts).map_err(refused)?,
         activity_id,
         activity: call.name,
-        task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
+        task_queue,
         input: call.input?,
         compensable,
     }))
@@ -188,12 +193,13 @@ pub(crate) fn register(
 ) -> Result<ProgramCommand> {
     let refused = |why: OutOfBounds| invalid(&call.name, &why);
     let retry = call.retry.unwrap_or_default();
+    let task_queue = call.queue.unwrap_or_else(|| default_queue.clone());
     Ok(ProgramCommand::RegisterCompensation(RegisterCompensation {
         retry: retry.into_compensation_policy().map_err(refused)?,
-        timeouts: timeouts(call.timeouts).map_err(refused)?,
+        timeouts: timeouts(&task_queue, call.timeouts).map_err(refused)?,
         activity_id,
         activity: call.name,
-        task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
+        task_queue,
         input: call.input?,
         compensates,
         group: None,
@@ -205,7 +211,11 @@ fn invalid(activity: &Name, why: &OutOfBounds) -> Error {
     Error::new(error_type::INVALID_OPTIONS, why.of(activity)).non_retryable()
 }
 
-fn timeouts(call: CallTimeouts) -> Result<Timeouts, OutOfBounds> {
+fn timeouts(queue: &Name, call: CallTimeouts) -> Result<Timeouts, OutOfBounds> {
+    let default = match is_local(queue) {
+        true => LOCAL_START_TO_CLOSE_DEFAULT,
+        false => START_TO_CLOSE_DEFAULT,
+    };
     let checked = |field, limit: Option<Duration>| {
         let limit = limit.map(|limit| bounds::span(field, limit));
         limit.transpose()
@@ -213,7 +223,7 @@ fn timeouts(call: CallTimeouts) -> Result<Timeouts, OutOfBounds> {
     let start_to_close_ms = checked("start_to_close", call.start_to_close)?;
     Ok(Timeouts {
         schedule_to_start_ms: checked("schedule_to_start", call.schedule_to_start)?,
-        start_to_close_ms: start_to_close_ms.unwrap_or(START_TO_CLOSE_DEFAULT.0),
+        start_to_close_ms: start_to_close_ms.unwrap_or(default.0),
         schedule_to_close_ms: checked("schedule_to_close", call.schedule_to_close)?,
         heartbeat_ms: checked("heartbeat", call.heartbeat)?,
     })

@@ -15,6 +15,11 @@ async fn reserve_less(item: &str) -> Result<()> {
     Ok(())
 }
 
+#[activity(queue = "sagaline.local")]
+async fn reserve_here(item: &str) -> Result<()> {
+    Ok(())
+}
+
 #[workflow(version = "1.2")]
 async fn order(cx: Context) -> Result<()> {
     Ok(())

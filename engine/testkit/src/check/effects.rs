@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sagaline_core::{
-    ActivityId, Event, RunId, Timestamp, Transition, WorkflowId, event::UpdateCompleted,
+    ActivityId, Event, LOCAL_QUEUE, RunId, Timestamp, Transition, WorkflowId,
+    event::UpdateCompleted,
 };
 use sagaline_journal::{
     NewRecord, Record,
@@ -115,6 +116,7 @@ impl Effects {
             }
         }
         self.due.extend(effects.iter().cloned());
+        effects.retain(|effect| !is_local(effect, known.0));
         self.by_batch.push_back((batch_no, effects));
         while self
             .by_batch
@@ -224,6 +226,17 @@ impl Effects {
             Some(effect) => Err(Violation::new("I8", format!("{effect:?} never came"))),
         }
     }
+}
+
+/// Whether no footer says when it is done.
+fn is_local(effect: &Effect, runs: &Runs) -> bool {
+    if let Effect::Task((run_id, activity_id, _)) = effect {
+        let queue = runs
+            .run(*run_id)
+            .and_then(|run| run.task_queue(*activity_id));
+        return queue == Some(LOCAL_QUEUE);
+    }
+    false
 }
 
 /// What an event asks for; `runs` are as after the batch.

@@ -12,7 +12,13 @@ use sagaline_runtime::{
 use sagaline_schemas::Footer;
 
 use super::{
-    effects::Effects, inputs::Took, outside::Outside, queues::Queues, runs::Runs, validity::Naive,
+    effects::Effects,
+    inputs::Took,
+    local::Local,
+    outside::{Outside, attempt_of},
+    queues::Queues,
+    runs::Runs,
+    validity::Naive,
 };
 use crate::{
     Violation,
@@ -38,6 +44,7 @@ pub(super) struct Partition {
     pub(super) runs: Runs,
     pub(super) queues: Queues,
     effects: Effects,
+    local: Local,
     pub(super) batches: u64,
     /// A place from which the journal is read once more in the end, and how many batches were there.
     footing: Option<(Footing, u64)>,
@@ -55,6 +62,7 @@ impl Partition {
             runs: Runs::new(partition, partitions, retention),
             queues: Queues::new(partitions),
             effects: Effects::default(),
+            local: Local::default(),
             batches: 0,
             footing: None,
         }
@@ -114,6 +122,7 @@ impl Partition {
                     &format!("a transition by {cause:?} at {:?}", transition.at),
                 ));
             }
+            self.local.check(footer.epoch, transition, &self.runs)?;
             self.runs.transition(transition, by, outside)?;
             self.runs.check_held(transition, &self.queues)?;
             if transition.run_id.is_none() {
@@ -237,6 +246,21 @@ impl Partition {
     pub(super) fn asked(&self, record: &NewRecord, inbox: &str) -> Result<(), Violation> {
         self.effects
             .asked(record, self.fold.position(inbox), &self.runs)
+    }
+
+    /// A lane offers a local task.
+    pub(super) fn offered(
+        &mut self,
+        epoch: u64,
+        record: &NewRecord,
+        inbox: &str,
+    ) -> Result<(), Violation> {
+        self.asked(record, inbox)?;
+        if let Some(key) = attempt_of(|name| record.headers.get(name)) {
+            self.local.offered(key, epoch);
+        }
+        self.landed(&record.placed(0, Timestamp::default()));
+        Ok(())
     }
 
     pub(super) fn landed(&mut self, record: &Record) {

@@ -275,6 +275,12 @@ impl Run {
         of_due.map(|(_, attempt)| *attempt)
     }
 
+    /// Whether somebody said to have begun with an activity's attempt.
+    pub(super) fn has_begun(&self, activity_id: u32) -> bool {
+        let activity = self.activities.get(&activity_id);
+        activity.is_some_and(|one| one.state == State::Running)
+    }
+
     /// The queue of an activity's tasks.
     pub(super) fn task_queue(&self, activity_id: u32) -> Option<&str> {
         let activity = self.activities.get(&activity_id)?;

@@ -1,6 +1,6 @@
 //! `task-queue limit`, `pause` and `resume`: signed records for the queue's home; they return when it is in the journal.
 
-use sagaline_core::{Event, Name, Payload, Queue, WorkflowId, view::limits};
+use sagaline_core::{Event, Name, Payload, Queue, WorkflowId, bounds, view::limits};
 use sagaline_journal::{
     Item, JournalReader, Journaled,
     wire::{act, ce_type, header, topic},
@@ -157,6 +157,7 @@ impl Change<'_> {
 
     /// The queue's name as the key of the record. One that no topic can have may be resumed: once it could be paused.
     fn key(&self, namespace: &str) -> Outcome<WorkflowId> {
+        bounds::queue(self.queue).map_err(|reserved| Fault::usage(reserved.to_string()))?;
         let topic = topic::tasks(namespace, self.queue.as_str());
         if self.act != act::RESUME && !topic::is_name(&topic) {
             return Err(Fault::usage(format!(
@@ -336,6 +337,15 @@ mod tests {
         let name = Name::from("payments");
         let said = change(&name, act::LIMIT, None).done(&Queue::default());
         assert_eq!(said, "Queue payments has no limit.");
+    }
+
+    #[test]
+    fn the_queue_of_local_activities_is_left_alone() {
+        let name = Name::from(sagaline_core::LOCAL_QUEUE);
+        for act in [act::LIMIT, act::PAUSE, act::RESUME] {
+            let refused = change(&name, act, None).key("sagaline").unwrap_err();
+            assert!(refused.to_string().contains("has no topic and no workers"));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{reply::REPLY_AGAIN_AFTER, *};
 use crate::lane::{ReadBack, ReplyTopic};
 
 mod children;
+mod local;
 mod notices;
 
 fn forward() -> Effect {
@@ -66,6 +67,7 @@ fn shared_with(queue: QueueTopic, reply: ReplyTopic) -> LaneShared {
         programs_kept: std::num::NonZeroUsize::MIN,
         keys: crate::Keys::development(),
         topics: Arc::new(Answers(queue, reply)),
+        local: Arc::new(super::super::NoLocalTasks),
     })
 }
 

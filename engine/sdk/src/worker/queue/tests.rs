@@ -17,6 +17,7 @@ use super::*;
 use crate::{ActivityContext, Result, activities, activity::Data, worker::task::tests::task};
 
 mod cancel;
+mod local;
 mod long;
 mod rebalance;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sagaline_core::{
-    Event, Millis, PAYLOAD_BYTES_MAX, RETRY_TAKEN_OVER_AFTER, Timestamp, error_type,
+    Event, LOCAL_QUEUE, Millis, PAYLOAD_BYTES_MAX, RETRY_TAKEN_OVER_AFTER, Timestamp, error_type,
     event::{ActivityAttemptScheduled, ActivityScheduled},
 };
 
@@ -12,7 +12,7 @@ use super::{
     Place, Run,
     operate::{Hand, hastens, with_slack},
 };
-use crate::{Violation, inputs::What};
+use crate::{Violation, inputs::What, local::is_feared};
 
 /// An activity, also one that is over.
 #[derive(Clone, Debug)]
@@ -339,7 +339,10 @@ impl Run {
         let key = (self.run_id, id, failed.attempt.get());
         if failed.failure.error_type.as_str() == error_type::UNDELIVERABLE {
             let no_topic = self.activities[&id].task_queue.contains('/');
-            return if no_topic || place.outside.was_refused(&key) {
+            let message = &failed.failure.message;
+            let feared = self.activities[&id].task_queue == LOCAL_QUEUE
+                && is_feared(error_type::UNDELIVERABLE, message);
+            return if no_topic || feared || place.outside.was_refused(&key) {
                 Ok(())
             } else {
                 Err(self.violates("I8", format!("task {key:?} was never refused")))
@@ -431,8 +434,11 @@ fn step(
             let error_type = event.failure.error_type.as_str();
             let timed_out = error_type.starts_with("sagaline.Timeout.");
             activity.uncounted += u32::from(event.uncounted);
-            activity.outcome_unknown |=
-                (timed_out && from != State::Held) || error_type == error_type::PAYLOAD_TOO_LARGE;
+            let of_local =
+                error_type == error_type::UNDELIVERABLE && activity.task_queue == LOCAL_QUEUE;
+            activity.outcome_unknown |= (timed_out && from != State::Held)
+                || error_type == error_type::PAYLOAD_TOO_LARGE
+                || of_local;
             let closes_by = activity.times_out_at(error_type::SCHEDULE_TO_CLOSE);
             if event.next_attempt_at.is_some_and(|next| next >= closes_by) {
                 return Err("the next attempt comes after all must be over".into());
