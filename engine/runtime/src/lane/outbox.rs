@@ -336,8 +336,6 @@ impl Outbox {
             .push((Millis(now.0 + TOPIC_REFUSED_AFTER.0), entry));
     }
 
-    }
-
     fn finish(&mut self, entry: &Entry) {
         if let Effect::Forward { cause, .. } = &entry.effect {
             self.forwards

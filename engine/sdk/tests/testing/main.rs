@@ -5,6 +5,7 @@
 mod chain;
 mod children;
 mod failures;
+mod local;
 mod messages;
 mod people;
 mod replayed;

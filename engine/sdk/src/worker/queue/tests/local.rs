@@ -152,13 +152,13 @@ async fn one_that_runs_hears_that_it_shall_stop_and_one_that_was_cancelled_never
 
 #[tokio::test(start_paused = true)]
 async fn a_stopping_process_ends_what_is_short_and_leaves_the_rest() {
-    let local = Local::new(9);
+    let mut local = Local::new(9);
     assert_eq!(local.offer("work", 1), Offered::Taken);
     assert_eq!(local.offer("work", 30), Offered::Taken);
     seconds(0).await;
 
     local.stop.send_replace(true);
-    let ended = tokio::time::timeout(Duration::from_secs(6), local.worker).await;
+    let ended = tokio::time::timeout(Duration::from_secs(6), &mut local.worker).await;
 
     ended.expect("in time").unwrap().unwrap();
     assert_eq!(local.completed(), ["1"]);
