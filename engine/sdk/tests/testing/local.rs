@@ -11,7 +11,10 @@ async fn short(cx: Context, cents: u32) -> Result<String> {
         .local()
         .compensate_with(|held| release(held).local())
         .await?;
-    cx.run(reserve("jam")).start_to_close(30.seconds()).local().await?;
+    cx.run(reserve("jam"))
+        .start_to_close(30.seconds())
+        .local()
+        .await?;
     cx.run(charge(cents)).retry(Retry::never()).await
 }
 
@@ -43,7 +46,10 @@ fn a_local_step_is_retried_and_undone_like_any_other_and_has_ten_seconds() {
             local("release", 10_000),
         ]
     );
-    assert_eq!(history.attempts(), ["reserve", "reserve", "reserve", "charge", "release"]);
+    assert_eq!(
+        history.attempts(),
+        ["reserve", "reserve", "reserve", "charge", "release"]
+    );
 }
 
 #[workflow]

@@ -7,7 +7,7 @@ use sagaline_core::{
 };
 
 use super::{reply::REPLY_AGAIN_AFTER, *};
-use crate::lane::{ReadBack, ReplyTopic};
+use crate::lane::{QueueTopic, ReadBack, ReplyTopic};
 
 mod children;
 mod local;
