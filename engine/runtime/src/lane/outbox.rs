@@ -141,9 +141,9 @@ impl Outbox {
         let stopped = children::stopped(batches.values().flatten());
         for (batch_no, mut effects) in batches {
             effects.retain(|effect| {
-                let is_wanted = effect.is_wanted(&fold.state)
-                    || children::is_to_be_stopped(effect, &stopped, &fold.state);
-                is_wanted && effect.local_task().is_none()
+                effect.local_task().is_none()
+                    && (effect.is_wanted(&fold.state)
+                        || children::is_to_be_stopped(effect, &stopped, &fold.state))
             });
             outbox.push(batch_no, effects, HashMap::new());
         }
@@ -170,12 +170,10 @@ impl Outbox {
     ) {
         let before = self.waiting.len();
         for effect in effects {
+            self.children.add(&effect);
             match effect {
                 Effect::Task(task) if is_local(&task.scheduled.task_queue) => self.local.push(task),
-                other => {
-                    self.children.add(&other);
-                    self.waiting.push_back(Entry::new(batch_no, other));
-                }
+                other => self.waiting.push_back(Entry::new(batch_no, other)),
             }
         }
         let count = self.waiting.len() - before;
