@@ -274,6 +274,8 @@ mod tests {
                 execution_timeout_ms: None,
                 parent: None,
                 chain: None,
+                start_at: None,
+                retry: None,
             }),
             scheduled: Arc::new(ActivityScheduled {
                 activity_id: ActivityId::FIRST,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sagaline_core::{
-    ActivityId, Event, RunId, Timestamp, Transition, WorkflowId, event::UpdateCompleted,
+    ActivityId, Event, RunId, Timestamp, Transition, WorkflowId,
+    event::{UpdateCompleted, WorkflowFailed, WorkflowTimedOut},
 };
 use sagaline_journal::{
     NewRecord, Record,
@@ -286,6 +287,15 @@ fn asked_for(
         }
         // Updates that were under way are cut off.
         Event::WorkflowContinuedAsNew(_) => cut_off(run).collect(),
+        // Who waits hears of the run that tries again.
+        Event::WorkflowFailed(WorkflowFailed {
+            new_run_id: Some(_),
+            ..
+        })
+        | Event::WorkflowTimedOut(WorkflowTimedOut {
+            new_run_id: Some(_),
+            ..
+        }) => cut_off(run).collect(),
         Event::WorkflowCompleted(_) => closed(outcome::COMPLETED),
         Event::WorkflowFailed(_) => closed(outcome::FAILED),
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),

@@ -198,7 +198,10 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
         }),
         next_attempt_at: Some(at(2_500)),
     };
-    let timed_out = event::WorkflowTimedOut { failure: failure() };
+    let timed_out = event::WorkflowTimedOut {
+        failure: failure(),
+        new_run_id: Some(super::values::run()),
+    };
     vec![
         ("ActivityScheduled-with-timeouts", scheduled.into()),
         ("CompensationRegistered-with-timeouts", registered.into()),
