@@ -69,6 +69,8 @@ fn start() -> Command {
         memo: None,
         run_timeout: None,
         execution_timeout: None,
+        start_at: None,
+        retry: None,
         parent: None,
         appended_at: Timestamp::from_millis(NOW_MS),
     })

@@ -87,6 +87,8 @@ impl Partition {
             memo: None,
             run_timeout: None,
             execution_timeout: None,
+            start_at: None,
+            retry: None,
             parent: None,
             appended_at: Timestamp::from_millis(self.now_ms),
         });

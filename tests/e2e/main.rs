@@ -4,6 +4,7 @@
 //! whole at its end: see `harness/check.rs`. `tools/test-e2e` builds what the tests run.
 
 mod answers;
+mod attempts;
 mod bulk;
 mod chain;
 mod children;
@@ -11,6 +12,7 @@ mod cli;
 mod clocks;
 mod crash;
 mod delays;
+mod deletes;
 #[cfg(not(feature = "apache"))]
 mod dev;
 #[cfg(not(feature = "apache"))]

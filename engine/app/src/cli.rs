@@ -8,6 +8,7 @@ pub(crate) mod ask;
 pub(crate) mod broker;
 pub(crate) mod bulk;
 pub(crate) mod completion;
+mod delete;
 pub(crate) mod describe;
 pub(crate) mod dev;
 pub(crate) mod doctor;

@@ -322,6 +322,8 @@ impl Inbox {
             memo: None,
             run_timeout: None,
             execution_timeout: None,
+            start_at: None,
+            retry: None,
             parent: None,
             appended_at,
         };

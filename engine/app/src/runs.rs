@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sagaline_core::{
     Event, IdentityRing, Name, Place, Queue, Run, RunId, Timestamp, Transition, WorkflowId,
-    run::Activations, view::View,
+    event::WorkflowDeleted,
+    run::Activations,
+    view::{Deleted, View},
 };
 use sagaline_journal::{Batch, Error, Item, JournalReader, Journaled, Record};
 
@@ -27,6 +29,8 @@ pub(crate) struct SeenRun {
     /// Its records, where histories are kept.
     pub(crate) history: Vec<Journaled>,
     closed_by: Option<Arc<str>>,
+    /// That somebody deleted it: nothing of what it was given or gave is here any more.
+    pub(crate) deleted: Option<Deleted>,
 }
 
 impl SeenRun {
@@ -130,6 +134,7 @@ impl Runs {
         View {
             server_time: now,
             closed_by: seen.closed_by.as_deref(),
+            deleted: seen.deleted.as_ref(),
             unread_queues,
             queues: Some(&self.queues),
             ..View::new(id, &seen.run, self.partition, self.as_of)
@@ -153,7 +158,7 @@ impl Runs {
     fn transition(&mut self, journaled: Journaled, goes_on: bool) {
         let transition = &journaled.transition;
         let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
-            return self.of_queues(transition);
+            return self.of_no_run(transition);
         };
         let histories = match &self.keep {
             Keep::Histories(wanted) if wanted != workflow_id => return,
@@ -176,6 +181,7 @@ impl Runs {
                     run,
                     history: Vec::new(),
                     closed_by: None,
+                    deleted: None,
                 });
             } else if let Some(seen) = runs.last_mut() {
                 seen.run.apply(place, event);
@@ -194,10 +200,13 @@ impl Runs {
         }
     }
 
-    /// Takes what a record says of limited queues, and of tasks that one of them released.
-    fn of_queues(&mut self, transition: &Transition) {
+    /// Takes what a record says of limited queues, of tasks that one of them released, and of runs that were deleted.
+    fn of_no_run(&mut self, transition: &Transition) {
         for event in &transition.events {
-            if let Event::QueueTaskReleased(released) = event
+            if let (Event::WorkflowDeleted(event), Some(id)) = (event, &transition.workflow_id) {
+                let runs = self.runs.get_mut(id).map(Vec::as_mut_slice);
+                delete(runs.unwrap_or_default(), event, transition.at);
+            } else if let Event::QueueTaskReleased(released) = event
                 && !released.at_home
             {
                 let task = &released.task;
@@ -216,6 +225,23 @@ impl Runs {
     }
 }
 
+/// Takes out what a run of an id, and the runs in whose place it went on, were given and gave.
+fn delete(runs: &mut [SeenRun], event: &WorkflowDeleted, at: Timestamp) {
+    let mut next = Some(event.run_id);
+    while let Some(run_id) = next {
+        let found = runs.iter_mut().find(|seen| seen.run.run_id == run_id);
+        let closed = found.filter(|seen| seen.run.closed.is_some());
+        let Some(seen) = closed else { return };
+        let chain = seen.run.started.chain.as_ref();
+        next = chain.map(|chain| chain.continued_from);
+        if seen.deleted.is_none() {
+            seen.deleted = Some(Deleted::of(event, at));
+            Deleted::strip(&mut seen.run);
+            seen.history = Vec::new();
+        }
+    }
+}
+
 /// Of a closed run only what it shows is kept, and which starts began it: of its replay log, why it was undone.
 fn forget_what_only_owners_need(run: &mut Run) {
     run.seen = IdentityRing::default();
@@ -227,10 +253,10 @@ fn forget_what_only_owners_need(run: &mut Run) {
 
 #[cfg(test)]
 mod tests {
-    use sagaline_core::event::WorkflowTerminated;
+    use sagaline_core::{Payload, event::WorkflowTerminated};
 
     use super::*;
-    use crate::scripted::{Script, started, transition};
+    use crate::scripted::{Script, started, started_with, transition};
 
     fn ended() -> Event {
         WorkflowTerminated {
@@ -269,6 +295,41 @@ mod tests {
         assert_eq!(view.waiting_for().text, "Terminated by ada: \"twice\".");
         assert_eq!(runs.next_offset(), 5);
         assert!(seen.history.is_empty());
+    }
+
+    #[test]
+    fn of_a_deleted_run_nothing_is_left_but_who_deleted_it_and_when() {
+        let id = WorkflowId::new("a").unwrap();
+        let secret = started_with(Payload::json(*br#"{"card":"c-7"}"#));
+        let mut deleted = transition("a", 0, []);
+        let event = WorkflowDeleted {
+            run_id: deleted.run_id.take().unwrap(),
+            actor: Name::from("sagaline.cli/ada"),
+            reason: Some("a customer asked".into()),
+        };
+        deleted.events = vec![event.into()];
+        let script = Script::new()
+            .batch(&[transition("a", 1, [secret, ended()])])
+            .batch(&[deleted]);
+
+        let runs = folded(script, Keep::Histories(id.clone()));
+
+        let seen = runs.find(&id, None).unwrap();
+        let view = runs.view(&id, seen, Timestamp::from_millis(5_000), &[]);
+        let described = serde_json::to_string(&view.describe()).unwrap();
+        let at = "1970-01-01T00:00:01.000Z";
+        assert_eq!(
+            view.waiting_for().text,
+            format!("Deleted at {at} by ada: \"a customer asked\".")
+        );
+        assert_eq!(view.status(), "Terminated");
+        assert!(seen.history.is_empty());
+        assert!(!described.contains("c-7"), "{described}");
+        assert!(!described.contains("twice"), "{described}");
+        assert!(
+            described.contains(r#""deleted":{"by":"ada""#),
+            "{described}"
+        );
     }
 
     #[test]

@@ -117,6 +117,8 @@ pub(crate) fn started_with(input: Payload) -> Event {
         execution_timeout_ms: None,
         parent: None,
         chain: None,
+        start_at: None,
+        retry: None,
     }
     .into()
 }

@@ -43,6 +43,7 @@ impl Run {
         }
         match event {
             Event::WorkflowStarted(_)
+            | Event::WorkflowDeleted(_)
             | Event::InputForwarded(_)
             | Event::InputRejected(_)
             | Event::QueueChanged(_)
@@ -94,6 +95,7 @@ impl Run {
             Event::ActivityResumed(event) => self.activity_resumed(place, event),
             Event::WorkflowTimedOut(event) => self.workflow_timed_out(place, event),
             Event::AttributesUpserted(event) => self.attributes_upserted(place, event),
+            Event::WorkflowDelayEnded(_) => self.workflow_delay_ended(),
             Event::WorkflowContinuedAsNew(event) => self.workflow_continued_as_new(place, event),
         }
     }

@@ -7,7 +7,7 @@ use alloc::{format, string::String};
 use core::{fmt, time::Duration};
 
 use crate::{
-    Name, is_local,
+    Name, OnExhausted, RetryPolicy, is_local,
     program::{ERROR_TYPES_NAMED_MAX, SPAN_MS_MAX},
 };
 
@@ -123,6 +123,19 @@ pub fn ordered(initial_ms: u64, maximum_ms: u64) -> Result<(), OutOfBounds> {
             "maximum_interval is {maximum_ms} ms; at least initial_interval, {initial_ms} ms, is allowed"
         ))),
         false => Ok(()),
+    }
+}
+
+/// How a workflow is retried as a whole: when no attempt follows, it has failed.
+///
+/// # Errors
+/// It is to wait for a person then, as only activities can; or its intervals are not in order.
+pub fn of_workflow(retry: &RetryPolicy) -> Result<(), OutOfBounds> {
+    match retry.on_exhausted {
+        OnExhausted::Park => Err(OutOfBounds(String::from(
+            "on_exhausted is park; of a workflow, fail is allowed",
+        ))),
+        OnExhausted::Fail => ordered(retry.initial_interval_ms, retry.maximum_interval_ms),
     }
 }
 

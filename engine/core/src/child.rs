@@ -191,4 +191,8 @@ pub struct StartChild {
     pub run_timeout_ms: Option<u64>,
     /// How long it and those that continue it may take.
     pub execution_timeout_ms: Option<u64>,
+    /// When its program is first activated; none: at once.
+    pub start_at: Option<crate::Timestamp>,
+    /// How it is retried when it fails or its time runs out.
+    pub retry: Option<crate::RetryPolicy>,
 }

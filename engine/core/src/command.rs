@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActivityId, Attempt, ChildClosed, Failure, Fields, Millis, Name, OptionsChange, Parent,
-    Payload, QueueCommand, RunId, Seq, StopChild, Timestamp, WorkflowId, bounds::OutOfBounds,
+    Payload, QueueCommand, RetryPolicy, RunId, Seq, StopChild, Timestamp, WorkflowId,
+    bounds::OutOfBounds,
 };
 
 /// One input, understood and authenticated.
@@ -129,6 +130,10 @@ pub struct Start {
     pub run_timeout: Option<Millis>,
     /// How long it and those that continue it may take.
     pub execution_timeout: Option<Millis>,
+    /// When its program is first activated; none, or past: at once.
+    pub start_at: Option<Timestamp>,
+    /// How it is retried when it fails or its time runs out.
+    pub retry: Option<Box<RetryPolicy>>,
     /// Whose child it will be. Its identity is that of the child then, whoever brings it.
     pub parent: Option<Box<Parent>>,
     /// Append time of the start record: part of the start's identity, so that a repeat after the window is another run.
@@ -261,7 +266,7 @@ pub struct Operate {
     pub reply: Option<ReplyTo>,
 }
 
-/// What a person does to an open run.
+/// What a person does to a run: to an open one, but for [`Act::Delete`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Solves an incident.
@@ -284,6 +289,8 @@ pub enum Act {
     Pause,
     /// It goes on.
     Resume,
+    /// It is closed, and what was given to it and what it gave shall be shown to nobody any more.
+    Delete,
 }
 
 /// What a person does about a pending activity.

@@ -10,6 +10,7 @@ pub(crate) mod fire;
 pub(crate) mod operate;
 pub(crate) mod program;
 pub(crate) mod queue;
+pub(crate) mod retry;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod undo;

@@ -13,7 +13,7 @@ use crate::{
     Run, RunId, Seq, State, Timestamp, WorkflowId, error_type,
     event::{
         ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome, Outcome,
-        WorkflowStarted,
+        ReplyRequested, WorkflowStarted,
     },
     run::{ActivityState, ClosedBy},
 };
@@ -170,24 +170,21 @@ pub(crate) fn effects_of_run(
         Event::ActivityCancelRequested(requested) => {
             effects.extend(cancel(workflow_id, run, requested.activity_id));
         }
-        Event::ReplyRequested(requested) => {
-            let (to, answer) = (&requested.reply, requested.answer.clone());
-            let about = (workflow_id, Some((run.run_id, run.seq)));
-            effects.push(reply(about, to, Which::To(cause), answer));
-        }
+        Event::ReplyRequested(asked) => effects.push(answered(workflow_id, run, cause, asked)),
         Event::WorkflowCompleted(_)
         | Event::WorkflowFailed(_)
         | Event::WorkflowCanceled(_)
         | Event::WorkflowTerminated(_)
-        | Event::WorkflowTimedOut(_) => {
+        | Event::WorkflowTimedOut(_)
+        | Event::WorkflowContinuedAsNew(_) => {
             closed(workflow_id, run, effects);
         }
         Event::ChildStarted(_) | Event::ChildCancelRequested(_) => {
             effects.extend(child::asked(workflow_id, run, event));
         }
-        // Who waits for the end is told by the last run of the chain; for an update that was under way, by this one.
-        Event::WorkflowContinuedAsNew(_) => update::cut_off(workflow_id, run, effects),
-        Event::AttributesUpserted(_)
+        Event::WorkflowDelayEnded(_)
+        | Event::WorkflowDeleted(_)
+        | Event::AttributesUpserted(_)
         | Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
         | Event::ActivityScheduled(_)
@@ -362,11 +359,21 @@ fn reply(
     }))
 }
 
+/// The answer to one who asked something of a run.
+fn answered(workflow_id: &WorkflowId, run: &Run, cause: &Cause, asked: &ReplyRequested) -> Effect {
+    let about = (workflow_id, Some((run.run_id, run.seq)));
+    reply(about, &asked.reply, Which::To(cause), asked.answer.clone())
+}
+
 /// Who is told of the end of a run: those who wait for it, or for an update that was under way, and its parent.
 fn closed(workflow_id: &WorkflowId, run: &Run, effects: &mut Effects) {
-    effects.extend(final_answers(workflow_id, run));
     update::cut_off(workflow_id, run, effects);
-    effects.extend(child::ended(workflow_id, run));
+    let by = run.closed.as_ref();
+    // Who waits for the end is told by the last run of the chain.
+    if by.is_none_or(|by| by.new_run_id.is_none()) {
+        effects.extend(final_answers(workflow_id, run));
+        effects.extend(child::ended(workflow_id, run));
+    }
 }
 
 /// What everyone is told who waits for the end of the run.

@@ -50,8 +50,8 @@ pub use update::{UpdateAccepted, UpdateCompleted, UpdateRejected};
 pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, ParentClosePolicy, RejectReason};
 pub use workflow::{
     WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowContinuedAsNew,
-    WorkflowFailed, WorkflowPaused, WorkflowResumed, WorkflowStarted, WorkflowTerminated,
-    WorkflowTimedOut,
+    WorkflowDelayEnded, WorkflowDeleted, WorkflowFailed, WorkflowPaused, WorkflowResumed,
+    WorkflowStarted, WorkflowTerminated, WorkflowTimedOut,
 };
 
 events! {
@@ -157,6 +157,10 @@ events! {
     UpdateCompleted in Box<UpdateCompleted>,
     /// The program did not want an update, which has changed nothing.
     UpdateRejected in Box<UpdateRejected>,
+    /// The instant has come at which the run was to begin: its program is activated for the first time.
+    WorkflowDelayEnded,
+    /// What was given to a closed run, and what it gave, is shown to nobody any more. It belongs to no history.
+    WorkflowDeleted in Box<WorkflowDeleted>,
 }
 
 shown_as_serialized!(Cause);

@@ -33,6 +33,8 @@ pub mod error_type {
     pub const NOT_FOUND: &str = "sagaline.NotFound";
     /// The run that was asked for is closed.
     pub const CLOSED: &str = "sagaline.Closed";
+    /// The run that was asked for is open.
+    pub const OPEN: &str = "sagaline.Open";
     /// The worker does not know the activity's name.
     pub const UNKNOWN_ACTIVITY: &str = "sagaline.UnknownActivity";
     /// The program's commands differ from those of its history.

@@ -62,7 +62,8 @@ impl RetryChange {
         self.initial_interval_ms.is_some() || self.maximum_interval_ms.is_some()
     }
 
-    pub(crate) fn change(&self, policy: &mut RetryPolicy) {
+    /// Makes the change.
+    pub fn change(&self, policy: &mut RetryPolicy) {
         let Self {
             initial_interval_ms,
             backoff_coefficient_permille,

@@ -3,6 +3,7 @@
 //! Invariant: only `apply/` writes here. Ids are never reused, pending activities stand in the order of their ids.
 
 mod activations;
+mod attempt;
 mod carried;
 mod children;
 pub(crate) mod due;
@@ -53,6 +54,8 @@ pub struct Run {
     pub started: Arc<WorkflowStarted>,
     /// When it started.
     pub started_at: Timestamp,
+    /// Set while its program was never activated because the instant at which it is to begin has not come.
+    pub delayed_until: Option<Timestamp>,
     /// Position of the last event.
     pub seq: Seq,
     /// How long its history is.
@@ -464,7 +467,7 @@ impl Run {
     /// Whether the program may be given what it has not seen.
     #[must_use]
     pub fn may_activate(&self) -> bool {
-        !self.is_blocked() && self.paused.is_none()
+        !self.is_blocked() && self.paused.is_none() && self.delayed_until.is_none()
     }
 
     /// The open incident about an activity.

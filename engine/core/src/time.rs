@@ -41,6 +41,16 @@ impl Timestamp {
         self.0.div_euclid(1_000)
     }
 
+    /// The next whole millisecond, itself if it is one: what is written in milliseconds must not be early.
+    #[must_use]
+    pub const fn up_to_millis(self) -> Self {
+        let millis = self.as_millis();
+        match self.0 == Self::from_millis(millis).0 {
+            true => self,
+            false => Self::from_millis(millis.saturating_add(1)),
+        }
+    }
+
     /// This instant plus a span; stays at the end of the range instead of wrapping.
     #[must_use]
     pub const fn plus(self, span: Millis) -> Self {

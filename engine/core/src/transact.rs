@@ -9,6 +9,7 @@
 
 mod begin;
 mod child;
+mod operate;
 mod queue;
 mod start;
 mod update;
@@ -161,7 +162,7 @@ impl Work<'_, '_> {
     }
 
     fn of_workflow(&mut self, workflow_id: &WorkflowId, command: &Command) -> Result<(), Ignored> {
-        let (now, cause) = (self.env.now, self.cause);
+        let now = self.env.now;
         let key = self.overlay.key(workflow_id);
         match command {
             Command::Queue(_) => {}
@@ -185,12 +186,7 @@ impl Work<'_, '_> {
             }
             Command::Signal(signal) => self.signal(key, signal)?,
             Command::Update(update) => return self.update(key, update),
-            Command::Operate(operate) => {
-                let reply = operate.reply.as_ref();
-                let asked = (&operate.workflow_id, operate.run_id, reply);
-                let operate = |run: &_| decide::operate::operate(run, now, cause, operate);
-                self.on_open_run(key, asked, operate)?;
-            }
+            Command::Operate(operate) => self.operate(key, operate)?,
             Command::ReportAttempt(report) => {
                 let run = self.open(key, report.run_id)?;
                 let events = decide::activity::report(run, now, report)?;
@@ -310,8 +306,10 @@ impl Work<'_, '_> {
             cause: self.cause.clone(),
             events,
         });
+        let closed = open.run.closed.as_ref();
+        let goes_on = closed.is_some_and(|closed| closed.new_run_id.is_some());
         self.overlay.put(key, open);
-        if let Some(next) = next {
+        if goes_on {
             self.go_on(key, next);
         }
     }
@@ -330,6 +328,11 @@ impl Work<'_, '_> {
     fn apply_from(&mut self, history: &mut History<'_>, from: usize) {
         for event in history.events.iter_mut().skip(from) {
             queue::hold_back(self.overlay, &history.open.run, event);
+            let (at, of) = (
+                (history.next_seq, self.env.now),
+                (self.env.namespace, history.workflow_id),
+            );
+            decide::retry::follow(&history.open.run, at, of, event);
             let place = Place {
                 seq: history.next_seq,
                 at: self.env.now,

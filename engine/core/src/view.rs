@@ -4,9 +4,11 @@
 //! does not keep. Invariant: every key of `PROTOCOL.md` §6 is always there; what does not apply is null or empty.
 
 mod activity;
+mod attempt;
 mod children;
 mod closed;
 mod compensation;
+mod deleted;
 mod describe;
 mod history;
 mod incident;
@@ -21,8 +23,10 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use serde::{Serialize, Serializer};
 
 pub use activity::{LastFailureView, PendingActivity, Timeouts};
+pub use attempt::AttemptView;
 pub use children::{ChildrenView, ParentView, PendingChildren};
 pub use compensation::{CompensationStep, CompensationView};
+pub use deleted::{Deleted, DeletedView};
 pub use describe::Description;
 pub use history::{EventOfTransition, HistoryEvent, HistoryLine, HistoryPage, JournalLine};
 pub use incident::IncidentView;
@@ -54,6 +58,8 @@ pub struct View<'a> {
     pub unread_queues: &'a [Name],
     /// Queues that somebody limited, where they are known.
     pub queues: Option<&'a BTreeMap<Name, Queue>>,
+    /// That somebody deleted it, where that is known.
+    pub deleted: Option<&'a Deleted>,
 }
 
 impl<'a> View<'a> {
@@ -74,6 +80,7 @@ impl<'a> View<'a> {
             closed_by: None,
             unread_queues: &[],
             queues: None,
+            deleted: None,
         }
     }
 
@@ -142,9 +149,10 @@ impl<'a> View<'a> {
     /// What the run waits for, in a sentence; of a closed one how it ended.
     #[must_use]
     pub fn waiting_for(&self) -> WaitingFor {
-        match &self.run.closed {
-            Some(closed) => closed::sentence(self, closed),
-            None => wait::sentence(self),
+        match (&self.run.closed, self.deleted) {
+            (_, Some(deleted)) => deleted.sentence(),
+            (Some(closed), None) => closed::sentence(self, closed),
+            (None, None) => wait::sentence(self),
         }
     }
 }

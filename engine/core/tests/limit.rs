@@ -211,6 +211,8 @@ fn start() -> Command {
         memo: None,
         run_timeout: None,
         execution_timeout: None,
+        start_at: None,
+        retry: None,
         parent: None,
         appended_at: Timestamp::default(),
     })

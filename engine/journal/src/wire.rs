@@ -260,6 +260,10 @@ pub mod header {
     pub const RUN_TIMEOUT_MS: &str = "sl-run-timeout-ms";
     /// How long the run and those that continue it may take.
     pub const EXECUTION_TIMEOUT_MS: &str = "sl-execution-timeout-ms";
+    /// When a run's program is first activated, RFC 3339.
+    pub const START_AT: &str = "sl-start-at";
+    /// How a run is retried: a policy as JSON.
+    pub const RETRY: &str = "sl-retry";
     /// How often the worker must send a heartbeat.
     pub const HEARTBEAT_TIMEOUT_MS: &str = "sl-heartbeat-timeout-ms";
     /// Name of the worker, shown to people.
@@ -319,6 +323,8 @@ pub mod act {
     pub const PAUSE: &str = "pause";
     /// Let a run go on.
     pub const RESUME: &str = "resume";
+    /// Show nobody any more what a closed run was given and gave.
+    pub const DELETE: &str = "delete";
     /// Limit a queue: its body holds the limits.
     pub const LIMIT: &str = "limit";
 }

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sagaline_core::{Payload, event::RejectReason, is_json};
+use sagaline_core::{Millis, Payload, Timestamp, event::RejectReason, is_json};
 use sagaline_journal::{
     Record,
     wire::{HEADERS_BYTES_MAX, header},
@@ -13,6 +13,8 @@ use sagaline_journal::{
 use serde_json::value::RawValue;
 
 use crate::input::Refusal;
+
+const NANOS_OF_MILLI: i128 = 1_000_000;
 
 const STRUCTURED: &[u8] = b"application/cloudevents+json";
 
@@ -182,6 +184,17 @@ impl<'a> Envelope<'a> {
                 .map(Some)
                 .map_err(|_| bad_header(name, text, expected)),
         }
+    }
+
+    /// A header with an instant, in whole milliseconds, rounded up: nothing is early.
+    pub(crate) fn instant(&self, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
+        let at: Option<jiff::Timestamp> =
+            self.parsed(name, "an instant in RFC 3339 is expected")?;
+        Ok(at.map(|at| {
+            let whole = at.as_nanosecond().div_euclid(NANOS_OF_MILLI) as i64;
+            let begun = at.as_nanosecond().rem_euclid(NANOS_OF_MILLI) != 0;
+            Timestamp::from_millis(whole).plus(Millis(u64::from(begun)))
+        }))
     }
 }
 

@@ -524,25 +524,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_yet_is_refused_by_the_name_of_its_header() {
-        for name in ["sl-start-at", "sl-retry"] {
-            let alias = format!("ce_{}", name.replace('-', ""));
-            for spelled in [name, &alias] {
-                let start = [
-                    (header::CE_TYPE, ce_type::WORKFLOW_START),
-                    (header::WORKFLOW, "order"),
-                    (spelled, "1"),
-                ];
-                let Input::Refused { refusal, .. } = read(&start) else {
-                    panic!("{spelled} is taken")
-                };
-                assert_eq!(refusal.reason, RejectReason::Unsupported, "{spelled}");
-                assert!(refusal.message.contains(name), "{}", refusal.message);
-            }
-        }
-    }
-
-    #[test]
     fn a_refusal_quotes_little_of_what_was_wrong() {
         let value = serde_json::Value::from("ä".repeat(REFUSAL_BYTES_MAX)).to_string();
         let mut record = Record::new("ns.inbox".into(), 0, 7, Timestamp::default(), 0)

@@ -113,6 +113,12 @@ impl Retry {
         self.into_policy(OnExhausted::Park)
     }
 
+    /// The policy of a workflow as a whole: used up, it has failed.
+    pub(crate) fn into_workflow_policy(self) -> Result<RetryPolicy, OutOfBounds> {
+        let policy = self.into_policy(OnExhausted::Fail)?;
+        bounds::of_workflow(&policy).map(|()| policy)
+    }
+
     fn into_policy(self, unless_said: OnExhausted) -> Result<RetryPolicy, OutOfBounds> {
         if let Some(refused) = self.refused {
             return Err(refused);

@@ -135,6 +135,8 @@ pub(crate) struct OperateAsked {
 pub(crate) enum ByHand {
     Pause,
     Resume,
+    /// It is to be closed.
+    Delete,
     /// To an activity, perhaps although a worker may be at it.
     Activity {
         id: u32,

@@ -124,6 +124,8 @@ fn nothing() -> Transition {
             execution_timeout_ms: None,
             parent: None,
             chain: None,
+            start_at: None,
+            retry: None,
         }
         .into(),
         event::IncidentRaised {

@@ -4,13 +4,13 @@ use clap::Args;
 use sagaline_core::{
     Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId, is_local,
     run::{ActivityState, RegistrationState},
-    view::View,
+    view::{AttemptView, View},
 };
 use sagaline_journal::{kafka::Group, wire::topic};
 
 use super::{RunOf, Session};
 use crate::{
-    fault::{Fault, Outcome},
+    fault::{Exit, Fault, Outcome},
     journal::Journal,
     output::{Format, Output, visible},
     runs::SeenRun,
@@ -46,6 +46,16 @@ pub(crate) fn unknown(id: &WorkflowId, run_id: Option<RunId>) -> Fault {
         .unwrap_or_default();
     Fault::refused(format!("{run}workflow {id} is not known"))
         .hint("it may not have started yet; `workflow list` shows what has")
+}
+
+/// Of a run that was deleted nothing is shown but that.
+pub(crate) fn refuse_deleted(id: &WorkflowId, seen: &SeenRun) -> Outcome {
+    let Some(deleted) = &seen.deleted else {
+        return Ok(());
+    };
+    let (run_id, by, at) = (seen.run.run_id, deleted.by(), deleted.at.to_rfc3339());
+    let message = format!("run {run_id} of workflow {id} was deleted by {by} at {at}");
+    Err(Fault::quoting(Exit::Refused, &message))
 }
 
 /// The queues of those runs in which a task has waited a while and whose group has no member.
@@ -109,7 +119,12 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         format!("Run            {}", run.run_id),
         format!("Started        {}", output.time(run.started_at)),
     ];
+    lines.extend(
+        run.delayed_until
+            .map(|at| format!("Starts         {}", output.time(at))),
+    );
     lines.extend(continues(run));
+    lines.extend(attempt(run));
     let closed = run.closed.as_ref();
     lines.extend(closed.map(|closed| format!("Closed         {}", output.time(closed.at))));
     lines.push(format!("Input          {}", payload(&run.started.input)));
@@ -170,7 +185,7 @@ fn compensations(run: &Run) -> Vec<String> {
     registered.chain(uncovered).collect()
 }
 
-/// In whose place a run goes on.
+/// In whose place a run goes on, or which it tries again.
 fn continues(run: &Run) -> Option<String> {
     let chain = run.started.chain.as_ref()?;
     let (before, first) = (chain.continued_from, chain.first_run_id);
@@ -178,7 +193,16 @@ fn continues(run: &Run) -> Option<String> {
         true => ", the first".to_owned(),
         false => format!("; the first was {first}"),
     };
-    Some(format!("Continues      run {before}{first}"))
+    let what = match chain.attempt {
+        Some(_) => "Tries again    ",
+        None => "Continues      ",
+    };
+    Some(format!("{what}run {before}{first}"))
+}
+
+/// Which attempt of its workflow a run is, where there may be more than one.
+fn attempt(run: &Run) -> Option<String> {
+    AttemptView::of(run).map(|attempt| format!("Retry          {attempt}"))
 }
 
 /// Search attributes and memo, one a line.
@@ -293,6 +317,8 @@ mod tests {
             execution_timeout_ms: None,
             parent: None,
             chain: None,
+            start_at: None,
+            retry: None,
         };
         let id = WorkflowId::new("a\rb").unwrap();
         let script = Script::new().batch(&[transition(id.as_str(), 1, [started.into()])]);

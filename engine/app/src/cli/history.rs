@@ -10,7 +10,10 @@ use sagaline_core::{
 use sagaline_journal::{Item, JournalReader, Journaled};
 use serde_json::Value;
 
-use super::{RunOf, Session, describe::unknown};
+use super::{
+    RunOf, Session,
+    describe::{refuse_deleted, unknown},
+};
 use crate::{
     clock::Deadline,
     fault::Outcome,
@@ -36,6 +39,7 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
     let seen = runs
         .find(id, args.of.run_id)
         .ok_or_else(|| unknown(id, args.of.run_id))?;
+    refuse_deleted(id, seen)?;
     let mut previous = seen.run.started_at;
     match output.format {
         Format::Json if !args.follow => {

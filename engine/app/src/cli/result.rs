@@ -10,7 +10,10 @@ use sagaline_core::{
     Cause, Outcome as Ended, Payload, RunId, WorkflowId, run::ClosedBy, show::Shown,
 };
 
-use super::{RunOf, Session, describe::unknown};
+use super::{
+    RunOf, Session,
+    describe::{refuse_deleted, unknown},
+};
 use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
@@ -47,6 +50,7 @@ pub(crate) fn wait(
     let named = runs.find(id, run_id).ok_or_else(|| unknown(id, run_id))?;
     let run_id = named.run.run_id;
     let seen = runs.end_of_chain(id, run_id).unwrap_or(named);
+    refuse_deleted(id, seen)?;
     if let Some(closed) = &seen.run.closed {
         return print(session.output, id, closed);
     }

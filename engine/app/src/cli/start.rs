@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
-use sagaline_core::{Name, Payload, RunId, WorkflowId, is_field_name};
+use sagaline_core::{Millis, Name, Payload, RunId, Timestamp, WorkflowId, is_field_name};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -54,6 +54,15 @@ pub(crate) struct StartArgs {
     /// How long it and the runs that continue it may take
     #[arg(long, value_name = "SPAN")]
     execution_timeout: Option<Span>,
+    /// When it begins, as in 2030-01-01T09:00:00Z; it is open until then [default: at once]
+    #[arg(long, value_name = "RFC3339", value_parser = instant, conflicts_with = "start_delay")]
+    start_at: Option<Timestamp>,
+    /// How long after now it begins, as in 10m
+    #[arg(long, value_name = "SPAN")]
+    start_delay: Option<Span>,
+    /// Try it again when it fails or its run time-out passes: a policy as in '{"maximum_attempts":5}'
+    #[arg(long, value_name = "JSON")]
+    retry: Option<String>,
     /// Says which start this is: the same again starts nothing again
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -114,6 +123,11 @@ pub(super) fn field(text: &str) -> Result<Given, String> {
         Err(_) => to_raw_value(value).map_err(|error| error.to_string())?,
     };
     Ok(Given(name.to_owned(), json))
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let at: jiff::Timestamp = text.parse().map_err(|_| "it is no instant in RFC 3339")?;
+    Ok(Timestamp::from_micros(at.as_microsecond()))
 }
 
 /// All in one JSON object; of a repeated name the last counts.
@@ -235,6 +249,9 @@ fn ask(
         IdReuse::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
         IdReuse::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
     };
+    let delay = args.start_delay.map(|span| Millis(whole_millis(span)));
+    let delayed = delay.map(|delay| session.output.now.plus(delay));
+    let start_at = args.start_at.or(delayed).map(Timestamp::up_to_millis);
     let ce_type = match &signal {
         Some(_) => ce_type::WORKFLOW_SIGNAL_WITH_START,
         None => ce_type::WORKFLOW_START,
@@ -251,6 +268,8 @@ fn ask(
             header::EXECUTION_TIMEOUT_MS,
             args.execution_timeout.map(millis),
         )
+        .header(header::START_AT, start_at.map(Timestamp::to_rfc3339))
+        .header(header::RETRY, args.retry)
         .value(input);
     if let Some((name, input)) = signal {
         question = question
@@ -265,8 +284,12 @@ fn ask(
     Ok((id, inbox, asked))
 }
 
+fn whole_millis(span: Span) -> u64 {
+    u64::try_from(span.get().as_millis()).unwrap_or(u64::MAX)
+}
+
 fn millis(span: Span) -> String {
-    span.get().as_millis().to_string()
+    whole_millis(span).to_string()
 }
 
 /// Prints the result of a completed run; of any other why there is none.

@@ -2,7 +2,9 @@
 
 use clap::Subcommand;
 
-use super::{Session, act, ask, describe, history, list, result, signal, start, update, versions};
+use super::{
+    Session, act, ask, delete, describe, history, list, result, signal, start, update, versions,
+};
 use crate::fault::Outcome;
 
 /// What can be done with workflows.
@@ -41,6 +43,8 @@ pub(crate) enum Verb {
     Resume(act::HoldArgs),
     /// End a run at once; nothing is compensated unless asked for
     Terminate(act::TerminateArgs),
+    /// Show nobody any more what a closed run was given and gave; the journal keeps its bytes until it is trimmed
+    Delete(delete::DeleteArgs),
 }
 
 impl Verb {
@@ -61,6 +65,7 @@ impl Verb {
             Self::Pause(args) => act::pause(session, &args),
             Self::Resume(args) => act::resume(session, &args),
             Self::Terminate(args) => act::terminate(session, &args),
+            Self::Delete(args) => delete::delete(session, &args),
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::{
 
 impl Run {
     pub(super) fn workflow_paused(&mut self, place: Place<'_>, event: &WorkflowPaused) {
-        self.seen.insert(place.cause.identity());
+        if !self.is_carried(place.seq) {
+            self.seen.insert(place.cause.identity());
+        }
         self.paused = Some(paused(place, &event.actor, event.reason.as_deref()));
         for activity in &mut self.activities {
             activity.give_up_turn(place.at);

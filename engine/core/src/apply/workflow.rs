@@ -41,6 +41,7 @@ impl Run {
             run_id,
             started: Arc::clone(event),
             started_at: place.at,
+            delayed_until: event.start_at.filter(|at| *at > place.at),
             seq: place.seq,
             history,
             carried: if chain.is_some() {
@@ -111,7 +112,7 @@ impl Run {
             result: None,
             failure: Some(event.failure.clone()),
             reason: None,
-            new_run_id: None,
+            new_run_id: event.new_run_id,
         });
     }
 
@@ -130,8 +131,13 @@ impl Run {
             result: None,
             failure: Some(event.failure.clone()),
             reason: None,
-            new_run_id: None,
+            new_run_id: event.new_run_id,
         });
+    }
+
+    /// Its program is given what has come so far.
+    pub(super) fn workflow_delay_ended(&mut self) {
+        self.delayed_until = None;
     }
 
     fn close_from_outside(&mut self, place: Place<'_>, outcome: Outcome, reason: Option<Box<str>>) {
@@ -155,6 +161,7 @@ impl Run {
         self.incidents.clear();
         self.unseen.clear();
         self.waits.clear();
+        self.delayed_until = None;
         self.closed = Some(Box::new(closed));
     }
 

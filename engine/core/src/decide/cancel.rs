@@ -64,7 +64,7 @@ pub(crate) fn cancel(run: &Run, cause: &Cause, command: &Cancel) -> Result<Vec<E
         compensate: command.compensate,
     })]);
     events.extend(answer);
-    if run.is_blocked() {
+    if run.is_blocked() || run.delayed_until.is_some() {
         let end = undo::End {
             outcome: Outcome::Canceled,
             failure: None,

@@ -102,7 +102,6 @@ pub(crate) fn begin(
     copies.extend(left.map(|SignalLeft { signal, input }| SignalReceived { signal, input }.into()));
     let ended = next.children.iter().map(|child| child.child_id).max();
     let started = &*old.started;
-    let version = programs.resolve(&started.workflow, None);
     let chain = Chain {
         continued_from: old.run_id,
         first_run_id: old.first_run_id(),
@@ -110,11 +109,13 @@ pub(crate) fn begin(
         first_activity_id: old.first_id_of_next(ended),
         carried_events: u32::try_from(copies.len()).unwrap_or(u32::MAX),
         children: next.children,
+        attempt: None,
     };
     let started = WorkflowStarted {
-        version: version.unwrap_or_else(|| started.version.clone()),
+        version: newest_version(old, programs),
         input: next.input,
         chain: Some(Box::new(chain)),
+        start_at: None,
         ..started.clone()
     };
     Beginning {
@@ -124,8 +125,14 @@ pub(crate) fn begin(
     }
 }
 
+/// By which version of its workflow the next run goes.
+pub(super) fn newest_version(old: &Run, programs: &dyn Programs) -> Box<str> {
+    let version = programs.resolve(&old.started.workflow, None);
+    version.unwrap_or_else(|| old.started.version.clone())
+}
+
 /// The run that goes on: deciding the same again gives the same.
-fn run_id(namespace: &str, workflow_id: &WorkflowId, old: RunId, seq: Seq) -> RunId {
+pub(super) fn run_id(namespace: &str, workflow_id: &WorkflowId, old: RunId, seq: Seq) -> RunId {
     let mut bytes = [0; 24];
     let (of_run, of_event) = bytes.split_at_mut(16);
     of_run.copy_from_slice(old.as_bytes());

@@ -5,7 +5,7 @@ use alloc::{format, vec::Vec};
 use super::{activity, undo};
 use crate::{
     Event, Failure, Name, Outcome, QueuedUntil, Run, Timestamp, error_type,
-    event::TimerFired,
+    event::{TimerFired, WorkflowDelayEnded},
     run::due::{Due, RunDue},
 };
 
@@ -23,6 +23,7 @@ pub(crate) fn fire(
         }
         .into()]),
         Some((_, Due::Activity(activity, due))) => activity::fire(run, activity, due, now),
+        Some((_, Due::Start(start_at))) => Vec::from([WorkflowDelayEnded { start_at }.into()]),
         Some((_, Due::Run(due))) => end(run, due),
         None => Vec::new(),
     }

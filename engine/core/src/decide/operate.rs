@@ -1,6 +1,7 @@
 //! A person steps in: solves an incident (try again, go on without, or give up), or changes what goes on.
 
 mod activity;
+pub(crate) mod delete;
 mod options;
 mod pause;
 
@@ -70,6 +71,10 @@ fn act(run: &Run, now: Timestamp, command: &Operate) -> Result<Vec<Event>, Refus
         }
         Act::Pause => Ok(pause::pause(run, command)),
         Act::Resume => Ok(pause::resume(run, now, command)),
+        Act::Delete => Err(Refused(
+            error_type::OPEN,
+            delete::open(&command.workflow_id, run),
+        )),
     }
 }
 
@@ -191,7 +196,8 @@ fn of_program(run: &Run, incident: &Incident, act: &IncidentAct) -> Result<Vec<E
         IncidentAct::Fail => {
             let end = undo::End {
                 outcome: Outcome::Failed,
-                failure: Some(incident.failure.clone()),
+                // What a person gives up is not tried again.
+                failure: Some(incident.failure.clone().non_retryable()),
                 reason: None,
                 forced: true,
             };

@@ -94,18 +94,7 @@ pub(crate) fn decide(
     }
     match version_of(overlay, start, programs) {
         Ok((version, program_missing)) => Decision::Started {
-            event: WorkflowStarted {
-                workflow: start.workflow.clone(),
-                version,
-                input: start.input.clone(),
-                trace: start.trace.clone(),
-                attributes: start.attributes.clone(),
-                memo: start.memo.clone(),
-                run_timeout_ms: span(start.run_timeout),
-                execution_timeout_ms: span(start.execution_timeout),
-                parent: start.parent.as_deref().cloned(),
-                chain: None,
-            },
+            event: started(start, version),
             terminated,
             program_missing,
         },
@@ -114,6 +103,24 @@ pub(crate) fn decide(
             Decision::Refused(refused(start, NOT_FOUND, unknown.message))
         }
         Err(unknown) => Decision::Rejected(unknown),
+    }
+}
+
+/// The first event of the run.
+fn started(start: &Start, version: Box<str>) -> WorkflowStarted {
+    WorkflowStarted {
+        workflow: start.workflow.clone(),
+        version,
+        input: start.input.clone(),
+        trace: start.trace.clone(),
+        attributes: start.attributes.clone(),
+        memo: start.memo.clone(),
+        run_timeout_ms: span(start.run_timeout),
+        execution_timeout_ms: span(start.execution_timeout),
+        parent: start.parent.as_deref().cloned(),
+        chain: None,
+        start_at: start.start_at,
+        retry: start.retry.as_deref().cloned(),
     }
 }
 

@@ -222,12 +222,14 @@ pub(crate) fn terminal(outcome: Outcome, failure: Option<&Failure>, reason: Opti
     match outcome {
         Outcome::Failed => WorkflowFailed {
             failure: failure.cloned().unwrap_or_else(unnamed),
+            new_run_id: None,
         }
         .into(),
         Outcome::Canceled => WorkflowCanceled { reason }.into(),
         Outcome::Terminated => cancel::terminated(reason),
         Outcome::TimedOut => WorkflowTimedOut {
             failure: failure.cloned().unwrap_or_else(unnamed),
+            new_run_id: None,
         }
         .into(),
         // No run is undone that ends so.

@@ -79,6 +79,10 @@ fn takes_updates(run: &Run, command: &Update) -> Result<(), (&'static str, Strin
         let message = format!("the end of run {run_id} is fixed: what it has done is being undone");
         return Err((CLOSED, message));
     }
+    if let Some(at) = run.delayed_until {
+        let message = format!("run {run_id} begins at {}", at.to_rfc3339());
+        return Err((BLOCKED, message));
+    }
     let blocking = run.incidents.iter().find(|one| one.kind.blocks_program());
     if let Some(incident) = blocking {
         let message = format!(

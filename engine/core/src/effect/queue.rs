@@ -111,6 +111,8 @@ fn ended_by(event: &Event) -> Option<Whose> {
         Event::ActivityPaused(event) => return Some(Whose::Waiting(Some(event.activity_id))),
         Event::WorkflowStarted(_)
         | Event::AttributesUpserted(_)
+        | Event::WorkflowDelayEnded(_)
+        | Event::WorkflowDeleted(_)
         | Event::WorkflowCancelRequested(_)
         | Event::WorkflowResumed(_)
         | Event::ActivityScheduled(_)

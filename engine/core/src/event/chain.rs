@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::ParentClosePolicy;
 use crate::{
-    ActivityId, Failure, Name, Payload, RunId, Timestamp, WorkflowId,
+    ActivityId, Attempt, Failure, Name, Payload, RunId, Timestamp, WorkflowId,
     show::{Attributes, Read, Show, Shown},
 };
 
@@ -27,6 +27,8 @@ pub struct Chain {
     pub carried_events: u32,
     /// Children that the program of the run before has handed to that of this one.
     pub children: Vec<CarriedChild>,
+    /// Of a run that follows one that failed or timed out: which attempt of the workflow it is. Absent: it continues it.
+    pub attempt: Option<Attempt>,
 }
 
 /// A child that one run of a chain hands to the next, so that its program can await it.
@@ -92,13 +94,14 @@ impl Read for CarriedChild {
 
 impl Show for Chain {
     fn show<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(6))?;
+        let mut map = serializer.serialize_map(Some(7))?;
         map.serialize_entry("continued_from", &self.continued_from)?;
         map.serialize_entry("first_run_id", &self.first_run_id)?;
         map.serialize_entry("first_started_at", &Shown(&self.first_started_at))?;
         map.serialize_entry("first_activity_id", &self.first_activity_id)?;
         map.serialize_entry("carried_events", &self.carried_events)?;
         map.serialize_entry("children", &Shown(&self.children))?;
+        map.serialize_entry("attempt", &self.attempt)?;
         map.end()
     }
 }
@@ -113,6 +116,7 @@ impl Read for Chain {
             first_activity_id: of.read("first_activity_id")?,
             carried_events: of.read("carried_events")?,
             children: of.read("children")?,
+            attempt: of.read("attempt")?,
         })
     }
 }

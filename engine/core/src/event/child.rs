@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 
 use super::ParentClosePolicy;
-use crate::{ActivityId, Failure, Fields, IdReuse, Name, Payload, RunId, WorkflowId};
+use crate::{
+    ActivityId, Failure, Fields, IdReuse, Name, Payload, RetryPolicy, RunId, Timestamp, WorkflowId,
+};
 
 event! {
     /// The program started a child: a run of its own, which tells this one how it ends.
@@ -30,6 +32,10 @@ event! {
         run_timeout_ms: Option<u64>,
         /// How long it and those that continue it may take.
         execution_timeout_ms: Option<u64>,
+        /// When its program is first activated; absent, or past: at once.
+        start_at: Option<Timestamp>,
+        /// How it is retried when it fails or its time runs out; absent: not at all.
+        retry: Option<RetryPolicy>,
     }
     /// A child is asked to stop.
     ChildCancelRequested {

@@ -52,6 +52,8 @@ impl Event {
             | Self::WorkflowTerminated(_)
             | Self::WorkflowCancelRequested(_)
             | Self::WorkflowContinuedAsNew(_)
+            | Self::WorkflowDelayEnded(_)
+            | Self::WorkflowDeleted(_)
             | Self::WorkflowPaused(_)
             | Self::WorkflowResumed(_)
             | Self::ActivityAttemptScheduled(_)

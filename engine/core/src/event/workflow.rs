@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::Chain;
-use crate::{Failure, Fields, Name, Parent, Payload, RunId, Trace};
+use crate::{Failure, Fields, Name, Parent, Payload, RetryPolicy, RunId, Timestamp, Trace};
 
 event! {
     /// A run began.
@@ -28,6 +28,10 @@ event! {
         parent: Option<Parent>,
         /// Of a run that follows another: where it stands in the chain.
         chain: Option<Box<Chain>>,
+        /// When its program is first activated; absent, or past: at once.
+        start_at: Option<Timestamp>,
+        /// How it is retried when it fails or its time runs out; absent: not at all.
+        retry: Option<RetryPolicy>,
     }
     /// The run ended and returned.
     WorkflowCompleted {
@@ -38,6 +42,8 @@ event! {
     WorkflowFailed {
         /// Why.
         failure: Failure,
+        /// The run that tries again.
+        new_run_id: Option<RunId>,
     }
     /// The run ended because it was asked to; what it had done is compensated.
     WorkflowCanceled {
@@ -74,10 +80,26 @@ event! {
     WorkflowTimedOut {
         /// Which time-out, by its error type.
         failure: Failure,
+        /// The run that tries again.
+        new_run_id: Option<RunId>,
     }
     /// The run ended, and another goes on in its place: the program began its history anew.
     WorkflowContinuedAsNew {
         /// The run that goes on.
         new_run_id: RunId,
+    }
+    /// The instant has come at which the run was to begin: its program is activated for the first time.
+    WorkflowDelayEnded {
+        /// Which instant.
+        start_at: Timestamp,
+    }
+    /// What was given to a closed run, and what it gave, is shown to nobody any more. It belongs to no history.
+    WorkflowDeleted {
+        /// The run, and with it those in whose place it went on.
+        run_id: RunId,
+        /// Who.
+        actor: Name,
+        /// Why, in their words.
+        reason: Option<Box<str>>,
     }
 }

@@ -6,7 +6,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::{Children, Registration, Run, Step, Updates};
-use crate::{ActivityId, IdentityRing, ReplyTo, RunId, Timestamp};
+use crate::{ActivityId, IdentityRing, Outcome, ReplyTo, RunId, Timestamp};
 
 /// What a run leaves to the one that goes on in its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,16 +26,25 @@ pub struct Carried {
 }
 
 impl Run {
-    /// What the run that goes on in this one's place takes over.
+    /// What the run that goes on in this one's place takes over. One that failed has undone what it did.
     #[must_use]
     pub fn carry(&self) -> Carried {
-        Carried {
-            steps: self.steps.clone(),
-            registrations: self.registrations.clone(),
-            children: self.children.clone(),
+        let closed = self.closed.as_ref();
+        let failed = closed.is_some_and(|closed| closed.outcome != Outcome::ContinuedAsNew);
+        let told = Carried {
             updates: self.updates.ended(),
             replies: self.replies.clone(),
             seen: self.seen.clone(),
+            ..Carried::default()
+        };
+        match failed {
+            true => told,
+            false => Carried {
+                steps: self.steps.clone(),
+                registrations: self.registrations.clone(),
+                children: self.children.clone(),
+                ..told
+            },
         }
     }
 

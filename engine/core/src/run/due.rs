@@ -6,7 +6,7 @@
 //! attempt running    heartbeat           start-to-close, from when it began            schedule-to-close
 //! backoff            next attempt, if the record that waits for it stays away          schedule-to-close
 //! parked             nothing: it waits for a person; paused: no next attempt and no timer, all else
-//! the run            its timers          run and execution time-out, until its end is fixed
+//! the run            its delay           its timers   run and execution time-out, until its end is fixed
 //! ```
 
 use super::{Activity, ActivityState, Run, Timer};
@@ -18,6 +18,8 @@ pub(crate) enum Due<'a> {
     /// Of an activity.
     Activity(&'a Activity, ActivityDue),
     Timer(&'a Timer),
+    /// Its program may begin.
+    Start(Timestamp),
     /// The run's time runs out.
     Run(RunDue),
 }
@@ -63,8 +65,10 @@ impl Run {
             .map(|(at, one, due)| (at, Due::Activity(one, due)));
         let timer = self.timers.first().filter(|_| !held);
         let timer = timer.map(|timer| (timer.due_at, Due::Timer(timer)));
+        let start = self.delayed_until.filter(|_| !held);
+        let start = start.map(|at| (at, Due::Start(at)));
         let run = self.time_limit().map(|(at, due)| (at, Due::Run(due)));
-        let all = activity.into_iter().chain(timer).chain(run);
+        let all = activity.into_iter().chain(timer).chain(start).chain(run);
         // The first of those with the same instant.
         all.min_by_key(|(at, _)| *at)
     }
@@ -74,13 +78,18 @@ impl Run {
         if self.undo.is_some() {
             return None;
         }
-        let at = |from: Timestamp, span: Option<u64>| span.map(|millis| from.plus(Millis(millis)));
-        let run = at(self.started_at, self.started.run_timeout_ms);
+        let span = self.started.run_timeout_ms;
+        let run = span.map(|millis| self.begins_at().plus(Millis(millis)));
         let run = run.map(|at| (at, RunDue::RunTimeout));
-        let begun = self.execution_started_at();
-        let execution = at(begun, self.started.execution_timeout_ms);
+        let execution = self.execution_ends_by();
         let execution = execution.map(|at| (at, RunDue::ExecutionTimeout));
         execution.into_iter().chain(run).min()
+    }
+
+    /// When the time of its chain runs out: from when that was started, not from when it begins.
+    pub(crate) fn execution_ends_by(&self) -> Option<Timestamp> {
+        let span = self.started.execution_timeout_ms?;
+        Some(self.execution_started_at().plus(Millis(span)))
     }
 }
 

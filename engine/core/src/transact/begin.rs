@@ -28,21 +28,26 @@ pub(super) fn open(
 }
 
 impl Work<'_, '_> {
-    /// Makes the run that goes on in the place of the one that has just closed.
-    pub(super) fn go_on(&mut self, key: Key<'_>, next: Next) {
+    /// Makes the run that goes on in the place of the one that has just closed: as its program wants, or another attempt.
+    pub(super) fn go_on(&mut self, key: Key<'_>, next: Option<Next>) {
         let Some(old) = self.overlay.run_of(key) else {
             return;
         };
         let Some(new_run_id) = old.closed.as_ref().and_then(|closed| closed.new_run_id) else {
             return;
         };
-        self.continuations = self.continuations.saturating_add(1);
         let old_run_id = old.run_id;
         let Beginning {
             run_id,
             started,
             copies,
-        } = decide::chain::begin(old, new_run_id, next, self.programs);
+        } = match next {
+            Some(next) => {
+                self.continuations = self.continuations.saturating_add(1);
+                decide::chain::begin(old, new_run_id, next, self.programs)
+            }
+            None => decide::retry::begin(old, new_run_id, self.env.now, self.programs),
+        };
         // The new run must find the old one closed.
         self.overlay.settle(key, old_run_id, Position::default());
         let place = Place {

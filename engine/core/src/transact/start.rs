@@ -41,7 +41,9 @@ impl Work<'_, '_> {
             Decision::Existing(reply) => {
                 self.transition(key, Vec::from([reply.into()]));
             }
-            Decision::Refused(Some(reply)) => self.without_run(&start.workflow_id, reply.into()),
+            Decision::Refused(Some(reply)) => {
+                self.without_run(&start.workflow_id, Vec::from([reply.into()]))
+            }
             Decision::Refused(None) => return Err(Ignored::Already),
             Decision::Ignored(ignored) => return Err(ignored),
             Decision::Rejected(rejection) => self.done.rejected = Some(rejection),
@@ -49,17 +51,19 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn without_run(&mut self, workflow_id: &WorkflowId, event: Event) {
-        self.done
-            .effects
-            .extend(effect_without_run(Some(workflow_id), self.cause, &event));
+    /// Journals what belongs to no run.
+    pub(super) fn without_run(&mut self, workflow_id: &WorkflowId, events: Vec<Event>) {
+        let effects = events
+            .iter()
+            .filter_map(|event| effect_without_run(Some(workflow_id), self.cause, event));
+        self.done.effects.extend(effects);
         self.done.transitions.push(Transition {
             run_id: None,
             workflow_id: Some(workflow_id.clone()),
             first_seq: 0,
             at: self.env.now,
             cause: self.cause.clone(),
-            events: Vec::from([event]),
+            events,
         });
     }
 

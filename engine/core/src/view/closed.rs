@@ -7,7 +7,7 @@ use crate::{Name, Outcome, Run, run::ClosedBy};
 
 pub(super) fn sentence(view: &View<'_>, closed: &ClosedBy) -> WaitingFor {
     let run = view.run;
-    let took = span::took(closed.at.since(run.started_at));
+    let took = span::took(closed.at.since(run.begins_at()));
     let text = match closed.outcome {
         Outcome::Completed => format!("Completed in {took}."),
         Outcome::ContinuedAsNew => match closed.new_run_id {
@@ -20,9 +20,13 @@ pub(super) fn sentence(view: &View<'_>, closed: &ClosedBy) -> WaitingFor {
                 .as_ref()
                 .map(|failure| format!(": {}", failure.error_type))
                 .unwrap_or_default();
-            format!("Failed after {took}{why}.{}", compensated(run))
+            let next = tried_again(run, closed);
+            format!("Failed after {took}{why}.{}{next}", compensated(run))
         }
-        Outcome::TimedOut => format!("Timed out after {took}.{}", compensated(run)),
+        Outcome::TimedOut => {
+            let next = tried_again(run, closed);
+            format!("Timed out after {took}.{}{next}", compensated(run))
+        }
         Outcome::Canceled => format!(
             "Canceled after {took}{}.{}",
             why(view, closed),
@@ -35,6 +39,12 @@ pub(super) fn sentence(view: &View<'_>, closed: &ClosedBy) -> WaitingFor {
         kind: WaitKind::Closed,
         until: None,
     }
+}
+
+/// ` Attempt 2 is run 0198….`
+fn tried_again(run: &Run, closed: &ClosedBy) -> String {
+    let next = |run_id| format!(" Attempt {} is run {run_id}.", run.attempt().next());
+    closed.new_run_id.map_or_else(String::new, next)
 }
 
 /// ` by ada: "duplicate"`: who ended it and what they said.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{
-    FieldsView, PendingChildren, Row, View, activity::PendingActivity,
+    AttemptView, DeletedView, FieldsView, PendingChildren, Row, View, activity::PendingActivity,
     compensation::CompensationView,
 };
 use crate::{
@@ -25,6 +25,9 @@ pub struct Description<'a> {
     first_run_id: RunId,
     continued_from: Option<RunId>,
     continued_as: Option<RunId>,
+    start_at: Option<Shown<'a, Timestamp>>,
+    retry: Option<AttemptView<'a>>,
+    deleted: Option<DeletedView<'a>>,
     history_events: Seq,
     history_bytes: u32,
     journal_partition: i32,
@@ -67,6 +70,9 @@ impl<'a> Description<'a> {
             first_run_id: run.first_run_id(),
             continued_from: run.started.chain.as_ref().map(|chain| chain.continued_from),
             continued_as: closed.and_then(|closed| closed.new_run_id),
+            start_at: run.started.start_at.as_ref().map(Shown),
+            retry: AttemptView::of(run),
+            deleted: view.deleted.map(DeletedView::of),
             history_events: run.seq,
             history_bytes: run.history.bytes,
             journal_partition: view.journal_partition,

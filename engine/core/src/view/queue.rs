@@ -84,7 +84,7 @@ fn per_second(settings: &QueueChanged) -> Option<f64> {
     Some(settings.rate_per_hour? as f64 / 3_600.0)
 }
 
-fn actor(actor: &Name) -> &str {
+pub(super) fn actor(actor: &Name) -> &str {
     closed::actor(actor.as_str()).unwrap_or(actor.as_str())
 }
 

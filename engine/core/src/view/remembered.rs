@@ -38,6 +38,9 @@ pub struct Remembered<'a> {
     first_run_id: Unknown,
     continued_from: Unknown,
     continued_as: Unknown,
+    start_at: Unknown,
+    retry: Unknown,
+    deleted: Unknown,
     history_events: Unknown,
     history_bytes: Unknown,
     journal_partition: i32,
@@ -93,6 +96,9 @@ impl<'a> Remembered<'a> {
             first_run_id: None,
             continued_from: None,
             continued_as: None,
+            start_at: None,
+            retry: None,
+            deleted: None,
             history_events: None,
             history_bytes: None,
             journal_partition,
@@ -139,6 +145,8 @@ mod tests {
             execution_timeout_ms: None,
             parent: None,
             chain: None,
+            start_at: None,
+            retry: None,
         });
         let place = Place {
             seq: 1,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{
-    FieldsView, Situation, View, WaitingFor,
+    AttemptView, FieldsView, Situation, View, WaitingFor,
     activity::{LastFailureView, maximum_attempts, next_attempt_at},
     children::{ChildrenView, ParentView},
     compensation::CompensationView,
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{Attempt, Name, RunId, Timestamp, Wait, WorkflowId, show::Shown};
 
-/// What a list says of a run. Queue, attempts and failure are those of the activity that its sentence is about.
+/// What a list says of a run. Queue, attempts and failure are those of the activity that its sentence is about; attempts of
+/// a run that waits to be tried again are the run's.
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
     workflow_id: &'a WorkflowId,
@@ -44,6 +45,7 @@ impl<'a> Row<'a> {
     pub(super) fn of(view: &View<'a>, compensation: Option<CompensationView<'a>>) -> Self {
         let run = view.run;
         let activity = wait::most_urgent(view);
+        let next = AttemptView::next(run);
         Self {
             workflow_id: view.workflow_id,
             run_id: run.run_id,
@@ -54,10 +56,15 @@ impl<'a> Row<'a> {
             waiting_for: view.waiting_for(),
             waits: Shown(&run.waits),
             task_queue: activity.map(|activity| &activity.scheduled.task_queue),
-            attempt: activity.map(|activity| activity.attempt),
-            maximum_attempts: activity.and_then(maximum_attempts),
+            attempt: activity
+                .map(|activity| activity.attempt)
+                .or(next.as_ref().map(AttemptView::attempt)),
+            maximum_attempts: activity
+                .and_then(maximum_attempts)
+                .or(next.as_ref().and_then(AttemptView::maximum_attempts)),
             next_attempt_at: activity
                 .and_then(|activity| next_attempt_at(run, activity))
+                .or(next.and(run.delayed_until.as_ref()))
                 .map(Shown),
             last_failure: activity.and_then(LastFailureView::of),
             started_at: Shown(&run.started_at),

@@ -41,6 +41,15 @@ pub(super) fn starts(due: Timestamp, now: Timestamp) -> String {
 
 /// What stands behind `sleeping`: `until 1 March 2027, 00:00 UTC (97 days)`, to the second when it is within the hour.
 pub(super) fn until(due: Timestamp, now: Timestamp) -> String {
+    format!("until {}", instant(due, now))
+}
+
+/// What stands behind `starts`, likewise: `at 1 March 2027, 00:00 UTC (97 days)`.
+pub(super) fn at(due: Timestamp, now: Timestamp) -> String {
+    format!("at {}", instant(due, now))
+}
+
+fn instant(due: Timestamp, now: Timestamp) -> String {
     let left = due.since(now);
     let form = match left.0 {
         ms if ms < HOUR_MS => "%-d %B %Y, %H:%M:%S UTC",
@@ -51,8 +60,8 @@ pub(super) fn until(due: Timestamp, now: Timestamp) -> String {
         Err(_) => due.to_rfc3339(),
     };
     match due > now {
-        true => format!("until {instant} ({})", age(left)),
-        false => format!("until {instant} (due now)"),
+        true => format!("{instant} ({})", age(left)),
+        false => format!("{instant} (due now)"),
     }
 }
 

@@ -8,7 +8,7 @@ use alloc::{borrow::ToOwned, format, string::String};
 use serde::{Serialize, Serializer};
 
 use super::{
-    ChildrenView, View,
+    AttemptView, ChildrenView, View,
     activity::{attempt_of, cause_of, is_unread},
     compensation, incident, queue, span,
 };
@@ -92,6 +92,9 @@ pub(super) fn sentence(view: &View<'_>) -> WaitingFor {
     let activity = most_urgent(view);
     if let Some(paused) = run.paused.as_ref().filter(|_| run.incidents.is_empty()) {
         return of_pause("Paused", paused);
+    }
+    if let Some(delayed) = delayed(view).filter(|_| run.incidents.is_empty()) {
+        return delayed;
     }
     let (mut waiting_for, others) = match (run.incidents.first(), &run.undo, activity) {
         (Some(incident), _, _) => {
@@ -264,6 +267,21 @@ fn of_turn(view: &View<'_>, activity: &Activity) -> WaitingFor {
         kind: WaitKind::Queue,
         until: activity.expected_at(),
     }
+}
+
+/// `Starts at 1 March 2027, 00:00 UTC (97 days).`, `Attempt 2 of 5 starts in 0:41.`
+fn delayed(view: &View<'_>) -> Option<WaitingFor> {
+    let (run, now) = (view.run, view.server_time);
+    let at = run.delayed_until?;
+    let text = match AttemptView::next(run) {
+        Some(attempt) => format!("{attempt} {}.", span::starts(at, now)),
+        None => format!("Starts {}.", span::at(at, now)),
+    };
+    Some(WaitingFor {
+        text,
+        kind: WaitKind::Timer,
+        until: Some(at),
+    })
 }
 
 /// `Paused by ada: "the bank migrates".`

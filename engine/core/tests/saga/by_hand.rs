@@ -362,6 +362,8 @@ fn covered() -> Run {
         execution_timeout_ms: None,
         parent: None,
         chain: None,
+        start_at: None,
+        retry: None,
     });
     let cause = Cause::lane(0, "1/1");
     let mut run = Run::start(

@@ -63,6 +63,8 @@ impl Parent {
                 memo: None,
                 run_timeout_ms: None,
                 execution_timeout_ms: None,
+                start_at: None,
+                retry: None,
             })));
         }
         if words.contains(&"fail") {

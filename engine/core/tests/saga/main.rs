@@ -17,9 +17,12 @@ use sagaline_core::{
     replay,
 };
 
+mod attempts;
 mod by_hand;
 mod chain;
 mod children;
+mod delays;
+mod deletes;
 mod operate;
 mod options;
 mod queues;
@@ -442,6 +445,8 @@ fn start(id: &str) -> Start {
         memo: None,
         run_timeout: None,
         execution_timeout: None,
+        start_at: None,
+        retry: None,
         parent: None,
         appended_at: Timestamp::from_millis(1),
     }

@@ -45,6 +45,19 @@ pub(crate) fn solve(world: &mut World, identity: &str, act: IncidentAct) {
     world.input(identity, Command::Operate(Box::new(operate)));
 }
 
+/// Does something about the run.
+pub(crate) fn act(world: &mut World, identity: &str, act: Act) {
+    let operate = Operate {
+        workflow_id: id(),
+        run_id: None,
+        act,
+        actor: Name::from("ada"),
+        reason: None,
+        reply: None,
+    };
+    world.input(identity, Command::Operate(Box::new(operate)));
+}
+
 /// What the last answer says: its outcome, error type and message.
 fn answer(world: &World) -> (AnswerOutcome, String, String) {
     let answer = &world.replies.last().unwrap().answer;

@@ -14,6 +14,7 @@ use crate::script::{
 #[test]
 fn a_failed_run_says_what_was_compensated() {
     let end = WorkflowFailed {
+        new_run_id: None,
         failure: gateway_down(),
     };
     let script = ship_failed()
@@ -74,7 +75,7 @@ fn a_completed_run_shows_its_result_and_every_key() {
     let described: Value = serde_json::from_str(&text).unwrap();
     let keys = "workflow_id run_id workflow version status situation waiting_for waits task_queue attempt maximum_attempts \
         next_attempt_at last_failure started_at closed_at parent children compensation incidents attributes input result \
-        failure memo root first_run_id continued_from continued_as history_events history_bytes journal_partition as_of server_time pending_activities \
+        failure memo root first_run_id continued_from continued_as start_at retry deleted history_events history_bytes journal_partition as_of server_time pending_activities \
         pending_timers pending_children";
     for key in keys.split_whitespace() {
         assert!(

@@ -44,6 +44,8 @@ impl Script {
             execution_timeout_ms: None,
             parent: None,
             chain: None,
+            start_at: None,
+            retry: None,
         });
         let place = Place {
             seq: 1,

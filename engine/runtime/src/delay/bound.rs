@@ -88,19 +88,11 @@ fn read(
 /// When it is due, in whole milliseconds, rounded up: it is never early.
 fn deliver_at(envelope: &Envelope<'_>, now: Timestamp) -> Result<Timestamp, Refusal> {
     let text = envelope.required(header::DELIVER_AT)?;
-    let bad = |expected| bad_header(header::DELIVER_AT, text, expected);
-    let at: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| bad("an instant in RFC 3339 is expected"))?;
-    let at = Timestamp::from_millis(at.as_nanosecond().div_euclid(NANOS_OF_MILLI) as i64)
-        .plus(Millis(u64::from(at.as_nanosecond() % NANOS_OF_MILLI != 0)));
-    if at > now.plus(DELAY_MAX) {
-        return Err(bad("it is more than ten years ahead"));
-    }
-    Ok(at)
+    let at = envelope.instant(header::DELIVER_AT)?;
+    let in_time = at.filter(|at| *at <= now.plus(DELAY_MAX));
+    let too_late = "it is more than ten years ahead";
+    in_time.ok_or_else(|| bad_header(header::DELIVER_AT, text, too_late))
 }
-
-const NANOS_OF_MILLI: i128 = 1_000_000;
 
 impl Targets {
     /// Strangers reach the topics that are open to them; whoever has the keys, any but those on which it could only do

@@ -201,6 +201,12 @@ mod tests {
             memo: field("note", "1.50"),
             run_timeout_ms: Some(60_000),
             execution_timeout_ms: Some(600_000),
+            start_at: Some(Timestamp::from_millis(7)),
+            retry: Some(RetryPolicy {
+                maximum_attempts: 3,
+                non_retryable_error_types: vec![Name::from("NoSuchAddress")],
+                ..RetryPolicy::default()
+            }),
         };
         let parent = Parent {
             workflow_id: id("batch-1"),
@@ -243,6 +249,8 @@ mod tests {
         assert_eq!(start.run_timeout.map(|span| span.0), child.run_timeout_ms);
         let execution = start.execution_timeout.map(|span| span.0);
         assert_eq!(execution, child.execution_timeout_ms);
+        assert_eq!(start.start_at, child.start_at);
+        assert_eq!(start.retry.as_deref(), child.retry.as_ref());
         assert_eq!(start.parent.as_deref(), Some(&parent));
         assert_eq!(start.trace, Some(trace));
         assert_eq!(start.id_conflict, IdConflict::Fail);

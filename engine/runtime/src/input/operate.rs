@@ -2,6 +2,8 @@
 
 mod options;
 
+pub(super) use options::retry_policy;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{
     Act, ActivityAct, ActivityId, Failure, IncidentAct, Name, Operate, Payload, RunId, Seq,
@@ -72,6 +74,7 @@ fn act(envelope: &Envelope<'_>, body: &Body<'_>) -> Result<(Option<RunId>, Act),
         }
         act::PAUSE => Act::Pause,
         act::RESUME => Act::Resume,
+        act::DELETE => Act::Delete,
         _ => Act::Activity {
             act: activity_act(name, envelope, body)?,
             activity_id: envelope
@@ -127,7 +130,7 @@ fn activity_act(
             change: options::change(envelope.payload().data()).map_err(refused)?,
         },
         other => {
-            let expected = "incident-retry, -skip or -fail, activity-retry, -complete, -fail, -pause, -resume or -update-options, pause or resume is expected";
+            let expected = "incident-retry, -skip or -fail, activity-retry, -complete, -fail, -pause, -resume or -update-options, pause, resume or delete is expected";
             return Err(bad_header(header::ACT, other, expected));
         }
     })

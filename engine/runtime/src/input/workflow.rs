@@ -2,8 +2,9 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{
-    Cancel, Cause, Command, IdConflict, IdReuse, Message, Millis, Name, Payload, ReplyTo, RunId,
-    Signal, Start, StartWith, Terminate, Trace, Update, WorkflowId, event::RejectReason,
+    Cancel, Cause, Command, IdConflict, IdReuse, Message, Millis, Name, Payload, ReplyTo,
+    RetryPolicy, RunId, Signal, Start, StartWith, Terminate, Trace, Update, WorkflowId,
+    event::RejectReason,
 };
 use sagaline_journal::{
     Record,
@@ -12,9 +13,6 @@ use sagaline_journal::{
 
 use super::{About, Input, Question, Reading, Refusal, about, delayed, operate};
 use crate::envelope::{Envelope, bad_header};
-
-/// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
-const UNSUPPORTED: [&str; 2] = ["sl-start-at", "sl-retry"];
 
 pub(super) fn request(
     reading: &Reading,
@@ -192,14 +190,6 @@ pub(super) fn start(
     let workflow = Name::new(workflow).map_err(|invalid| {
         Refusal::new(RejectReason::BadHeader, format!("sl-workflow: {invalid}"))
     })?;
-    for name in UNSUPPORTED {
-        if envelope.header(name)?.is_some() {
-            return Err(Refusal::new(
-                RejectReason::Unsupported,
-                format!("header {name} is not supported yet"),
-            ));
-        }
-    }
     let input = payload(envelope)?;
     let trace = envelope
         .header(header::TRACEPARENT)?
@@ -225,6 +215,8 @@ pub(super) fn start(
         memo: about::MEMO.of(record, envelope)?,
         run_timeout: span(envelope, header::RUN_TIMEOUT_MS)?,
         execution_timeout: span(envelope, header::EXECUTION_TIMEOUT_MS)?,
+        start_at: envelope.instant(header::START_AT)?,
+        retry: retry(envelope)?,
         parent: None,
         appended_at: record.timestamp,
     })
@@ -272,6 +264,16 @@ fn id_reuse(envelope: &Envelope<'_>) -> Result<IdReuse, Refusal> {
 fn span(envelope: &Envelope<'_>, name: &'static str) -> Result<Option<Millis>, Refusal> {
     let millis = envelope.parsed::<u64>(name, "a number of milliseconds is expected")?;
     Ok(millis.filter(|millis| *millis > 0).map(Millis))
+}
+
+fn retry(envelope: &Envelope<'_>) -> Result<Option<Box<RetryPolicy>>, Refusal> {
+    let Some(text) = envelope.header(header::RETRY)? else {
+        return Ok(None);
+    };
+    match operate::retry_policy(text) {
+        Ok(policy) => Ok(Some(Box::new(policy))),
+        Err(why) => Err(bad_header(header::RETRY, text, &why)),
+    }
 }
 
 fn run_id(envelope: &Envelope<'_>) -> Result<Option<RunId>, Refusal> {

@@ -1,9 +1,10 @@
 //! What a run tells its children and its parent, as records of the inbox.
 
 use sagaline_core::{
-    Cause, ChildClosed, ChildEnd, ChildMessage, Event, Fields, Parent, StopChild, Timestamp, Trace,
+    Cause, ChildClosed, ChildEnd, ChildMessage, Event, Parent, StopChild, Timestamp, Trace,
     Transition, WorkflowId,
     event::{ChildStarted, WorkflowCanceled, WorkflowCompleted, WorkflowFailed},
+    show::{Show, Shown},
 };
 use sagaline_journal::{
     Headers, NewRecord,
@@ -58,12 +59,18 @@ impl Writing {
         if let Some(millis) = child.execution_timeout_ms {
             headers.write(header::EXECUTION_TIMEOUT_MS, format_args!("{millis}"));
         }
+        if let Some(start_at) = child.start_at {
+            record.push_header(header::START_AT, start_at.to_rfc3339());
+        }
+        if let Some(retry) = &child.retry {
+            record.push_header(header::RETRY, shown(retry));
+        }
         for (name, fields) in [
             (header::ATTRIBUTES, &child.attributes),
             (header::MEMO, &child.memo),
         ] {
             if let Some(fields) = fields {
-                record.push_header(name, json(fields));
+                record.push_header(name, shown(fields));
             }
         }
         if let Some(trace) = trace {
@@ -149,7 +156,13 @@ fn end_events(end: &ChildEnd) -> Vec<Event> {
         }
         ChildEnd::Failed { failure } => {
             let failure = (**failure).clone();
-            vec![WorkflowFailed { failure }.into()]
+            vec![
+                WorkflowFailed {
+                    failure,
+                    new_run_id: None,
+                }
+                .into(),
+            ]
         }
         ChildEnd::Canceled { reason } => {
             let reason = reason.clone();
@@ -158,9 +171,9 @@ fn end_events(end: &ChildEnd) -> Vec<Event> {
     }
 }
 
-/// Fields as one JSON object, as a start has them in a header.
-fn json(fields: &Fields) -> Vec<u8> {
-    serde_json::to_vec(&sagaline_core::show::Shown(fields)).unwrap_or_default()
+/// One JSON object, as a start has it in a header.
+fn shown(given: &impl Show) -> Vec<u8> {
+    serde_json::to_vec(&Shown(given)).unwrap_or_default()
 }
 
 /// Room for the values of a message's headers: most fit.

@@ -1,7 +1,13 @@
 //! Starting a workflow: the call, the id, and the rules for when the id is in use.
 
-use std::{fmt, future::IntoFuture, marker::PhantomData, time::Duration};
+use std::{
+    fmt,
+    future::IntoFuture,
+    marker::PhantomData,
+    time::{Duration, SystemTime},
+};
 
+use sagaline_core::{Millis, Timestamp, show::Shown};
 use sagaline_journal::{
     Error, ErrorKind,
     wire::{ce_type, header, id_conflict, id_reuse},
@@ -10,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, Handle, UpdateWorkflow, request::Request};
 use crate::{
-    BoxFuture, SignalCall, UpdateCall,
+    BoxFuture, Retry, SignalCall, UpdateCall,
     duration::millis,
     workflow::{ErasedWorkflowCall, Message},
 };
@@ -55,6 +61,8 @@ pub struct StartWorkflow<R> {
     run_timeout: Option<Duration>,
     execution_timeout: Option<Duration>,
     message: Option<(With, Message)>,
+    start_at: Option<Timestamp>,
+    retry: Option<Retry>,
     result: PhantomData<fn() -> R>,
 }
 
@@ -70,6 +78,8 @@ impl<R> StartWorkflow<R> {
             run_timeout: None,
             execution_timeout: None,
             message: None,
+            start_at: None,
+            retry: None,
             result: PhantomData,
         }
     }
@@ -118,6 +128,25 @@ impl<R> StartWorkflow<R> {
     pub fn update<A, H>(mut self, call: UpdateCall<A, H>) -> UpdateWorkflow<A> {
         self.message = Some((With::Update, call.erase()));
         UpdateWorkflow::new(self.client.clone(), self.into_request())
+    }
+
+    /// Lets it begin then, and not before; in the past: at once. Until then it is open, and can be signalled, paused, cancelled.
+    pub fn start_at(mut self, at: Timestamp) -> Self {
+        self.start_at = Some(at);
+        self
+    }
+
+    /// The same, counted from now by the clock of this machine.
+    pub fn start_delay(self, delay: Duration) -> Self {
+        let at = now().plus(Millis(millis(delay)));
+        self.start_at(at)
+    }
+
+    /// Tries it again when it fails or its run time-out passes, as a new run of the same id with the same input, once what it
+    /// had done is undone; never unless said. Whoever waits for the result hears of the last run alone.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
     }
 
     /// Starts it and waits for its result.
@@ -180,6 +209,20 @@ impl<R> StartWorkflow<R> {
             };
             request = request.beside((name, input), message)?;
         }
+        if let Some(at) = self.start_at {
+            request = request.header(header::START_AT, at.up_to_millis().to_rfc3339());
+        }
+        if let Some(retry) = self.retry {
+            let policy = retry.into_workflow_policy().map_err(|out| {
+                Error::new(
+                    ErrorKind::Invalid,
+                    "workflow-retry",
+                    format!("retry: {out}"),
+                )
+            })?;
+            let json = serde_json::to_string(&Shown(&policy)).unwrap_or_default();
+            request = request.header(header::RETRY, json);
+        }
         Ok(match self.id {
             Some(id) => request.id(id),
             None => request,
@@ -192,6 +235,15 @@ impl<R> StartWorkflow<R> {
 enum With {
     Signal,
     Update,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client is no part of the engine: nothing of it is replayed"
+)]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::default().plus(Millis(millis(since.unwrap_or_default())))
 }
 
 impl<R: 'static> IntoFuture for StartWorkflow<R> {

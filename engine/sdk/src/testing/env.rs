@@ -11,7 +11,7 @@ use super::{
     world::{self, Waited, World},
 };
 use crate::{
-    Activities, Activity, ActivityFn, ActivityInfo, Error, Result, Workflow, WorkflowCall,
+    Activities, Activity, ActivityFn, ActivityInfo, Error, Result, Retry, Workflow, WorkflowCall,
     Workflows,
     duration::millis,
     json,
@@ -39,6 +39,9 @@ pub struct StartOptions {
     id: Option<String>,
     run_timeout: Option<Duration>,
     execution_timeout: Option<Duration>,
+    start_at: Option<Timestamp>,
+    start_delay: Option<Duration>,
+    retry: Option<Retry>,
 }
 
 impl StartOptions {
@@ -62,6 +65,25 @@ impl StartOptions {
     /// Lets the run and those that continue it take this long together; for ever unless said.
     pub fn execution_timeout(mut self, limit: Duration) -> Self {
         self.execution_timeout = Some(limit);
+        self
+    }
+
+    /// Lets it begin then, and not before; in the past: at once. Until then it is open, and can be signalled, paused, cancelled.
+    pub fn start_at(mut self, at: Timestamp) -> Self {
+        self.start_at = Some(at);
+        self
+    }
+
+    /// The same, counted from when it is started.
+    pub fn start_delay(mut self, delay: Duration) -> Self {
+        self.start_delay = Some(delay);
+        self
+    }
+
+    /// Tries it again when it fails or its run time-out passes, as a new run of the same id with the same input, once what it
+    /// had done is undone; never unless said. Whoever waits for the result hears of the last run alone.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
         self
     }
 }
@@ -337,6 +359,12 @@ impl Env {
         let mut world = self.world.borrow_mut();
         world.started += 1;
         let id = options.id.unwrap_or_else(|| format!("w-{}", world.started));
+        let delay = options.start_delay.map(|delay| Millis(millis(delay)));
+        let delayed = delay.map(|delay| world.now.plus(delay));
+        let retry = options.retry.map(|retry| {
+            let policy = retry.into_workflow_policy();
+            policy.unwrap_or_else(|out| panic!("retry of workflow `{id}`: {out}"))
+        });
         Start {
             workflow_id: WorkflowId::new(&id).unwrap_or_else(|error| panic!("{error}")),
             workflow: call.workflow,
@@ -350,6 +378,8 @@ impl Env {
             memo: None,
             run_timeout: options.run_timeout.map(|limit| Millis(millis(limit))),
             execution_timeout: options.execution_timeout.map(|limit| Millis(millis(limit))),
+            start_at: options.start_at.or(delayed),
+            retry: retry.map(Box::new),
             parent: None,
             appended_at: world.now,
         }

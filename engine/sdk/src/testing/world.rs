@@ -334,6 +334,8 @@ fn between(message: ChildMessage) -> Command {
             memo: child.memo.clone(),
             run_timeout: child.run_timeout_ms.map(Millis),
             execution_timeout: child.execution_timeout_ms.map(Millis),
+            start_at: child.start_at,
+            retry: child.retry.clone().map(Box::new),
             parent: Some(Box::new(parent)),
             appended_at: Timestamp::default(),
         }),

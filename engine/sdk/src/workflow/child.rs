@@ -12,8 +12,8 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Failure, Fields, Name, Payload, StartChild, Stop, WorkflowId, error_type,
-    event::ParentClosePolicy, is_field_name,
+    ActivityId, Failure, Fields, Name, Payload, StartChild, Stop, Timestamp, WorkflowId,
+    error_type, event::ParentClosePolicy, is_field_name,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -22,7 +22,7 @@ use super::{
     state::Shared,
     step::{StepKind, StepOutcome},
 };
-use crate::{Error, Result, client::IdReuse, duration::millis, json};
+use crate::{Error, Result, Retry, TimestampExt as _, client::IdReuse, duration::millis, json};
 
 /// What the end of a run means for its children that are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,8 @@ struct Options {
     id_reuse: IdReuse,
     run_timeout: Option<Duration>,
     execution_timeout: Option<Duration>,
+    start_at: Option<Timestamp>,
+    retry: Option<Retry>,
     attributes: Vec<(String, Result<Payload>)>,
     memo: Vec<(String, Result<Payload>)>,
 }
@@ -116,6 +118,23 @@ impl<R> RunChild<R> {
     /// Lets it and the runs that continue it take this long together; for ever unless said.
     pub fn execution_timeout(self, limit: Duration) -> Self {
         self.planned(|options| options.execution_timeout = Some(limit))
+    }
+
+    /// Lets it begin then, and not before; in the past: at once. Until then it is open, and can be cancelled.
+    pub fn start_at(self, at: Timestamp) -> Self {
+        self.planned(|options| options.start_at = Some(at))
+    }
+
+    /// The same, counted from this call.
+    pub fn start_delay(self, delay: Duration) -> Self {
+        let at = self.shared.now().after(delay);
+        self.start_at(at)
+    }
+
+    /// Tries it again when it fails or its run time-out passes, as a new run of the same id with the same input, once what it
+    /// had done is undone; never unless said. Its parent hears of the last run alone.
+    pub fn retry(self, retry: Retry) -> Self {
+        self.planned(|options| options.retry = Some(retry))
     }
 
     /// Gives it a search attribute.
@@ -171,6 +190,11 @@ impl<R> RunChild<R> {
             ParentClose::Cancel => ParentClosePolicy::Cancel,
             ParentClose::Abandon => ParentClosePolicy::Abandon,
         };
+        let retry = options.retry.map(Retry::into_workflow_policy);
+        let retry = retry.transpose().map_err(|out| {
+            let text = format!("child `{}`: retry: {out}", call.workflow);
+            Error::new(error_type::INVALID_OPTIONS, text).non_retryable()
+        })?;
         let kind = StepKind::Child { close_policy };
         self.shared.start_child(kind, |run_id, child_id| {
             let id = options.id.unwrap_or_else(|| format!("{run_id}/{child_id}"));
@@ -192,6 +216,8 @@ impl<R> RunChild<R> {
                 memo,
                 run_timeout_ms: options.run_timeout.map(millis),
                 execution_timeout_ms: options.execution_timeout.map(millis),
+                start_at: options.start_at,
+                retry,
             })
         })
     }

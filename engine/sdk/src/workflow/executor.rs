@@ -86,6 +86,10 @@ impl RustProgram {
             first_run_id: activation
                 .chain
                 .map_or(activation.run_id, |chain| chain.first_run_id),
+            attempt: activation
+                .chain
+                .and_then(|chain| chain.attempt)
+                .map_or(1, |attempt| attempt.get()),
         };
         let first_id = activation.first_id();
         let shared = Arc::new(Shared::new(info, self.default_queue.clone(), first_id));

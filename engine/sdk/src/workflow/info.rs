@@ -19,4 +19,6 @@ pub struct WorkflowInfo {
     pub continued_from: Option<RunId>,
     /// The first run of its chain: itself unless it goes on in another's place.
     pub first_run_id: RunId,
+    /// Which attempt of the workflow it is, from 1: more for a run that follows one that failed or timed out.
+    pub attempt: u32,
 }

@@ -73,6 +73,8 @@ impl Engine {
             memo: None,
             run_timeout: None,
             execution_timeout: None,
+            start_at: None,
+            retry: None,
             parent: None,
             appended_at: Timestamp::from_millis(1),
         }));

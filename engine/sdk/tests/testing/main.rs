@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test that is an assertion")]
 
+mod attempts;
 mod chain;
 mod children;
 mod failures;

@@ -65,7 +65,10 @@ pub(crate) struct Counted {
 
 /// Who has to undo what a run did: itself, or who took it over from it.
 fn undoer<'a>(run: &'a Run, runs: &BTreeMap<RunId, &'a Run>) -> &'a Run {
-    if let Some(next) = run.next_run.and_then(|next| runs.get(&next)) {
+    // One that failed undoes what it did before it is tried again.
+    let goes_on = matches!(run.closed, Some((Outcome::ContinuedAsNew, _)));
+    let next = run.next_run.filter(|_| goes_on);
+    if let Some(next) = next.and_then(|next| runs.get(&next)) {
         return undoer(next, runs);
     }
     let took_over = || {

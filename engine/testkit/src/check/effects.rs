@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sagaline_core::{
     ActivityId, Event, LOCAL_QUEUE, RunId, Timestamp, Transition, WorkflowId,
-    event::UpdateCompleted,
+    event::{UpdateCompleted, WorkflowFailed, WorkflowTimedOut},
 };
 use sagaline_journal::{
     NewRecord, Record,
@@ -247,10 +247,6 @@ fn asked_for(
     log: &Log,
 ) -> Vec<Effect> {
     let run = transition.run_id.and_then(|run_id| runs.run(run_id));
-    let closed = |outcome: &str| {
-        let answers = answered(run, outcome).into_iter();
-        answers.chain(run.into_iter().flat_map(of_end)).collect()
-    };
     match event {
         Event::ActivityAttemptScheduled(event) => {
             let key = |run_id| (run_id, event.activity_id.get(), event.attempt.get());
@@ -292,18 +288,15 @@ fn asked_for(
         }
         Event::ReplyRequested(event) => {
             let correlation = event.reply.correlation.to_string();
-            vec![Effect::Reply(
-                correlation,
-                event.answer.outcome.as_str().into(),
-            )]
+            let outcome = event.answer.outcome.as_str().into();
+            vec![Effect::Reply(correlation, outcome)]
         }
-        // Updates that were under way are cut off.
-        Event::WorkflowContinuedAsNew(_) => cut_off(run).collect(),
-        Event::WorkflowCompleted(_) => closed(outcome::COMPLETED),
-        Event::WorkflowFailed(_) => closed(outcome::FAILED),
-        Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
-        Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
-        Event::WorkflowTimedOut(_) => closed(outcome::TIMED_OUT),
+        Event::WorkflowContinuedAsNew(_)
+        | Event::WorkflowCompleted(_)
+        | Event::WorkflowFailed(_)
+        | Event::WorkflowCanceled(_)
+        | Event::WorkflowTerminated(_)
+        | Event::WorkflowTimedOut(_) => of_close(run, event),
         Event::UpdateCompleted(event) => of_update(run, event),
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
@@ -316,6 +309,25 @@ fn asked_for(
         }
         _ => of_queue(transition, event, queues),
     }
+}
+
+/// What the end of a run asks for.
+fn of_close(run: Option<&Run>, event: &Event) -> Vec<Effect> {
+    let outcome = match event {
+        Event::WorkflowCompleted(_) => outcome::COMPLETED,
+        Event::WorkflowFailed(WorkflowFailed {
+            new_run_id: None, ..
+        }) => outcome::FAILED,
+        Event::WorkflowTimedOut(WorkflowTimedOut {
+            new_run_id: None, ..
+        }) => outcome::TIMED_OUT,
+        Event::WorkflowCanceled(_) => outcome::CANCELED,
+        Event::WorkflowTerminated(_) => outcome::TERMINATED,
+        // Another run goes on, of which those who wait hear; updates that were under way are cut off.
+        _ => return cut_off(run).collect(),
+    };
+    let answers = answered(run, outcome).into_iter();
+    answers.chain(run.into_iter().flat_map(of_end)).collect()
 }
 
 /// Who is told of the end of a run: those who wait for it, or for an update that was under way.

@@ -1,5 +1,7 @@
 //! I6: every input below a footer's position was applied, answered, forwarded, dropped for a reason, or refused.
 
+mod acts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sagaline_core::{
@@ -12,6 +14,7 @@ use sagaline_journal::{
 };
 use sagaline_schemas::Footer;
 
+use self::acts::{deletes, is_so_already, may_delete};
 use super::{
     queues::Queues,
     run::Run,
@@ -20,8 +23,7 @@ use super::{
 use crate::{
     Violation,
     inputs::{
-        Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked,
-        StopChildAsked,
+        Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopChildAsked,
     },
     log::Log,
 };
@@ -171,6 +173,9 @@ impl<'a> Took<'a> {
             (Asks::Signal(asked), None) => self.may_keep_signal(record, input, asked, did),
             (Asks::Queue(_), None) if !did.is_empty() => Ok(()),
             (Asks::Queue(asked), None) => self.may_drop_word(input, asked),
+            (Asks::Operate(asked), None) if did.iter().any(deletes) => {
+                may_delete(asked, &self.states(input))
+            }
             (_, None) if did.iter().any(|one| one.run_id.is_some()) => Ok(()),
             (asks, None) => self.may_drop(record, input, asks, did.is_empty()),
         }
@@ -474,14 +479,6 @@ fn refuses(state: IdState, asked: &StartAsked) -> bool {
         IdState::Unknown => false,
         IdState::Open(_) => asked.id_conflict != IdConflict::TerminateExisting,
         IdState::Closed(outcome) => !may_reuse(asked, outcome),
-    }
-}
-
-fn is_so_already(cancel: Option<bool>, undoing: bool, cancels: bool, asked: &StopAsked) -> bool {
-    if cancels {
-        cancel.is_some() || undoing
-    } else {
-        undoing && asked.compensate
     }
 }
 

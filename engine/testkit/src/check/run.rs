@@ -1,6 +1,7 @@
 //! One run as the journal tells it: what may follow what, by DESIGN alone. Nothing here comes from core but the events.
 
 mod activity;
+mod attempt;
 mod chain;
 mod child;
 mod end;
@@ -16,10 +17,14 @@ use std::{
     sync::Arc,
 };
 
-use sagaline_core::{Event, Millis, Outcome, RunId, Timestamp, WorkflowId, event::WorkflowStarted};
+use sagaline_core::{
+    Event, Outcome, RetryPolicy, RunId, Timestamp, WorkflowId,
+    event::{ReplyRequested, WorkflowStarted},
+};
 
 use self::{
     activity::{Activity, State},
+    attempt::is_of_program,
     child::Family,
     incident::Incidents,
     undo::Registration,
@@ -80,8 +85,15 @@ pub(super) struct Run {
     copies: u64,
     /// When the first run of its chain began.
     execution_began: Timestamp,
-    /// The run that goes on in its place.
+    /// The run that goes on in its place, or tries again.
     pub(super) next_run: Option<RunId>,
+    /// Which attempt of its workflow it is, and how that is retried.
+    attempt: u32,
+    retry: Option<RetryPolicy>,
+    execution_timeout_ms: Option<u64>,
+    input: Vec<u8>,
+    /// When it begins, while it waits for that.
+    delayed_until: Option<Timestamp>,
 }
 
 /// What is around an event.
@@ -141,6 +153,11 @@ impl Run {
                 .map_or(0, |chain| u64::from(chain.carried_events) + 1),
             execution_began: Timestamp::default(),
             next_run: None,
+            attempt: 1,
+            retry: event.retry.clone(),
+            execution_timeout_ms: event.execution_timeout_ms,
+            input: event.input.data().to_vec(),
+            delayed_until: None,
         }
     }
 
@@ -148,12 +165,10 @@ impl Run {
     pub(super) fn event(&mut self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
         let is_start = matches!(event, Event::WorkflowStarted(_));
         if place.seq != self.seq + 1 || is_start != (place.seq == 1) || self.closed.is_some() {
+            let (name, seq) = (event.name(), place.seq);
             let what = format!(
-                "{} is event {} after {}, closed {:?}",
-                event.name(),
-                place.seq,
-                self.seq,
-                self.closed
+                "{name} is event {seq} after {}, closed {:?}",
+                self.seq, self.closed
             );
             return Err(self.violates("I1", what));
         }
@@ -164,9 +179,15 @@ impl Run {
             Event::WorkflowStarted(started) if started.chain.is_some() => Ok(()),
             Event::WorkflowStarted(started) => {
                 self.execution_began = place.at;
-                let limits = [started.run_timeout_ms, started.execution_timeout_ms];
-                let ends = limits.into_iter().flatten();
-                self.time_limit = ends.map(|span| place.at.plus(Millis(span))).min();
+                self.begins(started, place.at);
+                Ok(())
+            }
+            Event::WorkflowDelayEnded(event) => self.delay_ended(place, event.start_at),
+            _ if self.delayed_until.is_some() && is_of_program(event) => {
+                Err(self.violates("I10", format!("{} before it begins", event.name())))
+            }
+            Event::WorkflowPaused(_) if place.seq <= self.copies => {
+                self.paused = true;
                 Ok(())
             }
             Event::MarkerRecorded(_) => Ok(()),
@@ -174,17 +195,14 @@ impl Run {
             Event::WorkflowContinuedAsNew(event) => self.continued(place.at, event.new_run_id),
             Event::WorkflowCancelRequested(event) => self.asked_to_stop(place, event.compensate),
             Event::ReplyRequested(event) => {
-                let correlation = event.reply.correlation.to_string();
-                if event.follow && !self.followers.contains(&correlation) {
-                    self.followers.push(correlation);
-                }
+                self.is_followed(event);
                 self.answered_update(place, event)
             }
-            Event::WorkflowCompleted(_)
-            | Event::WorkflowFailed(_)
+            Event::WorkflowFailed(_)
+            | Event::WorkflowTimedOut(_)
+            | Event::WorkflowCompleted(_)
             | Event::WorkflowCanceled(_)
-            | Event::WorkflowTerminated(_)
-            | Event::WorkflowTimedOut(_) => self.ended(place, event),
+            | Event::WorkflowTerminated(_) => self.closes(place, event),
             Event::CompensationRegistered(_)
             | Event::CompensationStarted(_)
             | Event::CompensationCompleted(_)
@@ -212,6 +230,26 @@ impl Run {
                 Err(self.violates("I1", format!("{} is of no run", event.name())))
             }
             _ => self.activity(place, event),
+        }
+    }
+
+    /// It ended; another attempt follows where its retries say so.
+    fn closes(&mut self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
+        self.ended(place, event)?;
+        match event {
+            Event::WorkflowFailed(failed) => self.tried_again(&failed.failure, failed.new_run_id),
+            Event::WorkflowTimedOut(timed_out) => {
+                self.tried_again(&timed_out.failure, timed_out.new_run_id)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Who asked wants to hear of the end.
+    fn is_followed(&mut self, event: &ReplyRequested) {
+        let correlation = event.reply.correlation.to_string();
+        if event.follow && !self.followers.contains(&correlation) {
+            self.followers.push(correlation);
         }
     }
 

@@ -200,10 +200,8 @@ impl Runs {
         }
         let run = self.runs.get_mut(&run_id);
         let Some(run) = run.filter(|run| run.workflow_id == *workflow_id) else {
-            return Err(Violation::new(
-                "I1",
-                format!("run {run_id} of {workflow_id} has no first event"),
-            ));
+            let what = format!("run {run_id} of {workflow_id} has no first event");
+            return Err(Violation::new("I1", what));
         };
         let wanted = match follows {
             true => None,
@@ -236,9 +234,10 @@ impl Runs {
         if run.closed.is_some() {
             self.ids.entry(workflow_id.clone()).or_default().open = None;
         }
+        let goes_on = run.goes_on();
         let after = self.state(workflow_id);
         // Whoever comes finds the run that goes on.
-        if after != IdState::Closed(Outcome::ContinuedAsNew) {
+        if !goes_on {
             let visited = self.visited.entry(workflow_id.clone()).or_default();
             visited.push(after);
         }
@@ -425,7 +424,9 @@ fn check_identity(
         .all(|event| matches!(event, Event::ReplyRequested(_)));
     let continues = continues(run, transition);
     run.last_cause = Some(place_of(transition));
-    if !counts || only_answers || continues || run.seen.insert(identity.clone()) {
+    // One that a failed run cut off is taken by the next attempt: there its id tells whether it is known.
+    let cut_off = matches!(asks, Some(Asks::Update(_))) && run.is_retried();
+    if !counts || only_answers || continues || run.seen.insert(identity.clone()) || cut_off {
         return Ok(());
     }
     Err(run.violates(

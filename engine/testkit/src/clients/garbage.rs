@@ -54,8 +54,8 @@ impl World {
             7 => {
                 let start = with(start, header::WORKFLOW, "saga");
                 (
-                    with(start, "sl-start-at", "2030-01-01T00:00:00Z"),
-                    RejectReason::Unsupported,
+                    with(start, header::START_AT, "soon"),
+                    RejectReason::BadHeader,
                 )
             }
             8 => {

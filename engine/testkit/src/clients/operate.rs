@@ -42,7 +42,7 @@ impl World {
         };
         let id = id.as_str();
         let seen = WorkflowId::new(id).ok().and_then(|id| self.check.look(&id));
-        if seen.is_none() && self.rng.percent(90) {
+        if seen.is_none() && self.rng.percent(70) {
             return;
         }
         let number = self.number();
@@ -124,7 +124,11 @@ impl World {
 fn draw(rng: &mut Rng, seen: Option<&Seen>, number: u64) -> (Option<RunId>, ByHand) {
     let some = |number: u64| format!("\"by hand {number}\"").into_bytes();
     let Some(seen) = seen else {
-        return (None, ByHand::Pause);
+        let by_hand = match rng.percent(70) {
+            true => ByHand::Delete,
+            false => ByHand::Pause,
+        };
+        return (None, by_hand);
     };
     if !seen.incidents.is_empty() && rng.percent(60) {
         let (seq, kind) = *rng.pick(&seen.incidents);
@@ -198,6 +202,7 @@ const fn act_of(by_hand: &ByHand) -> &'static str {
     match by_hand {
         ByHand::Pause => act::PAUSE,
         ByHand::Resume => act::RESUME,
+        ByHand::Delete => act::DELETE,
         ByHand::Activity { act, .. } => match act {
             OnActivity::Pause => act::ACTIVITY_PAUSE,
             OnActivity::Resume => act::ACTIVITY_RESUME,
@@ -221,7 +226,7 @@ fn body_of(by_hand: &ByHand) -> Option<Value> {
         None => json!({}),
     };
     match by_hand {
-        ByHand::Pause | ByHand::Resume => None,
+        ByHand::Pause | ByHand::Resume | ByHand::Delete => None,
         ByHand::Activity {
             act,
             even_if_running,

@@ -1,6 +1,6 @@
 //! Starts, by all id rules and in both modes of CloudEvents.
 
-use sagaline_core::{IdConflict, IdReuse, WorkflowId};
+use sagaline_core::{IdConflict, IdReuse, Millis, WorkflowId};
 use sagaline_journal::{
     Headers, NewRecord,
     wire::{ce_type, header, id_conflict, id_reuse},
@@ -123,6 +123,7 @@ impl World {
             record.push_header(name, span.to_string());
         }
         let signal = with_signal.then(|| self.signal_of_start(&mut record));
+        self.draw_delay(&mut record);
         let asked = self.draw_rules(&mut record, identity.is_some(), workflow == RARE);
         let input = Input {
             workflow_id: WorkflowId::new(id).ok(),
@@ -134,6 +135,25 @@ impl World {
         };
         self.submit(record, input);
         children
+    }
+
+    /// When the run is to begin, and whether it is tried again.
+    fn draw_delay(&mut self, record: &mut NewRecord) {
+        if self.rng.percent(10) {
+            let at = self.now.wall(0).plus(Millis(self.rng.below(12_000)));
+            record.push_header(header::START_AT, at.to_rfc3339());
+        }
+        if self.rng.percent(30) {
+            let attempts = self.rng.between(1, 3);
+            let json = format!(
+                r#"{{"initial_interval":400,"maximum_attempts":{attempts},"non_retryable_error_types":["Planned"]}}"#
+            );
+            let json = match self.rng.percent(20) {
+                true => json,
+                false => json.replace("Planned", "Never"),
+            };
+            record.push_header(header::RETRY, json);
+        }
     }
 
     fn draw_rules(&mut self, record: &mut NewRecord, identified: bool, rare: bool) -> StartAsked {

@@ -29,6 +29,8 @@ impl Scripted {
             memo: None,
             run_timeout_ms: child.run_timeout_ms,
             execution_timeout_ms: None,
+            start_at: None,
+            retry: None,
         })));
         if child.regretted {
             let how = Stop::Cancel;

@@ -198,13 +198,12 @@ pub(crate) fn timed_events() -> Vec<(&'static str, Event)> {
         }),
         next_attempt_at: Some(at(2_500)),
     };
-    let timed_out = event::WorkflowTimedOut { failure: failure() };
     vec![
         ("ActivityScheduled-with-timeouts", scheduled.into()),
         ("CompensationRegistered-with-timeouts", registered.into()),
         ("ActivityAttemptScheduled-held", held()),
         ("ActivityHeartbeatRecorded", heartbeat.into()),
-        ("WorkflowTimedOut", timed_out.into()),
+        ("WorkflowTimedOut", timed_out()),
         ("ActivityOptionsUpdated-with-options", updated.into()),
     ]
 }
@@ -216,6 +215,15 @@ fn held() -> Event {
         activity: Name::from("charge-card"),
         attempt: Attempt::FIRST,
         held: Some(true),
+    }
+    .into()
+}
+
+/// A run that took too long and is tried again.
+fn timed_out() -> Event {
+    event::WorkflowTimedOut {
+        failure: failure(),
+        new_run_id: Some(super::values::run()),
     }
     .into()
 }

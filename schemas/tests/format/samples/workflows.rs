@@ -20,10 +20,16 @@ pub(crate) fn workflow_events() -> Vec<Event> {
             execution_timeout_ms: None,
             parent: None,
             chain: None,
+            start_at: None,
+            retry: None,
         }
         .into(),
         event::WorkflowCompleted { result: json() }.into(),
-        event::WorkflowFailed { failure: failure() }.into(),
+        event::WorkflowFailed {
+            failure: failure(),
+            new_run_id: None,
+        }
+        .into(),
         event::WorkflowCanceled {
             reason: Some("out of stock".into()),
         }
@@ -41,7 +47,7 @@ pub(crate) fn workflow_events() -> Vec<Event> {
 }
 
 /// The last event of a run, the first of the one that goes on in its place, and what that says about itself.
-pub(crate) fn chain_events() -> [(&'static str, Event); 3] {
+pub(crate) fn chain_events() -> [(&'static str, Event); 5] {
     let chain = Chain {
         continued_from: run(),
         first_run_id: run(),
@@ -57,6 +63,7 @@ pub(crate) fn chain_events() -> [(&'static str, Event); 3] {
             failure: Some(failure()),
             canceled: true,
         }],
+        attempt: Some(Attempt::new(2).expect("it counts from 1")),
     };
     let started = event::WorkflowStarted {
         workflow: "order".into(),
@@ -69,16 +76,25 @@ pub(crate) fn chain_events() -> [(&'static str, Event); 3] {
         execution_timeout_ms: None,
         parent: None,
         chain: Some(Box::new(chain)),
+        start_at: Some(at(9)),
+        retry: Some(super::values::retry()),
     };
     let upserted = event::AttributesUpserted {
         attributes: fields(&[("state", "\"paid\"")]),
         memo: fields(&[("note", "null")]),
+    };
+    let delayed = event::WorkflowDelayEnded { start_at: at(9) };
+    let failed = event::WorkflowFailed {
+        failure: failure(),
+        new_run_id: Some(run()),
     };
     let ended = event::WorkflowContinuedAsNew { new_run_id: run() };
     [
         ("WorkflowContinuedAsNew", ended.into()),
         ("WorkflowStarted-in-a-chain", started.into()),
         ("AttributesUpserted", upserted.into()),
+        ("WorkflowDelayEnded", delayed.into()),
+        ("WorkflowFailed-and-tried-again", failed.into()),
     ]
 }
 
@@ -94,6 +110,8 @@ pub(crate) fn started_with_attributes() -> Event {
         execution_timeout_ms: Some(86_400_000),
         parent: Some(parent()),
         chain: None,
+        start_at: None,
+        retry: None,
     }
     .into()
 }
@@ -219,6 +237,8 @@ pub(crate) fn child_events() -> Vec<Event> {
             memo: fields(&[("note", "1")]),
             run_timeout_ms: Some(3_600_000),
             execution_timeout_ms: Some(86_400_000),
+            start_at: Some(at(9)),
+            retry: Some(super::values::retry()),
         }
         .into(),
         event::ChildCancelRequested {
@@ -288,6 +308,12 @@ pub(crate) fn pause_events() -> Vec<Event> {
 
 pub(crate) fn events_of_no_history() -> Vec<Event> {
     vec![
+        event::WorkflowDeleted {
+            run_id: run(),
+            actor: "sagaline.cli/ann".into(),
+            reason: Some("a customer asked".into()),
+        }
+        .into(),
         event::InputForwarded {
             target_partition: 7,
         }

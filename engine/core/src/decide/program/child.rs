@@ -5,7 +5,7 @@ use alloc::{format, string::String};
 use super::{Translation, too_large};
 use crate::{
     ActivityId, Event, Failure, HANDED_OVER_BYTES_MAX, HANDED_OVER_MAX, Name, PAYLOAD_BYTES_MAX,
-    Payload, StartChild, Stop, error_type,
+    Payload, StartChild, Stop, Timestamp, error_type,
     event::{ChildCancelRequested, ChildStarted, CompensationRegistered},
     program::SPAN_MS_MAX,
     run::RegistrationState,
@@ -32,6 +32,8 @@ impl Translation<'_> {
                 memo: command.memo,
                 run_timeout_ms: span(command.run_timeout_ms),
                 execution_timeout_ms: span(command.execution_timeout_ms),
+                start_at: command.start_at.map(Timestamp::up_to_millis),
+                retry: command.retry,
             }
             .into(),
         );

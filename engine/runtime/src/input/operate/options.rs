@@ -1,12 +1,12 @@
 //! `activity-update-options`: what changes of an activity's retry policy and time-outs, in the words of `describe`.
 //!
 //! A key that is absent stays as it is. Spans are numbers of milliseconds, or texts as `30s`; `null` takes a time-out away,
-//! and gives the longest wait its default.
+//! and gives the longest wait its default. The policy of a whole workflow, `sl-retry`, is in the same words.
 
 use std::{fmt, time::Duration};
 
 use sagaline_core::{
-    Millis, NO_TIMEOUT, Name, OnExhausted, OptionsChange, RetryChange, TimeoutsChange,
+    Millis, NO_TIMEOUT, Name, OnExhausted, OptionsChange, RetryChange, RetryPolicy, TimeoutsChange,
     bounds::{self, OutOfBounds},
 };
 use serde::{
@@ -97,28 +97,28 @@ pub(super) fn change(body: &[u8]) -> Result<Result<OptionsChange, OutOfBounds>, 
     )
 }
 
+/// A policy of its own, for a whole workflow: what is absent has its default.
+///
+/// # Errors
+/// What of it is out of bounds, or that it is none.
+pub(in crate::input) fn retry_policy(json: &str) -> Result<RetryPolicy, String> {
+    if !json.trim_ascii_start().starts_with('{') {
+        return Err("a retry policy as a JSON object is expected".to_owned());
+    }
+    let retry: Retry = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let change = of_retry(retry).map_err(|out| out.to_string())?;
+    let mut policy = RetryPolicy::default();
+    change.change(&mut policy);
+    bounds::of_workflow(&policy).map_err(|out| out.to_string())?;
+    Ok(policy)
+}
+
 fn checked(body: Body) -> Result<OptionsChange, OutOfBounds> {
     let Body {
         retry, timeouts, ..
     } = body;
-    let error_types = retry.non_retryable_error_types;
-    bounds::error_types(error_types.as_ref().map_or(0, Vec::len))?;
-    let initial_interval = retry.initial_interval;
     Ok(OptionsChange {
-        retry: RetryChange {
-            initial_interval_ms: initial_interval
-                .map(|wait| span("initial_interval", wait))
-                .transpose()?,
-            backoff_coefficient_permille: retry
-                .backoff_coefficient
-                .map(bounds::backoff_coefficient)
-                .transpose()?,
-            maximum_interval_ms: or_none("maximum_interval", retry.maximum_interval)?,
-            maximum_attempts: retry.maximum_attempts,
-            non_retryable_error_types: error_types,
-            jitter_permille: retry.jitter.map(bounds::jitter).transpose()?,
-            on_exhausted: retry.on_exhausted,
-        },
+        retry: of_retry(retry)?,
         timeouts: TimeoutsChange {
             schedule_to_start: or_none("schedule_to_start", timeouts.schedule_to_start)?,
             start_to_close: match timeouts.start_to_close {
@@ -128,6 +128,26 @@ fn checked(body: Body) -> Result<OptionsChange, OutOfBounds> {
             schedule_to_close: or_none("schedule_to_close", timeouts.schedule_to_close)?,
             heartbeat: or_none("heartbeat", timeouts.heartbeat)?,
         },
+    })
+}
+
+fn of_retry(retry: Retry) -> Result<RetryChange, OutOfBounds> {
+    let error_types = retry.non_retryable_error_types;
+    bounds::error_types(error_types.as_ref().map_or(0, Vec::len))?;
+    let initial_interval = retry.initial_interval;
+    Ok(RetryChange {
+        initial_interval_ms: initial_interval
+            .map(|wait| span("initial_interval", wait))
+            .transpose()?,
+        backoff_coefficient_permille: retry
+            .backoff_coefficient
+            .map(bounds::backoff_coefficient)
+            .transpose()?,
+        maximum_interval_ms: or_none("maximum_interval", retry.maximum_interval)?,
+        maximum_attempts: retry.maximum_attempts,
+        non_retryable_error_types: error_types,
+        jitter_permille: retry.jitter.map(bounds::jitter).transpose()?,
+        on_exhausted: retry.on_exhausted,
     })
 }
 

@@ -90,6 +90,8 @@ fn task(task_queue: &'static str) -> Effect {
             execution_timeout_ms: None,
             parent: None,
             chain: None,
+            start_at: None,
+            retry: None,
         }),
         scheduled: Arc::new(ActivityScheduled {
             activity_id: ActivityId::FIRST,

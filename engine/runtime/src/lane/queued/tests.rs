@@ -88,6 +88,8 @@ pub(in crate::lane) fn task() -> Task {
             execution_timeout_ms: None,
             parent: None,
             chain: None,
+            start_at: None,
+            retry: None,
         }),
         scheduled: Arc::new(ActivityScheduled {
             activity_id: ActivityId::FIRST,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sagaline_core::{
-    Event, Millis, Outcome, RunId, Timestamp, Transition, WorkflowId, event::WorkflowStarted,
+    Event, Outcome, RunId, Timestamp, Transition, WorkflowId, event::WorkflowStarted,
 };
 
 use super::{Run, signal::by_name};
@@ -17,6 +17,10 @@ impl Run {
         event: &WorkflowStarted,
         at: Timestamp,
     ) -> Self {
+        let chain = event.chain.as_ref();
+        if chain.is_some_and(|chain| chain.attempt.is_some()) {
+            return Self::next_attempt(before, (workflow_id, run_id), event, at);
+        }
         let mut run = Self::start(workflow_id, run_id, event);
         let kept = before.activities.iter();
         let kept = kept.filter(|(_, one)| one.compensable && one.result.is_some());
@@ -32,14 +36,7 @@ impl Run {
         run.cancel = before.cancel;
         run.next_id = run.behind_inherited();
         run.execution_began = before.execution_began;
-        let ends = |from: Timestamp, span: Option<u64>| Some(from.plus(Millis(span?)));
-        run.time_limit = [
-            ends(at, event.run_timeout_ms),
-            ends(before.execution_began, event.execution_timeout_ms),
-        ]
-        .into_iter()
-        .flatten()
-        .min();
+        run.begins(event, at);
         run
     }
 
@@ -79,10 +76,15 @@ impl Run {
         let Some(chain) = &event.chain else {
             return broken("it is in no chain");
         };
-        let of_end = self.closed == Some((Outcome::ContinuedAsNew, transition.at));
         let is_next = self.next_run.is_some() && self.next_run == transition.run_id;
         let cause = (transition.cause.topic.clone(), transition.cause.offset);
-        if !of_end || !is_next || self.last_cause != Some(cause) {
+        if !is_next || self.last_cause != Some(cause) {
+            return broken("it did not end for it");
+        }
+        if chain.attempt.is_some() {
+            return self.check_next_attempt(transition, event);
+        }
+        if self.closed != Some((Outcome::ContinuedAsNew, transition.at)) {
             return broken("it did not end for it, here and now");
         }
         let copies = usize::try_from(chain.carried_events).unwrap_or(usize::MAX);

@@ -94,7 +94,9 @@ impl Run {
                 })
             }
             ByHand::Resume => Some(Hand::Resume),
-            ByHand::Pause | ByHand::Activity { .. } | ByHand::Incident { .. } => None,
+            ByHand::Pause | ByHand::Delete | ByHand::Activity { .. } | ByHand::Incident { .. } => {
+                None
+            }
         }
     }
 
@@ -181,6 +183,7 @@ impl Run {
         Some(match &asked.act {
             ByHand::Pause => !self.paused,
             ByHand::Resume => self.paused,
+            ByHand::Delete => false,
             ByHand::Incident { seq, act } => {
                 let Some((kind, about)) = self.incidents.open(*seq) else {
                     return Some(false);

@@ -32,6 +32,8 @@ fn begin() -> Effect {
         memo: None,
         run_timeout_ms: None,
         execution_timeout_ms: None,
+        start_at: None,
+        retry: None,
     };
     Effect::Child(Box::new(ChildMessage::Start {
         child: Arc::new(child),
