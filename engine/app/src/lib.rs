@@ -52,3 +52,8 @@ pub use sagaline_sdk::*;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/long-activities.md")]
 struct LongActivities;
+
+/// The same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/parallel.md")]
+struct Parallel;

@@ -59,6 +59,7 @@ pub mod private;
 #[doc(hidden)]
 pub mod recorded;
 mod retry;
+pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod worker;
@@ -76,9 +77,9 @@ pub use sagaline_core::{Failure, Name, Payload, RunId, Timestamp, WorkflowId};
 pub use sagaline_macros::{activity, workflow};
 pub use uuid::Uuid;
 pub use workflow::{
-    Context, ParentClose, Random, RunActivity, RunChild, Shielded, Signal, SignalOrTimeout, Sleep,
-    StartedActivity, StartedChild, Untyped, Workflow, WorkflowCall, WorkflowFn, WorkflowInfo,
-    Workflows, call_workflow,
+    Context, ParentClose, Random, RunActivity, RunChild, Scope, Shielded,
+    Signal, SignalOrTimeout, Sleep, StartedActivity, StartedChild, Task, Timeout, Untyped, Within,
+    Workflow, WorkflowCall, WorkflowFn, WorkflowInfo, Workflows, call_workflow,
 };
 
 /// What most files of workflows and activities use.

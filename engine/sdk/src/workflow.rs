@@ -14,14 +14,18 @@ mod context;
 mod engine;
 mod executor;
 mod info;
+mod park;
 mod random;
+mod reach;
 mod run_activity;
+mod scope;
 mod set;
 mod shield;
 mod signal;
 mod sleep;
 mod state;
 mod step;
+mod task;
 mod timer;
 
 use sagaline_core::Payload;
@@ -32,12 +36,16 @@ pub use call::{Untyped, WorkflowCall, call_workflow};
 pub use child::{ParentClose, RunChild, StartedChild};
 pub use context::Context;
 pub use info::WorkflowInfo;
+pub(crate) use park::Spot;
 pub use random::Random;
 pub use run_activity::{RunActivity, StartedActivity};
+pub use scope::{Scope, Timeout, Within};
 pub use set::{WorkflowFn, Workflows};
 pub use shield::Shielded;
 pub use signal::{Signal, SignalOrTimeout};
 pub use sleep::Sleep;
+pub(crate) use state::Shared;
+pub use task::Task;
 
 use crate::{Result, activity::BoxFuture};
 

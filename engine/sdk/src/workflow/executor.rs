@@ -14,6 +14,7 @@ use std::{
     task::{Context as TaskContext, Poll, Wake, Waker},
 };
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use sagaline_core::{
     Name, Payload,
     program::{Activation, Job, Program, ProgramCommand},
@@ -52,6 +53,8 @@ struct Run {
     /// None once the workflow returned or its end was decided without it. Steps may still complete, to be undone.
     future: Option<BoxFuture<'static, Result<Payload>>>,
     check: fn(&Payload) -> Result<()>,
+    /// Branches that go on beside it, until it ends.
+    branches: FuturesUnordered<BoxFuture<'static, ()>>,
     woken: Arc<Woken>,
 }
 
@@ -84,6 +87,7 @@ impl RustProgram {
             shared,
             future: Some(future),
             check: self.definition.check,
+            branches: FuturesUnordered::new(),
             woken: Arc::new(Woken::default()),
         }
     }
@@ -153,31 +157,43 @@ impl Run {
             Job::TimerFired { timer_id } => self.shared.fire_timer(*timer_id),
             Job::Ended => {
                 self.shared.end();
-                self.future = None;
+                self.forget();
             }
         }
     }
 
-    /// Polls until the future waits for a step, or ends.
+    /// Nobody waits any more for what the workflow waited for.
+    fn forget(&mut self) {
+        self.future = None;
+        self.branches.clear();
+        drop(self.shared.spawned.take());
+    }
+
+    /// Polls until all branches wait, or the workflow ends.
     ///
     /// # Panics
-    /// When it wakes itself for ever.
+    /// When one wakes itself for ever.
     fn poll(&mut self) {
-        let Some(future) = &mut self.future else {
-            return;
-        };
         let waker = Waker::from(self.woken.clone());
         let mut task = TaskContext::from_waker(&waker);
         for _ in 0..POLLS_MAX {
             self.woken.0.store(false, Ordering::Relaxed);
+            let Some(future) = &mut self.future else {
+                return;
+            };
             if let Poll::Ready(result) = future.as_mut().poll(&mut task) {
-                self.future = None;
+                self.forget();
                 let end = self.end(result);
                 self.shared.push(end);
                 return;
             }
+            self.branches.extend(self.shared.spawned.take());
+            if let Poll::Ready(Some(())) = self.branches.poll_next_unpin(&mut task) {
+                // Others may have been woken, too.
+                self.woken.0.store(true, Ordering::Relaxed);
+            }
             // Combinators such as `FuturesUnordered` wake themselves to be polled on.
-            if !self.woken.0.load(Ordering::Relaxed) {
+            if !self.woken.0.load(Ordering::Relaxed) && !self.shared.spawned.has_any() {
                 return;
             }
         }

@@ -17,7 +17,7 @@ use std::{
 use sagaline_core::{Name, Payload, Timestamp, Wait, WaitFor, program::SignalLeft};
 use serde::de::DeserializeOwned;
 
-use super::{Sleep, state::Shared};
+use super::{Sleep, reach::Reach, state::Shared};
 use crate::{Error, Result, json};
 
 /// The signals of a run that its workflow has not taken, and who waits for which.
@@ -37,7 +37,7 @@ struct Waiter {
     name: Name,
     since: Timestamp,
     deadline: Option<Timestamp>,
-    shielded: bool,
+    reach: Reach,
     canceled: bool,
     waker: Option<Waker>,
 }
@@ -79,14 +79,18 @@ impl Signals {
         left.into_iter().map(|(_, left)| left).collect()
     }
 
-    /// The run was asked to stop: nobody waits any more, but where it is shielded. Gives whom to wake.
+    /// Nobody waits any more where a request to stop has reached. Gives whom to wake.
     pub(super) fn cancel(&mut self) -> Vec<Waker> {
-        let open = self.waiting.values_mut().filter(|one| !one.shielded);
-        open.filter_map(|one| {
-            one.canceled = true;
-            one.waker.take()
-        })
-        .collect()
+        let reached = self
+            .waiting
+            .values_mut()
+            .filter(|one| one.reach.is_canceled());
+        reached
+            .filter_map(|one| {
+                one.canceled = true;
+                one.waker.take()
+            })
+            .collect()
     }
 
     /// What is waited for, `others` too, if that is not what was last told.
@@ -128,7 +132,7 @@ impl Signals {
         &mut self,
         ticket: Option<Ticket>,
         wanted: (&Name, Option<Timestamp>),
-        (now, shielded): (Timestamp, bool),
+        (now, reach): (Timestamp, Reach),
         waker: &Waker,
     ) -> Told {
         let (name, deadline) = wanted;
@@ -152,7 +156,7 @@ impl Signals {
             name: name.clone(),
             since: now,
             deadline,
-            shielded,
+            reach,
             canceled: false,
             waker: None,
         });

@@ -20,12 +20,15 @@ use sagaline_core::{
 
 use super::{
     WorkflowInfo,
+    park::Parked,
     random::Stream,
+    reach::{Asked, Reach},
     signal::{Signals, Ticket, Told},
     step::{
         Compensate, Compensation, Progress, Step, StepKind, StepOutcome, canceled, register,
         schedule,
     },
+    task::Branches,
     timer::Timers,
 };
 use crate::{Error, Result, activity::ErasedCall};
@@ -35,6 +38,9 @@ use crate::{Error, Result, activity::ErasedCall};
 pub(crate) struct Shared {
     pub(crate) info: WorkflowInfo,
     default_queue: Name,
+    pub(super) parked: Parked,
+    /// Branches that the executor has not taken over.
+    pub(super) spawned: Branches,
     state: Mutex<State>,
 }
 
@@ -55,18 +61,21 @@ struct State {
     random: Stream,
     /// Somebody asked the run to stop, with this reason.
     cancel: Option<Option<Box<str>>>,
-    /// How many `shielded` are being polled.
-    shields: u32,
     history: HistorySize,
     suggests_continuing: bool,
     /// What the run that goes on in this one's place is given.
     continue_with: Option<Payload>,
     /// By which versions of changes the run goes on.
     versions: BTreeMap<Name, u32>,
+    /// The same, as what was begun by the run hears of it.
+    asked: Asked,
+    /// Where the future that is being polled stands.
+    here: Reach,
 }
 
 impl Shared {
     pub(crate) fn new(info: WorkflowInfo, default_queue: Name, first_id: ActivityId) -> Self {
+        let asked = Asked::default();
         let state = State {
             at: info.started_at,
             next_id: first_id,
@@ -79,15 +88,18 @@ impl Shared {
             replayed: None,
             random: Stream::of(info.run_id),
             cancel: None,
-            shields: 0,
             history: HistorySize::default(),
             suggests_continuing: false,
             continue_with: None,
             versions: BTreeMap::new(),
+            here: Reach::outermost(asked.clone()),
+            asked,
         };
         Self {
             info,
             default_queue,
+            parked: Parked::default(),
+            spawned: Branches::default(),
             state: Mutex::new(state),
         }
     }
@@ -119,13 +131,16 @@ impl Shared {
 
     /// Takes an activity's end: registers its compensation first, then hands the outcome to whoever waits.
     pub(crate) fn resolve(&self, id: ActivityId, outcome: StepOutcome) {
-        let compensate = self
-            .lock()
-            .steps
-            .get_mut(&id)
-            .and_then(|step| step.compensate.take());
-        if let (Some(Compensate(make)), StepOutcome::Completed(result)) = (compensate, &outcome) {
-            let registered = make(result).and_then(|call| self.register(id, call));
+        let mut state = self.lock();
+        let compensate = state.steps.get_mut(&id).and_then(|step| {
+            let compensate = step.compensate.take()?;
+            Some((compensate, step.reach.clone()))
+        });
+        drop(state);
+        if let (Some((Compensate(make), reach)), StepOutcome::Completed(result)) =
+            (compensate, &outcome)
+        {
+            let registered = make(result).and_then(|call| self.register((id, &reach), call));
             if let Err(error) = registered
                 && !self.is_replaying()
             {
@@ -152,7 +167,7 @@ impl Shared {
         }
     }
 
-    fn register(&self, compensates: ActivityId, call: ErasedCall) -> Result<()> {
+    fn register(&self, compensates: (ActivityId, &Reach), call: ErasedCall) -> Result<()> {
         let mut state = self.lock();
         let command = register(state.next_id, call, &self.default_queue, compensates)?;
         state.commit(command);
@@ -161,15 +176,21 @@ impl Shared {
 
     /// Notes that somebody wants the run to stop.
     pub(crate) fn request_cancel(&self, reason: Option<Box<str>>) {
-        self.lock().cancel.get_or_insert(reason);
+        let mut state = self.lock();
+        state.cancel.get_or_insert(reason);
+        state.asked.ask();
     }
 
     /// Asks what is under way to stop, once the run itself was asked to.
     pub(crate) fn cancel_pending(&self) {
-        let mut state = self.lock();
-        if state.cancel.is_none() {
-            return;
+        if self.lock().cancel.is_some() {
+            self.cancel_reached();
         }
+    }
+
+    /// Asks what is under way to stop, where a request to stop has reached it.
+    pub(crate) fn cancel_reached(&self) {
+        let mut state = self.lock();
         let State {
             steps,
             timers,
@@ -179,8 +200,9 @@ impl Shared {
         } = &mut *state;
         let mut wakers = timers.cancel(commands);
         wakers.extend(signals.cancel());
+        wakers.extend(self.parked.reached());
         for (&activity_id, step) in steps {
-            if !step.shielded {
+            if step.reach.is_canceled() {
                 wakers.extend(step.cancel(activity_id, commands));
             }
         }
@@ -191,7 +213,7 @@ impl Shared {
     /// Starts a timer; `None` when the instant has passed.
     pub(crate) fn start_timer(&self, due_at: Timestamp) -> Result<Option<ActivityId>> {
         let mut state = self.lock();
-        if state.cancel.is_some() && state.shields == 0 {
+        if state.here.is_canceled() {
             return Err(canceled(&Name::from("sleep")));
         }
         if due_at <= state.at {
@@ -199,8 +221,8 @@ impl Shared {
         }
         let timer_id = state.next_id;
         state.commit(ProgramCommand::StartTimer { timer_id, due_at });
-        let shielded = state.shields > 0;
-        state.timers.insert(timer_id, shielded);
+        let here = state.here.clone();
+        state.timers.insert(timer_id, here);
         Ok(Some(timer_id))
     }
 
@@ -241,11 +263,10 @@ impl Shared {
         waker: &Waker,
     ) -> Told {
         let mut state = self.lock();
-        let shielded = state.shields > 0;
-        if ticket.is_none() && state.cancel.is_some() && !shielded {
+        if ticket.is_none() && state.here.is_canceled() {
             return Told::Canceled;
         }
-        let seen = (state.at, shielded);
+        let seen = (state.at, state.here.clone());
         state.signals.poll(ticket, wanted, seen, waker)
     }
 
@@ -305,7 +326,7 @@ impl Shared {
         compensation: Option<Compensation>,
     ) -> Result<ActivityId> {
         let mut state = self.lock();
-        if state.cancel.is_some() && state.shields == 0 {
+        if state.here.is_canceled() {
             return Err(canceled(&call.name));
         }
         let id = state.next_id;
@@ -316,14 +337,19 @@ impl Shared {
             Some(Compensation::AtCompletion(compensate)) => (Some(compensate), None),
             Some(Compensation::AtScheduling(call)) => (
                 None,
-                Some(register(id.next(), *call, &self.default_queue, id)?),
+                Some(register(
+                    id.next(),
+                    *call,
+                    &self.default_queue,
+                    (id, &state.here),
+                )?),
             ),
         };
         state.commit(scheduled);
         if let Some(command) = registered {
             state.commit(command);
         }
-        let shielded = state.shields > 0;
+        let reach = state.here.clone();
         state.steps.insert(
             id,
             Step {
@@ -331,7 +357,7 @@ impl Shared {
                 kind: StepKind::Activity,
                 progress: Progress::Pending(None),
                 compensate,
-                shielded,
+                reach,
                 cancel_requested: false,
                 abandoned: false,
             },
@@ -348,13 +374,13 @@ impl Shared {
         let mut state = self.lock();
         let child_id = state.next_id;
         let child = make(self.info.run_id, child_id)?;
-        if state.cancel.is_some() && state.shields == 0 {
+        if state.here.is_canceled() {
             let text = format!("child `{}` was cancelled", child.workflow_id);
             return Err(Error::canceled(text));
         }
         let (name, workflow_id) = (child.workflow.clone(), child.workflow_id.clone());
         state.commit(ProgramCommand::StartChild(Box::new(child)));
-        let shielded = state.shields > 0;
+        let reach = state.here.clone();
         state.steps.insert(
             child_id,
             Step {
@@ -362,7 +388,7 @@ impl Shared {
                 kind,
                 progress: Progress::Pending(None),
                 compensate: None,
-                shielded,
+                reach,
                 cancel_requested: false,
                 abandoned: false,
             },
@@ -455,12 +481,14 @@ impl Shared {
         take(&mut self.lock().random)
     }
 
-    pub(crate) fn raise_shield(&self) {
-        self.lock().shields += 1;
+    /// Where the workflow's code stands.
+    pub(crate) fn here(&self) -> Reach {
+        self.lock().here.clone()
     }
 
-    pub(crate) fn lower_shield(&self) {
-        self.lock().shields -= 1;
+    /// It stands there from now on. Gives where it stood before.
+    pub(crate) fn enter(&self, reach: Reach) -> Reach {
+        mem::replace(&mut self.lock().here, reach)
     }
 }
 

@@ -9,6 +9,7 @@ use sagaline_core::{
     program::{ProgramCommand, RegisterCompensation, ScheduleActivity, Timeouts},
 };
 
+use super::reach::Reach;
 use crate::{
     Error, Result,
     activity::{CallTimeouts, ErasedCall},
@@ -26,8 +27,8 @@ pub(crate) struct Step {
     pub(crate) progress: Progress,
     /// Makes the compensation from the result, at completion.
     pub(crate) compensate: Option<Compensate>,
-    /// A request to cancel the run passes it by.
-    pub(crate) shielded: bool,
+    /// Which requests to stop reach it.
+    pub(crate) reach: Reach,
     /// It was asked to stop.
     pub(crate) cancel_requested: bool,
     /// Nobody waits for it any more.
@@ -134,7 +135,7 @@ pub(crate) fn register(
     activity_id: ActivityId,
     call: ErasedCall,
     default_queue: &Name,
-    compensates: ActivityId,
+    (compensates, reach): (ActivityId, &Reach),
 ) -> Result<ProgramCommand> {
     let refused = |why: OutOfBounds| invalid(&call.name, &why);
     let retry = call.retry.unwrap_or_default();
@@ -146,7 +147,7 @@ pub(crate) fn register(
         task_queue: call.queue.unwrap_or_else(|| default_queue.clone()),
         input: call.input?,
         compensates,
-        group: None,
+        group: reach.group().map(|group| group.of(activity_id)),
     }))
 }
 

@@ -8,6 +8,7 @@ mod failures;
 mod people;
 mod replayed;
 mod signals;
+mod sync;
 mod time;
 mod versions;
 
