@@ -77,7 +77,7 @@ pub use sagaline_core::{Failure, Name, Payload, RunId, Timestamp, WorkflowId};
 pub use sagaline_macros::{activity, workflow};
 pub use uuid::Uuid;
 pub use workflow::{
-    Context, ParentClose, Random, RunActivity, RunChild, Scope, Shielded,
+    CompensatedInParallel, Context, ParentClose, Random, RunActivity, RunChild, Scope, Shielded,
     Signal, SignalOrTimeout, Sleep, StartedActivity, StartedChild, Task, Timeout, Untyped, Within,
     Workflow, WorkflowCall, WorkflowFn, WorkflowInfo, Workflows, call_workflow,
 };

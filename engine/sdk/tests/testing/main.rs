@@ -5,6 +5,7 @@
 mod chain;
 mod children;
 mod failures;
+mod parallel;
 mod people;
 mod replayed;
 mod signals;

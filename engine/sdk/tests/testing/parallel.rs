@@ -1,0 +1,121 @@
+//! Time-outs over blocks, scopes, and steps that are undone in parallel, as a user sees them.
+
+use sagaline_sdk::{future::try_join_all, prelude::*, testing::Answer};
+
+use crate::{charge, release, reserve, shop, since_begin};
+
+/// Reserves three items, whose reservations do not depend on each other, after and before something that does.
+#[workflow]
+async fn basket(cx: Context) -> Result<()> {
+    let held = |item: &str| cx.run(reserve(item)).compensate_with(release);
+    held("before").await?;
+    let items = ["one", "two", "three"];
+    cx.compensate_in_parallel(try_join_all(items.map(held)))
+        .await?;
+    held("after").await?;
+    Err(Error::new("TooLate", "the shop is closed"))
+}
+
+#[test]
+fn what_was_done_in_a_group_is_undone_in_parallel_and_all_else_in_order() {
+    let env = shop();
+    env.mock_with(release, |_, _: u32| Answer::ok(()).after(10.seconds()));
+    let run = env.start(basket());
+    env.skip(15.seconds());
+    env.crash();
+
+    assert_eq!(run.result().unwrap_err().error_type(), "TooLate");
+    let undone = run.history().times("ActivityCompleted").split_off(5);
+    let seconds: Vec<u64> = undone
+        .into_iter()
+        .map(|at| since_begin(at).as_secs())
+        .collect();
+    assert_eq!(seconds, [10, 20, 20, 20, 30]);
+}
+
+/// Reserves, then wants to be paid within ten seconds.
+#[workflow]
+async fn quick_order(cx: Context) -> Result<Option<String>> {
+    cx.timeout(10.seconds(), async {
+        cx.run(reserve("tea")).compensate_with(release).await?;
+        cx.run(charge(7)).await
+    })
+    .await
+}
+
+#[test]
+fn a_block_has_its_time_and_no_more() {
+    for (takes, paid) in [(9, Some("paid".to_owned())), (11, None)] {
+        let env = shop();
+        let answer = Answer::ok("paid".to_owned());
+        env.answers(charge, [answer.after(takes.seconds()).unless_canceled()]);
+        let run = env.start(quick_order());
+        env.skip(5.seconds());
+        env.crash();
+
+        assert_eq!(run.result().unwrap(), paid);
+        assert_eq!(since_begin(env.now()), takes.min(10).seconds());
+        assert_eq!(
+            env.attempts(release),
+            0,
+            "a workflow that completes is not undone"
+        );
+    }
+}
+
+#[test]
+fn a_block_whose_step_does_not_listen_is_waited_for() {
+    let env = shop();
+    env.answers(charge, [Answer::ok("paid".to_owned()).after(25.seconds())]);
+
+    let paid = env.start(quick_order()).result().unwrap();
+
+    assert_eq!(paid.as_deref(), Some("paid"));
+    assert_eq!(since_begin(env.now()), 25.seconds());
+}
+
+/// Waits for a signal, a sleep and a child in a scope; the first signal of the other name cancels it.
+#[workflow]
+async fn all_kinds(cx: Context) -> Result<Vec<bool>> {
+    let scope = cx.scope();
+    let waits = scope.within(async {
+        let (signal, sleep, child, condition) = join!(
+            async { cx.signal::<()>("inside").await.map(drop) },
+            cx.sleep(1.hours()),
+            async { cx.child(crate::order(1)).id("inside").await.map(drop) },
+            async { cx.signal::<()>("inside").timeout(2.hours()).await.map(drop) }
+        );
+        [signal, sleep, child, condition]
+    });
+    let (waited, outside) = join!(waits, async {
+        cx.signal::<()>("stop").await?;
+        scope.cancel();
+        cx.signal::<()>("outside").await
+    });
+    outside?;
+    Ok(waited
+        .map(|one| one.is_err_and(|error| error.is_canceled()))
+        .to_vec())
+}
+
+#[test]
+fn a_scope_reaches_signals_sleeps_and_children_and_no_other_wait() {
+    let env = shop().workflows(workflows![crate::order]);
+    env.answers(
+        charge,
+        [Answer::ok("paid".to_owned())
+            .after(1.hours())
+            .unless_canceled()],
+    );
+    let run = env.start(all_kinds());
+
+    run.signal("stop", &()).unwrap();
+    env.crash();
+    assert_eq!(run.waiting_for(), "Waiting for signal outside for 0 s.");
+    let child = env.run::<String>("inside").unwrap();
+    assert_eq!(child.status(), "Canceled");
+    run.signal("outside", &()).unwrap();
+
+    assert_eq!(run.result().unwrap(), [true; 4]);
+    assert_eq!(run.history().count("WorkflowCancelRequested"), 0);
+}
