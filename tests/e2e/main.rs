@@ -9,6 +9,7 @@ mod chain;
 mod children;
 mod cli;
 mod clocks;
+mod codec;
 mod crash;
 mod delays;
 #[cfg(not(feature = "apache"))]

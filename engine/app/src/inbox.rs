@@ -14,10 +14,11 @@ use sagaline_core::{
 use sagaline_journal::{
     Headers, NewRecord, Record,
     kafka::{Admin, Producer, Reader, TopicState},
-    wire::{HEADERS_BYTES_MAX, header, partition_of, topic},
+    wire::{HEADERS_BYTES_MAX, ce_type, header, partition_of, topic},
 };
 
 use sagaline_runtime::Keys;
+use sagaline_sdk::Coding;
 
 pub(crate) use self::{answer::Answer, many::Told};
 use crate::{
@@ -41,6 +42,7 @@ pub(crate) struct Inbox {
     replies: String,
     producer: Producer,
     reader: Reader,
+    coding: Coding,
 }
 
 /// A request about one workflow.
@@ -139,6 +141,11 @@ impl Question {
     }
 }
 
+/// The app's codec refuses what was given.
+pub(crate) fn coding_fault(error: sagaline_sdk::Error) -> Fault {
+    Fault::refused(error.message())
+}
+
 impl Inbox {
     /// Finds the topics.
     pub(crate) fn open(session: &Session) -> Outcome<Self> {
@@ -168,6 +175,7 @@ impl Inbox {
             replies,
             producer: Producer::open(&kafka)?,
             reader: Reader::open(&kafka)?,
+            coding: session.coding.clone(),
         })
     }
 
@@ -206,6 +214,14 @@ impl Inbox {
             value,
             keys,
         } = question;
+        // An act of an operator is for the engine; what it carries for the app is encoded within.
+        let value = match ce_type {
+            ce_type::WORKFLOW_START | ce_type::WORKFLOW_SIGNAL => {
+                let encoded = value.map(|value| self.coding.encode(value));
+                encoded.transpose().map_err(coding_fault)?
+            }
+            _ => value,
+        };
         let partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
         let mut record = NewRecord {
             topic: self.inbox.as_str().into(),

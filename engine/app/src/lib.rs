@@ -55,5 +55,10 @@ struct LongActivities;
 
 /// The same.
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/codec.md")]
+struct CodecGuide;
+
+/// The same.
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/parallel.md")]
 struct Parallel;

@@ -238,6 +238,8 @@ pub mod header {
     pub const EXPIRES_AT: &str = "sl-expires-at";
     /// Base64 of the progress that an earlier attempt told.
     pub const LAST_HEARTBEAT: &str = "sl-last-heartbeat";
+    /// Content type of that progress; absent: JSON.
+    pub const LAST_HEARTBEAT_TYPE: &str = "sl-last-heartbeat-type";
     /// How long the run may take.
     pub const RUN_TIMEOUT_MS: &str = "sl-run-timeout-ms";
     /// How long the run and those that continue it may take.

@@ -32,7 +32,7 @@ use self::{
     replies::{Replies, Reply, Waiting},
     request::Request,
 };
-use crate::{CompletionToken, WorkflowCall};
+use crate::{Codec, CompletionToken, WorkflowCall, codec::Coding};
 
 /// How long a request waits for an engine's answer, unless said.
 const ANSWER_WAIT_DEFAULT: Duration = Duration::from_secs(30);
@@ -64,6 +64,7 @@ const ANSWER_WAIT_DEFAULT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    coding: Coding,
 }
 
 struct Shared {
@@ -115,7 +116,18 @@ impl Client {
         };
         Ok(Self {
             shared: Arc::new(shared),
+            coding: Coding::default(),
         })
+    }
+
+    /// Encodes what it sends, and decodes what it hears.
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    #[must_use]
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.coding = Coding::by(codec);
+        self
     }
 
     /// Starts a workflow under an id, of which at most one run is open at a time.
@@ -207,6 +219,7 @@ impl Client {
     /// Sends a request and waits for its first answer; a refusal is an error.
     async fn ask(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
         let shared = &self.shared;
+        let request = request.coded(&self.coding)?;
         let workflow_id = request.workflow_id().to_owned();
         let mut waiting = shared.replies.expect();
         let record = request.into_record(
@@ -226,7 +239,7 @@ impl Client {
         let first = first?;
         match first.outcome.as_str() {
             outcome::REJECTED => Err(error::refused(&first)),
-            _ => Ok((first, waiting)),
+            _ => Ok((first.decoded(&self.coding), waiting)),
         }
     }
 }

@@ -49,6 +49,7 @@ extern crate self as sagaline_sdk;
 
 mod activity;
 pub mod client;
+mod codec;
 mod completion;
 mod duration;
 mod error;
@@ -69,6 +70,9 @@ pub use activity::{
     Activities, Activity, ActivityCall, ActivityContext, ActivityFn, ActivityInfo, BoxFuture, Data,
     Elsewhere, call_activity,
 };
+pub use codec::Codec;
+#[doc(hidden)]
+pub use codec::Coding;
 pub use completion::CompletionToken;
 pub use duration::{DurationExt, TimestampExt};
 pub use error::{Error, Result};

@@ -10,6 +10,7 @@
 mod about;
 mod call;
 mod child;
+mod coded;
 mod context;
 mod engine;
 mod executor;

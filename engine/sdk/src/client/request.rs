@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::replies::Replies;
-use crate::json;
+use crate::{codec::Coding, json};
 
 /// A request about one workflow id.
 #[derive(Debug)]
@@ -67,6 +67,15 @@ impl Request {
     pub(super) fn value(mut self, value: Payload) -> Self {
         self.value = Some(value);
         self
+    }
+
+    /// The same with its payload encoded.
+    pub(super) fn coded(mut self, coding: &Coding) -> Result<Self, Error> {
+        let value = self.value.take().map(|value| coding.encode(value));
+        self.value = value
+            .transpose()
+            .map_err(|error| Error::new(ErrorKind::Invalid, "payload-codec", error.message()))?;
+        Ok(self)
     }
 
     /// The record, whose answer comes to `replies` under `correlation`.

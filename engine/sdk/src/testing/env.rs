@@ -11,8 +11,8 @@ use super::{
     world::{self, Waited, World},
 };
 use crate::{
-    Activities, Activity, ActivityFn, ActivityInfo, Error, Result, Workflow, WorkflowCall,
-    Workflows, duration::millis, json, workflow::ErasedWorkflowCall,
+    Activities, Activity, ActivityFn, ActivityInfo, Codec, Error, Result, Workflow, WorkflowCall,
+    Workflows, codec::Coding, duration::millis, json, workflow::ErasedWorkflowCall,
 };
 
 /// Where workflows run in memory and time passes when there is nothing else to do.
@@ -89,6 +89,19 @@ impl Env {
     pub fn data<T: Send + Sync + 'static>(&self, value: T) -> Self {
         let mut world = self.world.borrow_mut();
         world.data = world.data.clone().with(value);
+        drop(world);
+        self.clone()
+    }
+
+    /// Encodes payloads by this codec, as the app does: what leaves a workflow or an activity is seen so in the history.
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    pub fn codec(&self, codec: impl Codec) -> Self {
+        let mut world = self.world.borrow_mut();
+        world.coding = Coding::by(codec);
+        let workflows = world.lane.workflows.clone();
+        world.deploy(workflows);
         drop(world);
         self.clone()
     }
@@ -192,14 +205,14 @@ impl Env {
     pub fn workflows(&self, workflows: Workflows) -> Self {
         let mut world = self.world.borrow_mut();
         let all = world.lane.workflows.clone().and(workflows);
-        world.lane.deploy(all);
+        world.deploy(all);
         drop(world);
         self.clone()
     }
 
     /// Has these workflows and no others from now on, as after a deploy: open runs go on with this code.
     pub fn deploy(&self, workflows: Workflows) {
-        self.world.borrow_mut().lane.deploy(workflows);
+        self.world.borrow_mut().deploy(workflows);
     }
 
     /// Starts a workflow; whatever takes no time has happened when this returns.
@@ -223,7 +236,7 @@ impl Env {
         let known = world.lane.workflows.resolve(W::NAME, Some(W::VERSION));
         if known.is_none() {
             let all = world.lane.workflows.clone().with_type::<W>();
-            world.lane.deploy(all);
+            world.deploy(all);
         }
         drop(world);
         self.begin(options, call.erase())
@@ -312,7 +325,9 @@ impl Env {
             workflow_id: workflow_id.clone(),
             workflow: call.workflow,
             version: call.version.map(String::into_boxed_str),
-            input: call.input.unwrap_or_else(|error| panic!("{error}")),
+            input: (call.input)
+                .and_then(|input| world.coding.encode(input))
+                .unwrap_or_else(|error| panic!("{error}")),
             id_conflict: IdConflict::Fail,
             id_reuse: IdReuse::RejectDuplicate,
             reply: None,

@@ -15,7 +15,7 @@ use super::{
     incident::{Incident, operate},
     world::{self, Waited, World},
 };
-use crate::{Error, Result, json, recorded::check};
+use crate::{Error, Result, codec::Coding, json, recorded::check};
 
 /// A run that [`Env::start`](super::Env::start) began; `R` is what its workflow returns. Once it has continued as new, all
 /// that is said and done here is about the run that goes on in its place.
@@ -67,9 +67,10 @@ impl<R> Run<R> {
         }
         let recorded = world.run(self.run_id);
         let result = match &recorded.run.closed {
-            Some(closed) => outcome(closed)?,
+            Some(closed) => outcome(closed, &world.coding)?,
             None => unreachable!("it was waited for"),
         };
+        let result = world.coding.decode(result)?;
         let what = format!("result of workflow `{}`", recorded.run.started.workflow);
         json::decode(&what, &result)
     }
@@ -177,6 +178,7 @@ impl<R> Run<R> {
     /// The message cannot be written as JSON, or the name is none.
     pub fn signal<T: Serialize + ?Sized>(&self, name: &str, input: &T) -> Result<()> {
         let input = json::encode(&format!("signal `{name}`"), input)?;
+        let input = self.world.borrow().coding.encode(input)?;
         self.input(&Command::Signal(Signal {
             workflow_id: self.workflow_id.clone(),
             run_id: Some(self.run_id),
@@ -228,10 +230,10 @@ impl<R> Run<R> {
     }
 }
 
-fn outcome(closed: &ClosedBy) -> Result<Payload> {
+fn outcome(closed: &ClosedBy, coding: &Coding) -> Result<Payload> {
     let reason = || String::from(closed.reason.as_deref().unwrap_or_default());
     let failed = || match &closed.failure {
-        Some(failure) => Error::from_failure(failure.clone()),
+        Some(failure) => Error::from_failure(coding.decode_details(failure.clone())),
         None => Error::new(closed.outcome.status(), reason()),
     };
     match closed.outcome {

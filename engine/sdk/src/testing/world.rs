@@ -24,8 +24,9 @@ use super::{
     mocks::{Maker, Mocks},
 };
 use crate::{
-    ActivityContext, ActivityInfo,
+    ActivityContext, ActivityInfo, Workflows,
     activity::{Data, Link},
+    codec::Coding,
     recorded::Recorded,
 };
 
@@ -33,6 +34,7 @@ pub(super) struct World {
     pub(super) lane: Lane,
     pub(super) mocks: Mocks,
     pub(super) data: Data,
+    pub(super) coding: Coding,
     pub(super) now: Timestamp,
     /// Steps that one wait may take.
     pub(super) steps_max: u32,
@@ -83,7 +85,8 @@ pub(super) fn wait(
             None => return Waited::Idle,
             Some(Next::Take(task, maker)) => {
                 let cx = world.borrow().context(&task);
-                let answer = answer(&task, maker, cx);
+                let coding = world.borrow().coding.clone();
+                let answer = answer(&task, maker, cx, &coding).encoded(&coding);
                 world.borrow_mut().answered(&task, answer);
             }
             Some(Next::Input(command)) => {
@@ -95,14 +98,17 @@ pub(super) fn wait(
     Waited::Endless
 }
 
-fn answer(task: &Task, maker: Maker, cx: ActivityContext) -> Erased {
-    let input = &task.scheduled.input;
+fn answer(task: &Task, maker: Maker, cx: ActivityContext, coding: &Coding) -> Erased {
+    let input = match coding.decode(task.scheduled.input.clone()) {
+        Ok(input) => input,
+        Err(error) => return Erased::of(Some(Err(error)), Duration::ZERO),
+    };
     match maker {
         Maker::Queued(answer) => answer,
-        Maker::Mock(mock) => (mock.borrow_mut())(cx.info(), input),
+        Maker::Mock(mock) => (mock.borrow_mut())(cx.info(), &input),
         Maker::Real(execute) => {
             let limit = Duration::from_millis(task.scheduled.start_to_close_ms);
-            attempt::make(execute(cx, input.clone()), limit)
+            attempt::make(execute(cx, input), limit)
         }
     }
 }
@@ -113,6 +119,7 @@ impl World {
             lane: Lane::new(),
             mocks: Mocks::default(),
             data: Data::default(),
+            coding: Coding::default(),
             now,
             steps_max: super::STEPS_MAX,
             started: 0,
@@ -122,6 +129,11 @@ impl World {
             left: Vec::new(),
             stopping: Vec::new(),
         }
+    }
+
+    /// Runs these workflows from now on, and their payloads are encoded as all are here.
+    pub(super) fn deploy(&mut self, workflows: Workflows) {
+        self.lane.deploy(workflows.coding(self.coding.clone()));
     }
 
     /// An input, and what follows from it outside.

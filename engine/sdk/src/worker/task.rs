@@ -46,7 +46,7 @@ impl Task {
 #[derive(Default)]
 struct Headers<'a>([Option<&'a [u8]>; NAMES.len()]);
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     header::CE_TYPE,
     header::CE_ID,
     header::CONTENT_TYPE,
@@ -64,6 +64,7 @@ const NAMES: [&str; 17] = [
     header::EXPIRES_AT,
     header::HEARTBEAT_TIMEOUT_MS,
     header::LAST_HEARTBEAT,
+    header::LAST_HEARTBEAT_TYPE,
 ];
 
 impl<'a> Headers<'a> {
@@ -130,8 +131,11 @@ impl<'a> Headers<'a> {
 
     fn progress(&self) -> Result<Option<Payload>, String> {
         let name = header::LAST_HEARTBEAT;
+        let content_type = self.optional(header::LAST_HEARTBEAT_TYPE)?;
         let decode = |text| {
-            let progress = BASE64.decode(text).map(Payload::json);
+            let progress = BASE64.decode(text);
+            let progress =
+                progress.map(|bytes| Payload::new(content_type.unwrap_or_default(), bytes));
             progress.map_err(|error| format!("header `{name}` is no base64: {error}"))
         };
         self.bytes(name).map(decode).transpose()

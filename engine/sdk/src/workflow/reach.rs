@@ -9,6 +9,7 @@
 
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     sync::{
         Arc, OnceLock,
@@ -105,6 +106,18 @@ impl Reach {
             place = here.outer.as_ref();
         }
         false
+    }
+}
+
+impl Shared {
+    /// Where the workflow's code stands.
+    pub(crate) fn here(&self) -> Reach {
+        self.lock().here.clone()
+    }
+
+    /// It stands there from now on. Gives where it stood before.
+    fn enter(&self, reach: Reach) -> Reach {
+        mem::replace(&mut self.lock().here, reach)
     }
 }
 

@@ -10,9 +10,10 @@ use semver::Version;
 
 use super::{
     Workflow, WorkflowCall,
+    coded::Coded,
     executor::{Definition, RustProgram},
 };
-use crate::{Result, json};
+use crate::{Codec, Result, codec::Coding, json};
 
 /// Workflows that an engine can run.
 ///
@@ -42,6 +43,7 @@ pub struct Workflows {
     by_name: BTreeMap<&'static str, BTreeMap<Version, Definition>>,
     queues: BTreeSet<&'static str>,
     default_queue: Name,
+    coding: Coding,
 }
 
 /// What stands for a workflow: a function that `#[workflow]` made, or a value of a type that it was put on.
@@ -74,6 +76,7 @@ impl Workflows {
             by_name: BTreeMap::new(),
             queues: BTreeSet::new(),
             default_queue: Name::from("default"),
+            coding: Coding::default(),
         }
     }
 
@@ -114,6 +117,23 @@ impl Workflows {
     #[must_use]
     pub fn default_queue(mut self, queue: Name) -> Self {
         self.default_queue = queue;
+        self
+    }
+
+    /// Encodes their payloads by this codec; else they are as they are written, JSON.
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    #[must_use]
+    pub fn codec(self, codec: impl Codec) -> Self {
+        self.coding(Coding::by(codec))
+    }
+
+    /// The same with a codec that others have, too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn coding(mut self, coding: Coding) -> Self {
+        self.coding = coding;
         self
     }
 
@@ -163,7 +183,13 @@ impl Workflows {
         };
         let default_queue = self.default_queue.clone();
         let program = RustProgram::new(*definition, version, default_queue);
-        Some(Box::new(program))
+        if self.coding.is_plain() {
+            return Some(Box::new(program));
+        }
+        Some(Box::new(Coded {
+            program: Box::new(program),
+            coding: self.coding.clone(),
+        }))
     }
 
     fn add(mut self, definition: Definition) -> Self {

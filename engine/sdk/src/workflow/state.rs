@@ -45,7 +45,7 @@ pub(crate) struct Shared {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     at: Timestamp,
     next_id: ActivityId,
     steps: BTreeMap<ActivityId, Step>,
@@ -70,7 +70,7 @@ struct State {
     /// The same, as what was begun by the run hears of it.
     asked: Asked,
     /// Where the future that is being polled stands.
-    here: Reach,
+    pub(super) here: Reach,
 }
 
 impl Shared {
@@ -104,7 +104,7 @@ impl Shared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -479,16 +479,6 @@ impl Shared {
 
     pub(crate) fn random<T>(&self, take: impl FnOnce(&mut Stream) -> T) -> T {
         take(&mut self.lock().random)
-    }
-
-    /// Where the workflow's code stands.
-    pub(crate) fn here(&self) -> Reach {
-        self.lock().here.clone()
-    }
-
-    /// It stands there from now on. Gives where it stood before.
-    pub(crate) fn enter(&self, reach: Reach) -> Reach {
-        mem::replace(&mut self.lock().here, reach)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod chain;
 mod children;
+mod codec;
 mod failures;
 mod parallel;
 mod people;
