@@ -67,8 +67,8 @@ pub mod worker;
 mod workflow;
 
 pub use activity::{
-    Activities, Activity, ActivityCall, ActivityContext, ActivityFn, ActivityInfo, BoxFuture, Data,
-    Elsewhere, call_activity,
+    Activities, Activity, ActivityCall, ActivityContext, ActivityFn, ActivityInfo,
+    ActivityInterceptor, BoxFuture, Data, Elsewhere, call_activity,
 };
 pub use codec::Codec;
 #[doc(hidden)]

@@ -106,9 +106,9 @@ fn answer(task: &Task, maker: Maker, cx: ActivityContext, coding: &Coding) -> Er
     match maker {
         Maker::Queued(answer) => answer,
         Maker::Mock(mock) => (mock.borrow_mut())(cx.info(), &input),
-        Maker::Real(execute) => {
+        Maker::Real(real) => {
             let limit = Duration::from_millis(task.scheduled.start_to_close_ms);
-            attempt::make(execute(cx, input), limit)
+            attempt::make(real.make(cx, input), limit)
         }
     }
 }
@@ -254,6 +254,7 @@ impl World {
 
     fn context(&self, task: &Task) -> ActivityContext {
         let (run_id, activity_id) = (task.run_id, task.activity_id());
+        let trace = task.started.trace.as_ref();
         let info = ActivityInfo {
             activity: task.scheduled.activity.to_string(),
             workflow: task.started.workflow.to_string(),
@@ -264,6 +265,8 @@ impl World {
             idempotency_key: format!("{run_id}/{activity_id}"),
             start_to_close: Some(Duration::from_millis(task.scheduled.start_to_close_ms)),
             heartbeat: task.scheduled.heartbeat_ms.map(Duration::from_millis),
+            traceparent: trace.map(|trace| (*trace.parent).into()),
+            tracestate: trace.and_then(|trace| trace.state.as_deref().map(Into::into)),
         };
         let link = Arc::new(Link::local());
         ActivityContext::new(info, self.data.clone(), task.progress.clone(), link)

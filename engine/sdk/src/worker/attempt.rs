@@ -42,7 +42,7 @@ impl Attempts {
 
     /// Makes the attempt. Its error is what the worker answers.
     pub(crate) async fn make(&self, task: Task, link: Arc<Link>) -> Result<Payload> {
-        let Some(execute) = self.activities.find(&task.info.activity) else {
+        let Some(attempt) = self.activities.find(&task.info.activity) else {
             let known = self.activities.names().collect::<Vec<_>>().join(", ");
             let text = format!(
                 "worker {} has no activity `{}`; it has: {known}",
@@ -56,7 +56,7 @@ impl Attempts {
         let progress = progress.transpose()?;
         let cx = ActivityContext::new(task.info, self.data.clone(), progress, link);
         // Whatever a panic leaves broken is the activity's own: nothing of ours is shared with it.
-        let attempt = AssertUnwindSafe(execute(cx, input)).catch_unwind();
+        let attempt = AssertUnwindSafe(attempt.make(cx, input)).catch_unwind();
         match within(limit, attempt).await {
             Ok(Ok(Ok(result))) => self.coding.encode(result),
             Ok(Ok(Err(error))) => Err(error.map_failure(|it| self.coding.encode_details(it))),

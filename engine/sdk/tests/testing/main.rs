@@ -6,6 +6,7 @@ mod chain;
 mod children;
 mod codec;
 mod failures;
+mod intercept;
 mod parallel;
 mod people;
 mod replayed;
