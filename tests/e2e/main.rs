@@ -22,6 +22,7 @@ mod harness;
 mod incidents;
 mod inputs;
 mod long;
+mod messages;
 mod metrics;
 mod poison;
 mod queues;

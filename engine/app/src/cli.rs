@@ -4,6 +4,7 @@
 
 pub(crate) mod act;
 pub(crate) mod activity;
+pub(crate) mod ask;
 pub(crate) mod broker;
 pub(crate) mod bulk;
 pub(crate) mod completion;
@@ -22,6 +23,7 @@ pub(crate) mod server;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod task_queue;
+pub(crate) mod update;
 pub(crate) mod versions;
 pub(crate) mod worker;
 pub(crate) mod workflow;
@@ -29,7 +31,7 @@ pub(crate) mod workflow;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use sagaline_core::{RunId, WorkflowId};
+use sagaline_core::{Name, RunId, WorkflowId};
 use sagaline_sdk::Coding;
 
 use crate::{
@@ -145,6 +147,11 @@ pub(crate) struct RunOf {
     /// Only this run; otherwise the newest
     #[arg(short, long)]
     pub(crate) run_id: Option<RunId>,
+}
+
+/// The name of a signal, a query or an update, or the id of an update.
+fn name(text: &str) -> Result<Name, String> {
+    Name::new(text).map_err(|invalid| invalid.to_string())
 }
 
 pub(crate) fn workflow_id(text: &str) -> Result<WorkflowId, String> {

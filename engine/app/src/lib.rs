@@ -62,3 +62,8 @@ struct CodecGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/parallel.md")]
 struct Parallel;
+
+/// The same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/messages.md")]
+struct Messages;

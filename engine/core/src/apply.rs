@@ -9,6 +9,7 @@ mod incident;
 mod pause;
 mod signal;
 mod timer;
+mod update;
 mod workflow;
 
 use smallvec::SmallVec;
@@ -78,6 +79,9 @@ impl Run {
             Event::ChildCompleted(event) => self.child_completed(event),
             Event::ChildFailed(event) => self.child_failed(event),
             Event::ChildCanceled(event) => self.child_canceled(event),
+            Event::UpdateAccepted(event) => self.update_accepted(place, event),
+            Event::UpdateCompleted(event) => self.update_completed(place, event),
+            Event::UpdateRejected(event) => self.update_rejected(place, event),
             Event::TimerStarted(event) => self.timer_started(place, event),
             Event::TimerFired(event) => self.timer_fired(event),
             Event::TimerCanceled(event) => self.timer_canceled(place, event),

@@ -14,6 +14,8 @@ use crate::{
 pub enum Command {
     /// Start a workflow, by the id rules.
     Start(Start),
+    /// Start a workflow unless it is open, and send it a message, in one.
+    StartWith(Box<StartWith>),
     /// Ask a run to stop; it compensates what it has done.
     Cancel(Cancel),
     /// Stop a run at once.
@@ -24,6 +26,8 @@ pub enum Command {
     StopChild(Box<StopChild>),
     /// A child of the run has ended.
     ChildClosed(Box<ChildClosed>),
+    /// Ask a run to change.
+    Update(Update),
     /// A worker's word on an attempt.
     ReportAttempt(ReportAttempt),
     /// The time of an activity's next attempt has come, says the record that waited for it.
@@ -67,11 +71,13 @@ impl Command {
     pub const fn workflow_id(&self) -> Option<&WorkflowId> {
         Some(match self {
             Self::Start(start) => &start.workflow_id,
+            Self::StartWith(with) => &with.start.workflow_id,
             Self::Cancel(cancel) => &cancel.workflow_id,
             Self::Terminate(terminate) => &terminate.workflow_id,
             Self::Signal(signal) => &signal.workflow_id,
             Self::StopChild(stop) => &stop.workflow_id,
             Self::ChildClosed(closed) => &closed.workflow_id,
+            Self::Update(update) => &update.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
             Self::RetryDue(retry) => &retry.workflow_id,
             Self::Operate(operate) => &operate.workflow_id,
@@ -127,6 +133,29 @@ pub struct Start {
     pub parent: Option<Box<Parent>>,
     /// Append time of the start record: part of the start's identity, so that a repeat after the window is another run.
     pub appended_at: Timestamp,
+}
+
+/// Start a workflow unless it is open, and send it a message, in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartWith {
+    /// The start, by the id rules. Where to answer stands here: of a signal as of any start, of an update its outcome.
+    pub start: Start,
+    /// What it is sent.
+    pub message: Message,
+}
+
+/// What a run is sent with its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A signal.
+    Signal {
+        /// Its name.
+        signal: Name,
+        /// What it carries.
+        input: Payload,
+    },
+    /// An update, with the caller of the start.
+    Update(Update),
 }
 
 /// What a start does while a run of the same id is open.
@@ -195,6 +224,23 @@ pub struct Signal {
     /// What it carries.
     pub input: Payload,
     /// Where to answer.
+    pub reply: Option<ReplyTo>,
+}
+
+/// Ask a run to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// Only this run of it.
+    pub run_id: Option<RunId>,
+    /// Which: one that the run remembers is not done again.
+    pub update_id: Name,
+    /// The update's name.
+    pub update: Name,
+    /// What it carries.
+    pub input: Payload,
+    /// Where to answer: at once, and when it has ended.
     pub reply: Option<ReplyTo>,
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod queue;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod undo;
+pub(crate) mod update;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -91,6 +92,7 @@ pub fn refusal(
         },
         follow: false,
         parent: None,
+        update_id: None,
     }
 }
 
@@ -105,5 +107,6 @@ pub(crate) fn accepted(reply: &ReplyTo, follow: bool) -> ReplyRequested {
         },
         follow,
         parent: None,
+        update_id: None,
     }
 }

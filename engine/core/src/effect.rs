@@ -2,6 +2,7 @@
 
 mod child;
 mod queue;
+pub(crate) mod update;
 
 use alloc::{boxed::Box, sync::Arc};
 
@@ -177,23 +178,22 @@ pub(crate) fn effects_of_run(
         }
         Event::ReplyRequested(requested) => {
             let (to, answer) = (&requested.reply, requested.answer.clone());
-            effects.push(reply(workflow_id, Some(run), to, Which::To(cause), answer));
+            let about = (workflow_id, Some((run.run_id, run.seq)));
+            effects.push(reply(about, to, Which::To(cause), answer));
         }
         Event::WorkflowCompleted(_)
         | Event::WorkflowFailed(_)
         | Event::WorkflowCanceled(_)
         | Event::WorkflowTerminated(_)
         | Event::WorkflowTimedOut(_) => {
-            effects.extend(final_answers(workflow_id, run));
-            effects.extend(child::ended(workflow_id, run));
+            closed(workflow_id, run, effects);
         }
-        Event::ChildStarted(started) => effects.push(child::start(workflow_id, run, started)),
-        Event::ChildCancelRequested(requested) => {
-            effects.extend(child::cancel(run, requested.child_id));
+        Event::ChildStarted(_) | Event::ChildCancelRequested(_) => {
+            effects.extend(child::asked(workflow_id, run, event));
         }
-        // Who waits for the end is told by the last run of the chain.
-        Event::WorkflowContinuedAsNew(_)
-        | Event::AttributesUpserted(_)
+        // Who waits for the end is told by the last run of the chain; for an update that was under way, by this one.
+        Event::WorkflowContinuedAsNew(_) => update::cut_off(workflow_id, run, effects),
+        Event::AttributesUpserted(_)
         | Event::WorkflowStarted(_)
         | Event::WorkflowCancelRequested(_)
         | Event::ActivityScheduled(_)
@@ -216,6 +216,9 @@ pub(crate) fn effects_of_run(
         | Event::ChildFailed(_)
         | Event::ChildCanceled(_)
         | Event::WaitRecorded(_)
+        | Event::UpdateAccepted(_)
+        | Event::UpdateCompleted(_)
+        | Event::UpdateRejected(_)
         | Event::TimerStarted(_)
         | Event::TimerFired(_)
         | Event::TimerCanceled(_)
@@ -318,8 +321,7 @@ pub fn effect_without_run(
         return child::refused(workflow_id?, requested);
     }
     Some(reply(
-        workflow_id?,
-        None,
+        (workflow_id?, None),
         &requested.reply,
         Which::To(cause),
         requested.answer.clone(),
@@ -332,33 +334,45 @@ enum Which<'a> {
     To(&'a Cause),
     /// Everyone who waits for the end of the run.
     Closed,
+    /// Everyone who waits for the end of this update.
+    Update(&'a Name),
 }
 
 fn reply(
-    workflow_id: &WorkflowId,
-    run: Option<&Run>,
+    (workflow_id, run): (&WorkflowId, Option<(RunId, Seq)>),
     to: &ReplyTo,
     which: Which<'_>,
     answer: Answer,
 ) -> Effect {
     let correlation = &to.correlation;
-    let run_id = run.map(|run| run.run_id);
+    let run_id = run.map(|(run_id, _)| run_id);
     let id = match (run_id, which) {
         (Some(run_id), Which::To(cause)) => {
             alloc::format!("{run_id}/{}/{correlation}", cause.identity())
         }
         (None, Which::To(cause)) => alloc::format!("{}/{correlation}", cause.identity()),
         (Some(run_id), Which::Closed) => alloc::format!("{run_id}/closed/{correlation}"),
+        (Some(run_id), Which::Update(update_id)) => {
+            alloc::format!("{run_id}/update/{update_id}/{correlation}")
+        }
+        (None, Which::Update(update_id)) => alloc::format!("update/{update_id}/{correlation}"),
         (None, Which::Closed) => alloc::format!("closed/{correlation}"),
     };
     Effect::Reply(Box::new(Reply {
         to: to.clone(),
         workflow_id: workflow_id.clone(),
         run_id,
-        event_seq: run.map(|run| run.seq),
+        event_seq: run.map(|(_, seq)| seq),
         id: id.into(),
         answer,
     }))
+}
+
+/// Who is told of the end of a run: those who wait for it, or for an update that was under way, and its parent.
+fn closed(workflow_id: &WorkflowId, run: &Run, effects: &mut Effects) {
+    effects.extend(final_answers(workflow_id, run));
+    update::cut_off(workflow_id, run, effects);
+    effects.extend(child::ended(workflow_id, run));
 }
 
 /// What everyone is told who waits for the end of the run.
@@ -368,7 +382,8 @@ fn final_answers(workflow_id: &WorkflowId, run: &Run) -> impl Iterator<Item = Ef
         let told = move |to| (to, answer.clone());
         run.replies.iter().map(told)
     });
-    replies.map(|(to, answer)| reply(workflow_id, Some(run), to, Which::Closed, answer))
+    let about = (workflow_id, Some((run.run_id, run.seq)));
+    replies.map(move |(to, answer)| reply(about, to, Which::Closed, answer))
 }
 
 fn final_answer(closed: &ClosedBy) -> Answer {

@@ -16,6 +16,7 @@ mod queue;
 mod size;
 mod timer;
 mod transition;
+mod update;
 mod word;
 mod workflow;
 
@@ -34,7 +35,7 @@ pub use activity::{
     ActivityCompleted, ActivityFailed, ActivityHeartbeatRecorded, ActivityOptionsUpdated,
     ActivityPaused, ActivityResumed, ActivityScheduled, ActivityStarted, ActivityTimedOut,
 };
-pub use chain::Chain;
+pub use chain::{CarriedChild, Chain};
 pub use child::{ChildCancelRequested, ChildCanceled, ChildCompleted, ChildFailed, ChildStarted};
 pub use compensation::{
     CompensationCompleted, CompensationFailed, CompensationRegistered, CompensationStarted,
@@ -45,6 +46,7 @@ pub use program::{AttributesUpserted, MarkerRecorded, SignalReceived, WaitRecord
 pub use queue::{QueueChanged, QueueTaskEnded, QueueTaskOffered, QueueTaskReleased};
 pub use timer::{TimerCanceled, TimerFired, TimerStarted};
 pub use transition::Transition;
+pub use update::{UpdateAccepted, UpdateCompleted, UpdateRejected};
 pub use word::{Answer, AnswerOutcome, IncidentKind, Outcome, ParentClosePolicy, RejectReason};
 pub use workflow::{
     WorkflowCancelRequested, WorkflowCanceled, WorkflowCompleted, WorkflowContinuedAsNew,
@@ -149,6 +151,12 @@ events! {
     WorkflowContinuedAsNew,
     /// The program changed what is said about its run.
     AttributesUpserted,
+    /// Somebody wants the run to change, and its program would take it.
+    UpdateAccepted,
+    /// An update has ended: with a result, or with a failure.
+    UpdateCompleted in Box<UpdateCompleted>,
+    /// The program did not want an update, which has changed nothing.
+    UpdateRejected in Box<UpdateRejected>,
 }
 
 shown_as_serialized!(Cause);

@@ -63,6 +63,14 @@ pub mod error_type {
     pub const INCIDENT_RESOLVED: &str = "sagaline.IncidentResolved";
     /// The run's history is at its limit.
     pub const HISTORY_FULL: &str = "sagaline.HistoryFull";
+    /// The workflow has no query of that name.
+    pub const UNKNOWN_QUERY: &str = "sagaline.UnknownQuery";
+    /// The workflow has no update of that name.
+    pub const UNKNOWN_UPDATE: &str = "sagaline.UnknownUpdate";
+    /// A question to a run did more than answer.
+    pub const QUERY_CHANGED: &str = "sagaline.QueryChanged";
+    /// The run's program cannot be asked before an incident is solved.
+    pub const BLOCKED: &str = "sagaline.Blocked";
     /// A record could not be delivered.
     pub const UNDELIVERABLE: &str = "sagaline.Undeliverable";
 }

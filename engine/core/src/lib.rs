@@ -53,8 +53,9 @@ pub use child::{
     Parent, StartChild, Stop, StopChild,
 };
 pub use command::{
-    Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Operate, QueuedUntil,
-    ReplyTo, Report, ReportAttempt, RetryDue, Signal, Start, Terminate, Trace,
+    Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Message, Operate,
+    QueuedUntil, ReplyTo, Report, ReportAttempt, RetryDue, Signal, Start, StartWith, Terminate,
+    Trace, Update,
 };
 pub use decide::{Ignored, Rejection, refusal, start::run_id_of_start};
 pub use effect::{
@@ -80,4 +81,4 @@ pub use run::{Activity, Run};
 pub use state::{Closed, Delta, Overlay, Position, Queue, State};
 pub use time::{InvalidSpan, Millis, Timestamp};
 pub use transact::{Env, Transacted, fold, settle, transact};
-pub use wait::{Choice, WAITS_MAX, Wait, WaitFor};
+pub use wait::{CHOICES_BYTES_MAX, Choice, WAITS_MAX, Wait, WaitFor};

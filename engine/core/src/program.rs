@@ -3,12 +3,18 @@
 //! A [`Program`] is what one run executes: a Rust `async fn`, a declarative definition. It has no clock, no I/O and no
 //! way to wait: what it knows are the jobs it was given, what it wants are the commands it returns.
 
+mod inquiry;
+
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
     ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild,
-    Timestamp, Wait, WorkflowId, event::Chain, run::HistorySize,
+    Timestamp, Wait, WorkflowId,
+    event::{CarriedChild, Chain},
+    run::HistorySize,
 };
+
+pub use inquiry::{Inquired, Inquiry, Question};
 
 /// Most commands that one activation may return; more is an incident.
 pub const COMMANDS_MAX: usize = 10_000;
@@ -40,6 +46,11 @@ pub trait Program: Send {
     /// Called once per activation, and with the same activations in the same order when it is rebuilt from history.
     /// Must be deterministic: the same activations give the same commands.
     fn activate(&mut self, activation: Activation<'_>) -> Vec<ProgramCommand>;
+
+    /// Answers from what it is after its activations so far, and changes nothing. Most programs are not asked.
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        Inquired::Refused(inquiry.question.unknown([]))
+    }
 }
 
 /// What a program is given at once.
@@ -132,6 +143,15 @@ pub enum Job {
         /// What it carries.
         input: Payload,
     },
+    /// Somebody wants the run to change; it said that it would take it.
+    UpdateAccepted {
+        /// Which.
+        update_id: Name,
+        /// Its name.
+        update: Name,
+        /// What it carries.
+        input: Payload,
+    },
     /// Somebody asks the run to stop.
     CancelRequested {
         /// For people.
@@ -189,6 +209,13 @@ pub enum ProgramCommand {
         /// For people.
         memo: Option<Fields>,
     },
+    /// An update has ended.
+    CompleteUpdate {
+        /// Which.
+        update_id: Name,
+        /// What it came to.
+        outcome: Result<Payload, Failure>,
+    },
     /// What it waits for from now on that no other command shows; the last command of an activation, and no part of what
     /// replay compares.
     RecordWaits(Vec<Wait>),
@@ -213,6 +240,8 @@ pub enum ProgramCommand {
         input: Payload,
         /// Signals that the program was given and has not taken, in the order in which they came.
         signals: Vec<SignalLeft>,
+        /// Children that the next run's program shall be able to await; others go on unheard.
+        children: Vec<CarriedChild>,
     },
 }
 
@@ -309,7 +338,7 @@ pub struct Recorded {
     pub seq: Seq,
     /// Its kind.
     pub kind: CommandKind,
-    /// Name of the activity, the child's workflow or the marker; none for the end of the run.
+    /// Name of the activity, the child's workflow or the marker; id of an update; none for the end of the run.
     pub name: Option<Name>,
     /// Number of the activity, timer or child; for a compensation of the compensating one.
     pub id: Option<ActivityId>,
@@ -348,6 +377,8 @@ pub enum CommandKind {
     RecordVersion,
     /// [`ProgramCommand::UpsertAttributes`].
     UpsertAttributes,
+    /// [`ProgramCommand::CompleteUpdate`].
+    CompleteUpdate,
 }
 
 impl CommandKind {
@@ -372,7 +403,8 @@ impl CommandKind {
             | Self::StartTimer
             | Self::CancelTimer
             | Self::StartChild
-            | Self::CancelChild => false,
+            | Self::CancelChild
+            | Self::CompleteUpdate => false,
         }
     }
 }
@@ -396,6 +428,20 @@ pub enum Activated {
 pub trait Programs {
     /// Activates the program of `run` with the last activation of its replay log.
     fn activate(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated;
+
+    /// Asks the program of `run` as it is after all activations of its replay log. Unless said, nobody answers.
+    ///
+    /// # Errors
+    /// What the program says, or why it cannot be asked: the run is as it was.
+    fn inquire(
+        &mut self,
+        workflow_id: &WorkflowId,
+        run: &Run,
+        question: Question<'_>,
+    ) -> Result<Payload, Failure> {
+        let _ = (workflow_id, run);
+        Err(question.unknown([]))
+    }
 
     /// The version that a start of `workflow` gets, `None` when this owner has no such program.
     fn resolve(&self, workflow: &Name, version: Option<&str>) -> Option<Box<str>>;

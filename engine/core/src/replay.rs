@@ -149,6 +149,7 @@ impl History {
             }
             Job::Started { .. }
             | Job::SignalReceived { .. }
+            | Job::UpdateAccepted { .. }
             | Job::CancelRequested { .. }
             | Job::Ended => {}
         }
@@ -166,6 +167,7 @@ impl History {
             | CommandKind::RecordMarker
             | CommandKind::RecordVersion
             | CommandKind::UpsertAttributes
+            | CommandKind::CompleteUpdate
             | CommandKind::Complete
             | CommandKind::Fail
             | CommandKind::Cancel
@@ -226,6 +228,7 @@ impl Asked<'_> {
             CommandKind::StartChild => "to start child",
             CommandKind::CancelChild => "to cancel child",
             CommandKind::ContinueAsNew => "to continue as new",
+            CommandKind::CompleteUpdate => "to complete update",
         };
         let mut words = String::from(kind);
         if let Some(name) = self.name {
@@ -294,6 +297,9 @@ impl<'a> Asked<'a> {
             }
             ProgramCommand::CancelTimer { timer_id } => {
                 (CommandKind::CancelTimer, None, Some(*timer_id))
+            }
+            ProgramCommand::CompleteUpdate { update_id, .. } => {
+                (CommandKind::CompleteUpdate, Some(update_id), None)
             }
         };
         Some(Self { kind, name, id })

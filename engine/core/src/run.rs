@@ -7,6 +7,7 @@ mod carried;
 mod children;
 pub(crate) mod due;
 mod history;
+mod updates;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
@@ -28,6 +29,10 @@ pub use children::{Child, Children};
 pub use history::{
     HISTORY_BYTES_MAX, HISTORY_BYTES_SUGGESTED, HISTORY_EVENTS_MAX, HISTORY_EVENTS_SUGGESTED,
     HistorySize,
+};
+pub use updates::{
+    EndedUpdate, OUTCOMES_BYTES_MAX, PendingUpdate, UPDATE_REPLIES_MAX, UPDATES_MAX,
+    UPDATES_PENDING_MAX, UpdateOutcome, Updates,
 };
 
 /// Most callers that a run answers when it closes; one more is refused.
@@ -70,6 +75,8 @@ pub struct Run {
     pub registrations: Vec<Registration>,
     /// What it waits for that no event of its own shows.
     pub waits: Vec<Wait>,
+    /// Requests that change it, under way or ended.
+    pub updates: Updates,
     /// Set once the end of the run is fixed and what was done is being undone.
     pub undo: Option<Box<Undo>>,
     /// Set once somebody asked the run to stop.

@@ -297,16 +297,20 @@ impl State {
             }
         }
         digest ^= self.preview_queues(&delta.queues);
+        let now = self.now.max(now);
+        let is_remembered = |at: Timestamp| at.plus(self.closed_retention) > now;
         for (hash, new) in &delta.closed {
             let of =
                 |closed: &Closed| entry_digest(KIND_CLOSED, &hash.to_be_bytes(), closed.changed);
-            digest ^= self.closed.get(hash).map_or(0, of) ^ new.as_ref().map_or(0, of);
+            let new = new
+                .as_ref()
+                .filter(|closed| is_remembered(closed.closed_at));
+            digest ^= self.closed.get(hash).map_or(0, of) ^ new.map_or(0, of);
         }
-        let now = self.now.max(now);
         let mut expired: Vec<_> = self
             .forget_order
             .iter()
-            .take_while(|(closed_at, _)| closed_at.plus(self.closed_retention) <= now)
+            .take_while(|(closed_at, _)| !is_remembered(*closed_at))
             .filter(|(_, hash)| !delta.closed.contains_key(hash))
             .collect();
         // An id that closed twice at the same instant stands there twice, and is forgotten once.
@@ -373,12 +377,16 @@ impl State {
     }
 
     fn replace_closed(&mut self, hash: u128, closed: Option<Closed>) {
-        if let Some(old) = self.closed.remove(&hash) {
+        let old = self.closed.remove(&hash);
+        if let Some(old) = &old {
             self.digest ^= entry_digest(KIND_CLOSED, &hash.to_be_bytes(), old.changed);
         }
         if let Some(new) = closed {
             self.digest ^= entry_digest(KIND_CLOSED, &hash.to_be_bytes(), new.changed);
-            self.forget_order.push_back((new.closed_at, hash));
+            // What is remembered of the same run beside has its place.
+            if old.is_none_or(|old| old.closed_at != new.closed_at) {
+                self.forget_order.push_back((new.closed_at, hash));
+            }
             self.closed.insert(hash, new);
         }
     }

@@ -10,6 +10,10 @@
 mod begin;
 mod child;
 mod queue;
+mod start;
+mod update;
+mod with_start;
+mod without_run;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
@@ -77,7 +81,7 @@ pub fn settle(overlay: &mut Overlay<'_>, transition: &Transition, position: Posi
         (Some(workflow_id), Some(run_id)) => {
             overlay.settle(overlay.key(workflow_id), run_id, position);
         }
-        _ => queue::settle(overlay, &transition.events, position),
+        _ => without_run::settle(overlay, transition, position),
     }
 }
 
@@ -92,7 +96,7 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
     let (Some(run_id), Some(workflow_id)) = (last.run_id, &last.workflow_id) else {
         for record in records {
             queue::fold(overlay, record, &mut effects);
-            queue::settle(overlay, &record.events, position);
+            without_run::settle(overlay, record, position);
             let of_event =
                 |event| effect_without_run(record.workflow_id.as_ref(), &record.cause, event);
             effects.extend(record.events.iter().filter_map(of_event));
@@ -132,6 +136,7 @@ fn apply(
     effects: &mut Effects,
 ) {
     effect::ends(workflow_id, run, (place.cause, event), effects);
+    effect::update::ended(workflow_id, run, event, effects);
     run.apply(place, event);
     effects_of_run(workflow_id, run, (place.cause, event), effects);
 }
@@ -156,13 +161,14 @@ impl Work<'_, '_> {
     }
 
     fn of_workflow(&mut self, workflow_id: &WorkflowId, command: &Command) -> Result<(), Ignored> {
-        let now = self.env.now;
+        let (now, cause) = (self.env.now, self.cause);
         let key = self.overlay.key(workflow_id);
         match command {
             Command::Queue(_) => {}
             Command::StopChild(stop) => return self.stop_child(key, stop),
             Command::ChildClosed(closed) => return self.child_closed(key, closed),
-            Command::Start(start) => return self.start(key, start),
+            Command::Start(start) => return self.start(key, start, None),
+            Command::StartWith(with) => return self.start_with(key, with),
             Command::Cancel(cancel) => {
                 let run_id = self.of_chain(key, cancel.run_id);
                 let asked = (&cancel.workflow_id, run_id, cancel.reply.as_ref());
@@ -178,10 +184,10 @@ impl Work<'_, '_> {
                 self.on_open_run(key, asked, terminate)?;
             }
             Command::Signal(signal) => self.signal(key, signal)?,
+            Command::Update(update) => return self.update(key, update),
             Command::Operate(operate) => {
                 let reply = operate.reply.as_ref();
                 let asked = (&operate.workflow_id, operate.run_id, reply);
-                let cause = self.cause;
                 let operate = |run: &_| decide::operate::operate(run, now, cause, operate);
                 self.on_open_run(key, asked, operate)?;
             }

@@ -13,6 +13,23 @@ use crate::{
 /// Most waits that are told of; a run may wait for more.
 pub const WAITS_MAX: usize = 100;
 
+/// Bytes of the choices of all waits that are told of, labels and inputs; those that are over it are not told.
+pub const CHOICES_BYTES_MAX: usize = 64 * 1024;
+
+/// The same waits, as many and with as many choices as may be told of.
+pub(crate) fn bounded(mut waits: Vec<Wait>) -> Vec<Wait> {
+    waits.truncate(WAITS_MAX);
+    let mut bytes = 0_usize;
+    for wait in &mut waits {
+        wait.choices.retain(|choice| {
+            let more = choice.label.len().saturating_add(choice.input.data().len());
+            bytes = bytes.saturating_add(more);
+            bytes <= CHOICES_BYTES_MAX
+        });
+    }
+    waits
+}
+
 /// Something that a run waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {

@@ -94,6 +94,14 @@ pub mod ce_type {
     pub const WORKFLOW_TERMINATE: &str = "sagaline.workflow.terminate.v1";
     /// Send a run a message.
     pub const WORKFLOW_SIGNAL: &str = "sagaline.workflow.signal.v1";
+    /// Start a workflow unless it is open, and send it a signal.
+    pub const WORKFLOW_SIGNAL_WITH_START: &str = "sagaline.workflow.signal-with-start.v1";
+    /// Ask a run to change.
+    pub const WORKFLOW_UPDATE: &str = "sagaline.workflow.update.v1";
+    /// Start a workflow unless it is open, and ask it to change.
+    pub const WORKFLOW_UPDATE_WITH_START: &str = "sagaline.workflow.update-with-start.v1";
+    /// Ask a run's program something.
+    pub const WORKFLOW_QUERY: &str = "sagaline.workflow.query.v1";
     /// Ask how a run is doing.
     pub const WORKFLOW_DESCRIBE: &str = "sagaline.workflow.describe.v1";
     /// An operator's act.
@@ -193,6 +201,18 @@ pub mod header {
     pub const REASON: &str = "sl-reason";
     /// Name of a signal.
     pub const SIGNAL: &str = "sl-signal";
+    /// Base64 of what the signal of a start carries.
+    pub const SIGNAL_INPUT: &str = "sl-signal-input";
+    /// Name of an update.
+    pub const UPDATE: &str = "sl-update";
+    /// Which update it is; otherwise the record's `ce_id`.
+    pub const UPDATE_ID: &str = "sl-update-id";
+    /// Base64 of what the update of a start carries.
+    pub const UPDATE_INPUT: &str = "sl-update-input";
+    /// Content type of what the signal or the update of a start carries; JSON unless said.
+    pub const MESSAGE_CONTENT_TYPE: &str = "sl-message-content-type";
+    /// Name of a query.
+    pub const QUERY: &str = "sl-query";
     /// Whether what was done is compensated: `true` or `false`.
     pub const COMPENSATE: &str = "sl-compensate";
 

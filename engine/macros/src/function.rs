@@ -9,7 +9,7 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::paths;
+use crate::{message, paths};
 
 /// A function as it was written; without a body it is a declaration.
 pub(crate) struct Function {
@@ -126,25 +126,14 @@ impl<'a> Shape<'a> {
 
     /// The parameter of the function that callers see.
     pub(crate) fn call_parameter(&self) -> TokenStream {
-        self.input.as_ref().map_or_else(TokenStream::new, |input| {
-            let (name, ty) = (input.name(), &input.parameter.ty);
-            quote!(#name: #ty)
-        })
+        let input = self.input.as_ref();
+        input.map_or_else(TokenStream::new, Input::call_parameter)
     }
 
     /// The input, by reference, in the function that callers see.
     pub(crate) fn call_input(&self) -> TokenStream {
-        match &self.input {
-            None => quote!(&()),
-            Some(input) => {
-                let name = input.name();
-                if input.borrowed {
-                    quote!(#name)
-                } else {
-                    quote!(&#name)
-                }
-            }
-        }
+        let input = self.input.as_ref();
+        input.map_or_else(|| quote!(&()), Input::call_input)
     }
 
     /// The type that travels.
@@ -152,6 +141,13 @@ impl<'a> Shape<'a> {
         self.input
             .as_ref()
             .map_or_else(|| quote!(()), |input| input.owned.clone())
+    }
+
+    /// The state that the context is of.
+    pub(crate) fn state(&self) -> TokenStream {
+        let context = self.context.map(|parameter| &*parameter.ty);
+        let state = context.and_then(message::state_of_context);
+        state.unwrap_or_else(|| quote!(()))
     }
 
     /// The payload's name, where it is used.
@@ -182,19 +178,14 @@ impl<'a> Shape<'a> {
             Type::Reference(_) => quote!(&cx,),
             _ => quote!(cx,),
         });
-        let input = self.input.as_ref().map(|input| {
-            if input.borrowed {
-                quote!(&input)
-            } else {
-                quote!(input)
-            }
-        });
+        let input = self.input.as_ref();
+        let input = input.map(|input| input.argument(&quote!(input)));
         quote!(#context #input)
     }
 }
 
 impl<'a> Input<'a> {
-    fn of(parameter: &'a PatType) -> Result<Self> {
+    pub(crate) fn of(parameter: &'a PatType) -> Result<Self> {
         let (owned, borrowed) = match &*parameter.ty {
             Type::ImplTrait(ty) => {
                 return Err(Error::new_spanned(
@@ -218,6 +209,29 @@ impl<'a> Input<'a> {
             owned,
             borrowed,
         })
+    }
+
+    /// The parameter of the function that callers see.
+    pub(crate) fn call_parameter(&self) -> TokenStream {
+        let (name, ty) = (self.name(), &self.parameter.ty);
+        quote!(#name: #ty)
+    }
+
+    /// The input, by reference, in the function that callers see.
+    pub(crate) fn call_input(&self) -> TokenStream {
+        let name = self.name();
+        match self.borrowed {
+            true => quote!(#name),
+            false => quote!(&#name),
+        }
+    }
+
+    /// What the body is called with; the variable of that name is owned.
+    pub(crate) fn argument(&self, variable: &TokenStream) -> TokenStream {
+        match self.borrowed {
+            true => quote!(&#variable),
+            false => variable.clone(),
+        }
     }
 
     /// The parameter's name; of a pattern `input`.

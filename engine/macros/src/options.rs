@@ -1,9 +1,10 @@
-//! What stands in the brackets of an attribute: `name = "…", queue = "…"`.
+//! What stands in the brackets of an attribute: `name = "…", queue = "…"`, `signals(…)`.
 
 use proc_macro2::{Ident, Span};
 use syn::{
-    Error, ExprArray, LitStr, Result, Token,
+    Error, ExprArray, LitStr, Path, Result, Token,
     parse::{Parse, ParseStream},
+    punctuated::Punctuated,
 };
 
 use crate::name;
@@ -11,7 +12,7 @@ use crate::name;
 /// Longest name, as the engine has it.
 const NAME_BYTES_MAX: usize = 249;
 
-/// The options of both attributes; each takes its own and refuses the others.
+/// The options of all attributes; each takes its own and refuses the others.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
@@ -20,6 +21,11 @@ pub(crate) struct Options {
     pub(crate) queues: Vec<LitStr>,
     /// Runs of earlier versions go on with this one.
     pub(crate) takes_over: bool,
+    pub(crate) validate: Option<Path>,
+    /// Handlers of a workflow.
+    pub(crate) signals: Vec<Path>,
+    pub(crate) queries: Vec<Path>,
+    pub(crate) updates: Vec<Path>,
     /// Where each was written, for errors.
     given: Vec<Ident>,
 }
@@ -61,6 +67,20 @@ impl Options {
             .map_or_else(|| "1.0.0".into(), LitStr::value)
     }
 
+    /// Handlers stand in parentheses: `signals(approve, refuse)`.
+    fn take_handlers(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
+        let inside;
+        syn::parenthesized!(inside in input);
+        let paths = Punctuated::<Path, Token![,]>::parse_terminated(&inside)?;
+        let list = match option.to_string().as_str() {
+            "signals" => &mut self.signals,
+            "queries" => &mut self.queries,
+            _ => &mut self.updates,
+        };
+        list.extend(paths);
+        Ok(())
+    }
+
     fn take(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
         match option.to_string().as_str() {
             "name" => self.name = Some(checked_name(input.parse()?)?),
@@ -68,6 +88,7 @@ impl Options {
             "version" => self.version = Some(checked_version(input.parse()?)?),
             "queues" => self.queues = queue_list(&input.parse()?)?,
             "upgrade" => self.takes_over = upgrade(&input.parse()?)?,
+            "validate" => self.validate = Some(input.parse()?),
             _ => {}
         }
         Ok(())
@@ -79,11 +100,10 @@ impl Parse for Options {
         let mut options = Self::default();
         while !input.is_empty() {
             let option: Ident = input.parse()?;
-            if !["name", "queue", "version", "queues", "upgrade"]
-                .contains(&option.to_string().as_str())
-            {
+            let is_one_of = |names: &[&str]| names.contains(&option.to_string().as_str());
+            if !is_one_of(VALUES) && !is_one_of(HANDLERS) {
                 let text = format!(
-                    "there is no option `{option}`: there are `name`, `queue`, `queues`, `version`, `upgrade`"
+                    "there is no option `{option}`: there are `name`, `queries`, `queue`, `queues`, `signals`, `updates`, `upgrade`, `validate`, `version`"
                 );
                 return Err(Error::new(option.span(), text));
             }
@@ -93,8 +113,12 @@ impl Parse for Options {
                     format!("`{option}` is given twice"),
                 ));
             }
-            input.parse::<Token![=]>()?;
-            options.take(&option, input)?;
+            if is_one_of(HANDLERS) {
+                options.take_handlers(&option, input)?;
+            } else {
+                input.parse::<Token![=]>()?;
+                options.take(&option, input)?;
+            }
             options.given.push(option);
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -103,6 +127,12 @@ impl Parse for Options {
         Ok(options)
     }
 }
+
+/// Options that are given a value.
+const VALUES: &[&str] = &["name", "queue", "version", "queues", "upgrade", "validate"];
+
+/// Options that list handlers.
+const HANDLERS: &[&str] = &["signals", "queries", "updates"];
 
 fn queue_list(array: &ExprArray) -> Result<Vec<LitStr>> {
     let literals = array.elems.iter().map(|element| match element {

@@ -87,7 +87,9 @@ pub(crate) fn expand(options: &Options, function: &Function) -> Result<TokenStre
 }
 
 /// The options of a workflow.
-pub(crate) const OPTIONS: &[&str] = &["name", "version", "queues", "upgrade"];
+pub(crate) const OPTIONS: &[&str] = &[
+    "name", "version", "queues", "upgrade", "signals", "queries", "updates",
+];
 
 /// What one `impl Workflow for …` is made of.
 pub(crate) struct Implementation<'a> {
@@ -117,6 +119,7 @@ pub(crate) fn implementation(parts: &Implementation<'_>) -> TokenStream {
     let value = quote_spanned!(returned.span()=> <#returned as #sdk::private::Returned>::Value);
     let (payload, read) = (shape.payload(), shape.read_input(&sdk, name));
     let output = shape.output();
+    let (state, handlers) = (shape.state(), handlers(options, &sdk));
     let future = quote_spanned! {run.span()=>
         ::std::boxed::Box::pin(async move {
             #read
@@ -127,19 +130,43 @@ pub(crate) fn implementation(parts: &Implementation<'_>) -> TokenStream {
         impl #sdk::Workflow for #ty {
             type Input = #owned;
             type Output = #value;
+            type State = #state;
             const NAME: &'static str = #name;
             const VERSION: &'static str = #version;
             const TAKES_OVER: bool = #takes_over;
             const QUEUES: &'static [&'static str] = &[#(#queues),*];
 
+            #handlers
+
             fn start(
-                cx: #sdk::Context,
+                cx: #sdk::Context<#state>,
                 #payload: #sdk::private::Payload,
             ) -> #sdk::BoxFuture<'static, #sdk::Result<#sdk::private::Payload>> {
                 #before
 
                 #future
             }
+        }
+    }
+}
+
+/// What handles the workflow's messages, unless nothing does.
+fn handlers(options: &Options, sdk: &TokenStream) -> TokenStream {
+    let Options {
+        signals,
+        queries,
+        updates,
+        ..
+    } = options;
+    if signals.is_empty() && queries.is_empty() && updates.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        fn handlers() -> #sdk::Handlers<Self::State> {
+            #sdk::Handlers::<Self::State>::new()
+                #(.signal(#signals))*
+                #(.query(#queries))*
+                #(.update(#updates))*
         }
     }
 }

@@ -16,7 +16,9 @@ mod workflow;
 
 use std::sync::Arc;
 
-use sagaline_core::{Cause, Command, ReplyTo, RunId, WorkflowId, event::RejectReason};
+use sagaline_core::{
+    Cause, Command, Name, Payload, ReplyTo, RunId, WorkflowId, event::RejectReason,
+};
 use sagaline_journal::{
     Headers, NewRecord, Record,
     wire::{HEADERS_BYTES_MAX, ce_type, header, topic},
@@ -34,11 +36,9 @@ pub(crate) enum Input {
     /// To be decided.
     Command { cause: Cause, command: Box<Command> },
     /// To be answered from durable state.
-    Describe {
+    Ask {
         cause: Cause,
-        workflow_id: WorkflowId,
-        run_id: Option<RunId>,
-        reply: ReplyTo,
+        question: Box<Question>,
     },
     /// It belongs to another partition.
     Forward {
@@ -48,6 +48,24 @@ pub(crate) enum Input {
     },
     /// It is refused; the journal keeps it.
     Refused { cause: Cause, refusal: Refusal },
+}
+
+/// Somebody wants to know something of a run.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) workflow_id: WorkflowId,
+    pub(crate) run_id: Option<RunId>,
+    pub(crate) about: About,
+    pub(crate) reply: ReplyTo,
+}
+
+/// What somebody wants to know.
+#[derive(Debug)]
+pub(crate) enum About {
+    /// How it is doing.
+    Description,
+    /// What its program answers.
+    Query { query: Name, input: Payload },
 }
 
 /// Bytes of a record that is forwarded. No input that would be taken has half of it, and the topics that it goes to take

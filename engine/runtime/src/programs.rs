@@ -1,7 +1,8 @@
 //! The programs of a lane: made from the app's workflows, kept while there is room, rebuilt from history when not.
 //!
-//! Invariant: a program that is kept has been given exactly the activations before the run's last one. Whatever breaks
-//! that (a void batch, a lost lane, a revoked activation) drops the program; rebuilding is always right.
+//! Invariant: a program that is kept has been given exactly the activations before the run's last one; one that is asked,
+//! the last one, too. Whatever breaks that (a void batch, a lost lane, a revoked activation) drops the program; rebuilding
+//! is always right.
 
 use std::{
     collections::BTreeSet,
@@ -12,9 +13,11 @@ use std::{
 
 use lru::LruCache;
 use sagaline_core::{
-    Name, Run, RunId, WorkflowId, activate_last,
-    program::{Activated, Nondeterminism, Program, ProgramCommand, Programs},
-    replay,
+    Failure, Name, Payload, Run, RunId, WorkflowId, activate_last, error_type,
+    program::{
+        Activated, Inquired, Inquiry, Nondeterminism, Program, ProgramCommand, Programs, Question,
+    },
+    replay, verify,
 };
 
 /// The workflows of an app: what the engine needs of them.
@@ -120,12 +123,77 @@ impl LanePrograms {
     }
 }
 
+impl LanePrograms {
+    /// The program as it is after all activations of its run; the text says how it differs from its history.
+    fn caught_up(
+        &mut self,
+        workflow_id: &WorkflowId,
+        run: &Run,
+    ) -> Result<Box<dyn Program>, Failure> {
+        let is_current = |kept: &Kept| kept.activations == run.activations.len();
+        if let Some(kept) = self.kept.pop(&run.run_id).filter(is_current) {
+            return Ok(kept.program);
+        }
+        let Some(mut program) = self.program_of(run) else {
+            let (name, version) = (&run.started.workflow, &run.started.version);
+            let message = format!("this engine does not have workflow {name} {version}");
+            return Err(failure(error_type::DEFINITION_MISSING, message));
+        };
+        let rebuilt = catch_unwind(AssertUnwindSafe(|| verify(&mut *program, workflow_id, run)));
+        match rebuilt {
+            Ok(Ok(())) => Ok(program),
+            Ok(Err(difference)) => Err(failure(error_type::NONDETERMINISM, difference)),
+            // It says nothing about what is asked: a build without that panic, or with the app's key, will.
+            Err(panic) => Err(failure(error_type::BLOCKED, panic_message(&*panic))),
+        }
+    }
+}
+
+/// Why a program gives no answer.
+fn failure(error_type: &'static str, message: String) -> Failure {
+    Failure::new(Name::from(error_type), message).non_retryable()
+}
+
 impl Programs for LanePrograms {
     fn activate(&mut self, workflow_id: &WorkflowId, run: &Run) -> Activated {
         if self.quarantined.contains(&run.run_id) {
             return Activated::Quarantined;
         }
         self.run(workflow_id, run)
+    }
+
+    /// A program that panics, or does more than answer, is not kept: the run is as it was.
+    fn inquire(
+        &mut self,
+        workflow_id: &WorkflowId,
+        run: &Run,
+        question: Question<'_>,
+    ) -> Result<Payload, Failure> {
+        if self.quarantined.contains(&run.run_id) {
+            let message = "activating this run stopped its engine three times in a row";
+            return Err(failure(error_type::QUARANTINED, message.to_owned()));
+        }
+        let mut program = self.caught_up(workflow_id, run)?;
+        let inquiry = Inquiry {
+            run_id: run.run_id,
+            workflow_id,
+            question,
+        };
+        let said = match catch_unwind(AssertUnwindSafe(|| program.inquire(inquiry))) {
+            Ok(Inquired::Answered(answer)) => Ok(answer),
+            Ok(Inquired::Refused(failure)) => Err(failure),
+            Ok(Inquired::Changed) => {
+                let message = "what answers a question may not command anything";
+                return Err(failure(error_type::QUERY_CHANGED, message.to_owned()));
+            }
+            Err(panic) => return Err(failure(error_type::PANIC, panic_message(&*panic))),
+        };
+        let kept = Kept {
+            program,
+            activations: run.activations.len(),
+        };
+        self.kept.put(run.run_id, kept);
+        said
     }
 
     fn resolve(&self, workflow: &Name, version: Option<&str>) -> Option<Box<str>> {

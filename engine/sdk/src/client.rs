@@ -9,9 +9,11 @@
 mod activity;
 mod error;
 mod handle;
+mod message;
 mod replies;
 mod request;
 mod start;
+mod update;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,6 +29,7 @@ pub use self::{
     error::ClientError,
     handle::Handle,
     start::{IdConflict, IdReuse, StartWorkflow},
+    update::{UpdateHandle, UpdateWorkflow},
 };
 use self::{
     replies::{Replies, Reply, Waiting},
@@ -218,6 +221,23 @@ impl Client {
 
     /// Sends a request and waits for its first answer; a refusal is an error.
     async fn ask(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
+        let (first, waiting) = self.first_answer(request).await?;
+        match first.outcome.as_str() {
+            outcome::REJECTED => Err(error::refused(&first)),
+            _ => Ok((first, waiting)),
+        }
+    }
+
+    /// The same of an update, which its workflow may refuse.
+    async fn ask_update(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
+        let (first, waiting) = self.first_answer(request).await?;
+        match first.outcome.as_str() {
+            outcome::REJECTED => Err(error::refused_update(first)),
+            _ => Ok((first, waiting)),
+        }
+    }
+
+    async fn first_answer(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
         let shared = &self.shared;
         let request = request.coded(&self.coding)?;
         let workflow_id = request.workflow_id().to_owned();
@@ -236,11 +256,7 @@ impl Client {
             );
             return Err(Error::new(ErrorKind::Unavailable, "client-no-answer", text).into());
         };
-        let first = first?;
-        match first.outcome.as_str() {
-            outcome::REJECTED => Err(error::refused(&first)),
-            _ => Ok((first.decoded(&self.coding), waiting)),
-        }
+        Ok((first?.decoded(&self.coding), waiting))
     }
 }
 

@@ -19,9 +19,10 @@ use crate::{
 ///
 /// It is given to all who write or read an app's payloads: `sagaline::app().codec(…)` gives it to the app's engine, worker
 /// and command line; clients, workers and tests of their own have a `codec` method each. Encoded are inputs and results of
-/// workflows, activities and children, signals, heartbeats, details of errors, and values of side effects. What has another
-/// content type than the codec's was not encoded by it and passes: so a codec can be introduced while runs are open, and
-/// producers without it may go on to write plain JSON. To change keys, say in the bytes which one was used.
+/// workflows, activities and children, signals, queries and updates with their answers, heartbeats, details of errors, and
+/// values of side effects. What has another content type than the codec's was not encoded by it and passes: so a codec can be
+/// introduced while runs are open, and producers without it may go on to write plain JSON. To change keys, say in the bytes
+/// which one was used.
 ///
 /// It need not be deterministic: a run that is rebuilt from history encodes nothing. It is called in the lane of the engine,
 /// where nothing else happens meanwhile, so it does not wait.
@@ -68,7 +69,8 @@ pub trait Codec: Send + Sync + 'static {
     /// Decodes what [`encode`](Self::encode) gave, of this process or another, long ago perhaps.
     ///
     /// # Errors
-    /// As those of `encode`; a signal that cannot be decoded is passed over.
+    /// As those of `encode`; a signal that cannot be decoded is passed over, a query or an update is answered
+    /// `sagaline.Blocked` and may be asked again.
     fn decode(&self, encoded: &[u8]) -> Result<Vec<u8>>;
 }
 

@@ -177,6 +177,14 @@ impl Error {
         &self.0.failure
     }
 
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        Self(Box::new(Inner {
+            failure: self.0.failure.clone(),
+            retry_after: self.0.retry_after,
+        }))
+    }
+
     /// The failure as it stands in the journal.
     #[must_use]
     pub fn into_failure(self) -> Failure {

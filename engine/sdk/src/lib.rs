@@ -78,12 +78,14 @@ pub use duration::{DurationExt, TimestampExt};
 pub use error::{Error, Result};
 pub use retry::Retry;
 pub use sagaline_core::{Failure, Name, Payload, RunId, Timestamp, WorkflowId};
-pub use sagaline_macros::{activity, workflow};
+pub use sagaline_macros::{activity, query, signal, update, workflow};
 pub use uuid::Uuid;
 pub use workflow::{
-    CompensatedInParallel, Context, ParentClose, Random, RunActivity, RunChild, Scope, Shielded,
-    Signal, SignalOrTimeout, Sleep, StartedActivity, StartedChild, Task, Timeout, Untyped, Within,
-    Workflow, WorkflowCall, WorkflowFn, WorkflowInfo, Workflows, call_workflow,
+    CompensatedInParallel, Context, Handlers, ParentClose, QueryCall, QueryFn, QueryHandler,
+    Random, RunActivity, RunChild, Scope, Shielded, Signal, SignalCall, SignalFn, SignalHandler,
+    SignalOrTimeout, Sleep, StartedActivity, StartedChild, Task, Timeout, Until, UntilOrTimeout,
+    Untyped, UpdateCall, UpdateFn, UpdateHandler, Within, Workflow, WorkflowCall, WorkflowFn,
+    WorkflowInfo, Workflows, call_query, call_signal, call_update, call_workflow,
 };
 
 /// What most files of workflows and activities use.
@@ -92,6 +94,6 @@ pub mod prelude {
         Activities, ActivityContext, Context, DurationExt, Error, Result, Retry, Timestamp,
         TimestampExt, Workflows, activities, activity,
         future::{join_all, try_join_all},
-        join, select, try_join, workflow, workflows,
+        join, query, select, signal, try_join, update, workflow, workflows,
     };
 }

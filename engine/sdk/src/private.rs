@@ -46,3 +46,19 @@ pub fn input<T: DeserializeOwned>(of: &str, payload: &Payload) -> Result<T> {
 pub fn output<R: Returned<Value: Serialize>>(of: &str, returned: R) -> Result<Payload> {
     json::encode(&format!("result of `{of}`"), &returned.into_result()?)
 }
+
+/// Reads the input of `of`, a signal, query or update.
+///
+/// # Errors
+/// It is not what the code expects.
+pub fn message<T: DeserializeOwned>(of: &str, payload: &Payload) -> Result<T> {
+    json::decode(&format!("input of {of}"), payload)
+}
+
+/// Writes the answer of `of`, a query or update.
+///
+/// # Errors
+/// What was returned, or that it cannot be written.
+pub fn answer<R: Returned<Value: Serialize>>(of: &str, returned: R) -> Result<Payload> {
+    json::encode(&format!("answer of {of}"), &returned.into_result()?)
+}

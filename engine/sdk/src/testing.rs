@@ -51,6 +51,8 @@ mod mocks;
 mod printed;
 mod replay;
 mod run;
+mod update;
+mod with_start;
 mod world;
 
 pub use answer::Answer;
@@ -60,6 +62,7 @@ pub use incident::Incident;
 pub use replay::{replay, replay_all, replay_file};
 pub use run::Run;
 pub use sagaline_core::{Event, event};
+pub use update::Update;
 
 /// Steps that one wait takes at most, unless [`Env::steps_max`] says another.
 pub const STEPS_MAX: u32 = 50_000;

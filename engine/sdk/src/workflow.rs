@@ -9,13 +9,18 @@
 
 mod about;
 mod call;
+mod chain;
 mod child;
 mod coded;
+mod condition;
 mod context;
+mod desk;
 mod engine;
 mod executor;
 mod group;
+mod handler;
 mod info;
+mod message;
 mod park;
 mod random;
 mod reach;
@@ -29,6 +34,7 @@ mod state;
 mod step;
 mod task;
 mod timer;
+mod waits;
 
 use sagaline_core::Payload;
 use serde::{Serialize, de::DeserializeOwned};
@@ -36,9 +42,15 @@ use serde::{Serialize, de::DeserializeOwned};
 pub(crate) use call::ErasedWorkflowCall;
 pub use call::{Untyped, WorkflowCall, call_workflow};
 pub use child::{ParentClose, RunChild, StartedChild};
+pub use condition::{Until, UntilOrTimeout};
 pub use context::Context;
 pub use group::CompensatedInParallel;
+pub use handler::{
+    Handlers, QueryFn, QueryHandler, SignalFn, SignalHandler, UpdateFn, UpdateHandler,
+};
 pub use info::WorkflowInfo;
+pub(crate) use message::Message;
+pub use message::{QueryCall, SignalCall, UpdateCall, call_query, call_signal, call_update};
 pub(crate) use park::Spot;
 pub use random::Random;
 pub use run_activity::{RunActivity, StartedActivity};
@@ -64,6 +76,9 @@ pub trait Workflow: 'static {
     /// What it returns.
     type Output: Serialize + DeserializeOwned;
 
+    /// What its signals, queries and updates work on; `()` when it has none.
+    type State: Default + Send + 'static;
+
     /// Its name in start requests: the function's with dashes, unless the attribute says another.
     const NAME: &'static str;
 
@@ -77,5 +92,11 @@ pub trait Workflow: 'static {
     const QUEUES: &'static [&'static str];
 
     /// Begins a run.
-    fn start(cx: Context, input: Payload) -> BoxFuture<'static, Result<Payload>>;
+    fn start(cx: Context<Self::State>, input: Payload) -> BoxFuture<'static, Result<Payload>>;
+
+    /// What handles signals, queries and updates.
+    #[must_use]
+    fn handlers() -> Handlers<Self::State> {
+        Handlers::new()
+    }
 }

@@ -4,6 +4,8 @@
 //! any order. What a crashed process had given to its producers may land still.
 
 pub(crate) mod append;
+mod child;
+mod misread;
 mod read;
 
 use sagaline_core::{WorkflowId, event::QueueChanged};
@@ -133,7 +135,10 @@ impl World {
             return Ok(());
         }
         let mut record = effect.record;
-        if let Some(input) = retry_input(&record).or_else(|| queue_input(&record)) {
+        let input = retry_input(&record)
+            .or_else(|| queue_input(&record))
+            .or_else(|| child::input(&record));
+        if let Some(input) = input {
             self.inputs.add(&mut record, input);
         }
         let produced = self.produce(&record);

@@ -4,6 +4,8 @@
 //! What the journal says is read twice: by the engine's own fold, with another hash seed, and by a model of its own that
 //! shares no code with core.
 
+mod children;
+mod counters;
 mod effects;
 mod inputs;
 mod outside;
@@ -17,11 +19,12 @@ use sagaline_core::{Millis, Name, WorkflowId};
 use sagaline_journal::{NewRecord, Record};
 use sagaline_runtime::lane::Lane;
 
-pub(crate) use self::outside::Outside;
 use self::partition::Partition;
+pub(crate) use self::{counters::Counted, outside::Outside};
 use crate::{
     Violation,
     clients::Seen,
+    counters::Counters,
     inputs::Inputs,
     log::{Log, Topics},
     port::Request,
@@ -49,8 +52,12 @@ impl Check {
         self.partitions.iter().map(|one| one.batches).sum()
     }
 
-    pub(crate) fn runs(&self) -> u64 {
-        self.partitions.iter().map(|one| one.runs.started()).sum()
+    /// Runs that were started, by clients and by runs.
+    pub(crate) fn runs(&self) -> (u64, u64) {
+        let all = || self.partitions.iter().flat_map(|one| one.runs.all());
+        let runs = || all().filter(|run| !run.goes_on_for_another());
+        let children = runs().filter(|run| run.child_key().is_some()).count() as u64;
+        (runs().count() as u64 - children, children)
     }
 
     /// Runs that were quarantined although they do nothing bad.
@@ -112,7 +119,11 @@ impl Check {
         let Some(partition) = self.partitions.get_mut(at) else {
             return Ok(());
         };
-        partition.record(record, (log, inputs, &self.outside))
+        partition.record(record, (log, inputs, &self.outside))?;
+        for told in partition.runs.take_told() {
+            self.outside.children.told(told);
+        }
+        Ok(())
     }
 
     /// A record has landed in any other topic.
@@ -166,9 +177,11 @@ impl Check {
     }
 
     /// Everything is done.
-    pub(crate) fn finish(&self, log: &Log) -> Result<(), Violation> {
+    pub(crate) fn finish(&self, log: &Log, counters: &Counters) -> Result<Counted, Violation> {
         self.partitions
             .iter()
-            .try_for_each(|one| one.finish(log, &self.topics))
+            .try_for_each(|one| one.finish(log, &self.topics))?;
+        let runs = self.partitions.iter().flat_map(|one| one.runs.all());
+        counters::check(runs, counters)
     }
 }

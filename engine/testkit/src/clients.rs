@@ -6,6 +6,7 @@ mod queues;
 mod signal;
 mod start;
 mod stop;
+mod update;
 
 pub(crate) use operate::{ACTOR, GAVE_UP, Seen};
 use sagaline_core::{WorkflowId, event::RejectReason};
@@ -41,6 +42,10 @@ pub(crate) enum Act {
     Describe(String),
     /// Sends the open run of an id a message.
     Signal(String),
+    /// Asks the open run of an id to change.
+    Update(String),
+    /// Asks the program of the open run of an id something.
+    Query(String),
     /// Steps in: does something to the open run of an id.
     Operate(String),
     /// Lets go on what somebody held up: an activity by its number, or the run.
@@ -91,6 +96,8 @@ impl World {
             Act::Terminate(id) => self.terminate(&id),
             Act::Describe(id) => self.describe(&id),
             Act::Signal(id) => self.signal(&id),
+            Act::Update(id) => self.update(&id),
+            Act::Query(id) => self.query(&id),
             Act::Operate(id) => self.operate(&id),
             Act::Resume(id, activity_id) => self.resume(&id, activity_id),
             Act::ChangeQueue => self.change_some_queue(),

@@ -79,6 +79,10 @@ pub(crate) struct ClientFaults {
     pub(crate) described: u32,
     /// Sends a signal, each of several times.
     pub(crate) signaled: u32,
+    /// Asks to change, each of several times; and asks something.
+    pub(crate) updated: u32,
+    /// A start comes with a signal.
+    pub(crate) with_signal: u32,
     /// Steps in, each of several times.
     pub(crate) operated: u32,
     /// Changes what limits a queue.
@@ -141,6 +145,8 @@ impl Faults {
                 terminated: often(100_000),
                 described: often(200_000),
                 signaled: often(800_000),
+                updated: often(800_000),
+                with_signal: often(300_000),
                 operated: often(300_000),
                 limited: often(300_000),
                 misrouted: often(100_000),

@@ -32,14 +32,22 @@ pub(crate) enum Asks {
     Cancel(StopAsked),
     Terminate(StopAsked),
     Signal(SignalAsked),
+    /// A start that comes with a signal.
+    StartWith(StartAsked, SignalAsked),
+    Update(UpdateAsked),
     /// A person steps in.
     Operate(OperateAsked),
+    /// Also a query: it is answered and changes nothing.
     Describe,
     Report(Reported),
     /// An attempt is due: run, activity, attempt.
     RetryDue(RunId, u32, u32),
     /// Something about a limited queue.
     Queue(QueueAsked),
+    /// A run wants its child to stop.
+    StopChild(StopChildAsked),
+    /// A child, by its parent's run and its number there, has ended.
+    ChildClosed(ChildKey),
     /// It is to go to a topic of its sender's.
     Delayed,
     /// It must be refused for this reason.
@@ -53,6 +61,19 @@ pub(crate) struct StartAsked {
     pub(crate) wants_reply: bool,
     /// It names a version that may be known or not.
     pub(crate) may_be_unknown: bool,
+    /// It is the start of this child.
+    pub(crate) parent: Option<ChildKey>,
+}
+
+/// A child: its parent's run, and its number there.
+pub(crate) type ChildKey = (RunId, u32);
+
+/// What a run wants of its child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StopChildAsked {
+    pub(crate) of: ChildKey,
+    /// At once, and not only to be asked to stop.
+    pub(crate) terminate: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +88,37 @@ pub(crate) struct SignalAsked {
     pub(crate) signal: String,
     pub(crate) input: Vec<u8>,
     pub(crate) wants_reply: bool,
+}
+
+/// A request to change, whose sender always wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UpdateAsked {
+    pub(crate) update_id: String,
+    pub(crate) number: u64,
+}
+
+impl UpdateAsked {
+    pub(crate) fn input(&self) -> Vec<u8> {
+        self.number.to_string().into_bytes()
+    }
+}
+
+impl Asks {
+    /// A start, with or without a message.
+    pub(crate) const fn start(&self) -> Option<&StartAsked> {
+        match self {
+            Self::Start(asked) | Self::StartWith(asked, _) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// A signal, with or without a start.
+    pub(crate) const fn signal(&self) -> Option<&SignalAsked> {
+        match self {
+            Self::Signal(asked) | Self::StartWith(_, asked) => Some(asked),
+            _ => None,
+        }
+    }
 }
 
 /// What a person does, and who wants to know.

@@ -13,6 +13,7 @@
 mod broker;
 mod check;
 mod clients;
+mod counters;
 mod delay;
 mod event;
 mod faults;

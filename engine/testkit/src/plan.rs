@@ -1,11 +1,14 @@
 //! What a simulated saga does: its workflow's input, so that a program needs nothing else to be rebuilt.
 
+mod child;
+
 use sagaline_core::program::Timeouts;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::child::{Child, Family};
 use crate::rng::Rng;
 
-/// A saga: stages one after the other, the steps of a stage in parallel.
+/// A saga: stages one after the other, the steps and children of a stage in parallel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) stages: Vec<Stage>,
@@ -33,6 +36,9 @@ pub(crate) struct Stage {
     /// Takes a signal of this number, unless the nap that it waits beside ends first.
     #[serde(default)]
     pub(crate) signal: Option<u8>,
+    /// Runs that it starts.
+    #[serde(default)]
+    pub(crate) children: Vec<Child>,
 }
 
 /// A timer of a stage.
@@ -147,9 +153,9 @@ pub(crate) struct Mischief {
 }
 
 impl Plan {
-    pub(crate) fn draw(rng: &mut Rng, mischief: Mischief) -> Self {
-        let stages = (0..rng.below(5))
-            .map(|_| Stage::draw(rng, mischief))
+    pub(crate) fn draw(rng: &mut Rng, mischief: Mischief, family: &mut Family) -> Self {
+        let stages = (0..rng.below(family.stages_end()))
+            .map(|_| Stage::draw(rng, mischief, family))
             .collect();
         let at = u32::try_from(rng.between(1, 4)).unwrap_or(1);
         let tricks = [
@@ -190,10 +196,20 @@ impl Plan {
             taken: Vec::new(),
         }
     }
+
+    /// All runs that it starts, and those that these start.
+    pub(crate) fn descendants(&self) -> Vec<&Child> {
+        let children = self.stages.iter().flat_map(|stage| &stage.children);
+        let all = children.flat_map(|child| {
+            let below = child.plan.descendants();
+            below.into_iter().chain([child])
+        });
+        all.collect()
+    }
 }
 
 impl Stage {
-    fn draw(rng: &mut Rng, mischief: Mischief) -> Self {
+    fn draw(rng: &mut Rng, mischief: Mischief, family: &mut Family) -> Self {
         let width = *rng.pick(&[1, 1, 1, 2, 3]);
         let steps = (0..width).map(|_| Step::draw(rng, mischief)).collect();
         let marker = rng.percent(20);
@@ -202,11 +218,13 @@ impl Stage {
             awaited: rng.percent(70),
         });
         let waits = nap.is_some_and(|nap| nap.awaited) && rng.percent(50);
+        let signal = waits.then(|| u8::try_from(rng.below(SIGNALS)).unwrap_or_default());
         Self {
             steps,
             marker,
             nap,
-            signal: waits.then(|| u8::try_from(rng.below(SIGNALS)).unwrap_or_default()),
+            signal,
+            children: Child::draw_some(rng, mischief, family),
         }
     }
 }

@@ -30,6 +30,16 @@ pub enum Bug {
     SignalChanged,
     /// A signal is given to the lane twice, the second time under another identity.
     SignalTwice,
+    /// An update carries something else when the lane reads it.
+    UpdateChanged,
+    /// An update is given to the lane twice, the second time as another.
+    UpdateTwice,
+    /// A child returned something else when the lane of its parent reads it.
+    ChildResultChanged,
+    /// A child hands nothing over when the lane of its parent reads it.
+    HandedOverDropped,
+    /// The end of a child is given to the lane twice, the second time under another identity: harmless.
+    ChildEndedTwice,
     /// The delay service is told that it is later than it is.
     TimeTooLate,
     /// The inputs are told to end where they ended long ago: a time-out overtakes a result.
@@ -37,8 +47,8 @@ pub enum Bug {
 }
 
 impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 14] = [
+    /// All that do harm.
+    pub const ALL: [Self; 18] = [
         Self::AckTooEarly,
         Self::ZombieBelieved,
         Self::LossUnnoticed,
@@ -52,6 +62,10 @@ impl Bug {
         Self::ActTwice,
         Self::SignalChanged,
         Self::SignalTwice,
+        Self::UpdateChanged,
+        Self::UpdateTwice,
+        Self::ChildResultChanged,
+        Self::HandedOverDropped,
         Self::TimeTooLate,
     ];
 }
@@ -60,7 +74,8 @@ impl FromStr for Bug {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|bug| format!("{bug:?}") == text);
+        let mut all = Self::ALL.into_iter().chain([Self::ChildEndedTwice]);
+        let found = all.find(|bug| format!("{bug:?}") == text);
         found.ok_or_else(|| format!("`{text}` is none of {:?}", Self::ALL))
     }
 }

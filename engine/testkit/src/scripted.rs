@@ -2,21 +2,26 @@
 //!
 //! Deterministic but for its tricks and its markers: a marker's value is drawn live, and only history knows it later.
 
+mod child;
+mod step;
+
 use std::{
     collections::{BTreeMap, VecDeque},
+    mem,
     panic::resume_unwind,
     sync::Arc,
 };
 
 use sagaline_core::{
-    ActivityId, Failure, Millis, Name, OnExhausted, Payload, RetryPolicy, Timestamp, Wait, WaitFor,
+    ActivityId, Failure, Millis, Name, Payload, RunId, Timestamp, Wait, WaitFor,
     program::{
-        Activation, CommandKind, Job, Program, ProgramCommand, RegisterCompensation,
-        ScheduleActivity, SignalLeft,
+        Activation, CommandKind, Inquired, Inquiry, Job, Program, ProgramCommand, Question,
+        SignalLeft,
     },
 };
 
 use crate::{
+    counters::key_of,
     plan::{End, Nap, OnCancel, OnFailure, Plan, Stage, Step, Trick, Undo, signal_name},
     programs::Fate,
 };
@@ -27,17 +32,23 @@ pub(crate) struct Scripted {
     build: u32,
     fate: Arc<Fate>,
     plan: Option<Plan>,
+    run_id: Option<RunId>,
     activations: u32,
     next_id: u32,
     /// The stage that runs or runs next.
     stage: usize,
     pending: BTreeMap<ActivityId, Step>,
+    /// Children that have not ended, and whether it awaits them.
+    children: BTreeMap<ActivityId, bool>,
     nap: Option<(ActivityId, Nap)>,
     /// Signals that it has not taken, and which one it waits for beside its nap.
     kept: BTreeMap<Name, VecDeque<String>>,
     waiting: Option<Wait>,
     told: Option<Wait>,
-    /// What it was given: by activities, and under 0 by signals.
+    /// How many updates it was given, and those that end with the next activation.
+    updates: u64,
+    late: Vec<ProgramCommand>,
+    /// What it was given: by activities and children, and under 0 by signals.
     results: Vec<(u32, String)>,
     failure: Option<Failure>,
     canceling: bool,
@@ -51,14 +62,18 @@ impl Scripted {
             build,
             fate,
             plan: None,
+            run_id: None,
             activations: 0,
             next_id: 0,
             stage: 0,
             pending: BTreeMap::new(),
+            children: BTreeMap::new(),
             nap: None,
             kept: BTreeMap::new(),
             waiting: None,
             told: None,
+            updates: 0,
+            late: Vec::new(),
             results: Vec::new(),
             failure: None,
             canceling: false,
@@ -75,10 +90,7 @@ impl Scripted {
         match job {
             Job::Started { input } => {
                 self.plan = serde_json::from_slice(input.data()).ok();
-                let taken = self
-                    .plan
-                    .as_mut()
-                    .map(|plan| std::mem::take(&mut plan.taken));
+                let taken = self.plan.as_mut().map(|plan| mem::take(&mut plan.taken));
                 self.results = taken.unwrap_or_default();
             }
             Job::ActivityCompleted {
@@ -110,11 +122,34 @@ impl Scripted {
                 kept.push_back(format!("{signal} {text}"));
             }
             Job::CancelRequested { .. } => self.canceling = true,
-            // It starts none.
-            Job::ChildCompleted { .. }
-            | Job::ChildFailed { .. }
-            | Job::ChildCanceled { .. }
-            | Job::Ended => {}
+            Job::UpdateAccepted {
+                update_id, input, ..
+            } => self.update(update_id, input, commands),
+            Job::ChildCompleted { .. } | Job::ChildFailed { .. } | Job::ChildCanceled { .. } => {
+                self.child_ended(job);
+            }
+            Job::Ended => {}
+        }
+    }
+
+    /// Takes an update: counts it, and ends it now or later.
+    fn update(&mut self, update_id: &Name, input: &Payload, commands: &mut Vec<ProgramCommand>) {
+        if self.ended {
+            return;
+        }
+        self.updates += 1;
+        let number = number(input);
+        let outcome = match word_on(number, self.updates) {
+            Word::Answers(count) => Ok(Payload::json(count.to_string().into_bytes())),
+            _ => Err(Failure::new(Name::from("Unlucky"), "as planned")),
+        };
+        let command = ProgramCommand::CompleteUpdate {
+            update_id: update_id.clone(),
+            outcome,
+        };
+        match number % 3 {
+            0 => self.late.push(command),
+            _ => commands.push(command),
         }
     }
 
@@ -132,6 +167,7 @@ impl Scripted {
     fn cancel_pending(&self, commands: &mut Vec<ProgramCommand>) {
         let ids = self.pending.keys().copied();
         commands.extend(ids.map(|activity_id| ProgramCommand::CancelActivity { activity_id }));
+        self.cancel_children(commands);
     }
 
     fn forget_nap(&mut self, commands: &mut Vec<ProgramCommand>) {
@@ -182,38 +218,21 @@ impl Scripted {
 
     /// Whether the stage is over, but for a timer that nobody awaits.
     fn is_stage_over(&self) -> bool {
-        self.pending.is_empty() && !self.nap.is_some_and(|(_, nap)| nap.awaited)
+        self.pending.is_empty()
+            && !self.awaits_child()
+            && !self.nap.is_some_and(|(_, nap)| nap.awaited)
     }
 
-    fn register(&mut self, compensates: ActivityId, step: &Step) -> ProgramCommand {
-        ProgramCommand::RegisterCompensation(RegisterCompensation {
-            activity_id: self.next_id(),
-            activity: name(format!("undo-{compensates}")),
-            task_queue: name(step.queue_name()),
-            input: Payload::json(compensates.to_string().into_bytes()),
-            retry: RetryPolicy {
-                initial_interval_ms: 500,
-                maximum_attempts: step.attempts.saturating_mul(2),
-                on_exhausted: if step.park {
-                    OnExhausted::Park
-                } else {
-                    OnExhausted::Fail
-                },
-                ..RetryPolicy::default()
-            },
-            timeouts: step.timeouts(),
-            compensates,
-            group: step
-                .grouped
-                .then_some(u32::try_from(self.stage).unwrap_or_default()),
-        })
+    fn key_of(&self, step: ActivityId) -> String {
+        self.run_id
+            .map_or_else(String::new, |run_id| key_of(run_id, step))
     }
 
     fn on_cancel(&mut self, plan: &Plan, asked_now: bool, commands: &mut Vec<ProgramCommand>) {
         match plan.on_cancel {
             OnCancel::Ignore => {}
             OnCancel::AtOnce => self.end(ProgramCommand::Cancel { reason: None }, commands),
-            OnCancel::Stop if self.pending.is_empty() => {
+            OnCancel::Stop if self.pending.is_empty() && !self.awaits_child() => {
                 self.forget_nap(commands);
                 self.end(ProgramCommand::Cancel { reason: None }, commands);
             }
@@ -255,7 +274,10 @@ impl Scripted {
         self.forget_nap(commands);
         let Some(stage) = plan.stages.get(self.stage) else {
             let end = match plan.end {
-                End::Complete if plan.again > 0 => self.continue_as_new(plan),
+                // What would end with it is not left behind.
+                End::Complete if plan.again > 0 && self.children.is_empty() => {
+                    self.continue_as_new(plan)
+                }
                 End::Complete => ProgramCommand::Complete {
                     result: self.result(),
                 },
@@ -279,35 +301,11 @@ impl Scripted {
                 commands,
             );
         }
+        for child in &stage.children {
+            self.start_child(child, commands);
+        }
         self.nap(stage, activation.at, commands);
         self.stage += 1;
-    }
-
-    fn schedule(&mut self, step: &Step, activity: String, commands: &mut Vec<ProgramCommand>) {
-        let activity_id = self.next_id();
-        commands.push(ProgramCommand::ScheduleActivity(ScheduleActivity {
-            activity_id,
-            activity: name(activity),
-            task_queue: name(step.queue_name()),
-            input: Payload::new("text/plain", vec![b'i'; step.bytes as usize]),
-            retry: RetryPolicy {
-                initial_interval_ms: 500,
-                maximum_interval_ms: 5_000,
-                maximum_attempts: step.attempts,
-                on_exhausted: if step.park {
-                    OnExhausted::Park
-                } else {
-                    OnExhausted::Fail
-                },
-                ..RetryPolicy::default()
-            },
-            timeouts: step.timeouts(),
-            compensable: step.undo != Undo::None,
-        }));
-        if step.undo == Undo::OnScheduling {
-            commands.push(self.register(activity_id, step));
-        }
-        self.pending.insert(activity_id, step.clone());
     }
 
     /// Keeps a drawn value, or takes it from history; what follows depends on it.
@@ -360,6 +358,7 @@ impl Scripted {
         ProgramCommand::ContinueAsNew {
             input: Payload::json(serde_json::to_vec(&next).unwrap_or_default()),
             signals: left.collect(),
+            children: Vec::new(),
         }
     }
 
@@ -395,10 +394,16 @@ impl Program for Scripted {
             self.next_id = activation.first_id().get() - 1;
         }
         self.activations += 1;
+        self.run_id = Some(activation.run_id);
         let mut commands = Vec::new();
         let was_canceling = self.canceling;
         // What happened before in the same activation is no reason to command anything.
         self.ended |= activation.jobs.contains(&Job::Ended);
+        let late = mem::take(&mut self.late);
+        if !self.ended {
+            commands.extend(late);
+        }
+        self.skip_numbers(activation.jobs);
         for job in activation.jobs {
             self.job(job, &mut commands);
         }
@@ -424,6 +429,64 @@ impl Program for Scripted {
         self.plan = Some(plan);
         commands
     }
+
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        match inquiry.question {
+            Question::Query { query, .. } if query.as_str() == COUNT => {
+                Inquired::Answered(Payload::json(self.updates.to_string().into_bytes()))
+            }
+            Question::Validate { update, input } if update.as_str() == UPDATE => {
+                match word_on(number(input), 1) {
+                    Word::Panics => resume_unwind(Box::new("as planned")),
+                    Word::Refuses => {
+                        let failure = Failure::new(Name::from("Unwanted"), "as planned");
+                        Inquired::Refused(failure)
+                    }
+                    Word::Fails | Word::Answers(_) => Inquired::Answered(Payload::empty()),
+                }
+            }
+            question => Inquired::Refused(question.unknown([])),
+        }
+    }
+}
+
+/// The query that every program answers: how many updates it was given.
+pub(crate) const COUNT: &str = "count";
+
+/// The update that every program takes, with a number.
+pub(crate) const UPDATE: &str = "add";
+
+/// What a program says to an update.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It does not want it.
+    Refuses,
+    /// It breaks while it is asked whether it wants it.
+    Panics,
+    /// It takes it, and it comes to nothing.
+    Fails,
+    /// It takes it, and says how many it was given.
+    Answers(u64),
+}
+
+/// What a program says to an update of that number, the `order`th that it is given.
+pub(crate) const fn word_on(number: u64, order: u64) -> Word {
+    if number.is_multiple_of(5) {
+        Word::Refuses
+    } else if number % 11 == 1 {
+        Word::Panics
+    } else if number % 7 == 3 {
+        Word::Fails
+    } else {
+        Word::Answers(order)
+    }
+}
+
+fn number(input: &Payload) -> u64 {
+    let text = std::str::from_utf8(input.data());
+    text.ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
 }
 
 fn cancel_first() -> ProgramCommand {

@@ -46,8 +46,16 @@ pub struct Report {
     pub seconds: u64,
     /// Valid batches.
     pub batches: u64,
-    /// Runs that were started.
+    /// Runs that clients started.
     pub runs: u64,
+    /// Runs that runs started.
+    pub children: u64,
+    /// Steps that are done in the end, and could be undone.
+    pub kept: u64,
+    /// Steps that were undone by the run that had done them.
+    pub undone: u64,
+    /// Steps that were undone by a run whose child, or child's child, had done them.
+    pub undone_by_parents: u64,
     /// Most processes that one run killed.
     pub kills: u32,
     /// Runs that were quarantined although they do nothing bad: their owners died of something else, three times.
@@ -238,13 +246,18 @@ impl World {
     }
 
     fn finish(&mut self) -> Result<Report, Violation> {
-        self.check.finish(&self.log)?;
+        let counted = self.check.finish(&self.log, &self.workers.counters)?;
+        let (runs, children) = self.check.runs();
         Ok(Report {
             seed: self.settings.seed,
             steps: self.steps,
             seconds: self.now.0 / 1_000_000,
             batches: self.check.batches(),
-            runs: self.check.runs(),
+            runs,
+            children,
+            kept: counted.kept,
+            undone: counted.undone,
+            undone_by_parents: counted.undone_by_parents,
             kills: self.kills.values().copied().max().unwrap_or_default(),
             innocent: self.check.innocent(),
             trace: self.trace.hash(),

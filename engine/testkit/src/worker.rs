@@ -5,12 +5,15 @@ mod answer;
 use sagaline_core::RunId;
 use sagaline_journal::{Record, wire::header};
 
-use crate::{event::Event, faults::WorkerFaults, inputs::What, time::Span, world::World};
+use crate::{
+    counters::Counters, event::Event, faults::WorkerFaults, inputs::What, time::Span, world::World,
+};
 
 /// What workers remember.
 #[derive(Debug, Default)]
 pub(crate) struct Workers {
     answers: u64,
+    pub(crate) counters: Counters,
 }
 
 /// A task as a worker sees it.
@@ -20,6 +23,8 @@ pub(crate) struct Task {
     run_id: RunId,
     activity_id: u32,
     attempt: u32,
+    activity: String,
+    input: Vec<u8>,
     token: String,
     partition: i32,
     heartbeat_ms: Option<u64>,
@@ -165,6 +170,8 @@ fn task(record: &Record) -> Option<Task> {
         run_id: text(header::RUN_ID)?.parse().ok()?,
         activity_id: text(header::ACTIVITY_ID)?.parse().ok()?,
         attempt: text(header::ATTEMPT)?.parse().ok()?,
+        activity: text(header::ACTIVITY)?.to_owned(),
+        input: record.value().unwrap_or_default().to_vec(),
         token: text(header::TOKEN)?.to_owned(),
         partition: text(header::REPLY_PARTITION)?.parse().ok()?,
         heartbeat_ms: text(header::HEARTBEAT_TIMEOUT_MS).and_then(|ms| ms.parse().ok()),

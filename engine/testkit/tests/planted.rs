@@ -23,3 +23,18 @@ fn every_planted_bug_is_found() {
         assert!(is_found(bug), "{bug:?} survives {SEEDS_MAX} seeds");
     }
 }
+
+#[test]
+fn a_parent_that_hears_twice_of_the_end_of_a_child_takes_no_harm() {
+    for seed in 0..20 {
+        let planted = Settings {
+            sagas: 60,
+            bug: Some(Bug::ChildEndedTwice),
+            ..Settings::seed(seed)
+        };
+
+        let report = simulate(planted).unwrap_or_else(|failed| panic!("{failed}"));
+
+        assert!(report.children > 0 || seed.is_multiple_of(4));
+    }
+}

@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use sagaline::{future::join_window, prelude::*};
+use sagaline::{
+    StartedChild,
+    future::{FuturesUnordered, StreamExt},
+    prelude::*,
+};
 use serde::{Deserialize, Serialize};
 
 /// What is to be sent.
@@ -15,10 +19,16 @@ struct Batch {
     /// Of every so many addresses one does not exist; 0: all do.
     #[serde(default)]
     fail_every: u32,
+    /// How many have been begun: the runs before this one did.
+    #[serde(default)]
+    begun: u32,
+    /// And what has come of those that have ended.
+    #[serde(default)]
+    so_far: Sent,
 }
 
 /// How it went.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Sent {
     sent: u32,
     failed: u32,
@@ -46,23 +56,46 @@ async fn email(cx: Context, mail: Mail) -> Result<String> {
     cx.run(send(&mail)).await
 }
 
+/// Keeps the window full; when its history has grown long it goes on in a new run, with the mails that are under way.
 #[workflow]
-async fn batch_email(cx: Context, batch: Batch) -> Result<Sent> {
+async fn batch_email(cx: Context, mut batch: Batch) -> Result<Sent> {
     cx.expect_children(batch.count.into());
-    let mails = (1..=batch.count).map(|number| {
-        let exists = batch.fail_every == 0 || !number.is_multiple_of(batch.fail_every);
-        let id = format!("{}/{number}", cx.workflow_id());
-        cx.child(email(Mail { number, exists })).id(id)
-    });
-    let mut outcome = Sent { sent: 0, failed: 0 };
-    for mail in join_window(batch.window, mails).await {
-        match mail {
-            Ok(_) => outcome.sent += 1,
-            Err(error) if error.is_canceled() => return Err(error),
-            Err(_) => outcome.failed += 1,
+    let mut open: FuturesUnordered<StartedChild<String>> =
+        cx.carried_children().into_iter().collect();
+    while batch.begun < batch.count {
+        if cx.is_continue_as_new_suggested() {
+            open.into_iter().for_each(StartedChild::hand_on);
+            return cx.continue_as_new(&batch);
         }
+        if open.len() >= batch.window.max(1)
+            && let Some(mail) = open.next().await
+        {
+            batch.so_far.count(mail)?;
+        }
+        batch.begun += 1;
+        let mail = Mail {
+            number: batch.begun,
+            exists: batch.fail_every == 0 || !batch.begun.is_multiple_of(batch.fail_every),
+        };
+        let id = format!("{}/{}", cx.workflow_id(), batch.begun);
+        open.push(cx.child(email(mail)).id(id).start());
     }
-    Ok(outcome)
+    while let Some(mail) = open.next().await {
+        batch.so_far.count(mail)?;
+    }
+    Ok(batch.so_far)
+}
+
+impl Sent {
+    /// A mail that could not be sent does not end the batch; a request to stop does.
+    fn count(&mut self, mail: Result<String>) -> Result<()> {
+        match mail {
+            Ok(_) => self.sent += 1,
+            Err(error) if error.is_canceled() => return Err(error),
+            Err(_) => self.failed += 1,
+        }
+        Ok(())
+    }
 }
 
 fn main() -> ExitCode {
@@ -90,6 +123,8 @@ mod tests {
             count,
             window,
             fail_every,
+            begun: 0,
+            so_far: Sent::default(),
         }
     }
 
@@ -133,6 +168,20 @@ mod tests {
 
         assert!(run.result().unwrap_err().is_canceled());
         assert_eq!(env.attempts(send), 4);
+    }
+
+    #[test]
+    fn a_large_batch_goes_on_in_new_runs_and_is_one_workflow() {
+        let env = post_office().steps_max(100_000);
+
+        let run = env.start(batch_email(batch(5_000, 100, 1_000)));
+
+        let (sent, failed) = (4_995, 5);
+        assert_eq!(run.result().unwrap(), Sent { sent, failed });
+        assert_eq!(env.attempts(send), 5_000);
+        let children = &run.describe()["children"];
+        assert_eq!(children["completed"], 4_995);
+        assert!(run.describe()["continued_from"].is_string());
     }
 
     #[test]

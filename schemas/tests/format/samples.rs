@@ -11,7 +11,7 @@ use activities::{activity_events, compensation_events, timed_events};
 use values::{at, cause, run, text, workflow};
 use workflows::{
     chain_events, child_events, events_of_no_history, other_events, pause_events, queue_events,
-    refused_child, signal_events, started_with_attributes, workflow_events,
+    refused_child, signal_events, started_with_attributes, update_events, workflow_events,
 };
 
 /// A claim.
@@ -96,6 +96,7 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
         timed_events()
             .into_iter()
             .chain(chain_events())
+            .chain(update_events())
             .map(|(name, event)| (name.to_owned(), transition(3, vec![event]))),
     );
     transitions.push(("several-events".into(), transition(1, activity_events())));

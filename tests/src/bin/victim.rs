@@ -1,13 +1,15 @@
 //! An app whose workflows misbehave when their input says so: they end the process, never return, or change their mind.
 //! It is what the tests of poison run; nobody should copy from it.
 
+#[path = "victim/basket.rs"]
+mod basket;
+
+use sagaline::{ActivityCall, prelude::*};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap, fs::File, hint::black_box, io::Write, process::ExitCode, thread,
     time::Duration,
 };
-
-use sagaline::{ActivityCall, prelude::*};
-use serde::{Deserialize, Serialize};
 
 /// File to which each attempt of [`work`] adds a line.
 const DIARY: &str = "VICTIM_DIARY";
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         .workflow(family)
         .workflow(tally)
         .workflow(marked)
+        .workflow(basket::basket)
         .activities(activities![work, undo, climb, ask])
         .run()
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sagaline_core::{
-    Activity, Fields, Millis, Name, Payload, Run, RunId, WorkflowId,
+    Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId,
     run::{ActivityState, RegistrationState},
     view::View,
 };
@@ -76,6 +76,15 @@ pub(crate) fn unread_queues<'a>(
     Ok(unread)
 }
 
+/// What a person may answer to a wait.
+fn answers(wait: &Wait) -> impl Iterator<Item = String> {
+    let choices = wait.choices.iter();
+    choices.map(|choice| {
+        let (name, label) = (&wait.name, visible(&choice.label));
+        format!("Answer         {label}: {name} {}", payload(&choice.input))
+    })
+}
+
 /// A queue is called unread only when a task has waited for so long: a worker may be starting.
 const QUEUED_MIN: Millis = Millis::from_secs(5);
 
@@ -125,8 +134,29 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         seen.history.len(),
         view.journal_partition
     ));
+    lines.extend(run.waits.iter().flat_map(answers));
+    lines.extend(run.updates.pending().iter().map(|one| {
+        format!(
+            "Update         {}, update {}: under way",
+            one.update, one.update_id
+        )
+    }));
     lines.extend(run.activities.iter().flat_map(|one| pending(output, one)));
-    lines.extend(run.registrations.iter().map(|one| {
+    lines.extend(compensations(run));
+    lines.extend(run.incidents.iter().map(|incident| {
+        format!(
+            "Incident       {}.{}: {}",
+            run.run_id, incident.seq, incident.failure.message
+        )
+    }));
+    // Names are strangers' as messages are.
+    let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
+    lines.join("\n")
+}
+
+/// How its steps are undone, and which nobody knows how to.
+fn compensations(run: &Run) -> Vec<String> {
+    let registered = run.registrations.iter().map(|one| {
         let state = match one.state {
             RegistrationState::Registered => "registered",
             RegistrationState::Running => "running",
@@ -137,20 +167,11 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
             "Compensation   {} undoes {}: {state}",
             one.registered.activity, one.of
         )
-    }));
-    lines.extend(
-        run.uncovered_steps()
-            .map(|step| format!("Compensation   {}: none registered", step.activity)),
-    );
-    lines.extend(run.incidents.iter().map(|incident| {
-        format!(
-            "Incident       {}.{}: {}",
-            run.run_id, incident.seq, incident.failure.message
-        )
-    }));
-    // Names are strangers' as messages are.
-    let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
-    lines.join("\n")
+    });
+    let uncovered = run.uncovered_steps();
+    let uncovered =
+        uncovered.map(|step| format!("Compensation   {}: none registered", step.activity));
+    registered.chain(uncovered).collect()
 }
 
 /// In whose place a run goes on.

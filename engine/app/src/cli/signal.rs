@@ -9,6 +9,7 @@ use super::{
     act::{ActArgs, tell_one},
     bulk::{Bulk, Doing},
     input::Input,
+    name,
 };
 use crate::{
     fault::{Fault, Outcome},
@@ -26,10 +27,6 @@ pub(crate) struct SignalArgs {
     name: Name,
     #[command(flatten)]
     input: Input,
-}
-
-fn name(text: &str) -> Result<Name, String> {
-    Name::new(text).map_err(|invalid| invalid.to_string())
 }
 
 /// Sends it; returns when it is in the journal.

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use sagaline_core::{RunId, WorkflowId, is_field_name};
+use sagaline_core::{Name, Payload, RunId, WorkflowId, is_field_name};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Session, input::Input, result, workflow_id};
+use super::{
+    Session,
+    input::{Input, read},
+    name, result, workflow_id,
+};
 use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
@@ -55,6 +59,19 @@ pub(crate) struct StartArgs {
     /// Give up waiting after this long, as in 30s
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
+}
+
+/// What `signal-with-start` takes.
+#[derive(Debug, Args)]
+pub(crate) struct SignalWithStartArgs {
+    #[command(flatten)]
+    start: StartArgs,
+    /// Name of the signal
+    #[arg(long, value_parser = name)]
+    name: Name,
+    /// What the signal carries, at most 20 KB: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON|@FILE|-")]
+    signal_input: Option<String>,
 }
 
 /// What a start does while a run of the id is open.
@@ -120,8 +137,22 @@ struct Started<'a> {
 
 /// Starts a workflow and prints its run once the start is in the journal.
 pub(crate) fn start(session: &Session, args: StartArgs) -> Outcome {
+    begin(session, args, None)
+}
+
+/// The same of one that is sent a signal, too; of one that is open only the signal is sent.
+pub(crate) fn signal_with_start(session: &Session, args: SignalWithStartArgs) -> Outcome {
+    let input = args.signal_input.as_deref();
+    let input = input
+        .map(|given| read("--signal-input", given))
+        .transpose()?;
+    let signal = (args.name, input.unwrap_or_else(Payload::empty));
+    begin(session, args.start, Some(signal))
+}
+
+fn begin(session: &Session, args: StartArgs, signal: Option<(Name, Payload)>) -> Outcome {
     let wait = args.timeout.map(Span::get);
-    let (id, inbox, asked) = ask(session, args)?;
+    let (id, inbox, asked) = ask(session, args, signal)?;
     let answer = inbox.first(&asked, wait)?;
     let (run_id, before) = match taken_before(session, (&id, &asked), &answer)? {
         Some(run_id) => (Some(run_id), "before: its run is over"),
@@ -155,7 +186,7 @@ pub(crate) fn start(session: &Session, args: StartArgs) -> Outcome {
 pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let deadline = Deadline::after(wait);
-    let (id, inbox, asked) = ask(session, args)?;
+    let (id, inbox, asked) = ask(session, args, None)?;
     let answer = inbox.first(&asked, wait)?;
     if let Some(run_id) = taken_before(session, (&id, &asked), &answer)? {
         return result::wait(session, (&id, Some(run_id)), deadline);
@@ -183,7 +214,11 @@ fn taken_before(
     }
 }
 
-fn ask(session: &Session, args: StartArgs) -> Outcome<(WorkflowId, Inbox, Asked)> {
+fn ask(
+    session: &Session,
+    args: StartArgs,
+    signal: Option<(Name, Payload)>,
+) -> Outcome<(WorkflowId, Inbox, Asked)> {
     let input = args.input.payload()?;
     let id = match args.id {
         Some(id) => id,
@@ -199,7 +234,11 @@ fn ask(session: &Session, args: StartArgs) -> Outcome<(WorkflowId, Inbox, Asked)
         IdReuse::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
         IdReuse::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
     };
-    let mut question = Question::new(ce_type::WORKFLOW_START, &id)
+    let ce_type = match &signal {
+        Some(_) => ce_type::WORKFLOW_SIGNAL_WITH_START,
+        None => ce_type::WORKFLOW_START,
+    };
+    let mut question = Question::new(ce_type, &id)
         .header(header::WORKFLOW, Some(args.workflow))
         .header(header::VERSION, args.version)
         .header(header::ID_CONFLICT, Some(conflict))
@@ -212,6 +251,11 @@ fn ask(session: &Session, args: StartArgs) -> Outcome<(WorkflowId, Inbox, Asked)
             args.execution_timeout.map(millis),
         )
         .value(input);
+    if let Some((name, input)) = signal {
+        question = question
+            .header(header::SIGNAL, Some(name.to_string()))
+            .message(header::SIGNAL_INPUT, input);
+    }
     if let Some(key) = args.idempotency_key {
         question = question.id(key);
     }

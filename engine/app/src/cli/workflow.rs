@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Session, act, describe, history, list, result, signal, start, versions};
+use super::{Session, act, ask, describe, history, list, result, signal, start, update, versions};
 use crate::fault::Outcome;
 
 /// What can be done with workflows.
@@ -25,6 +25,13 @@ pub(crate) enum Verb {
     Versions(versions::VersionsArgs),
     /// Send a run a message
     Signal(signal::SignalArgs),
+    /// Start a workflow unless it is open, and send it a message
+    SignalWithStart(start::SignalWithStartArgs),
+    /// Ask a run something and print the answer; nothing changes
+    Query(ask::QueryArgs),
+    /// Ask a run to change
+    #[command(subcommand)]
+    Update(update::Verb),
     /// Ask a run to stop; its completed steps are compensated
     Cancel(act::CancelArgs),
     /// Begin nothing new of a run until it is resumed; what is in flight may end
@@ -47,6 +54,9 @@ impl Verb {
             Self::List(args) => list::list(session, &args),
             Self::Versions(args) => versions::versions(session, &args),
             Self::Signal(args) => signal::signal(session, &args),
+            Self::SignalWithStart(args) => start::signal_with_start(session, args),
+            Self::Query(args) => ask::query(session, &args),
+            Self::Update(verb) => verb.run(session),
             Self::Cancel(args) => act::cancel(session, &args),
             Self::Pause(args) => act::pause(session, &args),
             Self::Resume(args) => act::resume(session, &args),

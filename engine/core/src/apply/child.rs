@@ -19,8 +19,9 @@ impl Run {
             event.child_id,
             &event.workflow,
         );
+        let begun = (self.run_id, place.at);
         let children = self.children.get_or_insert_default();
-        children.insert(Child::of(event, place.at));
+        children.insert(Child::of(event, begun));
     }
 
     pub(super) fn child_cancel_requested(
@@ -53,6 +54,9 @@ impl Run {
             numbers: event.compensations,
         };
         self.child_ended(event.child_id, ended, job);
+        if event.compensations > 0 && self.undo.is_some() && self.may_register() {
+            self.see(job());
+        }
     }
 
     pub(super) fn child_failed(&mut self, event: &ChildFailed) {
@@ -76,7 +80,7 @@ impl Run {
         self.child_ended(event.child_id, ended, job);
     }
 
-    /// A program whose end is fixed is told nothing more.
+    /// A program whose end is fixed is told nothing more, but what it must know to number what it may still register.
     fn child_ended(
         &mut self,
         child_id: ActivityId,
@@ -93,6 +97,14 @@ impl Run {
         if self.undo.is_none() {
             self.see(job());
         }
+    }
+
+    /// Whether its program, whose end is fixed, may be given something that it answers by a registration.
+    fn may_register(&self) -> bool {
+        let mut activities = self.activities.iter();
+        activities.any(|one| one.scheduled.compensable)
+            || self.uncovered_steps().next().is_some()
+            || !self.unseen.is_empty()
     }
 
     fn recorded_child(

@@ -53,7 +53,7 @@ impl Run {
             activities: SmallVec::new(),
             waits: Vec::new(),
             timers: SmallVec::new(),
-            children: None,
+            children: carried.children,
             steps: carried.steps,
             registrations: carried.registrations,
             undo: None,
@@ -62,6 +62,7 @@ impl Run {
             resolved: Vec::new(),
             activations: Activations::default(),
             unseen: SmallVec::new(),
+            updates: carried.updates,
             replies: carried.replies,
             seen,
             starts,
@@ -90,6 +91,8 @@ impl Run {
         place: Place<'_>,
         event: &WorkflowContinuedAsNew,
     ) {
+        // They are those of the run that goes on.
+        let children = self.children.clone();
         self.close(ClosedBy {
             outcome: Outcome::ContinuedAsNew,
             at: place.at,
@@ -98,6 +101,7 @@ impl Run {
             reason: None,
             new_run_id: Some(event.new_run_id),
         });
+        self.children = children;
     }
 
     pub(super) fn workflow_failed(&mut self, place: Place<'_>, event: &WorkflowFailed) {
@@ -203,6 +207,9 @@ impl Run {
         // What was refused is decided anew when it comes again.
         if event.answer.outcome != AnswerOutcome::Rejected {
             self.seen.insert(place.cause.identity());
+        }
+        if let Some(update_id) = &event.update_id {
+            self.updates.follow(update_id, &event.reply);
         }
         if event.follow && !self.replies.contains(&event.reply) {
             // Who would be one too many is not told to follow; journals of before may say so.

@@ -5,16 +5,17 @@
 //! new run: WorkflowStarted ─▶ WorkflowCancelRequested? ─▶ SignalReceived … ─▶ its program
 //! ```
 //! Carried over are registrations, uncovered steps, callers who wait for the end, what was seen, a request to stop, and the
-//! signals that the program had not taken. Not carried over are activities, timers and children; of a step that is to be
-//! compensated nobody could tell later what it did, so the program must await it first, and a child that is not let go.
+//! signals that the program had not taken, and children: those that are open go on being the chain's, and the program says of
+//! which the next shall hear. Not carried over are activities and timers; of a step that is to be compensated nobody could
+//! tell later what it did, so the program must await it first.
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use super::undo;
 use crate::{
-    Event, Payload, Run, RunId, Seq, WorkflowId,
+    Event, PAYLOAD_BYTES_MAX, Payload, Run, RunId, Seq, WorkflowId,
     event::{
-        Chain, ParentClosePolicy, SignalReceived, WorkflowCancelRequested, WorkflowContinuedAsNew,
+        CarriedChild, Chain, SignalReceived, WorkflowCancelRequested, WorkflowContinuedAsNew,
         WorkflowStarted,
     },
     program::{Programs, SignalLeft},
@@ -28,6 +29,7 @@ pub(crate) const CONTINUATIONS_MAX: usize = 16;
 pub(crate) struct Next {
     pub(crate) input: Payload,
     pub(crate) signals: Vec<SignalLeft>,
+    pub(crate) children: Vec<CarriedChild>,
 }
 
 /// How a run begins that goes on in another's place.
@@ -39,15 +41,15 @@ pub(crate) struct Beginning {
 }
 
 /// Why the run cannot go on as another now, if it cannot.
-pub(crate) fn refused(run: &Run, scheduled: &[Event], continuations: usize) -> Option<String> {
+pub(crate) fn refused(
+    run: &Run,
+    next: &Next,
+    scheduled: &[Event],
+    continuations: usize,
+) -> Option<String> {
     if continuations >= CONTINUATIONS_MAX {
         return Some(format!(
             "the workflow has continued as new {CONTINUATIONS_MAX} times without waiting for anything"
-        ));
-    }
-    if let Some(child) = child_left(run, scheduled) {
-        return Some(format!(
-            "the workflow continues as new while child {child} is open, which ends with it: it must await it first, or let it go on"
         ));
     }
     let pending = run.activities.iter().map(|one| &one.scheduled);
@@ -57,24 +59,18 @@ pub(crate) fn refused(run: &Run, scheduled: &[Event], continuations: usize) -> O
         };
         Some(scheduled)
     });
+    let bytes = next.children.iter().map(CarriedChild::bytes);
+    let bytes = bytes.fold(0, usize::saturating_add);
+    if bytes > PAYLOAD_BYTES_MAX {
+        return Some(format!(
+            "the workflow hands {bytes} bytes of its children's results on; {PAYLOAD_BYTES_MAX} are allowed"
+        ));
+    }
     let step = pending.chain(new).find(|one| one.compensable)?;
     Some(format!(
         "the workflow continues as new while {} is under way, which is to be compensated: it must await it first",
         step.activity
     ))
-}
-
-/// A child that is open, or just started, and is not to go on alone.
-fn child_left<'a>(run: &'a Run, scheduled: &'a [Event]) -> Option<&'a WorkflowId> {
-    let new = scheduled.iter().find_map(|event| {
-        let Event::ChildStarted(child) = event else {
-            return None;
-        };
-        let alone = child.parent_close_policy == ParentClosePolicy::Abandon;
-        (!alone).then_some(&child.workflow_id)
-    });
-    let mut open = run.open_children().filter(|one| one.is_awaited());
-    open.next().map(|child| &child.workflow_id).or(new)
 }
 
 /// The last events of the old run; the first of them is event `next_seq`.
@@ -104,14 +100,16 @@ pub(crate) fn begin(
     }
     let left = next.signals.into_iter();
     copies.extend(left.map(|SignalLeft { signal, input }| SignalReceived { signal, input }.into()));
+    let ended = next.children.iter().map(|child| child.child_id).max();
     let started = &*old.started;
     let version = programs.resolve(&started.workflow, None);
     let chain = Chain {
         continued_from: old.run_id,
         first_run_id: old.first_run_id(),
         first_started_at: old.execution_started_at(),
-        first_activity_id: old.first_id_of_next(),
+        first_activity_id: old.first_id_of_next(ended),
         carried_events: u32::try_from(copies.len()).unwrap_or(u32::MAX),
+        children: next.children,
     };
     let started = WorkflowStarted {
         version: version.unwrap_or_else(|| started.version.clone()),

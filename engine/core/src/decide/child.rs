@@ -5,6 +5,7 @@ use alloc::{sync::Arc, vec::Vec};
 use super::{Ignored, cancel};
 use crate::{
     ActivityId, Cancel, Cause, ChildClosed, ChildEnd, Event, Run, Stop, StopChild, Terminate,
+    WorkflowId,
     event::{
         ChildCancelRequested, ChildCanceled, ChildCompleted, ChildFailed, CompensationRegistered,
     },
@@ -13,7 +14,9 @@ use crate::{
 
 /// A child has ended. The first word of it counts.
 pub(crate) fn closed(run: &Run, command: &ChildClosed) -> Result<Vec<Event>, Ignored> {
-    let child = run.child(command.child_id).ok_or(Ignored::Stale)?;
+    let is_it = |child: &&Child| child.started_by == command.run_id;
+    let child = run.child(command.child_id).filter(is_it);
+    let child = child.ok_or(Ignored::Stale)?;
     let (child_id, run_id) = (child.child_id, command.child_run_id);
     let (workflow, workflow_id) = (child.workflow.clone(), child.workflow_id.clone());
     Ok(match &command.end {
@@ -57,7 +60,7 @@ pub(crate) fn closed(run: &Run, command: &ChildClosed) -> Result<Vec<Event>, Ign
 }
 
 /// What a child has done is the parent's to undo now, under numbers of its own. Those of a group stay together, and apart
-/// from all groups of the parent: a group is named by the first number that it gets.
+/// from others of the child and of its children: a group is named by the first number that it gets.
 fn taken_over(
     run: &Run,
     child_id: ActivityId,
@@ -65,13 +68,16 @@ fn taken_over(
     events: &mut Vec<Event>,
 ) {
     let mut next = run.next_activity_id;
-    let mut group: Option<(u32, u32)> = None;
+    let mut group: Option<((Option<&WorkflowId>, u32), u32)> = None;
     for registered in registrations {
         let activity_id = next;
         next = next.next();
-        group = registered.group.map(|theirs| match group {
-            Some((same, ours)) if same == theirs => (same, ours),
-            Some(_) | None => (theirs, activity_id.get()),
+        group = registered.group.map(|theirs| {
+            let theirs = (registered.child_workflow_id.as_ref(), theirs);
+            match group {
+                Some((same, ours)) if same == theirs => (same, ours),
+                Some(_) | None => (theirs, activity_id.get()),
+            }
         });
         let ours = CompensationRegistered {
             activity_id,

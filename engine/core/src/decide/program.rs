@@ -1,6 +1,7 @@
 //! What a program's commands mean: events, and what follows from them at once.
 
 mod child;
+mod compensation;
 
 use alloc::{
     boxed::Box,
@@ -10,20 +11,21 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{activity::too_large, chain, undo};
+use super::{activity::too_large, chain, undo, update};
 use crate::{
     ActivityId, Attempt, Event, Failure, Fields, Name, Payload, RetryPolicy, Run, Timestamp,
-    WAITS_MAX, WaitFor, error_type,
+    WaitFor, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityFailed, ActivityScheduled,
-        AttributesUpserted, CompensationRegistered, IncidentKind, IncidentRaised, IncidentResolved,
+        AttributesUpserted, CarriedChild, IncidentKind, IncidentRaised, IncidentResolved,
         MarkerRecorded, Outcome, TimerCanceled, TimerStarted, WaitRecorded, WorkflowCompleted,
     },
     program::{
-        COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand,
-        RegisterCompensation, SPAN_MS_MAX, ScheduleActivity,
+        COMMAND_BYTES_MAX, COMMANDS_MAX, ERROR_TYPES_NAMED_MAX, ProgramCommand, SPAN_MS_MAX,
+        ScheduleActivity,
     },
     run::{HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HistorySize},
+    wait,
 };
 
 /// What an activation's commands come to, beside their own events.
@@ -95,6 +97,7 @@ pub(crate) fn wanted(
         scheduled: commands.iter().any(cancels).then(BTreeMap::new),
         started: BTreeSet::new(),
         canceled: BTreeSet::new(),
+        ended: BTreeSet::new(),
         completed: false,
         continuations: before.continuations,
         about: None,
@@ -134,6 +137,8 @@ struct Translation<'a> {
     started: BTreeSet<ActivityId>,
     /// Activities that it asks to stop, and timers that it forgets.
     canceled: BTreeSet<ActivityId>,
+    /// Updates that it ends.
+    ended: BTreeSet<Name>,
     completed: bool,
     continuations: usize,
     /// Attributes and memo, once they are changed.
@@ -168,8 +173,15 @@ impl Translation<'_> {
             ProgramCommand::UpsertAttributes { attributes, memo } => {
                 self.upsert(AttributesUpserted { attributes, memo })?;
             }
-            ProgramCommand::RecordWaits(mut waits) => {
-                waits.truncate(WAITS_MAX);
+            ProgramCommand::CompleteUpdate { update_id, outcome } => {
+                let ended = update::completed(self.run, update_id, outcome)?;
+                if !self.ended.insert(ended.update_id.clone()) {
+                    return Err(format!("update {} ends twice", ended.update_id));
+                }
+                self.events.push(ended.into());
+            }
+            ProgramCommand::RecordWaits(waits) => {
+                let waits = wait::bounded(waits);
                 self.events.push(WaitRecorded { waits }.into());
             }
             ProgramCommand::RecordMarker { kind, name, value } => {
@@ -187,8 +199,16 @@ impl Translation<'_> {
                 failure.details = failure.details.filter(|details| !details.is_too_large());
                 self.fail(failure);
             }
-            ProgramCommand::ContinueAsNew { input, signals } => {
-                self.continue_as_new(chain::Next { input, signals })?;
+            ProgramCommand::ContinueAsNew {
+                input,
+                signals,
+                children,
+            } => {
+                self.continue_as_new(chain::Next {
+                    input,
+                    signals,
+                    children,
+                })?;
             }
             ProgramCommand::Cancel { reason } => self.cancel(reason),
         }
@@ -250,7 +270,7 @@ impl Translation<'_> {
             return Ok(());
         }
         let scheduled = self.events.get(self.first..).unwrap_or_default();
-        if let Some(why) = chain::refused(self.run, scheduled, self.continuations) {
+        if let Some(why) = chain::refused(self.run, &next, scheduled, self.continuations) {
             return Err(why);
         }
         self.completed = true;
@@ -342,52 +362,6 @@ impl Translation<'_> {
         }
         Ok(())
     }
-
-    fn register_compensation(&mut self, command: RegisterCompensation) -> Result<(), String> {
-        self.take_id(command.activity_id)?;
-        let scheduled = self.events.iter().skip(self.first).any(|event| {
-            matches!(event, Event::ActivityScheduled(one) if one.activity_id == command.compensates)
-        });
-        let known = scheduled
-            || self.run.activity(command.compensates).is_some()
-            || self
-                .run
-                .steps
-                .iter()
-                .any(|step| step.activity_id == command.compensates);
-        if !known {
-            return Err(format!(
-                "a compensation of activity {}, which is no step of this run",
-                command.compensates
-            ));
-        }
-        if command.input.is_too_large() {
-            return Err(format!(
-                "compensation {}",
-                too_large(&command.activity, &command.input).message
-            ));
-        }
-        let timeouts = command.timeouts.bounded();
-        self.events.push(
-            CompensationRegistered {
-                activity_id: command.activity_id,
-                activity: command.activity,
-                task_queue: command.task_queue,
-                input: command.input,
-                retry: bounded(command.retry),
-                start_to_close_ms: timeouts.start_to_close_ms,
-                compensates: command.compensates,
-                group: command.group,
-                schedule_to_start_ms: timeouts.schedule_to_start_ms,
-                schedule_to_close_ms: timeouts.schedule_to_close_ms,
-                heartbeat_ms: timeouts.heartbeat_ms,
-                child_workflow_id: None,
-                child_step: None,
-            }
-            .into(),
-        );
-        Ok(())
-    }
 }
 
 /// Payload bytes of a command.
@@ -397,12 +371,25 @@ fn size(command: &ProgramCommand) -> usize {
         ProgramCommand::StartChild(command) => command.input.data().len(),
         ProgramCommand::RegisterCompensation(command) => command.input.data().len(),
         ProgramCommand::RecordMarker { value, .. } => value.data().len(),
-        ProgramCommand::Complete { result } => result.data().len(),
-        ProgramCommand::Fail { failure } => {
+        ProgramCommand::Complete { result }
+        | ProgramCommand::CompleteUpdate {
+            outcome: Ok(result),
+            ..
+        } => result.data().len(),
+        ProgramCommand::CompleteUpdate {
+            outcome: Err(failure),
+            ..
+        }
+        | ProgramCommand::Fail { failure } => {
             failure.details.as_ref().map_or(0, |one| one.data().len())
         }
-        ProgramCommand::ContinueAsNew { input, signals } => {
+        ProgramCommand::ContinueAsNew {
+            input,
+            signals,
+            children,
+        } => {
             let left = signals.iter().map(|one| one.input.data().len());
+            let left = left.chain(children.iter().map(CarriedChild::bytes));
             left.fold(input.data().len(), usize::saturating_add)
         }
         ProgramCommand::RecordWaits(_)

@@ -137,7 +137,10 @@ fn refused(
 fn of_child(overlay: &Overlay<'_>, identity: Identity, start: &Start) -> Option<Decision> {
     let parent = start.parent.as_ref()?;
     let run = overlay.run(&start.workflow_id);
-    let open = run.is_some_and(|run| run.seen.contains(identity) || run.starts.contains(identity));
+    let open = run.is_some_and(|run| {
+        let of = run.started.parent.as_ref();
+        of.is_some_and(|of| of.is(parent.run_id, parent.child_id)) || run.starts.contains(identity)
+    });
     let closed = overlay.closed(&start.workflow_id);
     if open || closed.is_some_and(|closed| closed.starts.contains(identity)) {
         return Some(Decision::Ignored(Ignored::Repeat));

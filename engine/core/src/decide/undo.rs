@@ -10,7 +10,7 @@ use alloc::{boxed::Box, format, vec::Vec};
 
 use super::{cancel, child};
 use crate::{
-    Attempt, Event, Failure, Name, Run, error_type,
+    ActivityId, Attempt, Event, Failure, Name, Run, error_type,
     event::{
         ActivityAttemptScheduled, ActivityCancelRequested, ActivityCanceled, ActivityScheduled,
         IncidentKind, IncidentRaised, IncidentResolved, Outcome, WorkflowCanceled,
@@ -176,9 +176,16 @@ fn next_registrations(registrations: &[Registration]) -> Vec<&Registration> {
     };
     let mut next = Vec::from([last]);
     if last.registered.group.is_some() {
-        next.extend(left.take_while(|one| one.registered.group == last.registered.group));
+        next.extend(left.take_while(|one| group_of(one) == group_of(last)));
     }
     next
+}
+
+/// Its group, and which child it is of: programs number their groups without a look at those of others.
+fn group_of(one: &Registration) -> (Option<u32>, Option<ActivityId>) {
+    let registered = &one.registered;
+    let child = registered.child_workflow_id.as_ref();
+    (registered.group, child.map(|_| registered.compensates))
 }
 
 fn schedule(registration: &Registration) -> [Event; 2] {

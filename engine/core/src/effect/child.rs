@@ -14,18 +14,31 @@ impl ChildMessage {
     /// Whether it is still worth sending, when a new owner finds it not yet sent.
     pub(super) fn is_wanted(&self, state: &State) -> bool {
         match self {
-            Self::Start { child, parent, .. } => match state.run(&parent.workflow_id) {
-                Some(run) if run.run_id == parent.run_id => run.child(child.child_id).is_some(),
-                // Its parent has let it go, and ended.
-                Some(_) | None => !parent.takes_over(),
-            },
+            Self::Start { child, parent, .. } => {
+                let run = state.run(&parent.workflow_id);
+                let is_it = |one: &&Child| one.started_by == parent.run_id;
+                let open = run.and_then(|run| run.child(child.child_id)).filter(is_it);
+                // Its parent may have let it go, and ended.
+                open.is_some() || !parent.takes_over()
+            }
             Self::Stop(_) | Self::Closed { .. } => true,
         }
     }
 }
 
+/// What an event asks of a child; `run` is the state after it.
+pub(super) fn asked(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Option<Effect> {
+    if let Event::ChildCancelRequested(requested) = event {
+        return cancel(run, requested.child_id);
+    }
+    let Event::ChildStarted(started) = event else {
+        return None;
+    };
+    Some(start(workflow_id, run, started))
+}
+
 /// The child that an event starts.
-pub(super) fn start(workflow_id: &WorkflowId, run: &Run, child: &Arc<ChildStarted>) -> Effect {
+fn start(workflow_id: &WorkflowId, run: &Run, child: &Arc<ChildStarted>) -> Effect {
     let above = run.started.parent.as_ref();
     let parent = Parent {
         workflow_id: workflow_id.clone(),
@@ -42,12 +55,12 @@ pub(super) fn start(workflow_id: &WorkflowId, run: &Run, child: &Arc<ChildStarte
     }))
 }
 
-/// Asks a child to stop; `run` is the state after its parent said so.
-pub(super) fn cancel(run: &Run, child_id: crate::ActivityId) -> Option<Effect> {
+/// Asks a child to stop.
+fn cancel(run: &Run, child_id: crate::ActivityId) -> Option<Effect> {
     let child = run.child(child_id)?;
     let asked = run.cancel.as_ref().and_then(|asked| asked.reason.clone());
     let undoing = run.undo.as_ref().and_then(|undo| undo.reason.clone());
-    Some(stop(run, child, Stop::Cancel, asked.or(undoing)))
+    Some(stop(child, Stop::Cancel, asked.or(undoing)))
 }
 
 /// Adds what the end of a run means for its children; `run` is the state before it.
@@ -62,14 +75,14 @@ pub(crate) fn ends(run: &Run, event: &Event, effects: &mut Effects) {
             ParentClosePolicy::Abandon => continue,
         };
         let reason = Some(Box::from("its parent has ended"));
-        effects.push(stop(run, child, how, reason));
+        effects.push(stop(child, how, reason));
     }
 }
 
-fn stop(run: &Run, child: &Child, how: Stop, reason: Option<Box<str>>) -> Effect {
+fn stop(child: &Child, how: Stop, reason: Option<Box<str>>) -> Effect {
     Effect::Child(Box::new(ChildMessage::Stop(StopChild {
         workflow_id: child.workflow_id.clone(),
-        of: (run.run_id, child.child_id),
+        of: (child.started_by, child.child_id),
         how,
         reason,
     })))

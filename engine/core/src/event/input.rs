@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Answer, RejectReason};
-use crate::{Parent, Payload, ReplyTo};
+use crate::{Name, Parent, Payload, ReplyTo};
 
 event! {
     /// Somebody wants an answer: at once, and when the run closes.
@@ -16,6 +16,8 @@ event! {
         follow: bool,
         /// It answers the start of a child that is refused, and goes to this parent instead.
         parent: Option<Parent>,
+        /// The update whose outcome follows; absent where none does, and from records of before there were updates.
+        update_id: Option<Name>,
     }
     /// A record of another partition's workflow was sent there.
     InputForwarded {

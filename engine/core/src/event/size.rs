@@ -1,7 +1,10 @@
 //! How much of a run's history an event is.
 
 use super::Event;
-use crate::{Failure, Fields, Payload, event::Answer};
+use crate::{
+    Failure, Fields, Payload,
+    event::{Answer, CarriedChild, WorkflowStarted},
+};
 
 /// What an event takes beside what its author gave: about what its names, numbers and place take in the journal.
 const EVENT_BYTES: usize = 64;
@@ -13,16 +16,7 @@ impl Event {
     #[must_use]
     pub fn history_bytes(&self) -> u64 {
         let given = match self {
-            Self::WorkflowStarted(event) => {
-                let attributes = fields(event.attributes.as_ref());
-                let memo = fields(event.memo.as_ref());
-                event
-                    .input
-                    .data()
-                    .len()
-                    .saturating_add(attributes)
-                    .saturating_add(memo)
-            }
+            Self::WorkflowStarted(event) => started(event),
             Self::WorkflowCompleted(event) => event.result.data().len(),
             Self::WorkflowFailed(event) => failure(&event.failure),
             Self::WorkflowTimedOut(event) => failure(&event.failure),
@@ -42,6 +36,10 @@ impl Event {
             Self::IncidentRaised(event) => failure(&event.failure),
             Self::ReplyRequested(event) => answer(&event.answer),
             Self::ChildStarted(event) => event.input.data().len(),
+            Self::UpdateAccepted(event) => event.input.data().len(),
+            Self::UpdateCompleted(event) => payload(event.result.as_ref())
+                .saturating_add(event.failure.as_ref().map_or(0, failure)),
+            Self::UpdateRejected(event) => failure(&event.failure),
             Self::ChildCompleted(event) => event.result.data().len(),
             Self::ChildFailed(event) => failure(&event.failure),
             Self::AttributesUpserted(event) => {
@@ -76,6 +74,20 @@ impl Event {
         };
         EVENT_BYTES.saturating_add(given) as u64
     }
+}
+
+fn started(event: &WorkflowStarted) -> usize {
+    let chain = event.chain.as_deref();
+    let children = chain.into_iter().flat_map(|chain| &chain.children);
+    let children = children.map(CarriedChild::bytes);
+    [
+        event.input.data().len(),
+        fields(event.attributes.as_ref()),
+        fields(event.memo.as_ref()),
+        children.fold(0, usize::saturating_add),
+    ]
+    .into_iter()
+    .fold(0, usize::saturating_add)
 }
 
 fn payload(payload: Option<&Payload>) -> usize {

@@ -3,9 +3,9 @@
 //! Handed from one to the other while both are folded: their records lie in one batch, so whoever folds the one folds the
 //! other. What its program must be given stands in the new run's history, too: its input, what was left of its signals.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
-use super::{Registration, Run, Step};
+use super::{Children, Registration, Run, Step, Updates};
 use crate::{ActivityId, IdentityRing, ReplyTo, RunId, Timestamp};
 
 /// What a run leaves to the one that goes on in its place.
@@ -15,6 +15,10 @@ pub struct Carried {
     pub steps: Vec<Step>,
     /// What can be undone.
     pub registrations: Vec<Registration>,
+    /// Children that are open, and how many ended how.
+    pub children: Option<Box<Children>>,
+    /// Updates that have ended, by id: a repeat is answered as the first was.
+    pub updates: Updates,
     /// Whom to tell when the chain ends.
     pub replies: Vec<ReplyTo>,
     /// Inputs whose repeats are dropped.
@@ -28,6 +32,8 @@ impl Run {
         Carried {
             steps: self.steps.clone(),
             registrations: self.registrations.clone(),
+            children: self.children.clone(),
+            updates: self.updates.ended(),
             replies: self.replies.clone(),
             seen: self.seen.clone(),
         }
@@ -47,14 +53,16 @@ impl Run {
         chain.map_or(self.started_at, |chain| chain.first_started_at)
     }
 
-    /// The number that the next run's first activity or timer gets: one behind all numbers that it takes over.
-    pub(crate) fn first_id_of_next(&self) -> ActivityId {
+    /// The number that the next run's first command gets: one behind all numbers that it takes over. `left` is the highest of
+    /// children that have ended and that its program is told of.
+    pub(crate) fn first_id_of_next(&self, left: Option<ActivityId>) -> ActivityId {
         let steps = self.steps.iter().map(|step| step.activity_id);
         let registered = self.registrations.iter().flat_map(|one| {
             let registered = &one.registered;
             [registered.activity_id, registered.compensates]
         });
-        let highest = steps.chain(registered).max();
+        let children = self.children.as_ref().and_then(|all| all.highest());
+        let highest = steps.chain(registered).chain(children).chain(left).max();
         highest.map_or(ActivityId::FIRST, ActivityId::next)
     }
 }

@@ -6,7 +6,7 @@
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
-    ActivityId, Name, Timestamp, WorkflowId,
+    ActivityId, Name, RunId, Timestamp, WorkflowId,
     event::{ChildStarted, ParentClosePolicy},
 };
 
@@ -33,6 +33,8 @@ pub struct Children {
 pub struct Child {
     /// Its number.
     pub child_id: ActivityId,
+    /// The run that started it: this one, or one before it in the chain.
+    pub started_by: RunId,
     /// Its workflow.
     pub workflow: Name,
     /// Its workflow id.
@@ -46,9 +48,10 @@ pub struct Child {
 }
 
 impl Child {
-    pub(crate) fn of(event: &ChildStarted, started_at: Timestamp) -> Self {
+    pub(crate) fn of(event: &ChildStarted, (started_by, started_at): (RunId, Timestamp)) -> Self {
         Self {
             child_id: event.child_id,
+            started_by,
             workflow: event.workflow.clone(),
             workflow_id: event.workflow_id.clone(),
             close_policy: event.parent_close_policy,
@@ -76,6 +79,12 @@ impl Children {
     /// Open children, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &Child> {
         self.open.values().flat_map(|block| block.iter())
+    }
+
+    /// The highest number of an open child.
+    pub(crate) fn highest(&self) -> Option<ActivityId> {
+        let last = self.open.values().next_back()?;
+        last.last().map(|child| child.child_id)
     }
 
     /// How many there were, ended or not.
@@ -137,6 +146,7 @@ mod tests {
     fn child(number: u32) -> Child {
         Child {
             child_id: ActivityId::new(number).unwrap(),
+            started_by: RunId::derive("test", &WorkflowId::new("p").unwrap(), b"1"),
             workflow: Name::from("mail"),
             workflow_id: WorkflowId::new(&alloc::format!("mail/{number}")).unwrap(),
             close_policy: ParentClosePolicy::Terminate,

@@ -268,6 +268,21 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// Ends a transition that refuses a start which nobody repeats knowingly: what comes of it once is what comes of it.
+    pub(crate) fn refused(&mut self, key: Key<'_>, start: Identity, position: Position) {
+        if let Some(mut open) = self.take(key) {
+            open.run.starts.insert(start);
+            open.changed = position;
+            self.put(key, open);
+        } else if let Some(closed) = self.closed(key.workflow_id) {
+            let mut closed = closed.clone();
+            closed.starts.insert(start);
+            closed.changed = position;
+            let hash = key.workflow_id.hash128();
+            self.delta.closed.insert(hash, Some(closed));
+        }
+    }
+
     /// Ends a transition of a run: stamps what changed, and moves a run that closed to the closed ids.
     ///
     /// Nothing when another run of the id has begun since: that one has a transition of its own.

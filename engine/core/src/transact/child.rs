@@ -22,7 +22,8 @@ impl Work<'_, '_> {
         key: Key<'_>,
         closed: &ChildClosed,
     ) -> Result<(), Ignored> {
-        let run = self.open(key, closed.run_id)?;
+        // It may have been started by a run before this one in the chain.
+        let run = self.overlay.run_of(key).ok_or(Ignored::Stale)?;
         let events = decide::child::closed(run, closed)?;
         self.transition(key, events);
         Ok(())

@@ -189,6 +189,7 @@ fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
         | Job::TimerFired { .. }
         | Job::SignalReceived { .. }
         | Job::CancelRequested { .. }
+        | Job::UpdateAccepted { .. }
         | Job::Ended => None,
     });
     let activity_id = failed.take(1).next()?;

@@ -1,20 +1,25 @@
 //! Children: started, awaited, stopped, and what they leave to their parent to undo.
 
+mod late;
+
 use std::collections::BTreeSet;
 
 use sagaline_core::{
     ActivityId, CHILD_DEPTH_MAX, ChildMessage, Command, Event, Failure, HANDED_OVER_BYTES_MAX,
-    IdConflict, IdReuse, Name, Parent as ParentOf, Payload, Report, RunId, Start, StartChild, Stop,
-    Transacted, WorkflowId,
+    IdConflict, IdReuse, Name, Parent as ParentOf, Payload, Report, RetryPolicy, RunId, Start,
+    StartChild, Stop, Transacted, WorkflowId,
     event::ParentClosePolicy,
-    program::{Activation, Job, Program, ProgramCommand},
+    program::{
+        Activation, Job, Program, ProgramCommand, RegisterCompensation, ScheduleActivity, Timeouts,
+    },
     run::RegistrationState,
 };
 
 use crate::{World, cancel, start, terminate};
 
 /// Starts as many children `c1`, `c2` … of workflow `steps` as its input says, and awaits them, or ends at once:
-/// `"2 terminate"`, `"1 abandon leave"`. It fails with the first failure, or in the end: `"1 cancel fail"`.
+/// `"2 terminate"`, `"1 abandon leave"`. It fails with the first failure, or in the end: `"1 cancel fail"`. It may do something
+/// itself beside: `"1 terminate work"`. What undoes steps is in group 3: `"1 terminate grouped"`.
 #[derive(Default)]
 pub(crate) struct Parent {
     next_id: u32,
@@ -22,6 +27,7 @@ pub(crate) struct Parent {
     failure: Option<Failure>,
     canceled: bool,
     ended: bool,
+    group: Option<u32>,
 }
 
 impl Parent {
@@ -34,6 +40,10 @@ impl Parent {
             _ => ParentClosePolicy::Abandon,
         };
         let mut commands = Vec::new();
+        self.group = words.contains(&"grouped").then_some(3);
+        if words.contains(&"work") {
+            commands.push(self.work());
+        }
         for number in 1..=words[0].parse::<u32>().unwrap() {
             self.next_id += 1;
             let child_id = ActivityId::new(self.next_id).unwrap();
@@ -43,7 +53,10 @@ impl Parent {
                 workflow: Name::from("steps"),
                 version: None,
                 workflow_id: child(number),
-                input: Payload::json(*b"{}"),
+                input: match self.group {
+                    Some(_) => Payload::json(*b"\"grouped\""),
+                    None => Payload::json(*b"{}"),
+                },
                 close_policy: policy,
                 id_reuse: IdReuse::RejectDuplicate,
                 attributes: None,
@@ -60,6 +73,33 @@ impl Parent {
             commands.extend(self.end());
         }
         commands
+    }
+
+    fn work(&mut self) -> ProgramCommand {
+        self.next_id += 1;
+        ProgramCommand::ScheduleActivity(ScheduleActivity {
+            activity_id: ActivityId::new(self.next_id).unwrap(),
+            activity: Name::from("work"),
+            task_queue: Name::from("q"),
+            input: Payload::json(*b"{}"),
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::start_to_close(1_000),
+            compensable: true,
+        })
+    }
+
+    fn undo_work(&mut self, compensates: ActivityId) -> ProgramCommand {
+        self.next_id += 1;
+        ProgramCommand::RegisterCompensation(RegisterCompensation {
+            activity_id: ActivityId::new(self.next_id).unwrap(),
+            activity: Name::from("undo-work"),
+            task_queue: Name::from("q"),
+            input: Payload::json(*b"{}"),
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::start_to_close(1_000),
+            compensates,
+            group: self.group,
+        })
     }
 
     fn end(&mut self) -> Option<ProgramCommand> {
@@ -90,6 +130,10 @@ impl Program for Parent {
                     self.open.remove(child_id);
                     commands.extend(self.end());
                 }
+                Job::ActivityCompleted { activity_id, .. } => {
+                    commands.push(self.undo_work(*activity_id));
+                }
+                Job::Ended => self.ended = true,
                 Job::ChildFailed { child_id, failure } => {
                     self.open.remove(child_id);
                     self.failure.get_or_insert((**failure).clone());

@@ -46,6 +46,8 @@ struct Steps {
     again: Option<u32>,
     /// Signals that it was given; it takes none.
     kept: Vec<SignalLeft>,
+    /// Of what undoes its steps.
+    group: Option<u32>,
 }
 
 impl Steps {
@@ -66,6 +68,7 @@ impl Steps {
         let again = |input: &Payload| ProgramCommand::ContinueAsNew {
             input: input.clone(),
             signals: Vec::new(),
+            children: Vec::new(),
         };
         match input.data() {
             b"\"at once\"" => vec![ProgramCommand::Complete {
@@ -77,6 +80,7 @@ impl Steps {
                 let times = other.strip_prefix(b"\"again ");
                 self.again = times.and_then(|times| Some(u32::from(times.first()? - b'0')));
                 self.stops = other == b"\"stops\"";
+                self.group = (other == b"\"grouped\"").then_some(3);
                 vec![self.schedule()]
             }
         }
@@ -87,6 +91,7 @@ impl Steps {
             Some(left) => ProgramCommand::ContinueAsNew {
                 input: Payload::json(format!("\"again {left}\"").into_bytes()),
                 signals: std::mem::take(&mut self.kept),
+                children: Vec::new(),
             },
             None => ProgramCommand::Complete {
                 result: result.clone(),
@@ -131,7 +136,7 @@ impl Program for Steps {
                         },
                         timeouts: Timeouts::start_to_close(1_000),
                         compensates: *activity_id,
-                        group: None,
+                        group: self.group,
                     }));
                     if self.ended {
                         continue;
@@ -195,6 +200,7 @@ impl Programs for Rebuilding {
             stops: false,
             again: None,
             kept: Vec::new(),
+            group: None,
         };
         let mut rebuilt: Box<dyn Program> = match run.started.workflow.as_str() {
             "parent" => Box::new(children::Parent::default()),

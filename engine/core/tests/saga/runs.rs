@@ -314,6 +314,7 @@ fn a_live_program_is_the_same_as_a_rebuilt_one() {
         retry: world.programs.retry.clone(),
         timeouts: Timeouts::start_to_close(1_000),
         ended: false,
+        group: None,
         stops: false,
         again: None,
         kept: Vec::new(),

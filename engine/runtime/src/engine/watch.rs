@@ -11,7 +11,7 @@ use std::{
 
 use sagaline_core::{
     Name, RunId,
-    program::{Activation, Program, ProgramCommand},
+    program::{Activation, Inquired, Inquiry, Program, ProgramCommand},
 };
 
 use crate::{Workflows, clock, lane::LaneStatus};
@@ -108,6 +108,12 @@ impl Program for WatchedProgram {
         *lock(&self.watch.run) = Some(activation.run_id);
         let _left = Left(&self.watch);
         self.program.activate(activation)
+    }
+
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        *lock(&self.watch.run) = Some(inquiry.run_id);
+        let _left = Left(&self.watch);
+        self.program.inquire(inquiry)
     }
 }
 

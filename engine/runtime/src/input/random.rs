@@ -244,7 +244,7 @@ fn check_forward(forwarded: &NewRecord, source: &str, id: &str) {
     let cause = match reading().input(&placed(forwarded), forwarded.partition) {
         Input::Command { cause, .. } => cause,
         // A question has no identity.
-        Input::Describe { .. } => return,
+        Input::Ask { .. } => return,
         Input::Refused { cause, refusal } => {
             // One whose headers were nearly too many, or repeat each other.
             assert!(!refusal.message.is_empty());
@@ -323,7 +323,7 @@ fn the_records_reach_every_kind_of_input_and_every_reason() {
                 Command::Queue(_) => "queue",
                 other => panic!("no record asks for {other:?}"),
             },
-            Input::Describe { .. } => "describe",
+            Input::Ask { .. } => "describe",
             Input::Forward { .. } => "forward",
             Input::Refused { refusal, .. } => refusal.reason.as_str(),
         });
@@ -366,9 +366,9 @@ proptest! {
                     assert_eq!(home(workflow_id), record.partition);
                 }
             }
-            Input::Describe { workflow_id, reply, .. } => {
-                assert_eq!(home(&workflow_id), record.partition);
-                assert!(reply.topic.starts_with("ns.repl"));
+            Input::Ask { question, .. } => {
+                assert_eq!(home(&question.workflow_id), record.partition);
+                assert!(question.reply.topic.starts_with("ns.repl"));
             }
             Input::Forward { cause, target_partition, record: forwarded } => {
                 assert_ne!(target_partition, record.partition);

@@ -1,15 +1,16 @@
 //! Requests about workflows.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{
-    Cancel, Cause, Command, IdConflict, IdReuse, Millis, Name, Payload, RunId, Signal, Start,
-    Terminate, Trace, WorkflowId, event::RejectReason,
+    Cancel, Cause, Command, IdConflict, IdReuse, Message, Millis, Name, Payload, ReplyTo, RunId,
+    Signal, Start, StartWith, Terminate, Trace, Update, WorkflowId, event::RejectReason,
 };
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, id_conflict, id_reuse},
 };
 
-use super::{Input, Reading, Refusal, about, delayed, operate};
+use super::{About, Input, Question, Reading, Refusal, about, delayed, operate};
 use crate::envelope::{Envelope, bad_header};
 
 /// Headers of PROTOCOL §3 whose meaning this version does not have: refused, so that nobody relies on them in vain.
@@ -41,29 +42,34 @@ pub(super) fn request(
         }),
         ce_type::WORKFLOW_SIGNAL => Command::Signal(Signal {
             run_id: run_id(envelope)?,
-            signal: signal(envelope)?,
+            signal: name(envelope, header::SIGNAL)?,
             input: payload(envelope)?,
             reply: reading.reply_to(envelope)?,
             workflow_id,
         }),
+        ce_type::WORKFLOW_UPDATE => Command::Update(Update {
+            run_id: run_id(envelope)?,
+            update_id: update_id(envelope)?,
+            update: name(envelope, header::UPDATE)?,
+            input: payload(envelope)?,
+            reply: Some(required_reply(reading, envelope)?),
+            workflow_id,
+        }),
+        ce_type::WORKFLOW_SIGNAL_WITH_START | ce_type::WORKFLOW_UPDATE_WITH_START => {
+            let message = message_of_start(reading, envelope, (&workflow_id, ce_type))?;
+            let start = start(reading, record, envelope, workflow_id)?;
+            Command::StartWith(Box::new(StartWith { start, message }))
+        }
         ce_type::WORKFLOW_OPERATE => {
             let operate = operate::operate(reading, envelope, workflow_id)?;
             Command::Operate(Box::new(operate))
         }
         ce_type::RETRY_DUE => Command::RetryDue(delayed::retry_due(envelope, workflow_id)?),
         ce_type::WORKFLOW_DESCRIBE => {
-            let reply = reading.reply_to(envelope)?.ok_or_else(|| {
-                Refusal::new(
-                    RejectReason::MissingHeader,
-                    "header sl-reply-topic is missing",
-                )
-            })?;
-            return Ok(Input::Describe {
-                cause: cause.clone(),
-                run_id: run_id(envelope)?,
-                workflow_id,
-                reply,
-            });
+            return ask(reading, envelope, (workflow_id, About::Description), cause);
+        }
+        ce_type::WORKFLOW_QUERY => {
+            return ask(reading, envelope, (workflow_id, query(envelope)?), cause);
         }
         other => {
             let shown: String = other.chars().take(80).collect();
@@ -79,9 +85,93 @@ pub(super) fn request(
     })
 }
 
-fn signal(envelope: &Envelope<'_>) -> Result<Name, Refusal> {
-    let name = envelope.required(header::SIGNAL)?;
-    Name::new(name).map_err(|invalid| bad_header(header::SIGNAL, name, &invalid.to_string()))
+/// What a start comes with.
+fn message_of_start(
+    reading: &Reading,
+    envelope: &Envelope<'_>,
+    (workflow_id, ce_type): (&WorkflowId, &str),
+) -> Result<Message, Refusal> {
+    if ce_type == ce_type::WORKFLOW_SIGNAL_WITH_START {
+        return Ok(Message::Signal {
+            signal: name(envelope, header::SIGNAL)?,
+            input: input_of_start(envelope, header::SIGNAL_INPUT)?,
+        });
+    }
+    Ok(Message::Update(Update {
+        workflow_id: workflow_id.clone(),
+        run_id: None,
+        update_id: update_id(envelope)?,
+        update: name(envelope, header::UPDATE)?,
+        input: input_of_start(envelope, header::UPDATE_INPUT)?,
+        reply: Some(required_reply(reading, envelope)?),
+    }))
+}
+
+fn query(envelope: &Envelope<'_>) -> Result<About, Refusal> {
+    Ok(About::Query {
+        query: name(envelope, header::QUERY)?,
+        input: payload(envelope)?,
+    })
+}
+
+/// A question, which wants an answer.
+fn ask(
+    reading: &Reading,
+    envelope: &Envelope<'_>,
+    (workflow_id, about): (WorkflowId, About),
+    cause: &Cause,
+) -> Result<Input, Refusal> {
+    let question = Question {
+        run_id: run_id(envelope)?,
+        reply: required_reply(reading, envelope)?,
+        workflow_id,
+        about,
+    };
+    Ok(Input::Ask {
+        cause: cause.clone(),
+        question: Box::new(question),
+    })
+}
+
+fn required_reply(reading: &Reading, envelope: &Envelope<'_>) -> Result<ReplyTo, Refusal> {
+    reading.reply_to(envelope)?.ok_or_else(|| {
+        let message = "header sl-reply-topic is missing";
+        Refusal::new(RejectReason::MissingHeader, message)
+    })
+}
+
+/// The name of a signal, a query or an update.
+fn name(envelope: &Envelope<'_>, header: &'static str) -> Result<Name, Refusal> {
+    let name = envelope.required(header)?;
+    Name::new(name).map_err(|invalid| bad_header(header, name, &invalid.to_string()))
+}
+
+/// Which update a record asks for.
+fn update_id(envelope: &Envelope<'_>) -> Result<Name, Refusal> {
+    let (header, id) = match envelope.header(header::UPDATE_ID)? {
+        Some(id) => (header::UPDATE_ID, Some(id)),
+        None => (header::CE_ID, envelope.attribute(header::CE_ID)?),
+    };
+    let id = id.ok_or_else(|| {
+        let message =
+            "header sl-update-id or ce_id is missing: the same update again is not done again";
+        Refusal::new(RejectReason::MissingHeader, message)
+    })?;
+    Name::new(id).map_err(|invalid| bad_header(header, id, &invalid.to_string()))
+}
+
+/// What goes with a start beside its own input: JSON unless said, in base64.
+fn input_of_start(envelope: &Envelope<'_>, header: &'static str) -> Result<Payload, Refusal> {
+    let Some(text) = envelope.header(header)?.filter(|text| !text.is_empty()) else {
+        return Ok(Payload::empty());
+    };
+    let bytes = STANDARD.decode(text);
+    let bytes = bytes.map_err(|_| bad_header(header, text, "base64 is expected"))?;
+    let content_type = envelope.header(header::MESSAGE_CONTENT_TYPE)?;
+    Ok(match content_type.filter(|text| !text.is_empty()) {
+        Some(content_type) => Payload::new(content_type, bytes),
+        None => Payload::json(bytes),
+    })
 }
 
 /// What a run is given.

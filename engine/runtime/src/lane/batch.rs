@@ -3,14 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sagaline_core::{
-    Command, Delta, Effect, Millis, QueueCommand, RunId, Timestamp, WorkflowId, run_id_of_start,
+    Command, Delta, Effect, IdConflict, Millis, QueueCommand, RunId, StartWith, Timestamp,
+    WorkflowId, run_id_of_start,
 };
 use sagaline_journal::{JournalReader, LanePort, NewRecord, Tag};
 use sagaline_schemas::{Footer, InputPosition, Trying};
 
 use super::{
     ADDED_BYTES_MAX, BATCH_BYTES_MAX, BATCH_DEADLINES_MAX, BATCH_INPUTS_MAX, Lane, Now, Phase,
-    Positions, Taken, answer::Question, making::Making, proof::Gap,
+    Positions, Taken, answer::Asked, making::Making, proof::Gap,
 };
 use crate::{fold::Merged, input::Input};
 
@@ -26,7 +27,7 @@ pub(super) struct Flight {
     pub(super) effects: Vec<Effect>,
     /// Records to forward, by where they lie.
     pub(super) forwards: HashMap<(String, i64), NewRecord>,
-    pub(super) answers: Vec<Question>,
+    pub(super) answers: Vec<Asked>,
     pub(super) has_transitions: bool,
     pub(super) closed: Vec<RunId>,
     /// The records between its own are being read: by this request, with this reader, up to this footer.
@@ -276,8 +277,10 @@ impl Lane {
         let Some(workflow_id) = command.workflow_id() else {
             return true;
         };
+        let of_start = |start| run_id_of_start(&self.shared.namespace, cause, start);
         let run_id = match command {
-            Command::Start(start) => run_id_of_start(&self.shared.namespace, cause, start),
+            Command::Start(start) => of_start(start),
+            Command::StartWith(with) if !self.goes_to_open_run(with) => of_start(&with.start),
             _ => match self.fold.state.run(workflow_id) {
                 Some(run) => run.run_id,
                 None => return true,
@@ -296,6 +299,12 @@ impl Lane {
             cause,
         });
         false
+    }
+
+    /// Whether a start with a message is only the message.
+    fn goes_to_open_run(&self, with: &StartWith) -> bool {
+        let is_open = self.fold.state.run(&with.start.workflow_id).is_some();
+        is_open && with.start.id_conflict == IdConflict::UseExisting
     }
 
     /// Whether it is this lane's turn to try a run; otherwise it looks again soon.
@@ -386,8 +395,8 @@ impl Lane {
             self.placed.closed(run_id);
         }
         self.outbox.push(batch_no, flight.effects, flight.forwards);
-        for question in flight.answers {
-            let reply = self.answer(question);
+        for asked in flight.answers {
+            let reply = self.answer(asked);
             self.outbox.push_answer(reply);
         }
         self.work(now, port);

@@ -13,7 +13,7 @@ use sagaline_core::{
 use sagaline_journal::{EncodedTransition, NewRecord, Record};
 use sagaline_schemas::Trying;
 
-use super::{Lane, Taken, answer::Question};
+use super::{Lane, Taken, answer::Asked};
 use crate::input::{Input, Refusal, rejected};
 
 /// A batch that is being made.
@@ -24,7 +24,7 @@ pub(super) struct Making {
     pub(super) bytes: usize,
     pub(super) effects: Vec<Effect>,
     pub(super) forwards: HashMap<(String, i64), NewRecord>,
-    pub(super) answers: Vec<Question>,
+    pub(super) answers: Vec<Asked>,
     pub(super) closed: Vec<RunId>,
     pub(super) trying: Option<Trying>,
 }
@@ -53,16 +53,9 @@ impl Lane {
             Input::Command { cause, command } => {
                 self.decide(making, &cause, &command, Some(&record))
             }
-            Input::Describe {
-                cause,
-                workflow_id,
-                run_id,
-                reply,
-            } => making.answers.push(Question {
-                asked: cause.identity(),
-                workflow_id,
-                run_id,
-                reply,
+            Input::Ask { cause, question } => making.answers.push(Asked {
+                by: cause.identity(),
+                question,
             }),
             Input::Forward {
                 cause,

@@ -1,10 +1,12 @@
-//! Effects on their way: sent after their batch is valid, sent again until acknowledged, in any order.
+//! Effects on their way: sent after their batch is valid, sent again until acknowledged, in any order but that of a child.
 //!
 //! Invariant: [`Outbox::done`] never covers a batch of which an effect was neither delivered, nor unwanted, nor turned
 //! into an outcome. A forward has no outcome but its delivery: it is an input that was acknowledged. That of a retry is
 //! the activity's deadline.
 
+mod children;
 mod forward;
+mod reply;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -14,12 +16,16 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Attempt, Command, Effect, Millis, Name, Reply, ReplyTo, RunId, State, Timestamp,
+    ActivityId, Attempt, Command, Effect, Millis, Name, Reply, RunId, State, Timestamp,
 };
 use sagaline_journal::{LanePort, NewRecord, SendError, SendErrorKind, Tag, wire::topic};
 
-use self::forward::{READS_MAX, goes_to_an_inbox};
-use super::{Lane, LaneShared, Now, QueueTopic, ReplyTopic};
+use self::{
+    children::Children,
+    forward::{READS_MAX, goes_to_an_inbox},
+    reply::reply_way,
+};
+use super::{Lane, LaneShared, Now, QueueTopic};
 use crate::fold::Fold;
 
 /// A lane makes no further batch while more effects than this are on their way.
@@ -34,9 +40,6 @@ const REPLY_TRIES_MAX: u32 = 20;
 
 /// A retry whose topic is still not there after so many tries is left to its activity's deadline.
 const RETRY_TRIES_MAX: u32 = 3;
-
-/// How often a lane looks whether a topic that wants a reply is there.
-const REPLY_AGAIN_AFTER: Millis = Millis(500);
 
 /// How often a lane looks whether a queue's topic is there.
 const TOPIC_AFTER: Millis = Millis(20);
@@ -62,6 +65,7 @@ pub(super) struct Outbox {
     /// Forwards whose records are to be read when there is room among the reads.
     unread: VecDeque<Entry>,
     forwards: HashMap<(String, i64), NewRecord>,
+    children: Children,
     queues: HashMap<Name, Queue>,
     /// Tasks that the log refuses for good, until the journal says what became of their attempts.
     refused: Vec<Entry>,
@@ -147,8 +151,12 @@ impl Outbox {
                 effects.push(entry.effect);
             }
         }
+        let stopped = children::stopped(batches.values().flatten());
         for (batch_no, mut effects) in batches {
-            effects.retain(|effect| effect.is_wanted(&fold.state));
+            effects.retain(|effect| {
+                effect.is_wanted(&fold.state)
+                    || children::is_to_be_stopped(effect, &stopped, &fold.state)
+            });
             outbox.push(batch_no, effects, HashMap::new());
         }
         outbox
@@ -160,7 +168,10 @@ impl Outbox {
         let later = self.later.into_iter().map(|(_, entry)| entry);
         let sent = by_tag.into_values();
         let others = self.waiting.into_iter().chain(self.unread);
-        sent.chain(later).chain(others).chain(self.refused)
+        let others = others.chain(self.refused);
+        sent.chain(later)
+            .chain(others)
+            .chain(self.children.into_entries())
     }
 
     pub(super) fn push(
@@ -173,6 +184,7 @@ impl Outbox {
             return;
         }
         self.batches.push_back((batch_no, effects.len()));
+        effects.iter().for_each(|effect| self.children.add(effect));
         let entries = effects.into_iter();
         self.waiting
             .extend(entries.map(|effect| Entry::new(batch_no, effect)));
@@ -223,6 +235,7 @@ impl Outbox {
             + self.reading.len()
             + self.unread.len()
             + self.refused.len()
+            + self.children.len()
     }
 
     /// Refused tasks do not count: a batch is what they wait for.
@@ -284,6 +297,9 @@ impl Outbox {
         }
         self.read_more();
         while let Some(entry) = self.waiting.pop_front() {
+            let Some(entry) = self.children.hold_back(entry) else {
+                continue;
+            };
             *tags += 1;
             match self.record(shared, (partition, wall), &entry.effect) {
                 Sending::Record(record) => {
@@ -323,16 +339,6 @@ impl Outbox {
         }
         self.later
             .push((Millis(now.0 + TOPIC_REFUSED_AFTER.0), entry));
-    }
-
-    /// Whoever named the topic may still make it. What does not come holds up a new owner, so it is not waited for long.
-    fn await_reply_topic(&mut self, mut entry: Entry, now: Millis) {
-        entry.missed += 1;
-        if entry.missed >= REPLY_TRIES_MAX {
-            return self.refuse(entry, "the topic or the partition is not there");
-        }
-        self.later
-            .push((Millis(now.0 + REPLY_AGAIN_AFTER.0), entry));
     }
 
     fn record(
@@ -392,6 +398,7 @@ impl Outbox {
             self.forwards
                 .remove(&(cause.topic.to_string(), cause.offset));
         }
+        self.waiting.extend(self.children.let_go(&entry.effect));
         if let Ok(at) = self
             .batches
             .binary_search_by_key(&entry.batch_no, |(batch_no, _)| *batch_no)
@@ -470,20 +477,6 @@ impl Outbox {
             Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_) => {
                 self.waiting.push_back(entry);
             }
-        }
-    }
-}
-
-/// What keeps a reply from going out. A producer keeps every topic that it ever heard of, and what is sent to one that is
-/// not there holds up what is behind it: it hears of those only that are there.
-fn reply_way(shared: &LaneShared, to: &ReplyTo) -> Option<Sending> {
-    match shared.topics.reply_topic(&to.topic) {
-        ReplyTopic::There(partitions) if to.partition < partitions => None,
-        ReplyTopic::There(_) | ReplyTopic::Missing => Some(Sending::NobodyThere),
-        ReplyTopic::Looking => Some(Sending::NoTopic(None)),
-        ReplyTopic::TooMany => {
-            let reason = format!("too many topics want replies; {} is one more", to.topic);
-            Some(Sending::Never(reason))
         }
     }
 }

@@ -3,7 +3,7 @@
 use sagaline_core::error_type;
 use sagaline_journal::{Error as RequestError, ErrorKind};
 
-use super::replies::Reply;
+use super::{handle, replies::Reply};
 use crate::Error;
 
 /// Why a call of a [`Client`](super::Client) failed: the request itself, or the workflow that it waited for.
@@ -29,6 +29,9 @@ pub enum ClientError {
     /// The workflow failed, with this error.
     #[error("the workflow failed: {0}")]
     Failed(Error),
+    /// The workflow does not want an update, for this reason; nothing has changed.
+    #[error("the workflow does not want it: {0}")]
+    Rejected(Error),
     /// The workflow was cancelled, for this reason.
     #[error("the workflow was cancelled: {0}")]
     Canceled(String),
@@ -41,12 +44,16 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// What to do about a refused or unanswered request; `None` when the workflow itself ended badly.
+    /// What to do about a refused or unanswered request; `None` when the workflow itself ended badly, or said no.
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
             Self::Request(error) => Some(error.kind()),
-            Self::Failed(_) | Self::Canceled(_) | Self::Terminated(_) | Self::TimedOut(_) => None,
+            Self::Failed(_)
+            | Self::Rejected(_)
+            | Self::Canceled(_)
+            | Self::Terminated(_)
+            | Self::TimedOut(_) => None,
         }
     }
 }
@@ -60,4 +67,18 @@ pub(super) fn refused(reply: &Reply) -> ClientError {
         _ => (ErrorKind::Invalid, "request-rejected"),
     };
     RequestError::new(kind, code, reply.error_message.clone()).into()
+}
+
+/// The error that the refusal of an update is: what is not the engine's word is the workflow's.
+pub(super) fn refused_update(reply: Reply) -> ClientError {
+    match reply.error_type.as_str() {
+        error_type::ALREADY_STARTED
+        | error_type::CLOSED
+        | error_type::NOT_FOUND
+        | error_type::LIMIT
+        | error_type::BLOCKED
+        | error_type::DEFINITION_MISSING
+        | error_type::INVALID_INPUT => refused(&reply),
+        _ => ClientError::Rejected(handle::failure(reply)),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use sagaline_core::{Failure, Name};
+use sagaline_core::{Failure, Name, Payload};
 use sagaline_journal::{
     Error as RequestError, ErrorKind,
     wire::{ce_type, header, outcome},
@@ -18,9 +18,9 @@ use crate::{Error, json};
 
 /// A run that this client started, or found open under the id.
 pub struct Handle<R> {
-    client: Client,
-    workflow_id: String,
-    run_id: String,
+    pub(super) client: Client,
+    pub(super) workflow_id: String,
+    pub(super) run_id: String,
     waiting: Waiting,
     result: PhantomData<fn() -> R>,
 }
@@ -107,12 +107,7 @@ impl<R> Handle<R> {
         R: DeserializeOwned,
     {
         match last.outcome.as_str() {
-            outcome::COMPLETED => {
-                let what = format!("result of {}", self.workflow_id);
-                json::decode(&what, &last.value).map_err(|error| {
-                    RequestError::new(ErrorKind::Invalid, "workflow-result", error.message()).into()
-                })
-            }
+            outcome::COMPLETED => read(&format!("result of {}", self.workflow_id), &last.value),
             outcome::CANCELED => Err(ClientError::Canceled(last.error_message)),
             outcome::TERMINATED => Err(ClientError::Terminated(last.error_message)),
             outcome::TIMED_OUT => Err(ClientError::TimedOut(failure(last))),
@@ -121,7 +116,15 @@ impl<R> Handle<R> {
     }
 }
 
-fn failure(last: Reply) -> Error {
+/// Reads what a run returned, or one of its handlers.
+pub(super) fn read<R: DeserializeOwned>(what: &str, value: &Payload) -> Result<R, ClientError> {
+    json::decode(what, value).map_err(|error| {
+        RequestError::new(ErrorKind::Invalid, "workflow-result", error.message()).into()
+    })
+}
+
+/// The error that an answer tells of.
+pub(super) fn failure(last: Reply) -> Error {
     let error_type = Name::new(&last.error_type).unwrap_or_else(|_| Name::from("Failed"));
     let failure = Failure::new(error_type, last.error_message);
     Error::from_failure(match last.value.data() {

@@ -1,5 +1,6 @@
 //! Requests as records of the inbox.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{Payload, WORKFLOW_ID_BYTES_MAX};
 use sagaline_journal::{
     Error, ErrorKind, Headers, NewRecord,
@@ -9,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::replies::Replies;
-use crate::{codec::Coding, json};
+use crate::{codec::Coding, json, workflow::Message};
 
 /// A request about one workflow id.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Request {
     id: Option<String>,
     headers: Vec<(&'static str, String)>,
     value: Option<Payload>,
+    /// The input of a message beside the value, in this header.
+    beside: Option<(&'static str, Payload)>,
 }
 
 impl Request {
@@ -30,6 +33,7 @@ impl Request {
             id: None,
             headers: Vec::new(),
             value: None,
+            beside: None,
         }
     }
 
@@ -48,6 +52,28 @@ impl Request {
             .map_err(|error| Error::new(ErrorKind::Invalid, "workflow-input", error.message()))?;
         let request = Self::new(ce_type::WORKFLOW_SIGNAL, workflow_id);
         Ok(request.header(header::SIGNAL, signal).value(input))
+    }
+
+    /// A message for a run's handlers; `name_header` is where its name stands.
+    pub(super) fn message(
+        ce_type: &'static str,
+        workflow_id: &str,
+        (name_header, message): (&'static str, Message),
+    ) -> Result<Self, Error> {
+        let (name, input) = parts(message)?;
+        let request = Self::new(ce_type, workflow_id);
+        Ok(request.header(name_header, name).value(input))
+    }
+
+    /// The same with a message beside its value: in these two headers.
+    pub(super) fn beside(
+        mut self,
+        (name_header, input_header): (&'static str, &'static str),
+        message: Message,
+    ) -> Result<Self, Error> {
+        let (name, input) = parts(message)?;
+        self.beside = Some((input_header, input));
+        Ok(self.header(name_header, name))
     }
 
     pub(super) fn workflow_id(&self) -> &str {
@@ -69,12 +95,17 @@ impl Request {
         self
     }
 
-    /// The same with its payload encoded.
+    /// The same with its payloads encoded.
     pub(super) fn coded(mut self, coding: &Coding) -> Result<Self, Error> {
-        let value = self.value.take().map(|value| coding.encode(value));
-        self.value = value
-            .transpose()
-            .map_err(|error| Error::new(ErrorKind::Invalid, "payload-codec", error.message()))?;
+        let encode = |payload| {
+            let encoded = coding.encode(payload);
+            encoded
+                .map_err(|error| Error::new(ErrorKind::Invalid, "payload-codec", error.message()))
+        };
+        self.value = self.value.map(encode).transpose()?;
+        if let Some((header, input)) = self.beside {
+            self.beside = Some((header, encode(input)?));
+        }
         Ok(self)
     }
 
@@ -117,6 +148,10 @@ impl Request {
         for (name, value) in self.headers {
             record.push_header(name, value);
         }
+        if let Some((name, input)) = self.beside {
+            record.push_header(name, STANDARD.encode(input.data()));
+            record.push_header(header::MESSAGE_CONTENT_TYPE, input.content_type());
+        }
         let bytes = record.headers.size();
         if bytes > HEADERS_BYTES_MAX {
             let text = format!("headers of {bytes} bytes; {HEADERS_BYTES_MAX} are allowed");
@@ -124,6 +159,14 @@ impl Request {
         }
         Ok(record)
     }
+}
+
+/// A message's name and input.
+fn parts(message: Message) -> Result<(String, Payload), Error> {
+    let invalid =
+        |error: crate::Error| Error::new(ErrorKind::Invalid, "workflow-input", error.message());
+    let name = message.name.map_err(invalid)?;
+    Ok((name.to_string(), message.input.map_err(invalid)?))
 }
 
 /// First half of a request's identity: the same for all clients, so that one may repeat another's request.

@@ -8,8 +8,12 @@ use sagaline_journal::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{Client, ClientError, Handle, request::Request};
-use crate::{BoxFuture, duration::millis, workflow::ErasedWorkflowCall};
+use super::{Client, ClientError, Handle, UpdateWorkflow, request::Request};
+use crate::{
+    BoxFuture, SignalCall, UpdateCall,
+    duration::millis,
+    workflow::{ErasedWorkflowCall, Message},
+};
 
 /// What a start does while a run of the same id is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,7 @@ pub struct StartWorkflow<R> {
     run_timeout: Option<Duration>,
     execution_timeout: Option<Duration>,
     trace: Vec<(&'static str, String)>,
+    message: Option<(With, Message)>,
     result: PhantomData<fn() -> R>,
 }
 
@@ -66,6 +71,7 @@ impl<R> StartWorkflow<R> {
             run_timeout: None,
             execution_timeout: None,
             trace: Vec::new(),
+            message: None,
             result: PhantomData,
         }
     }
@@ -112,6 +118,22 @@ impl<R> StartWorkflow<R> {
         self
     }
 
+    /// Sends the run a message with its start; one that is open already is sent only the message.
+    ///
+    /// The message has at most 20 KB: it travels in a header.
+    pub fn send<H>(mut self, call: SignalCall<H>) -> Self {
+        self.message = Some((With::Signal, call.erase()));
+        self
+    }
+
+    /// Asks the run to change with its start; one that is open already is only asked to change.
+    ///
+    /// Awaited, it gives the update's answer. The update's input has at most 20 KB: it travels in a header.
+    pub fn update<A, H>(mut self, call: UpdateCall<A, H>) -> UpdateWorkflow<A> {
+        self.message = Some((With::Update, call.erase()));
+        UpdateWorkflow::new(self.client.clone(), self.into_request())
+    }
+
     /// Starts it and waits for its result.
     ///
     /// # Errors
@@ -123,7 +145,7 @@ impl<R> StartWorkflow<R> {
         self.await?.result().await
     }
 
-    async fn send(self) -> Result<Handle<R>, ClientError> {
+    async fn begin(self) -> Result<Handle<R>, ClientError> {
         let (client, workflow_id) = (self.client.clone(), self.workflow_id.clone());
         let (accepted, waiting) = client.ask(self.into_request()?).await?;
         Ok(Handle::new(client, workflow_id, accepted.run_id, waiting))
@@ -144,7 +166,12 @@ impl<R> StartWorkflow<R> {
             .call
             .input
             .map_err(|error| Error::new(ErrorKind::Invalid, "workflow-input", error.message()))?;
-        let mut request = Request::new(ce_type::WORKFLOW_START, &self.workflow_id)
+        let ce_type = match &self.message {
+            None => ce_type::WORKFLOW_START,
+            Some((With::Signal, _)) => ce_type::WORKFLOW_SIGNAL_WITH_START,
+            Some((With::Update, _)) => ce_type::WORKFLOW_UPDATE_WITH_START,
+        };
+        let mut request = Request::new(ce_type, &self.workflow_id)
             .header(header::WORKFLOW, self.call.workflow.as_str())
             .header(header::ID_CONFLICT, conflict)
             .header(header::ID_REUSE, reuse)
@@ -163,6 +190,13 @@ impl<R> StartWorkflow<R> {
                 request = request.header(name, millis(limit).to_string());
             }
         }
+        if let Some((with, message)) = self.message {
+            let (name, input) = match with {
+                With::Signal => (header::SIGNAL, header::SIGNAL_INPUT),
+                With::Update => (header::UPDATE, header::UPDATE_INPUT),
+            };
+            request = request.beside((name, input), message)?;
+        }
         Ok(match self.id {
             Some(id) => request.id(id),
             None => request,
@@ -170,12 +204,19 @@ impl<R> StartWorkflow<R> {
     }
 }
 
+/// What a start comes with.
+#[derive(Clone, Copy, Debug)]
+enum With {
+    Signal,
+    Update,
+}
+
 impl<R: 'static> IntoFuture for StartWorkflow<R> {
     type Output = Result<Handle<R>, ClientError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
+        Box::pin(self.begin())
     }
 }
 

@@ -56,7 +56,7 @@ pub const CLOSED: &str = "sagaline.ChannelClosed";
 /// }
 /// ```
 #[must_use]
-pub fn channel<T>(cx: &Context, capacity: usize) -> (Sender<T>, Receiver<T>) {
+pub fn channel<T>(cx: &Context<impl Sized>, capacity: usize) -> (Sender<T>, Receiver<T>) {
     let shared = cx.shared().clone();
     let line = Arc::new(Mutex::new(Line {
         capacity,
@@ -77,7 +77,7 @@ pub fn channel<T>(cx: &Context, capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 /// A channel that holds any number of values: who sends never waits.
 #[must_use]
-pub fn unbounded<T>(cx: &Context) -> (Sender<T>, Receiver<T>) {
+pub fn unbounded<T>(cx: &Context<impl Sized>) -> (Sender<T>, Receiver<T>) {
     channel(cx, usize::MAX)
 }
 

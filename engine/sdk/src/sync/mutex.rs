@@ -47,7 +47,7 @@ pub struct Mutex<T> {
 impl<T> Mutex<T> {
     /// One around this value.
     #[must_use]
-    pub fn new(cx: &Context, value: T) -> Self {
+    pub fn new(cx: &Context<impl Sized>, value: T) -> Self {
         Self {
             turn: Semaphore::new(cx, 1),
             value: Arc::new(sync::Mutex::new(Some(value))),

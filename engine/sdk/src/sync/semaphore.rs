@@ -57,7 +57,7 @@ struct Permits {
 impl Semaphore {
     /// One with so many permits.
     #[must_use]
-    pub fn new(cx: &Context, permits: u32) -> Self {
+    pub fn new(cx: &Context<impl Sized>, permits: u32) -> Self {
         Self {
             shared: cx.shared().clone(),
             permits: Arc::new(Mutex::new(Permits {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt, rc::Rc, time::Duration};
 
-use sagaline_core::{Command, IdConflict, IdReuse, Millis, Start, Timestamp, WorkflowId};
+use sagaline_core::{Command, IdConflict, IdReuse, Millis, Reply, Start, Timestamp, WorkflowId};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
 /// not `#[tokio::test]`s: it runs activities itself.
 #[derive(Clone)]
 pub struct Env {
-    world: Rc<RefCell<World>>,
+    pub(super) world: Rc<RefCell<World>>,
 }
 
 /// How a run is started, beside its input.
@@ -232,13 +232,7 @@ impl Env {
         options: StartOptions,
         call: WorkflowCall<R, W>,
     ) -> Run<R> {
-        let mut world = self.world.borrow_mut();
-        let known = world.lane.workflows.resolve(W::NAME, Some(W::VERSION));
-        if known.is_none() {
-            let all = world.lane.workflows.clone().with_type::<W>();
-            world.deploy(all);
-        }
-        drop(world);
+        self.know::<W>();
         self.begin(options, call.erase())
     }
 
@@ -316,13 +310,27 @@ impl Env {
         self.clone()
     }
 
+    /// Has this workflow, too.
+    pub(super) fn know<W: Workflow>(&self) {
+        let mut world = self.world.borrow_mut();
+        let known = world.lane.workflows.resolve(W::NAME, Some(W::VERSION));
+        if known.is_none() {
+            let all = world.lane.workflows.clone().with_type::<W>();
+            world.deploy(all);
+        }
+    }
+
     fn begin<R>(&self, options: StartOptions, call: ErasedWorkflowCall) -> Run<R> {
+        let start = self.start_of(options, call);
+        self.started(&Command::Start(start)).0
+    }
+
+    pub(super) fn start_of(&self, options: StartOptions, call: ErasedWorkflowCall) -> Start {
         let mut world = self.world.borrow_mut();
         world.started += 1;
         let id = options.id.unwrap_or_else(|| format!("w-{}", world.started));
-        let workflow_id = WorkflowId::new(&id).unwrap_or_else(|error| panic!("{error}"));
-        let start = Start {
-            workflow_id: workflow_id.clone(),
+        Start {
+            workflow_id: WorkflowId::new(&id).unwrap_or_else(|error| panic!("{error}")),
             workflow: call.workflow,
             version: call.version.map(String::into_boxed_str),
             input: (call.input)
@@ -338,18 +346,29 @@ impl Env {
             execution_timeout: options.execution_timeout.map(|limit| Millis(millis(limit))),
             parent: None,
             appended_at: world.now,
-        };
-        let workflow = start.workflow.clone();
-        let (done, _) = world.input(&Command::Start(start));
-        drop(world);
+        }
+    }
+
+    /// The run that an input starts, or finds, and what is answered.
+    pub(super) fn started<R>(&self, command: &Command) -> (Run<R>, Vec<Reply>) {
+        let (done, replies) = self.world.borrow_mut().input(command);
+        let workflow_id = command.workflow_id().expect("a start names one").clone();
         let run_id = done.transitions.last().and_then(|one| one.run_id);
         let run_id = run_id.unwrap_or_else(|| {
             let why = done.rejected.map(|rejected| rejected.message);
             let why = why.unwrap_or_else(|| "its id is in use, or was within seven days".into());
-            panic!("workflow `{workflow}` with id `{id}` does not start: {why}")
+            let workflow = match command {
+                Command::Start(start) => start.workflow.as_str(),
+                Command::StartWith(with) => with.start.workflow.as_str(),
+                _ => "?",
+            };
+            panic!("workflow `{workflow}` with id `{workflow_id}` does not start: {why}")
         });
         settle(&self.world);
-        Run::new(Rc::clone(&self.world), workflow_id, run_id)
+        (
+            Run::new(Rc::clone(&self.world), workflow_id, run_id),
+            replies,
+        )
     }
 }
 

@@ -6,8 +6,12 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use sagaline_core::{
-    Cause, Command, Delta, Env, Overlay, Position, State, Timestamp, Transacted, fold, settle,
-    transact,
+    Cause, Command, Delta, Env, Failure, Name, Overlay, Payload, Position, State, Timestamp,
+    Transacted, WorkflowId,
+    error_type::CLOSED,
+    fold,
+    program::{Programs, Question},
+    settle, transact,
 };
 use sagaline_runtime::LanePrograms;
 
@@ -86,6 +90,24 @@ impl Lane {
             "the fold of the journal differs from the state after {command:?}"
         );
         done
+    }
+
+    /// Asks the program of an open run; nothing changes.
+    ///
+    /// # Errors
+    /// What it says, or why it cannot be asked.
+    pub(super) fn inquire(
+        &mut self,
+        workflow_id: &WorkflowId,
+        question: Question<'_>,
+    ) -> Result<Payload, Failure> {
+        match self.state.run(workflow_id) {
+            Some(run) => self.programs.inquire(workflow_id, run, question),
+            None => {
+                let message = "only open runs answer";
+                Err(Failure::new(Name::from(CLOSED), message).non_retryable())
+            }
+        }
     }
 
     /// Takes what was journaled, as a reader does.

@@ -4,7 +4,10 @@ use std::{cell::RefCell, fmt, marker::PhantomData, rc::Rc};
 
 use sagaline_core::{
     Act, Cancel, Command, Millis, Name, Outcome, Payload, RunId, Signal, Terminate, Timestamp,
-    WorkflowId, error_type, program::SPAN_MS_MAX, run::ClosedBy, view::View,
+    WorkflowId, error_type,
+    program::{Question, SPAN_MS_MAX},
+    run::ClosedBy,
+    view::View,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -13,9 +16,12 @@ use super::{
     env::settle,
     history::History,
     incident::{Incident, operate},
+    update::Update,
     world::{self, Waited, World},
 };
-use crate::{Error, Result, codec::Coding, json, recorded::check};
+use crate::{
+    Error, QueryCall, Result, SignalCall, UpdateCall, codec::Coding, json, recorded::check,
+};
 
 /// A run that [`Env::start`](super::Env::start) began; `R` is what its workflow returns. Once it has continued as new, all
 /// that is said and done here is about the run that goes on in its place.
@@ -189,6 +195,55 @@ impl<R> Run<R> {
         Ok(())
     }
 
+    /// Sends it a message that a handler takes.
+    ///
+    /// # Errors
+    /// The message cannot be written as JSON, or its name is none.
+    pub fn send<H>(&self, call: SignalCall<H>) -> Result<()> {
+        let message = call.erase();
+        let input = self.world.borrow().coding.encode(message.input?)?;
+        self.input(&Command::Signal(Signal {
+            workflow_id: self.workflow_id.clone(),
+            run_id: Some(self.run_id),
+            signal: message.name?,
+            input,
+            reply: None,
+        }));
+        Ok(())
+    }
+
+    /// Asks it something, which changes nothing.
+    ///
+    /// # Errors
+    /// What the query says, or why it cannot be answered: `sagaline.Closed`, `sagaline.UnknownQuery`, `sagaline.Panic` …
+    pub fn query<A: DeserializeOwned, H>(&self, call: QueryCall<A, H>) -> Result<A> {
+        let message = call.erase();
+        let mut world = self.world.borrow_mut();
+        let (query, input) = (&message.name?, &world.coding.encode(message.input?)?);
+        let question = Question::Query { query, input };
+        let answer = world.lane.inquire(&self.workflow_id, question);
+        let failed = |failure| Error::from_failure(world.coding.decode_details(failure));
+        let answer = world.coding.decode(answer.map_err(failed)?)?;
+        json::decode(&format!("answer of query `{query}`"), &answer)
+    }
+
+    /// Asks it to change, and lets time pass until that has ended.
+    ///
+    /// # Errors
+    /// What the update failed with; why it was refused; [`STUCK`] when nothing can happen to the run any more.
+    pub fn update<A: DeserializeOwned, H>(&self, call: UpdateCall<A, H>) -> Result<A> {
+        self.begin_update(call)?.result()
+    }
+
+    /// Asks it to change: an update of its own, which may be under way when this returns.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub fn begin_update<A, H>(&self, call: UpdateCall<A, H>) -> Result<Update<A>> {
+        let of = (self.world.clone(), self.workflow_id.clone(), self.run_id);
+        Update::begin(of, call.erase())
+    }
+
     fn input(&self, command: &Command) {
         self.world.borrow_mut().input(command);
         settle(&self.world);
@@ -196,38 +251,53 @@ impl<R> Run<R> {
 
     /// Lets time pass until `is_done`, or this run can do nothing any more.
     fn wait(&self, is_done: impl Fn(&World) -> bool) -> Result<()> {
-        let until = self.world.borrow().now.plus(Millis(SPAN_MS_MAX));
-        let stands = |world: &World| !world.moves(self.run_id, until);
-        let waited = world::wait(&self.world, until, |world| is_done(world) || stands(world));
-        if is_done(&self.world.borrow()) {
-            return Ok(());
-        }
-        let waiting_for = self.waiting_for();
-        Err(match waited {
-            Waited::Endless => {
-                let steps = self.world.borrow().steps_max;
-                Error::new(
-                    LIMIT,
-                    format!("not done after {steps} steps: {waiting_for}"),
-                )
-            }
-            Waited::Done | Waited::Idle => {
-                let text = format!("nothing more happens by itself: {waiting_for}");
-                Error::new(STUCK, text)
-            }
-        })
+        wait(&self.world, (&self.workflow_id, self.run_id), is_done)
     }
 
-    fn see<T>(&self, see: impl FnOnce(&View<'_>) -> T) -> T {
-        let world = self.world.borrow();
-        let unread_queues: Vec<Name> = world.unread_queues();
-        let now: Timestamp = world.now;
-        let run = &world.run(self.run_id).run;
-        see(&View {
-            unread_queues: &unread_queues,
-            ..View::new(&self.workflow_id, run, 0, now)
-        })
+    fn see<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        see(&self.world, (&self.workflow_id, self.run_id), look)
     }
+}
+
+/// Lets time pass until `is_done`, or the run can do nothing any more.
+pub(super) fn wait(
+    world: &RefCell<World>,
+    of: (&WorkflowId, RunId),
+    is_done: impl Fn(&World) -> bool,
+) -> Result<()> {
+    let until = world.borrow().now.plus(Millis(SPAN_MS_MAX));
+    let stands = |world: &World| !world.moves(of.1, until);
+    let waited = world::wait(world, until, |world| is_done(world) || stands(world));
+    if is_done(&world.borrow()) {
+        return Ok(());
+    }
+    let waiting_for = see(world, of, |view| view.waiting_for().text);
+    Err(match waited {
+        Waited::Endless => {
+            let steps = world.borrow().steps_max;
+            let text = format!("not done after {steps} steps: {waiting_for}");
+            Error::new(LIMIT, text)
+        }
+        Waited::Done | Waited::Idle => {
+            let text = format!("nothing more happens by itself: {waiting_for}");
+            Error::new(STUCK, text)
+        }
+    })
+}
+
+fn see<T>(
+    world: &RefCell<World>,
+    (workflow_id, run_id): (&WorkflowId, RunId),
+    look: impl FnOnce(&View<'_>) -> T,
+) -> T {
+    let world = world.borrow();
+    let unread_queues: Vec<Name> = world.unread_queues();
+    let now: Timestamp = world.now;
+    let run = &world.run(run_id).run;
+    look(&View {
+        unread_queues: &unread_queues,
+        ..View::new(workflow_id, run, 0, now)
+    })
 }
 
 fn outcome(closed: &ClosedBy, coding: &Coding) -> Result<Payload> {

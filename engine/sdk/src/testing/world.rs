@@ -39,6 +39,7 @@ pub(super) struct World {
     /// Steps that one wait may take.
     pub(super) steps_max: u32,
     pub(super) started: u32,
+    updates: u32,
     /// Sent, and not taken yet.
     tasks: VecDeque<Task>,
     /// Inputs that are on their way, by when they come.
@@ -123,6 +124,7 @@ impl World {
             now,
             steps_max: super::STEPS_MAX,
             started: 0,
+            updates: 0,
             tasks: VecDeque::new(),
             coming: BTreeMap::new(),
             sent: 0,
@@ -166,6 +168,12 @@ impl World {
     }
 
     /// A run that was started here, or the one that goes on in its place.
+    /// The number of the next update.
+    pub(super) fn next_update(&mut self) -> u32 {
+        self.updates += 1;
+        self.updates
+    }
+
     pub(super) fn run(&self, run_id: RunId) -> &Recorded {
         let run = self.lane.runs.newest(run_id);
         run.expect("a handle is of a run that was started here")

@@ -18,7 +18,7 @@ use sagaline_core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    ErasedWorkflowCall, WorkflowCall,
+    Context, ErasedWorkflowCall, WorkflowCall,
     state::Shared,
     step::{StepKind, StepOutcome},
 };
@@ -166,9 +166,12 @@ impl<R> RunChild<R> {
         }
         let attributes = fields("search attribute", options.attributes)?;
         let memo = fields("memo", options.memo)?;
-        let kind = StepKind::Child {
-            is_let_go: options.parent_close == ParentClose::Abandon,
+        let close_policy = match options.parent_close {
+            ParentClose::Terminate => ParentClosePolicy::Terminate,
+            ParentClose::Cancel => ParentClosePolicy::Cancel,
+            ParentClose::Abandon => ParentClosePolicy::Abandon,
         };
+        let kind = StepKind::Child { close_policy };
         self.shared.start_child(kind, |run_id, child_id| {
             let id = options.id.unwrap_or_else(|| format!("{run_id}/{child_id}"));
             Ok(StartChild {
@@ -177,11 +180,7 @@ impl<R> RunChild<R> {
                 version: call.version.map(String::into_boxed_str),
                 workflow_id: WorkflowId::new(&id)?,
                 input,
-                close_policy: match options.parent_close {
-                    ParentClose::Terminate => ParentClosePolicy::Terminate,
-                    ParentClose::Cancel => ParentClosePolicy::Cancel,
-                    ParentClose::Abandon => ParentClosePolicy::Abandon,
-                },
+                close_policy,
                 id_reuse: match options.id_reuse {
                     IdReuse::RejectDuplicate => sagaline_core::IdReuse::RejectDuplicate,
                     IdReuse::AllowDuplicate => sagaline_core::IdReuse::AllowDuplicate,
@@ -199,6 +198,15 @@ impl<R> RunChild<R> {
 }
 
 impl<R> StartedChild<R> {
+    /// One that the run before has handed on.
+    pub(super) fn carried(shared: Arc<Shared>, child_id: ActivityId, id: WorkflowId) -> Self {
+        Self(RunChild {
+            shared,
+            stage: Stage::Waiting(child_id, id),
+            result: std::marker::PhantomData,
+        })
+    }
+
     /// Its workflow id; none if it could not be started, which `.await` says.
     #[must_use]
     pub fn workflow_id(&self) -> Option<&str> {
@@ -208,11 +216,90 @@ impl<R> StartedChild<R> {
         }
     }
 
+    /// Hands it on to the run that goes on in this one's place, whose [`Context::carried_children`] gives it: open or ended,
+    /// its outcome is not lost.
+    ///
+    /// [`Context::carried_children`]: super::Context::carried_children
+    pub fn hand_on(mut self) {
+        if let Stage::Waiting(child_id, id) = mem::replace(&mut self.0.stage, Stage::Taken) {
+            self.0.shared.hand_on(child_id, id);
+        }
+    }
+
     /// Asks it to stop; `.await` says when it has.
     pub fn cancel(&self) {
         if let Stage::Waiting(child_id, _) = &self.0.stage {
             self.0.shared.cancel_child(*child_id);
         }
+    }
+}
+
+impl<S> Context<S> {
+    /// Plans a child: another workflow, which `.await` starts and waits for.
+    ///
+    /// It is a run of its own, with its own id and history, anywhere in the namespace. Its error is the child's own, with the
+    /// child's error type; `sagaline.AlreadyStarted` when its id is taken; or [`is_canceled`](Error::is_canceled).
+    ///
+    /// # Example: a mail to each of many, ten at a time
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, future::join_all, workflow};
+    /// # #[workflow]
+    /// # async fn mail(_cx: Context, address: String) -> Result<()> { Ok(()) }
+    /// #[workflow]
+    /// async fn newsletter(cx: Context, addresses: Vec<String>) -> Result<usize> {
+    ///     cx.expect_children(addresses.len() as u64);
+    ///     let mut sent = 0;
+    ///     for ten in addresses.chunks(10) {
+    ///         let mails = ten.iter().map(|address| {
+    ///             cx.child(mail(address.clone())).id(format!("newsletter/{address}"))
+    ///         });
+    ///         sent += join_all(mails).await.iter().filter(|one| one.is_ok()).count();
+    ///     }
+    ///     Ok(sent)
+    /// }
+    /// ```
+    pub fn child<R, W>(&self, call: WorkflowCall<R, W>) -> RunChild<R> {
+        RunChild::new(self.shared().clone(), call)
+    }
+
+    /// Children that the run before has [handed on](super::StartedChild::hand_on), in the order in which it did; each is
+    /// given once.
+    ///
+    /// # Example: a mail to each of very many, a thousand in one history
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, StartedChild, future::{FuturesUnordered, StreamExt}, workflow};
+    /// # #[workflow]
+    /// # async fn mail(_cx: Context, number: u32) -> Result<()> { Ok(()) }
+    /// #[workflow]
+    /// async fn mails(cx: Context, from: u32) -> Result<u32> {
+    ///     let mut open: FuturesUnordered<StartedChild<()>> = cx.carried_children().into_iter().collect();
+    ///     let mut next = from;
+    ///     while next < 100_000 && !cx.is_continue_as_new_suggested() {
+    ///         if open.len() >= 50 {
+    ///             open.next().await.transpose()?;
+    ///         }
+    ///         open.push(cx.child(mail(next)).id(format!("mail/{next}")).start());
+    ///         next += 1;
+    ///     }
+    ///     if next < 100_000 {
+    ///         open.into_iter().for_each(StartedChild::hand_on);
+    ///         return cx.continue_as_new(&next);
+    ///     }
+    ///     while let Some(sent) = open.next().await {
+    ///         sent?;
+    ///     }
+    ///     Ok(next)
+    /// }
+    /// ```
+    pub fn carried_children<R>(&self) -> Vec<StartedChild<R>> {
+        let children = self.shared().taken_over().into_iter();
+        let of = |(child_id, id)| StartedChild::carried(self.shared().clone(), child_id, id);
+        children.map(of).collect()
+    }
+
+    /// Tells how many children there will be in all, for whoever looks how far the run is; 0: no more than were started.
+    pub fn expect_children(&self, total: u64) {
+        self.shared().expect_children(total);
     }
 }
 

@@ -1,13 +1,16 @@
 //! A program whose payloads are encoded outside of it.
 
 use sagaline_core::{
-    Payload,
+    Failure, Name, Payload,
+    error_type::BLOCKED,
+    event::{CarriedChild, Chain},
     program::{
-        Activation, CommandKind, Job, Program, ProgramCommand, Recorded, SignalLeft, VERSION_MARKER,
+        Activation, CommandKind, Inquired, Inquiry, Job, Program, ProgramCommand, Question,
+        Recorded, SignalLeft, VERSION_MARKER,
     },
 };
 
-use crate::codec::Coding;
+use crate::{Error, codec::Coding};
 
 /// Decodes what a program is given, and encodes what it wants.
 pub(super) struct Coded {
@@ -25,7 +28,12 @@ impl Program for Coded {
             let kept = recorded.iter().cloned().map(|one| self.kept(one));
             kept.collect::<Vec<Recorded>>()
         });
+        // Its children are looked at when the run begins, and then no more.
+        let begins = matches!(activation.jobs, [Job::Started { .. }, ..]);
+        let chain = activation.chain.filter(|_| begins);
+        let chain = chain.map(|chain| self.taken_over(chain.clone()));
         let commands = self.program.activate(Activation {
+            chain: chain.as_ref().or(activation.chain),
             jobs: &jobs,
             recorded: markers.as_deref(),
             ..activation
@@ -39,6 +47,40 @@ impl Program for Coded {
             .map(|command| self.wanted(command))
             .collect()
     }
+
+    /// A codec that fails says nothing about the question: another engine may have the key.
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        let (Question::Query { input, .. } | Question::Validate { input, .. }) = inquiry.question;
+        let input = match self.coding.decode(input.clone()) {
+            Ok(input) => input,
+            Err(error) => return blocked(&error),
+        };
+        let question = match inquiry.question {
+            Question::Query { query, .. } => Question::Query {
+                query,
+                input: &input,
+            },
+            Question::Validate { update, .. } => Question::Validate {
+                update,
+                input: &input,
+            },
+        };
+        match self.program.inquire(Inquiry {
+            question,
+            ..inquiry
+        }) {
+            Inquired::Answered(answer) => match self.coding.encode(answer) {
+                Ok(answer) => Inquired::Answered(answer),
+                Err(error) => blocked(&error),
+            },
+            Inquired::Refused(failure) => Inquired::Refused(self.coding.encode_details(failure)),
+            Inquired::Changed => Inquired::Changed,
+        }
+    }
+}
+
+fn blocked(error: &Error) -> Inquired {
+    Inquired::Refused(Failure::new(Name::from(BLOCKED), error.message()))
 }
 
 impl Coded {
@@ -88,6 +130,15 @@ impl Coded {
             Job::SignalReceived { signal, input } => Job::SignalReceived {
                 signal,
                 input: self.coding.decode(input.clone()).unwrap_or(input),
+            },
+            Job::UpdateAccepted {
+                update_id,
+                update,
+                input,
+            } => Job::UpdateAccepted {
+                update_id,
+                update,
+                input: self.decode(input),
             },
             other @ (Job::ActivityCanceled { .. }
             | Job::ChildCanceled { .. }
@@ -140,9 +191,24 @@ impl Coded {
             ProgramCommand::Complete { result } => ProgramCommand::Complete {
                 result: self.encode(result),
             },
-            ProgramCommand::ContinueAsNew { input, signals } => ProgramCommand::ContinueAsNew {
+            ProgramCommand::CompleteUpdate { update_id, outcome } => {
+                let outcome = match outcome {
+                    Ok(answer) => Ok(self.encode(answer)),
+                    Err(failure) => Err(self.coding.encode_details(failure)),
+                };
+                ProgramCommand::CompleteUpdate { update_id, outcome }
+            }
+            ProgramCommand::ContinueAsNew {
+                input,
+                signals,
+                children,
+            } => ProgramCommand::ContinueAsNew {
                 input: self.encode(input),
                 signals: signals.into_iter().map(|left| self.left(left)).collect(),
+                children: children
+                    .into_iter()
+                    .map(|one| self.handed_on(one))
+                    .collect(),
             },
             ProgramCommand::Fail { failure } => ProgramCommand::Fail {
                 failure: self.coding.encode_details(failure),
@@ -160,6 +226,28 @@ impl Coded {
         SignalLeft {
             input: self.encode(left.input),
             ..left
+        }
+    }
+
+    fn handed_on(&self, child: CarriedChild) -> CarriedChild {
+        let encoded = |failure| self.coding.encode_details(failure);
+        CarriedChild {
+            result: child.result.map(|result| self.encode(result)),
+            failure: child.failure.map(encoded),
+            ..child
+        }
+    }
+
+    fn taken_over(&self, chain: Chain) -> Chain {
+        let decoded = |failure| self.coding.decode_details(failure);
+        let children = chain.children.into_iter().map(|child| CarriedChild {
+            result: child.result.map(|result| self.decode(result)),
+            failure: child.failure.map(decoded),
+            ..child
+        });
+        Chain {
+            children: children.collect(),
+            ..chain
         }
     }
 }

@@ -1,10 +1,11 @@
 //! All that a workflow can ask of the world.
 
 use std::{
+    fmt,
     future::Future,
     ops::{Range, RangeInclusive},
     panic::resume_unwind,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
     time::Duration,
 };
 
@@ -16,8 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{
-    Random, RunActivity, RunChild, Shielded, Signal, Sleep, WorkflowCall, WorkflowInfo, about,
-    state::Shared,
+    Random, RunActivity, Shielded, Signal, Sleep, Until, WorkflowInfo, about, state::Shared,
 };
 use crate::{ActivityCall, Error, Result, json};
 
@@ -39,18 +39,100 @@ use crate::{ActivityCall, Error, Result, json};
 ///
 /// A future that waits for anything else (a channel, a socket, a timer of tokio) never wakes the run: the engine raises
 /// an incident of kind `deadlock`, or `panic` when that future wants a runtime.
-#[derive(Clone, Debug)]
-pub struct Context {
+///
+/// A workflow may have a state `S`, which begins as `S::default()` and is what its signals, queries and updates work on:
+/// `cx: Context<S>`.
+pub struct Context<S = ()> {
     shared: Arc<Shared>,
+    state: Arc<Mutex<S>>,
 }
 
-impl Context {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+impl<S> Context<S> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self
+    where
+        S: Default,
+    {
+        Self {
+            shared,
+            state: Arc::default(),
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The same without the state: for functions that workflows of several states share.
+    #[must_use]
+    pub fn stateless(&self) -> Context {
+        Context::new(self.shared.clone())
+    }
+
+    /// Looks at the run's state.
+    ///
+    /// # Panics
+    /// Within `with` or [`with_mut`](Self::with_mut) of the same run.
+    pub fn with<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the run's state; who waits [until](Self::until) it is as wished looks again.
+    ///
+    /// # Panics
+    /// Within [`with`](Self::with) or `with_mut` of the same run.
+    ///
+    /// # Example: a counter that a query answers
+    /// ```
+    /// # use sagaline_sdk::{Context, DurationExt, Result, query, workflow};
+    /// #[query]
+    /// fn done(done: &u32) -> u32 {
+    ///     *done
+    /// }
+    ///
+    /// #[workflow(queries(done))]
+    /// async fn countdown(cx: Context<u32>) -> Result<()> {
+    ///     while cx.with(|done| *done < 10) {
+    ///         cx.sleep(1.minutes()).await?;
+    ///         cx.with_mut(|done| *done += 1);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn with_mut<T>(&self, change: impl FnOnce(&mut S) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.shared.state_changed();
+        changed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, S> {
+        match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                panic!("the run's state is in use: `with` and `with_mut` do not nest")
+            }
+        }
+    }
+
+    /// Waits until the run's state is as wished; it is looked at whenever it may have changed.
+    ///
+    /// The error is [`is_canceled`](Error::is_canceled): the run was asked to stop.
+    ///
+    /// # Example: two people have to agree
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, signal, workflow};
+    /// #[signal]
+    /// fn agree(agreed: &mut u32) {
+    ///     *agreed += 1;
+    /// }
+    ///
+    /// #[workflow(signals(agree))]
+    /// async fn four_eyes(cx: Context<u32>) -> Result<()> {
+    ///     cx.until(|agreed| *agreed >= 2).named("two to agree").await
+    /// }
+    /// ```
+    pub fn until<F: FnMut(&S) -> bool>(&self, condition: F) -> Until<S, F> {
+        Until::new(self.clone(), condition)
     }
 
     /// Plans a step: an activity, which `.await` schedules and waits for.
@@ -59,38 +141,6 @@ impl Context {
     /// [`is_canceled`](Error::is_canceled) when the run was asked to stop.
     pub fn run<R, A>(&self, call: ActivityCall<R, A>) -> RunActivity<R> {
         RunActivity::new(self.shared.clone(), call)
-    }
-
-    /// Plans a child: another workflow, which `.await` starts and waits for.
-    ///
-    /// It is a run of its own, with its own id and history, anywhere in the namespace. Its error is the child's own, with the
-    /// child's error type; `sagaline.AlreadyStarted` when its id is taken; or [`is_canceled`](Error::is_canceled).
-    ///
-    /// # Example: a mail to each of many, ten at a time
-    /// ```
-    /// # use sagaline_sdk::{Context, Result, future::join_all, workflow};
-    /// # #[workflow]
-    /// # async fn mail(_cx: Context, address: String) -> Result<()> { Ok(()) }
-    /// #[workflow]
-    /// async fn newsletter(cx: Context, addresses: Vec<String>) -> Result<usize> {
-    ///     cx.expect_children(addresses.len() as u64);
-    ///     let mut sent = 0;
-    ///     for ten in addresses.chunks(10) {
-    ///         let mails = ten.iter().map(|address| {
-    ///             cx.child(mail(address.clone())).id(format!("newsletter/{address}"))
-    ///         });
-    ///         sent += join_all(mails).await.iter().filter(|one| one.is_ok()).count();
-    ///     }
-    ///     Ok(sent)
-    /// }
-    /// ```
-    pub fn child<R, W>(&self, call: WorkflowCall<R, W>) -> RunChild<R> {
-        RunChild::new(self.shared.clone(), call)
-    }
-
-    /// Tells how many children there will be in all, for whoever looks how far the run is; 0: no more than were started.
-    pub fn expect_children(&self, total: u64) {
-        self.shared.expect_children(total);
     }
 
     /// The time, as the journal has it: the same on replay, and the same until the workflow next waits.
@@ -329,79 +379,6 @@ impl Context {
         Shielded::new(self.shared.clone(), future)
     }
 
-    /// Ends the run and goes on in a new one, with a history of its own: `return cx.continue_as_new(&next)`.
-    ///
-    /// For what goes on for ever, or too long for one history. The new run has the same workflow id and is given `input`,
-    /// which must be one of this workflow; it goes by the workflow's newest version. What was registered to be undone
-    /// holds, signals that were not taken come to it first, and whoever waits for the result waits for the new run's.
-    /// Activities that are still under way are asked to stop; a step with a compensation must be awaited before.
-    ///
-    /// The error is what the workflow must return. One that `input` cannot be written as JSON comes in its place.
-    ///
-    /// # Errors
-    /// Always.
-    ///
-    /// # Example: a bill each month, for years
-    /// ```
-    /// # use sagaline_sdk::{Context, DurationExt, Result, activity, workflow};
-    /// # use serde::{Deserialize, Serialize};
-    /// # #[activity]
-    /// # async fn charge(customer: &str) -> Result<()>;
-    /// #[derive(Serialize, Deserialize)]
-    /// struct Billing {
-    ///     customer: String,
-    ///     months: u32,
-    /// }
-    ///
-    /// #[workflow]
-    /// async fn billing(cx: Context, mut billing: Billing) -> Result<u32> {
-    ///     cx.run(charge(&billing.customer)).await?;
-    ///     billing.months += 1;
-    ///     if billing.months == 120 {
-    ///         return Ok(billing.months);
-    ///     }
-    ///     cx.sleep(30.days()).await?;
-    ///     cx.continue_as_new(&billing)
-    /// }
-    /// ```
-    pub fn continue_as_new<R>(&self, input: &(impl Serialize + ?Sized)) -> Result<R> {
-        let what = format!("input of `{}`", self.shared.info.workflow);
-        self.shared.continue_with(json::encode(&what, input)?);
-        Err(Error::to_continue_as_new())
-    }
-
-    /// Whether the history is so long that the workflow had better [continue as new](Self::continue_as_new): from 4,096
-    /// events or 4 MB on. What the run took over from the one before does not count.
-    ///
-    /// # Example: a counter that takes signals for ever
-    /// ```
-    /// # use sagaline_sdk::{Context, Result, workflow};
-    /// #[workflow]
-    /// async fn counter(cx: Context, mut total: u64) -> Result<u64> {
-    ///     while !cx.is_continue_as_new_suggested() {
-    ///         total += cx.signal::<u64>("add").await?;
-    ///     }
-    ///     cx.continue_as_new(&total)
-    /// }
-    /// ```
-    #[must_use]
-    pub fn is_continue_as_new_suggested(&self) -> bool {
-        self.shared.history().1
-    }
-
-    /// How many events the history had when the workflow was last told something. At 50,000 it is told nothing more.
-    #[must_use]
-    pub fn history_events(&self) -> u32 {
-        self.shared.history().0.events
-    }
-
-    /// How many bytes those events have: what was given to the run and what it gave, and 64 for each. At 50 MB it is told
-    /// nothing more.
-    #[must_use]
-    pub fn history_bytes(&self) -> u32 {
-        self.shared.history().0.bytes
-    }
-
     /// Whether somebody asked the run to stop, or a scope in which this is called. Steps say so by themselves; this is for
     /// code between them.
     #[must_use]
@@ -431,6 +408,23 @@ impl Context {
     #[must_use]
     pub fn is_replaying(&self) -> bool {
         self.shared.is_replaying()
+    }
+}
+
+impl<S> Clone for Context<S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            state: self.state.clone(),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Context<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The deterministic executor: one future, polled when something happened, whose wishes become commands.
 //!
 //! ```text
-//! jobs, in order ─▶ outcomes to steps, registrations ─▶ cancellations ─▶ poll until it waits ─▶ commands
+//! jobs, in order ─▶ outcomes to steps, registrations; handlers ─▶ cancellations ─▶ poll until it waits ─▶ commands
 //! ```
+//! A run that has just begun is polled before the first handler: it may make its state ready.
 //! Deliberately absent: catching panics and comparing commands with history; the engine does both.
 
 use std::{
@@ -16,11 +17,17 @@ use std::{
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use sagaline_core::{
-    Name, Payload,
-    program::{Activation, Job, Program, ProgramCommand},
+    Failure, Name, Payload,
+    error_type::BLOCKED,
+    program::{Activation, Inquired, Inquiry, Job, Program, ProgramCommand},
 };
 
-use super::{Context, WorkflowInfo, state::Shared, step::StepOutcome};
+use super::{
+    WorkflowInfo,
+    desk::{Begun, Desk},
+    state::Shared,
+    step::StepOutcome,
+};
 use crate::{Error, Result, activity::BoxFuture};
 
 /// Most polls of one activation: a future that wakes itself that often never waits.
@@ -33,9 +40,9 @@ pub(crate) struct Definition {
     pub(crate) version: &'static str,
     /// Runs of earlier versions go on with it.
     pub(crate) takes_over: bool,
-    pub(crate) start: fn(Context, Payload) -> BoxFuture<'static, Result<Payload>>,
     /// Whether a payload is an input of the workflow.
     pub(crate) check: fn(&Payload) -> Result<()>,
+    pub(crate) begin: fn(Arc<Shared>, Payload) -> Begun,
 }
 
 /// A run of a Rust workflow.
@@ -55,6 +62,9 @@ struct Run {
     check: fn(&Payload) -> Result<()>,
     /// Branches that go on beside it, until it ends.
     branches: FuturesUnordered<BoxFuture<'static, ()>>,
+    desk: Box<dyn Desk>,
+    /// Updates under way, in the order in which they were accepted.
+    updates: Vec<(Name, BoxFuture<'static, Result<Payload>>)>,
     woken: Arc<Woken>,
 }
 
@@ -82,12 +92,17 @@ impl RustProgram {
         };
         let first_id = activation.first_id();
         let shared = Arc::new(Shared::new(info, self.default_queue.clone(), first_id));
-        let future = (self.definition.start)(Context::new(shared.clone()), input);
+        if let Some(chain) = activation.chain {
+            shared.take_over(chain);
+        }
+        let Begun { future, desk } = (self.definition.begin)(shared.clone(), input);
         Run {
             shared,
             future: Some(future),
             check: self.definition.check,
             branches: FuturesUnordered::new(),
+            desk,
+            updates: Vec::new(),
             woken: Arc::new(Woken::default()),
         }
     }
@@ -104,21 +119,74 @@ impl Program for RustProgram {
         run.shared.begin(&activation);
         // Before anything that the program numbers itself.
         run.shared.skip_numbers(numbers_taken(activation.jobs));
-        for job in activation.jobs {
-            run.take(job);
-        }
-        if run.future.is_some() {
-            run.shared.cancel_pending();
-            run.poll();
+        let is_first = matches!(activation.jobs, [Job::Started { .. }, _, ..]);
+        if is_first {
+            let (handled, others): (Vec<&Job>, Vec<&Job>) =
+                activation.jobs.iter().partition(|job| run.handles(job));
+            run.go_on(others);
+            run.go_on(handled);
+        } else {
+            run.go_on(activation.jobs);
         }
         if run.future.is_some() {
             run.shared.tell_waits();
         }
         run.shared.take_commands()
     }
+
+    fn inquire(&mut self, inquiry: Inquiry<'_>) -> Inquired {
+        let question = inquiry.question;
+        let Some(run) = &self.run else {
+            let failure = Failure::new(Name::from(BLOCKED), "the run has not begun");
+            return Inquired::Refused(failure.non_retryable());
+        };
+        let said = run.desk.answer(question);
+        if run.shared.takes_back_commands() {
+            return Inquired::Changed;
+        }
+        match said {
+            Ok(answer) => Inquired::Answered(answer),
+            Err(error) => Inquired::Refused(error.into_failure()),
+        }
+    }
 }
 
 impl Run {
+    /// Takes what happened, and lets the workflow go on.
+    fn go_on<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>) {
+        for job in jobs {
+            self.take(job);
+        }
+        if self.future.is_some() {
+            self.shared.cancel_pending();
+            self.poll();
+        }
+    }
+
+    /// Whether a job is a message for a handler.
+    fn handles(&self, job: &Job) -> bool {
+        match job {
+            Job::SignalReceived { signal, .. } => self.desk.takes_signal(signal),
+            Job::UpdateAccepted { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// A signal goes to its handler, or waits to be asked for. One that is not what the handler expects is passed over: a
+    /// stranger's mistake must not end the run.
+    fn receive(&self, signal: &Name, input: &Payload) {
+        if !self.desk.takes_signal(signal) {
+            return self.shared.receive(signal, input);
+        }
+        let handled = self.desk.signal(signal, input);
+        if let Err(error) = handled
+            && !self.shared.is_replaying()
+        {
+            let run_id = self.shared.info.run_id;
+            tracing::warn!(%run_id, %signal, %error, "a signal is passed over");
+        }
+    }
+
     fn take(&mut self, job: &Job) {
         match job {
             Job::Started { .. } => {}
@@ -153,7 +221,12 @@ impl Run {
                 self.shared.resolve(*child_id, StepOutcome::Canceled);
             }
             Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
-            Job::SignalReceived { signal, input } => self.shared.receive(signal, input),
+            Job::SignalReceived { signal, input } => self.receive(signal, input),
+            Job::UpdateAccepted {
+                update_id,
+                update,
+                input,
+            } => self.begin_update(update_id, update, input),
             Job::TimerFired { timer_id } => self.shared.fire_timer(*timer_id),
             Job::Ended => {
                 self.shared.end();
@@ -165,8 +238,41 @@ impl Run {
     /// Nobody waits any more for what the workflow waited for.
     fn forget(&mut self) {
         self.future = None;
+        self.updates.clear();
         self.branches.clear();
         drop(self.shared.spawned.take());
+    }
+
+    /// Begins with an update, as far as it gets without waiting: what comes after it in history finds what it has done.
+    fn begin_update(&mut self, update_id: &Name, update: &Name, input: &Payload) {
+        if self.future.is_some() {
+            let future = self.desk.update(update, input.clone());
+            self.updates.push((update_id.clone(), future));
+            let last = self.updates.len() - 1;
+            self.poll_updates(last);
+        }
+    }
+
+    /// Polls the updates from that place on, and tells of those that have ended.
+    fn poll_updates(&mut self, from: usize) {
+        let waker = Waker::from(self.woken.clone());
+        let mut task = TaskContext::from_waker(&waker);
+        let shared = &self.shared;
+        let mut place = 0;
+        self.updates.retain_mut(|(update_id, future)| {
+            place += 1;
+            if place <= from {
+                return true;
+            }
+            let Poll::Ready(outcome) = future.as_mut().poll(&mut task) else {
+                return true;
+            };
+            shared.push(ProgramCommand::CompleteUpdate {
+                update_id: update_id.clone(),
+                outcome: outcome.map_err(Error::into_failure),
+            });
+            false
+        });
     }
 
     /// Polls until all branches wait, or the workflow ends.
@@ -178,6 +284,7 @@ impl Run {
         let mut task = TaskContext::from_waker(&waker);
         for _ in 0..POLLS_MAX {
             self.woken.0.store(false, Ordering::Relaxed);
+            self.poll_updates(0);
             let Some(future) = &mut self.future else {
                 return;
             };
@@ -230,13 +337,17 @@ fn numbers_taken(jobs: &[Job]) -> u32 {
 impl Run {
     /// An input that the workflow could not read is told to the run that wrote it.
     fn continuation(&self, error: Error) -> ProgramCommand {
-        let Some((input, signals)) = self.shared.take_continuation() else {
+        let Some(next) = self.shared.take_continuation() else {
             return ProgramCommand::Fail {
                 failure: error.into_failure(),
             };
         };
-        match (self.check)(&input) {
-            Ok(()) => ProgramCommand::ContinueAsNew { input, signals },
+        match (self.check)(&next.input) {
+            Ok(()) => ProgramCommand::ContinueAsNew {
+                input: next.input,
+                signals: next.signals,
+                children: next.children,
+            },
             Err(error) => ProgramCommand::Fail {
                 failure: error.into_failure(),
             },

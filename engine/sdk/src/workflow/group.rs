@@ -12,7 +12,7 @@ use super::{
     reach::{Bounds, Placed},
 };
 
-impl Context {
+impl<S> Context<S> {
     /// Has what is done in `block` undone in parallel, when the run fails or is cancelled later; else compensations run one
     /// after the other.
     ///

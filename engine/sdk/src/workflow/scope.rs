@@ -16,7 +16,7 @@ use super::{
 };
 use crate::Result;
 
-impl Context {
+impl<S> Context<S> {
     /// A part of the workflow that can be asked to stop without the rest, in which futures are put
     /// [`within`](Scope::within).
     ///

@@ -11,6 +11,7 @@ use semver::Version;
 use super::{
     Workflow, WorkflowCall,
     coded::Coded,
+    desk,
     executor::{Definition, RustProgram},
 };
 use crate::{Codec, Result, codec::Coding, json};
@@ -83,7 +84,7 @@ impl Workflows {
     /// The same with one more; the macro [`workflows!`](crate::workflows) does it for several.
     ///
     /// # Panics
-    /// When another of the same name and version is there, or the version is none.
+    /// When another of the same name and version is there, the version is none, or two of its handlers have one name.
     #[must_use]
     pub fn with<Arguments, F: WorkflowFn<Arguments>>(self, workflow: F) -> Self {
         let _ = workflow;
@@ -93,12 +94,14 @@ impl Workflows {
     /// The same with a workflow that is known by its type.
     pub(crate) fn with_type<W: Workflow>(mut self) -> Self {
         self.queues.extend(W::QUEUES);
+        // Two handlers of one name are found now, not when the first run begins.
+        drop(W::handlers());
         self.add(Definition {
             workflow: W::NAME,
             version: W::VERSION,
             takes_over: W::TAKES_OVER,
-            start: W::start,
             check: check::<W>,
+            begin: desk::begin::<W>,
         })
     }
 

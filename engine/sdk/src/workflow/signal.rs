@@ -10,51 +10,34 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context as TaskContext, Poll, Waker},
+    task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
-use sagaline_core::{Name, Payload, Timestamp, Wait, WaitFor, program::SignalLeft};
-use serde::de::DeserializeOwned;
+use sagaline_core::{Choice, Name, Payload, Timestamp, Wait, WaitFor, program::SignalLeft};
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Sleep, reach::Reach, state::Shared};
+use super::{Sleep, condition::add_choice, state::Shared, waits::Ticket};
 use crate::{Error, Result, json};
 
-/// The signals of a run that its workflow has not taken, and who waits for which.
+/// The signals of a run that its workflow has not taken.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     /// Each with its number in the order in which they came.
     kept: BTreeMap<Name, VecDeque<(u64, Payload)>>,
     received: u64,
-    waiting: BTreeMap<u64, Waiter>,
-    last_ticket: u64,
-    /// What was last told of those that wait.
-    told: Vec<Wait>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    name: Name,
-    since: Timestamp,
-    deadline: Option<Timestamp>,
-    reach: Reach,
-    canceled: bool,
-    waker: Option<Waker>,
 }
 
 impl Signals {
-    /// One has come. Gives whom to wake.
-    pub(super) fn receive(&mut self, name: Name, input: Payload) -> Vec<Waker> {
-        let waiting = self.waiting.values_mut().filter(|one| one.name == name);
-        let wakers = waiting.filter_map(|one| one.waker.take()).collect();
+    /// One has come.
+    pub(super) fn receive(&mut self, name: Name, input: Payload) {
         self.received += 1;
         let kept = self.kept.entry(name).or_default();
         kept.push_back((self.received, input));
-        wakers
     }
 
     /// The next of that name.
-    fn take(&mut self, name: &Name) -> Option<Payload> {
+    pub(super) fn take(&mut self, name: &Name) -> Option<Payload> {
         let kept = self.kept.get_mut(name)?;
         let next = kept.pop_front();
         if kept.is_empty() {
@@ -78,97 +61,13 @@ impl Signals {
         left.sort_unstable_by_key(|(number, _)| *number);
         left.into_iter().map(|(_, left)| left).collect()
     }
-
-    /// Nobody waits any more where a request to stop has reached. Gives whom to wake.
-    pub(super) fn cancel(&mut self) -> Vec<Waker> {
-        let reached = self
-            .waiting
-            .values_mut()
-            .filter(|one| one.reach.is_canceled());
-        reached
-            .filter_map(|one| {
-                one.canceled = true;
-                one.waker.take()
-            })
-            .collect()
-    }
-
-    /// What is waited for, `others` too, if that is not what was last told.
-    pub(super) fn changed_waits(
-        &mut self,
-        others: impl IntoIterator<Item = Wait>,
-    ) -> Option<Vec<Wait>> {
-        let wait = |one: &Waiter| Wait {
-            kind: WaitFor::Signal,
-            name: one.name.clone(),
-            since: one.since,
-            deadline: one.deadline,
-            choices: Vec::new(),
-            total: None,
-        };
-        let waiting = self.waiting.values().map(wait);
-        let waits: Vec<Wait> = waiting.chain(others).collect();
-        (waits != self.told).then(|| {
-            self.told.clone_from(&waits);
-            waits
-        })
-    }
 }
-
-/// Who waits for a signal.
-#[derive(Debug)]
-pub(crate) struct Ticket(u64);
 
 /// What a waiter is told.
 pub(crate) enum Told {
     Signal(Payload),
     Canceled,
     Wait(Ticket),
-}
-
-impl Signals {
-    /// The next of a name, or a place among those that wait; `ticket` is the place that the caller has.
-    pub(super) fn poll(
-        &mut self,
-        ticket: Option<Ticket>,
-        wanted: (&Name, Option<Timestamp>),
-        (now, reach): (Timestamp, Reach),
-        waker: &Waker,
-    ) -> Told {
-        let (name, deadline) = wanted;
-        let canceled = ticket
-            .as_ref()
-            .and_then(|ticket| self.waiting.get(&ticket.0))
-            .is_some_and(|one| one.canceled);
-        if canceled {
-            self.leave(ticket);
-            return Told::Canceled;
-        }
-        if let Some(input) = self.take(name) {
-            self.leave(ticket);
-            return Told::Signal(input);
-        }
-        let ticket = ticket.unwrap_or_else(|| {
-            self.last_ticket += 1;
-            Ticket(self.last_ticket)
-        });
-        let waiter = self.waiting.entry(ticket.0).or_insert_with(|| Waiter {
-            name: name.clone(),
-            since: now,
-            deadline,
-            reach,
-            canceled: false,
-            waker: None,
-        });
-        waiter.waker = Some(waker.clone());
-        Told::Wait(ticket)
-    }
-
-    pub(super) fn leave(&mut self, ticket: Option<Ticket>) {
-        if let Some(ticket) = ticket {
-            self.waiting.remove(&ticket.0);
-        }
-    }
 }
 
 /// The next signal of a name; [`Context::signal`](super::Context::signal) makes it.
@@ -179,6 +78,7 @@ pub struct Signal<T> {
     shared: Arc<Shared>,
     name: String,
     deadline: Option<Timestamp>,
+    choices: Result<Vec<Choice>>,
     ticket: Option<Ticket>,
     input: PhantomData<fn() -> T>,
 }
@@ -189,9 +89,25 @@ impl<T> Signal<T> {
             shared,
             name: name.to_owned(),
             deadline: None,
+            choices: Ok(Vec::new()),
             ticket: None,
             input: PhantomData,
         }
+    }
+
+    /// Tells people one more answer that they may give; it is no limit to what the signal may carry.
+    ///
+    /// # Example: two buttons
+    /// ```
+    /// # use sagaline_sdk::{Context, Result, workflow};
+    /// #[workflow]
+    /// async fn review(cx: Context) -> Result<bool> {
+    ///     cx.signal("review-complete").choice("Approve", &true).choice("Refuse", &false).await
+    /// }
+    /// ```
+    pub fn choice(mut self, label: &str, input: &(impl Serialize + ?Sized)) -> Self {
+        add_choice(&mut self.choices, label, input);
+        self
     }
 
     /// Gives up after this long: `None`.
@@ -226,10 +142,21 @@ impl<T: DeserializeOwned> Future for Signal<T> {
             Ok(name) => name,
             Err(invalid) => return Poll::Ready(Err(invalid.into())),
         };
+        let choices = match &signal.choices {
+            Ok(choices) => choices,
+            Err(error) => return Poll::Ready(Err(error.again())),
+        };
+        let wait = |since| Wait {
+            kind: WaitFor::Signal,
+            name: name.clone(),
+            since,
+            deadline: signal.deadline,
+            choices: choices.clone(),
+            total: None,
+        };
         loop {
             let ticket = signal.ticket.take();
-            let wanted = (&name, signal.deadline);
-            match signal.shared.poll_signal(ticket, wanted, cx.waker()) {
+            match signal.shared.poll_signal(ticket, &name, wait, cx.waker()) {
                 Told::Wait(ticket) => {
                     signal.ticket = Some(ticket);
                     return Poll::Pending;
@@ -255,7 +182,7 @@ impl<T> Drop for Signal<T> {
     fn drop(&mut self) {
         let ticket = self.ticket.take();
         if ticket.is_some() {
-            self.shared.leave_signal(ticket);
+            self.shared.leave(ticket);
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Deliberately absent: polling. Invariant: the lock is never held while code of the user runs, so that no closure or
 //! waker can meet it.
 
+mod carried;
 mod markers;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,8 +15,8 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Name, Payload, RunId, StartChild, Timestamp, Wait, WaitFor, WorkflowId,
-    program::{Activation, ProgramCommand, Recorded, SignalLeft},
+    ActivityId, Name, Payload, RunId, StartChild, Timestamp, WorkflowId,
+    program::{Activation, ProgramCommand, Recorded},
     run::HistorySize,
 };
 
@@ -23,13 +25,14 @@ use super::{
     park::Parked,
     random::Stream,
     reach::{Asked, Reach},
-    signal::{Signals, Ticket, Told},
+    signal::Signals,
     step::{
         Compensate, Compensation, Progress, Step, StepKind, StepOutcome, canceled, register,
         schedule,
     },
     task::Branches,
     timer::Timers,
+    waits::Waiters,
 };
 use crate::{Error, Result, activity::ErasedCall};
 
@@ -53,6 +56,7 @@ pub(super) struct State {
     signals: Signals,
     /// Since when, and how many children there will be.
     expected: Option<(Timestamp, u64)>,
+    waiters: Waiters,
     /// The run's end was decided without the program: what it drops is forgotten without a word.
     ended: bool,
     commands: Vec<ProgramCommand>,
@@ -71,6 +75,10 @@ pub(super) struct State {
     asked: Asked,
     /// Where the future that is being polled stands.
     pub(super) here: Reach,
+    /// Children for the run that goes on in this one's place.
+    handed_on: Vec<(ActivityId, WorkflowId)>,
+    /// Children of the run before that nobody here has taken yet.
+    taken_over: Vec<(ActivityId, WorkflowId)>,
 }
 
 impl Shared {
@@ -83,6 +91,7 @@ impl Shared {
             timers: Timers::default(),
             signals: Signals::default(),
             expected: None,
+            waiters: Waiters::default(),
             ended: false,
             commands: Vec::new(),
             replayed: None,
@@ -94,6 +103,8 @@ impl Shared {
             versions: BTreeMap::new(),
             here: Reach::outermost(asked.clone()),
             asked,
+            handed_on: Vec::new(),
+            taken_over: Vec::new(),
         };
         Self {
             info,
@@ -194,12 +205,12 @@ impl Shared {
         let State {
             steps,
             timers,
-            signals,
+            waiters,
             commands,
             ..
         } = &mut *state;
         let mut wakers = timers.cancel(commands);
-        wakers.extend(signals.cancel());
+        wakers.extend(waiters.cancel());
         wakers.extend(self.parked.reached());
         for (&activity_id, step) in steps {
             if step.reach.is_canceled() {
@@ -249,58 +260,9 @@ impl Shared {
         }
     }
 
-    /// Somebody sent a message.
-    pub(crate) fn receive(&self, signal: &Name, input: &Payload) {
-        let received = self.lock().signals.receive(signal.clone(), input.clone());
-        received.into_iter().for_each(Waker::wake);
-    }
-
-    /// The next signal of a name, or a place among those that wait for one.
-    pub(crate) fn poll_signal(
-        &self,
-        ticket: Option<Ticket>,
-        wanted: (&Name, Option<Timestamp>),
-        waker: &Waker,
-    ) -> Told {
-        let mut state = self.lock();
-        if ticket.is_none() && state.here.is_canceled() {
-            return Told::Canceled;
-        }
-        let seen = (state.at, state.here.clone());
-        state.signals.poll(ticket, wanted, seen, waker)
-    }
-
-    /// Nobody waits there any more.
-    pub(crate) fn leave_signal(&self, ticket: Option<Ticket>) {
-        self.lock().signals.leave(ticket);
-    }
-
-    /// Tells what the run waits for, if that has changed.
-    pub(crate) fn tell_waits(&self) {
-        let mut state = self.lock();
-        let expected = state.expected.map(|(since, total)| Wait {
-            kind: WaitFor::Children,
-            name: Name::from("children"),
-            since,
-            deadline: None,
-            choices: Vec::new(),
-            total: Some(total),
-        });
-        if let Some(waits) = state.signals.changed_waits(expected) {
-            state.commands.push(ProgramCommand::RecordWaits(waits));
-        }
-    }
-
-    /// The workflow goes on in a new run, with this input.
-    pub(crate) fn continue_with(&self, input: Payload) {
-        self.lock().continue_with = Some(input);
-    }
-
-    /// What that run is given: its input, and the signals that nobody has taken.
-    pub(crate) fn take_continuation(&self) -> Option<(Payload, Vec<SignalLeft>)> {
-        let mut state = self.lock();
-        let input = state.continue_with.take()?;
-        Some((input, state.signals.take_left()))
+    /// Whether anything is commanded outside of an activation; it is taken back.
+    pub(crate) fn takes_back_commands(&self) -> bool {
+        !self.take_commands().is_empty()
     }
 
     /// How long the history is, and whether it had better begin anew.

@@ -3,9 +3,10 @@
 use std::{mem, task::Waker, time::Duration};
 
 use sagaline_core::{
-    ActivityId, Failure, Millis, Name, Payload,
+    ActivityId, Failure, Millis, Name, Payload, WorkflowId,
     bounds::{self, OutOfBounds},
     error_type,
+    event::{CarriedChild, ParentClosePolicy},
     program::{ProgramCommand, RegisterCompensation, ScheduleActivity, Timeouts},
 };
 
@@ -36,6 +37,53 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// A child that the run before has handed on.
+    pub(crate) fn carried(child: &CarriedChild, reach: Reach) -> Self {
+        let result = child.result.clone().map(StepOutcome::Completed);
+        let failure = child.failure.clone().map(StepOutcome::Failed);
+        let canceled = child.canceled.then_some(StepOutcome::Canceled);
+        let ended = result.or(failure).or(canceled);
+        Self {
+            name: child.workflow.clone(),
+            kind: StepKind::Child {
+                close_policy: child.close_policy,
+            },
+            progress: ended.map_or(Progress::Pending(None), Progress::Ended),
+            compensate: None,
+            reach,
+            cancel_requested: false,
+            abandoned: false,
+        }
+    }
+
+    /// The same child, for the run that goes on in this one's place.
+    pub(crate) fn into_carried(
+        self,
+        child_id: ActivityId,
+        workflow_id: WorkflowId,
+    ) -> CarriedChild {
+        let (mut result, mut failure, mut canceled) = (None, None, false);
+        match self.progress {
+            Progress::Pending(_) => {}
+            Progress::Ended(StepOutcome::Completed(payload)) => result = Some(payload),
+            Progress::Ended(StepOutcome::Failed(why)) => failure = Some(why),
+            Progress::Ended(StepOutcome::Canceled) => canceled = true,
+        }
+        let close_policy = match self.kind {
+            StepKind::Child { close_policy } => close_policy,
+            StepKind::Activity => ParentClosePolicy::default(),
+        };
+        CarriedChild {
+            child_id,
+            workflow: self.name,
+            workflow_id,
+            close_policy,
+            result,
+            failure,
+            canceled,
+        }
+    }
+
     /// The run was asked to stop, and so is the step, once. Gives whom to wake: nobody waits any more for a child that was
     /// let go.
     pub(crate) fn cancel(
@@ -49,10 +97,12 @@ impl Step {
         self.cancel_requested = true;
         match self.kind {
             StepKind::Activity => commands.push(ProgramCommand::CancelActivity { activity_id: id }),
-            StepKind::Child { is_let_go: false } => {
-                commands.push(ProgramCommand::CancelChild { child_id: id });
-            }
-            StepKind::Child { is_let_go: true } => {
+            StepKind::Child {
+                close_policy: ParentClosePolicy::Terminate | ParentClosePolicy::Cancel,
+            } => commands.push(ProgramCommand::CancelChild { child_id: id }),
+            StepKind::Child {
+                close_policy: ParentClosePolicy::Abandon,
+            } => {
                 let ended = Progress::Ended(StepOutcome::Canceled);
                 if let Progress::Pending(waker) = mem::replace(&mut self.progress, ended) {
                     return waker;
@@ -68,8 +118,8 @@ impl Step {
 pub(crate) enum StepKind {
     Activity,
     Child {
-        /// It outlives its parent: a parent that is cancelled only waits no more.
-        is_let_go: bool,
+        /// One that was let go outlives its parent: a parent that is cancelled only waits no more.
+        close_policy: ParentClosePolicy,
     },
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::activity::BoxFuture;
 
-impl Context {
+impl<S> Context<S> {
     /// Begins a branch that goes on beside this code until it ends, or the workflow does; like a future in a `join!`, but
     /// nobody need wait for it.
     ///

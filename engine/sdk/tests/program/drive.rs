@@ -159,6 +159,12 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Option<Recorded> {
             None,
             Some(Box::new(value.clone())),
         ),
+        ProgramCommand::CompleteUpdate { update_id, .. } => (
+            CommandKind::CompleteUpdate,
+            Some(update_id.clone()),
+            None,
+            None,
+        ),
         ProgramCommand::Complete { .. } => (CommandKind::Complete, None, None, None),
         ProgramCommand::Fail { .. } => (CommandKind::Fail, None, None, None),
         ProgramCommand::Cancel { .. } => (CommandKind::Cancel, None, None, None),
@@ -249,8 +255,12 @@ fn line(command: &ProgramCommand) -> String {
             let names: Vec<_> = waits.iter().map(|wait| wait.name.as_str()).collect();
             format!("waits for {}", names.join(", "))
         }
+        ProgramCommand::CompleteUpdate { update_id, outcome } => match outcome {
+            Ok(answer) => format!("answer {update_id} {}", text(answer)),
+            Err(failure) => format!("answer {update_id} {}", failure.error_type),
+        },
         ProgramCommand::Complete { result } => format!("complete {}", text(result)),
-        ProgramCommand::ContinueAsNew { input, signals } => {
+        ProgramCommand::ContinueAsNew { input, signals, .. } => {
             format!("continue {} with {} signals", text(input), signals.len())
         }
         ProgramCommand::Fail { failure } => {

@@ -1,8 +1,9 @@
 //! Children: awaited, let go, stopped, and what they leave to their parent.
 
 use sagaline_sdk::{
-    ParentClose,
+    ParentClose, StartedChild,
     client::IdReuse,
+    future::{FuturesUnordered, StreamExt},
     prelude::*,
     testing::{Answer, Env, Run, StartOptions},
 };
@@ -263,4 +264,123 @@ fn a_child_is_given_time_attributes_and_a_memo() {
         "sagaline.Timeout.Run"
     );
     assert_eq!(child.status(), "TimedOut");
+}
+
+/// So many orders, two at a time, three in one history: those that are open go from run to run.
+#[workflow]
+async fn stream(cx: Context, (from, to): (u32, u32)) -> Result<u32> {
+    let mut open: FuturesUnordered<StartedChild<String>> =
+        cx.carried_children().into_iter().collect();
+    for cents in from..to {
+        if cents == from + 3 {
+            open.into_iter().for_each(StartedChild::hand_on);
+            return cx.continue_as_new(&(cents, to));
+        }
+        if open.len() == 2 {
+            open.next().await.transpose()?;
+        }
+        open.push(cx.child(order(cents)).id(format!("order/{cents}")).start());
+    }
+    while let Some(done) = open.next().await {
+        done?;
+    }
+    Ok(to)
+}
+
+#[test]
+fn open_children_go_from_run_to_run_and_none_is_lost() {
+    let env = shop().workflows(workflows![order]);
+    env.mock_with(charge, |_: &_, _: u32| {
+        Answer::ok("paid".to_owned()).after(20.seconds())
+    });
+
+    let run = env.start(stream((0, 8)));
+    env.skip(1.seconds());
+    env.crash();
+
+    assert_eq!(run.result().unwrap(), 8);
+    assert_eq!((env.attempts(charge), env.attempts(release)), (8, 0));
+    let children = &run.describe()["children"];
+    assert_eq!(
+        (&children["total"], &children["completed"]),
+        (&8.into(), &8.into())
+    );
+    for cents in 0..8 {
+        assert_eq!(child(&env, cents).status(), "Completed");
+    }
+}
+
+#[test]
+fn what_children_of_earlier_runs_did_is_undone_by_the_last_one() {
+    #[workflow]
+    async fn one_by_one(cx: Context, cents: u32) -> Result<()> {
+        if cents == 3 {
+            return Err(Error::new("Enough", "no more"));
+        }
+        cx.child(order(cents)).id(format!("order/{cents}")).await?;
+        cx.continue_as_new(&(cents + 1))
+    }
+    let env = shop().workflows(workflows![order]);
+
+    let run = env.start(one_by_one(0));
+
+    assert_eq!(run.result().unwrap_err().error_type(), "Enough");
+    assert_eq!((env.attempts(charge), env.attempts(release)), (3, 3));
+}
+
+#[test]
+fn a_child_that_has_ended_before_it_was_handed_on_is_known_by_the_next_run() {
+    #[workflow]
+    async fn hands_on(cx: Context, round: u32) -> Result<Vec<String>> {
+        if round == 0 {
+            let children: Vec<_> = [1, 2, 3]
+                .map(|cents| cx.child(order(cents)).id(format!("order/{cents}")).start())
+                .into();
+            cx.sleep(1.minutes()).await?;
+            children.into_iter().for_each(StartedChild::hand_on);
+            return cx.continue_as_new(&1);
+        }
+        let ended = join_all(cx.carried_children::<String>()).await;
+        Ok(ended
+            .into_iter()
+            .map(|one| one.unwrap_or_else(|error| error.error_type().to_owned()))
+            .collect())
+    }
+    let env = shop().workflows(workflows![order]);
+    env.answers(
+        charge,
+        [
+            Answer::ok("first".to_owned()),
+            Answer::err(down().non_retryable()),
+            Answer::ok("third".to_owned()).after(2.minutes()),
+            Answer::ok("third, again".to_owned()).after(30.seconds()),
+        ],
+    );
+
+    let run = env.start(hands_on(0));
+
+    assert_eq!(
+        run.result().unwrap(),
+        ["first", "GatewayDown", "third, again"]
+    );
+}
+
+#[test]
+fn the_end_of_the_last_run_ends_children_that_an_earlier_one_started() {
+    #[workflow]
+    async fn leaves(cx: Context, round: u32) -> Result<()> {
+        if round == 0 {
+            cx.child(order(5)).id("order/5").start().hand_on();
+            return cx.continue_as_new(&1);
+        }
+        Ok(())
+    }
+    let env = shop().workflows(workflows![order]);
+    env.mock_with(charge, |_: &_, _: u32| {
+        Answer::ok(String::new()).after(30.seconds())
+    });
+
+    env.start(leaves(0)).result().unwrap();
+
+    assert_eq!(child(&env, 5).status(), "Terminated");
 }

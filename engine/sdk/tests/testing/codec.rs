@@ -5,10 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
+use sagaline_core::error_type;
 use sagaline_sdk::{
-    Codec,
+    Codec, StartedChild,
+    future::join_all,
     prelude::*,
-    testing::{Answer, Env, replay_all},
+    testing::{Answer, Env, Run, StartOptions, replay_all},
 };
 
 /// Adds a number to each byte, another one each time, which is in front.
@@ -178,6 +180,176 @@ fn a_run_waits_for_an_engine_that_has_the_key() {
     incident.retry().unwrap();
 
     assert_eq!(run.result().unwrap().len(), 6);
+}
+
+/// What it was told.
+#[derive(Default)]
+struct Notes {
+    all: Vec<String>,
+    closed: bool,
+}
+
+#[signal]
+fn note(notes: &mut Notes, text: String) {
+    notes.all.push(text);
+}
+
+#[signal]
+fn close(notes: &mut Notes) {
+    notes.closed = true;
+}
+
+#[query]
+fn find(notes: &Notes, text: String) -> Result<String> {
+    let found = notes.all.iter().find(|one| **one == text).cloned();
+    found.ok_or_else(|| Error::new("NotNoted", "there is no such note").with_details(&SECRET))
+}
+
+fn is_new(notes: &Notes, text: &String) -> Result<()> {
+    match notes.all.contains(text) {
+        true => Err(Error::new("Noted", "it is there").with_details(&SECRET)),
+        false => Ok(()),
+    }
+}
+
+#[update(validate = is_new)]
+fn replace_by(notes: &mut Notes, text: String) -> Result<Vec<String>> {
+    Ok(std::mem::replace(&mut notes.all, vec![text]))
+}
+
+#[update]
+fn fail(_: &mut Notes) -> Result<()> {
+    Err(Error::new("Never", "as planned").with_details(&SECRET))
+}
+
+#[workflow(signals(note, close), queries(find), updates(replace_by, fail))]
+async fn notebook(cx: Context<Notes>) -> Result<Vec<String>> {
+    cx.until(|notes| notes.closed)
+        .by(note)
+        .choice("flower", &SECRET)
+        .await?;
+    Ok(cx.with(|notes| notes.all.clone()))
+}
+
+fn notebook_id() -> StartOptions {
+    StartOptions::new().id("notes")
+}
+
+fn details(error: &Error) -> Option<String> {
+    error.details()
+}
+
+#[test]
+fn queries_and_updates_are_given_and_answer_what_nobody_else_reads() {
+    let codec = Shifted::default();
+    let env = env(&codec);
+    let run: Run<Vec<String>> = env.start(notebook());
+    run.send(note(SECRET.to_owned())).unwrap();
+    env.crash();
+
+    assert_eq!(run.query(find(SECRET.to_owned())).unwrap(), SECRET);
+    let unknown = run.query(find("rose".to_owned())).unwrap_err();
+    let noted = run.update(replace_by(SECRET.to_owned())).unwrap_err();
+    let failed = run.update(fail()).unwrap_err();
+    let update = run.begin_update(replace_by(format!("{SECRET} 2"))).unwrap();
+    update.repeat(&SECRET).unwrap();
+
+    for (error, error_type) in [(unknown, "NotNoted"), (noted, "Noted"), (failed, "Never")] {
+        assert_eq!(error.error_type(), error_type);
+        assert_eq!(details(&error).as_deref(), Some(SECRET), "{error_type}");
+    }
+    assert_eq!(update.result().unwrap(), [SECRET]);
+    run.send(close()).unwrap();
+    assert_eq!(run.result().unwrap(), ["tulip 2"]);
+    let history = run.history().to_json();
+    assert_eq!(run.history().count("UpdateCompleted"), 2);
+    assert!(!history.contains(SECRET), "{history}");
+    assert!(!format!("{:?}", run.describe()).contains(SECRET));
+    let workflows = workflows![notebook].codec(codec);
+    assert_eq!(replay_all(&workflows, history.as_bytes()).unwrap(), 1);
+}
+
+#[test]
+fn what_comes_with_a_start_is_encoded_too() {
+    let env = env(&Shifted::default());
+
+    let run = env.signal_with_start(notebook_id(), notebook(), note(SECRET.to_owned()));
+    let text = format!("{SECRET} 2");
+    let (same, update) = env.update_with_start(notebook_id(), notebook(), replace_by(text));
+    let text = format!("{SECRET} 2");
+    let (_, refused) = env.update_with_start(notebook_id(), notebook(), replace_by(text));
+
+    assert_eq!(update.unwrap().result().unwrap(), [SECRET]);
+    assert_eq!(details(&refused.unwrap_err()).as_deref(), Some(SECRET));
+    assert_eq!(run.run_id(), same.run_id());
+    assert!(!run.history().to_json().contains(SECRET));
+}
+
+#[test]
+fn without_the_key_nobody_is_answered_and_all_may_ask_again() {
+    let codec = Shifted::default();
+    let env = env(&codec);
+    let run: Run<Vec<String>> = env.start(notebook());
+    run.send(note(SECRET.to_owned())).unwrap();
+
+    codec.is_broken.store(true, Ordering::Relaxed);
+    let query = run.query(find(SECRET.to_owned())).unwrap_err();
+    let update = run.update(replace_by("rose".to_owned())).unwrap_err();
+    codec.is_broken.store(false, Ordering::Relaxed);
+
+    assert_eq!(query.error_type(), error_type::BLOCKED);
+    assert_eq!(update.error_type(), error_type::BLOCKED);
+    assert_eq!(run.history().count("UpdateRejected"), 0);
+    assert_eq!(run.status(), "Running");
+    assert_eq!(run.query(find(SECRET.to_owned())).unwrap(), SECRET);
+    assert_eq!(run.update(replace_by("rose".to_owned())).unwrap(), [SECRET]);
+}
+
+/// Hands on a child that has completed, one that has failed and one that goes on.
+#[workflow]
+async fn hands_on(cx: Context, names: Vec<String>) -> Result<Vec<String>> {
+    if !names.is_empty() {
+        let children: Vec<StartedChild<String>> = names
+            .into_iter()
+            .map(|name| cx.child(slow(name)).start())
+            .collect();
+        cx.sleep(1.minutes()).await?;
+        children.into_iter().for_each(StartedChild::hand_on);
+        return cx.continue_as_new(&Vec::<String>::new());
+    }
+    let ended = join_all(cx.carried_children::<String>()).await;
+    let told =
+        |one: Result<String>| one.unwrap_or_else(|error| details(&error).unwrap_or_default());
+    Ok(ended.into_iter().map(told).collect())
+}
+
+#[workflow]
+async fn slow(cx: Context, name: String) -> Result<String> {
+    match name.as_str() {
+        "" => Err(Error::new("NoName", "it is empty").with_details(&SECRET)),
+        SECRET => Ok(format!("child of {name}")),
+        _ => {
+            cx.sleep(1.hours()).await?;
+            Ok(format!("child of {name}"))
+        }
+    }
+}
+
+#[test]
+fn how_children_have_ended_goes_encoded_from_run_to_run() {
+    let codec = Shifted::default();
+    let env = env(&codec).workflows(workflows![slow]);
+    let run = env.start(hands_on(
+        [SECRET, "", "tulip 2"].map(str::to_owned).to_vec(),
+    ));
+
+    assert_eq!(
+        run.result().unwrap(),
+        ["child of tulip", SECRET, "child of tulip 2"]
+    );
+    for history in run.histories() {
+        assert!(!history.to_json().contains(SECRET));
+    }
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod children;
 mod codec;
 mod failures;
 mod intercept;
+mod messages;
 mod parallel;
 mod people;
 mod replayed;
 mod signals;
 mod sync;
 mod time;
+mod updates;
 mod versions;
 
 use std::time::Duration;

@@ -1,16 +1,15 @@
 //! Reads: of ranges, in pieces and with errors; of the inputs, ahead of the lane; of where these end.
 
 use sagaline_journal::{
-    Headers, NewRecord, PortEvent, Record, Tag,
+    PortEvent, Record, Tag,
     wire::{header, kind},
 };
-use sagaline_runtime::Keys;
 
+use super::misread::misread;
 use crate::{
     Violation,
     event::{Event, LaneKey, Reading},
     plant::Bug,
-    rng::Rng,
     time::Span,
     world::World,
 };
@@ -160,58 +159,4 @@ impl World {
         self.expect_arrival(lane);
         self.lane_turn(lane, None)
     }
-}
-
-/// What a lane is given of an input record, by a planted bug.
-fn misread(bug: Bug, record: Record, rng: &mut Rng) -> Vec<Record> {
-    let strikes = rng.percent(3);
-    match bug {
-        Bug::InputSkipped if strikes => Vec::new(),
-        Bug::InputTwice if strikes => {
-            let mut again = record.clone();
-            again.push_header(header::CE_ID, Some(b"another"));
-            vec![record, again]
-        }
-        Bug::ActChanged if rng.percent(30) => match record.header(header::ACT) {
-            Some(b"pause") => vec![forged(&record, header::ACT, "resume")],
-            Some(b"activity-fail") => vec![forged(&record, header::ACT, "activity-retry")],
-            _ => vec![record],
-        },
-        Bug::ActTwice if record.header(header::ACT).is_some() => {
-            let again = forged(&record, header::CE_ID, "another");
-            vec![record, again]
-        }
-        Bug::SignalChanged if record.header(header::SIGNAL).is_some() => {
-            vec![record.with_value(Some(b"0"))]
-        }
-        Bug::SignalTwice if record.header(header::SIGNAL).is_some() => {
-            let again = forged(&record, header::CE_ID, "another");
-            vec![record, again]
-        }
-        Bug::ResultChanged if strikes && record.header(header::TOKEN).is_some() => {
-            vec![record.with_value(Some(b"\"another\""))]
-        }
-        _ => vec![record],
-    }
-}
-
-/// The same signed record, which says something else.
-fn forged(record: &Record, name: &'static str, value: &str) -> Record {
-    let mut forged = NewRecord {
-        topic: record.topic.clone(),
-        partition: record.partition,
-        key: record.key().map(<[u8]>::to_vec),
-        value: record.value().map(<[u8]>::to_vec),
-        headers: Headers::new(),
-    };
-    let kept = record
-        .headers()
-        .filter(|(name, _)| *name != header::MAC.as_bytes());
-    for (name, value) in kept {
-        let name = String::from_utf8_lossy(name).into_owned();
-        forged.push_header(name, value.unwrap_or_default());
-    }
-    forged.push_header(name, value);
-    Keys::development().sign_record(&mut forged);
-    forged.placed(record.offset, record.timestamp)
 }

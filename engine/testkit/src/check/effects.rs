@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sagaline_core::{Event, Timestamp, Transition};
+use sagaline_core::{
+    ActivityId, Event, RunId, Timestamp, Transition, WorkflowId, event::UpdateCompleted,
+};
 use sagaline_journal::{
     NewRecord, Record,
     wire::{ce_type, header, outcome},
@@ -11,12 +13,13 @@ use sagaline_journal::{
 use super::{
     outside::{AttemptKey, attempt_of},
     queues::{Queues, key_of},
-    runs::Runs,
+    run::Run,
+    runs::{Runs, child_refused},
 };
 use crate::{
     Violation,
     clients::NOWHERE,
-    inputs::MARK,
+    inputs::{ChildKey, MARK},
     log::{Log, Topics},
 };
 
@@ -31,8 +34,21 @@ pub(super) enum Effect {
     Reply(String, String),
     /// By its `ce_id`.
     Queue(String),
+    /// The start of a child.
+    Child(ChildKey),
+    /// What runs tell each other else, by its `ce_id`.
+    Family(String),
     /// By the record's mark.
     Forward(String),
+}
+
+/// A question about a run.
+#[derive(Debug)]
+struct Asked {
+    /// Where it lies.
+    offset: i64,
+    /// The run that was open then, and how many updates its program had been given at least.
+    run: Option<(RunId, u64)>,
 }
 
 /// The effects of one partition.
@@ -42,15 +58,41 @@ pub(super) struct Effects {
     due: BTreeSet<Effect>,
     landed: BTreeSet<Effect>,
     by_batch: VecDeque<(u64, Vec<Effect>)>,
-    /// Where the questions for a description lie, by correlation.
-    described: BTreeMap<String, i64>,
+    /// Questions, by correlation.
+    asked: BTreeMap<String, Asked>,
 }
 
 impl Effects {
-    /// A question for a description is in the inbox.
-    pub(super) fn described(&mut self, record: &Record) {
+    /// A question is in the inbox.
+    pub(super) fn question(&mut self, record: &Record, runs: &Runs) {
         if let Some(correlation) = text(record.header(header::CORRELATION)) {
-            self.described.entry(correlation).or_insert(record.offset);
+            let id = text(record.key()).and_then(|key| WorkflowId::new(&key).ok());
+            let run = id.and_then(|id| runs.open(&id));
+            let asked = Asked {
+                offset: record.offset,
+                run: run.map(|run| (run.run_id, run.updates_given().0)),
+            };
+            self.asked.entry(correlation).or_insert(asked);
+        }
+    }
+
+    /// An answer that a durable state could give: of one that was so when the question came, or later.
+    fn check_answer(asked: &Asked, record: &NewRecord, runs: &Runs) -> Result<(), String> {
+        let of = |name| text(record.headers.get(name)).unwrap_or_default();
+        let is_count = of(header::CE_ID).starts_with("query/");
+        if !is_count || of(header::OUTCOME) != outcome::COMPLETED {
+            return Ok(());
+        }
+        let run_id = of(header::RUN_ID).parse::<RunId>().ok();
+        let run = run_id.and_then(|run_id| runs.run(run_id));
+        let at_most = run.map_or(0, |run| run.updates_given().1);
+        let same = asked.run.filter(|(run, _)| Some(*run) == run_id);
+        let at_least = same.map_or(0, |(_, given)| given);
+        let said = text(record.value.as_deref());
+        let said = said.and_then(|said| said.parse::<u64>().ok());
+        match said.is_some_and(|said| (at_least..=at_most).contains(&said)) {
+            true => Ok(()),
+            false => Err(format!("{said:?} updates, of {at_least} to {at_most}")),
         }
     }
 
@@ -66,7 +108,10 @@ impl Effects {
         let mut effects: Vec<Effect> = known.0.ended.iter().map(of_end).collect();
         for transition in transitions {
             for event in &transition.events {
-                effects.extend(asked_for(transition, event, known, log));
+                match of_child(transition, event) {
+                    Some(effect) => effects.push(effect),
+                    None => effects.extend(asked_for(transition, event, known, log)),
+                }
             }
         }
         self.due.extend(effects.iter().cloned());
@@ -115,7 +160,11 @@ impl Effects {
                 }
                 _ => true,
             },
-            Effect::Cancel(_) | Effect::Forward(_) => true,
+            Effect::Child((run_id, id)) => {
+                let run = runs.run(*run_id);
+                run.is_some_and(|run| run.wants_child(*id))
+            }
+            Effect::Cancel(_) | Effect::Forward(_) | Effect::Family(_) => true,
         };
         self.landed.contains(effect) || !wanted
     }
@@ -136,8 +185,10 @@ impl Effects {
         };
         let Some(effect) = effect_of(&record.topic, header_of) else {
             let correlation = text(header_of(header::CORRELATION)).unwrap_or_default();
-            return match self.described.get(&correlation) {
-                Some(offset) if *offset < position => Ok(()),
+            return match self.asked.get(&correlation) {
+                Some(asked) if asked.offset < position => {
+                    Self::check_answer(asked, record, runs).or_else(broken)
+                }
                 other => broken(format!(
                     "an answer to {correlation}, asked at {other:?}, read up to {position}"
                 )),
@@ -184,9 +235,8 @@ fn asked_for(
 ) -> Vec<Effect> {
     let run = transition.run_id.and_then(|run_id| runs.run(run_id));
     let closed = |outcome: &str| {
-        let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
-        let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
-        followers.iter().map(reply).collect()
+        let answers = answered(run, outcome).into_iter();
+        answers.chain(run.into_iter().flat_map(of_end)).collect()
     };
     match event {
         Event::ActivityAttemptScheduled(event) => {
@@ -234,11 +284,14 @@ fn asked_for(
                 event.answer.outcome.as_str().into(),
             )]
         }
+        // Updates that were under way are cut off.
+        Event::WorkflowContinuedAsNew(_) => cut_off(run).collect(),
         Event::WorkflowCompleted(_) => closed(outcome::COMPLETED),
         Event::WorkflowFailed(_) => closed(outcome::FAILED),
         Event::WorkflowCanceled(_) => closed(outcome::CANCELED),
         Event::WorkflowTerminated(_) => closed(outcome::TERMINATED),
         Event::WorkflowTimedOut(_) => closed(outcome::TIMED_OUT),
+        Event::UpdateCompleted(event) => of_update(run, event),
         Event::InputForwarded(_) => {
             let cause = &transition.cause;
             let record = log.record(&cause.topic, cause.partition, cause.offset);
@@ -250,6 +303,62 @@ fn asked_for(
         }
         _ => of_queue(transition, event, queues),
     }
+}
+
+/// Who is told of the end of a run: those who wait for it, or for an update that was under way.
+fn answered(run: Option<&Run>, outcome: &str) -> Vec<Effect> {
+    let followers = run.map(|run| run.followers.as_slice()).unwrap_or_default();
+    let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+    let told = followers.iter().map(reply);
+    told.chain(cut_off(run)).collect()
+}
+
+/// Who is told that an update was still under way when its run closed.
+fn cut_off(run: Option<&Run>) -> impl Iterator<Item = Effect> {
+    let failed =
+        |correlation: &String| Effect::Reply(correlation.clone(), outcome::FAILED.to_owned());
+    let pending = run.into_iter().flat_map(Run::followers_of_pending);
+    pending.map(failed)
+}
+
+/// Who is told of the end of an update.
+fn of_update(run: Option<&Run>, event: &UpdateCompleted) -> Vec<Effect> {
+    let outcome = match event.failure {
+        Some(_) => outcome::FAILED,
+        None => outcome::COMPLETED,
+    };
+    let followers = run.map(|run| run.followers_of_update(event.update_id.as_str()));
+    let reply = |correlation: &String| Effect::Reply(correlation.clone(), outcome.into());
+    followers.into_iter().flatten().map(reply).collect()
+}
+
+/// What an event that is about a child asks for; none: it is about none.
+fn of_child(transition: &Transition, event: &Event) -> Option<Effect> {
+    let key = |id: ActivityId| Some((transition.run_id?, id.get()));
+    match event {
+        Event::ChildStarted(event) => key(event.child_id).map(Effect::Child),
+        Event::ChildCancelRequested(event) => {
+            key(event.child_id).map(|key| Effect::Family(family_id(key, "cancel")))
+        }
+        Event::ReplyRequested(event) => {
+            child_refused(event).map(|key| Effect::Family(family_id(key, "closed")))
+        }
+        _ => None,
+    }
+}
+
+/// What the end of a run asks for: its children are stopped, and its parent is told.
+fn of_end(run: &Run) -> Vec<Effect> {
+    let stop = |(id, at_once): &(u32, bool)| {
+        let word = match at_once {
+            true => "terminate",
+            false => "cancel",
+        };
+        Effect::Family(family_id((run.run_id, *id), word))
+    };
+    let stops = run.stops().iter().map(stop);
+    let parent = run.child_key().map(|key| family_id(key, "closed"));
+    stops.chain(parent.map(Effect::Family)).collect()
 }
 
 /// What an event of a queue asks for.
@@ -292,11 +401,17 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
     if ce_type.starts_with(ce_type::QUEUE_PREFIX) {
         return text(header_of(header::CE_ID)).map(Effect::Queue);
     }
+    if ce_type.starts_with(ce_type::CHILD_PREFIX) {
+        let id = text(header_of(header::CE_ID))?;
+        let key = id.split_once('/');
+        let key = key.and_then(|(run_id, id)| Some((run_id.parse().ok()?, id.parse().ok()?)));
+        return Some(key.map_or(Effect::Family(id), Effect::Child));
+    }
     if let Some(mark) = text(header_of(MARK)) {
         return Some(Effect::Forward(mark));
     }
     let id = text(header_of(header::CE_ID)).unwrap_or_default();
-    if id.starts_with("describe/") {
+    if id.starts_with("describe/") || id.starts_with("query/") {
         return None;
     }
     Some(Effect::Reply(
@@ -313,6 +428,11 @@ fn deliver_at(due: Timestamp) -> String {
 /// `ce_id` of a message about an attempt's place.
 fn queue_id((run_id, activity_id, attempt): &AttemptKey, word: &str) -> String {
     format!("{run_id}/{activity_id}/{attempt}/{word}")
+}
+
+/// `ce_id` of a message about a child.
+fn family_id((run_id, id): ChildKey, word: &str) -> String {
+    format!("{run_id}/{id}/{word}")
 }
 
 fn attempt_in(task: &str) -> Option<AttemptKey> {

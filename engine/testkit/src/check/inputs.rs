@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sagaline_core::{Event, IdConflict, Name, RunId, Timestamp, Transition, event::RejectReason};
+use sagaline_core::{
+    Event, IdConflict, Name, RunId, Timestamp, Transition,
+    event::{AnswerOutcome, RejectReason},
+};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, partition_of},
@@ -16,7 +19,10 @@ use super::{
 };
 use crate::{
     Violation,
-    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked},
+    inputs::{
+        Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopAsked,
+        StopChildAsked,
+    },
     log::Log,
 };
 
@@ -114,14 +120,7 @@ impl<'a> Took<'a> {
     ) -> Result<(), &'static str> {
         self.check_identity(record, input, did)?;
         if let Some(home) = self.misrouted(record, input) {
-            let forwarded = did.iter().flat_map(|one| &one.events).any(|event| {
-                matches!(event, Event::InputForwarded(forwarded) if forwarded.target_partition == home)
-            });
-            return if forwarded && did.len() == 1 {
-                Ok(())
-            } else {
-                Err("it belongs elsewhere and was not forwarded")
-            };
+            return was_forwarded(home, did);
         }
         let rejected = did
             .iter()
@@ -135,40 +134,61 @@ impl<'a> Took<'a> {
             (Asks::Bad(_), _) => Err("it was to be refused"),
             (Asks::Describe, None) if did.is_empty() => Ok(()),
             (Asks::Delayed, Some(_)) => Ok(()),
-            (Asks::Describe | Asks::Report(_) | Asks::RetryDue(..) | Asks::Queue(_), Some(_))
+            (
+                Asks::Describe
+                | Asks::Report(_)
+                | Asks::RetryDue(..)
+                | Asks::Queue(_)
+                | Asks::StopChild(_)
+                | Asks::ChildClosed(_),
+                Some(_),
+            )
             | (Asks::Describe | Asks::Delayed, _) => Err("nothing is wrong with it"),
-            (Asks::Start(asked), Some(RejectReason::UnknownWorkflow)) if asked.may_be_unknown => {
-                Ok(())
-            }
-            (Asks::Start(_), Some(_)) => Err("nothing is wrong with it"),
             (
-                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_) | Asks::Signal(_),
+                Asks::Start(asked) | Asks::StartWith(asked, _),
+                Some(RejectReason::UnknownWorkflow),
+            ) if asked.may_be_unknown => Ok(()),
+            (Asks::Start(_) | Asks::StartWith(..), Some(_)) => Err("nothing is wrong with it"),
+            (
+                Asks::Cancel(_)
+                | Asks::Terminate(_)
+                | Asks::Operate(_)
+                | Asks::Signal(_)
+                | Asks::Update(_),
                 Some(RejectReason::NoOpenRun),
-            ) => {
-                let meant = match &input.asks {
-                    Asks::Operate(asked) => asked.run_id,
-                    _ => None,
-                };
-                let is_open = |state: &IdState| match state {
-                    IdState::Open(run_id) => meant.is_none_or(|meant| meant == *run_id),
-                    IdState::Unknown | IdState::Closed(_) => false,
-                };
-                let was_closed = !self.states(input).iter().all(is_open);
-                if was_closed {
-                    Ok(())
-                } else {
-                    Err("there is an open run")
-                }
-            }
+            ) => self.had_no_open_run(input),
             (
-                Asks::Cancel(_) | Asks::Terminate(_) | Asks::Operate(_) | Asks::Signal(_),
+                Asks::Cancel(_)
+                | Asks::Terminate(_)
+                | Asks::Operate(_)
+                | Asks::Signal(_)
+                | Asks::Update(_),
                 Some(_),
             ) => Err("nothing is wrong with it"),
+            (Asks::StartWith(..), None) if self.starts_without_signal(record, input, did) => {
+                Err("its signal is not kept")
+            }
             (Asks::Signal(asked), None) => self.may_keep_signal(record, input, asked, did),
             (Asks::Queue(_), None) if !did.is_empty() => Ok(()),
             (Asks::Queue(asked), None) => self.may_drop_word(input, asked),
             (_, None) if did.iter().any(|one| one.run_id.is_some()) => Ok(()),
             (asks, None) => self.may_drop(record, input, asks, did.is_empty()),
+        }
+    }
+
+    /// It was refused since no run was open: at some time in the batch none was.
+    fn had_no_open_run(&self, input: &Input) -> Result<(), &'static str> {
+        let meant = match &input.asks {
+            Asks::Operate(asked) => asked.run_id,
+            _ => None,
+        };
+        let is_open = |state: &IdState| match state {
+            IdState::Open(run_id) => meant.is_none_or(|meant| meant == *run_id),
+            IdState::Unknown | IdState::Closed(_) => false,
+        };
+        match self.states(input).iter().all(is_open) {
+            true => Err("there is an open run"),
+            false => Ok(()),
         }
     }
 
@@ -203,22 +223,19 @@ impl<'a> Took<'a> {
                     Ok(())
                 }
             }
-            Asks::Start(asked) => {
-                if silently && asked.wants_reply {
-                    return Err("nobody was told");
-                }
-                let repeated = input
-                    .workflow_id
-                    .as_ref()
-                    .is_some_and(|id| self.runs.was_started_by(id, &identity));
-                let refused = self
-                    .states(input)
-                    .iter()
-                    .any(|state| refuses(*state, asked));
-                if repeated || refused {
-                    Ok(())
-                } else {
-                    Err("it was to start a run")
+            Asks::Update(_) => Err("nobody was told"),
+            Asks::Start(asked) | Asks::StartWith(asked, _) => {
+                self.may_drop_start(input, asked, &identity, silently)
+            }
+            Asks::StopChild(asked) => self.may_drop_stop(input, asked, &identity),
+            Asks::ChildClosed((run_id, id)) => {
+                match self
+                    .runs
+                    .run(*run_id)
+                    .is_some_and(|run| run.has_open_child(*id))
+                {
+                    true => Err("its parent was to be told"),
+                    false => Ok(()),
                 }
             }
             Asks::Cancel(asked) | Asks::Terminate(asked) => {
@@ -247,6 +264,75 @@ impl<'a> Took<'a> {
             Asks::Describe | Asks::Delayed | Asks::Queue(_) | Asks::Signal(_) | Asks::Bad(_) => {
                 Ok(())
             }
+        }
+    }
+
+    /// A start with a signal that comes to a run is there with its signal, unless it was before.
+    fn starts_without_signal(&self, record: &Record, input: &Input, did: &[&Transition]) -> bool {
+        let mut events = did.iter().flat_map(|one| &one.events);
+        let is_accepted = |event: &Event| match event {
+            Event::WorkflowStarted(_) => true,
+            Event::ReplyRequested(event) => event.answer.outcome == AnswerOutcome::Accepted,
+            _ => false,
+        };
+        let mut all = events.clone();
+        if !all.any(is_accepted) || events.any(|one| matches!(one, Event::SignalReceived(_))) {
+            return false;
+        }
+        let identity = identity(record, input);
+        let id = input.workflow_id.as_ref();
+        let knows = |run_id| {
+            let run = self.runs.run(run_id);
+            run.is_some_and(|run| run.seen.contains(&identity))
+        };
+        let states = self.states(input);
+        let mut open = states.iter();
+        let was_seen = open.any(|state| matches!(state, IdState::Open(run_id) if knows(*run_id)));
+        !was_seen && !id.is_some_and(|id| self.runs.was_started_by(id, &identity))
+    }
+
+    /// A start: was it taken before, or do the rules of its id refuse it? A parent is told.
+    fn may_drop_start(
+        &self,
+        input: &Input,
+        asked: &StartAsked,
+        identity: &(String, String),
+        silently: bool,
+    ) -> Result<(), &'static str> {
+        if silently && asked.wants_reply {
+            return Err("nobody was told");
+        }
+        let id = input.workflow_id.as_ref();
+        let started = id.is_some_and(|id| self.runs.was_started_by(id, identity));
+        let repeated = started || asked.parent.is_some_and(|key| self.runs.knows(key));
+        let states = self.states(input);
+        let refused = states.iter().any(|state| refuses(*state, asked));
+        let may_be_refused = match asked.parent {
+            None => refused,
+            Some(_) => !silently && (refused || asked.may_be_unknown),
+        };
+        match repeated || may_be_refused {
+            true => Ok(()),
+            false => Err("it was to start a run"),
+        }
+    }
+
+    /// A parent's word to its child: is that one gone, another's, or at it already?
+    fn may_drop_stop(
+        &self,
+        input: &Input,
+        asked: &StopChildAsked,
+        identity: &(String, String),
+    ) -> Result<(), &'static str> {
+        let obeys = |run_id| {
+            let run = self.runs.run(run_id);
+            run.is_some_and(|run| run.obeys(asked) && !run.seen.contains(identity))
+        };
+        let states = self.states(input);
+        let mut states = states.iter();
+        match states.all(|state| matches!(state, IdState::Open(run_id) if obeys(*run_id))) {
+            true => Err("it was to stop"),
+            false => Ok(()),
         }
     }
 
@@ -396,5 +482,17 @@ fn is_so_already(cancel: Option<bool>, undoing: bool, cancels: bool, asked: &Sto
         cancel.is_some() || undoing
     } else {
         undoing && asked.compensate
+    }
+}
+
+/// An input of another partition is sent there, and nothing else comes of it.
+fn was_forwarded(home: i32, did: &[&Transition]) -> Result<(), &'static str> {
+    let mut events = did.iter().flat_map(|one| &one.events);
+    let forwarded = events.any(|event| {
+        matches!(event, Event::InputForwarded(forwarded) if forwarded.target_partition == home)
+    });
+    match forwarded && did.len() == 1 {
+        true => Ok(()),
+        false => Err("it belongs elsewhere and was not forwarded"),
     }
 }

@@ -8,6 +8,7 @@ use sagaline_journal::{
     wire::{header, partition_of},
 };
 
+use super::children::Children;
 use crate::inputs::{Asks, Inputs};
 
 /// Run, activity, attempt.
@@ -24,6 +25,8 @@ pub(crate) struct Outside {
     refused: BTreeSet<AttemptKey>,
     /// Attempts whose records have come back.
     came: BTreeSet<AttemptKey>,
+    /// What journals say of children.
+    pub(super) children: Children,
     /// Lanes' clocks are ahead by up to this.
     pub(crate) skew: Millis,
     /// Engines die, also in the middle of an innocent run.

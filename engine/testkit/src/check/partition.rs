@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Violation,
-    inputs::Inputs,
+    inputs::{Asks, Inputs},
     log::{Log, Topics},
 };
 
@@ -119,6 +119,7 @@ impl Partition {
             if transition.run_id.is_none() {
                 self.queues.transition(transition, by)?;
                 self.runs.of_queues(transition)?;
+                self.runs.of_children(transition)?;
             }
         }
         Took::new(
@@ -128,10 +129,27 @@ impl Partition {
             transitions,
         )
         .check(before, footer)?;
+        self.note_stops(footer, (log, inputs));
         let numbers = (footer.batch_no, footer.effects_done);
         let known = (&self.runs, &self.queues);
         self.effects.batch(numbers, transitions, known, log)?;
         self.check_deadlines()
+    }
+
+    /// Children that were told to stop.
+    fn note_stops(&mut self, footer: &Footer, (log, inputs): (&Log, &Inputs)) {
+        for input in &footer.inputs {
+            let before = self.footer.as_ref().map(|before| &before.inputs);
+            let mut before = before.into_iter().flatten();
+            let from = before.find(|one| one.topic == input.topic);
+            let from = from.map_or(0, |one| one.next_offset);
+            let records = log.range(&input.topic, self.partition, from, input.next_offset);
+            for input in records.filter_map(|record| inputs.of(record)) {
+                if let Asks::StopChild(asked) = &input.asks {
+                    self.runs.stopped(asked);
+                }
+            }
+        }
     }
 
     fn broken(&self, invariant: &'static str, what: &str) -> Violation {
@@ -228,8 +246,10 @@ impl Partition {
     /// A record is in the inbox.
     pub(super) fn produced(&mut self, record: &Record) {
         let types = [header::CE_TYPE, header::FORWARDED].map(|name| record.header(name));
-        if types.contains(&Some(ce_type::WORKFLOW_DESCRIBE.as_bytes())) {
-            self.effects.described(record);
+        let questions = [ce_type::WORKFLOW_DESCRIBE, ce_type::WORKFLOW_QUERY];
+        let is_one = |question: &str| types.contains(&Some(question.as_bytes()));
+        if questions.into_iter().any(is_one) {
+            self.effects.question(record, &self.runs);
         }
     }
 

@@ -2,12 +2,14 @@
 
 mod activity;
 mod chain;
+mod child;
 mod end;
 mod incident;
 mod operate;
 mod signal;
 mod timer;
 mod undo;
+mod update;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,8 +20,10 @@ use sagaline_core::{Event, Millis, Outcome, RunId, Timestamp, WorkflowId, event:
 
 use self::{
     activity::{Activity, State},
+    child::Family,
     incident::Incidents,
     undo::Registration,
+    update::Updates,
 };
 use super::outside::{AttemptKey, Outside};
 use crate::{
@@ -49,7 +53,9 @@ pub(super) struct Run {
     timers: BTreeMap<u32, Timestamp>,
     /// Signals that its program is to be given, in order.
     signals: Vec<String>,
+    updates: Updates,
     registrations: Vec<Registration>,
+    family: Family,
     /// When its time runs out.
     time_limit: Option<Timestamp>,
     pub(super) undo: Option<Outcome>,
@@ -58,6 +64,8 @@ pub(super) struct Run {
     pub(super) incidents: Incidents,
     /// Steps that a person undid, or leaves done.
     settled: BTreeSet<u32>,
+    /// Activities whose result a person gave, or changed what they were given.
+    by_hand: BTreeSet<u32>,
     /// A person holds it up.
     pub(super) paused: bool,
     /// Inputs that changed it.
@@ -73,7 +81,7 @@ pub(super) struct Run {
     /// When the first run of its chain began.
     execution_began: Timestamp,
     /// The run that goes on in its place.
-    next_run: Option<RunId>,
+    pub(super) next_run: Option<RunId>,
 }
 
 /// What is around an event.
@@ -113,12 +121,15 @@ impl Run {
             activities: BTreeMap::new(),
             timers: BTreeMap::new(),
             signals: Vec::new(),
+            updates: Updates::default(),
             registrations: Vec::new(),
+            family: Family::of(event),
             time_limit: None,
             undo: None,
             cancel: None,
             incidents: Incidents::default(),
             settled: BTreeSet::new(),
+            by_hand: BTreeSet::new(),
             paused: false,
             seen: BTreeSet::new(),
             last_cause: None,
@@ -147,6 +158,8 @@ impl Run {
             return Err(self.violates("I1", what));
         }
         self.seq = place.seq;
+        self.check_family(place, event)?;
+        self.note_hand(place, event);
         match event {
             Event::WorkflowStarted(started) if started.chain.is_some() => Ok(()),
             Event::WorkflowStarted(started) => {
@@ -159,22 +172,13 @@ impl Run {
             Event::MarkerRecorded(_) => Ok(()),
             Event::WorkflowCancelRequested(_) if place.seq <= self.copies => Ok(()),
             Event::WorkflowContinuedAsNew(event) => self.continued(place.at, event.new_run_id),
-            Event::WorkflowCancelRequested(event) => {
-                match place.by.map(|input| &input.asks) {
-                    Some(Asks::Cancel(asked)) if asked.compensate == event.compensate => {}
-                    by => return Err(self.violates("I7", format!("cancelled by {by:?}"))),
-                }
-                if self.cancel.replace(event.compensate).is_some() {
-                    return Err(self.violates("I7", "cancelled twice".into()));
-                }
-                Ok(())
-            }
+            Event::WorkflowCancelRequested(event) => self.asked_to_stop(place, event.compensate),
             Event::ReplyRequested(event) => {
                 let correlation = event.reply.correlation.to_string();
                 if event.follow && !self.followers.contains(&correlation) {
                     self.followers.push(correlation);
                 }
-                Ok(())
+                self.answered_update(place, event)
             }
             Event::WorkflowCompleted(_)
             | Event::WorkflowFailed(_)
@@ -189,8 +193,16 @@ impl Run {
             Event::TimerStarted(_) | Event::TimerFired(_) | Event::TimerCanceled(_) => {
                 self.timer(place, event)
             }
+            Event::ChildStarted(_)
+            | Event::ChildCancelRequested(_)
+            | Event::ChildCompleted(_)
+            | Event::ChildFailed(_)
+            | Event::ChildCanceled(_) => self.child(place, event),
             Event::SignalReceived(event) => self.signal(place, event),
             Event::WaitRecorded(event) => self.waits(event),
+            Event::UpdateAccepted(event) => self.update_accepted(place, event),
+            Event::UpdateCompleted(event) => self.update_completed(event),
+            Event::UpdateRejected(event) => self.update_rejected(place, event),
             Event::WorkflowPaused(_)
             | Event::WorkflowResumed(_)
             | Event::ActivityPaused(_)
@@ -201,6 +213,19 @@ impl Run {
             }
             _ => self.activity(place, event),
         }
+    }
+
+    /// Somebody, or its parent, asked for it, and nobody before.
+    fn asked_to_stop(&mut self, place: Place<'_>, compensate: bool) -> Result<(), Violation> {
+        match place.by.map(|input| &input.asks) {
+            Some(Asks::Cancel(asked)) if asked.compensate == compensate => {}
+            Some(Asks::StopChild(asked)) if !asked.terminate && compensate => {}
+            by => return Err(self.violates("I7", format!("cancelled by {by:?}"))),
+        }
+        if self.cancel.replace(compensate).is_some() {
+            return Err(self.violates("I7", "cancelled twice".into()));
+        }
+        Ok(())
     }
 
     /// Whether an attempt's task is still wanted.

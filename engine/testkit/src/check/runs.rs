@@ -1,23 +1,27 @@
 //! The runs of one partition and the ids that they are open under: I1, I7, I19.
 
+mod child;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
+pub(super) use child::child_refused;
 use sagaline_core::{
     Event, IdReuse, Millis, Outcome, RunId, Timestamp, Transition, WorkflowId, event::AnswerOutcome,
 };
 use sagaline_journal::wire::partition_of;
 
 use super::{
+    children::Told,
     outside::{AttemptKey, Outside},
     queues::{Queues, key_of},
     run::{Identity, Place, Run},
 };
 use crate::{
     Violation,
-    inputs::{Asks, Input, StartAsked},
+    inputs::{Asks, ChildKey, Input, StartAsked},
 };
 
 /// The runs of one partition.
@@ -36,6 +40,12 @@ pub(super) struct Runs {
     visited: BTreeMap<WorkflowId, Vec<IdState>>,
     /// Time of the batch before.
     before: Timestamp,
+    /// What came of the starts of children: a run, or none.
+    began: BTreeMap<ChildKey, Option<RunId>>,
+    /// Children that were told to stop before they began.
+    stopped: BTreeSet<ChildKey>,
+    /// What other partitions must agree with.
+    told: Vec<Told>,
 }
 
 /// A workflow id.
@@ -66,11 +76,10 @@ impl Runs {
             sent: BTreeSet::new(),
             visited: BTreeMap::new(),
             before: Timestamp::default(),
+            began: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            told: Vec::new(),
         }
-    }
-
-    pub(super) fn started(&self) -> u64 {
-        self.runs.len() as u64
     }
 
     pub(super) fn run(&self, run_id: RunId) -> Option<&Run> {
@@ -182,6 +191,7 @@ impl Runs {
             && !follows
         {
             self.check_start(workflow_id, &identity, by)?;
+            self.check_child(workflow_id, run_id, started, (by, outside))?;
             self.runs
                 .insert(run_id, Run::start(workflow_id, run_id, started));
             let id = self.ids.entry(workflow_id.clone()).or_default();
@@ -222,6 +232,7 @@ impl Runs {
             let after = run.places();
             self.ended.extend(before.difference(&after));
         }
+        self.told.extend(run.take_told());
         if run.closed.is_some() {
             self.ids.entry(workflow_id.clone()).or_default().open = None;
         }
@@ -273,11 +284,7 @@ impl Runs {
             ))
         };
         let state = self.state(workflow_id);
-        let Some(Input {
-            asks: Asks::Start(asked),
-            ..
-        }) = by
-        else {
+        let Some(asked) = by.and_then(|input| input.asks.start()) else {
             return broken(format!("nobody asked for it: {by:?}"));
         };
         let id = self.ids.entry(workflow_id.clone()).or_default();
@@ -406,6 +413,10 @@ fn check_identity(
                 | Asks::Terminate(_)
                 | Asks::Operate(_)
                 | Asks::Signal(_)
+                | Asks::StartWith(..)
+                | Asks::Update(_)
+                | Asks::StopChild(_)
+                | Asks::ChildClosed(_)
         )
     );
     let only_answers = transition

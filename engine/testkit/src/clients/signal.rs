@@ -1,7 +1,11 @@
 //! Messages for runs: to those that wait for them, to those that do not, and to none.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::WorkflowId;
-use sagaline_journal::wire::{ce_type, header};
+use sagaline_journal::{
+    NewRecord,
+    wire::{ce_type, header},
+};
 
 use crate::{
     inputs::{Asks, Input, SignalAsked, draft, identify},
@@ -10,6 +14,20 @@ use crate::{
 };
 
 impl World {
+    /// Adds a signal to a start.
+    pub(super) fn signal_of_start(&mut self, record: &mut NewRecord) -> SignalAsked {
+        let number = u8::try_from(self.rng.below(SIGNALS)).unwrap_or_default();
+        let signal = signal_name(number);
+        let input = self.number().to_string().into_bytes();
+        record.push_header(header::SIGNAL, &signal);
+        record.push_header(header::SIGNAL_INPUT, STANDARD.encode(&input));
+        SignalAsked {
+            signal,
+            input,
+            wants_reply: false,
+        }
+    }
+
     pub(super) fn signal(&mut self, id: &str) {
         let home = self.home(id);
         let mut record = draft(&self.topics.inbox, home, id, ce_type::WORKFLOW_SIGNAL);

@@ -10,14 +10,20 @@ use super::Act;
 use crate::{
     event::Event,
     inputs::{Asks, Input, StartAsked, draft, identify},
-    plan::Plan,
+    plan::{Family, Plan},
     programs::{RARE, SAGA},
     time::Span,
     world::World,
 };
 
+/// Generations below a saga.
+const GENERATIONS: u32 = 3;
+
 /// So many signals are sent, at most, for one start.
 const SIGNALS_MAX: u32 = 5;
+
+/// So many updates are asked for, at most, for one start.
+const UPDATES_MAX: u32 = 5;
 
 /// So often does somebody step in, at most, for one start.
 const ACTS_MAX: u32 = 4;
@@ -31,7 +37,7 @@ impl World {
             format!("w-{saga}")
         };
         self.clients.started += 1;
-        self.start(&id);
+        let children = self.start(&id);
         let mut later = |ppm: u32, act: Act| {
             if self.rng.ppm(ppm) {
                 let after = match self.rng.below(3) {
@@ -53,6 +59,16 @@ impl World {
         for _ in 0..SIGNALS_MAX {
             later(faults.signaled, Act::Signal(id.clone()));
         }
+        for _ in 0..UPDATES_MAX {
+            later(faults.updated, Act::Update(id.clone()));
+            later(faults.updated / 2, Act::Query(id.clone()));
+        }
+        for child in children {
+            later(faults.canceled / 3, Act::Cancel(child.clone()));
+            later(faults.terminated / 3, Act::Terminate(child.clone()));
+            later(faults.operated, Act::Operate(child.clone()));
+            later(faults.signaled / 2, Act::Signal(child));
+        }
         later(faults.described, Act::Describe(id));
     }
 
@@ -60,8 +76,19 @@ impl World {
         self.start(id);
     }
 
-    fn start(&mut self, id: &str) {
-        let plan = Plan::draw(&mut self.rng, self.faults.mischief);
+    /// Starts a saga; says which children it may start.
+    fn start(&mut self, id: &str) -> Vec<String> {
+        let faults = self.faults.clients;
+        let sagas = u64::from(self.settings.sagas);
+        let taken = (faults.reused > 0).then_some(sagas);
+        let generations = match self.settings.forgets_soon() {
+            true => 0,
+            false => GENERATIONS,
+        };
+        let mut family = Family::of(id, generations, taken, faults.rare_workflow);
+        let plan = Plan::draw(&mut self.rng, self.faults.mischief, &mut family);
+        let children = plan.descendants();
+        let children = children.into_iter().map(|child| child.id.clone()).collect();
         let value = serde_json::to_vec(&plan).unwrap_or_default();
         let workflow = if self.rng.ppm(self.faults.clients.rare_workflow) {
             RARE
@@ -69,14 +96,14 @@ impl World {
             SAGA
         };
         let number = format!("s-{}", self.number());
-        let mut record = draft(
-            &self.topics.inbox,
-            self.home(id),
-            id,
-            ce_type::WORKFLOW_START,
-        );
+        let with_signal = self.rng.ppm(self.faults.clients.with_signal);
+        let ce_type = match with_signal {
+            true => ce_type::WORKFLOW_SIGNAL_WITH_START,
+            false => ce_type::WORKFLOW_START,
+        };
+        let mut record = draft(&self.topics.inbox, self.home(id), id, ce_type);
         let mut identity = None;
-        if self.rng.percent(10) {
+        if self.rng.percent(10) && !with_signal {
             structure(&mut record, id, &number, workflow, &value);
             identity = Some(("structured".into(), number));
         } else {
@@ -95,13 +122,18 @@ impl World {
             let span = self.rng.between(500, 30_000);
             record.push_header(name, span.to_string());
         }
+        let signal = with_signal.then(|| self.signal_of_start(&mut record));
         let asked = self.draw_rules(&mut record, identity.is_some(), workflow == RARE);
         let input = Input {
             workflow_id: WorkflowId::new(id).ok(),
             identity,
-            asks: Asks::Start(asked),
+            asks: match signal {
+                Some(signal) => Asks::StartWith(asked, signal),
+                None => Asks::Start(asked),
+            },
         };
         self.submit(record, input);
+        children
     }
 
     fn draw_rules(&mut self, record: &mut NewRecord, identified: bool, rare: bool) -> StartAsked {
@@ -144,6 +176,7 @@ impl World {
             id_reuse: reuse.map_or(IdReuse::RejectDuplicate, |(_, rule)| rule),
             wants_reply: self.ask_for_reply(record),
             may_be_unknown: rare || matches!(version, Some("2" | "9")),
+            parent: None,
         }
     }
 }

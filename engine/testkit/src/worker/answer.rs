@@ -16,6 +16,11 @@ impl World {
     pub(super) fn answer(&mut self, task: Task, what: What, how: How) {
         self.workers.answers += 1;
         let id = self.workers.answers.to_string();
+        if matches!(what, What::Completed(_)) {
+            let of = (task.run_id, task.activity_id);
+            let counters = &mut self.workers.counters;
+            counters.did(of, &task.activity, &task.input);
+        }
         let identified = self.rng.percent(60);
         let mut record = self.answer_record(&task, &what, how);
         if identified {

@@ -2,7 +2,7 @@
 
 use sagaline_core::{
     Attempt, Choice, Event, Fields, IdReuse, Name, Parent, PausedType, QueueTask, ReplyTo, Wait,
-    WaitFor, event, event::Chain,
+    WaitFor, event, event::CarriedChild, event::Chain,
 };
 
 use super::values::{activity_id, at, binary, failure, json, run, text, trace, workflow};
@@ -48,6 +48,15 @@ pub(crate) fn chain_events() -> [(&'static str, Event); 3] {
         first_started_at: at(7),
         first_activity_id: activity_id(9),
         carried_events: 3,
+        children: vec![CarriedChild {
+            child_id: activity_id(7),
+            workflow: "mail".into(),
+            workflow_id: workflow(),
+            close_policy: event::ParentClosePolicy::Abandon,
+            result: Some(json()),
+            failure: Some(failure()),
+            canceled: true,
+        }],
     };
     let started = event::WorkflowStarted {
         workflow: "order".into(),
@@ -156,6 +165,7 @@ pub(crate) fn other_events() -> Vec<Event> {
             },
             follow: true,
             parent: None,
+            update_id: None,
         }
         .into(),
     ]
@@ -188,6 +198,7 @@ pub(crate) fn refused_child() -> Event {
         },
         follow: false,
         parent: Some(parent()),
+        update_id: None,
     }
     .into()
 }
@@ -362,5 +373,66 @@ pub(crate) fn signal_events() -> Vec<Event> {
         }
         .into(),
         event::WaitRecorded { waits: vec![wait] }.into(),
+    ]
+}
+
+/// A run is asked to change.
+pub(crate) fn update_events() -> Vec<(&'static str, Event)> {
+    let (update_id, update) = ("u-1", "change-address");
+    let completed = event::UpdateCompleted {
+        update_id: update_id.into(),
+        update: update.into(),
+        result: Some(json()),
+        failure: None,
+    };
+    vec![
+        (
+            "UpdateAccepted",
+            event::UpdateAccepted {
+                update_id: update_id.into(),
+                update: update.into(),
+                input: json(),
+            }
+            .into(),
+        ),
+        (
+            "ReplyRequested-for-update",
+            event::ReplyRequested {
+                reply: ReplyTo {
+                    topic: text("sagaline.replies"),
+                    partition: 0,
+                    correlation: text("c-2"),
+                },
+                answer: event::Answer {
+                    outcome: event::AnswerOutcome::Accepted,
+                    error_type: None,
+                    error_message: None,
+                    result: None,
+                },
+                follow: false,
+                parent: None,
+                update_id: Some(update_id.into()),
+            }
+            .into(),
+        ),
+        ("UpdateCompleted", completed.clone().into()),
+        (
+            "UpdateCompleted-failed",
+            event::UpdateCompleted {
+                result: None,
+                failure: Some(failure()),
+                ..completed
+            }
+            .into(),
+        ),
+        (
+            "UpdateRejected",
+            event::UpdateRejected {
+                update_id: update_id.into(),
+                update: update.into(),
+                failure: failure(),
+            }
+            .into(),
+        ),
     ]
 }

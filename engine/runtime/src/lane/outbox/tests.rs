@@ -6,9 +6,10 @@ use sagaline_core::{
     event::{ActivityScheduled, WorkflowStarted},
 };
 
-use super::*;
-use crate::lane::ReadBack;
+use super::{reply::REPLY_AGAIN_AFTER, *};
+use crate::lane::{ReadBack, ReplyTopic};
 
+mod children;
 mod notices;
 
 fn forward() -> Effect {

@@ -24,9 +24,11 @@ impl Run {
         run.inherited = run.activities.keys().copied().collect();
         run.registrations.clone_from(&before.registrations);
         run.settled.clone_from(&before.settled);
+        run.by_hand.clone_from(&before.by_hand);
         run.seen.clone_from(&before.seen);
         run.followers.clone_from(&before.followers);
         run.signals.clone_from(&before.signals);
+        run.updates = before.updates.left();
         run.cancel = before.cancel;
         run.next_id = run.behind_inherited();
         run.execution_began = before.execution_began;
@@ -46,6 +48,11 @@ impl Run {
         let registered = registered.flat_map(|one| [one.activity_id, one.compensates]);
         let highest = registered.chain(self.inherited.iter().copied()).max();
         highest.unwrap_or(0) + 1
+    }
+
+    /// Whether it is not the first of its chain.
+    pub(in crate::check) const fn goes_on_for_another(&self) -> bool {
+        self.copies > 0
     }
 
     /// The run ended for another to go on: nothing was in flight that is to be compensated.

@@ -5,7 +5,7 @@ use sagaline_core::{Event, Outcome};
 use super::{Place, Run};
 use crate::{
     Violation,
-    inputs::{Asks, ByHand, OnIncident, OperateAsked, StartAsked, StopAsked},
+    inputs::{Asks, ByHand, OnIncident, OperateAsked, StopAsked},
 };
 
 impl Run {
@@ -18,7 +18,8 @@ impl Run {
             _ => Outcome::Terminated,
         };
         self.closed = Some((outcome, place.at));
-        if ends_at_once(place) && outcome == Outcome::Terminated {
+        self.close_family(event);
+        if self.ends_at_once(place) && outcome == Outcome::Terminated {
             return Ok(());
         }
         if outcome == Outcome::TimedOut && self.undo.is_none() {
@@ -32,12 +33,12 @@ impl Run {
 
     fn check_undone(&self, fixed: Outcome, outcome: Outcome) -> Result<(), Violation> {
         let pending = self.activities.values().any(|one| !one.is_over());
-        let left = self.not_undone();
-        if fixed == outcome && !pending && left.is_empty() {
+        let (left, child) = (self.not_undone(), self.awaited_child());
+        if fixed == outcome && !pending && left.is_empty() && child.is_none() {
             return Ok(());
         }
         let what = format!(
-            "ends as {outcome:?}, fixed was {fixed:?}; pending {pending}; not undone {left:?}"
+            "ends as {outcome:?}, fixed was {fixed:?}; pending {pending}, {child:?}; not undone {left:?}"
         );
         Err(self.violates("I12", what))
     }
@@ -50,7 +51,8 @@ impl Run {
         let unclear = self
             .activities
             .values()
-            .any(|one| one.compensable && (!one.is_over() || one.result.is_some()));
+            .any(|one| one.compensable && (!one.is_over() || one.result.is_some()))
+            || self.awaited_child().is_some();
         if undo_is_not_wanted || (!unclear && self.registrations.is_empty()) {
             return Ok(());
         }
@@ -60,22 +62,21 @@ impl Run {
         ))
     }
 
-    /// The program returned every result that it was given: those that workers gave, each once.
+    /// The program returned every result that it was given: those that workers and children gave, each once.
     fn check_result(&self, result: &[u8]) -> Result<(), Violation> {
         let all: Vec<(u32, String)> = serde_json::from_slice(result).unwrap_or_default();
         let (signals, given): (Vec<_>, Vec<_>) = all.into_iter().partition(|(id, _)| *id == 0);
         let signals: Vec<String> = signals.into_iter().map(|(_, text)| text).collect();
         self.check_signals(&signals)?;
-        let mut journaled: Vec<(u32, String)> = self
-            .activities
-            .iter()
-            .filter(|(id, _)| !self.inherited.contains(id))
-            .filter_map(|(id, one)| {
-                Some((
-                    *id,
-                    String::from_utf8_lossy(one.result.as_ref()?).into_owned(),
-                ))
-            })
+        let activities = self.activities.iter();
+        let activities = activities.filter(|(id, _)| !self.inherited.contains(id));
+        let activities = activities.map(|(id, one)| (id, &one.result));
+        let children = self.family.children.iter();
+        let children = children.map(|(id, one)| (id, &one.result));
+        let text = |result: &Vec<u8>| String::from_utf8_lossy(result).into_owned();
+        let mut journaled: Vec<(u32, String)> = activities
+            .chain(children)
+            .filter_map(|(id, result)| Some((*id, text(result.as_ref()?))))
             .collect();
         let mut returned = given.clone();
         journaled.sort();
@@ -88,20 +89,21 @@ impl Run {
             format!("returns {given:?}, its activities returned {journaled:?}"),
         ))
     }
-}
 
-/// Somebody asked for the end, and not for undoing anything first.
-fn ends_at_once(place: Place<'_>) -> bool {
-    match place.by.map(|input| &input.asks) {
-        Some(Asks::Terminate(StopAsked { compensate, .. })) => !compensate,
-        // The run was terminated before, while it was being undone, and waited for this word.
-        Some(Asks::Operate(OperateAsked {
-            act: ByHand::Incident { act, .. },
-            ..
-        })) => *act == OnIncident::Fail,
-        Some(Asks::Start(StartAsked { id_conflict, .. })) => {
-            *id_conflict == sagaline_core::IdConflict::TerminateExisting
+    /// Somebody asked for the end, and not for undoing anything first.
+    fn ends_at_once(&self, place: Place<'_>) -> bool {
+        match place.by.map(|input| &input.asks) {
+            Some(Asks::StopChild(asked)) => asked.terminate && self.undo.is_none(),
+            Some(Asks::Terminate(StopAsked { compensate, .. })) => !compensate,
+            // The run was terminated before, while it was being undone, and waited for this word.
+            Some(Asks::Operate(OperateAsked {
+                act: ByHand::Incident { act, .. },
+                ..
+            })) => *act == OnIncident::Fail,
+            Some(asks) => asks.start().is_some_and(|asked| {
+                asked.id_conflict == sagaline_core::IdConflict::TerminateExisting
+            }),
+            None => false,
         }
-        _ => false,
     }
 }

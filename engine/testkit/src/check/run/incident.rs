@@ -170,9 +170,11 @@ impl Run {
 
     /// Whether it waits for a person, or for a queue that no worker can ever read.
     pub(in crate::check) fn waits_in_vain(&self) -> bool {
-        let plan = self.plan.as_ref();
-        let mut steps = plan
-            .into_iter()
+        let plans = self.plan.iter().flat_map(|plan| {
+            let below = plan.descendants().into_iter();
+            below.map(|child| &child.plan).chain([plan])
+        });
+        let mut steps = plans
             .flat_map(|plan| &plan.stages)
             .flat_map(|stage| &stage.steps);
         self.incidents.are_open() || steps.any(|step| step.queue == NO_QUEUE)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sagaline_core::event::{SignalReceived, WaitRecorded};
 
 use super::{Place, Run};
-use crate::{Violation, inputs::Asks};
+use crate::Violation;
 
 impl Run {
     /// It is what its sender sent. Whose end is fixed is given no more.
@@ -17,12 +17,10 @@ impl Run {
         if place.seq <= self.copies {
             return Ok(());
         }
-        let is_sent = match place.by.map(|input| &input.asks) {
-            Some(Asks::Signal(asked)) => {
-                asked.signal == event.signal.as_str() && asked.input == event.input.data()
-            }
-            _ => false,
-        };
+        let asked = place.by.and_then(|input| input.asks.signal());
+        let is_sent = asked.is_some_and(|asked| {
+            asked.signal == event.signal.as_str() && asked.input == event.input.data()
+        });
         if !is_sent {
             let what = format!("signal {} by {:?}", event.signal, place.by);
             return Err(self.violates("I7", what));

@@ -1,0 +1,206 @@
+//! `workflow update`: asks an open run to change, and prints what came of it.
+
+use std::ops::ControlFlow;
+
+use clap::{Args, Subcommand};
+use sagaline_core::{
+    Name, Payload, Run, RunId,
+    run::{EndedUpdate, UpdateOutcome},
+};
+use sagaline_journal::wire::{ce_type, header, outcome};
+use serde::Serialize;
+
+use super::{RunOf, Session, describe::unknown, input::Input, name, result::print_payload};
+use crate::{
+    clock::Deadline,
+    fault::{Exit, Fault, Outcome},
+    inbox::{Answer, Asked, Inbox, Question, new_id},
+    journal::Journal,
+    output::Format,
+    settings::Span,
+};
+
+/// What can be done with updates.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Ask a run to change; returns when it has said that it will
+    Start(UpdateArgs),
+    /// Ask a run to change, wait until it has and print the answer
+    Execute(UpdateArgs),
+    /// Wait for an update and print the answer
+    Result(ResultArgs),
+}
+
+impl Verb {
+    pub(crate) fn run(&self, session: &Session) -> Outcome {
+        match self {
+            Self::Start(args) => start(session, args),
+            Self::Execute(args) => execute(session, args),
+            Self::Result(args) => result(session, args),
+        }
+    }
+}
+
+/// What `update start` and `update execute` take.
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    #[command(flatten)]
+    of: RunOf,
+    /// Name of the update
+    #[arg(long, value_parser = name)]
+    name: Name,
+    #[command(flatten)]
+    input: Input,
+    /// Says which update this is: the same again is not done again [default: a random UUID]
+    #[arg(long, value_name = "ID", value_parser = name)]
+    update_id: Option<Name>,
+    /// Give up waiting after this long, as in 30s
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+}
+
+/// What `update result` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ResultArgs {
+    #[command(flatten)]
+    of: RunOf,
+    /// Which update
+    #[arg(long, value_name = "ID", value_parser = name)]
+    update_id: Name,
+    /// Give up after this long, as in 30s; otherwise it waits for as long as it takes
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+}
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    workflow_id: &'a str,
+    run_id: Option<RunId>,
+    update_id: &'a str,
+}
+
+fn start(session: &Session, args: &UpdateArgs) -> Outcome {
+    let (inbox, asked, update_id) = ask(session, args)?;
+    let answer = inbox.accepted(&asked, args.timeout.map(Span::get))?;
+    let (id, run_id) = (args.of.id.get(), answer.run_id);
+    match session.output.format {
+        Format::Json | Format::Jsonl => session.output.json(&Accepted {
+            workflow_id: id.as_str(),
+            run_id,
+            update_id: &update_id,
+        })?,
+        Format::Table => {
+            let run = run_id.map_or_else(String::new, |run_id| format!(", run {run_id}"));
+            let text = format!("{id}{run} takes {}, update {update_id}.", args.name);
+            session.output.say(&text)?;
+        }
+    }
+    Ok(())
+}
+
+fn execute(session: &Session, args: &UpdateArgs) -> Outcome {
+    let wait = args.timeout.map(Span::get);
+    let deadline = Deadline::after(wait);
+    let (inbox, asked, update_id) = ask(session, args)?;
+    let first = inbox.accepted(&asked, wait)?;
+    let answer = match first.is_final() {
+        true => Some(first),
+        false => inbox.answer(&asked, deadline, Answer::is_final)?,
+    };
+    let id = args.of.id.get();
+    match answer {
+        Some(answer) => {
+            let value = answered(&format!("update {} of {id}", args.name), answer)?;
+            Ok(print_payload(session.output, &value)?)
+        }
+        None => Err(pending(id.as_str(), &update_id)),
+    }
+}
+
+fn ask(session: &Session, args: &UpdateArgs) -> Outcome<(Inbox, Asked, String)> {
+    let update_id = args.update_id.as_ref().map(Name::to_string);
+    let update_id = update_id.unwrap_or_else(new_id);
+    let run_id = args.of.run_id.map(|run_id| run_id.to_string());
+    let question = Question::new(ce_type::WORKFLOW_UPDATE, args.of.id.get())
+        .header(header::UPDATE, Some(args.name.to_string()))
+        .header(header::UPDATE_ID, Some(update_id.clone()))
+        .header(header::RUN_ID, run_id)
+        .value(args.input.payload()?);
+    let inbox = Inbox::open(session)?;
+    let asked = inbox.ask(question)?;
+    Ok((inbox, asked, update_id))
+}
+
+/// Reads the journal, as one does who was not told.
+fn result(session: &Session, args: &ResultArgs) -> Outcome {
+    let (id, update_id) = (args.of.id.get(), &args.update_id);
+    let deadline = Deadline::after(args.timeout.map(Span::get));
+    let journal = Journal::open(session)?;
+    let (partition, mut runs) = journal.runs_of(id)?;
+    let seen = runs.find(id, args.of.run_id);
+    let seen = seen.ok_or_else(|| unknown(id, args.of.run_id))?;
+    let run_id = seen.run.run_id;
+    if let Some(ended) = ended(&seen.run, update_id) {
+        return print(session, update_id, ended);
+    }
+    if seen.run.updates.pending_of(update_id).is_none() {
+        let text = format!("run {run_id} of workflow {id} knows no update {update_id}");
+        return Err(Fault::refused(text));
+    }
+    let from = runs.next_offset();
+    let ended = journal.follow((partition, from), deadline, |record| {
+        runs.record(record)?;
+        let run = runs.find(id, Some(run_id)).map(|seen| &seen.run);
+        let ended = run.and_then(|run| ended(run, update_id));
+        Ok(ended.map_or(ControlFlow::Continue(()), ControlFlow::Break))
+    })?;
+    match ended {
+        Some(ended) => print(session, update_id, ended),
+        None => Err(pending(id.as_str(), update_id.as_str())),
+    }
+}
+
+/// How an update has ended, if it has: with its run at the latest.
+fn ended(run: &Run, update_id: &Name) -> Option<Option<UpdateOutcome>> {
+    if let Some(EndedUpdate { outcome, .. }) = run.updates.ended_of(update_id) {
+        return Some(outcome.clone());
+    }
+    run.closed.as_ref().map(|_| None)
+}
+
+fn print(session: &Session, update_id: &Name, ended: Option<UpdateOutcome>) -> Outcome {
+    let failure = match ended {
+        Some(UpdateOutcome::Completed(answer)) => {
+            return Ok(print_payload(session.output, &answer)?);
+        }
+        Some(UpdateOutcome::Failed(failure) | UpdateOutcome::Rejected(failure)) => failure,
+        None => {
+            let text = format!("the run closed before update {update_id} ended");
+            return Err(Fault::new(Exit::Failed, text));
+        }
+    };
+    let text = format!(
+        "update {update_id} failed: {}: {}",
+        failure.error_type, failure.message
+    );
+    Err(Fault::quoting(Exit::Failed, &text))
+}
+
+fn pending(id: &str, update_id: &str) -> Fault {
+    let text = format!("update {update_id} of {id} has not ended");
+    Fault::new(Exit::TimedOut, text).hint(format!(
+        "`workflow update result {id} --update-id {update_id}` waits on"
+    ))
+}
+
+/// The value of an answer; of `what` that failed why.
+pub(super) fn answered(what: &str, answer: Answer) -> Outcome<Payload> {
+    match answer.outcome.as_str() {
+        outcome::COMPLETED => Ok(answer.value),
+        _ => {
+            let (error_type, message) = (&answer.error_type, &answer.error_message);
+            let text = format!("{what} failed: {error_type}: {message}");
+            Err(Fault::quoting(Exit::Failed, &text))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The children of a simulated saga: what each does is its input, as of any saga.
+
+use sagaline_core::{IdReuse, event::ParentClosePolicy};
+use serde::{Deserialize, Serialize};
+
+use super::{Mischief, Plan};
+use crate::rng::Rng;
+
+/// Ids that any saga may start a child under.
+const SHARED: u64 = 4;
+
+/// A run that a stage starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Child {
+    pub(crate) id: String,
+    /// Of a workflow that some nodes lack.
+    pub(crate) rare: bool,
+    pub(crate) close_policy: ParentClosePolicy,
+    pub(crate) id_reuse: IdReuse,
+    /// The stage is over only when it has ended.
+    pub(crate) awaited: bool,
+    /// It is asked to stop as soon as it is started.
+    pub(crate) regretted: bool,
+    pub(crate) run_timeout_ms: Option<u64>,
+    pub(crate) plan: Plan,
+}
+
+/// For whom a plan is drawn.
+#[derive(Debug)]
+pub(crate) struct Family {
+    /// Id of the saga at the top.
+    root: String,
+    depth: u32,
+    depth_max: u32,
+    /// Numbers all that are below it.
+    born: u32,
+    /// Children may have ids that others have, too: those of so many sagas, and some of nobody's.
+    taken: Option<u64>,
+    rare: u32,
+}
+
+impl Family {
+    pub(crate) fn of(root: &str, depth_max: u32, taken: Option<u64>, rare: u32) -> Self {
+        Self {
+            root: root.to_owned(),
+            depth: 0,
+            depth_max,
+            born: 0,
+            taken,
+            rare,
+        }
+    }
+
+    /// Those below do less.
+    pub(super) const fn stages_end(&self) -> u64 {
+        match self.depth {
+            0 => 5,
+            1 => 3,
+            _ => 2,
+        }
+    }
+
+    fn id(&mut self, rng: &mut Rng) -> String {
+        self.born += 1;
+        match (self.taken, rng.below(20)) {
+            (Some(sagas), 0) => format!("w-{}", rng.below(sagas)),
+            (Some(_), 1) => format!("c-{}", rng.below(SHARED)),
+            _ => format!("{}.{}", self.root, self.born),
+        }
+    }
+}
+
+impl Child {
+    pub(super) fn draw_some(rng: &mut Rng, mischief: Mischief, family: &mut Family) -> Vec<Self> {
+        if family.depth >= family.depth_max || !rng.percent(25) {
+            return Vec::new();
+        }
+        family.depth += 1;
+        let children = (0..rng.between(1, 3)).map(|_| Self::draw(rng, mischief, family));
+        let children = children.collect();
+        family.depth -= 1;
+        children
+    }
+
+    fn draw(rng: &mut Rng, mischief: Mischief, family: &mut Family) -> Self {
+        let timeout = rng.between(500, 30_000);
+        Self {
+            id: family.id(rng),
+            rare: rng.ppm(family.rare),
+            close_policy: *rng.pick(&[
+                ParentClosePolicy::Terminate,
+                ParentClosePolicy::Terminate,
+                ParentClosePolicy::Cancel,
+                ParentClosePolicy::Abandon,
+            ]),
+            id_reuse: *rng.pick(&[
+                IdReuse::RejectDuplicate,
+                IdReuse::AllowDuplicate,
+                IdReuse::AllowDuplicateFailedOnly,
+            ]),
+            awaited: rng.percent(75),
+            regretted: rng.percent(8),
+            run_timeout_ms: rng.percent(8).then_some(timeout),
+            plan: Plan::draw(rng, mischief, family),
+        }
+    }
+}
