@@ -222,6 +222,46 @@ mod tests {
         );
     }
 
+    /// Writes no bytes as they are.
+    struct Flipped;
+
+    impl crate::Codec for Flipped {
+        fn content_type(&self) -> &str {
+            "application/vnd.test.flipped"
+        }
+        fn encode(&self, plain: &[u8]) -> crate::Result<Vec<u8>> {
+            Ok(plain.iter().map(|byte| !byte).collect())
+        }
+        fn decode(&self, encoded: &[u8]) -> crate::Result<Vec<u8>> {
+            self.encode(encoded)
+        }
+    }
+
+    #[test]
+    fn what_goes_with_a_start_is_encoded_as_its_input_is() {
+        let call = crate::call_signal("note", &"tulip");
+        let names = (header::SIGNAL, header::SIGNAL_INPUT);
+        let request = Request::new(ce_type::WORKFLOW_SIGNAL_WITH_START, "o-1")
+            .value(Payload::json(*b"7"))
+            .beside(names, call.erase())
+            .unwrap();
+
+        let record = record(request.coded(&Coding::by(Flipped)).unwrap()).unwrap();
+
+        let flipped = "application/vnd.test.flipped";
+        assert_eq!(value(&record, header::CONTENT_TYPE), Some(flipped));
+        assert_eq!(record.value.as_deref(), Some(&[!b'7'][..]));
+        assert_eq!(value(&record, header::MESSAGE_CONTENT_TYPE), Some(flipped));
+        let input = value(&record, header::SIGNAL_INPUT).unwrap();
+        let plain: Vec<u8> = STANDARD
+            .decode(input)
+            .unwrap()
+            .iter()
+            .map(|byte| !byte)
+            .collect();
+        assert_eq!(plain, b"\"tulip\"");
+    }
+
     #[test]
     fn a_repeatable_request_has_the_id_it_was_given() {
         let record = record(Request::new(ce_type::WORKFLOW_START, "o-1").id("k-1".into())).unwrap();

@@ -1,6 +1,7 @@
 //! Time-outs over blocks, scopes, and steps that are undone in parallel, as a user sees them.
 
-use sagaline_sdk::{future::try_join_all, prelude::*, testing::Answer};
+use sagaline_core::error_type;
+use sagaline_sdk::{future::try_join_all, prelude::*, sync::Mutex, testing::Answer};
 
 use crate::{charge, release, reserve, shop, since_begin};
 
@@ -74,18 +75,19 @@ fn a_block_whose_step_does_not_listen_is_waited_for() {
     assert_eq!(since_begin(env.now()), 25.seconds());
 }
 
-/// Waits for a signal, a sleep and a child in a scope; the first signal of the other name cancels it.
+/// Waits for signals, a sleep, a child and a condition in a scope; the first signal of the other name cancels it.
 #[workflow]
 async fn all_kinds(cx: Context) -> Result<Vec<bool>> {
     let scope = cx.scope();
     let waits = scope.within(async {
-        let (signal, sleep, child, condition) = join!(
+        let (signal, sleep, child, timed, condition) = join!(
             async { cx.signal::<()>("inside").await.map(drop) },
             cx.sleep(1.hours()),
             async { cx.child(crate::order(1)).id("inside").await.map(drop) },
-            async { cx.signal::<()>("inside").timeout(2.hours()).await.map(drop) }
+            async { cx.signal::<()>("inside").timeout(2.hours()).await.map(drop) },
+            cx.until(|()| false)
         );
-        [signal, sleep, child, condition]
+        [signal, sleep, child, timed, condition]
     });
     let (waited, outside) = join!(waits, async {
         cx.signal::<()>("stop").await?;
@@ -99,7 +101,7 @@ async fn all_kinds(cx: Context) -> Result<Vec<bool>> {
 }
 
 #[test]
-fn a_scope_reaches_signals_sleeps_and_children_and_no_other_wait() {
+fn a_scope_reaches_signals_sleeps_children_and_conditions_and_no_other_wait() {
     let env = shop().workflows(workflows![crate::order]);
     env.answers(
         charge,
@@ -116,6 +118,85 @@ fn a_scope_reaches_signals_sleeps_and_children_and_no_other_wait() {
     assert_eq!(child.status(), "Canceled");
     run.signal("outside", &()).unwrap();
 
-    assert_eq!(run.result().unwrap(), [true; 4]);
+    assert_eq!(run.result().unwrap(), [true; 5]);
     assert_eq!(run.history().count("WorkflowCancelRequested"), 0);
+}
+
+/// Two who may pay, one after the other, from a purse that updates share with the workflow.
+#[derive(Default)]
+struct Purse {
+    turn: Option<Mutex<u32>>,
+    is_closed: bool,
+}
+
+#[signal]
+fn close(purse: &mut Purse) {
+    purse.is_closed = true;
+}
+
+/// Pays in a branch of its own, within a minute.
+#[update]
+async fn pay(cx: Context<Purse>, cents: u32) -> Result<Option<u32>> {
+    let Some(turn) = cx.with(|purse| purse.turn.clone()) else {
+        return Err(Error::new("NoPurse", "there is none"));
+    };
+    let branch = {
+        let cx = cx.clone();
+        async move {
+            let mut left = turn.lock().await?;
+            cx.run(charge(cents)).await?;
+            *left -= cents;
+            Ok::<_, Error>(*left)
+        }
+    };
+    cx.timeout(1.minutes(), async { cx.spawn(branch).await })
+        .await
+}
+
+#[workflow(signals(close), updates(pay))]
+async fn purse(cx: Context<Purse>, cents: u32) -> Result<u32> {
+    let turn = Mutex::new(&cx, cents);
+    cx.with_mut(|purse| purse.turn = Some(turn.clone()));
+    cx.until(|purse| purse.is_closed).await?;
+    let left = turn.lock().await?;
+    Ok(*left)
+}
+
+#[test]
+fn updates_share_a_lock_with_their_workflow_and_have_branches_and_times() {
+    let env = shop();
+    let paid = |after: u64| {
+        let answer = Answer::ok("paid".to_owned());
+        answer.after(after.seconds()).unless_canceled()
+    };
+    env.answers(charge, [paid(40), paid(10), paid(100)]);
+    let run = env.start(purse(100));
+
+    let first = run.begin_update(pay(30)).unwrap();
+    let second = run.begin_update(pay(20)).unwrap();
+    env.crash();
+    assert_eq!(first.result().unwrap(), Some(70));
+    assert_eq!(second.result().unwrap(), Some(50));
+    assert_eq!(since_begin(env.now()), 50.seconds());
+    assert_eq!(run.update(pay(10)).unwrap(), None);
+    assert_eq!(since_begin(env.now()), 110.seconds());
+
+    run.send(close()).unwrap();
+    assert_eq!(run.result().unwrap(), 50);
+}
+
+#[test]
+fn branches_of_updates_end_with_their_run() {
+    let env = shop();
+    env.answers(charge, [Answer::never()]);
+    let run = env.start(purse(100));
+    let update = run.begin_update(pay(30)).unwrap();
+
+    run.cancel("enough");
+
+    assert!(run.result().unwrap_err().is_canceled());
+    assert_eq!(
+        update.result().unwrap_err().error_type(),
+        error_type::CLOSED
+    );
 }
