@@ -10,6 +10,7 @@ mod chain;
 mod children;
 mod cli;
 mod clocks;
+mod codec;
 mod crash;
 mod delays;
 mod deletes;

@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt, path::Path, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
 use sagaline_core::{Name, bounds};
-use sagaline_sdk::{Activities, WorkflowFn, Workflows, worker::Worker};
+use sagaline_sdk::{Activities, Codec, Coding, WorkflowFn, Workflows, worker::Worker};
 
 use crate::{
     cli::{Cli, Command, completion},
@@ -33,6 +33,7 @@ pub struct App {
     pub(crate) workflows: Workflows,
     pub(crate) activities: Activities,
     pub(crate) data: Vec<GiveData>,
+    pub(crate) coding: Coding,
     default_queue: Option<String>,
 }
 
@@ -61,6 +62,17 @@ impl App {
     /// Gives activities a value, which they find by its type: `cx.data::<Pool>()`.
     pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.data.push(Box::new(|worker| worker.data(value)));
+        self
+    }
+
+    /// Encodes the payloads of the app by this codec: those that its engine, its worker and its command line write, and
+    /// decodes those that they read. [What is encoded](Codec).
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.coding = Coding::by(codec);
+        self.workflows = self.workflows.coding(self.coding.clone());
         self
     }
 
@@ -134,9 +146,10 @@ impl App {
 
     fn dispatch(self, cli: Cli, command: clap::Command) -> Outcome {
         let Cli {
-            global,
+            mut global,
             command: what,
         } = cli;
+        global.coding = self.coding.clone();
         crate::logging::begin(match what {
             Command::Broker(_) | Command::Server(_) | Command::Worker(_) => Verbosity::Service,
             Command::Dev(_) => Verbosity::Quiet,

@@ -34,6 +34,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use sagaline_core::{Name, RunId, WorkflowId};
+use sagaline_sdk::Coding;
 
 use crate::{
     fault::{Fault, Outcome},
@@ -82,6 +83,9 @@ pub(crate) struct Global {
     /// Form of the result
     #[arg(short, long, global = true, value_enum, default_value_t)]
     output: Format,
+    /// What the app's payloads are encoded by.
+    #[arg(skip)]
+    pub(crate) coding: Coding,
 }
 
 /// The commands.
@@ -164,6 +168,7 @@ pub(crate) fn workflow_id(text: &str) -> Result<WorkflowId, String> {
 pub(crate) struct Session {
     pub(crate) settings: Settings,
     pub(crate) output: Output,
+    pub(crate) coding: Coding,
 }
 
 impl Global {
@@ -204,7 +209,11 @@ impl Global {
                 format: self.output,
                 time: self.time,
                 now: crate::clock::now(),
+                // A process is one command.
+                coding: (!self.coding.is_plain())
+                    .then(|| &*Box::leak(Box::new(self.coding.clone()))),
             },
+            coding: self.coding,
         })
     }
 }

@@ -8,16 +8,18 @@ mod many;
 
 use std::{ops::ControlFlow, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{
     Cause, IdConflict, IdReuse, Name, Payload, RunId, Start, Timestamp, WorkflowId, run_id_of_start,
 };
 use sagaline_journal::{
     Headers, NewRecord, Record,
     kafka::{Admin, Producer, Reader, TopicState},
-    wire::{HEADERS_BYTES_MAX, header, partition_of, topic},
+    wire::{HEADERS_BYTES_MAX, ce_type, header, partition_of, topic},
 };
 
 use sagaline_runtime::Keys;
+use sagaline_sdk::Coding;
 
 pub(crate) use self::{answer::Answer, many::Told};
 use crate::{
@@ -41,6 +43,7 @@ pub(crate) struct Inbox {
     replies: String,
     producer: Producer,
     reader: Reader,
+    coding: Coding,
 }
 
 /// A request about one workflow.
@@ -52,6 +55,8 @@ pub(crate) struct Question {
     id: String,
     headers: Vec<(&'static str, String)>,
     value: Option<Payload>,
+    /// What a message beside a start carries, in this header.
+    message: Option<(&'static str, Payload)>,
     /// Of an operator, whose acts are signed.
     keys: Option<Keys>,
 }
@@ -106,6 +111,7 @@ impl Question {
             id: new_id(),
             headers: Vec::new(),
             value: None,
+            message: None,
             keys: None,
         }
     }
@@ -137,6 +143,43 @@ impl Question {
         self.value = Some(value);
         self
     }
+
+    /// Adds the input of a message that goes with a start.
+    pub(crate) fn message(mut self, header: &'static str, input: Payload) -> Self {
+        self.message = Some((header, input));
+        self
+    }
+
+    /// The same with what it carries for the app encoded; an act of an operator is for the engine, and has encoded within
+    /// what is not.
+    fn coded(mut self, coding: &Coding) -> Outcome<Self> {
+        let is_for_app = matches!(
+            self.ce_type,
+            ce_type::WORKFLOW_START
+                | ce_type::WORKFLOW_SIGNAL
+                | ce_type::WORKFLOW_SIGNAL_WITH_START
+                | ce_type::WORKFLOW_UPDATE
+                | ce_type::WORKFLOW_UPDATE_WITH_START
+                | ce_type::WORKFLOW_QUERY
+        );
+        let encode = |payload| coding.encode(payload).map_err(coding_fault);
+        if is_for_app {
+            self.value = self.value.map(encode).transpose()?;
+        }
+        if let Some((header, input)) = self.message.take() {
+            let input = encode(input)?;
+            self.headers.push((header, STANDARD.encode(input.data())));
+            let content_type = input.content_type().to_owned();
+            self.headers
+                .push((header::MESSAGE_CONTENT_TYPE, content_type));
+        }
+        Ok(self)
+    }
+}
+
+/// The app's codec refuses what was given.
+pub(crate) fn coding_fault(error: sagaline_sdk::Error) -> Fault {
+    Fault::refused(error.message())
 }
 
 impl Inbox {
@@ -168,6 +211,7 @@ impl Inbox {
             replies,
             producer: Producer::open(&kafka)?,
             reader: Reader::open(&kafka)?,
+            coding: session.coding.clone(),
         })
     }
 
@@ -205,7 +249,8 @@ impl Inbox {
             headers,
             value,
             keys,
-        } = question;
+            message: _,
+        } = question.coded(&self.coding)?;
         let partition = partition_of(workflow_id.as_str().as_bytes(), self.partitions);
         let mut record = NewRecord {
             topic: self.inbox.as_str().into(),

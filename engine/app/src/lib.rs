@@ -53,6 +53,17 @@ pub use sagaline_sdk::*;
 #[doc = include_str!("../../../docs/guide/long-activities.md")]
 struct LongActivities;
 
+/// The same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/codec.md")]
+struct CodecGuide;
+
+/// The same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/parallel.md")]
+struct Parallel;
+
+/// The same.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/messages.md")]
 struct Messages;

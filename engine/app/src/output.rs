@@ -1,9 +1,12 @@
 //! What goes to stdout: tables for people, JSON for programs. Text of strangers is drawn so that it stays text.
 
+mod decoded;
+
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use sagaline_core::{Timestamp, view};
+use sagaline_core::{Payload, Timestamp, view};
+use sagaline_sdk::Coding;
 use serde::Serialize;
 
 /// The form of results.
@@ -37,15 +40,30 @@ pub(crate) struct Output {
     pub(crate) time: TimeStyle,
     /// When the command began.
     pub(crate) now: Timestamp,
+    /// What the app's payloads are encoded by, if by anything.
+    pub(crate) coding: Option<&'static Coding>,
 }
 
 impl Output {
     /// Writes one JSON document and a line break.
     pub(crate) fn json(self, value: &impl Serialize) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        serde_json::to_writer(&mut stdout, value)?;
+        match self.coding {
+            None => serde_json::to_writer(&mut stdout, value)?,
+            Some(coding) => {
+                let shown = serde_json::to_string(value)?;
+                stdout.write_all(decoded::json(coding, &shown).as_bytes())?;
+            }
+        }
         stdout.write_all(b"\n")?;
         stdout.flush()
+    }
+
+    /// A payload as the app has written it; one that cannot be decoded as it stands.
+    pub(crate) fn decoded(self, payload: &Payload) -> Payload {
+        let decode = |coding: &Coding| coding.decode(payload.clone()).ok();
+        let decoded = self.coding.and_then(decode);
+        decoded.unwrap_or_else(|| payload.clone())
     }
 
     /// Writes a line of text.

@@ -32,6 +32,7 @@ pub(crate) fn worker(session: &Session, app: App, queues: &[String]) -> Outcome<
         .namespace(&settings.namespace)
         .default_queue(app.default_queue_name())
         .activities(app.activities)
+        .coding(app.coding)
         .max_in_flight(settings.max_in_flight)
         .drain(settings.drain);
     if !queues.is_empty() {

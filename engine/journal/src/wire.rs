@@ -209,6 +209,8 @@ pub mod header {
     pub const UPDATE_ID: &str = "sl-update-id";
     /// Base64 of what the update of a start carries.
     pub const UPDATE_INPUT: &str = "sl-update-input";
+    /// Content type of what the signal or the update of a start carries; JSON unless said.
+    pub const MESSAGE_CONTENT_TYPE: &str = "sl-message-content-type";
     /// Name of a query.
     pub const QUERY: &str = "sl-query";
     /// Whether what was done is compensated: `true` or `false`.
@@ -256,6 +258,8 @@ pub mod header {
     pub const EXPIRES_AT: &str = "sl-expires-at";
     /// Base64 of the progress that an earlier attempt told.
     pub const LAST_HEARTBEAT: &str = "sl-last-heartbeat";
+    /// Content type of that progress; absent: JSON.
+    pub const LAST_HEARTBEAT_TYPE: &str = "sl-last-heartbeat-type";
     /// How long the run may take.
     pub const RUN_TIMEOUT_MS: &str = "sl-run-timeout-ms";
     /// How long the run and those that continue it may take.

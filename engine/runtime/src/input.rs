@@ -307,6 +307,38 @@ mod tests {
     }
 
     #[test]
+    fn the_message_of_a_start_is_json_unless_it_says_what_it_is() {
+        let start = [
+            ("ce_type", "sagaline.workflow.signal-with-start.v1"),
+            ("ce_source", "tests"),
+            ("ce_id", "1"),
+            ("sl-workflow", "order"),
+            ("sl-signal", "note"),
+            ("sl-signal-input", "Nw=="),
+        ];
+        for (said, content_type) in [
+            (None, "application/json"),
+            (Some("application/vnd.test"), "application/vnd.test"),
+        ] {
+            let said = said.map(|said| ("sl-message-content-type", said));
+            let headers: Vec<(&str, &str)> = start.into_iter().chain(said).collect();
+
+            let input = read(&headers);
+
+            let Input::Command { command, .. } = input else {
+                panic!("{input:?}");
+            };
+            let Command::StartWith(with) = *command else {
+                panic!("{command:?}");
+            };
+            let sagaline_core::Message::Signal { input, .. } = with.message else {
+                panic!("{with:?}");
+            };
+            assert_eq!(input, Payload::new(content_type, *b"7"));
+        }
+    }
+
+    #[test]
     fn a_retry_is_taken_when_it_is_signed_and_says_which_attempt() {
         let check = |attempt: &str, signed, expected: Option<RejectReason>| {
             let mut record = record(

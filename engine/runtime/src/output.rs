@@ -91,6 +91,9 @@ impl Writing {
         }
         if let Some(progress) = &task.progress {
             record.push_header(header::LAST_HEARTBEAT, BASE64.encode(progress.data()));
+            if !progress.is_json() {
+                record.push_header(header::LAST_HEARTBEAT_TYPE, progress.content_type());
+            }
         }
         if let Some(trace) = &task.started.trace {
             record.push_header(header::TRACEPARENT, trace.parent.as_bytes());

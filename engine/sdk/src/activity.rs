@@ -4,6 +4,7 @@
 
 mod call;
 mod context;
+mod intercept;
 mod link;
 mod set;
 
@@ -15,9 +16,10 @@ pub use call::{ActivityCall, Elsewhere, call_activity};
 pub(crate) use call::{CallTimeouts, Decode, ErasedCall};
 pub(crate) use context::encode_progress;
 pub use context::{ActivityContext, ActivityInfo, Data};
+pub use intercept::ActivityInterceptor;
+pub(crate) use intercept::Attempt;
 pub(crate) use link::Link;
-#[cfg(feature = "testing")]
-pub(crate) use set::Execute;
+use set::Execute;
 pub use set::{Activities, ActivityFn};
 
 use crate::Result;

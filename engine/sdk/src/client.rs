@@ -37,7 +37,7 @@ use self::{
     replies::{Replies, Reply, Waiting},
     request::Request,
 };
-use crate::{CompletionToken, WorkflowCall};
+use crate::{Codec, CompletionToken, WorkflowCall, codec::Coding};
 
 /// How long a request waits for an engine's answer, unless said.
 const ANSWER_WAIT_DEFAULT: Duration = Duration::from_secs(30);
@@ -69,6 +69,7 @@ const ANSWER_WAIT_DEFAULT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    coding: Coding,
 }
 
 struct Shared {
@@ -120,7 +121,18 @@ impl Client {
         };
         Ok(Self {
             shared: Arc::new(shared),
+            coding: Coding::default(),
         })
+    }
+
+    /// Encodes what it sends, and decodes what it hears.
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    #[must_use]
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.coding = Coding::by(codec);
+        self
     }
 
     /// Starts a workflow under an id, of which at most one run is open at a time.
@@ -229,6 +241,7 @@ impl Client {
 
     async fn first_answer(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
         let shared = &self.shared;
+        let request = request.coded(&self.coding)?;
         let workflow_id = request.workflow_id().to_owned();
         let mut waiting = shared.replies.expect();
         let record = request.into_record(
@@ -245,7 +258,7 @@ impl Client {
             );
             return Err(Error::new(ErrorKind::Unavailable, "client-no-answer", text).into());
         };
-        Ok((first?, waiting))
+        Ok((first?.decoded(&self.coding), waiting))
     }
 }
 

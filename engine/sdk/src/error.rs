@@ -165,6 +165,12 @@ impl Error {
         }))
     }
 
+    /// The same with another failure.
+    pub(crate) fn map_failure(mut self, map: impl FnOnce(Failure) -> Failure) -> Self {
+        self.0.failure = map(self.0.failure);
+        self
+    }
+
     /// The failure as it stands in the journal.
     #[must_use]
     pub fn failure(&self) -> &Failure {

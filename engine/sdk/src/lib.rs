@@ -49,6 +49,7 @@ extern crate self as sagaline_sdk;
 
 mod activity;
 pub mod client;
+mod codec;
 mod completion;
 mod duration;
 mod error;
@@ -60,15 +61,19 @@ pub mod private;
 pub mod recorded;
 mod retry;
 pub mod schedule;
+pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod worker;
 mod workflow;
 
 pub use activity::{
-    Activities, Activity, ActivityCall, ActivityContext, ActivityFn, ActivityInfo, BoxFuture, Data,
-    Elsewhere, call_activity,
+    Activities, Activity, ActivityCall, ActivityContext, ActivityFn, ActivityInfo,
+    ActivityInterceptor, BoxFuture, Data, Elsewhere, call_activity,
 };
+pub use codec::Codec;
+#[doc(hidden)]
+pub use codec::Coding;
 pub use completion::CompletionToken;
 pub use duration::{DurationExt, TimestampExt};
 pub use error::{Error, Result};
@@ -77,11 +82,11 @@ pub use sagaline_core::{Failure, Name, Payload, RunId, Timestamp, WorkflowId};
 pub use sagaline_macros::{activity, query, signal, update, workflow};
 pub use uuid::Uuid;
 pub use workflow::{
-    Context, Handlers, ParentClose, QueryCall, QueryFn, QueryHandler, Random, RunActivity,
-    RunChild, Shielded, Signal, SignalCall, SignalFn, SignalHandler, SignalOrTimeout, Sleep,
-    StartedActivity, StartedChild, Until, UntilOrTimeout, Untyped, UpdateCall, UpdateFn,
-    UpdateHandler, Workflow, WorkflowCall, WorkflowFn, WorkflowInfo, Workflows, call_query,
-    call_signal, call_update, call_workflow,
+    CompensatedInParallel, Context, Handlers, ParentClose, QueryCall, QueryFn, QueryHandler,
+    Random, RunActivity, RunChild, Scope, Shielded, Signal, SignalCall, SignalFn, SignalHandler,
+    SignalOrTimeout, Sleep, StartedActivity, StartedChild, Task, Timeout, Until, UntilOrTimeout,
+    Untyped, UpdateCall, UpdateFn, UpdateHandler, Within, Workflow, WorkflowCall, WorkflowFn,
+    WorkflowInfo, Workflows, call_query, call_signal, call_update, call_workflow,
 };
 
 /// What most files of workflows and activities use.

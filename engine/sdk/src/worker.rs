@@ -48,7 +48,7 @@ use self::{
     port::Port,
     queue::{Limits, QueueWorker},
 };
-use crate::{Activities, activity::Data, duration::millis};
+use crate::{Activities, Codec, activity::Data, codec::Coding, duration::millis};
 
 /// A process that runs activities: it joins the consumer group of each of its task queues.
 ///
@@ -78,6 +78,7 @@ pub struct Worker {
     name: String,
     activities: Activities,
     data: Data,
+    coding: Coding,
     default_queue: String,
     queues: Option<BTreeSet<String>>,
     max_in_flight: NonZeroUsize,
@@ -106,6 +107,7 @@ impl Worker {
             name: format!("worker-{}", std::process::id()),
             activities: Activities::new(),
             data: Data::default(),
+            coding: Coding::default(),
             default_queue: "default".into(),
             queues: None,
             max_in_flight: IN_FLIGHT_DEFAULT,
@@ -141,6 +143,23 @@ impl Worker {
     #[must_use]
     pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.data = self.data.with(value);
+        self
+    }
+
+    /// Encodes what its activities return, and decodes what they are given.
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    #[must_use]
+    pub fn codec(self, codec: impl Codec) -> Self {
+        self.coding(Coding::by(codec))
+    }
+
+    /// The same with a codec that others have, too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn coding(mut self, coding: Coding) -> Self {
+        self.coding = coding;
         self
     }
 
@@ -201,6 +220,7 @@ impl Worker {
         let attempts = Arc::new(Attempts {
             activities: self.activities.clone(),
             data: self.data.clone(),
+            coding: self.coding.clone(),
             worker: self.name.clone(),
             now: attempt::wall_clock,
         });

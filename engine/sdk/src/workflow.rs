@@ -11,22 +11,28 @@ mod about;
 mod call;
 mod chain;
 mod child;
+mod coded;
 mod condition;
 mod context;
 mod desk;
 mod engine;
 mod executor;
+mod group;
 mod handler;
 mod info;
 mod message;
+mod park;
 mod random;
+mod reach;
 mod run_activity;
+mod scope;
 mod set;
 mod shield;
 mod signal;
 mod sleep;
 mod state;
 mod step;
+mod task;
 mod timer;
 mod waits;
 
@@ -38,18 +44,23 @@ pub use call::{Untyped, WorkflowCall, call_workflow};
 pub use child::{ParentClose, RunChild, StartedChild};
 pub use condition::{Until, UntilOrTimeout};
 pub use context::Context;
+pub use group::CompensatedInParallel;
 pub use handler::{
     Handlers, QueryFn, QueryHandler, SignalFn, SignalHandler, UpdateFn, UpdateHandler,
 };
 pub use info::WorkflowInfo;
 pub(crate) use message::Message;
 pub use message::{QueryCall, SignalCall, UpdateCall, call_query, call_signal, call_update};
+pub(crate) use park::Spot;
 pub use random::Random;
 pub use run_activity::{RunActivity, StartedActivity};
+pub use scope::{Scope, Timeout, Within};
 pub use set::{WorkflowFn, Workflows};
 pub use shield::Shielded;
 pub use signal::{Signal, SignalOrTimeout};
 pub use sleep::Sleep;
+pub(crate) use state::Shared;
+pub use task::Task;
 
 use crate::{Result, activity::BoxFuture};
 

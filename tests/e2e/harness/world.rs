@@ -277,7 +277,8 @@ impl World {
         });
     }
 
-    fn clean_up(&self) {
+    /// The topics that there may be.
+    pub(crate) fn topics(&self) -> Vec<String> {
         let mut topics: Vec<String> = ["inbox", "results", "journal", "control", "replies"]
             .map(|name| format!("{}.{name}", self.namespace))
             .into();
@@ -288,6 +289,11 @@ impl World {
             ["soon", "1m", "5m", "30m", "2h", "12h"]
                 .map(|tier| topic::retry(&self.namespace, tier)),
         );
+        topics
+    }
+
+    fn clean_up(&self) {
+        let topics = self.topics();
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         // The broker may be gone already, and then its data are.
         drop(self.admin.delete_topics(&names));

@@ -127,10 +127,16 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     lines.extend(attempt(run));
     let closed = run.closed.as_ref();
     lines.extend(closed.map(|closed| format!("Closed         {}", output.time(closed.at))));
-    lines.push(format!("Input          {}", payload(&run.started.input)));
+    lines.push(format!(
+        "Input          {}",
+        payload(&output.decoded(&run.started.input))
+    ));
     lines.extend(about(run));
     if let Some(result) = closed.and_then(|closed| closed.result.as_ref()) {
-        lines.push(format!("Result         {}", payload(result)));
+        lines.push(format!(
+            "Result         {}",
+            payload(&output.decoded(result))
+        ));
     }
     if let Some(failure) = closed.and_then(|closed| closed.failure.as_ref()) {
         lines.push(format!(
@@ -330,6 +336,7 @@ mod tests {
             format: Format::Table,
             time: TimeStyle::Utc,
             now: Timestamp::from_millis(2_000),
+            coding: None,
         };
 
         let seen = runs.find(&id, None).unwrap();

@@ -1,10 +1,14 @@
 //! Acts of a person on an open run: signed records, whose answer says that the act is in the journal.
 
 use clap::Args;
-use sagaline_core::{Payload, RunId, Seq, WorkflowId};
+use sagaline_core::{Payload, RunId, Seq, WorkflowId, show::Shown};
 use sagaline_journal::wire::{ce_type, header};
+use sagaline_sdk::Coding;
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{
     Session,
@@ -12,7 +16,7 @@ use super::{
 };
 use crate::{
     fault::{Fault, Outcome},
-    inbox::{Inbox, Question},
+    inbox::{Inbox, Question, coding_fault},
     output::Format,
     server::keys,
     settings::Span,
@@ -45,7 +49,8 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    fn json(&self) -> Outcome<Payload> {
+    /// As it goes to the engine: what is not JSON once it is encoded is written as `$base64`.
+    fn json(&self, coding: &Coding) -> Outcome<Payload> {
         #[derive(Serialize)]
         struct Json<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,13 +67,16 @@ impl Body {
             options: Option<&'a Value>,
         }
         let raw = |payload: &'_ Option<Payload>| {
-            let data = payload.as_ref().map(|one| one.data().to_vec());
-            data.map(|data| serde_json::from_slice::<Box<RawValue>>(&data))
-                .transpose()
+            let encoded = payload.clone().map(|payload| coding.encode(payload));
+            let encoded = encoded.transpose().map_err(coding_fault)?;
+            let json = encoded.map(|payload| match payload.is_json() {
+                true => serde_json::from_slice::<Box<RawValue>>(payload.data()),
+                false => to_raw_value(&Shown(&payload)),
+            });
+            let json = json.transpose();
+            json.map_err(|error| Fault::usage(format!("no JSON: {error}")))
         };
-        let (input, result) = raw(&self.input)
-            .and_then(|input| Ok((input, raw(&self.result)?)))
-            .map_err(|error| Fault::usage(format!("no JSON: {error}")))?;
+        let (input, result) = (raw(&self.input)?, raw(&self.result)?);
         let json = serde_json::to_vec(&Json {
             input: input.as_deref(),
             result: result.as_deref(),
@@ -107,7 +115,9 @@ struct Told<'a> {
 impl Operation<'_> {
     /// Does it; returns when it is in the journal, and prints `done`.
     pub(crate) fn tell(&self, session: &Session, why: &Why, body: &Body, done: &str) -> Outcome {
-        let mut question = self.question(why, body.json()?).signed(keys(session)?);
+        let mut question = self
+            .question(why, body.json(&session.coding)?)
+            .signed(keys(session)?);
         if let Some(key) = &why.idempotency_key {
             question = question.id(key.clone());
         }
@@ -150,7 +160,7 @@ pub(crate) fn tell_all(
     (doing, act): (Doing, &'static str),
     body: &Body,
 ) -> Outcome {
-    let (keys, body) = (keys(session)?, body.json()?);
+    let (keys, body) = (keys(session)?, body.json(&session.coding)?);
     let bulk = Bulk {
         session,
         many,
@@ -181,7 +191,7 @@ mod tests {
         };
 
         assert_eq!(
-            body.json().unwrap().data(),
+            body.json(&Coding::default()).unwrap().data(),
             br#"{"input":{"total": 49.90}}"#
         );
     }

@@ -114,6 +114,7 @@ pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outco
 
 /// JSON on one line and otherwise as it stands; other bytes as they are, or as `$base64` where JSON is asked for.
 pub(crate) fn print_payload(output: Output, payload: &Payload) -> io::Result<()> {
+    let payload = &output.decoded(payload);
     if payload.is_json() || output.format != Format::Table {
         return output.json(&Shown(payload));
     }

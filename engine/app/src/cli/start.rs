@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 use sagaline_core::{Millis, Name, Payload, RunId, Timestamp, WorkflowId, is_field_name};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
@@ -274,7 +273,7 @@ fn ask(
     if let Some((name, input)) = signal {
         question = question
             .header(header::SIGNAL, Some(name.to_string()))
-            .header(header::SIGNAL_INPUT, Some(STANDARD.encode(input.data())));
+            .message(header::SIGNAL_INPUT, input);
     }
     if let Some(key) = args.idempotency_key {
         question = question.id(key);

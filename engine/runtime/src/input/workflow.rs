@@ -158,14 +158,18 @@ fn update_id(envelope: &Envelope<'_>) -> Result<Name, Refusal> {
     Name::new(id).map_err(|invalid| bad_header(header, id, &invalid.to_string()))
 }
 
-/// What goes with a start beside its own input: JSON, in base64.
+/// What goes with a start beside its own input: JSON unless said, in base64.
 fn input_of_start(envelope: &Envelope<'_>, header: &'static str) -> Result<Payload, Refusal> {
     let Some(text) = envelope.header(header)?.filter(|text| !text.is_empty()) else {
         return Ok(Payload::empty());
     };
     let bytes = STANDARD.decode(text);
     let bytes = bytes.map_err(|_| bad_header(header, text, "base64 is expected"))?;
-    Ok(Payload::json(bytes))
+    let content_type = envelope.header(header::MESSAGE_CONTENT_TYPE)?;
+    Ok(match content_type.filter(|text| !text.is_empty()) {
+        Some(content_type) => Payload::new(content_type, bytes),
+        None => Payload::json(bytes),
+    })
 }
 
 /// What a run is given.

@@ -67,6 +67,10 @@ pub struct ActivityInfo {
     pub start_to_close: Option<Duration>,
     /// How long it may be silent.
     pub heartbeat: Option<Duration>,
+    /// The trace context (W3C) of whoever started the workflow, if there is one.
+    pub traceparent: Option<String>,
+    /// What its vendors add to that.
+    pub tracestate: Option<String>,
 }
 
 impl ActivityContext {

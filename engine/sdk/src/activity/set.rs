@@ -3,11 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use sagaline_core::Payload;
 
-use super::{Activity, ActivityCall, ActivityContext, BoxFuture};
+use super::{Activity, ActivityCall, ActivityContext, ActivityInterceptor, Attempt, BoxFuture};
 use crate::Result;
 
 /// Activities that a worker can run.
@@ -37,10 +38,10 @@ use crate::Result;
 #[derive(Clone, Default)]
 pub struct Activities(BTreeMap<&'static str, Registered>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Registered {
     queue: Option<&'static str>,
-    execute: Execute,
+    attempt: Attempt,
 }
 
 /// Makes one attempt.
@@ -86,7 +87,7 @@ impl Activities {
         let name = F::Activity::NAME;
         let registered = Registered {
             queue: F::Activity::QUEUE,
-            execute: F::Activity::execute,
+            attempt: Attempt::new(F::Activity::execute),
         };
         self.add(name, registered)
     }
@@ -103,6 +104,16 @@ impl Activities {
             .fold(self, |all, (name, registered)| all.add(name, registered))
     }
 
+    /// Puts an interceptor around every attempt of these: around those, too, that were put there before.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl ActivityInterceptor) -> Self {
+        let interceptor: Arc<dyn ActivityInterceptor> = Arc::new(interceptor);
+        for registered in self.0.values_mut() {
+            registered.attempt.intercept(interceptor.clone());
+        }
+        self
+    }
+
     /// Their names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.keys().copied()
@@ -116,8 +127,8 @@ impl Activities {
     }
 
     /// How to make one attempt.
-    pub(crate) fn find(&self, name: &str) -> Option<Execute> {
-        self.0.get(name).map(|one| one.execute)
+    pub(crate) fn find(&self, name: &str) -> Option<&Attempt> {
+        self.0.get(name).map(|one| &one.attempt)
     }
 
     fn add(mut self, name: &'static str, registered: Registered) -> Self {

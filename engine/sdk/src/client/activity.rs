@@ -10,6 +10,7 @@ use super::{Client, ClientError};
 use crate::{
     CompletionToken, Error, Result,
     activity::encode_progress,
+    codec::Coding,
     json,
     worker::{answer::Answer, attempt::wall_clock},
 };
@@ -50,7 +51,8 @@ impl ActivityHandle {
     /// [`ErrorKind::Invalid`]: the result cannot be written as JSON or is too large, or the token is of another namespace.
     /// [`ErrorKind::Unavailable`]: not acknowledged in time; complete it again, the first one counts.
     pub async fn complete(&self, result: &(impl Serialize + ?Sized)) -> Result<(), ClientError> {
-        self.say(&completed(result)?).await
+        let answer = completed(result, &self.client.coding)?;
+        self.say(&answer).await
     }
 
     /// Fails it; by its policy another attempt follows, which says anew how it is completed.
@@ -58,6 +60,8 @@ impl ActivityHandle {
     /// # Errors
     /// As [`Self::complete`].
     pub async fn fail(&self, error: Error) -> Result<(), ClientError> {
+        let coding = &self.client.coding;
+        let error = error.map_failure(|failure| coding.encode_details(failure));
         self.say(&Answer::Failed(error)).await
     }
 
@@ -74,7 +78,9 @@ impl ActivityHandle {
     /// # Errors
     /// As [`Self::complete`]; progress may have 16 KB.
     pub async fn heartbeat(&self, progress: &(impl Serialize + ?Sized)) -> Result<(), ClientError> {
-        let progress: Payload = encode_progress(progress).map_err(|error| invalid(&error))?;
+        let progress: Result<Payload> = encode_progress(progress);
+        let progress = progress.and_then(|progress| self.client.coding.encode_progress(progress));
+        let progress = progress.map_err(|error| invalid(&error))?;
         let at = wall_clock();
         self.say(&Answer::Heartbeat { progress, at }).await
     }
@@ -87,8 +93,9 @@ impl ActivityHandle {
     }
 }
 
-fn completed(result: &(impl Serialize + ?Sized)) -> Result<Answer, ClientError> {
-    let result = json::encode("the result", result).map_err(|error| invalid(&error))?;
+fn completed(result: &(impl Serialize + ?Sized), coding: &Coding) -> Result<Answer, ClientError> {
+    let result = json::encode("the result", result).and_then(|result| coding.encode(result));
+    let result = result.map_err(|error| invalid(&error))?;
     match Answer::to(Ok(result)) {
         Answer::Failed(too_large) => Err(invalid(&too_large)),
         answer => Ok(answer),
@@ -138,8 +145,8 @@ mod tests {
         let large = "x".repeat(sagaline_core::PAYLOAD_BYTES_MAX);
         let keys_are_no_text = std::collections::BTreeMap::from([((1, 2), 3)]);
 
-        let too_large = completed(&large).unwrap_err();
-        let not_json = completed(&keys_are_no_text).unwrap_err();
+        let too_large = completed(&large, &Coding::default()).unwrap_err();
+        let not_json = completed(&keys_are_no_text, &Coding::default()).unwrap_err();
 
         assert_eq!(
             code(&too_large),
@@ -149,13 +156,16 @@ mod tests {
             )
         );
         assert_eq!(code(&not_json).0, "activity-answer");
-        assert!(matches!(completed(&7), Ok(Answer::Completed(_))));
+        assert!(matches!(
+            completed(&7, &Coding::default()),
+            Ok(Answer::Completed(_))
+        ));
     }
 
     #[test]
     fn a_token_of_another_namespace_is_refused() {
         let token = ActivityContext::local().completion_token();
-        let answer = completed(&7).unwrap();
+        let answer = completed(&7, &Coding::default()).unwrap();
 
         let sent = record("local", &token, &answer, "client-1").unwrap();
         let refused = record("shop.results", &token, &answer, "client-1").unwrap_err();

@@ -63,7 +63,7 @@ impl<R> Handle<R> {
         R: DeserializeOwned,
     {
         let last = self.waiting.last().await?;
-        self.read(last)
+        self.read(last.decoded(&self.client.coding))
     }
 
     /// Sends this run a message. Returns when that is in the journal.

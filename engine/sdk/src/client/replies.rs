@@ -16,6 +16,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
 use super::request::new_id;
+use crate::codec::Coding;
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub(super) struct Reply {
     pub(super) error_message: String,
     /// The result, or details of the error.
     pub(super) value: Payload,
+}
+
+impl Reply {
+    /// The same with its payload decoded. One that cannot be stays as it is: whoever reads it says what it is.
+    pub(super) fn decoded(mut self, coding: &Coding) -> Self {
+        if let Ok(value) = coding.decode(self.value.clone()) {
+            self.value = value;
+        }
+        self
+    }
 }
 
 /// What is known of a request.

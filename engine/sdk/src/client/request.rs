@@ -10,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::replies::Replies;
-use crate::{json, workflow::Message};
+use crate::{codec::Coding, json, workflow::Message};
 
 /// A request about one workflow id.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Request {
     id: Option<String>,
     headers: Vec<(&'static str, String)>,
     value: Option<Payload>,
+    /// The input of a message beside the value, in this header.
+    beside: Option<(&'static str, Payload)>,
 }
 
 impl Request {
@@ -31,6 +33,7 @@ impl Request {
             id: None,
             headers: Vec::new(),
             value: None,
+            beside: None,
         }
     }
 
@@ -64,13 +67,13 @@ impl Request {
 
     /// The same with a message beside its value: in these two headers.
     pub(super) fn beside(
-        self,
+        mut self,
         (name_header, input_header): (&'static str, &'static str),
         message: Message,
     ) -> Result<Self, Error> {
         let (name, input) = parts(message)?;
-        let input = STANDARD.encode(input.data());
-        Ok(self.header(name_header, name).header(input_header, input))
+        self.beside = Some((input_header, input));
+        Ok(self.header(name_header, name))
     }
 
     pub(super) fn workflow_id(&self) -> &str {
@@ -90,6 +93,20 @@ impl Request {
     pub(super) fn value(mut self, value: Payload) -> Self {
         self.value = Some(value);
         self
+    }
+
+    /// The same with its payloads encoded.
+    pub(super) fn coded(mut self, coding: &Coding) -> Result<Self, Error> {
+        let encode = |payload| {
+            let encoded = coding.encode(payload);
+            encoded
+                .map_err(|error| Error::new(ErrorKind::Invalid, "payload-codec", error.message()))
+        };
+        self.value = self.value.map(encode).transpose()?;
+        if let Some((header, input)) = self.beside {
+            self.beside = Some((header, encode(input)?));
+        }
+        Ok(self)
     }
 
     /// The record, whose answer comes to `replies` under `correlation`.
@@ -130,6 +147,10 @@ impl Request {
         }
         for (name, value) in self.headers {
             record.push_header(name, value);
+        }
+        if let Some((name, input)) = self.beside {
+            record.push_header(name, STANDARD.encode(input.data()));
+            record.push_header(header::MESSAGE_CONTENT_TYPE, input.content_type());
         }
         let bytes = record.headers.size();
         if bytes > HEADERS_BYTES_MAX {
@@ -199,6 +220,46 @@ mod tests {
             value(&record, header::CONTENT_TYPE),
             Some("application/json")
         );
+    }
+
+    /// Writes no bytes as they are.
+    struct Flipped;
+
+    impl crate::Codec for Flipped {
+        fn content_type(&self) -> &str {
+            "application/vnd.test.flipped"
+        }
+        fn encode(&self, plain: &[u8]) -> crate::Result<Vec<u8>> {
+            Ok(plain.iter().map(|byte| !byte).collect())
+        }
+        fn decode(&self, encoded: &[u8]) -> crate::Result<Vec<u8>> {
+            self.encode(encoded)
+        }
+    }
+
+    #[test]
+    fn what_goes_with_a_start_is_encoded_as_its_input_is() {
+        let call = crate::call_signal("note", &"tulip");
+        let names = (header::SIGNAL, header::SIGNAL_INPUT);
+        let request = Request::new(ce_type::WORKFLOW_SIGNAL_WITH_START, "o-1")
+            .value(Payload::json(*b"7"))
+            .beside(names, call.erase())
+            .unwrap();
+
+        let record = record(request.coded(&Coding::by(Flipped)).unwrap()).unwrap();
+
+        let flipped = "application/vnd.test.flipped";
+        assert_eq!(value(&record, header::CONTENT_TYPE), Some(flipped));
+        assert_eq!(record.value.as_deref(), Some(&[!b'7'][..]));
+        assert_eq!(value(&record, header::MESSAGE_CONTENT_TYPE), Some(flipped));
+        let input = value(&record, header::SIGNAL_INPUT).unwrap();
+        let plain: Vec<u8> = STANDARD
+            .decode(input)
+            .unwrap()
+            .iter()
+            .map(|byte| !byte)
+            .collect();
+        assert_eq!(plain, b"\"tulip\"");
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub struct StartWorkflow<R> {
     id_reuse: IdReuse,
     run_timeout: Option<Duration>,
     execution_timeout: Option<Duration>,
+    trace: Vec<(&'static str, String)>,
     message: Option<(With, Message)>,
     start_at: Option<Timestamp>,
     retry: Option<Retry>,
@@ -77,6 +78,7 @@ impl<R> StartWorkflow<R> {
             id_reuse: IdReuse::default(),
             run_timeout: None,
             execution_timeout: None,
+            trace: Vec::new(),
             message: None,
             start_at: None,
             retry: None,
@@ -111,6 +113,18 @@ impl<R> StartWorkflow<R> {
     /// Lets the run and those that continue it take this long together; for ever unless said.
     pub fn execution_timeout(mut self, limit: Duration) -> Self {
         self.execution_timeout = Some(limit);
+        self
+    }
+
+    /// Says within which trace (W3C: `traceparent`) it is started: all its activities and children are told.
+    pub fn traceparent(mut self, parent: impl Into<String>) -> Self {
+        self.trace.push((header::TRACEPARENT, parent.into()));
+        self
+    }
+
+    /// What vendors add to the trace context; without a [`traceparent`](Self::traceparent) it is not looked at.
+    pub fn tracestate(mut self, state: impl Into<String>) -> Self {
+        self.trace.push((header::TRACESTATE, state.into()));
         self
     }
 
@@ -191,6 +205,9 @@ impl<R> StartWorkflow<R> {
             .header(header::ID_CONFLICT, conflict)
             .header(header::ID_REUSE, reuse)
             .value(input);
+        for (name, value) in self.trace {
+            request = request.header(name, value);
+        }
         if let Some(version) = self.call.version {
             request = request.header(header::VERSION, version);
         }

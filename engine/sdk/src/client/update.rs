@@ -9,7 +9,7 @@ use sagaline_journal::{
 use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, handle, replies::Waiting, request::Request};
-use crate::BoxFuture;
+use crate::{BoxFuture, codec::Coding};
 
 /// An update that `.await` sends, and awaits the end of; [`Client::update`] makes it.
 ///
@@ -29,6 +29,7 @@ pub struct UpdateWorkflow<A> {
 /// An update that was accepted.
 pub struct UpdateHandle<A> {
     waiting: Waiting,
+    coding: Coding,
     run_id: String,
     answer: PhantomData<fn() -> A>,
 }
@@ -58,6 +59,7 @@ impl<A> UpdateWorkflow<A> {
         let (first, waiting) = self.client.ask_update(self.request?).await?;
         Ok(UpdateHandle {
             waiting,
+            coding: self.client.coding,
             run_id: first.run_id,
             answer: PhantomData,
         })
@@ -80,7 +82,7 @@ impl<A> UpdateHandle<A> {
     where
         A: DeserializeOwned,
     {
-        let last = self.waiting.last().await?;
+        let last = self.waiting.last().await?.decoded(&self.coding);
         match last.outcome.as_str() {
             outcome::COMPLETED => handle::read("answer of the update", &last.value),
             _ => Err(ClientError::Failed(handle::failure(last))),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sagaline_core::{Millis, Payload, Report};
 use serde::Serialize;
 
-use crate::{Error, Result, duration::millis, json};
+use crate::{Error, Result, codec::Coding, duration::millis, json};
 
 /// What becomes of one attempt of a mocked activity.
 ///
@@ -149,6 +149,23 @@ impl Erased {
             heartbeat: None,
             stops: false,
         }
+    }
+
+    /// The same with the worker's payloads encoded.
+    pub(super) fn encoded(mut self, coding: &Coding) -> Self {
+        let encode = |report| match report {
+            Report::Completed { result } => self::report(coding.encode(result)),
+            Report::Failed {
+                retry_after,
+                failure,
+            } => Some(Report::Failed {
+                retry_after,
+                failure: coding.encode_details(failure),
+            }),
+            other => Some(other),
+        };
+        self.report = self.report.and_then(encode);
+        self
     }
 
     /// At which spans from its begin the worker sends a heartbeat, at most [`HEARTBEATS_MAX`].

@@ -11,8 +11,9 @@ use super::{
     world::{self, Waited, World},
 };
 use crate::{
-    Activities, Activity, ActivityFn, ActivityInfo, Error, Result, Retry, Workflow, WorkflowCall,
-    Workflows,
+    Activities, Activity, ActivityFn, ActivityInfo, Codec, Error, Result, Retry, Workflow,
+    WorkflowCall, Workflows,
+    codec::Coding,
     duration::millis,
     json,
     schedule::{
@@ -123,6 +124,19 @@ impl Env {
         self.clone()
     }
 
+    /// Encodes payloads by this codec, as the app does: what leaves a workflow or an activity is seen so in the history.
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    pub fn codec(&self, codec: impl Codec) -> Self {
+        let mut world = self.world.borrow_mut();
+        world.coding = Coding::by(codec);
+        let workflows = world.lane.workflows.clone();
+        world.deploy(workflows);
+        drop(world);
+        self.clone()
+    }
+
     /// Makes every attempt of an activity by `mock` from now on. It is given the input as the type that it names.
     ///
     /// ```
@@ -222,7 +236,7 @@ impl Env {
     pub fn workflows(&self, workflows: Workflows) -> Self {
         let mut world = self.world.borrow_mut();
         let all = world.lane.workflows.clone().and(workflows);
-        world.lane.deploy(all);
+        world.deploy(all);
         drop(world);
         self.clone()
     }
@@ -230,7 +244,7 @@ impl Env {
     /// Has these workflows and no others from now on, as after a deploy: open runs go on with this code.
     pub fn deploy(&self, workflows: Workflows) {
         let all = workflows.and(Workflows::built_in());
-        self.world.borrow_mut().lane.deploy(all);
+        self.world.borrow_mut().deploy(all);
     }
 
     /// Starts a workflow; whatever takes no time has happened when this returns.
@@ -346,7 +360,7 @@ impl Env {
         let known = world.lane.workflows.resolve(W::NAME, Some(W::VERSION));
         if known.is_none() {
             let all = world.lane.workflows.clone().with_type::<W>();
-            world.lane.deploy(all);
+            world.deploy(all);
         }
     }
 
@@ -369,7 +383,9 @@ impl Env {
             workflow_id: WorkflowId::new(&id).unwrap_or_else(|error| panic!("{error}")),
             workflow: call.workflow,
             version: call.version.map(String::into_boxed_str),
-            input: call.input.unwrap_or_else(|error| panic!("{error}")),
+            input: (call.input)
+                .and_then(|input| world.coding.encode(input))
+                .unwrap_or_else(|error| panic!("{error}")),
             id_conflict: IdConflict::Fail,
             id_reuse: IdReuse::RejectDuplicate,
             reply: None,

@@ -9,7 +9,7 @@ use std::{
 use sagaline_core::Payload;
 
 use super::answer::Erased;
-use crate::{Activities, ActivityInfo, activity::Execute};
+use crate::{Activities, ActivityInfo, activity::Attempt};
 
 /// A mock without its types.
 pub(super) type Behaviour = Rc<RefCell<dyn FnMut(&ActivityInfo, &Payload) -> Erased>>;
@@ -33,7 +33,7 @@ struct Mock {
 pub(super) enum Maker {
     Queued(Erased),
     Mock(Behaviour),
-    Real(Execute),
+    Real(Attempt),
 }
 
 impl Mocks {
@@ -58,7 +58,7 @@ impl Mocks {
     /// # Panics
     /// Nobody can.
     pub(super) fn next(&mut self, activity: &str) -> Maker {
-        let real = self.real.find(activity);
+        let real = self.real.find(activity).cloned();
         let mock = self.of(activity);
         mock.attempts += 1;
         let queued = mock.next.pop_front().map(Maker::Queued);

@@ -19,7 +19,9 @@ use super::{
     update::Update,
     world::{self, Waited, World},
 };
-use crate::{Error, QueryCall, Result, SignalCall, UpdateCall, json, recorded::check};
+use crate::{
+    Error, QueryCall, Result, SignalCall, UpdateCall, codec::Coding, json, recorded::check,
+};
 
 /// A run that [`Env::start`](super::Env::start) began; `R` is what its workflow returns. Once it has continued as new, all
 /// that is said and done here is about the run that goes on in its place.
@@ -71,9 +73,10 @@ impl<R> Run<R> {
         }
         let recorded = world.run(self.run_id);
         let result = match &recorded.run.closed {
-            Some(closed) => outcome(closed)?,
+            Some(closed) => outcome(closed, &world.coding)?,
             None => unreachable!("it was waited for"),
         };
+        let result = world.coding.decode(result)?;
         let what = format!("result of workflow `{}`", recorded.run.started.workflow);
         json::decode(&what, &result)
     }
@@ -181,6 +184,7 @@ impl<R> Run<R> {
     /// The message cannot be written as JSON, or the name is none.
     pub fn signal<T: Serialize + ?Sized>(&self, name: &str, input: &T) -> Result<()> {
         let input = json::encode(&format!("signal `{name}`"), input)?;
+        let input = self.world.borrow().coding.encode(input)?;
         self.input(&Command::Signal(Signal {
             workflow_id: self.workflow_id.clone(),
             run_id: Some(self.run_id),
@@ -197,11 +201,12 @@ impl<R> Run<R> {
     /// The message cannot be written as JSON, or its name is none.
     pub fn send<H>(&self, call: SignalCall<H>) -> Result<()> {
         let message = call.erase();
+        let input = self.world.borrow().coding.encode(message.input?)?;
         self.input(&Command::Signal(Signal {
             workflow_id: self.workflow_id.clone(),
             run_id: Some(self.run_id),
             signal: message.name?,
-            input: message.input?,
+            input,
             reply: None,
         }));
         Ok(())
@@ -213,11 +218,12 @@ impl<R> Run<R> {
     /// What the query says, or why it cannot be answered: `sagaline.Closed`, `sagaline.UnknownQuery`, `sagaline.Panic` …
     pub fn query<A: DeserializeOwned, H>(&self, call: QueryCall<A, H>) -> Result<A> {
         let message = call.erase();
-        let (query, input) = (&message.name?, &message.input?);
-        let question = Question::Query { query, input };
         let mut world = self.world.borrow_mut();
+        let (query, input) = (&message.name?, &world.coding.encode(message.input?)?);
+        let question = Question::Query { query, input };
         let answer = world.lane.inquire(&self.workflow_id, question);
-        let answer = answer.map_err(Error::from_failure)?;
+        let failed = |failure| Error::from_failure(world.coding.decode_details(failure));
+        let answer = world.coding.decode(answer.map_err(failed)?)?;
         json::decode(&format!("answer of query `{query}`"), &answer)
     }
 
@@ -294,10 +300,10 @@ fn see<T>(
     })
 }
 
-fn outcome(closed: &ClosedBy) -> Result<Payload> {
+fn outcome(closed: &ClosedBy, coding: &Coding) -> Result<Payload> {
     let reason = || String::from(closed.reason.as_deref().unwrap_or_default());
     let failed = || match &closed.failure {
-        Some(failure) => Error::from_failure(failure.clone()),
+        Some(failure) => Error::from_failure(coding.decode_details(failure.clone())),
         None => Error::new(closed.outcome.status(), reason()),
     };
     match closed.outcome {

@@ -10,7 +10,7 @@ use sagaline_core::{
 use serde::de::DeserializeOwned;
 
 use super::{env::settle, run::wait, world::World};
-use crate::{Error, Result, json, workflow::Message};
+use crate::{Error, Result, codec::Coding, json, workflow::Message};
 
 /// An update that [`Run::begin_update`](super::Run::begin_update) began; `A` is what it answers.
 pub struct Update<A> {
@@ -28,7 +28,7 @@ impl<A> Update<A> {
         message: Message,
     ) -> Result<Self> {
         let number = world.borrow_mut().next_update();
-        let update = Self::command(&workflow_id, number, message)?;
+        let update = Self::command(&world.borrow(), &workflow_id, number, message)?;
         let begun = Self {
             world,
             workflow_id,
@@ -48,7 +48,7 @@ impl<A> Update<A> {
         update: &sagaline_core::Update,
         replies: &[Reply],
     ) -> Result<Self> {
-        taken(replies)?;
+        taken(replies, &world.borrow().coding)?;
         Ok(Self {
             world,
             workflow_id: update.workflow_id.clone(),
@@ -61,6 +61,7 @@ impl<A> Update<A> {
 
     /// The request for an update of its own.
     pub(super) fn command(
+        world: &World,
         workflow_id: &WorkflowId,
         number: u32,
         message: Message,
@@ -70,7 +71,7 @@ impl<A> Update<A> {
             workflow_id: workflow_id.clone(),
             run_id: None,
             update: message.name?,
-            input: message.input?,
+            input: world.coding.encode(message.input?)?,
             reply: Some(reply_to(&update_id)),
             update_id,
         })
@@ -81,7 +82,9 @@ impl<A> Update<A> {
     /// # Errors
     /// Why it is refused: the run has closed, or the update was rejected.
     pub fn repeat(&self, input: &impl serde::Serialize) -> Result<()> {
-        self.ask(json::encode("input of the update", input)?)
+        let input = json::encode("input of the update", input)?;
+        let input = self.world.borrow().coding.encode(input)?;
+        self.ask(input)
     }
 
     fn ask(&self, input: Payload) -> Result<()> {
@@ -95,7 +98,7 @@ impl<A> Update<A> {
         });
         let (_, replies) = self.world.borrow_mut().input(&command);
         settle(&self.world);
-        taken(&replies)
+        taken(&replies, &self.world.borrow().coding)
     }
 
     /// Whether it is under way.
@@ -121,17 +124,20 @@ impl<A> Update<A> {
         let of = (&self.workflow_id, self.run_id);
         wait(&self.world, of, |world| !self.is_pending_in(world))?;
         let world = self.world.borrow();
-        let answer = outcome(&world.run(self.run_id).run, &self.update_id)?;
+        let run = &world.run(self.run_id).run;
+        let answer = world
+            .coding
+            .decode(outcome(run, &self.update_id, &world.coding)?)?;
         json::decode(&format!("answer of update `{}`", self.update), &answer)
     }
 }
 
-fn outcome(run: &Run, update_id: &Name) -> Result<Payload> {
+fn outcome(run: &Run, update_id: &Name, coding: &Coding) -> Result<Payload> {
     let ended = run.updates.ended_of(update_id);
     match ended.map(|EndedUpdate { outcome, .. }| outcome) {
         Some(Some(UpdateOutcome::Completed(answer))) => Ok(answer.clone()),
         Some(Some(UpdateOutcome::Failed(failure) | UpdateOutcome::Rejected(failure))) => {
-            Err(Error::from_failure(failure.clone()))
+            Err(Error::from_failure(coding.decode_details(failure.clone())))
         }
         Some(None) => Err(Error::new(
             error_type::LIMIT,
@@ -152,21 +158,23 @@ fn reply_to(update_id: &Name) -> ReplyTo {
     }
 }
 
-fn taken(replies: &[Reply]) -> Result<()> {
+fn taken(replies: &[Reply], coding: &Coding) -> Result<()> {
     match replies.first() {
-        Some(reply) if reply.answer.outcome == AnswerOutcome::Rejected => Err(refused(reply)),
+        Some(reply) if reply.answer.outcome == AnswerOutcome::Rejected => {
+            Err(refused(reply, coding))
+        }
         _ => Ok(()),
     }
 }
 
-fn refused(reply: &Reply) -> Error {
+fn refused(reply: &Reply, coding: &Coding) -> Error {
     let answer = &reply.answer;
     let error_type = answer.error_type.clone();
     let error_type = error_type.unwrap_or_else(|| Name::from(error_type::INVALID_INPUT));
     let message = answer.error_message.clone().unwrap_or_default();
     let failure = Failure::new(error_type, message);
     Error::from_failure(match &answer.result {
-        Some(details) => failure.with_details(details.clone()),
+        Some(details) => coding.decode_details(failure.with_details(details.clone())),
         None => failure,
     })
 }

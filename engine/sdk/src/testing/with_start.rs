@@ -19,9 +19,11 @@ impl Env {
         signal: SignalCall<H>,
     ) -> Run<R> {
         let message = signal.erase();
+        let encoded = |input| self.world.borrow().coding.encode(input);
+        let input = message.input.and_then(encoded);
         let message = Message::Signal {
             signal: message.name.unwrap_or_else(|error| panic!("{error}")),
-            input: message.input.unwrap_or_else(|error| panic!("{error}")),
+            input: input.unwrap_or_else(|error| panic!("{error}")),
         };
         self.know::<W>();
         let start = sagaline_core::Start {
@@ -47,7 +49,12 @@ impl Env {
         self.know::<W>();
         let start = self.start_of(options, call.erase());
         let number = self.world.borrow_mut().next_update();
-        let update = Update::<A>::command(&start.workflow_id, number, update.erase());
+        let update = Update::<A>::command(
+            &self.world.borrow(),
+            &start.workflow_id,
+            number,
+            update.erase(),
+        );
         let update = update.unwrap_or_else(|error| panic!("{error}"));
         let start = sagaline_core::Start {
             id_conflict: IdConflict::UseExisting,

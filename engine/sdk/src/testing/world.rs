@@ -24,8 +24,9 @@ use super::{
     mocks::{Maker, Mocks},
 };
 use crate::{
-    ActivityContext, ActivityInfo,
+    ActivityContext, ActivityInfo, Workflows,
     activity::{Data, Link},
+    codec::Coding,
     recorded::Recorded,
 };
 
@@ -33,6 +34,7 @@ pub(super) struct World {
     pub(super) lane: Lane,
     pub(super) mocks: Mocks,
     pub(super) data: Data,
+    pub(super) coding: Coding,
     pub(super) now: Timestamp,
     /// Steps that one wait may take.
     pub(super) steps_max: u32,
@@ -84,7 +86,8 @@ pub(super) fn wait(
             None => return Waited::Idle,
             Some(Next::Take(task, maker)) => {
                 let cx = world.borrow().context(&task);
-                let answer = answer(&task, maker, cx);
+                let coding = world.borrow().coding.clone();
+                let answer = answer(&task, maker, cx, &coding).encoded(&coding);
                 world.borrow_mut().answered(&task, answer);
             }
             Some(Next::Input(command)) => {
@@ -96,14 +99,17 @@ pub(super) fn wait(
     Waited::Endless
 }
 
-fn answer(task: &Task, maker: Maker, cx: ActivityContext) -> Erased {
-    let input = &task.scheduled.input;
+fn answer(task: &Task, maker: Maker, cx: ActivityContext, coding: &Coding) -> Erased {
+    let input = match coding.decode(task.scheduled.input.clone()) {
+        Ok(input) => input,
+        Err(error) => return Erased::of(Some(Err(error)), Duration::ZERO),
+    };
     match maker {
         Maker::Queued(answer) => answer,
-        Maker::Mock(mock) => (mock.borrow_mut())(cx.info(), input),
-        Maker::Real(execute) => {
+        Maker::Mock(mock) => (mock.borrow_mut())(cx.info(), &input),
+        Maker::Real(real) => {
             let limit = Duration::from_millis(task.scheduled.start_to_close_ms);
-            attempt::make(execute(cx, input.clone()), limit)
+            attempt::make(real.make(cx, input), limit)
         }
     }
 }
@@ -114,6 +120,7 @@ impl World {
             lane: Lane::new(),
             mocks: Mocks::default(),
             data: Data::default(),
+            coding: Coding::default(),
             now,
             steps_max: super::STEPS_MAX,
             started: 0,
@@ -124,6 +131,11 @@ impl World {
             left: Vec::new(),
             stopping: Vec::new(),
         }
+    }
+
+    /// Runs these workflows from now on, and their payloads are encoded as all are here.
+    pub(super) fn deploy(&mut self, workflows: Workflows) {
+        self.lane.deploy(workflows.coding(self.coding.clone()));
     }
 
     /// An input, and what follows from it outside.
@@ -250,6 +262,7 @@ impl World {
 
     fn context(&self, task: &Task) -> ActivityContext {
         let (run_id, activity_id) = (task.run_id, task.activity_id());
+        let trace = task.started.trace.as_ref();
         let info = ActivityInfo {
             activity: task.scheduled.activity.to_string(),
             workflow: task.started.workflow.to_string(),
@@ -260,6 +273,8 @@ impl World {
             idempotency_key: format!("{run_id}/{activity_id}"),
             start_to_close: Some(Duration::from_millis(task.scheduled.start_to_close_ms)),
             heartbeat: task.scheduled.heartbeat_ms.map(Duration::from_millis),
+            traceparent: trace.map(|trace| (*trace.parent).into()),
+            tracestate: trace.and_then(|trace| trace.state.as_deref().map(Into::into)),
         };
         let link = Arc::new(Link::local());
         ActivityContext::new(info, self.data.clone(), task.progress.clone(), link)

@@ -9,6 +9,7 @@ use super::task::Task;
 use crate::{
     Activities, ActivityContext, Error, Result,
     activity::{Data, Link},
+    codec::Coding,
     duration::millis,
 };
 
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) struct Attempts {
     pub(crate) activities: Activities,
     pub(crate) data: Data,
+    pub(crate) coding: Coding,
     /// The worker's name.
     pub(crate) worker: String,
     /// The wall clock.
@@ -29,9 +31,18 @@ impl Attempts {
             .is_some_and(|expires_at| (self.now)() > expires_at)
     }
 
+    /// How far an attempt is, encoded. Where that cannot be, it says only that it goes on.
+    pub(crate) fn progress(&self, progress: Payload) -> Payload {
+        let encoded = self.coding.encode_progress(progress);
+        encoded.unwrap_or_else(|error| {
+            tracing::warn!(worker = self.worker, %error, "a heartbeat goes without its progress");
+            Payload::empty()
+        })
+    }
+
     /// Makes the attempt. Its error is what the worker answers.
     pub(crate) async fn make(&self, task: Task, link: Arc<Link>) -> Result<Payload> {
-        let Some(execute) = self.activities.find(&task.info.activity) else {
+        let Some(attempt) = self.activities.find(&task.info.activity) else {
             let known = self.activities.names().collect::<Vec<_>>().join(", ");
             let text = format!(
                 "worker {} has no activity `{}`; it has: {known}",
@@ -40,11 +51,15 @@ impl Attempts {
             return Err(Error::new(error_type::UNKNOWN_ACTIVITY, text));
         };
         let limit = task.info.start_to_close;
-        let cx = ActivityContext::new(task.info, self.data.clone(), task.last_heartbeat, link);
+        let input = self.coding.decode(task.input)?;
+        let progress = task.last_heartbeat.map(|told| self.coding.decode(told));
+        let progress = progress.transpose()?;
+        let cx = ActivityContext::new(task.info, self.data.clone(), progress, link);
         // Whatever a panic leaves broken is the activity's own: nothing of ours is shared with it.
-        let attempt = AssertUnwindSafe(execute(cx, task.input)).catch_unwind();
+        let attempt = AssertUnwindSafe(attempt.make(cx, input)).catch_unwind();
         match within(limit, attempt).await {
-            Ok(Ok(ended)) => ended,
+            Ok(Ok(Ok(result))) => self.coding.encode(result),
+            Ok(Ok(Err(error))) => Err(error.map_failure(|it| self.coding.encode_details(it))),
             Ok(Err(panic)) => Err(Error::new(error_type::PANIC, panic_text(&*panic))),
             Err(limit) => {
                 let text = format!("the attempt took longer than {} ms", millis(limit));
@@ -103,6 +118,7 @@ mod tests {
         let attempts = Attempts {
             activities: activities![greet, bursts, sleeps],
             data: Data::default().with("hello"),
+            coding: Coding::default(),
             worker: "w-1".into(),
             now: || Timestamp::from_millis(5),
         };
@@ -156,6 +172,7 @@ mod tests {
         let attempts = Attempts {
             activities: Activities::new(),
             data: Data::default(),
+            coding: Coding::default(),
             worker: "w-1".into(),
             now: || Timestamp::from_millis(1_000),
         };

@@ -62,6 +62,7 @@ impl Worker {
             attempts: Arc::new(Attempts {
                 activities: self.activities.clone(),
                 data: self.data.clone(),
+                coding: self.coding.clone(),
                 worker: format!("engine-{}", std::process::id()),
                 now: attempt::wall_clock,
             }),

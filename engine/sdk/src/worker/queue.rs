@@ -341,7 +341,7 @@ impl<T: Tasks, A: Answers> QueueWorker<T, A> {
         let note = match note {
             Note::Began => Answer::Started,
             Note::Heartbeat(progress) => Answer::Heartbeat {
-                progress,
+                progress: self.attempts.progress(progress),
                 at: (self.attempts.now)(),
             },
             Note::RunsLong => return self.let_go(&of, Open::runs_long),

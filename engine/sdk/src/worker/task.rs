@@ -46,7 +46,7 @@ impl Task {
 #[derive(Default)]
 struct Headers<'a>([Option<&'a [u8]>; NAMES.len()]);
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 20] = [
     header::CE_TYPE,
     header::CE_ID,
     header::CONTENT_TYPE,
@@ -64,6 +64,9 @@ const NAMES: [&str; 17] = [
     header::EXPIRES_AT,
     header::HEARTBEAT_TIMEOUT_MS,
     header::LAST_HEARTBEAT,
+    header::LAST_HEARTBEAT_TYPE,
+    header::TRACEPARENT,
+    header::TRACESTATE,
 ];
 
 impl<'a> Headers<'a> {
@@ -118,6 +121,8 @@ impl<'a> Headers<'a> {
             idempotency_key: self.required(header::IDEMPOTENCY_KEY)?.to_owned(),
             start_to_close: self.span(header::START_TO_CLOSE_MS)?,
             heartbeat: self.span(header::HEARTBEAT_TIMEOUT_MS)?,
+            traceparent: self.optional(header::TRACEPARENT)?.map(Into::into),
+            tracestate: self.optional(header::TRACESTATE)?.map(Into::into),
         };
         Ok(Task {
             address: Arc::clone(address),
@@ -130,8 +135,11 @@ impl<'a> Headers<'a> {
 
     fn progress(&self) -> Result<Option<Payload>, String> {
         let name = header::LAST_HEARTBEAT;
+        let content_type = self.optional(header::LAST_HEARTBEAT_TYPE)?;
         let decode = |text| {
-            let progress = BASE64.decode(text).map(Payload::json);
+            let progress = BASE64.decode(text);
+            let progress =
+                progress.map(|bytes| Payload::new(content_type.unwrap_or_default(), bytes));
             progress.map_err(|error| format!("header `{name}` is no base64: {error}"))
         };
         self.bytes(name).map(decode).transpose()
@@ -220,6 +228,8 @@ pub(crate) mod tests {
             (header::ATTEMPT, "3"),
             (header::HEARTBEAT_TIMEOUT_MS, "2000"),
             (header::LAST_HEARTBEAT, "eyJkb25lIjo3fQ=="),
+            (header::TRACEPARENT, "00-1-2-01"),
+            (header::TRACESTATE, "vendor=7"),
         ];
 
         let task = Task::read(&task("ship", 5, &changes)).unwrap();
@@ -228,6 +238,8 @@ pub(crate) mod tests {
         assert_eq!((task.info.activity_id, task.info.attempt), (5, 3));
         assert_eq!(task.info.start_to_close, Some(Duration::from_secs(60)));
         assert_eq!(task.info.heartbeat, Some(Duration::from_secs(2)));
+        assert_eq!(task.info.traceparent.as_deref(), Some("00-1-2-01"));
+        assert_eq!(task.info.tracestate.as_deref(), Some("vendor=7"));
         assert_eq!(task.last_heartbeat, Some(Payload::json(*br#"{"done":7}"#)));
         assert_eq!(
             task.expires_at.unwrap().to_rfc3339(),

@@ -31,7 +31,9 @@ use crate::{ActivityCall, Error, Result, json};
 /// | `SystemTime::now()` | [`cx.now()`](Self::now) |
 /// | `rand::random()`, `Uuid::new_v4()` | [`cx.random()`](Self::random), [`cx.uuid()`](Self::uuid) |
 /// | reading a file, a variable, a setting | [`cx.side_effect(…)`](Self::side_effect), or an activity |
-/// | `tokio::spawn`, threads | `join!`, `select!`, `join_all`, or [`start()`](RunActivity::start) |
+/// | `tokio::spawn`, threads | `join!`, `select!`, `join_all`, [`start()`](RunActivity::start), or [`cx.spawn(…)`](Self::spawn) |
+/// | `tokio::time::timeout` | [`cx.timeout(…)`](Self::timeout) |
+/// | channels and locks of `tokio`, `futures` | those of [`sync`](crate::sync) |
 /// | `tokio::select!` | [`select!`](crate::select), which tries its arms in the order in which they are written |
 /// | iterating a `HashMap` | a `BTreeMap`, or a sorted `Vec` |
 ///
@@ -56,7 +58,7 @@ impl<S> Context<S> {
         }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -354,7 +356,8 @@ impl<S> Context<S> {
         Ok(())
     }
 
-    /// Makes the steps of `future` go on, and begin, when the run is asked to stop: for what must be finished.
+    /// Makes the steps of `future` go on, and begin, when the run or a [scope](Self::scope) around is asked to stop: for what
+    /// must be finished.
     ///
     /// # Example: a letter that a cancelled order still sends
     /// ```
@@ -376,10 +379,11 @@ impl<S> Context<S> {
         Shielded::new(self.shared.clone(), future)
     }
 
-    /// Whether somebody asked the run to stop. Steps say so by themselves; this is for code between them.
+    /// Whether somebody asked the run to stop, or a scope in which this is called. Steps say so by themselves; this is for
+    /// code between them.
     #[must_use]
     pub fn is_cancel_requested(&self) -> bool {
-        self.shared.cancel_reason().is_some()
+        self.shared.cancel_reason().is_some() || self.shared.here().is_canceled()
     }
 
     /// What never changes during a run.

@@ -15,6 +15,7 @@ use std::{
     task::{Context as TaskContext, Poll, Wake, Waker},
 };
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use sagaline_core::{
     Failure, Name, Payload,
     error_type::BLOCKED,
@@ -59,6 +60,8 @@ struct Run {
     /// None once the workflow returned or its end was decided without it. Steps may still complete, to be undone.
     future: Option<BoxFuture<'static, Result<Payload>>>,
     check: fn(&Payload) -> Result<()>,
+    /// Branches that go on beside it, until it ends.
+    branches: FuturesUnordered<BoxFuture<'static, ()>>,
     desk: Box<dyn Desk>,
     /// Updates under way, in the order in which they were accepted.
     updates: Vec<(Name, BoxFuture<'static, Result<Payload>>)>,
@@ -101,6 +104,7 @@ impl RustProgram {
             shared,
             future: Some(future),
             check: self.definition.check,
+            branches: FuturesUnordered::new(),
             desk,
             updates: Vec::new(),
             woken: Arc::new(Woken::default()),
@@ -230,10 +234,17 @@ impl Run {
             Job::TimerFired { timer_id } => self.shared.fire_timer(*timer_id),
             Job::Ended => {
                 self.shared.end();
-                self.future = None;
-                self.updates.clear();
+                self.forget();
             }
         }
+    }
+
+    /// Nobody waits any more for what the workflow waited for.
+    fn forget(&mut self) {
+        self.future = None;
+        self.updates.clear();
+        self.branches.clear();
+        drop(self.shared.spawned.take());
     }
 
     /// Begins with an update, as far as it gets without waiting: what comes after it in history finds what it has done.
@@ -268,7 +279,7 @@ impl Run {
         });
     }
 
-    /// Polls until all futures wait for a step, or the workflow ends.
+    /// Polls until all branches wait, or the workflow ends.
     ///
     /// # Panics
     /// When one wakes itself for ever.
@@ -282,15 +293,18 @@ impl Run {
                 return;
             };
             if let Poll::Ready(result) = future.as_mut().poll(&mut task) {
-                // What waited in them is forgotten before the end.
-                self.future = None;
-                self.updates.clear();
+                self.forget();
                 let end = self.end(result);
                 self.shared.push(end);
                 return;
             }
+            self.branches.extend(self.shared.spawned.take());
+            if let Poll::Ready(Some(())) = self.branches.poll_next_unpin(&mut task) {
+                // Others may have been woken, too.
+                self.woken.0.store(true, Ordering::Relaxed);
+            }
             // Combinators such as `FuturesUnordered` wake themselves to be polled on.
-            if !self.woken.0.load(Ordering::Relaxed) {
+            if !self.woken.0.load(Ordering::Relaxed) && !self.shared.spawned.has_any() {
                 return;
             }
         }

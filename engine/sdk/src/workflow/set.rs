@@ -9,10 +9,12 @@ use sagaline_core::{Name, OUR_NAMES, Payload, program::Program};
 use semver::Version;
 
 use super::{
-    Workflow, WorkflowCall, desk,
+    Workflow, WorkflowCall,
+    coded::Coded,
+    desk,
     executor::{Definition, RustProgram},
 };
-use crate::{Result, json};
+use crate::{Codec, Result, codec::Coding, json};
 
 /// Workflows that an engine can run.
 ///
@@ -42,6 +44,7 @@ pub struct Workflows {
     by_name: BTreeMap<&'static str, BTreeMap<Version, Definition>>,
     queues: BTreeSet<&'static str>,
     default_queue: Name,
+    coding: Coding,
 }
 
 /// What stands for a workflow: a function that `#[workflow]` made, or a value of a type that it was put on.
@@ -74,6 +77,7 @@ impl Workflows {
             by_name: BTreeMap::new(),
             queues: BTreeSet::new(),
             default_queue: Name::from("default"),
+            coding: Coding::default(),
         }
     }
 
@@ -138,6 +142,23 @@ impl Workflows {
         self
     }
 
+    /// Encodes their payloads by this codec; else they are as they are written, JSON.
+    ///
+    /// # Panics
+    /// Its content type is one of JSON.
+    #[must_use]
+    pub fn codec(self, codec: impl Codec) -> Self {
+        self.coding(Coding::by(codec))
+    }
+
+    /// The same with a codec that others have, too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn coding(mut self, coding: Coding) -> Self {
+        self.coding = coding;
+        self
+    }
+
     /// Their names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.by_name.keys().copied()
@@ -184,7 +205,13 @@ impl Workflows {
         };
         let default_queue = self.default_queue.clone();
         let program = RustProgram::new(*definition, version, default_queue);
-        Some(Box::new(program))
+        if self.coding.is_plain() {
+            return Some(Box::new(program));
+        }
+        Some(Box::new(Coded {
+            program: Box::new(program),
+            coding: self.coding.clone(),
+        }))
     }
 
     fn add(mut self, definition: Definition) -> Self {

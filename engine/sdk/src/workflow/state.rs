@@ -3,6 +3,7 @@
 //! Deliberately absent: polling. Invariant: the lock is never held while code of the user runs, so that no closure or
 //! waker can meet it.
 
+mod carried;
 mod markers;
 mod waiting;
 
@@ -15,21 +16,23 @@ use std::{
 
 use sagaline_core::{
     ActivityId, Name, Payload, RunId, StartChild, Stop, Timestamp, WorkflowId,
-    event::{CarriedChild, Chain},
-    program::{Activation, ProgramCommand, Recorded, SignalLeft},
+    program::{Activation, ProgramCommand, Recorded},
     run::HistorySize,
 };
 
 use super::{
     WorkflowInfo,
+    park::Parked,
     random::Stream,
+    reach::{Asked, Reach},
     signal::Signals,
     step::{
         Compensate, Compensation, Progress, Step, StepKind, StepOutcome, canceled, register,
         schedule,
     },
+    task::Branches,
     timer::Timers,
-    waits::{Standing, Waiters},
+    waits::Waiters,
 };
 use crate::{Error, Result, activity::ErasedCall};
 
@@ -38,11 +41,14 @@ use crate::{Error, Result, activity::ErasedCall};
 pub(crate) struct Shared {
     pub(crate) info: WorkflowInfo,
     default_queue: Name,
+    pub(super) parked: Parked,
+    /// Branches that the executor has not taken over.
+    pub(super) spawned: Branches,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     at: Timestamp,
     next_id: ActivityId,
     steps: BTreeMap<ActivityId, Step>,
@@ -59,14 +65,16 @@ struct State {
     random: Stream,
     /// Somebody asked the run to stop, with this reason.
     cancel: Option<Option<Box<str>>>,
-    /// How many `shielded` are being polled.
-    shields: u32,
     history: HistorySize,
     suggests_continuing: bool,
     /// What the run that goes on in this one's place is given.
     continue_with: Option<Payload>,
     /// By which versions of changes the run goes on.
     versions: BTreeMap<Name, u32>,
+    /// The same, as what was begun by the run hears of it.
+    asked: Asked,
+    /// Where the future that is being polled stands.
+    pub(super) here: Reach,
     /// Children for the run that goes on in this one's place.
     handed_on: Vec<(ActivityId, WorkflowId)>,
     /// Children of the run before that nobody here has taken yet.
@@ -75,6 +83,7 @@ struct State {
 
 impl Shared {
     pub(crate) fn new(info: WorkflowInfo, default_queue: Name, first_id: ActivityId) -> Self {
+        let asked = Asked::default();
         let state = State {
             at: info.started_at,
             next_id: first_id,
@@ -88,22 +97,25 @@ impl Shared {
             replayed: None,
             random: Stream::of(info.run_id),
             cancel: None,
-            shields: 0,
             history: HistorySize::default(),
             suggests_continuing: false,
             continue_with: None,
             versions: BTreeMap::new(),
+            here: Reach::outermost(asked.clone()),
+            asked,
             handed_on: Vec::new(),
             taken_over: Vec::new(),
         };
         Self {
             info,
             default_queue,
+            parked: Parked::default(),
+            spawned: Branches::default(),
             state: Mutex::new(state),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -130,13 +142,16 @@ impl Shared {
 
     /// Takes an activity's end: registers its compensation first, then hands the outcome to whoever waits.
     pub(crate) fn resolve(&self, id: ActivityId, outcome: StepOutcome) {
-        let compensate = self
-            .lock()
-            .steps
-            .get_mut(&id)
-            .and_then(|step| step.compensate.take());
-        if let (Some(Compensate(make)), StepOutcome::Completed(result)) = (compensate, &outcome) {
-            let registered = make(result).and_then(|call| self.register(id, call));
+        let mut state = self.lock();
+        let compensate = state.steps.get_mut(&id).and_then(|step| {
+            let compensate = step.compensate.take()?;
+            Some((compensate, step.reach.clone()))
+        });
+        drop(state);
+        if let (Some((Compensate(make), reach)), StepOutcome::Completed(result)) =
+            (compensate, &outcome)
+        {
+            let registered = make(result).and_then(|call| self.register((id, &reach), call));
             if let Err(error) = registered
                 && !self.is_replaying()
             {
@@ -163,7 +178,7 @@ impl Shared {
         }
     }
 
-    fn register(&self, compensates: ActivityId, call: ErasedCall) -> Result<()> {
+    fn register(&self, compensates: (ActivityId, &Reach), call: ErasedCall) -> Result<()> {
         let mut state = self.lock();
         let command = register(state.next_id, call, &self.default_queue, compensates)?;
         state.commit(command);
@@ -172,15 +187,21 @@ impl Shared {
 
     /// Notes that somebody wants the run to stop.
     pub(crate) fn request_cancel(&self, reason: Option<Box<str>>) {
-        self.lock().cancel.get_or_insert(reason);
+        let mut state = self.lock();
+        state.cancel.get_or_insert(reason);
+        state.asked.ask();
     }
 
     /// Asks what is under way to stop, once the run itself was asked to.
     pub(crate) fn cancel_pending(&self) {
-        let mut state = self.lock();
-        if state.cancel.is_none() {
-            return;
+        if self.lock().cancel.is_some() {
+            self.cancel_reached();
         }
+    }
+
+    /// Asks what is under way to stop, where a request to stop has reached it.
+    pub(crate) fn cancel_reached(&self) {
+        let mut state = self.lock();
         let State {
             steps,
             timers,
@@ -190,8 +211,9 @@ impl Shared {
         } = &mut *state;
         let mut wakers = timers.cancel(commands);
         wakers.extend(waiters.cancel());
+        wakers.extend(self.parked.reached());
         for (&activity_id, step) in steps {
-            if !step.shielded {
+            if step.reach.is_canceled() {
                 wakers.extend(step.cancel(activity_id, commands));
             }
         }
@@ -202,7 +224,7 @@ impl Shared {
     /// Starts a timer; `None` when the instant has passed.
     pub(crate) fn start_timer(&self, due_at: Timestamp) -> Result<Option<ActivityId>> {
         let mut state = self.lock();
-        if state.cancel.is_some() && state.shields == 0 {
+        if state.here.is_canceled() {
             return Err(canceled(&Name::from("sleep")));
         }
         if due_at <= state.at {
@@ -210,8 +232,8 @@ impl Shared {
         }
         let timer_id = state.next_id;
         state.commit(ProgramCommand::StartTimer { timer_id, due_at });
-        let shielded = state.shields > 0;
-        state.timers.insert(timer_id, shielded);
+        let here = state.here.clone();
+        state.timers.insert(timer_id, here);
         Ok(Some(timer_id))
     }
 
@@ -243,41 +265,6 @@ impl Shared {
         !self.take_commands().is_empty()
     }
 
-    /// The workflow goes on in a new run, with this input.
-    pub(crate) fn continue_with(&self, input: Payload) {
-        self.lock().continue_with = Some(input);
-    }
-
-    /// What that run is given: its input, and the signals that nobody has taken.
-    pub(crate) fn take_continuation(&self) -> Option<Continuation> {
-        let mut state = self.lock();
-        Some(Continuation {
-            input: state.continue_with.take()?,
-            signals: state.signals.take_left(),
-            children: state.take_children(),
-        })
-    }
-
-    /// Children that the run before has handed on.
-    pub(crate) fn take_over(&self, chain: &Chain) {
-        let mut state = self.lock();
-        for child in &chain.children {
-            let id = (child.child_id, child.workflow_id.clone());
-            state.taken_over.push(id);
-            state.steps.insert(child.child_id, Step::carried(child));
-        }
-    }
-
-    /// Those that nobody has taken yet.
-    pub(crate) fn taken_over(&self) -> Vec<(ActivityId, WorkflowId)> {
-        mem::take(&mut self.lock().taken_over)
-    }
-
-    /// The run that goes on in this one's place shall hear of a child.
-    pub(crate) fn hand_on(&self, child_id: ActivityId, workflow_id: WorkflowId) {
-        self.lock().handed_on.push((child_id, workflow_id));
-    }
-
     /// How long the history is, and whether it had better begin anew.
     pub(crate) fn history(&self) -> (HistorySize, bool) {
         let state = self.lock();
@@ -301,7 +288,7 @@ impl Shared {
         compensation: Option<Compensation>,
     ) -> Result<ActivityId> {
         let mut state = self.lock();
-        if state.cancel.is_some() && state.shields == 0 {
+        if state.here.is_canceled() {
             return Err(canceled(&call.name));
         }
         let id = state.next_id;
@@ -312,14 +299,19 @@ impl Shared {
             Some(Compensation::AtCompletion(compensate)) => (Some(compensate), None),
             Some(Compensation::AtScheduling(call)) => (
                 None,
-                Some(register(id.next(), *call, &self.default_queue, id)?),
+                Some(register(
+                    id.next(),
+                    *call,
+                    &self.default_queue,
+                    (id, &state.here),
+                )?),
             ),
         };
         state.commit(scheduled);
         if let Some(command) = registered {
             state.commit(command);
         }
-        let shielded = state.shields > 0;
+        let reach = state.here.clone();
         state.steps.insert(
             id,
             Step {
@@ -327,7 +319,7 @@ impl Shared {
                 kind: StepKind::Activity,
                 progress: Progress::Pending(None),
                 compensate,
-                shielded,
+                reach,
                 cancel_requested: false,
                 abandoned: false,
             },
@@ -344,13 +336,13 @@ impl Shared {
         let mut state = self.lock();
         let child_id = state.next_id;
         let child = make(self.info.run_id, child_id)?;
-        if state.cancel.is_some() && state.shields == 0 {
+        if state.here.is_canceled() {
             let text = format!("child `{}` was cancelled", child.workflow_id);
             return Err(Error::canceled(text));
         }
         let (name, workflow_id) = (child.workflow.clone(), child.workflow_id.clone());
         state.commit(ProgramCommand::StartChild(Box::new(child)));
-        let shielded = state.shields > 0;
+        let reach = state.here.clone();
         state.steps.insert(
             child_id,
             Step {
@@ -358,7 +350,7 @@ impl Shared {
                 kind,
                 progress: Progress::Pending(None),
                 compensate: None,
-                shielded,
+                reach,
                 cancel_requested: false,
                 abandoned: false,
             },
@@ -452,44 +444,9 @@ impl Shared {
     pub(crate) fn random<T>(&self, take: impl FnOnce(&mut Stream) -> T) -> T {
         take(&mut self.lock().random)
     }
-
-    pub(crate) fn raise_shield(&self) {
-        self.lock().shields += 1;
-    }
-
-    pub(crate) fn lower_shield(&self) {
-        self.lock().shields -= 1;
-    }
-}
-
-/// What the run that goes on in this one's place is given.
-pub(crate) struct Continuation {
-    pub(crate) input: Payload,
-    pub(crate) signals: Vec<SignalLeft>,
-    pub(crate) children: Vec<CarriedChild>,
 }
 
 impl State {
-    /// The children that the next run shall hear of, with how they have ended.
-    fn take_children(&mut self) -> Vec<CarriedChild> {
-        let left = mem::take(&mut self.taken_over).into_iter();
-        let children = left.chain(mem::take(&mut self.handed_on));
-        let steps = &mut self.steps;
-        children
-            .filter_map(|(child_id, workflow_id)| {
-                let step = steps.remove(&child_id)?;
-                Some(step.into_carried(child_id, workflow_id))
-            })
-            .collect()
-    }
-
-    const fn standing(&self) -> Standing {
-        Standing {
-            canceled: self.cancel.is_some(),
-            shielded: self.shields > 0,
-        }
-    }
-
     /// Issues a command that takes the next number.
     fn commit(&mut self, command: ProgramCommand) {
         self.next_id = self.next_id.next();

@@ -11,6 +11,7 @@ use sagaline_core::{
     program::{ProgramCommand, RegisterCompensation, ScheduleActivity, Timeouts},
 };
 
+use super::reach::Reach;
 use crate::{
     Error, Result,
     activity::{CallTimeouts, ErasedCall},
@@ -31,8 +32,8 @@ pub(crate) struct Step {
     pub(crate) progress: Progress,
     /// Makes the compensation from the result, at completion.
     pub(crate) compensate: Option<Compensate>,
-    /// A request to cancel the run passes it by.
-    pub(crate) shielded: bool,
+    /// Which requests to stop reach it.
+    pub(crate) reach: Reach,
     /// It was asked to stop.
     pub(crate) cancel_requested: bool,
     /// Nobody waits for it any more.
@@ -41,7 +42,7 @@ pub(crate) struct Step {
 
 impl Step {
     /// A child that the run before has handed on.
-    pub(crate) fn carried(child: &CarriedChild) -> Self {
+    pub(crate) fn carried(child: &CarriedChild, reach: Reach) -> Self {
         let result = child.result.clone().map(StepOutcome::Completed);
         let failure = child.failure.clone().map(StepOutcome::Failed);
         let canceled = child.canceled.then_some(StepOutcome::Canceled);
@@ -53,7 +54,7 @@ impl Step {
             },
             progress: ended.map_or(Progress::Pending(None), Progress::Ended),
             compensate: None,
-            shielded: false,
+            reach,
             cancel_requested: false,
             abandoned: false,
         }
@@ -192,7 +193,7 @@ pub(crate) fn register(
     activity_id: ActivityId,
     call: ErasedCall,
     default_queue: &Name,
-    compensates: ActivityId,
+    (compensates, reach): (ActivityId, &Reach),
 ) -> Result<ProgramCommand> {
     let refused = |why: OutOfBounds| invalid(&call.name, &why);
     let retry = call.retry.unwrap_or_default();
@@ -205,7 +206,7 @@ pub(crate) fn register(
         task_queue,
         input: call.input?,
         compensates,
-        group: None,
+        group: reach.group().map(|group| group.of(activity_id)),
     }))
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use sagaline_core::{ActivityId, Name, program::ProgramCommand};
 
-use super::step::canceled;
+use super::{reach::Reach, step::canceled};
 use crate::Result;
 
 /// The timers that somebody waits for.
@@ -18,8 +18,8 @@ pub(super) struct Timers(BTreeMap<ActivityId, Timer>);
 #[derive(Debug)]
 struct Timer {
     progress: Progress,
-    /// A request to cancel the run passes it by.
-    shielded: bool,
+    /// Which requests to stop reach it.
+    reach: Reach,
 }
 
 #[derive(Debug)]
@@ -31,9 +31,9 @@ enum Progress {
 }
 
 impl Timers {
-    pub(super) fn insert(&mut self, id: ActivityId, shielded: bool) {
+    pub(super) fn insert(&mut self, id: ActivityId, reach: Reach) {
         let progress = Progress::Pending(None);
-        self.0.insert(id, Timer { progress, shielded });
+        self.0.insert(id, Timer { progress, reach });
     }
 
     /// It is due. Gives whom to wake.
@@ -43,12 +43,11 @@ impl Timers {
         timer.end(Progress::Fired)
     }
 
-    /// The run was asked to stop: nobody waits any more, but where it is shielded.
+    /// Nobody waits any more where a request to stop has reached.
     pub(super) fn cancel(&mut self, commands: &mut Vec<ProgramCommand>) -> Vec<Waker> {
-        let pending = self
-            .0
-            .iter_mut()
-            .filter(|(_, timer)| !timer.shielded && matches!(timer.progress, Progress::Pending(_)));
+        let pending = self.0.iter_mut().filter(|(_, timer)| {
+            matches!(timer.progress, Progress::Pending(_)) && timer.reach.is_canceled()
+        });
         let canceled = pending.map(|(&timer_id, timer)| {
             commands.push(ProgramCommand::CancelTimer { timer_id });
             timer.end(Progress::Canceled)

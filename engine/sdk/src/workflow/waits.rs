@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, task::Waker};
 
 use sagaline_core::{Name, Wait, WaitFor};
 
+use super::reach::Reach;
+
 /// Those that wait, in the order in which they began to.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
@@ -18,7 +20,8 @@ struct Waiter {
     wait: Wait,
     /// What it waits for really; how that is told may differ.
     kind: WaitFor,
-    shielded: bool,
+    /// Which requests to stop reach it.
+    reach: Reach,
     canceled: bool,
     waker: Option<Waker>,
 }
@@ -26,13 +29,6 @@ struct Waiter {
 /// A place among those that wait.
 #[derive(Debug)]
 pub(crate) struct Ticket(u64);
-
-/// Where somebody stands who wants to wait.
-pub(super) struct Standing {
-    /// The run was asked to stop.
-    pub(super) canceled: bool,
-    pub(super) shielded: bool,
-}
 
 impl Waiters {
     /// A signal of that name has come. Gives whom to wake.
@@ -50,21 +46,23 @@ impl Waiters {
         waiting.filter_map(|one| one.waker.take()).collect()
     }
 
-    /// The run was asked to stop: nobody waits any more, but where it is shielded. Gives whom to wake.
+    /// Nobody waits any more where a request to stop has reached. Gives whom to wake.
     pub(super) fn cancel(&mut self) -> Vec<Waker> {
-        let open = self.waiting.values_mut().filter(|one| !one.shielded);
-        open.filter_map(|one| {
-            one.canceled = true;
-            one.waker.take()
-        })
-        .collect()
+        let waiting = self.waiting.values_mut();
+        let reached = waiting.filter(|one| one.reach.is_canceled());
+        reached
+            .filter_map(|one| {
+                one.canceled = true;
+                one.waker.take()
+            })
+            .collect()
     }
 
-    /// Whether somebody waits no longer, or does not begin to, since the run was asked to stop.
-    pub(super) fn is_canceled(&self, ticket: Option<&Ticket>, standing: &Standing) -> bool {
+    /// Whether somebody waits no longer, or does not begin to where the code stands, since it was asked to stop.
+    pub(super) fn is_canceled(&self, ticket: Option<&Ticket>, here: &Reach) -> bool {
         match ticket.and_then(|ticket| self.waiting.get(&ticket.0)) {
             Some(waiter) => waiter.canceled,
-            None => standing.canceled && !standing.shielded,
+            None => here.is_canceled(),
         }
     }
 
@@ -73,7 +71,7 @@ impl Waiters {
         &mut self,
         ticket: Option<Ticket>,
         (kind, wait): (WaitFor, impl FnOnce() -> Wait),
-        standing: &Standing,
+        here: Reach,
         waker: &Waker,
     ) -> Ticket {
         let ticket = ticket.unwrap_or_else(|| {
@@ -83,7 +81,7 @@ impl Waiters {
         let waiter = self.waiting.entry(ticket.0).or_insert_with(|| Waiter {
             wait: wait(),
             kind,
-            shielded: standing.shielded,
+            reach: here,
             canceled: false,
             waker: None,
         });

@@ -213,3 +213,55 @@ fn a_step_whose_compensation_cannot_be_written_is_not_begun() {
         ]
     );
 }
+
+/// Two groups at a time, with a step between that is in none, and a group in a group.
+#[workflow]
+async fn grouped(cx: Context) -> Result<()> {
+    let held = |item| cx.run(reserve(item)).compensate_with(release);
+    let group =
+        |one, other| cx.compensate_in_parallel(async move { join!(held(one), held(other)) });
+    let nested = cx.compensate_in_parallel(async {
+        held("e").await?;
+        let inner = cx.shielded(cx.compensate_in_parallel(held("f")));
+        inner.await?;
+        held("g").await
+    });
+    let _ = join!(group("a", "b"), group("c", "d"), held("-"), nested);
+    Ok(())
+}
+
+/// Of each registration of a run the step that it undoes, and its group.
+fn groups(commands: &[ProgramCommand]) -> Vec<(u32, Option<u32>)> {
+    let registered = commands.iter().filter_map(|command| match command {
+        ProgramCommand::RegisterCompensation(it) => Some((it.compensates.get(), it.group)),
+        _ => None,
+    });
+    registered.collect()
+}
+
+#[test]
+fn what_is_done_in_a_group_is_registered_with_the_number_of_the_first_of_it() {
+    let mut drive = Drive::new(workflows![grouped], "grouped");
+    drive.start(());
+
+    let commands = drive.give((1..=6).rev().map(|id| completed(id, id)).collect());
+    let (six, next) = (7, 13);
+    assert_eq!(
+        groups(&commands),
+        [
+            (6, Some(six)),
+            (5, None),
+            (4, Some(9)),
+            (3, Some(9)),
+            (2, Some(11)),
+            (1, Some(11))
+        ]
+    );
+    assert_eq!(
+        lines(&commands)[6..],
+        [format!(r#"schedule {next} reserve "f""#)]
+    );
+    assert_eq!(groups(&drive.complete(next, 0)), [(next, Some(14))]);
+    assert_eq!(groups(&drive.complete(15, 0)), [(15, Some(six))]);
+    drive.rebuild(drive.history.len()).unwrap();
+}

@@ -9,5 +9,6 @@ mod engine;
 mod options;
 mod parallel;
 mod replay;
+mod scopes;
 mod steps;
 mod timers;

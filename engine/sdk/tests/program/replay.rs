@@ -1,8 +1,15 @@
 //! Rebuilt from history, a run wants what it wanted, at every prefix and under every order of events; changed code is
 //! seen at the first command that differs.
 
+use std::collections::BTreeSet;
+
 use sagaline_core::program::{CommandKind, Job, ProgramCommand};
-use sagaline_sdk::{ActivityCall, call_activity, prelude::*};
+use sagaline_sdk::{
+    ActivityCall, call_activity,
+    future::{FuturesUnordered, StreamExt},
+    prelude::*,
+    sync,
+};
 
 use crate::drive::{Drive, activate, completed, failed, json, lines, recorded};
 
@@ -65,10 +72,49 @@ impl Dice {
     }
 }
 
-/// Runs `busy` to its end with outcomes in an order that the seed gives, and returns its history.
-fn live(seed: u64) -> Drive {
+/// Branches that share a channel, a mutex and a semaphore, in a scope that one of them may cancel.
+#[workflow]
+async fn shared(cx: Context, size: u64) -> Result<u64> {
+    let (sender, mut receiver) = sync::channel(&cx, 1);
+    let (sum, desks) = (sync::Mutex::new(&cx, 0), sync::Semaphore::new(&cx, 2));
+    let scope = cx.scope();
+    for n in 0..=size {
+        let (cx, scope, sender, desks) = (cx.clone(), scope.clone(), sender.clone(), desks.clone());
+        cx.clone().spawn(async move {
+            let _desk = desks.acquire(1 + u32::from(n == 1)).await?;
+            let found = scope.within(cx.run(part("find", n))).await;
+            if found.as_ref().is_ok_and(|found| *found > 80) {
+                scope.cancel();
+            }
+            sender.send((n, found.unwrap_or(1))).await
+        });
+    }
+    drop(sender);
+    let mut adding = FuturesUnordered::new();
+    while let Some((n, found)) = receiver.recv().await? {
+        let (cx, sum) = (&cx, &sum);
+        adding.push(async move {
+            let mut sum = sum.lock().await?;
+            let undo = part("undo-add", n);
+            let added = cx.run(part("add", *sum + found)).compensate_always(undo);
+            *sum = cx.compensate_in_parallel(added).await?;
+            Ok::<_, Error>(())
+        });
+        if adding.len() > 2 {
+            adding.next().await.transpose()?;
+        }
+    }
+    while let Some(added) = adding.next().await {
+        added?;
+    }
+    drop(adding);
+    Ok(*sum.lock().await?)
+}
+
+/// Runs a workflow to its end with outcomes in an order that the seed gives, and returns its history.
+fn live(workflow: &'static str, seed: u64) -> Drive {
     let mut dice = Dice(seed);
-    let mut drive = Drive::new(workflows![busy], "busy");
+    let mut drive = Drive::new(workflows![busy, shared], workflow);
     let mut open: Vec<u32> = Vec::new();
     let mut commands = drive.start(seed % 4);
     for _ in 0..100 {
@@ -99,17 +145,18 @@ fn live(seed: u64) -> Drive {
         }
         commands = drive.give(jobs);
     }
-    panic!("seed {seed}: the run does not end");
+    panic!("{workflow}, seed {seed}: the run does not end");
 }
 
 #[test]
 fn rebuilt_at_every_prefix_a_run_goes_on_as_it_did() {
-    for seed in 0..300 {
-        let whole = live(seed).history;
+    let busy = (0..300).map(|seed| ("busy", seed));
+    for (workflow, seed) in busy.chain((0..300).map(|seed| ("shared", seed))) {
+        let whole = live(workflow, seed).history;
         for prefix in 0..=whole.len() {
-            let mut drive = live(seed);
+            let mut drive = live(workflow, seed);
             if let Err(difference) = drive.rebuild(prefix) {
-                panic!("seed {seed}, {prefix} activations replayed: {difference}");
+                panic!("{workflow}, seed {seed}, {prefix} activations replayed: {difference}");
             }
             if prefix == 0 {
                 continue;
@@ -118,7 +165,7 @@ fn rebuilt_at_every_prefix_a_run_goes_on_as_it_did() {
                 let commands = activate_next(&mut drive, entry.jobs.clone());
                 assert_eq!(
                     commands, entry.commands,
-                    "seed {seed}, {prefix} activations replayed"
+                    "{workflow}, seed {seed}, {prefix} activations replayed"
                 );
             }
         }
@@ -131,11 +178,12 @@ fn activate_next(drive: &mut Drive, jobs: Vec<Job>) -> Vec<ProgramCommand> {
 
 #[test]
 fn the_orders_of_events_are_many() {
-    let ends: std::collections::BTreeSet<String> = (0..300)
-        .map(|seed| format!("{:?}", live(seed).history.last().unwrap().commands))
-        .collect();
+    for workflow in ["busy", "shared"] {
+        let last = |seed| live(workflow, seed).history.pop().unwrap().commands;
+        let ends: BTreeSet<String> = (0..300).map(|seed| format!("{:?}", last(seed))).collect();
 
-    assert!(ends.len() > 50, "only {} different ends", ends.len());
+        assert!(ends.len() > 50, "{workflow}: only {} ends", ends.len());
+    }
 }
 
 #[workflow(name = "changes")]

@@ -5,13 +5,17 @@
 mod attempts;
 mod chain;
 mod children;
+mod codec;
 mod failures;
+mod intercept;
 mod local;
 mod messages;
+mod parallel;
 mod people;
 mod replayed;
 mod schedules;
 mod signals;
+mod sync;
 mod time;
 mod updates;
 mod versions;

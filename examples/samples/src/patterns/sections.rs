@@ -1,19 +1,21 @@
 //! One at a time within a run: critical sections, and tasks in any order but never side by side.
 //!
-//! The locks are tokio's: they are granted in the order in which they were asked for, so that replay does the same.
+//! The locks are granted in the order in which they were asked for, so that replay does the same.
 
-use sagaline::prelude::*;
-use tokio::sync::{Mutex, Semaphore};
+use sagaline::{
+    prelude::*,
+    sync::{Mutex, Semaphore},
+};
 
 use super::step;
 
 /// WCP-39, critical section: two branches; what each does between taking and returning the key is done by one at a time.
 #[workflow]
 pub async fn critical_section(cx: Context) -> Result<()> {
-    let key = Mutex::new(());
+    let key = Mutex::new(&cx, ());
     let branch = async |name: &str| {
         step(&cx, format!("{name}-before")).await?;
-        let _key = key.lock().await;
+        let _key = key.lock().await?;
         step(&cx, format!("{name}-takes")).await?;
         step(&cx, format!("{name}-returns")).await
     };
@@ -23,10 +25,10 @@ pub async fn critical_section(cx: Context) -> Result<()> {
 /// WCP-17, interleaved parallel routing: each branch keeps its order, and no two tasks of any branch run side by side.
 #[workflow]
 pub async fn interleaved_branches(cx: Context, branches: Vec<Vec<String>>) -> Result<()> {
-    let turn = Mutex::new(());
+    let turn = Mutex::new(&cx, ());
     let branch = async |tasks: &Vec<String>| {
         for task in tasks {
-            let _turn = turn.lock().await;
+            let _turn = turn.lock().await?;
             step(&cx, task).await?;
         }
         Ok::<_, Error>(())
@@ -37,10 +39,10 @@ pub async fn interleaved_branches(cx: Context, branches: Vec<Vec<String>>) -> Re
 /// WCP-40, interleaved routing: each task once, one at a time, in whatever order they are asked for.
 #[workflow]
 pub async fn interleaved_tasks(cx: Context, tasks: Vec<String>) -> Result<()> {
-    let turn = Mutex::new(());
+    let turn = Mutex::new(&cx, ());
     let task = async |name: &String| {
         cx.signal::<()>(name).await?;
-        let _turn = turn.lock().await;
+        let _turn = turn.lock().await?;
         step(&cx, name).await
     };
     try_join_all(tasks.iter().map(task)).await.map(drop)
@@ -48,10 +50,10 @@ pub async fn interleaved_tasks(cx: Context, tasks: Vec<String>) -> Result<()> {
 
 /// A section for so many at once: rooms of a hotel, connections of a pool.
 #[workflow]
-pub async fn places(cx: Context, (guests, rooms): (u32, usize)) -> Result<()> {
-    let rooms = Semaphore::new(rooms);
+pub async fn places(cx: Context, (guests, rooms): (u32, u32)) -> Result<()> {
+    let rooms = Semaphore::new(&cx, rooms);
     let guest = async |number: u32| {
-        let _room = rooms.acquire().await?;
+        let _room = rooms.acquire(1).await?;
         step(&cx, format!("guest{number}")).await
     };
     try_join_all((1..=guests).map(guest)).await.map(drop)

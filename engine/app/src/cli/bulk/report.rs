@@ -176,6 +176,7 @@ mod tests {
             format: Format::Json,
             time: TimeStyle::Utc,
             now: Timestamp::default(),
+            coding: None,
         };
         Report::new(output, 5)
     }

@@ -313,6 +313,7 @@ mod tests {
         format: Format::Table,
         time: TimeStyle::Utc,
         now: Timestamp::from_micros(1_790_000_000_000_000),
+        coding: None,
     };
 
     fn queue(reason: &str) -> Queue {

@@ -191,6 +191,7 @@ impl Bench {
         let attempts = Attempts {
             activities: activities![work, report, elsewhere],
             data: Data::default().with(counts.clone()),
+            coding: crate::Coding::default(),
             worker: "w-1".into(),
             now: || Timestamp::from_millis(1_000),
         };

@@ -28,8 +28,8 @@ impl Shared {
         waker: &Waker,
     ) -> Told {
         let mut state = self.lock();
-        let standing = state.standing();
-        if state.waiters.is_canceled(ticket.as_ref(), &standing) {
+        let here = state.here.clone();
+        if state.waiters.is_canceled(ticket.as_ref(), &here) {
             state.waiters.leave(ticket);
             return Told::Canceled;
         }
@@ -39,7 +39,7 @@ impl Shared {
         }
         let (at, kind) = (state.at, WaitFor::Signal);
         let waiters = &mut state.waiters;
-        Told::Wait(waiters.wait(ticket, (kind, || wait(at)), &standing, waker))
+        Told::Wait(waiters.wait(ticket, (kind, || wait(at)), here, waker))
     }
 
     /// The code of the user may have changed the run's state.
@@ -48,10 +48,10 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether somebody waits no longer, or does not begin to, since the run was asked to stop.
+    /// Whether somebody waits no longer, or does not begin to where the code stands, since it was asked to stop.
     pub(crate) fn is_wait_canceled(&self, ticket: Option<&Ticket>) -> bool {
         let state = self.lock();
-        state.waiters.is_canceled(ticket, &state.standing())
+        state.waiters.is_canceled(ticket, &state.here)
     }
 
     /// Waits, or waits on.
@@ -62,9 +62,9 @@ impl Shared {
         waker: &Waker,
     ) -> Ticket {
         let mut state = self.lock();
-        let (at, standing) = (state.at, state.standing());
+        let (at, here) = (state.at, state.here.clone());
         let waiters = &mut state.waiters;
-        waiters.wait(ticket, (kind, || wait(at)), &standing, waker)
+        waiters.wait(ticket, (kind, || wait(at)), here, waker)
     }
 
     /// Nobody waits there any more.

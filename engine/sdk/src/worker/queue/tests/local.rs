@@ -27,6 +27,7 @@ impl Local {
         let attempts = Attempts {
             activities,
             data: Data::default().with(counts.clone()),
+            coding: crate::Coding::default(),
             worker: "engine-1".into(),
             now: || Timestamp::from_millis(1_000),
         };
