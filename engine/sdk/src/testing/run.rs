@@ -132,12 +132,8 @@ impl<R> Run<R> {
     #[must_use]
     pub fn histories(&self) -> Vec<History> {
         let world = self.world.borrow();
-        world
-            .lane
-            .runs
-            .chain(self.run_id)
-            .map(History::of)
-            .collect()
+        let first = world.run(self.run_id).run.first_run_id();
+        world.lane.runs.chain(first).map(History::of).collect()
     }
 
     /// Asks it to stop; what it has done is undone.

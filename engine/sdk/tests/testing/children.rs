@@ -384,3 +384,63 @@ fn the_end_of_the_last_run_ends_children_that_an_earlier_one_started() {
 
     assert_eq!(child(&env, 5).status(), "Terminated");
 }
+
+/// Reserves once in each run, then goes on in another.
+#[workflow]
+async fn monthly(cx: Context, months: u32) -> Result<u32> {
+    cx.run(reserve("tea")).compensate_with(release).await?;
+    cx.sleep(30.days()).await?;
+    match months {
+        1 => Ok(months),
+        _ => cx.continue_as_new(&(months - 1)),
+    }
+}
+
+/// A subscription, then something that fails.
+#[workflow]
+async fn subscription(cx: Context, months: u32) -> Result<u32> {
+    let paid = cx.child(monthly(months)).id("monthly").await?;
+    match months {
+        3 => Ok(paid),
+        _ => Err(Error::new("Moved", "nobody lives there")),
+    }
+}
+
+#[test]
+fn a_child_that_goes_on_in_other_runs_is_one_child_to_its_parent() {
+    let env = shop().workflows(workflows![monthly]);
+    let run = env.start(subscription(3));
+
+    assert_eq!(run.result().unwrap(), 1);
+
+    let child = env.run::<u32>("monthly").unwrap();
+    assert_eq!(child.histories().len(), 3);
+    assert_eq!(child.describe()["parent"]["workflow_id"], run.workflow_id());
+    assert_eq!(run.history().count("ChildStarted"), 1);
+    assert_eq!(run.history().count("ChildCompleted"), 1);
+    assert_eq!(since_begin(env.now()), 90.days());
+}
+
+#[test]
+fn what_all_runs_of_a_child_have_done_is_undone_by_its_parent() {
+    let env = shop().workflows(workflows![monthly]);
+
+    let failed = env.start(subscription(2)).result().unwrap_err();
+
+    assert_eq!(failed.error_type(), "Moved");
+    assert_eq!(env.attempts(release), 2);
+}
+
+#[test]
+fn a_parent_that_is_asked_to_stop_stops_the_run_that_its_child_is_at() {
+    let env = shop().workflows(workflows![monthly]);
+    let run = env.start(subscription(3));
+    env.skip(45.days());
+
+    run.cancel("moved");
+
+    assert!(run.result().is_err());
+    let child = env.run::<u32>("monthly").unwrap();
+    assert_eq!((child.histories().len(), child.status()), (2, "Canceled"));
+    assert_eq!(env.attempts(release), 2);
+}

@@ -352,6 +352,31 @@ fn how_children_have_ended_goes_encoded_from_run_to_run() {
     }
 }
 
+/// Greets in the engine's process.
+#[workflow]
+async fn greets_here(cx: Context, name: String) -> Result<String> {
+    cx.run(greet(&name)).local().await
+}
+
+#[test]
+fn local_activities_and_what_a_schedule_starts_are_encoded_too() {
+    let codec = Shifted::default();
+    let env = env(&codec).workflows(workflows![greets_here]);
+    let schedule = serde_json::json!({
+        "spec": {"intervals": [{"every": "60s"}]},
+        "action": {"workflow": "greets-here", "input": SECRET},
+    });
+    let schedule = env.schedule("greetings", serde_json::from_value(schedule).unwrap());
+
+    env.skip(2.minutes());
+
+    let started = env.run::<String>("greetings/2030-01-01T00:01:00Z").unwrap();
+    assert_eq!(started.result().unwrap(), "Hello, tulip!");
+    for history in [started.history(), schedule.history()] {
+        assert!(!history.to_json().contains(SECRET));
+    }
+}
+
 #[test]
 #[should_panic(expected = "it must be none of JSON")]
 fn a_codec_may_not_claim_to_write_json() {
