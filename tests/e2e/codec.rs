@@ -55,6 +55,21 @@ fn until_running(journal: &mut Journal<'_>, id: &str, event: &str, count: usize)
     });
 }
 
+/// A schedule knows what it starts, and the command line reads what it says of itself.
+fn keeps_a_schedule(world: &World) {
+    let input = json!({"customer": "Lovelace", "item": "typewriter"}).to_string();
+    let create = ["schedule", "create", "yearly", "--cron", "@yearly"];
+    let create = [&create[..], &["--type", APP, "--input", &input]].concat();
+    world.says(APP, 0, &create);
+
+    let triggered = world.says(APP, 0, &["schedule", "trigger", "yearly"]);
+    assert!(triggered.starts_with("Started yearly/"), "{triggered}");
+    let described = world.says(APP, 0, &["schedule", "describe", "yearly"]);
+    assert!(described.contains("Lovelace"), "{described}");
+    let listed = world.says(APP, 0, &["schedule", "list"]);
+    assert!(listed.contains("yearly"), "{listed}");
+}
+
 #[test]
 fn no_plain_text_of_an_encrypted_app_is_on_any_topic_and_its_own_commands_read_it() {
     let world = World::new(2);
@@ -105,6 +120,8 @@ fn no_plain_text_of_an_encrypted_app_is_on_any_topic_and_its_own_commands_read_i
     let content_type = "application/vnd.example.encrypted";
     assert_eq!(task.header("content-type"), content_type);
     assert_eq!(task.header("sl-last-heartbeat-type"), content_type);
+
+    keeps_a_schedule(&world);
 
     let plain = with_plain_text(&world, &SECRETS);
     assert!(plain.is_empty(), "{plain:#?}");

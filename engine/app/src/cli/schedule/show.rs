@@ -49,7 +49,7 @@ pub(super) fn describe(session: &Session, of: &Named) -> Outcome {
     if output.format != Format::Table {
         return Ok(crate::cli::result::print_payload(output, &answer)?);
     }
-    let about: Description = read(&answer)?;
+    let about: Description = read(session, answer)?;
     output.table(&[], &facts(output, &about))?;
     let taken = about.recent.iter().chain(&about.running);
     let rows: Vec<Vec<String>> = taken.map(|one| taken_row(output, one)).collect();
@@ -151,7 +151,7 @@ fn word(value: &impl Serialize) -> String {
 }
 
 pub(super) fn next(session: &Session, of: &Named, count: u32) -> Outcome {
-    let next: Vec<Upcoming> = read(&ask(session, of, "next", &Many { count })?)?;
+    let next: Vec<Upcoming> = read(session, ask(session, of, "next", &Many { count })?)?;
     let output = session.output;
     match output.format {
         Format::Json => output.json(&Times {
@@ -230,7 +230,7 @@ fn descriptions(session: &Session, ids: &[&WorkflowId]) -> Outcome<Vec<Descripti
             Told::Answer(answer) if answer.is_of_no_open_run() => {}
             Told::Answer(answer) => {
                 let answer = crate::cli::update::answered(&format!("schedule {name}"), answer)?;
-                schedules.push(read(&answer)?);
+                schedules.push(read(session, answer)?);
             }
             Told::Unsent(why) => return Err(Fault::new(Exit::Unreachable, why)),
             Told::Silent => {
