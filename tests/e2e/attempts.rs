@@ -26,11 +26,9 @@ fn a_run_begins_when_it_is_to_whatever_crashes_before() {
     let mut journal = world.journal();
     let start = |id: &str, delay: &str| {
         let what = ["workflow", "start", "-t", "steps", "-w", id, "-i", "[{}]"];
-        world.says(
-            "victim",
-            0,
-            &[&what[..], &["--start-delay", delay]].concat(),
-        );
+        let what = [&what[..], &["--start-delay", delay]].concat();
+        let said = world.says("victim", 0, &what);
+        assert!(said.contains("\nStarts "), "{said}");
     };
     start("soon", "4s");
     start("never", "30d");

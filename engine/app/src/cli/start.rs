@@ -166,6 +166,7 @@ pub(crate) fn signal_with_start(session: &Session, args: SignalWithStartArgs) ->
 
 fn begin(session: &Session, args: StartArgs, signal: Option<(Name, Payload)>) -> Outcome {
     let wait = args.timeout.map(Span::get);
+    let begins = start_at(session, &args).filter(|at| *at > session.output.now);
     let (id, inbox, asked) = ask(session, args, signal)?;
     let answer = inbox.first(&asked, wait)?;
     let (run_id, before) = match taken_before(session, (&id, &asked), &answer)? {
@@ -182,13 +183,15 @@ fn begin(session: &Session, args: StartArgs, signal: Option<(Name, Payload)>) ->
         Format::Json | Format::Jsonl => session.output.json(&started)?,
         Format::Table => {
             let run_id = run_id.map(|run_id| run_id.to_string()).unwrap_or_default();
+            let said = match (started.started, begins) {
+                (true, Some(at)) => ["Starts".to_owned(), session.output.time(at)],
+                (true, None) => ["Started", "now"].map(str::to_owned),
+                (false, _) => ["Started", before].map(str::to_owned),
+            };
             let rows = [
                 vec!["Workflow".to_owned(), id.as_str().to_owned()],
                 vec!["Run".to_owned(), run_id],
-                vec![
-                    "Started".to_owned(),
-                    if started.started { "now" } else { before }.to_owned(),
-                ],
+                said.to_vec(),
             ];
             session.output.table(&[], &rows)?;
         }
@@ -228,11 +231,19 @@ fn taken_before(
     }
 }
 
+/// When the run is to begin, if not at once.
+fn start_at(session: &Session, args: &StartArgs) -> Option<Timestamp> {
+    let delay = args.start_delay.map(|span| Millis(whole_millis(span)));
+    let delayed = delay.map(|delay| session.output.now.plus(delay));
+    args.start_at.or(delayed).map(Timestamp::up_to_millis)
+}
+
 fn ask(
     session: &Session,
     args: StartArgs,
     signal: Option<(Name, Payload)>,
 ) -> Outcome<(WorkflowId, Inbox, Asked)> {
+    let start_at = start_at(session, &args);
     let input = args.input.payload()?;
     let id = match args.id {
         Some(id) => id,
@@ -248,9 +259,6 @@ fn ask(
         IdReuse::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
         IdReuse::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
     };
-    let delay = args.start_delay.map(|span| Millis(whole_millis(span)));
-    let delayed = delay.map(|delay| session.output.now.plus(delay));
-    let start_at = args.start_at.or(delayed).map(Timestamp::up_to_millis);
     let ce_type = match &signal {
         Some(_) => ce_type::WORKFLOW_SIGNAL_WITH_START,
         None => ce_type::WORKFLOW_START,
