@@ -29,7 +29,7 @@ pub(super) struct Activity {
     pub(super) attempts_of_set: u32,
     pub(super) uncounted: u32,
     pub(super) paused: bool,
-    /// Its attempt was paused before it was made.
+    /// Its attempt was paused before it was made, or does not count: another takes its place.
     pub(super) gave_up_turn: bool,
     /// When a person let an attempt come sooner, and which.
     pub(super) hastened: Vec<(Timestamp, u32)>,
@@ -434,6 +434,7 @@ fn step(
             let error_type = event.failure.error_type.as_str();
             let timed_out = error_type.starts_with("sagaline.Timeout.");
             activity.uncounted += u32::from(event.uncounted);
+            activity.gave_up_turn |= event.uncounted;
             let of_local =
                 error_type == error_type::UNDELIVERABLE && activity.task_queue == LOCAL_QUEUE;
             activity.outcome_unknown |= (timed_out && from != State::Held)
