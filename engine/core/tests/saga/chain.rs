@@ -1,8 +1,8 @@
 //! Continue-as-new: a run goes on in another's place, with a history of its own.
 
 use sagaline_core::{
-    Command, Event, Failure, IncidentAct, Millis, Name, PAYLOAD_BYTES_MAX, Payload, ReplyTo,
-    Report, RunId, Signal, Start, Transacted,
+    Command, Event, IncidentAct, Millis, Name, PAYLOAD_BYTES_MAX, Payload, ReplyTo, RunId, Signal,
+    Start, Transacted,
     event::{AnswerOutcome, IncidentKind, RejectReason},
     program::Job,
     run::{HISTORY_BYTES_MAX, HISTORY_EVENTS_SUGGESTED, HistorySize},
@@ -31,14 +31,6 @@ fn signal(input: &str) -> Command {
 
 fn run(world: &World) -> &sagaline_core::Run {
     world.state.run(&id()).expect("a run is open")
-}
-
-fn refuse(world: &mut World) -> Transacted {
-    let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed {
-        failure,
-        retry_after: None,
-    })
 }
 
 #[test]
@@ -76,7 +68,7 @@ fn what_earlier_runs_have_done_is_undone_when_a_later_one_fails() {
     world.complete();
     world.complete();
 
-    refuse(&mut world);
+    world.fail_for_good();
     world.complete();
     world.complete();
 

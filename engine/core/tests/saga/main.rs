@@ -389,6 +389,14 @@ impl World {
         })
     }
 
+    fn fail_for_good(&mut self) -> Transacted {
+        let failure = Failure::new(Name::from("No"), "no").non_retryable();
+        self.report(Report::Failed {
+            failure,
+            retry_after: None,
+        })
+    }
+
     fn fire(&mut self) -> Transacted {
         let due = self.state.next_deadline().expect("a deadline");
         self.now = due;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sagaline_core::{
-    Command, Event, Failure, Ignored, Millis, Name, Outcome, Payload, ReplyTo, Report, RunId,
-    activate_last, program::Timeouts,
+    Command, Event, Ignored, Millis, Outcome, Payload, ReplyTo, Report, RunId, activate_last,
+    program::Timeouts,
 };
 
 use crate::{Steps, World, cancel, id, start, terminate};
@@ -103,11 +103,7 @@ fn a_compensation_that_is_used_up_parks_the_run() {
 
     world.start("1");
     world.complete();
-    let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed {
-        failure,
-        retry_after: None,
-    });
+    world.fail_for_good();
     world.fail();
     world.fire();
     world.fail();
@@ -165,11 +161,7 @@ fn terminate_during_undo_parks_and_a_second_one_ends() {
 
     world.start("1");
     world.complete();
-    let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed {
-        failure,
-        retry_after: None,
-    });
+    world.fail_for_good();
     world.input("t1", terminate(false));
     assert_eq!(world.names().last(), Some(&"IncidentRaised"));
     world.input("t2", terminate(false));
@@ -183,11 +175,7 @@ fn a_repeated_termination_is_not_a_second_one() {
 
     world.start("1");
     world.complete();
-    let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed {
-        failure,
-        retry_after: None,
-    });
+    world.fail_for_good();
     world.input("t1", terminate(false));
     let repeat = world.input("t1", terminate(false));
 
@@ -201,11 +189,7 @@ fn whoever_asks_for_an_end_that_is_fixed_already_is_told() {
 
     world.start("1");
     world.complete();
-    let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed {
-        failure,
-        retry_after: None,
-    });
+    world.fail_for_good();
     let Command::Terminate(mut terminate) = terminate(true) else {
         unreachable!()
     };

@@ -1,8 +1,7 @@
 //! Messages for a run: kept in the order in which they came, each once.
 
 use sagaline_core::{
-    Command, Event, Failure, Ignored, Name, PAYLOAD_BYTES_MAX, Payload, ReplyTo, Report, RunId,
-    Signal, Transacted,
+    Command, Event, Ignored, Name, PAYLOAD_BYTES_MAX, Payload, ReplyTo, RunId, Signal, Transacted,
     event::{AnswerOutcome, RejectReason},
     program::Job,
 };
@@ -68,11 +67,7 @@ fn undoing() -> World {
     let mut world = World::new(&["a", "b"]);
     world.start("1");
     world.complete();
-    let failure = Failure::new(Name::from("No"), "no").non_retryable();
-    world.report(Report::Failed {
-        failure,
-        retry_after: None,
-    });
+    world.fail_for_good();
     world
 }
 

@@ -1,13 +1,12 @@
 //! What becomes of effects that do not go out.
 
 use sagaline_core::{
-    ActivityId, Attempt, Cause, Payload, ReplyTo, RetryPolicy, RunId, Task, Timestamp, WorkflowId,
+    ActivityId, Attempt, Cause, Payload, ReplyTo, RunId, Task, Timestamp, WorkflowId,
     effect_without_run,
-    event::{ActivityScheduled, WorkflowStarted},
 };
 
 use super::{reply::REPLY_AGAIN_AFTER, *};
-use crate::lane::{QueueTopic, ReadBack, ReplyTopic};
+use crate::lane::{QueueTopic, ReadBack, ReplyTopic, queued};
 
 mod children;
 mod local;
@@ -71,42 +70,13 @@ fn shared_with(queue: QueueTopic, reply: ReplyTopic) -> LaneShared {
     })
 }
 
+/// The task that tests of queues have, for another queue and of ten minutes.
 fn task(task_queue: &'static str) -> Effect {
-    let workflow_id = WorkflowId::new("w").unwrap();
-    Effect::Task(Task {
-        run_id: RunId::derive("ns", &workflow_id, b"1"),
-        workflow_id,
-        attempt: Attempt::FIRST,
-        expires_at: None,
-        progress: None,
-        started: Arc::new(WorkflowStarted {
-            workflow: Name::from("order"),
-            version: "1".into(),
-            input: Payload::empty(),
-            trace: None,
-            attributes: None,
-            memo: None,
-            run_timeout_ms: None,
-            execution_timeout_ms: None,
-            parent: None,
-            chain: None,
-            start_at: None,
-            retry: None,
-        }),
-        scheduled: Arc::new(ActivityScheduled {
-            activity_id: ActivityId::FIRST,
-            activity: Name::from("charge"),
-            task_queue: Name::from(task_queue),
-            input: Payload::empty(),
-            retry: RetryPolicy::default(),
-            start_to_close_ms: 600_000,
-            schedule_to_start_ms: None,
-            schedule_to_close_ms: None,
-            heartbeat_ms: None,
-            compensable: false,
-            compensates: None,
-        }),
-    })
+    let mut task = queued::tests::task();
+    let scheduled = Arc::make_mut(&mut task.scheduled);
+    scheduled.task_queue = Name::from(task_queue);
+    scheduled.start_to_close_ms = 600_000;
+    Effect::Task(task)
 }
 
 #[test]
