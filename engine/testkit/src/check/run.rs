@@ -58,6 +58,8 @@ pub(super) struct Run {
     timers: BTreeMap<u32, Timestamp>,
     /// Signals that its program is to be given, in order.
     signals: Vec<String>,
+    /// Those of them that runs before it had taken: its input tells of them.
+    signals_of_input: Vec<String>,
     updates: Updates,
     registrations: Vec<Registration>,
     family: Family,
@@ -133,6 +135,7 @@ impl Run {
             activities: BTreeMap::new(),
             timers: BTreeMap::new(),
             signals: Vec::new(),
+            signals_of_input: Vec::new(),
             updates: Updates::default(),
             registrations: Vec::new(),
             family: Family::of(event),

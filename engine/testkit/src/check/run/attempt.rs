@@ -95,6 +95,9 @@ impl Run {
         let mut run = Self::start(workflow_id, run_id, event);
         run.seen.clone_from(&before.seen);
         run.followers.clone_from(&before.followers);
+        // It has the same input.
+        run.signals.clone_from(&before.signals_of_input);
+        run.signals_of_input.clone_from(&before.signals_of_input);
         run.updates = before.updates.left();
         run.attempt = before.attempt + 1;
         run.execution_began = before.execution_began;

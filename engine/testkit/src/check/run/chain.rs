@@ -32,6 +32,7 @@ impl Run {
         run.seen.clone_from(&before.seen);
         run.followers.clone_from(&before.followers);
         run.signals.clone_from(&before.signals);
+        run.signals_of_input.clone_from(&before.signals);
         run.updates = before.updates.left();
         run.cancel = before.cancel;
         run.next_id = run.behind_inherited();

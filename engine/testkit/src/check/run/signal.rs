@@ -14,7 +14,14 @@ impl Run {
         place: Place<'_>,
         event: &SignalReceived,
     ) -> Result<(), Violation> {
+        let text = String::from_utf8_lossy(event.input.data());
+        let signal = format!("{} {text}", event.signal);
         if place.seq <= self.copies {
+            // It was left, so the input does not tell of it; those that were left are the last of their name.
+            let mut of_input = self.signals_of_input.iter();
+            if let Some(last) = of_input.rposition(|one| *one == signal) {
+                self.signals_of_input.remove(last);
+            }
             return Ok(());
         }
         let asked = place.by.and_then(|input| input.asks.signal());
@@ -26,8 +33,7 @@ impl Run {
             return Err(self.violates("I7", what));
         }
         if self.undo.is_none() {
-            let text = String::from_utf8_lossy(event.input.data());
-            self.signals.push(format!("{} {text}", event.signal));
+            self.signals.push(signal);
         }
         Ok(())
     }
