@@ -170,6 +170,7 @@ impl Partition {
                 | Effect::Reply(_)
                 | Effect::Queue(_)
                 | Effect::Child(_)
+                | Effect::External(_)
                 | Effect::Forward { .. } => None,
             }));
         }

@@ -157,3 +157,81 @@ fn an_order_is_picked_up_in_time_or_put_back_at_closing() {
     );
     journal.audit();
 }
+
+#[test]
+fn signals_of_a_run_reach_another_in_another_partition_once_and_in_order_whatever_crashes() {
+    let world = World::new(4);
+    let server = || world.engine_of(&mut world.server("victim", &["--with-worker"]));
+    let mut engine = server();
+    let mut journal = world.journal();
+    let count = 40;
+    let start = |workflow, id, input: Value| {
+        let request = world.request("sagaline.workflow.start.v1", id);
+        request.header("sl-workflow", workflow).json(&input).send();
+    };
+    start("collect", "c-1", json!(2 * count));
+    journal.until_event("c-1", "ActivityAttemptScheduled");
+
+    start("relay", "r-1", json!(["c-1", count, true]));
+    for part in 1..=2 {
+        journal.until("some are there", |journal| {
+            let told = journal.newest("r-1")?.count("ExternalSignalDelivered");
+            (told >= part * count / 4).then_some(())
+        });
+        engine.kill();
+        engine = server();
+    }
+    assert_eq!(journal.until_ended("r-1"), Outcome::Completed);
+    // Its sender ends at once.
+    start("relay", "r-2", json!(["c-1", count, false]));
+    journal.until_event("r-2", "WorkflowCompleted");
+    engine.kill();
+    let _engine = server();
+
+    assert_eq!(journal.until_ended("c-1"), Outcome::Completed);
+    let result = world.says("victim", 0, &["workflow", "result", "c-1"]);
+    let result: Vec<usize> = serde_json::from_str(&result).expect("it prints JSON");
+    let numbers: Vec<usize> = (1..=count).collect();
+    assert_eq!(result, [numbers.clone(), numbers].concat());
+    let told = world.says("victim", 0, &["workflow", "result", "r-1"]);
+    assert_eq!(told.trim(), "[]");
+
+    start("relay", "r-3", json!(["c-1", 1, true]));
+    start("relay", "r-4", json!(["nobody", 1, true]));
+    for (id, expected) in [("r-3", "sagaline.Closed"), ("r-4", "sagaline.NotFound")] {
+        assert_eq!(journal.until_ended(id), Outcome::Completed);
+        let refused = world.says("victim", 0, &["workflow", "result", id]);
+        let refused: Vec<String> = serde_json::from_str(&refused).expect("it prints JSON");
+        assert_eq!(refused, [expected]);
+    }
+    journal.audit();
+}
+
+#[test]
+fn nobody_but_an_engine_signals_in_the_name_of_a_run() {
+    let world = World::new(1);
+    let _engine = world.engine_of(&mut world.server("victim", &["--with-worker"]));
+    let mut journal = world.journal();
+
+    let mut forged = Vec::new();
+    for ce_type in [
+        "sagaline.signal.external.v1",
+        "sagaline.signal.delivered.v1",
+        "sagaline.signal.refused.v1",
+    ] {
+        let record = world
+            .request(ce_type, "c-1")
+            .header("sl-signal", "number")
+            .header("sl-sender-run-id", "0d9f6b0e-6f6b-4f3e-9a39-5b1f8f2d7c11")
+            .header("sl-signal-id", "1")
+            .header("sl-awaited", "true")
+            .json(&json!(7));
+        forged.push(record.send());
+    }
+    journal.until_inputs_are_read();
+
+    for place in forged {
+        let rejected = journal.rejected(&place).expect("it is journaled");
+        assert_eq!(rejected.reason, RejectReason::Forged);
+    }
+}

@@ -5,6 +5,7 @@
 mod activity;
 mod child;
 mod compensation;
+mod external;
 mod incident;
 mod pause;
 mod signal;
@@ -74,6 +75,9 @@ impl Run {
             Event::ReplyRequested(event) => self.reply_requested(place, event),
             Event::ActivityOptionsUpdated(event) => self.activity_options_updated(place, event),
             Event::SignalReceived(event) => self.signal_received(place, event),
+            Event::ExternalSignalSent(event) => self.external_signal_sent(place, event),
+            Event::ExternalSignalDelivered(event) => self.external_signal_delivered(event),
+            Event::ExternalSignalFailed(event) => self.external_signal_failed(place, event),
             Event::WaitRecorded(event) => self.wait_recorded(event),
             Event::ChildStarted(event) => self.child_started(place, event),
             Event::ChildCancelRequested(event) => self.child_cancel_requested(place, event),

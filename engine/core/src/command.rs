@@ -5,9 +5,9 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, Attempt, ChildClosed, Failure, Fields, Millis, Name, OptionsChange, Parent,
-    Payload, QueueCommand, RetryPolicy, RunId, Seq, StopChild, Timestamp, WorkflowId,
-    bounds::OutOfBounds,
+    ActivityId, Attempt, ChildClosed, ExternalSignal, Failure, Fields, Millis, Name, OptionsChange,
+    Parent, Payload, QueueCommand, RetryPolicy, RunId, Seq, SignalTold, StopChild, Timestamp,
+    WorkflowId, bounds::OutOfBounds,
 };
 
 /// One input, understood and authenticated.
@@ -27,6 +27,10 @@ pub enum Command {
     StopChild(Box<StopChild>),
     /// A child of the run has ended.
     ChildClosed(Box<ChildClosed>),
+    /// Another run sends a run a message.
+    ExternalSignal(Box<ExternalSignal>),
+    /// What became of a signal that the run sent to another.
+    SignalTold(Box<SignalTold>),
     /// Ask a run to change.
     Update(Update),
     /// A worker's word on an attempt.
@@ -78,6 +82,8 @@ impl Command {
             Self::Signal(signal) => &signal.workflow_id,
             Self::StopChild(stop) => &stop.workflow_id,
             Self::ChildClosed(closed) => &closed.workflow_id,
+            Self::ExternalSignal(signal) => &signal.workflow_id,
+            Self::SignalTold(told) => &told.sender.workflow_id,
             Self::Update(update) => &update.workflow_id,
             Self::ReportAttempt(report) => &report.workflow_id,
             Self::RetryDue(retry) => &retry.workflow_id,

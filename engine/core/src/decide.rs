@@ -6,6 +6,7 @@ pub(crate) mod activity;
 pub(crate) mod cancel;
 pub(crate) mod chain;
 pub(crate) mod child;
+pub(crate) mod external;
 pub(crate) mod fire;
 pub(crate) mod operate;
 pub(crate) mod program;
@@ -94,6 +95,7 @@ pub fn refusal(
         follow: false,
         parent: None,
         update_id: None,
+        sender: None,
     }
 }
 
@@ -109,5 +111,6 @@ pub(crate) fn accepted(reply: &ReplyTo, follow: bool) -> ReplyRequested {
         follow,
         parent: None,
         update_id: None,
+        sender: None,
     }
 }

@@ -1,6 +1,7 @@
 //! What must leave the partition once an event is durable. A pure function of the state after the event, and the event.
 
 mod child;
+mod external;
 mod queue;
 pub(crate) mod update;
 
@@ -9,8 +10,8 @@ use alloc::{boxed::Box, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    Activity, ActivityId, Attempt, Cause, ChildMessage, Event, Name, Payload, ReplyTo, RetryDue,
-    Run, RunId, Seq, State, Timestamp, WorkflowId, error_type,
+    Activity, ActivityId, Attempt, Cause, ChildMessage, Event, ExternalMessage, Name, Payload,
+    ReplyTo, RetryDue, Run, RunId, Seq, State, Timestamp, WorkflowId, error_type,
     event::{
         ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome, Outcome,
         ReplyRequested, WorkflowStarted,
@@ -36,6 +37,8 @@ pub enum Effect {
     Queue(Box<QueueMessage>),
     /// Something for a child, or for a parent.
     Child(Box<ChildMessage>),
+    /// A signal for another run, or what became of one.
+    External(Box<ExternalMessage>),
     /// A record of another partition's workflow, to be read again and sent there.
     Forward {
         /// The partition it belongs to.
@@ -131,6 +134,7 @@ impl Effect {
                 }),
             Self::Queue(message) => message.is_wanted(state),
             Self::Child(message) => message.is_wanted(state),
+            Self::External(message) => message.is_wanted(state),
             Self::Cancel(_) | Self::Reply(_) | Self::Forward { .. } => true,
         }
     }
@@ -158,14 +162,8 @@ pub(crate) fn effects_of_run(
         Event::ActivityAttemptScheduled(scheduled) => {
             effects.extend(attempt((workflow_id, run), cause, scheduled));
         }
-        Event::ActivityAttemptFailed(failed) => {
-            let next = (failed.activity_id, failed.next_attempt_at);
-            effects.extend(retry(workflow_id, run, next));
-        }
-        // The record that waits already comes too late then, and is dropped as a repeat.
-        Event::ActivityOptionsUpdated(updated) => {
-            let next = (updated.activity_id, updated.next_attempt_at);
-            effects.extend(retry(workflow_id, run, next));
+        Event::ActivityAttemptFailed(_) | Event::ActivityOptionsUpdated(_) => {
+            effects.extend(retry(workflow_id, run, event));
         }
         Event::ActivityCancelRequested(requested) => {
             effects.extend(cancel(workflow_id, run, requested.activity_id));
@@ -179,8 +177,11 @@ pub(crate) fn effects_of_run(
         | Event::WorkflowContinuedAsNew(_) => {
             closed(workflow_id, run, effects);
         }
-        Event::ChildStarted(_) | Event::ChildCancelRequested(_) => {
-            effects.extend(child::asked(workflow_id, run, event));
+        Event::ChildStarted(_)
+        | Event::ChildCancelRequested(_)
+        | Event::ExternalSignalSent(_)
+        | Event::SignalReceived(_) => {
+            effects.extend(of_another(workflow_id, run, event));
         }
         Event::WorkflowDelayEnded(_)
         | Event::WorkflowDeleted(_)
@@ -202,7 +203,8 @@ pub(crate) fn effects_of_run(
         | Event::IncidentResolved(_)
         | Event::InputForwarded(_)
         | Event::InputRejected(_)
-        | Event::SignalReceived(_)
+        | Event::ExternalSignalDelivered(_)
+        | Event::ExternalSignalFailed(_)
         | Event::ChildCompleted(_)
         | Event::ChildFailed(_)
         | Event::ChildCanceled(_)
@@ -223,6 +225,12 @@ pub(crate) fn effects_of_run(
         | Event::QueueTaskReleased(_)
         | Event::QueueTaskEnded(_) => {}
     }
+}
+
+/// What an event asks of another run.
+fn of_another(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Option<Effect> {
+    let of_child = child::asked(workflow_id, run, event);
+    of_child.or_else(|| external::asked(workflow_id, run, event))
 }
 
 /// What makes an attempt: its task, or the offer of it where its queue is limited.
@@ -262,13 +270,16 @@ pub(crate) fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> 
     }
 }
 
-/// What waits for an activity's next attempt, if one is due.
-fn retry(
-    workflow_id: &WorkflowId,
-    run: &Run,
-    (activity_id, next_attempt_at): (ActivityId, Option<Timestamp>),
-) -> Option<Effect> {
-    let next_attempt_at = next_attempt_at?;
+/// What waits for an activity's next attempt, if an event says when that is due. Of one that is brought forward the record
+/// that waits already comes too late, and is dropped as a repeat.
+fn retry(workflow_id: &WorkflowId, run: &Run, event: &Event) -> Option<Effect> {
+    let (activity_id, next_attempt_at) = if let Event::ActivityAttemptFailed(failed) = event {
+        (failed.activity_id, failed.next_attempt_at?)
+    } else if let Event::ActivityOptionsUpdated(updated) = event {
+        (updated.activity_id, updated.next_attempt_at?)
+    } else {
+        return None;
+    };
     let due = RetryDue {
         workflow_id: workflow_id.clone(),
         run_id: run.run_id,
@@ -310,6 +321,9 @@ pub fn effect_without_run(
     };
     if requested.parent.is_some() {
         return child::refused(workflow_id?, requested);
+    }
+    if requested.sender.is_some() {
+        return external::refused(workflow_id?, requested);
     }
     Some(reply(
         (workflow_id?, None),

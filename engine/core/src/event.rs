@@ -9,6 +9,7 @@ mod activity;
 mod chain;
 mod child;
 mod compensation;
+mod external;
 mod incident;
 mod input;
 mod program;
@@ -40,6 +41,7 @@ pub use child::{ChildCancelRequested, ChildCanceled, ChildCompleted, ChildFailed
 pub use compensation::{
     CompensationCompleted, CompensationFailed, CompensationRegistered, CompensationStarted,
 };
+pub use external::{ExternalSignalDelivered, ExternalSignalFailed, ExternalSignalSent};
 pub use incident::{IncidentRaised, IncidentResolved};
 pub use input::{InputForwarded, InputRejected, ReplyRequested};
 pub use program::{AttributesUpserted, MarkerRecorded, SignalReceived, WaitRecorded};
@@ -161,6 +163,12 @@ events! {
     WorkflowDelayEnded,
     /// What was given to a closed run, and what it gave, is shown to nobody any more. It belongs to no history.
     WorkflowDeleted in Box<WorkflowDeleted>,
+    /// The program sent a signal to another run.
+    ExternalSignalSent in Box<ExternalSignalSent>,
+    /// A signal that the program waits for is in the history of the run that it was sent to.
+    ExternalSignalDelivered,
+    /// No run took a signal: by the failure's type.
+    ExternalSignalFailed in Box<ExternalSignalFailed>,
 }
 
 shown_as_serialized!(Cause);

@@ -26,6 +26,7 @@ mod command;
 mod decide;
 mod effect;
 pub mod event;
+mod external;
 mod failure;
 pub mod filter;
 mod id;
@@ -64,6 +65,9 @@ pub use effect::{
     CancelAttempt, Effect, Effects, QueueMessage, QueueWord, Reply, Retry, Task, effect_without_run,
 };
 pub use event::{Event, Outcome, Transition};
+pub use external::{
+    ExternalMessage, ExternalSignal, Sender, SignalExternal, SignalOutcome, SignalTold,
+};
 pub use failure::{ERROR_MESSAGE_BYTES_MAX, Failure, error_type};
 pub use id::{
     ActivityId, Attempt, InvalidId, NAME_BYTES_MAX, Name, RunId, Seq, WORKFLOW_ID_BYTES_MAX,

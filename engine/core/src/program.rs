@@ -8,8 +8,8 @@ mod inquiry;
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use crate::{
-    ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, StartChild, Stop,
-    Timestamp, Wait, WorkflowId,
+    ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, SignalExternal,
+    StartChild, Stop, Timestamp, Wait, WorkflowId,
     event::{CarriedChild, Chain},
     run::HistorySize,
 };
@@ -143,6 +143,18 @@ pub enum Job {
         /// What it carries.
         input: Payload,
     },
+    /// A signal that the program waits for is in the history of the run that it went to.
+    SignalDelivered {
+        /// Which.
+        signal_id: ActivityId,
+    },
+    /// No run took a signal that the program waits for.
+    SignalFailed {
+        /// Which.
+        signal_id: ActivityId,
+        /// Why.
+        failure: Box<Failure>,
+    },
     /// Somebody wants the run to change; it said that it would take it.
     UpdateAccepted {
         /// Which.
@@ -181,6 +193,8 @@ pub enum ProgramCommand {
         /// How.
         how: Stop,
     },
+    /// Send a signal to another run.
+    SignalExternal(Box<SignalExternal>),
     /// Wake the run at an instant.
     StartTimer {
         /// The next number of the run.
@@ -340,9 +354,9 @@ pub struct Recorded {
     pub seq: Seq,
     /// Its kind.
     pub kind: CommandKind,
-    /// Name of the activity, the child's workflow or the marker; id of an update; none for the end of the run.
+    /// Name of the activity, the child's workflow, the marker or the signal; id of an update; none for the end of the run.
     pub name: Option<Name>,
-    /// Number of the activity, timer or child; for a compensation of the compensating one.
+    /// Number of the activity, timer, child or signal; for a compensation of the compensating one.
     pub id: Option<ActivityId>,
     /// A marker's value.
     pub value: Option<Box<Payload>>,
@@ -381,6 +395,8 @@ pub enum CommandKind {
     UpsertAttributes,
     /// [`ProgramCommand::CompleteUpdate`].
     CompleteUpdate,
+    /// [`ProgramCommand::SignalExternal`].
+    SignalExternal,
 }
 
 impl CommandKind {
@@ -406,6 +422,7 @@ impl CommandKind {
             | Self::CancelTimer
             | Self::StartChild
             | Self::CancelChild
+            | Self::SignalExternal
             | Self::CompleteUpdate => false,
         }
     }

@@ -151,6 +151,8 @@ impl History {
             | Job::SignalReceived { .. }
             | Job::UpdateAccepted { .. }
             | Job::CancelRequested { .. }
+            | Job::SignalDelivered { .. }
+            | Job::SignalFailed { .. }
             | Job::Ended => {}
         }
     }
@@ -168,6 +170,7 @@ impl History {
             | CommandKind::RecordVersion
             | CommandKind::UpsertAttributes
             | CommandKind::CompleteUpdate
+            | CommandKind::SignalExternal
             | CommandKind::Complete
             | CommandKind::Fail
             | CommandKind::Cancel
@@ -229,6 +232,7 @@ impl Asked<'_> {
             CommandKind::CancelChild => "to cancel child",
             CommandKind::ContinueAsNew => "to continue as new",
             CommandKind::CompleteUpdate => "to complete update",
+            CommandKind::SignalExternal => "to send signal",
         };
         let mut words = String::from(kind);
         if let Some(name) = self.name {
@@ -295,6 +299,11 @@ impl<'a> Asked<'a> {
             ProgramCommand::StartTimer { timer_id, .. } => {
                 (CommandKind::StartTimer, None, Some(*timer_id))
             }
+            ProgramCommand::SignalExternal(command) => (
+                CommandKind::SignalExternal,
+                Some(&command.signal),
+                Some(command.signal_id),
+            ),
             ProgramCommand::CancelTimer { timer_id } => {
                 (CommandKind::CancelTimer, None, Some(*timer_id))
             }

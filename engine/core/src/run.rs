@@ -72,6 +72,8 @@ pub struct Run {
     pub timers: SmallVec<[Timer; 1]>,
     /// Runs that it started; none as long as it started none.
     pub children: Option<Box<Children>>,
+    /// Numbers of signals to other runs of which the program waits to hear that they are there.
+    pub signals_sent: Vec<ActivityId>,
     /// Completed steps that are to be compensated.
     pub steps: Vec<Step>,
     /// What can be undone, in order of registration.

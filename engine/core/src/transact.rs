@@ -9,6 +9,7 @@
 
 mod begin;
 mod child;
+mod external;
 mod operate;
 mod queue;
 mod start;
@@ -168,6 +169,8 @@ impl Work<'_, '_> {
             Command::Queue(_) => {}
             Command::StopChild(stop) => return self.stop_child(key, stop),
             Command::ChildClosed(closed) => return self.child_closed(key, closed),
+            Command::ExternalSignal(signal) => return self.external_signal(key, signal),
+            Command::SignalTold(told) => return self.signal_told(key, told),
             Command::Start(start) => return self.start(key, start, None),
             Command::StartWith(with) => return self.start_with(key, with),
             Command::Cancel(cancel) => {

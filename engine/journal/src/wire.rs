@@ -146,6 +146,14 @@ pub mod ce_type {
     pub const CHILD_CLOSED: &str = "sagaline.child.closed.v1";
     /// How those three begin.
     pub const CHILD_PREFIX: &str = "sagaline.child.";
+    /// To another run: a signal of a run.
+    pub const SIGNAL_EXTERNAL: &str = "sagaline.signal.external.v1";
+    /// To its sender: it is in the target's history.
+    pub const SIGNAL_DELIVERED: &str = "sagaline.signal.delivered.v1";
+    /// To its sender: no run takes it.
+    pub const SIGNAL_REFUSED: &str = "sagaline.signal.refused.v1";
+    /// How those three begin.
+    pub const SIGNAL_PREFIX: &str = "sagaline.signal.";
     /// A misrouted input, sent to its own partition.
     pub const FORWARD: &str = "sagaline.forward.v1";
     /// In [`header::FORWARDED`](super::header::FORWARDED): the record was too large, and this is its beginning.
@@ -201,6 +209,14 @@ pub mod header {
     pub const REASON: &str = "sl-reason";
     /// Name of a signal.
     pub const SIGNAL: &str = "sl-signal";
+    /// Number of a signal in its sender's run.
+    pub const SIGNAL_ID: &str = "sl-signal-id";
+    /// The run that sends a signal.
+    pub const SENDER_RUN_ID: &str = "sl-sender-run-id";
+    /// The run that started the child that a signal is for.
+    pub const PARENT_RUN_ID: &str = "sl-parent-run-id";
+    /// Whether the sender of a signal waits until it is there.
+    pub const AWAITED: &str = "sl-awaited";
     /// Base64 of what the signal of a start carries.
     pub const SIGNAL_INPUT: &str = "sl-signal-input";
     /// Name of an update.

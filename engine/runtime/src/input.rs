@@ -6,6 +6,7 @@ mod about;
 mod activity;
 mod child;
 mod delayed;
+mod external;
 mod operate;
 mod queue;
 #[cfg(test)]
@@ -185,6 +186,13 @@ impl Reading {
         }
         if ce_type.starts_with(ce_type::CHILD_PREFIX) {
             let command = child::command(self, record, envelope, (ce_type, route.workflow_id))?;
+            return Ok(Input::Command {
+                cause: cause.clone(),
+                command: Box::new(command),
+            });
+        }
+        if ce_type.starts_with(ce_type::SIGNAL_PREFIX) {
+            let command = external::command(envelope, (ce_type, route.workflow_id))?;
             return Ok(Input::Command {
                 cause: cause.clone(),
                 command: Box::new(command),

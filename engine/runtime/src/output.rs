@@ -1,6 +1,7 @@
 //! Effects as records.
 
 mod child;
+mod external;
 mod queue;
 
 use std::sync::Arc;

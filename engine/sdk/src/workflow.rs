@@ -17,6 +17,7 @@ mod context;
 mod desk;
 mod engine;
 mod executor;
+mod external;
 mod group;
 mod handler;
 mod info;
@@ -44,6 +45,7 @@ pub use call::{Untyped, WorkflowCall, call_workflow};
 pub use child::{ParentClose, RunChild, StartedChild};
 pub use condition::{Until, UntilOrTimeout};
 pub use context::Context;
+pub use external::{ExternalWorkflow, SendSignal};
 pub use group::CompensatedInParallel;
 pub use handler::{
     Handlers, QueryFn, QueryHandler, SignalFn, SignalHandler, UpdateFn, UpdateHandler,

@@ -5,6 +5,7 @@
 
 pub(crate) mod append;
 mod child;
+mod external;
 mod misread;
 mod read;
 
@@ -137,7 +138,8 @@ impl World {
         let mut record = effect.record;
         let input = retry_input(&record)
             .or_else(|| queue_input(&record))
-            .or_else(|| child::input(&record));
+            .or_else(|| child::input(&record))
+            .or_else(|| external::input(&record));
         if let Some(input) = input {
             self.inputs.add(&mut record, input);
         }

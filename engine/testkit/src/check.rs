@@ -7,6 +7,7 @@
 mod children;
 mod counters;
 mod effects;
+mod external;
 mod inputs;
 mod local;
 mod outside;
@@ -123,6 +124,9 @@ impl Check {
         partition.record(record, (log, inputs, &self.outside))?;
         for told in partition.runs.take_told() {
             self.outside.children.told(told);
+        }
+        for told in partition.runs.take_signals_told() {
+            self.outside.signals.told(told);
         }
         Ok(())
     }

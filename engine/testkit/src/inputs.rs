@@ -35,6 +35,10 @@ pub(crate) enum Asks {
     /// A start that comes with a signal.
     StartWith(StartAsked, SignalAsked),
     Update(UpdateAsked),
+    /// Another run's signal.
+    SignalOf(SignalKey, SignalAsked),
+    /// What became of a run's signal: it is there, or was refused by that type of error.
+    SignalTold(SignalKey, Option<String>),
     /// A person steps in.
     Operate(OperateAsked),
     /// Also a query: it is answered and changes nothing.
@@ -67,6 +71,9 @@ pub(crate) struct StartAsked {
 
 /// A child: its parent's run, and its number there.
 pub(crate) type ChildKey = (RunId, u32);
+
+/// A signal to another run: its sender's run, and its number there.
+pub(crate) type SignalKey = (RunId, u32);
 
 /// What a run wants of its child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +122,9 @@ impl Asks {
     /// A signal, with or without a start.
     pub(crate) const fn signal(&self) -> Option<&SignalAsked> {
         match self {
-            Self::Signal(asked) | Self::StartWith(_, asked) => Some(asked),
+            Self::Signal(asked) | Self::StartWith(_, asked) | Self::SignalOf(_, asked) => {
+                Some(asked)
+            }
             _ => None,
         }
     }

@@ -39,6 +39,19 @@ pub(crate) struct Stage {
     /// Runs that it starts.
     #[serde(default)]
     pub(crate) children: Vec<Child>,
+    /// Signals that it sends to other runs.
+    #[serde(default)]
+    pub(crate) sends: Vec<Sends>,
+}
+
+/// A signal to another run, whether there is one or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sends {
+    /// A workflow id.
+    pub(crate) to: String,
+    pub(crate) signal: u8,
+    /// The stage is over only when it is known what became of it.
+    pub(crate) awaited: bool,
 }
 
 /// A timer of a stage.
@@ -228,7 +241,23 @@ impl Stage {
             nap,
             signal,
             children: Child::draw_some(rng, mischief, family),
+            sends: Sends::draw_some(rng, family),
         }
+    }
+}
+
+impl Sends {
+    fn draw_some(rng: &mut Rng, family: &Family) -> Vec<Self> {
+        if !rng.percent(15) {
+            return Vec::new();
+        }
+        let count = rng.between(1, 3);
+        let one = |_| Self {
+            to: family.neighbour(rng),
+            signal: u8::try_from(rng.below(SIGNALS)).unwrap_or_default(),
+            awaited: rng.percent(60),
+        };
+        (0..count).map(one).collect()
     }
 }
 

@@ -3,10 +3,11 @@
 //! Deterministic but for its tricks and its markers: a marker's value is drawn live, and only history knows it later.
 
 mod child;
+mod message;
 mod step;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
     panic::resume_unwind,
     sync::Arc,
@@ -41,6 +42,8 @@ pub(crate) struct Scripted {
     /// Children that have not ended, and whether it awaits them.
     children: BTreeMap<ActivityId, bool>,
     nap: Option<(ActivityId, Nap)>,
+    /// Signals to other runs of which it waits to hear.
+    sent: BTreeSet<ActivityId>,
     /// Signals that it has not taken, and which one it waits for beside its nap.
     kept: BTreeMap<Name, VecDeque<String>>,
     waiting: Option<Wait>,
@@ -69,6 +72,7 @@ impl Scripted {
             pending: BTreeMap::new(),
             children: BTreeMap::new(),
             nap: None,
+            sent: BTreeSet::new(),
             kept: BTreeMap::new(),
             waiting: None,
             told: None,
@@ -128,28 +132,10 @@ impl Scripted {
             Job::ChildCompleted { .. } | Job::ChildFailed { .. } | Job::ChildCanceled { .. } => {
                 self.child_ended(job);
             }
+            Job::SignalDelivered { signal_id } | Job::SignalFailed { signal_id, .. } => {
+                self.sent.remove(signal_id);
+            }
             Job::Ended => {}
-        }
-    }
-
-    /// Takes an update: counts it, and ends it now or later.
-    fn update(&mut self, update_id: &Name, input: &Payload, commands: &mut Vec<ProgramCommand>) {
-        if self.ended {
-            return;
-        }
-        self.updates += 1;
-        let number = number(input);
-        let outcome = match word_on(number, self.updates) {
-            Word::Answers(count) => Ok(Payload::json(count.to_string().into_bytes())),
-            _ => Err(Failure::new(Name::from("Unlucky"), "as planned")),
-        };
-        let command = ProgramCommand::CompleteUpdate {
-            update_id: update_id.clone(),
-            outcome,
-        };
-        match number % 3 {
-            0 => self.late.push(command),
-            _ => commands.push(command),
         }
     }
 
@@ -174,24 +160,6 @@ impl Scripted {
         self.waiting = None;
         if let Some((timer_id, _)) = self.nap.take() {
             commands.push(ProgramCommand::CancelTimer { timer_id });
-        }
-    }
-
-    /// Takes the next signal of a name, if one is kept.
-    fn take(&mut self, signal: &Name) -> bool {
-        let kept = self.kept.get_mut(signal);
-        let Some(text) = kept.and_then(VecDeque::pop_front) else {
-            return false;
-        };
-        self.results.push((0, text));
-        true
-    }
-
-    /// Takes the signal that it waits for; its nap is over then.
-    fn take_awaited(&mut self, commands: &mut Vec<ProgramCommand>) {
-        let awaited = self.waiting.as_ref().map(|wait| wait.name.clone());
-        if awaited.is_some_and(|name| self.take(&name)) {
-            self.forget_nap(commands);
         }
     }
 
@@ -220,6 +188,7 @@ impl Scripted {
     fn is_stage_over(&self) -> bool {
         self.pending.is_empty()
             && !self.awaits_child()
+            && self.sent.is_empty()
             && !self.nap.is_some_and(|(_, nap)| nap.awaited)
     }
 
@@ -303,6 +272,9 @@ impl Scripted {
         }
         for child in &stage.children {
             self.start_child(child, commands);
+        }
+        for sends in &stage.sends {
+            self.send(sends, commands);
         }
         self.nap(stage, activation.at, commands);
         self.stage += 1;

@@ -26,9 +26,11 @@ pub mod packet_delivery;
 pub mod patterns;
 pub mod pick_first;
 pub mod polling;
+pub mod proxy;
 pub mod reminder;
 pub mod requests;
 pub mod resilient_fan_out;
+pub mod resource_pool;
 #[cfg(test)]
 mod seen;
 pub mod side_effects;

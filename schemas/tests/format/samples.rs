@@ -10,8 +10,9 @@ use sagaline_schemas::{Claim, Footer, InputPosition, Trying};
 use activities::{activity_events, compensation_events, timed_events};
 use values::{at, cause, run, text, workflow};
 use workflows::{
-    chain_events, child_events, events_of_no_history, other_events, pause_events, queue_events,
-    refused_child, signal_events, started_with_attributes, update_events, workflow_events,
+    chain_events, child_events, events_of_no_history, external_events, other_events, pause_events,
+    queue_events, refused_child, refused_signal, signal_events, started_with_attributes,
+    update_events, workflow_events,
 };
 
 /// A claim.
@@ -65,6 +66,7 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
         pause_events(),
         signal_events(),
         child_events(),
+        external_events(),
     ]
     .into_iter()
     .flatten()
@@ -86,6 +88,13 @@ pub(crate) fn transitions() -> Vec<(String, Transition)> {
         Transition {
             run_id: None,
             ..transition(0, vec![refused_child()])
+        },
+    ));
+    transitions.push((
+        "ReplyRequested-of-a-signal".into(),
+        Transition {
+            run_id: None,
+            ..transition(0, vec![refused_signal()])
         },
     ));
     transitions.push((

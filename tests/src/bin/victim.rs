@@ -4,7 +4,7 @@
 #[path = "victim/basket.rs"]
 mod basket;
 
-use sagaline::{ActivityCall, prelude::*};
+use sagaline::{ActivityCall, call_signal, prelude::*};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap, fs::File, hint::black_box, io::Write, process::ExitCode, thread,
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         .workflow(collect)
         .workflow(family)
         .workflow(tally)
+        .workflow(relay)
         .workflow(marked)
         .workflow(basket::basket)
         .activities(activities![work, undo, climb, ask])
@@ -140,6 +141,27 @@ async fn tally(cx: Context, tally: Tally) -> Result<Vec<u32>> {
         }
     }
     cx.continue_as_new(&Tally { each, taken })
+}
+
+/// Sends the numbers from 1 to that one to another workflow, and waits until each is there, or for none; returns the error
+/// types of those that nobody took.
+#[workflow]
+async fn relay(cx: Context, (to, count, awaited): (String, u32, bool)) -> Result<Vec<String>> {
+    let to = cx.external_workflow(to);
+    let mut refused = Vec::new();
+    for number in 1..=count {
+        let signal = to.signal(call_signal("number", &number));
+        match awaited {
+            true => refused.extend(
+                signal
+                    .await
+                    .err()
+                    .map(|error| error.error_type().to_owned()),
+            ),
+            false => signal.send()?,
+        }
+    }
+    Ok(refused)
 }
 
 /// Says by which version of a change it goes, and what it waits for.

@@ -55,6 +55,7 @@ impl Run {
             waits: Vec::new(),
             timers: SmallVec::new(),
             children: carried.children,
+            signals_sent: Vec::new(),
             steps: carried.steps,
             registrations: carried.registrations,
             undo: None,
@@ -155,6 +156,7 @@ impl Run {
     fn close(&mut self, closed: ClosedBy) {
         self.activities.clear();
         self.timers.clear();
+        self.signals_sent.clear();
         if let Some(children) = &mut self.children {
             children.forget_open();
         }

@@ -99,7 +99,15 @@ pub(crate) fn begin(
         copies.push(WorkflowCancelRequested { reason, compensate }.into());
     }
     let left = next.signals.into_iter();
-    copies.extend(left.map(|SignalLeft { signal, input }| SignalReceived { signal, input }.into()));
+    copies.extend(left.map(|SignalLeft { signal, input }| {
+        let sender = None;
+        SignalReceived {
+            signal,
+            input,
+            sender,
+        }
+        .into()
+    }));
     let ended = next.children.iter().map(|child| child.child_id).max();
     let started = &*old.started;
     let chain = Chain {

@@ -2,6 +2,7 @@
 
 mod child;
 mod compensation;
+mod external;
 
 use alloc::{
     boxed::Box,
@@ -170,6 +171,7 @@ impl Translation<'_> {
                 let asked = self.stop_child(child_id, how);
                 self.events.extend(asked);
             }
+            ProgramCommand::SignalExternal(command) => self.signal_external(*command)?,
             ProgramCommand::UpsertAttributes { attributes, memo } => {
                 self.upsert(AttributesUpserted { attributes, memo })?;
             }
@@ -369,6 +371,7 @@ fn size(command: &ProgramCommand) -> usize {
     match command {
         ProgramCommand::ScheduleActivity(command) => command.input.data().len(),
         ProgramCommand::StartChild(command) => command.input.data().len(),
+        ProgramCommand::SignalExternal(command) => command.input.data().len(),
         ProgramCommand::RegisterCompensation(command) => command.input.data().len(),
         ProgramCommand::RecordMarker { value, .. } => value.data().len(),
         ProgramCommand::Complete { result }
@@ -444,6 +447,7 @@ pub(crate) fn full(run: &Run) -> Option<Event> {
 pub(crate) fn deadlock(run: &Run) -> Option<Event> {
     let waits_for_nothing = run.activities.is_empty()
         && run.timers.is_empty()
+        && run.signals_sent.is_empty()
         && run.waits.iter().all(|one| one.kind == WaitFor::Children)
         && run.open_children().next().is_none()
         && run.undo.is_none()

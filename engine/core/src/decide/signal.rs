@@ -39,6 +39,7 @@ pub(crate) fn signal(run: &Run, cause: &Cause, command: &Signal) -> Result<Vec<E
     let received = SignalReceived {
         signal: command.signal.clone(),
         input: command.input.clone(),
+        sender: None,
     };
     Ok([received.into()].into_iter().chain(answer).collect())
 }

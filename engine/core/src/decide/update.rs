@@ -168,6 +168,7 @@ fn answered(reply: &ReplyTo, answer: Answer) -> ReplyRequested {
         follow: false,
         parent: None,
         update_id: None,
+        sender: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Answer, RejectReason};
-use crate::{Name, Parent, Payload, ReplyTo};
+use crate::{Name, Parent, Payload, ReplyTo, Sender};
 
 event! {
     /// Somebody wants an answer: at once, and when the run closes.
@@ -18,6 +18,8 @@ event! {
         parent: Option<Parent>,
         /// The update whose outcome follows; absent where none does, and from records of before there were updates.
         update_id: Option<Name>,
+        /// It answers a signal of another run that is refused, and goes to that run instead.
+        sender: Option<Sender>,
     }
     /// A record of another partition's workflow was sent there.
     InputForwarded {

@@ -1,8 +1,8 @@
 //! What a program keeps, is told, and waits for.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
-use crate::{Fields, Name, Payload, Wait};
+use crate::{Fields, Name, Payload, Sender, Wait};
 
 event! {
     /// The program kept a value.
@@ -20,6 +20,8 @@ event! {
         signal: Name,
         /// What it carries.
         input: Payload,
+        /// The run that sent it; absent: nobody's.
+        sender: Option<Box<Sender>>,
     }
     /// What the run waits for that no other event shows: all of it, none when it is empty. Replay ignores it.
     WaitRecorded {

@@ -33,6 +33,8 @@ impl Event {
             Self::CompensationFailed(event) => failure(&event.failure),
             Self::MarkerRecorded(event) => event.value.data().len(),
             Self::SignalReceived(event) => event.input.data().len(),
+            Self::ExternalSignalSent(event) => event.input.data().len(),
+            Self::ExternalSignalFailed(event) => failure(&event.failure),
             Self::IncidentRaised(event) => failure(&event.failure),
             Self::ReplyRequested(event) => answer(&event.answer),
             Self::ChildStarted(event) => event.input.data().len(),
@@ -46,7 +48,8 @@ impl Event {
                 let attributes = fields(event.attributes.as_ref());
                 attributes.saturating_add(fields(event.memo.as_ref()))
             }
-            Self::ChildCancelRequested(_)
+            Self::ExternalSignalDelivered(_)
+            | Self::ChildCancelRequested(_)
             | Self::ChildCanceled(_)
             | Self::WorkflowCanceled(_)
             | Self::WorkflowTerminated(_)

@@ -45,6 +45,7 @@ impl Work<'_, '_> {
                         let event = SignalReceived {
                             signal: signal.clone(),
                             input: input.clone(),
+                            sender: None,
                         };
                         let event = (!is_repeat).then(|| Event::from(event));
                         self.signal_of_start(key, start, event)
@@ -112,6 +113,7 @@ impl Work<'_, '_> {
                 let event = SignalReceived {
                     signal: signal.clone(),
                     input: input.clone(),
+                    sender: None,
                 };
                 [event.into()].into_iter().chain(accepted).collect()
             }

@@ -188,6 +188,8 @@ fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
         | Job::ActivityCanceled { .. }
         | Job::TimerFired { .. }
         | Job::SignalReceived { .. }
+        | Job::SignalDelivered { .. }
+        | Job::SignalFailed { .. }
         | Job::CancelRequested { .. }
         | Job::UpdateAccepted { .. }
         | Job::Ended => None,

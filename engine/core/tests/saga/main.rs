@@ -6,9 +6,9 @@ use std::cell::RefCell;
 
 use sagaline_core::{
     ActivityId, Cancel, CancelAttempt, Cause, ChildMessage, Command, Delta, Effect, Env, Event,
-    Failure, IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload, Position,
-    QueueMessage, Reply, ReplyTo, Report, ReportAttempt, Retry, RetryPolicy, Start, State, Task,
-    Terminate, Timestamp, Transacted, Transition, WorkflowId,
+    ExternalMessage, Failure, IdConflict, IdReuse, Name, OnExhausted, Outcome, Overlay, Payload,
+    Position, QueueMessage, Reply, ReplyTo, Report, ReportAttempt, Retry, RetryPolicy, Start,
+    State, Task, Terminate, Timestamp, Transacted, Transition, WorkflowId,
     event::{AnswerOutcome, RejectReason},
     program::{
         Activated, Activation, Job, Program, ProgramCommand, Programs, RegisterCompensation,
@@ -23,6 +23,7 @@ mod chain;
 mod children;
 mod delays;
 mod deletes;
+mod external;
 mod operate;
 mod options;
 mod queues;
@@ -207,6 +208,7 @@ impl Programs for Rebuilding {
         };
         let mut rebuilt: Box<dyn Program> = match run.started.workflow.as_str() {
             "parent" => Box::new(children::Parent::default()),
+            "sender" => Box::new(external::Sends::default()),
             _ => Box::new(fresh()),
         };
         match replay(&mut *rebuilt, workflow_id, run) {
@@ -216,7 +218,7 @@ impl Programs for Rebuilding {
     }
 
     fn resolve(&self, workflow: &Name, _: Option<&str>) -> Option<Box<str>> {
-        ["steps", "parent"]
+        ["steps", "parent", "sender"]
             .contains(&workflow.as_str())
             .then(|| "1.0.0".into())
     }
@@ -241,6 +243,8 @@ struct World {
     words: Vec<QueueMessage>,
     /// What runs tell their children and their parents, not yet delivered.
     between: Vec<ChildMessage>,
+    /// Signals between runs, and what became of them, not yet delivered.
+    signals: Vec<ExternalMessage>,
 }
 
 impl World {
@@ -268,6 +272,7 @@ impl World {
             canceled: Vec::new(),
             words: Vec::new(),
             between: Vec::new(),
+            signals: Vec::new(),
         }
     }
 
@@ -324,6 +329,7 @@ impl World {
                 Effect::Cancel(cancel) => self.canceled.push((**cancel).clone()),
                 Effect::Queue(word) => self.words.push((**word).clone()),
                 Effect::Child(message) => self.between.push((**message).clone()),
+                Effect::External(message) => self.signals.push((**message).clone()),
                 Effect::Forward { .. } => unreachable!(),
             }
         }

@@ -67,10 +67,6 @@ pub(super) fn command(
 }
 
 fn parent(envelope: &Envelope<'_>) -> Result<Parent, Refusal> {
-    let id = |name| {
-        let text = envelope.required(name)?;
-        WorkflowId::new(text).map_err(|error| bad_header(name, text, &error.to_string()))
-    };
     let policy = envelope.required(header::PARENT_CLOSE)?;
     let policies = [
         ParentClosePolicy::Terminate,
@@ -80,14 +76,23 @@ fn parent(envelope: &Envelope<'_>) -> Result<Parent, Refusal> {
     let close_policy = policies.into_iter().find(|one| one.as_str() == policy);
     let expected = "terminate, cancel or abandon is expected";
     Ok(Parent {
-        workflow_id: id(header::WORKFLOW_ID)?,
+        workflow_id: workflow_id(envelope, header::WORKFLOW_ID)?,
         run_id: required(envelope, header::RUN_ID, "a run id is a UUID")?,
         child_id: number(envelope, header::CHILD_ID, ActivityId::new)?,
         close_policy: close_policy
             .ok_or_else(|| bad_header(header::PARENT_CLOSE, policy, expected))?,
-        root: id(header::ROOT_ID)?,
+        root: workflow_id(envelope, header::ROOT_ID)?,
         depth: number(envelope, header::DEPTH, Some)?,
     })
+}
+
+/// The workflow id that a header has.
+pub(super) fn workflow_id(
+    envelope: &Envelope<'_>,
+    name: &'static str,
+) -> Result<WorkflowId, Refusal> {
+    let text = envelope.required(name)?;
+    WorkflowId::new(text).map_err(|error| bad_header(name, text, &error.to_string()))
 }
 
 fn closed(envelope: &Envelope<'_>, workflow_id: WorkflowId) -> Result<ChildClosed, Refusal> {
@@ -137,7 +142,7 @@ const CANCEL: &str = "cancel";
 const TERMINATE: &str = "terminate";
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use sagaline_core::{
@@ -152,7 +157,7 @@ mod tests {
 
     const PARTITIONS: i32 = 4;
 
-    fn writing() -> Writing {
+    pub(in crate::input) fn writing() -> Writing {
         Writing {
             namespace: "ns".to_owned(),
             keys: Keys::development(),

@@ -50,7 +50,8 @@ impl Reading {
             self.check_topic(record, ce_type)?;
             let is_signed = [ce_type::WORKFLOW_OPERATE, ce_type::RETRY_DUE].contains(&ce_type)
                 || ce_type.starts_with(ce_type::QUEUE_PREFIX)
-                || ce_type.starts_with(ce_type::CHILD_PREFIX);
+                || ce_type.starts_with(ce_type::CHILD_PREFIX)
+                || ce_type.starts_with(ce_type::SIGNAL_PREFIX);
             if is_signed && !self.keys.verifies_record(record) {
                 return Err(Refusal::new(
                     RejectReason::Forged,

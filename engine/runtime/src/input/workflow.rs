@@ -139,7 +139,7 @@ fn required_reply(reading: &Reading, envelope: &Envelope<'_>) -> Result<ReplyTo,
 }
 
 /// The name of a signal, a query or an update.
-fn name(envelope: &Envelope<'_>, header: &'static str) -> Result<Name, Refusal> {
+pub(super) fn name(envelope: &Envelope<'_>, header: &'static str) -> Result<Name, Refusal> {
     let name = envelope.required(header)?;
     Name::new(name).map_err(|invalid| bad_header(header, name, &invalid.to_string()))
 }
@@ -173,7 +173,7 @@ fn input_of_start(envelope: &Envelope<'_>, header: &'static str) -> Result<Paylo
 }
 
 /// What a run is given.
-fn payload(envelope: &Envelope<'_>) -> Result<Payload, Refusal> {
+pub(super) fn payload(envelope: &Envelope<'_>) -> Result<Payload, Refusal> {
     let payload = envelope.payload();
     if payload.is_too_large() {
         let bytes = payload.data().len();
@@ -280,7 +280,7 @@ fn retry(envelope: &Envelope<'_>) -> Result<Option<Box<RetryPolicy>>, Refusal> {
     }
 }
 
-fn run_id(envelope: &Envelope<'_>) -> Result<Option<RunId>, Refusal> {
+pub(super) fn run_id(envelope: &Envelope<'_>) -> Result<Option<RunId>, Refusal> {
     envelope.parsed(header::RUN_ID, "a run id is a UUID")
 }
 

@@ -115,6 +115,7 @@ impl Entry {
             | Effect::Reply(_)
             | Effect::Queue(_)
             | Effect::Child(_)
+            | Effect::External(_)
             | Effect::Forward { .. } => TOPIC_REFUSED_MAX,
         }
     }
@@ -376,7 +377,11 @@ impl Outbox {
         let nobody_there = match &entry.effect {
             Effect::Reply(_) | Effect::Cancel(_) => entry.missed >= REPLY_TRIES_MAX,
             Effect::Retry(_) => entry.missed >= RETRY_TRIES_MAX,
-            Effect::Task(_) | Effect::Queue(_) | Effect::Child(_) | Effect::Forward { .. } => false,
+            Effect::Task(_)
+            | Effect::Queue(_)
+            | Effect::Child(_)
+            | Effect::External(_)
+            | Effect::Forward { .. } => false,
         };
         if !error.kind.is_for_good() && !nobody_there {
             self.later.push((Millis(now.0 + RESEND_AFTER.0), entry));
@@ -417,7 +422,7 @@ impl Outbox {
                 );
             }
             // There is nothing that it could become instead.
-            Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_) => {
+            Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_) | Effect::External(_) => {
                 self.waiting.push_back(entry);
             }
         }

@@ -123,7 +123,12 @@ impl Writing {
         record
     }
 
-    fn to_run(&self, workflow_id: &WorkflowId, ce_type: &'static str, id: &str) -> NewRecord {
+    pub(super) fn to_run(
+        &self,
+        workflow_id: &WorkflowId,
+        ce_type: &'static str,
+        id: &str,
+    ) -> NewRecord {
         let key = workflow_id.as_str().as_bytes();
         let mut record = NewRecord {
             topic: self.inbox.clone(),

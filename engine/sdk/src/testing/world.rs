@@ -13,8 +13,9 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, ChildMessage, Command, Effect, Event, IdConflict, Millis, QueuedUntil, Reply,
-    Report, ReportAttempt, RunId, Start, Task, Timestamp, Transacted, WorkflowId,
+    ActivityId, Cause, ChildMessage, Command, Effect, Event, ExternalMessage, IdConflict, Millis,
+    QueuedUntil, Reply, Report, ReportAttempt, RunId, Start, Task, Timestamp, Transacted,
+    WorkflowId, effect_without_run,
 };
 
 use super::{
@@ -152,8 +153,12 @@ impl World {
                 }
                 // Who is asked to stop is seen from the events; no queue is limited here.
                 Effect::Child(message) => self.send(self.now, between((**message).clone())),
+                Effect::External(message) => self.send(self.now, signaled((**message).clone())),
                 Effect::Cancel(_) | Effect::Queue(_) | Effect::Forward { .. } => {}
             }
+        }
+        if let Some(refused) = refused_signal(command, &done) {
+            self.send(self.now, refused);
         }
         for transition in &done.transitions {
             let asked = transition.events.iter().filter_map(|event| match event {
@@ -190,10 +195,12 @@ impl World {
             || deadline.is_some_and(|due| due <= until)
             || self.tasks.iter().any(|task| task.run_id == run_id)
             || in_time.any(|(_, input)| input.workflow_id() == Some(id))
-            || (run.open_children().next().is_some() && self.anything_moves(until))
+            || ((run.open_children().next().is_some() || self.lane.state.open_runs() > 1)
+                && self.anything_moves(until))
     }
 
-    /// Whether anything at all can still happen: a run that waits for its children waits for what they wait for.
+    /// Whether anything at all can still happen: a run that waits for another one, its child or one that is to signal it,
+    /// waits for what that one waits for.
     fn anything_moves(&self, until: Timestamp) -> bool {
         let comes = self.coming.first_key_value().map(|((at, _), _)| *at);
         let due = self.lane.state.next_deadline();
@@ -326,6 +333,27 @@ impl World {
         for task in stopped {
             self.say(&task, Millis(0), canceled());
         }
+    }
+}
+
+/// A signal of one run to another, and what the other tells of it, as it arrives there.
+fn signaled(message: ExternalMessage) -> Command {
+    match message {
+        ExternalMessage::Signal(signal) => Command::ExternalSignal(Box::new(signal)),
+        ExternalMessage::Told(told) => Command::SignalTold(Box::new(told)),
+    }
+}
+
+/// What the sender of a signal is told that no run takes: its refusal is journaled by whoever refuses an input.
+fn refused_signal(command: &Command, done: &Transacted) -> Option<Command> {
+    let Command::ExternalSignal(signal) = command else {
+        return None;
+    };
+    let refused = done.rejected.as_ref()?.reply.as_deref()?;
+    let (cause, event) = (Cause::lane(0, ""), Event::from(refused.clone()));
+    match effect_without_run(Some(&signal.workflow_id), &cause, &event)? {
+        Effect::External(message) => Some(signaled(*message)),
+        _ => None,
     }
 }
 

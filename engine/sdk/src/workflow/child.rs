@@ -18,7 +18,8 @@ use sagaline_core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Context, ErasedWorkflowCall, WorkflowCall,
+    Context, ErasedWorkflowCall, SendSignal, SignalCall, WorkflowCall,
+    external::To,
     state::Shared,
     step::{StepKind, StepOutcome},
 };
@@ -250,6 +251,17 @@ impl<R> StartedChild<R> {
         if let Stage::Waiting(child_id, id) = mem::replace(&mut self.0.stage, Stage::Taken) {
             self.0.shared.hand_on(child_id, id);
         }
+    }
+
+    /// Plans a signal to it: to no other run of its id. It arrives behind its start.
+    ///
+    /// Its error is of type `sagaline.NotFound` or `sagaline.Closed` when the child has ended, or was not started.
+    pub fn signal<H>(&self, call: SignalCall<H>) -> SendSignal {
+        let to = match &self.0.stage {
+            Stage::Waiting(child_id, id) => To::Child(*child_id, id.clone()),
+            Stage::Planned(_) | Stage::Refused(_) | Stage::Taken => To::Nobody,
+        };
+        SendSignal::new(self.0.shared.clone(), to, call)
     }
 
     /// Asks it to stop; `.await` says when it has.

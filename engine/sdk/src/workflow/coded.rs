@@ -141,6 +141,8 @@ impl Coded {
                 input: self.decode(input),
             },
             other @ (Job::ActivityCanceled { .. }
+            | Job::SignalDelivered { .. }
+            | Job::SignalFailed { .. }
             | Job::ChildCanceled { .. }
             | Job::TimerFired { .. }
             | Job::CancelRequested { .. }
@@ -170,6 +172,10 @@ impl Coded {
             ProgramCommand::StartChild(mut child) => {
                 child.input = self.encode(child.input);
                 ProgramCommand::StartChild(child)
+            }
+            ProgramCommand::SignalExternal(mut signal) => {
+                signal.input = self.encode(signal.input);
+                ProgramCommand::SignalExternal(signal)
             }
             // The engine reads them, too.
             ProgramCommand::RecordMarker { kind, name, value }

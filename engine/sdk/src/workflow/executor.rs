@@ -224,6 +224,14 @@ impl Run {
             Job::ChildCanceled { child_id } => {
                 self.shared.resolve(*child_id, StepOutcome::Canceled);
             }
+            Job::SignalDelivered { signal_id } => {
+                let outcome = StepOutcome::Completed(Payload::empty());
+                self.shared.resolve(*signal_id, outcome);
+            }
+            Job::SignalFailed { signal_id, failure } => {
+                let outcome = StepOutcome::Failed((**failure).clone());
+                self.shared.resolve(*signal_id, outcome);
+            }
             Job::CancelRequested { reason } => self.shared.request_cancel(reason.clone()),
             Job::SignalReceived { signal, input } => self.receive(signal, input),
             Job::UpdateAccepted {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use sagaline_core::{
-    ActivityId, Name, Payload, RunId, StartChild, Stop, Timestamp, WorkflowId,
+    ActivityId, Name, Payload, RunId, SignalExternal, StartChild, Stop, Timestamp, WorkflowId,
     program::{Activation, ProgramCommand, Recorded},
     run::HistorySize,
 };
@@ -311,19 +311,7 @@ impl Shared {
         if let Some(command) = registered {
             state.commit(command);
         }
-        let reach = state.here.clone();
-        state.steps.insert(
-            id,
-            Step {
-                name,
-                kind: StepKind::Activity,
-                progress: Progress::Pending(None),
-                compensate,
-                reach,
-                cancel_requested: false,
-                abandoned: false,
-            },
-        );
+        state.await_step(id, (name, StepKind::Activity), compensate);
         Ok(id)
     }
 
@@ -342,20 +330,28 @@ impl Shared {
         }
         let (name, workflow_id) = (child.workflow.clone(), child.workflow_id.clone());
         state.commit(ProgramCommand::StartChild(Box::new(child)));
-        let reach = state.here.clone();
-        state.steps.insert(
-            child_id,
-            Step {
-                name,
-                kind,
-                progress: Progress::Pending(None),
-                compensate: None,
-                reach,
-                cancel_requested: false,
-                abandoned: false,
-            },
-        );
+        state.await_step(child_id, (name, kind), None);
         Ok((child_id, workflow_id))
+    }
+
+    /// Sends what `make` makes of the signal's number to another run.
+    pub(crate) fn signal_external(
+        &self,
+        make: impl FnOnce(ActivityId) -> SignalExternal,
+    ) -> Result<ActivityId> {
+        let mut state = self.lock();
+        let signal_id = state.next_id;
+        let command = make(signal_id);
+        if state.here.is_canceled() {
+            let text = format!("signal `{}` was not sent", command.signal);
+            return Err(Error::canceled(text));
+        }
+        let (name, awaited) = (command.signal.clone(), command.awaited);
+        state.commit(ProgramCommand::SignalExternal(Box::new(command)));
+        if awaited {
+            state.await_step(signal_id, (name, StepKind::Signal), None);
+        }
+        Ok(signal_id)
     }
 
     /// Stops a child; it is asked to once.
@@ -451,5 +447,24 @@ impl State {
     fn commit(&mut self, command: ProgramCommand) {
         self.next_id = self.next_id.next();
         self.commands.push(command);
+    }
+
+    /// Notes a step whose outcome comes later.
+    fn await_step(
+        &mut self,
+        id: ActivityId,
+        (name, kind): (Name, StepKind),
+        compensate: Option<Compensate>,
+    ) {
+        let step = Step {
+            name,
+            kind,
+            progress: Progress::Pending(None),
+            compensate,
+            reach: self.here.clone(),
+            cancel_requested: false,
+            abandoned: false,
+        };
+        self.steps.insert(id, step);
     }
 }

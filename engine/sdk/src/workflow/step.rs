@@ -1,4 +1,4 @@
-//! One activity, or child, of a run, from the command that schedules it to the poll that takes its outcome.
+//! One activity, child, or signal to another run, from the command that schedules it to the poll that takes its outcome.
 
 use std::{mem, task::Waker, time::Duration};
 
@@ -26,7 +26,7 @@ const LOCAL_START_TO_CLOSE_DEFAULT: Millis = Millis::from_secs(10);
 /// What becomes of a scheduled activity.
 #[derive(Debug)]
 pub(crate) struct Step {
-    /// The activity, or the child's workflow.
+    /// The activity, the child's workflow, or the signal.
     pub(crate) name: Name,
     pub(crate) kind: StepKind,
     pub(crate) progress: Progress,
@@ -75,7 +75,7 @@ impl Step {
         }
         let close_policy = match self.kind {
             StepKind::Child { close_policy } => close_policy,
-            StepKind::Activity => ParentClosePolicy::default(),
+            StepKind::Activity | StepKind::Signal => ParentClosePolicy::default(),
         };
         CarriedChild {
             child_id,
@@ -89,7 +89,7 @@ impl Step {
     }
 
     /// The run was asked to stop, and so is the step, once. Gives whom to wake: nobody waits any more for a child that was
-    /// let go.
+    /// let go, and for a signal to arrive.
     pub(crate) fn cancel(
         &mut self,
         id: ActivityId,
@@ -107,7 +107,8 @@ impl Step {
                 let how = Stop::Cancel;
                 commands.push(ProgramCommand::CancelChild { child_id: id, how });
             }
-            StepKind::Child {
+            StepKind::Signal
+            | StepKind::Child {
                 close_policy: ParentClosePolicy::Abandon,
             } => {
                 let ended = Progress::Ended(StepOutcome::Canceled);
@@ -124,6 +125,8 @@ impl Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepKind {
     Activity,
+    /// A signal to another run: it cannot be taken back, a run that is cancelled only waits no more.
+    Signal,
     Child {
         /// One that was let go outlives its parent: a parent that is cancelled only waits no more.
         close_policy: ParentClosePolicy,

@@ -178,6 +178,12 @@ pub(crate) fn recorded(command: &ProgramCommand) -> Option<Recorded> {
         ProgramCommand::CancelTimer { timer_id } => {
             (CommandKind::CancelTimer, None, Some(*timer_id), None)
         }
+        ProgramCommand::SignalExternal(it) => (
+            CommandKind::SignalExternal,
+            Some(it.signal.clone()),
+            Some(it.signal_id),
+            None,
+        ),
     };
     let seq: Seq = 1;
     Some(Recorded {
@@ -270,6 +276,10 @@ fn line(command: &ProgramCommand) -> String {
             format!("timer {timer_id} at {}", due_at.as_millis())
         }
         ProgramCommand::CancelTimer { timer_id } => format!("forget {timer_id}"),
+        ProgramCommand::SignalExternal(it) => {
+            let (id, to) = (it.signal_id, &it.workflow_id);
+            format!("signal {id} {} to {to} {}", it.signal, text(&it.input))
+        }
         ProgramCommand::Cancel { reason } => {
             format!("end canceled {}", reason.as_deref().unwrap_or("-"))
         }

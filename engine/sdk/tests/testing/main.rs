@@ -6,6 +6,7 @@ mod attempts;
 mod chain;
 mod children;
 mod codec;
+mod external;
 mod failures;
 mod intercept;
 mod local;

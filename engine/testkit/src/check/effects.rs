@@ -1,5 +1,7 @@
 //! I8, I9: nothing leaves without its event, and nothing that an event asks for is left out.
 
+mod signal;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sagaline_core::{
@@ -39,6 +41,8 @@ pub(super) enum Effect {
     Child(ChildKey),
     /// What runs tell each other else, by its `ce_id`.
     Family(String),
+    /// A signal to another run, or what became of one, by its `ce_id`.
+    Signal(String),
     /// By the record's mark.
     Forward(String),
 }
@@ -109,7 +113,7 @@ impl Effects {
         let mut effects: Vec<Effect> = known.0.ended.iter().map(of_end).collect();
         for transition in transitions {
             for event in &transition.events {
-                match of_child(transition, event) {
+                match of_child(transition, event).or_else(|| signal::of(transition, event)) {
                     Some(effect) => effects.push(effect),
                     None => effects.extend(asked_for(transition, event, known, log)),
                 }
@@ -166,6 +170,10 @@ impl Effects {
                 let run = runs.run(*run_id);
                 run.is_some_and(|run| run.wants_child(*id))
             }
+            Effect::Signal(id) => match signal::sent_by(id) {
+                Some((run_id, id)) => !runs.run(run_id).is_some_and(|run| run.knows_of_signal(id)),
+                None => true,
+            },
             Effect::Cancel(_) | Effect::Forward(_) | Effect::Family(_) => true,
         };
         self.landed.contains(effect) || !wanted
@@ -425,6 +433,9 @@ fn effect_of<'a>(topic: &str, header_of: impl Fn(&str) -> Option<&'a [u8]>) -> O
     let ce_type = text(header_of(header::CE_TYPE)).unwrap_or_default();
     if ce_type.starts_with(ce_type::QUEUE_PREFIX) {
         return text(header_of(header::CE_ID)).map(Effect::Queue);
+    }
+    if ce_type.starts_with(ce_type::SIGNAL_PREFIX) {
+        return text(header_of(header::CE_ID)).map(Effect::Signal);
     }
     if ce_type.starts_with(ce_type::CHILD_PREFIX) {
         let id = text(header_of(header::CE_ID))?;

@@ -1,13 +1,11 @@
 //! I6: every input below a footer's position was applied, answered, forwarded, dropped for a reason, or refused.
 
 mod acts;
+mod signals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sagaline_core::{
-    Event, IdConflict, Name, RunId, Timestamp, Transition,
-    event::{AnswerOutcome, RejectReason},
-};
+use sagaline_core::{Event, IdConflict, Name, RunId, Timestamp, Transition, event::RejectReason};
 use sagaline_journal::{
     Record,
     wire::{ce_type, header, partition_of},
@@ -22,9 +20,7 @@ use super::{
 };
 use crate::{
     Violation,
-    inputs::{
-        Asks, Input, Inputs, OperateAsked, QueueAsked, SignalAsked, StartAsked, StopChildAsked,
-    },
+    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, StartAsked, StopChildAsked},
     log::Log,
 };
 
@@ -142,7 +138,8 @@ impl<'a> Took<'a> {
                 | Asks::RetryDue(..)
                 | Asks::Queue(_)
                 | Asks::StopChild(_)
-                | Asks::ChildClosed(_),
+                | Asks::ChildClosed(_)
+                | Asks::SignalTold(..),
                 Some(_),
             )
             | (Asks::Describe | Asks::Delayed, _) => Err("nothing is wrong with it"),
@@ -156,6 +153,7 @@ impl<'a> Took<'a> {
                 | Asks::Terminate(_)
                 | Asks::Operate(_)
                 | Asks::Signal(_)
+                | Asks::SignalOf(..)
                 | Asks::Update(_),
                 Some(RejectReason::NoOpenRun),
             ) => self.had_no_open_run(input),
@@ -164,13 +162,16 @@ impl<'a> Took<'a> {
                 | Asks::Terminate(_)
                 | Asks::Operate(_)
                 | Asks::Signal(_)
+                | Asks::SignalOf(..)
                 | Asks::Update(_),
                 Some(_),
             ) => Err("nothing is wrong with it"),
             (Asks::StartWith(..), None) if self.starts_without_signal(record, input, did) => {
                 Err("its signal is not kept")
             }
-            (Asks::Signal(asked), None) => self.may_keep_signal(record, input, asked, did),
+            (Asks::Signal(asked) | Asks::SignalOf(_, asked), None) => {
+                self.may_keep_signal(record, input, asked, did)
+            }
             (Asks::Queue(_), None) if !did.is_empty() => Ok(()),
             (Asks::Queue(asked), None) => self.may_drop_word(input, asked),
             (Asks::Operate(asked), None) if did.iter().any(deletes) => {
@@ -266,34 +267,14 @@ impl<'a> Took<'a> {
                 }
             }
             Asks::Operate(asked) => self.may_drop_act(input, asked, &identity),
-            Asks::Describe | Asks::Delayed | Asks::Queue(_) | Asks::Signal(_) | Asks::Bad(_) => {
-                Ok(())
-            }
+            Asks::SignalTold(key, refused) => self.may_drop_told(*key, refused.is_some()),
+            Asks::Describe
+            | Asks::Delayed
+            | Asks::Queue(_)
+            | Asks::Signal(_)
+            | Asks::SignalOf(..)
+            | Asks::Bad(_) => Ok(()),
         }
-    }
-
-    /// A start with a signal that comes to a run is there with its signal, unless it was before.
-    fn starts_without_signal(&self, record: &Record, input: &Input, did: &[&Transition]) -> bool {
-        let mut events = did.iter().flat_map(|one| &one.events);
-        let is_accepted = |event: &Event| match event {
-            Event::WorkflowStarted(_) => true,
-            Event::ReplyRequested(event) => event.answer.outcome == AnswerOutcome::Accepted,
-            _ => false,
-        };
-        let mut all = events.clone();
-        if !all.any(is_accepted) || events.any(|one| matches!(one, Event::SignalReceived(_))) {
-            return false;
-        }
-        let identity = identity(record, input);
-        let id = input.workflow_id.as_ref();
-        let knows = |run_id| {
-            let run = self.runs.run(run_id);
-            run.is_some_and(|run| run.seen.contains(&identity))
-        };
-        let states = self.states(input);
-        let mut open = states.iter();
-        let was_seen = open.any(|state| matches!(state, IdState::Open(run_id) if knows(*run_id)));
-        !was_seen && !id.is_some_and(|id| self.runs.was_started_by(id, &identity))
     }
 
     /// A start: was it taken before, or do the rules of its id refuse it? A parent is told.
@@ -338,34 +319,6 @@ impl<'a> Took<'a> {
         match states.all(|state| matches!(state, IdState::Open(run_id) if obeys(*run_id))) {
             true => Err("it was to stop"),
             false => Ok(()),
-        }
-    }
-
-    /// A message: it is in the run's history now, or was before.
-    fn may_keep_signal(
-        &self,
-        record: &Record,
-        input: &Input,
-        asked: &SignalAsked,
-        did: &[&Transition],
-    ) -> Result<(), &'static str> {
-        let mut events = did.iter().flat_map(|one| &one.events);
-        if events.any(|event| matches!(event, Event::SignalReceived(_))) {
-            return Ok(());
-        }
-        if asked.wants_reply && did.is_empty() {
-            return Err("nobody was told");
-        }
-        let identity = identity(record, input);
-        let knows = |run_id| {
-            let run = self.runs.run(run_id);
-            run.is_some_and(|run| run.seen.contains(&identity))
-        };
-        let states = self.states(input);
-        let mut open = states.iter();
-        match open.any(|state| matches!(state, IdState::Open(run_id) if knows(*run_id))) {
-            true => Ok(()),
-            false => Err("it was to be kept"),
         }
     }
 

@@ -8,7 +8,7 @@ use sagaline_journal::{
     wire::{header, partition_of},
 };
 
-use super::children::Children;
+use super::{children::Children, external::Signals};
 use crate::inputs::{Asks, Inputs};
 
 /// Run, activity, attempt.
@@ -27,6 +27,8 @@ pub(crate) struct Outside {
     came: BTreeSet<AttemptKey>,
     /// What journals say of children.
     pub(super) children: Children,
+    /// What journals say of signals between runs.
+    pub(super) signals: Signals,
     /// Lanes' clocks are ahead by up to this.
     pub(crate) skew: Millis,
     /// Engines die, also in the middle of an innocent run.

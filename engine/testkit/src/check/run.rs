@@ -5,6 +5,7 @@ mod attempt;
 mod chain;
 mod child;
 mod end;
+mod external;
 mod incident;
 mod operate;
 mod signal;
@@ -30,7 +31,10 @@ use self::{
     undo::Registration,
     update::Updates,
 };
-use super::outside::{AttemptKey, Outside};
+use super::{
+    external::Told,
+    outside::{AttemptKey, Outside},
+};
 use crate::{
     Violation,
     inputs::{Asks, Input, Reported},
@@ -60,6 +64,9 @@ pub(super) struct Run {
     signals: Vec<String>,
     /// Those of them that runs before it had taken: its input tells of them.
     signals_of_input: Vec<String>,
+    /// Signals that it sent to other runs, and what other journals must agree with.
+    sent: BTreeMap<u32, external::Sent>,
+    signals_told: Vec<Told>,
     updates: Updates,
     registrations: Vec<Registration>,
     family: Family,
@@ -136,6 +143,8 @@ impl Run {
             timers: BTreeMap::new(),
             signals: Vec::new(),
             signals_of_input: Vec::new(),
+            sent: BTreeMap::new(),
+            signals_told: Vec::new(),
             updates: Updates::default(),
             registrations: Vec::new(),
             family: Family::of(event),
@@ -232,6 +241,7 @@ impl Run {
             Event::InputForwarded(_) | Event::InputRejected(_) => {
                 Err(self.violates("I1", format!("{} is of no run", event.name())))
             }
+            _ if external::is_about(event) => self.external(place, event),
             _ => self.activity(place, event),
         }
     }

@@ -15,6 +15,7 @@ use sagaline_journal::wire::partition_of;
 
 use super::{
     children::Told,
+    external,
     outside::{AttemptKey, Outside},
     queues::{Queues, key_of},
     run::{Identity, Place, Run},
@@ -46,6 +47,7 @@ pub(super) struct Runs {
     stopped: BTreeSet<ChildKey>,
     /// What other partitions must agree with.
     told: Vec<Told>,
+    signals_told: Vec<external::Told>,
 }
 
 /// A workflow id.
@@ -79,6 +81,7 @@ impl Runs {
             began: BTreeMap::new(),
             stopped: BTreeSet::new(),
             told: Vec::new(),
+            signals_told: Vec::new(),
         }
     }
 
@@ -231,6 +234,7 @@ impl Runs {
             self.ended.extend(before.difference(&after));
         }
         self.told.extend(run.take_told());
+        self.signals_told.extend(run.take_signals_told());
         if run.closed.is_some() {
             self.ids.entry(workflow_id.clone()).or_default().open = None;
         }
@@ -416,6 +420,8 @@ fn check_identity(
                 | Asks::Update(_)
                 | Asks::StopChild(_)
                 | Asks::ChildClosed(_)
+                | Asks::SignalOf(..)
+                | Asks::SignalTold(..)
         )
     );
     let only_answers = transition

@@ -80,12 +80,16 @@ impl World {
     fn start(&mut self, id: &str) -> Vec<String> {
         let faults = self.faults.clients;
         let sagas = u64::from(self.settings.sagas);
-        let taken = (faults.reused > 0).then_some(sagas);
         let generations = match self.settings.forgets_soon() {
             true => 0,
             false => GENERATIONS,
         };
-        let mut family = Family::of(id, generations, taken, faults.rare_workflow);
+        let mut family = Family::of(
+            id,
+            generations,
+            (sagas, faults.reused > 0),
+            faults.rare_workflow,
+        );
         let plan = Plan::draw(&mut self.rng, self.faults.mischief, &mut family);
         let children = plan.descendants();
         let children = children.into_iter().map(|child| child.id.clone()).collect();

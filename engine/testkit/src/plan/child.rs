@@ -34,19 +34,22 @@ pub(crate) struct Family {
     depth_max: u32,
     /// Numbers all that are below it.
     born: u32,
-    /// Children may have ids that others have, too: those of so many sagas, and some of nobody's.
-    taken: Option<u64>,
+    /// How many sagas there are.
+    sagas: u64,
+    /// Children may have ids that others have, too: those of sagas, and some of nobody's.
+    takes: bool,
     rare: u32,
 }
 
 impl Family {
-    pub(crate) fn of(root: &str, depth_max: u32, taken: Option<u64>, rare: u32) -> Self {
+    pub(crate) fn of(root: &str, depth_max: u32, (sagas, takes): (u64, bool), rare: u32) -> Self {
         Self {
             root: root.to_owned(),
             depth: 0,
             depth_max,
             born: 0,
-            taken,
+            sagas,
+            takes,
             rare,
         }
     }
@@ -60,11 +63,20 @@ impl Family {
         }
     }
 
+    /// Some workflow id: of a saga, of a relative, or of nobody.
+    pub(super) fn neighbour(&self, rng: &mut Rng) -> String {
+        match rng.below(4) {
+            0 => format!("{}.{}", self.root, rng.between(1, 4)),
+            1 => self.root.clone(),
+            _ => format!("w-{}", rng.below(self.sagas)),
+        }
+    }
+
     fn id(&mut self, rng: &mut Rng) -> String {
         self.born += 1;
-        match (self.taken, rng.below(20)) {
-            (Some(sagas), 0) => format!("w-{}", rng.below(sagas)),
-            (Some(_), 1) => format!("c-{}", rng.below(SHARED)),
+        match (self.takes, rng.below(20)) {
+            (true, 0) => format!("w-{}", rng.below(self.sagas)),
+            (true, 1) => format!("c-{}", rng.below(SHARED)),
             _ => format!("{}.{}", self.root, self.born),
         }
     }

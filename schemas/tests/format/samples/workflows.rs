@@ -1,8 +1,8 @@
 //! Events of workflows, incidents, replies and inputs.
 
 use sagaline_core::{
-    Attempt, Choice, Event, Fields, IdReuse, Name, Parent, PausedType, QueueTask, ReplyTo, Wait,
-    WaitFor, event, event::CarriedChild, event::Chain,
+    Attempt, Choice, Event, Fields, IdReuse, Name, Parent, PausedType, QueueTask, ReplyTo, Sender,
+    Wait, WaitFor, event, event::CarriedChild, event::Chain,
 };
 
 use super::values::{activity_id, at, binary, failure, json, run, text, trace, workflow};
@@ -184,6 +184,7 @@ pub(crate) fn other_events() -> Vec<Event> {
             follow: true,
             parent: None,
             update_id: None,
+            sender: None,
         }
         .into(),
     ]
@@ -217,8 +218,60 @@ pub(crate) fn refused_child() -> Event {
         follow: false,
         parent: Some(parent()),
         update_id: None,
+        sender: None,
     }
     .into()
+}
+
+/// What a run is told whose signal nobody takes.
+pub(crate) fn refused_signal() -> Event {
+    let Event::ReplyRequested(refused) = refused_child() else {
+        unreachable!("it is one");
+    };
+    event::ReplyRequested {
+        parent: None,
+        sender: Some(sender()),
+        ..*refused
+    }
+    .into()
+}
+
+fn sender() -> Sender {
+    Sender {
+        workflow_id: workflow(),
+        run_id: run(),
+        signal_id: activity_id(12),
+        awaited: true,
+    }
+}
+
+/// Signals to other runs.
+pub(crate) fn external_events() -> Vec<Event> {
+    let (signal_id, workflow_id) = (activity_id(12), workflow());
+    vec![
+        event::ExternalSignalSent {
+            signal_id,
+            workflow_id: workflow_id.clone(),
+            run_id: Some(run()),
+            child_id: Some(activity_id(11)),
+            signal: "resource-free".into(),
+            input: json(),
+            awaited: true,
+        }
+        .into(),
+        event::ExternalSignalDelivered {
+            signal_id,
+            workflow_id: workflow_id.clone(),
+            run_id: run(),
+        }
+        .into(),
+        event::ExternalSignalFailed {
+            signal_id,
+            workflow_id,
+            failure: failure(),
+        }
+        .into(),
+    ]
 }
 
 pub(crate) fn child_events() -> Vec<Event> {
@@ -397,6 +450,7 @@ pub(crate) fn signal_events() -> Vec<Event> {
         event::SignalReceived {
             signal: "approve".into(),
             input: json(),
+            sender: Some(Box::new(sender())),
         }
         .into(),
         event::WaitRecorded { waits: vec![wait] }.into(),
@@ -439,6 +493,7 @@ pub(crate) fn update_events() -> Vec<(&'static str, Event)> {
                 follow: false,
                 parent: None,
                 update_id: Some(update_id.into()),
+                sender: None,
             }
             .into(),
         ),

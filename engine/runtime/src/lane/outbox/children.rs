@@ -1,10 +1,11 @@
-//! Children on their way: what tells one to stop goes out only when what tells it to begin has arrived.
+//! Children on their way: what tells one to stop, and what its parent signals it, goes out only when what tells it to begin
+//! has arrived.
 //!
-//! The other way round it would stop nobody, and the child would begin behind it, for ever.
+//! The other way round it would reach nobody, and the child would begin behind it, for ever.
 
 use std::collections::{BTreeMap, HashSet};
 
-use sagaline_core::{ActivityId, ChildMessage, Effect, RunId, State};
+use sagaline_core::{ActivityId, ChildMessage, Effect, ExternalMessage, RunId, State};
 
 use super::Entry;
 
@@ -26,7 +27,7 @@ impl Children {
 
     /// Keeps what has to wait; gives back all else.
     pub(super) fn hold_back(&mut self, entry: Entry) -> Option<Entry> {
-        let key = stop(&entry.effect).filter(|key| self.starting.contains(key));
+        let key = for_child(&entry.effect).filter(|key| self.starting.contains(key));
         match key {
             Some(key) => {
                 self.behind.entry(key).or_default().push(entry);
@@ -79,6 +80,17 @@ fn start(effect: &Effect) -> Option<Key> {
             ChildMessage::Stop(_) | ChildMessage::Closed { .. } => None,
         },
         _ => None,
+    }
+}
+
+/// The child that an effect is for, once it has begun.
+fn for_child(effect: &Effect) -> Option<Key> {
+    match effect {
+        Effect::External(message) => match &**message {
+            ExternalMessage::Signal(signal) => signal.child,
+            ExternalMessage::Told(_) => None,
+        },
+        other => stop(other),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Forwards on their way: inputs that were acknowledged in a partition that is not theirs. None is ever given up; nor is
-//! what partitions tell each other of queues and children, which goes the same way.
+//! what partitions tell each other of queues, children and signals, which goes the same way.
 
 use sagaline_core::{Effect, Millis};
 use sagaline_journal::{SendError, SendErrorKind};
@@ -18,7 +18,7 @@ pub(super) const READS_MAX: usize = 32;
 pub(super) const fn goes_to_an_inbox(effect: &Effect) -> bool {
     matches!(
         effect,
-        Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_)
+        Effect::Forward { .. } | Effect::Queue(_) | Effect::Child(_) | Effect::External(_)
     )
 }
 

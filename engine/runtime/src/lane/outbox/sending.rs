@@ -70,6 +70,7 @@ impl Outbox {
             }
             Effect::Queue(message) => Sending::Record(shared.writing.queue(message)),
             Effect::Child(message) => Sending::Record(shared.writing.child(message)),
+            Effect::External(message) => Sending::Record(shared.writing.external(message)),
             Effect::Reply(reply) => match reply_way(shared, &reply.to) {
                 None => Sending::Record(shared.writing.reply(reply)),
                 Some(obstacle) => obstacle,

@@ -14,6 +14,7 @@ pub(super) const fn is_of_program(event: &Event) -> bool {
         event,
         Event::ActivityScheduled(_)
             | Event::TimerStarted(_)
+            | Event::ExternalSignalSent(_)
             | Event::MarkerRecorded(_)
             | Event::WaitRecorded(_)
             | Event::CompensationRegistered(_)

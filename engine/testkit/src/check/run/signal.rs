@@ -35,7 +35,7 @@ impl Run {
         if self.undo.is_none() {
             self.signals.push(signal);
         }
-        Ok(())
+        self.check_sender(place, event)
     }
 
     /// A program of ours waits for a signal beside a timer.

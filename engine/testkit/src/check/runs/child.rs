@@ -20,6 +20,10 @@ impl Runs {
         std::mem::take(&mut self.told)
     }
 
+    pub(in crate::check) fn take_signals_told(&mut self) -> Vec<super::external::Told> {
+        std::mem::take(&mut self.signals_told)
+    }
+
     /// A run that begins is the child that its start says, or nobody's.
     pub(super) fn check_child(
         &mut self,

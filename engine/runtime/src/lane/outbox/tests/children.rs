@@ -1,7 +1,7 @@
 //! What tells a child to begin, and to stop.
 
 use sagaline_core::{
-    ChildMessage, IdReuse, Parent, Stop, StopChild,
+    ChildMessage, ExternalMessage, ExternalSignal, IdReuse, Parent, Sender, Stop, StopChild,
     event::{ChildStarted, ParentClosePolicy},
 };
 
@@ -108,6 +108,38 @@ fn what_stops_a_child_goes_out_when_what_begins_it_has_arrived() {
     outbox.acknowledged(first[1].0);
     outbox.acknowledged(second[0].0);
     assert_eq!((outbox.len(), outbox.done(5)), (0, 5));
+}
+
+/// A signal of the parent to its child of that number.
+fn signal(of: u32) -> Effect {
+    let parent = parent();
+    Effect::External(Box::new(ExternalMessage::Signal(ExternalSignal {
+        workflow_id: WorkflowId::new("c").unwrap(),
+        run_id: None,
+        child: Some((parent.run_id, ActivityId::new(of).unwrap())),
+        signal: Name::from("faster"),
+        input: Payload::empty(),
+        sender: Sender {
+            workflow_id: parent.workflow_id,
+            run_id: parent.run_id,
+            signal_id: ActivityId::new(7).unwrap(),
+            awaited: true,
+        },
+    })))
+}
+
+#[test]
+fn a_signal_for_a_child_goes_out_when_what_begins_it_has_arrived() {
+    let run_id = parent().run_id;
+    let (mut outbox, mut tags) = (Outbox::default(), 0);
+    outbox.push(4, vec![begin(), signal(1)], HashMap::new());
+
+    let first = sent(&mut outbox, &mut tags);
+    assert_eq!(first.len(), 1);
+    outbox.acknowledged(first[0].0);
+
+    let second = sent(&mut outbox, &mut tags);
+    assert_eq!(second[0].1, format!("{run_id}/7/signal"));
 }
 
 #[test]
