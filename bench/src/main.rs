@@ -9,6 +9,7 @@ mod delay;
 mod embedded;
 mod kafka;
 mod memory;
+mod messages;
 mod process;
 mod report;
 mod saga;
@@ -34,6 +35,8 @@ enum Command {
     Broker(broker::Options),
     /// How late delayed records are forwarded, and how soon after a start with many waiting.
     Delay(delay::Options),
+    /// Signals to one run, queries, children of one parent, and starts of schedules.
+    Messages(messages::Options),
     /// Bytes that an open run takes while it waits for one activity.
     Memory(memory::Options),
     #[command(hide = true)]
@@ -48,6 +51,10 @@ enum Command {
     SagalineLocalEngine(bare::ChildOptions),
     #[command(hide = true)]
     SagalineWorker(bare::ChildOptions),
+    #[command(hide = true)]
+    MessagesEngine(bare::ChildOptions),
+    #[command(hide = true)]
+    MessagesWorker(bare::ChildOptions),
     #[command(hide = true, name = embedded::SUBCOMMAND)]
     EmbeddedBroker(sagaline::BrokerOptions),
 }
@@ -67,6 +74,9 @@ fn main() -> anyhow::Result<()> {
         Command::Saga(options) => saga::run(&options),
         Command::Delay(options) => delay::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Messages(options) => messages::run(&options),
+        Command::MessagesEngine(options) => saga::child::run(|| messages::engine(&options)),
+        Command::MessagesWorker(options) => saga::child::run(|| messages::worker(&options)),
         Command::BareEngine(options) => {
             saga::child::run(|| bare::engine::run(&options, Tasks::Addressed))
         }

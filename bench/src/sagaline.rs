@@ -122,7 +122,7 @@ fn run(app: App, options: &ChildOptions, command: &[&str]) -> Result<()> {
     run_app(app, &arguments)
 }
 
-fn run_app(app: App, arguments: &[OsString]) -> Result<()> {
+pub(crate) fn run_app(app: App, arguments: &[OsString]) -> Result<()> {
     let program = OsString::from("sagaline-bench");
     let all = std::iter::once(&program).chain(arguments);
     if app.run_with(all.cloned()) != ExitCode::SUCCESS {

@@ -12,11 +12,19 @@ use super::contender::Contender;
 use crate::process::{self, Broker, Cpu};
 
 /// The processes of one contender; they are killed when this is dropped.
-pub(super) struct Children([(&'static str, Child); 2]);
+pub(crate) struct Children([(&'static str, Child); 2]);
 
 impl Children {
     pub(super) fn spawn(contender: Contender, kafka: &str, namespace: &str) -> Result<Self> {
-        let [engine, worker] = contender.subcommands();
+        Self::of(contender.subcommands(), kafka, namespace)
+    }
+
+    /// By this binary's subcommands that are the engine and the worker.
+    pub(crate) fn of(
+        [engine, worker]: [&'static str; 2],
+        kafka: &str,
+        namespace: &str,
+    ) -> Result<Self> {
         let engine = (engine, spawn(engine, kafka, namespace)?);
         let worker = match spawn(worker, kafka, namespace) {
             Ok(child) => (worker, child),
@@ -29,12 +37,12 @@ impl Children {
     }
 
     /// CPU time used so far, by them and all that they work with.
-    pub(super) fn cpu(&self, broker: Broker) -> Cpu {
+    pub(crate) fn cpu(&self, broker: Broker) -> Cpu {
         let [(_, engine), (_, worker)] = &self.0;
         Cpu::of(broker, engine.id(), worker.id())
     }
 
-    pub(super) fn engine_rss_bytes(&self) -> Option<u64> {
+    pub(crate) fn engine_rss_bytes(&self) -> Option<u64> {
         process::rss_bytes(self.0[0].1.id())
     }
 
