@@ -97,15 +97,10 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
         workflows: app.workflows.clone(),
         queues: queues(&app),
     };
-    let has_activities = app.activities.names().next().is_some();
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
     let worker = work::worker(session, app, &[])?;
-    let local = has_activities
-        .then(|| worker.local(session.settings.max_local_in_flight))
-        .transpose()?;
-    if let Some(local) = &local {
-        settings.local = local.tasks();
-    }
+    let local = worker.local(session.settings.max_local_in_flight, settings.keys.clone())?;
+    settings.local = local.tasks();
     let worker = (host.activities() == Activities::Here).then_some(worker);
     let engine = Engine::start(settings, Arc::new(workflows))?;
     tracing::info!(

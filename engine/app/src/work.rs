@@ -49,10 +49,10 @@ pub(crate) async fn run(worker: Worker, stop: impl Future<Output = ()> + Send) -
     worker.run(stop).await.map_err(Fault::from)
 }
 
-/// Runs what there is of both until `stop` is ready, or one of them ends by itself.
+/// Runs both, or the one there is, until `stop` is ready, or one of them ends by itself.
 pub(crate) async fn run_both(
     worker: Option<Worker>,
-    local: Option<LocalWorker>,
+    local: LocalWorker,
     stop: impl Future<Output = ()> + Send,
 ) -> Outcome {
     let (stopping, stopped) = watch::channel(false);
@@ -75,13 +75,7 @@ pub(crate) async fn run_both(
         ended
     };
     let local = async {
-        let ended = match local {
-            Some(local) => local.run(until_stopped()).await,
-            None => {
-                until_stopped().await;
-                Ok(())
-            }
-        };
+        let ended = local.run(until_stopped()).await;
         stopping.send_replace(true);
         ended.map_err(Fault::from)
     };

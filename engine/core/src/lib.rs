@@ -81,7 +81,10 @@ pub use queue::{
     QueueCommand, QueueTask,
 };
 pub use replay::{activate_last, replay, verify};
-pub use reserved::{OUR_NAMES, SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, workflow_of_id};
+pub use reserved::{
+    BATCH_ID_PREFIX, BATCH_WORKFLOW, OUR_NAMES, SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW,
+    workflow_of_id,
+};
 pub use retry::{
     OnExhausted, RETRY_AFTER_MAX, RETRY_TAKEN_OVER_AFTER, RetryPolicy, UNKNOWN_ACTIVITY_RETRY,
 };

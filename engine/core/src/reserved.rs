@@ -9,10 +9,16 @@ pub const SCHEDULE_WORKFLOW: &str = "sagaline.schedule";
 /// What the ids of schedules begin with.
 pub const SCHEDULE_ID_PREFIX: &str = "schedule/";
 
+/// The built-in workflow whose runs are batches.
+pub const BATCH_WORKFLOW: &str = "sagaline.batch";
+
+/// What the ids of batches begin with.
+pub const BATCH_ID_PREFIX: &str = "batch/";
+
 /// Which workflow alone has ids that begin so.
 const IDS: [(&str, &str); 2] = [
     (SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW),
-    ("batch/", "sagaline.batch"),
+    (BATCH_ID_PREFIX, BATCH_WORKFLOW),
 ];
 
 /// The workflow that alone may be started under that id; none: every one may.

@@ -315,6 +315,52 @@ mod tests {
     }
 
     #[test]
+    fn whoever_has_a_batch_do_something_has_the_keys() {
+        let keys = Keys::development();
+        let check = |key: &str, headers: &[(&str, &str)], signed: bool| {
+            let mut record = NewRecord {
+                topic: "ns.inbox".into(),
+                partition: 0,
+                key: Some(key.as_bytes().to_vec()),
+                value: None,
+                headers: Headers::new(),
+            };
+            for (name, value) in headers {
+                record.push_header((*name).to_owned(), *value);
+            }
+            if signed {
+                keys.sign_record(&mut record);
+            }
+            let reading = Reading::new("ns", 1, keys.clone());
+            match reading.input(&record.placed(7, Timestamp::default()), 0) {
+                Input::Refused { refusal, .. } => Some(refusal.reason),
+                _ => None,
+            }
+        };
+        let forged = Some(RejectReason::Forged);
+        let start = |workflow| {
+            [
+                (header::CE_TYPE, ce_type::WORKFLOW_START),
+                (header::WORKFLOW, workflow),
+            ]
+        };
+        let signal = [
+            (header::CE_TYPE, ce_type::WORKFLOW_SIGNAL),
+            (header::SIGNAL, "targets"),
+        ];
+        let cancel = [(header::CE_TYPE, ce_type::WORKFLOW_CANCEL)];
+
+        assert_eq!(check("batch/7", &start("sagaline.batch"), false), forged);
+        assert_eq!(check("batch/7", &start("sagaline.batch"), true), None);
+        assert_eq!(check("batch/7", &signal, false), forged);
+        assert_eq!(check("batch/7", &signal, true), None);
+        // Core refuses the id to others, and says why.
+        assert_eq!(check("batch/7", &start("order"), false), None);
+        assert_eq!(check("batch/7", &cancel, false), None);
+        assert_eq!(check("order-7", &signal, false), None);
+    }
+
+    #[test]
     fn the_message_of_a_start_is_json_unless_it_says_what_it_is() {
         let start = [
             ("ce_type", "sagaline.workflow.signal-with-start.v1"),

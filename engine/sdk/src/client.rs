@@ -7,6 +7,7 @@
 //! durable before any engine has seen it.
 
 mod activity;
+mod batch;
 mod error;
 mod handle;
 mod message;
@@ -23,18 +24,21 @@ use sagaline_journal::{
     kafka::{Admin, Follower, From, Kafka, Producer, TopicState},
     wire::{ce_type, header, outcome, topic},
 };
+pub use sagaline_runtime::Keys;
 use serde::Serialize;
 
+use self::replies::{Replies, Waiting};
 pub use self::{
     activity::ActivityHandle,
+    batch::BatchHandle,
     error::ClientError,
     handle::Handle,
     schedule::ScheduleHandle,
     start::{IdConflict, IdReuse, StartWorkflow},
     update::{UpdateHandle, UpdateWorkflow},
 };
-use self::{
-    replies::{Replies, Reply, Waiting},
+pub(crate) use self::{
+    replies::{REPLY_PARTITION, Reply},
     request::Request,
 };
 use crate::{Codec, CompletionToken, WorkflowCall, codec::Coding};
@@ -70,6 +74,7 @@ const ANSWER_WAIT_DEFAULT: Duration = Duration::from_secs(30);
 pub struct Client {
     shared: Arc<Shared>,
     coding: Coding,
+    keys: Keys,
 }
 
 struct Shared {
@@ -122,7 +127,15 @@ impl Client {
         Ok(Self {
             shared: Arc::new(shared),
             coding: Coding::default(),
+            keys: Keys::development(),
         })
+    }
+
+    /// Signs with these keys what only those who have them may do; those of development unless said.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Encodes what it sends, and decodes what it hears.
@@ -244,12 +257,16 @@ impl Client {
         let request = request.coded(&self.coding)?;
         let workflow_id = request.workflow_id().to_owned();
         let mut waiting = shared.replies.expect();
-        let record = request.into_record(
+        let is_signed = request.is_signed();
+        let mut record = request.into_record(
             &shared.inbox,
             shared.partitions,
             shared.replies.topic(),
             waiting.correlation(),
         )?;
+        if is_signed {
+            self.keys.sign_record(&mut record);
+        }
         shared.producer.send(record).await?;
         let Ok(first) = tokio::time::timeout(shared.answer_wait, waiting.first()).await else {
             let text = format!(

@@ -48,6 +48,7 @@
 extern crate self as sagaline_sdk;
 
 mod activity;
+pub mod batch;
 pub mod client;
 mod codec;
 mod completion;

@@ -7,7 +7,7 @@ mod description;
 mod field;
 mod instant;
 mod interval;
-mod invalid;
+pub(crate) mod invalid;
 mod local;
 mod span;
 mod spec;
@@ -32,6 +32,7 @@ pub use description::{Counts, Description, Mode, Status, Taken, Upcoming, Waitin
 pub use field::Values;
 pub use instant::Instant;
 pub use interval::Interval;
+pub(crate) use invalid::Invalid;
 pub use span::Span;
 pub use spec::{Exclusion, Spec};
 pub use workflow::Triggered;

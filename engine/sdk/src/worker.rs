@@ -38,6 +38,7 @@ use sagaline_journal::{
     kafka::{GroupConsumer, GroupSettings, Producer},
     wire::topic,
 };
+pub use sagaline_runtime::Keys;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinHandle,

@@ -2,7 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use sagaline_core::{Cause, WORKFLOW_ID_BYTES_MAX, WorkflowId, event::RejectReason};
+use sagaline_core::{
+    BATCH_ID_PREFIX, BATCH_WORKFLOW, Cause, WORKFLOW_ID_BYTES_MAX, WorkflowId, event::RejectReason,
+};
 use sagaline_journal::{
     Headers, NewRecord, Record,
     wire::{HEADERS_BYTES_MAX, ce_type, header, partition_of},
@@ -51,11 +53,14 @@ impl Reading {
             let is_signed = [ce_type::WORKFLOW_OPERATE, ce_type::RETRY_DUE].contains(&ce_type)
                 || ce_type.starts_with(ce_type::QUEUE_PREFIX)
                 || ce_type.starts_with(ce_type::CHILD_PREFIX)
-                || ce_type.starts_with(ce_type::SIGNAL_PREFIX);
+                || ce_type.starts_with(ce_type::SIGNAL_PREFIX)
+                || tells_batch(&workflow_id, ce_type, envelope)?;
             if is_signed && !self.keys.verifies_record(record) {
                 return Err(Refusal::new(
                     RejectReason::Forged,
-                    format!("sl-mac is missing or not genuine: {ce_type} is signed"),
+                    format!(
+                        "sl-mac is missing or not genuine: {ce_type} of {workflow_id} is signed"
+                    ),
                 ));
             }
         }
@@ -152,6 +157,27 @@ impl Reading {
         self.keys.sign_record(&mut cut);
         cut
     }
+}
+
+/// Whether a record begins a batch or tells one something. What a batch does is signed by the engine: so whoever has it do
+/// something must have the keys, too.
+fn tells_batch(
+    workflow_id: &WorkflowId,
+    ce_type: &str,
+    envelope: &Envelope<'_>,
+) -> Result<bool, Refusal> {
+    if !workflow_id.as_str().starts_with(BATCH_ID_PREFIX) {
+        return Ok(false);
+    }
+    Ok(match ce_type {
+        // Another workflow is refused that id.
+        ce_type::WORKFLOW_START => envelope.header(header::WORKFLOW)? == Some(BATCH_WORKFLOW),
+        ce_type::WORKFLOW_SIGNAL
+        | ce_type::WORKFLOW_UPDATE
+        | ce_type::WORKFLOW_SIGNAL_WITH_START
+        | ce_type::WORKFLOW_UPDATE_WITH_START => true,
+        _ => false,
+    })
 }
 
 /// Reads the identity that a record says into `cause`. What is too long for headers is left out.

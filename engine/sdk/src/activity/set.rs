@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use sagaline_core::Payload;
+use sagaline_core::{OUR_NAMES, Payload};
 
 use super::{Activity, ActivityCall, ActivityContext, ActivityInterceptor, Attempt, BoxFuture};
 use crate::Result;
@@ -80,9 +80,23 @@ impl Activities {
     /// The same with one more; the macro [`activities!`](crate::activities) does it for several.
     ///
     /// # Panics
-    /// When another of the same name is there: which one should run?
+    /// When another of the same name is there: which one should run? Or when its name begins with `sagaline.`.
     #[must_use]
     pub fn with<Arguments, F: ActivityFn<Arguments>>(self, activity: F) -> Self {
+        let name = F::Activity::NAME;
+        assert!(
+            !name.starts_with(OUR_NAMES),
+            "activity `{name}`: names that begin with `{OUR_NAMES}` are Sagaline's own"
+        );
+        self.with_ours(activity)
+    }
+
+    /// Those of built-in workflows, which run in the engine's process.
+    pub(crate) fn built_in() -> Self {
+        Self::new().with_ours(crate::batch::acting::act)
+    }
+
+    fn with_ours<Arguments, F: ActivityFn<Arguments>>(self, activity: F) -> Self {
         let _ = activity;
         let name = F::Activity::NAME;
         let registered = Registered {

@@ -20,17 +20,41 @@ use crate::codec::Coding;
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// One of [`outcome`].
-    pub(super) outcome: String,
+    pub(crate) outcome: String,
     pub(super) run_id: String,
-    pub(super) error_type: String,
+    pub(crate) error_type: String,
     pub(super) error_message: String,
     /// The result, or details of the error.
     pub(super) value: Payload,
 }
 
 impl Reply {
+    /// The answer that a record is, and the correlation of the request that it belongs to.
+    pub(crate) fn of(record: &Record) -> Option<(&str, Self)> {
+        let text = |name| {
+            record
+                .header(name)
+                .and_then(|value| str::from_utf8(value).ok())
+                .unwrap_or_default()
+        };
+        if text(header::CE_TYPE) != ce_type::REPLY {
+            return None;
+        }
+        let reply = Self {
+            outcome: text(header::OUTCOME).to_owned(),
+            run_id: text(header::RUN_ID).to_owned(),
+            error_type: text(header::ERROR_TYPE).to_owned(),
+            error_message: text(header::ERROR_MESSAGE).to_owned(),
+            value: Payload::new(
+                text(header::CONTENT_TYPE),
+                record.value().unwrap_or_default(),
+            ),
+        };
+        Some((text(header::CORRELATION), reply))
+    }
+
     /// The same with its payload decoded. One that cannot be stays as it is: whoever reads it says what it is.
     pub(super) fn decoded(mut self, coding: &Coding) -> Self {
         if let Ok(value) = coding.decode(self.value.clone()) {
@@ -39,6 +63,9 @@ impl Reply {
         self
     }
 }
+
+/// The partition of the reply topic that answers to clients, and to acts of batches, go to.
+pub(crate) const REPLY_PARTITION: i32 = 0;
 
 /// What is known of a request.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +100,7 @@ pub(super) struct Waiting {
 
 impl Replies {
     /// The partition of the reply topic that answers to clients go to.
-    pub(super) const PARTITION: i32 = 0;
+    pub(super) const PARTITION: i32 = REPLY_PARTITION;
 
     pub(super) fn follow(topic: &str, follower: Follower) -> Self {
         let desk = Arc::new(Desk::default());
@@ -124,28 +151,12 @@ impl Desk {
 
     /// Gives a record to whoever waits for it; most are for others.
     fn hand_out(&self, record: &Record) {
-        let text = |name| {
-            record
-                .header(name)
-                .and_then(|value| str::from_utf8(value).ok())
-                .unwrap_or_default()
-        };
-        if text(header::CE_TYPE) != ce_type::REPLY {
+        let Some((correlation, reply)) = Reply::of(record) else {
             return;
-        }
+        };
         let waiting = self.lock();
-        let Some(sender) = waiting.get(text(header::CORRELATION)) else {
+        let Some(sender) = waiting.get(correlation) else {
             return;
-        };
-        let reply = Reply {
-            outcome: text(header::OUTCOME).to_owned(),
-            run_id: text(header::RUN_ID).to_owned(),
-            error_type: text(header::ERROR_TYPE).to_owned(),
-            error_message: text(header::ERROR_MESSAGE).to_owned(),
-            value: Payload::new(
-                text(header::CONTENT_TYPE),
-                record.value().unwrap_or_default(),
-            ),
         };
         sender.send_modify(|heard| {
             // Answers come at least once, and a request that was repeated may be refused after it was answered.

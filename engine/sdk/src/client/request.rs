@@ -14,25 +14,31 @@ use crate::{codec::Coding, json, workflow::Message};
 
 /// A request about one workflow id.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     ce_type: &'static str,
     workflow_id: String,
-    /// Second half of its identity: the same request again does nothing again.
+    /// First half of its identity.
+    source: Box<str>,
+    /// Second half: the same request again does nothing again.
     id: Option<String>,
     headers: Vec<(&'static str, String)>,
     value: Option<Payload>,
+    /// Of those who have the keys.
+    is_signed: bool,
     /// The input of a message beside the value, in this header.
     beside: Option<(&'static str, Payload)>,
 }
 
 impl Request {
-    pub(super) fn new(ce_type: &'static str, workflow_id: &str) -> Self {
+    pub(crate) fn new(ce_type: &'static str, workflow_id: &str) -> Self {
         Self {
             ce_type,
             workflow_id: workflow_id.to_owned(),
+            source: SOURCE.into(),
             id: None,
             headers: Vec::new(),
             value: None,
+            is_signed: false,
             beside: None,
         }
     }
@@ -80,17 +86,33 @@ impl Request {
         &self.workflow_id
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub(super) fn id(mut self, id: String) -> Self {
+    /// Says that only those who have the keys may ask for it.
+    pub(super) fn signed(mut self) -> Self {
+        self.is_signed = true;
+        self
+    }
+
+    pub(super) const fn is_signed(&self) -> bool {
+        self.is_signed
+    }
+
+    /// Says who asks.
+    pub(crate) fn source(mut self, source: &str) -> Self {
+        self.source = source.into();
+        self
+    }
+
+    pub(crate) fn id(mut self, id: String) -> Self {
         self.id = Some(id);
         self
     }
 
-    pub(super) fn value(mut self, value: Payload) -> Self {
+    pub(crate) fn value(mut self, value: Payload) -> Self {
         self.value = Some(value);
         self
     }
@@ -110,7 +132,7 @@ impl Request {
     }
 
     /// The record, whose answer comes to `replies` under `correlation`.
-    pub(super) fn into_record(
+    pub(crate) fn into_record(
         self,
         inbox: &std::sync::Arc<str>,
         partitions: i32,
@@ -134,7 +156,7 @@ impl Request {
         for (name, value) in [
             (header::CE_SPECVERSION, "1.0"),
             (header::CE_TYPE, self.ce_type),
-            (header::CE_SOURCE, SOURCE),
+            (header::CE_SOURCE, &self.source),
             (header::CE_ID, &id),
             (header::REPLY_TOPIC, replies),
             (header::CORRELATION, correlation),

@@ -1,20 +1,20 @@
-//! What is wrong with a schedule, and where.
+//! What is wrong with a schedule or a batch, and where.
 
 use sagaline_core::error_type;
 
 use crate::Error;
 
-/// Something that a schedule may not say, and the way to it.
+/// Something that it may not say, and the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid(String);
 
 impl Invalid {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// The same, in a field or an entry.
-    pub(super) fn within(self, place: impl AsRef<str>) -> Self {
+    pub(crate) fn within(self, place: impl AsRef<str>) -> Self {
         Self(format!("{}: {}", place.as_ref(), self.0))
     }
 

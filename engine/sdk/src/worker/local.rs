@@ -17,9 +17,12 @@ use std::{
     time::Duration,
 };
 
-use sagaline_core::Timestamp;
+use sagaline_core::{OUR_NAMES, Timestamp};
 use sagaline_journal::{Error, NewRecord, kafka::Producer, wire::header};
-use sagaline_runtime::lane::{LocalTasks, Offered};
+use sagaline_runtime::{
+    Keys,
+    lane::{LocalTasks, Offered},
+};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{
@@ -29,7 +32,7 @@ use super::{
     port::{Event, Port, Tasks},
     queue::{Limits, QueueWorker},
 };
-use crate::Activities;
+use crate::{Activities, batch::acting::Acting};
 
 /// A stopping process waits no longer for local activities: they are short, and the next owner begins again what is not.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -47,12 +50,14 @@ pub struct LocalWorker {
 
 impl Worker {
     /// The same activities with the same data for local calls, at most so many at the same time: for the process of an engine,
-    /// which is given [`LocalWorker::tasks`].
+    /// which is given [`LocalWorker::tasks`]. With those of built-in workflows, whose acts are signed by these keys.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](sagaline_journal::ErrorKind::Invalid): Kafka's client refuses a setting.
-    pub fn local(&self, max_in_flight: NonZeroUsize) -> Result<LocalWorker, Error> {
-        let (here, tasks, canceled) = Here::new(self.activities.clone(), max_in_flight);
+    pub fn local(&self, max_in_flight: NonZeroUsize, keys: Keys) -> Result<LocalWorker, Error> {
+        let acting = Acting::open(&self.kafka, &self.namespace, keys)?;
+        let activities = self.activities.clone().and(Activities::built_in());
+        let (here, tasks, canceled) = Here::new(activities.clone(), max_in_flight);
         Ok(LocalWorker {
             limits: Limits {
                 permits: here.permits.clone(),
@@ -60,8 +65,8 @@ impl Worker {
             },
             here: Arc::new(here),
             attempts: Arc::new(Attempts {
-                activities: self.activities.clone(),
-                data: self.data.clone(),
+                activities,
+                data: self.data.clone().with(Arc::new(acting)),
                 coding: self.coding.clone(),
                 worker: format!("engine-{}", std::process::id()),
                 now: attempt::wall_clock,
@@ -158,7 +163,12 @@ impl LocalTasks for Here {
         let activity = task.headers.get(header::ACTIVITY).unwrap_or_default();
         let activity = String::from_utf8_lossy(activity);
         if self.activities.find(&activity).is_none() {
-            let known = self.activities.names().collect::<Vec<_>>().join(", ");
+            let known = self.activities.names();
+            let known: Vec<_> = known.filter(|name| !name.starts_with(OUR_NAMES)).collect();
+            let known = match *known {
+                [] => "none".to_owned(),
+                _ => known.join(", "),
+            };
             let text = format!(
                 "the program of this engine has no activity `{activity}`; it has: {known}. Local activities run in the \
                  engine's process: give it to the app by `.activities(…)`, or leave out `.local()`, and a worker runs it"

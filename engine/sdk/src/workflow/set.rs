@@ -92,13 +92,14 @@ impl Workflows {
         self.with_type::<F::Workflow>()
     }
 
-    /// Those that every engine has: schedules.
+    /// Those that every engine has: schedules and batches.
     #[must_use]
     pub fn built_in() -> Self {
         fn one<Arguments, F: WorkflowFn<Arguments>>(workflows: Workflows, _: F) -> Workflows {
             workflows.with_ours::<F::Workflow>()
         }
-        one(Self::new(), crate::schedule::schedule)
+        let schedules = one(Self::new(), crate::schedule::schedule);
+        one(schedules, crate::batch::workflow::batch)
     }
 
     /// The same with a workflow that is known by its type.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test that is an assertion")]
 
 mod attempts;
+mod batches;
 mod chain;
 mod children;
 mod codec;
