@@ -25,12 +25,15 @@ fn says(world: &World, code: i32, arguments: &[&str]) -> String {
 
 /// An act by filter, without asking; what it says became of all.
 fn acts(world: &World, act: &[&str], filter: &str) -> Value {
-    let said = says(
-        world,
-        0,
-        &[act, &["-q", filter, "-y", "-o", "json"]].concat(),
-    );
-    serde_json::from_str(&said).expect("it prints JSON")
+    let flags = ["-q", filter, "-y", "--wait", "-o", "json"];
+    tally(&says(world, 0, &[act, &flags].concat()))
+}
+
+/// What became of all, of what a batch says of itself.
+fn tally(said: &str) -> Value {
+    let said: Value = serde_json::from_str(said).expect("it prints JSON");
+    let keys = ["matched", "done", "skipped", "failed", "errors"];
+    keys.iter().map(|key| (*key, said[*key].clone())).collect()
 }
 
 fn all_done(count: usize) -> Value {
@@ -46,13 +49,10 @@ fn listed(world: &World, noun: &str, filter: &str) -> Vec<String> {
         .as_array()
         .or(said["incidents"].as_array());
     let ids = rows.expect("it is a list").iter();
-    ids.map(|row| {
-        row["workflow_id"]
-            .as_str()
-            .expect("it has an id")
-            .to_owned()
-    })
-    .collect()
+    let ids = ids.map(|row| row["workflow_id"].as_str().expect("it has an id"));
+    // Batches are workflows, too.
+    let ids = ids.filter(|id| !id.starts_with("batch/"));
+    ids.map(str::to_owned).collect()
 }
 
 /// Starts payments of which so many attempts fail; each has the region of its id as an attribute.
@@ -206,7 +206,7 @@ fn pending_activities_that_a_filter_means_are_held_and_ended() {
     });
     assert!(listed(&world, "workflow", "NextAttemptAt IS NOT NULL").is_empty());
 
-    let retry = ["activity", "retry", "-q", all, "-y", "-o", "json"];
+    let retry = ["activity", "retry", "-q", all, "-y", "--wait", "-o", "json"];
     let refused = world.run("flaky-payment", &retry);
     assert_eq!(refused.status.code(), Some(1));
     let refused: Value = serde_json::from_slice(&refused.stdout).expect("it prints JSON");
@@ -242,7 +242,7 @@ fn a_run_that_closed_meanwhile_and_an_incident_that_is_solved_are_skipped() {
     until_parked(&world, 3);
     let inbox = format!("{}.inbox", world.namespace);
     let requests = || world.ends(&inbox).into_iter().sum::<i64>();
-    let filter = ["-q", "region = 'eu'", "--yes", "-o", "json"];
+    let filter = ["-q", "region = 'eu'", "--yes", "--wait", "-o", "json"];
     let begin = |act: &[&str]| {
         let before = requests();
         let mut command = world.command("flaky-payment", &[act, &filter].concat());
@@ -257,46 +257,35 @@ fn a_run_that_closed_meanwhile_and_an_incident_that_is_solved_are_skipped() {
         .request("sagaline.workflow.terminate.v1", &ids[1])
         .send();
     let mut first = begin(&["incident", "fail"]);
-    let mut second = begin(&["workflow", "cancel"]);
+    let mut second = begin(&["incident", "fail"]);
     engine.signal(Signal::Cont);
 
     let ended = |process: &mut Process| -> Value {
         assert!(process.end().success(), "{}", process.log());
-        serde_json::from_str(&process.log()).expect("it prints JSON")
+        tally(&process.log())
     };
+    let (first, second) = (ended(&mut first), ended(&mut second));
+    let both = |key: &str| first[key].as_u64().zip(second[key].as_u64());
+    let sum = |key: &str| both(key).map(|(one, other)| one + other);
     assert_eq!(
-        ended(&mut first),
-        json!({"matched": 3, "done": 2, "skipped": 1, "failed": 0, "errors": []})
-    );
-    assert_eq!(
-        ended(&mut second),
-        json!({"matched": 3, "done": 0, "skipped": 3, "failed": 0, "errors": []})
+        (sum("done"), sum("skipped"), sum("failed")),
+        (Some(2), Some(4), Some(0)),
+        "{first} {second}"
     );
 }
 
 #[test]
-fn what_no_engine_answers_has_failed_and_is_done_later() {
+fn what_no_engine_answers_stays_in_the_inbox_and_is_done_later() {
     let (world, mut engine) = world();
     let ids = ids("eu", 3);
     start(&world, &ids, 1_000);
     until_parked(&world, 3);
     engine.kill();
 
-    let all = "Open = true ORDER BY WorkflowId";
-    let cancel = ["workflow", "cancel", "-q", all, "--yes"];
-    let patience = ["--timeout", "1s", "-o", "json"];
-    let output = world.run("flaky-payment", &[&cancel[..], &patience].concat());
+    let cancel = ["workflow", "cancel", "-q", "Open = true", "--yes"];
+    let said = says(&world, 5, &[&cancel[..], &["--timeout", "1s"]].concat());
 
-    assert_eq!(output.status.code(), Some(1));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
-    let errors: Vec<Value> = ids
-        .iter()
-        .map(|id| json!({"workflow_id": id, "code": "no_answer"}))
-        .collect();
-    assert_eq!(
-        said,
-        json!({"matched": 3, "done": 0, "skipped": 0, "failed": 3, "errors": errors})
-    );
+    assert!(said.contains("is done when one comes up"), "{said}");
     let _engine = world.engine_of(&mut world.server("flaky-payment", &[]));
     until_true("they are cancelled", || {
         listed(&world, "workflow", "Status = 'Canceled'").len() == 3

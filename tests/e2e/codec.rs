@@ -55,6 +55,13 @@ fn until_running(journal: &mut Journal<'_>, id: &str, event: &str, count: usize)
     });
 }
 
+/// Acts on the one order that is open, as a batch.
+fn all_that_are_open(world: &World, act: &[&str]) {
+    let which = ["-q", "WorkflowId = 'o-3'", "--yes", "--wait"];
+    let said = world.says(APP, 0, &[act, &which].concat());
+    assert_eq!(said.trim(), "1 done, 0 skipped, 0 failed");
+}
+
 /// A schedule knows what it starts, and the command line reads what it says of itself.
 fn keeps_a_schedule(world: &World) {
     let input = json!({"customer": "Lovelace", "item": "typewriter"}).to_string();
@@ -90,9 +97,19 @@ fn no_plain_text_of_an_encrypted_app_is_on_any_topic_and_its_own_commands_read_i
     start(&world, "o-3", "Babbage");
     until_running(&mut journal, "o-3", "ActivityAttemptScheduled", 1);
     let shelf = json!("cellar").to_string();
-    let complete = ["activity", "complete", "o-3", "1", "--result", &shelf];
-    world.says(APP, 0, &[&complete[..], &["--even-if-running"]].concat());
-    signal(&world, "o-3", "12 Hill Street");
+    let complete = [
+        "activity",
+        "complete",
+        "--result",
+        &shelf,
+        "--even-if-running",
+    ];
+    all_that_are_open(&world, &complete);
+    let address = json!("12 Hill Street").to_string();
+    let signal = [
+        "workflow", "signal", "--name", "address", "--input", &address,
+    ];
+    all_that_are_open(&world, &signal);
     assert_eq!(journal.until_ended("o-3"), Outcome::Completed);
 
     let result = printed(&world, &["workflow", "result", "o-1"]);

@@ -5,6 +5,7 @@
 
 mod answers;
 mod attempts;
+mod batches;
 mod bulk;
 mod chain;
 mod children;

@@ -179,6 +179,7 @@ impl App {
             Command::Schedule(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }
+            Command::Batch(verb) => interruptible(|| verb.run(&global.session(Layer::default())?)),
             Command::TaskQueue(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }

@@ -5,6 +5,7 @@
 pub(crate) mod act;
 pub(crate) mod activity;
 pub(crate) mod ask;
+pub(crate) mod batch;
 pub(crate) mod broker;
 pub(crate) mod bulk;
 pub(crate) mod completion;
@@ -111,6 +112,9 @@ pub(crate) enum Command {
     /// Workflows that start by themselves
     #[command(subcommand)]
     Schedule(schedule::Verb),
+    /// Acts on many workflows: how far they are
+    #[command(subcommand)]
+    Batch(batch::Verb),
     /// See what waits in task queues; limit and pause them
     #[command(subcommand)]
     TaskQueue(task_queue::Verb),

@@ -100,14 +100,10 @@ impl Asked {
 impl Question {
     /// A request of that type; it has an identity of its own.
     pub(crate) fn new(ce_type: &'static str, workflow_id: &WorkflowId) -> Self {
-        let user = ["USER", "LOGNAME", "USERNAME"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok());
-        let source = format!("sagaline.cli/{}", user.as_deref().unwrap_or("unknown"));
         Self {
             ce_type,
             workflow_id: workflow_id.clone(),
-            source,
+            source: source(),
             id: new_id(),
             headers: Vec::new(),
             value: None,
@@ -175,6 +171,14 @@ impl Question {
         }
         Ok(self)
     }
+}
+
+/// Who asks, for people.
+pub(crate) fn source() -> String {
+    let user = ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    format!("sagaline.cli/{}", user.as_deref().unwrap_or("unknown"))
 }
 
 /// The app's codec refuses what was given.

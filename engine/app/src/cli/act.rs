@@ -3,6 +3,7 @@
 use clap::Args;
 use sagaline_core::{RunId, Seq, WorkflowId};
 use sagaline_journal::wire::{act, ce_type, header};
+use sagaline_sdk::batch::Batch;
 use serde::Serialize;
 
 use super::{
@@ -164,6 +165,12 @@ pub(super) fn tell_one(
     Ok(())
 }
 
+/// The same of many, as a batch takes it.
+#[derive(Serialize)]
+struct HowToStop {
+    compensate: bool,
+}
+
 /// How a run is to end.
 #[derive(Clone, Copy)]
 struct Stop {
@@ -178,17 +185,17 @@ impl Stop {
         } = args;
         let compensate = self.compensate;
         let Some(id) = args.id() else {
+            let (doing, act) = match self.ce_type {
+                ce_type::WORKFLOW_CANCEL => (Doing::Cancel { compensate }, "cancel"),
+                _ => (Doing::Terminate { compensate }, "terminate"),
+            };
             let bulk = Bulk {
                 session,
                 many,
-                doing: match self.ce_type {
-                    ce_type::WORKFLOW_CANCEL => Doing::Cancel { compensate },
-                    _ => Doing::Terminate { compensate },
-                },
+                doing,
                 why,
-                body_bytes: 0,
             };
-            return bulk.run(|target| self.question(&target.workflow_id, Some(target.run_id), why));
+            return bulk.run(Batch::new(act, &HowToStop { compensate }));
         };
         let question = self.question(id, *run_id, why);
         tell_one(session, args, question, |run| self.done(id, run))

@@ -1,27 +1,28 @@
-//! An act on all that a filter means: counted, asked about, sent many at once, and every answer told.
+//! An act on all that a filter means: counted, asked about, and begun as a batch.
 //!
-//! Deliberately absent: what one act is, which its own command says, and anything that outlives this process. What was
-//! sent is done though nobody waits for it any more; the rest is not.
+//! Deliberately absent: what one act is, which its own command says, and the acts, which the batch does: a run of a built-in
+//! workflow, told here what it acts on, one by one, so that nothing else is meant later. Invariant: it begins when it has been
+//! told everything; a command that ends before has done nothing.
 
-mod report;
+mod begin;
 mod target;
 mod words;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
+use sagaline_sdk::batch::Batch;
 
-use self::{report::Report, target::targets};
-pub(crate) use self::{
-    target::Target,
-    words::{Doing, counted},
+pub(crate) use self::words::{Doing, counted, number};
+use self::{
+    begin::Begun,
+    target::{Covered, Target, targets},
 };
 use super::{Session, operate::Why, query};
 use crate::{
     fault::{Exit, Fault, Outcome},
-    inbox::{ANSWER_WAIT, Inbox, Question, Told},
+    inbox::source,
     output::{Format, visible},
-    settings::Span,
 };
 
 /// All that a filter means, instead of one. What names one must conflict with all three: clap does not hold a flag to
@@ -43,6 +44,17 @@ pub(crate) struct Many {
     /// Only print how many are meant, and which
     #[arg(long, help_heading = "Many at once")]
     dry_run: bool,
+    /// At most so many each second [default: as fast as it goes]
+    #[arg(
+        long,
+        value_name = "RATE",
+        requires = "query",
+        help_heading = "Many at once"
+    )]
+    per_second: Option<f64>,
+    /// Wait until all is done, and print what became of it
+    #[arg(long, requires = "query", help_heading = "Many at once")]
+    wait: bool,
 }
 
 /// An act on many.
@@ -52,14 +64,13 @@ pub(crate) struct Bulk<'a> {
     pub(crate) many: &'a Many,
     pub(crate) doing: Doing,
     pub(crate) why: &'a Why,
-    /// What every record carries.
-    pub(crate) body_bytes: usize,
 }
 
 impl Bulk<'_> {
-    /// Does it; returns when every answer is there, or no more are to be expected.
-    pub(crate) fn run(&self, question: impl Fn(&Target) -> Question) -> Outcome {
-        let filter = query::read(self.many.query.as_deref().unwrap_or_default())?;
+    /// Begins it; returns when the batch has been told all, or, if that is wanted, when it has ended.
+    pub(crate) fn run(&self, batch: Batch) -> Outcome {
+        let query = self.many.query.as_deref().unwrap_or_default();
+        let filter = query::read(query)?;
         if filter.condition.is_none() {
             return Err(Fault::usage("a query that says nothing means everything")
                 .hint("if that is what you want, say so: --query 'Open = true'"));
@@ -71,54 +82,42 @@ impl Bulk<'_> {
                     .hint("--yes does it without asking; --dry-run prints what is meant"),
             );
         }
+        let batch = Batch {
+            reason: self.why.reason.clone(),
+            actor: source(),
+            query: Some(query.to_owned()),
+            per_second: self.many.per_second,
+            ..batch
+        };
+        batch
+            .check()
+            .map_err(|error| Fault::usage(error.message()))?;
         let targets = targets(self.session, &filter, self.doing.scope())?;
         if self.many.dry_run {
             return self.print(&targets);
         }
-        let mut report = Report::new(self.session.output, targets.len());
         if !targets.is_empty() && asks && !confirmed(&self.doing.question(&targets))? {
             return Err(Fault::new(Exit::Failed, "not confirmed: nothing was done"));
         }
-        if !targets.is_empty() {
-            self.send(&targets, &question, &mut report)?;
+        let begun = Begun::begin(self, batch, &targets)?;
+        match self.many.wait {
+            true => begun.wait(self),
+            false => begun.print(self),
         }
-        report.finish()
     }
 
-    fn send(
-        &self,
-        targets: &[Target],
-        question: &impl Fn(&Target) -> Question,
-        report: &mut Report,
-    ) -> Outcome {
-        let inbox = Inbox::open(self.session)?;
-        let wait = self.why.timeout.map_or(ANSWER_WAIT, Span::get);
-        let at_once = IN_FLIGHT_BYTES_MAX / (self.body_bytes + HEADERS_BYTES_USUAL);
-        let mut chunks = targets.chunks(at_once.clamp(1, IN_FLIGHT_MAX));
-        for chunk in chunks.by_ref() {
-            let told = inbox.ask_all(chunk.iter().map(question).collect(), wait);
-            let nobody_answers = told.iter().all(|told| !matches!(told, Told::Answer(_)));
-            for (target, told) in chunk.iter().zip(told) {
-                report.tell(target, told);
-            }
-            if nobody_answers {
-                break;
-            }
-        }
-        report.left_out(chunks.flatten());
-        Ok(())
-    }
-
+    /// Prints what is meant.
     fn print(&self, targets: &[Target]) -> Outcome {
         let ids = targets.iter().map(Target::to_string);
         match self.session.output.format {
             Format::Json | Format::Jsonl => self.session.output.json(&Meant {
                 matched: targets.len(),
+                covered: Covered::of(targets),
                 ids: ids.collect(),
             })?,
             Format::Table => {
                 let mut stdout = io::stdout().lock();
-                writeln!(stdout, "{} matched", words::number(targets.len()))?;
+                writeln!(stdout, "{} matched", number(targets.len()))?;
                 for id in ids {
                     writeln!(stdout, "{}", visible(&id))?;
                 }
@@ -132,6 +131,8 @@ impl Bulk<'_> {
 #[derive(serde::Serialize)]
 struct Meant {
     matched: usize,
+    #[serde(flatten)]
+    covered: Covered,
     ids: Vec<String>,
 }
 
@@ -147,12 +148,3 @@ fn confirmed(question: &str) -> Outcome<bool> {
         .iter()
         .any(|yes| yes.eq_ignore_ascii_case(answer)))
 }
-
-/// Most acts that are on their way at once.
-const IN_FLIGHT_MAX: usize = 500;
-
-/// Most bytes of them, half of what the producer takes.
-const IN_FLIGHT_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// What an act has beside its body, roughly.
-const HEADERS_BYTES_USUAL: usize = 2 * 1024;

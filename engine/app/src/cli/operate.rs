@@ -3,7 +3,7 @@
 use clap::Args;
 use sagaline_core::{Payload, RunId, Seq, WorkflowId, show::Shown};
 use sagaline_journal::wire::{ce_type, header};
-use sagaline_sdk::Coding;
+use sagaline_sdk::{Coding, batch::Batch};
 use serde::Serialize;
 use serde_json::{
     Value,
@@ -160,23 +160,15 @@ pub(crate) fn tell_all(
     (doing, act): (Doing, &'static str),
     body: &Body,
 ) -> Outcome {
-    let (keys, body) = (keys(session)?, body.json(&session.coding)?);
+    let body = body.json(&session.coding)?;
+    let body: &RawValue = serde_json::from_slice(body.data()).map_err(std::io::Error::from)?;
     let bulk = Bulk {
         session,
         many,
         doing,
         why,
-        body_bytes: body.data().len(),
     };
-    bulk.run(|target| {
-        let operation = Operation {
-            workflow_id: &target.workflow_id,
-            run_id: Some(target.run_id),
-            act,
-            target: target.header(),
-        };
-        operation.question(why, body.clone()).signed(keys.clone())
-    })
+    bulk.run(Batch::new(act, body))
 }
 
 #[cfg(test)]

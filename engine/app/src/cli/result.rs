@@ -45,6 +45,21 @@ pub(crate) fn wait(
     (id, run_id): (&WorkflowId, Option<RunId>),
     deadline: Deadline,
 ) -> Outcome {
+    match end(session, (id, run_id), deadline)? {
+        Some(closed) => print(session.output, id, &closed),
+        None => Err(
+            Fault::new(Exit::TimedOut, format!("workflow {id} is still open"))
+                .hint(format!("`workflow describe {id}` says what it waits for")),
+        ),
+    }
+}
+
+/// Waits for the same end, and gives it; none when the deadline passes.
+pub(super) fn end(
+    session: &Session,
+    (id, run_id): (&WorkflowId, Option<RunId>),
+    deadline: Deadline,
+) -> Outcome<Option<Box<ClosedBy>>> {
     let journal = Journal::open(session)?;
     let (partition, mut runs) = journal.runs_of(id)?;
     let named = runs.find(id, run_id).ok_or_else(|| unknown(id, run_id))?;
@@ -52,23 +67,16 @@ pub(crate) fn wait(
     let seen = runs.end_of_chain(id, run_id).unwrap_or(named);
     refuse_deleted(id, seen)?;
     if let Some(closed) = &seen.run.closed {
-        return print(session.output, id, closed);
+        return Ok(Some(closed.clone()));
     }
     let from = runs.next_offset();
-    let closed = journal.follow((partition, from), deadline, |record| {
+    journal.follow((partition, from), deadline, |record| {
         runs.record(record)?;
         let closed = runs
             .end_of_chain(id, run_id)
             .and_then(|seen: &SeenRun| seen.run.closed.clone());
         Ok(closed.map_or(ControlFlow::Continue(()), ControlFlow::Break))
-    })?;
-    match closed {
-        Some(closed) => print(session.output, id, &closed),
-        None => Err(
-            Fault::new(Exit::TimedOut, format!("workflow {id} is still open"))
-                .hint(format!("`workflow describe {id}` says what it waits for")),
-        ),
-    }
+    })
 }
 
 /// The newest run of a workflow, if it began with that start.

@@ -1,8 +1,10 @@
 //! `workflow signal`: a message for one run, or for all that a filter means.
 
 use clap::Args;
-use sagaline_core::{Name, Payload, WorkflowId};
+use sagaline_core::{Name, Payload, WorkflowId, show::Shown};
 use sagaline_journal::wire::{ce_type, header};
+use sagaline_sdk::{batch::Batch, schedule::Json};
+use serde::Serialize;
 
 use super::{
     Session,
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     fault::{Fault, Outcome},
-    inbox::Question,
+    inbox::{Question, coding_fault},
 };
 
 /// What `signal` takes.
@@ -44,18 +46,26 @@ pub(crate) fn signal(session: &Session, args: &SignalArgs) -> Outcome {
             many: &act.many,
             doing: Doing::Signal,
             why: &act.why,
-            body_bytes: input.data().len(),
         };
-        return bulk.run(|target| {
-            let run_id = Some(target.run_id.to_string());
-            question(&target.workflow_id, name, &input).header(header::RUN_ID, run_id)
-        });
+        let input = session.coding.encode(input).map_err(coding_fault)?;
+        let message = Message {
+            name: name.as_str(),
+            input: Json::of(&Shown(&input)),
+        };
+        return bulk.run(Batch::new("signal", &message));
     };
     let run_id = act.run_id.map(|run_id| run_id.to_string());
     let question = question(id, name, &input).header(header::RUN_ID, run_id);
     tell_one(session, act, question, |run| {
         format!("Sent {name} to {id}{run}.")
     })
+}
+
+/// The same for many, as a batch takes it.
+#[derive(Serialize)]
+struct Message<'a> {
+    name: &'a str,
+    input: Json,
 }
 
 fn question(id: &WorkflowId, name: &Name, input: &Payload) -> Question {

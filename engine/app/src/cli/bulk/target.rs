@@ -1,6 +1,6 @@
 //! What an act is done on: open runs, pending activities or open incidents that a filter means.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use sagaline_core::{
     Activity, ActivityId, Name, RunId, Seq, WorkflowId,
@@ -8,7 +8,8 @@ use sagaline_core::{
     run::{Incident, RegistrationState},
     view::View,
 };
-use sagaline_journal::wire::header;
+use sagaline_sdk::batch;
+use serde::Serialize;
 
 use crate::{
     cli::{Session, query::queues_asked_for},
@@ -30,8 +31,8 @@ pub(crate) enum Scope {
 /// One of many.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    pub(crate) workflow_id: WorkflowId,
-    pub(crate) run_id: RunId,
+    pub(super) workflow_id: WorkflowId,
+    pub(super) run_id: RunId,
     /// What of the run.
     part: Part,
     /// Name of the activity that it is about.
@@ -89,12 +90,41 @@ impl Target {
         }
     }
 
-    /// The header that names what of the run it is.
-    pub(crate) fn header(&self) -> Option<(&'static str, String)> {
-        match self.part {
-            Part::Run => None,
-            Part::Activity(id) => Some((header::ACTIVITY_ID, id.to_string())),
-            Part::Incident(_) => Some((header::INCIDENT, self.to_string())),
+    /// As a batch is told it.
+    pub(super) fn told(&self) -> batch::Target {
+        let (activity_id, incident_seq) = match self.part {
+            Part::Run => (None, None),
+            Part::Activity(id) => (Some(id.get()), None),
+            Part::Incident(seq) => (None, Some(seq)),
+        };
+        batch::Target {
+            run_id: Some(self.run_id.to_string()),
+            activity_id,
+            incident_seq,
+            ..batch::Target::workflow(self.workflow_id.as_str())
+        }
+    }
+}
+
+/// What the runs that are meant have done, and how much of it would be undone.
+#[derive(Debug, Serialize)]
+pub(super) struct Covered {
+    pub(super) completed_steps: usize,
+    /// Of these, those that would be compensated.
+    pub(super) registered: usize,
+    /// Runs of which nothing would be compensated.
+    pub(super) without_compensation: usize,
+}
+
+impl Covered {
+    /// Of each run once, however much of it is meant.
+    pub(super) fn of(targets: &[Target]) -> Self {
+        let runs: BTreeMap<RunId, &Target> = targets.iter().map(|one| (one.run_id, one)).collect();
+        let sum = |count: fn(&Target) -> usize| runs.values().map(|one| count(one)).sum();
+        Self {
+            completed_steps: sum(|one| one.completed_steps),
+            registered: sum(|one| one.registered),
+            without_compensation: runs.values().filter(|one| one.registered == 0).count(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What a person is asked before many are acted on: by name and number.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use sagaline_core::{Name, RunId};
 
-use super::target::{Scope, Target};
+use super::target::{Covered, Scope, Target};
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,19 +139,19 @@ struct Counted<'a> {
 
 impl<'a> Counted<'a> {
     fn of(targets: &'a [Target]) -> Self {
-        let runs: BTreeMap<RunId, &Target> = targets.iter().map(|one| (one.run_id, one)).collect();
+        let runs: BTreeSet<RunId> = targets.iter().map(|one| one.run_id).collect();
         let first = targets.first().and_then(|one| one.activity.as_ref());
         let is_one =
             runs.len() == targets.len() && targets.iter().all(|one| one.activity.as_ref() == first);
-        let sum = |count: fn(&Target) -> usize| runs.values().map(|one| count(one)).sum();
+        let covered = Covered::of(targets);
         Self {
             targets,
             runs: counted(runs.len(), "run"),
-            steps: those(sum(|one| one.completed_steps), ["stays", "stay"]),
-            compensated: those(sum(|one| one.registered), ["is", "are"]),
+            steps: those(covered.completed_steps, ["stays", "stay"]),
+            compensated: those(covered.registered, ["is", "are"]),
             in_flight: counted(targets.iter().map(|one| one.in_flight).sum(), "attempt"),
             name: first.filter(|_| is_one).cloned(),
-            uncovered: runs.values().filter(|one| one.registered == 0).count(),
+            uncovered: covered.without_compensation,
         }
     }
 
@@ -210,7 +210,7 @@ pub(crate) fn counted(count: usize, noun: &str) -> String {
 }
 
 /// `1,204`.
-pub(super) fn number(count: usize) -> String {
+pub(crate) fn number(count: usize) -> String {
     let digits = count.to_string();
     let mut shown = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -1,0 +1,268 @@
+//! `batch`: acts on many workflows. Each is a run of a built-in workflow; the acts with `--query` begin them.
+//!
+//! What a batch has done stands in its run's memo, so all that was ever begun can be seen, also when no engine runs.
+
+use clap::{Args, Subcommand};
+use sagaline_core::{BATCH_WORKFLOW, Payload, Timestamp, WorkflowId};
+use sagaline_journal::wire::{ce_type, header};
+use sagaline_sdk::batch::{self, Description};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Session, bulk::number};
+use crate::{
+    fault::{Exit, Fault, Outcome},
+    inbox::{Inbox, Question, coding_fault},
+    journal::Journal,
+    output::{Format, Output, aside},
+    runs::{Runs, SeenRun},
+};
+
+/// What can be done with batches.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Print batches, the newest first
+    List(ListArgs),
+    /// Print how far a batch is, and what failed
+    Describe(Named),
+    /// Stop a batch: what it has begun it ends, the rest is left
+    Cancel(CancelArgs),
+}
+
+impl Verb {
+    pub(crate) fn run(self, session: &Session) -> Outcome {
+        match self {
+            Self::List(args) => list(session, &args),
+            Self::Describe(of) => describe(session, &of),
+            Self::Cancel(args) => cancel(session, &args),
+        }
+    }
+}
+
+/// Which batch.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// Id of the batch, as the act that began it printed it
+    #[arg(value_name = "BATCH_ID", value_parser = id)]
+    id: WorkflowId,
+}
+
+fn id(text: &str) -> Result<WorkflowId, String> {
+    let id = batch::workflow_id(text).map_err(|error| error.message().to_owned())?;
+    super::workflow_id(&id)
+}
+
+/// What `list` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Most rows that are printed
+    #[arg(long, default_value_t = 50, value_name = "ROWS")]
+    limit: usize,
+}
+
+/// What `cancel` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    of: Named,
+    /// Why: it is kept in the history
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// A batch as the journal tells it.
+#[derive(Serialize)]
+struct Seen {
+    status: &'static str,
+    started_at: String,
+    closed_at: Option<String>,
+    /// Why it did not end well.
+    failure: Option<String>,
+    #[serde(flatten)]
+    about: Description,
+    #[serde(skip)]
+    began: Timestamp,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    batches: &'a [Seen],
+}
+
+#[derive(Serialize)]
+struct Canceled<'a> {
+    workflow_id: &'a WorkflowId,
+}
+
+fn seen(session: &Session, runs: &Runs, id: &WorkflowId, run: &SeenRun) -> Outcome<Seen> {
+    let started = &run.run.started;
+    let input = session.coding.decode(started.input.clone());
+    let input = input.map_err(coding_fault)?;
+    let about = batch::seen(id.as_str(), &input, started.memo.as_ref()).map_err(unreadable)?;
+    let closed = run.run.closed.as_ref();
+    let failure = closed.and_then(|closed| {
+        let failure = closed.failure.as_ref();
+        let failure = failure.map(|failure| failure.message.to_string());
+        failure.or_else(|| closed.reason.as_ref().map(ToString::to_string))
+    });
+    let began = run.run.execution_started_at();
+    Ok(Seen {
+        status: runs.view(id, run, session.output.now, &[]).status(),
+        started_at: began.to_rfc3339(),
+        closed_at: closed.map(|closed| closed.at.to_rfc3339()),
+        failure,
+        about,
+        began,
+    })
+}
+
+fn list(session: &Session, args: &ListArgs) -> Outcome {
+    let folded = Journal::open(session)?.fold_all()?;
+    let mut all = Vec::new();
+    for runs in &folded {
+        let batches = runs.iter().filter(|(_, run)| is_batch(run));
+        for (id, run) in batches {
+            all.push(seen(session, runs, id, run)?);
+        }
+    }
+    all.sort_by_key(|batch| std::cmp::Reverse(batch.began));
+    let count = all.len();
+    all.truncate(args.limit);
+    let output = session.output;
+    match output.format {
+        Format::Json => output.json(&List { batches: &all })?,
+        Format::Jsonl => all.iter().try_for_each(|one| output.json(one))?,
+        Format::Table => {
+            let rows: Vec<Vec<String>> = all.iter().map(|one| row(output, one)).collect();
+            output.table(
+                &[
+                    "STATUS", "BATCH", "ACT", "MATCHED", "DONE", "SKIPPED", "FAILED", "STARTED",
+                    "BY",
+                ],
+                &rows,
+            )?;
+        }
+    }
+    if count > args.limit {
+        aside(&format!("… {} more: --limit", count - args.limit));
+    }
+    Ok(())
+}
+
+/// Whether it is one that is still shown: of one that was deleted nothing is known.
+fn is_batch(run: &SeenRun) -> bool {
+    run.run.started.workflow.as_str() == BATCH_WORKFLOW && run.deleted.is_none()
+}
+
+fn row(output: Output, batch: &Seen) -> Vec<String> {
+    let Description {
+        batch_id,
+        act,
+        matched,
+        tally,
+        actor,
+        ..
+    } = &batch.about;
+    let [matched, done, skipped, failed] =
+        [*matched, tally.done, tally.skipped, tally.failed].map(many);
+    vec![
+        batch.status.to_owned(),
+        batch_id.clone(),
+        act.clone(),
+        matched,
+        done,
+        skipped,
+        failed,
+        output.time(batch.began),
+        actor.clone(),
+    ]
+}
+
+pub(super) fn many(count: u64) -> String {
+    number(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+fn describe(session: &Session, of: &Named) -> Outcome {
+    let (_, runs) = Journal::open(session)?.runs_of(&of.id)?;
+    let run = runs.find(&of.id, None).filter(|run| is_batch(run));
+    let batch = seen(session, &runs, &of.id, run.ok_or_else(|| unknown(&of.id))?)?;
+    let output = session.output;
+    if output.format != Format::Table {
+        return Ok(output.json(&batch)?);
+    }
+    output.table(&[], &facts(output, &batch))?;
+    let tally = &batch.about.tally;
+    let errors = tally.errors.iter();
+    let errors: Vec<Vec<String>> = errors
+        .map(|one| vec![one.code.clone(), one.workflow_id.clone()])
+        .collect();
+    if !errors.is_empty() {
+        output.line("")?;
+        output.table(&["ERROR", "WORKFLOW ID"], &errors)?;
+    }
+    if tally.errors_left_out > 0 {
+        aside(&format!("… {} more failed", many(tally.errors_left_out)));
+    }
+    Ok(())
+}
+
+fn facts(output: Output, batch: &Seen) -> Vec<Vec<String>> {
+    let about = &batch.about;
+    let rate = about.per_second.map(|rate| format!("{rate} per second"));
+    let rows = [
+        ("Batch", Some(about.batch_id.clone())),
+        ("Status", Some(batch.status.to_owned())),
+        ("Act", Some(about.act.clone())),
+        ("Query", about.query.clone()),
+        ("Reason", about.reason.clone()),
+        ("By", Some(about.actor.clone())),
+        ("Rate", rate),
+        ("Matched", Some(many(about.matched))),
+        ("Done", Some(many(about.tally.done))),
+        ("Skipped", Some(many(about.tally.skipped))),
+        ("Failed", Some(many(about.tally.failed))),
+        ("Started", Some(output.time(batch.began))),
+        ("Ended", batch.closed_at.clone()),
+        ("Failure", batch.failure.clone()),
+    ];
+    let rows = rows.into_iter();
+    rows.filter_map(|(name, value)| Some(vec![name.to_owned(), value?]))
+        .collect()
+}
+
+fn cancel(session: &Session, args: &CancelArgs) -> Outcome {
+    let id = &args.of.id;
+    let question =
+        Question::new(ce_type::WORKFLOW_CANCEL, id).header(header::REASON, args.reason.as_ref());
+    let inbox = Inbox::open(session)?;
+    let asked = inbox.ask(question)?;
+    let answer = inbox.first(&asked, None)?;
+    if answer.is_of_no_open_run() {
+        return Err(Fault::refused(format!("{id} is not under way"))
+            .hint("`batch list` shows all, and how they ended"));
+    }
+    answer.taken()?;
+    match session.output.format {
+        Format::Json | Format::Jsonl => session.output.json(&Canceled { workflow_id: id })?,
+        Format::Table => session
+            .output
+            .say(&format!("Asked {id} to stop; what it has begun it ends."))?,
+    }
+    Ok(())
+}
+
+fn unknown(id: &WorkflowId) -> Fault {
+    Fault::refused(format!("there is no {id}")).hint("`batch list` shows all")
+}
+
+fn unreadable(error: sagaline_sdk::Error) -> Fault {
+    Fault::new(Exit::Failed, error.message()).hint("is the engine of another version?")
+}
+
+/// What a batch has answered.
+pub(super) fn read<T: DeserializeOwned>(session: &Session, answer: Payload) -> Outcome<T> {
+    let answer = session.coding.decode(answer).map_err(coding_fault)?;
+    serde_json::from_slice(answer.data()).map_err(|error| {
+        let text = format!("the batch's answer cannot be read: {error}");
+        Fault::new(Exit::Failed, text).hint("is the engine of another version?")
+    })
+}
