@@ -79,7 +79,7 @@ async fn manual_review(cx: Context<Review>, document: Option<Document>) -> Resul
         .timeout(within)
         .await?;
     if !came {
-        return Err(Error::canceled("nobody reviewed it in time"));
+        return cx.cancel("nobody reviewed it in time");
     }
     if cx.with(|review| review.verdict.is_some_and(|verdict| !verdict.approved)) {
         return Ok(None);

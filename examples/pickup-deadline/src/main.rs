@@ -39,7 +39,7 @@ async fn pickup(cx: Context, order: Order) -> Result<String> {
         .await?
     {
         Some(_) => Ok(format!("picked up from the {shelf}")),
-        None => Err(Error::canceled("not picked up before the shop closed")),
+        None => cx.cancel("not picked up before the shop closed"),
     }
 }
 

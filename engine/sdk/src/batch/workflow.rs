@@ -224,7 +224,7 @@ async fn all(cx: &Context<Book>, mut targets: Vec<Target>) -> Result<()> {
         {
             cx.sleep_until(next_at).await?;
         } else if cx.is_cancel_requested() {
-            return Err(Error::canceled("the batch was cancelled"));
+            return cx.cancel("the batch was cancelled");
         }
         let rest = targets.split_off(at_once(rate).min(targets.len()));
         let some = mem::replace(&mut targets, rest);

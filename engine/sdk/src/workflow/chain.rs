@@ -1,4 +1,4 @@
-//! Runs that go on in another's place, and how long a history is.
+//! Runs that end by themselves, or go on in another's place, and how long a history is.
 
 use serde::Serialize;
 
@@ -45,6 +45,33 @@ impl<S> Context<S> {
         let what = format!("input of `{}`", self.shared().info.workflow);
         self.shared().continue_with(json::encode(&what, input)?);
         Err(Error::to_continue_as_new())
+    }
+
+    /// Ends the run as Canceled, by itself: `return cx.cancel(reason)`. What it has done is compensated first, as when somebody
+    /// asks it to stop.
+    ///
+    /// The error is what the workflow must return.
+    ///
+    /// # Errors
+    /// Always.
+    ///
+    /// # Example: an order that nobody comes for
+    /// ```
+    /// # use sagaline_sdk::{Context, DurationExt, Result, testing::Env, workflow};
+    /// #[workflow]
+    /// async fn pickup(cx: Context) -> Result<()> {
+    ///     match cx.signal::<()>("picked-up").timeout(2.hours()).await? {
+    ///         Some(()) => Ok(()),
+    ///         None => cx.cancel("not picked up before the shop closed"),
+    ///     }
+    /// }
+    ///
+    /// let run = Env::new().start(pickup());
+    /// assert!(run.result().unwrap_err().is_canceled());
+    /// assert_eq!(run.status(), "Canceled");
+    /// ```
+    pub fn cancel<R>(&self, reason: impl Into<String>) -> Result<R> {
+        Err(Error::canceled(reason))
     }
 
     /// Whether the history is so long that the workflow had better [continue as new](Self::continue_as_new): from 4,096

@@ -217,7 +217,7 @@ async fn gives_up(cx: Context) -> Result<()> {
     cx.run(reserve("tea")).compensate_with(release).await?;
     match cx.signal::<()>("picked-up").timeout(2.hours()).await? {
         Some(()) => Ok(()),
-        None => Err(Error::canceled("nobody came")),
+        None => cx.cancel("nobody came"),
     }
 }
 
