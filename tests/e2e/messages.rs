@@ -244,6 +244,40 @@ fn a_start_with_a_signal_or_an_update_starts_once_and_sends_each_once() {
 }
 
 #[test]
+fn a_person_starts_a_run_with_an_update_and_is_told_its_answer() {
+    let world = World::new(2);
+    let _engine = world.engine_of(&mut world.server(BINARY, &[]));
+    let mut journal = world.journal();
+    let add = |code: i32, number: &str, rest: &[&str]| {
+        let start = ["--type", "basket", "--id", "b-1", "--name", "add"];
+        let command = ["workflow", "update-with-start", "--update-input", number];
+        world.says(BINARY, code, &[&command[..], &start, rest].concat())
+    };
+
+    let first = add(0, "7", &[]);
+    let second = add(
+        0,
+        "8",
+        &["--update-id", "u-2", "--wait", "accepted", "-o", "json"],
+    );
+    let again = add(0, "8", &["--update-id", "u-2"]);
+    let refused = add(4, "0", &[]);
+
+    assert_eq!(first.trim(), "1");
+    let second: Value = serde_json::from_str(&second).expect("it prints JSON");
+    assert_eq!(
+        (&second["workflow_id"], &second["update_id"]),
+        (&json!("b-1"), &json!("u-2"))
+    );
+    assert_eq!(again.trim(), "2");
+    assert!(refused.contains("0"), "{refused}");
+    assert_eq!(numbers(&world), json!([7, 8]));
+    journal.until_inputs_are_read();
+    assert_eq!(journal.ids["b-1"].len(), 1);
+    journal.audit();
+}
+
+#[test]
 fn a_document_is_reviewed_by_a_person_who_sees_what_there_is_to_answer() {
     let world = World::new(2);
     let binary = "manual-review";

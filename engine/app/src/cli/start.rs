@@ -11,7 +11,9 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     Session,
     input::{Input, read},
-    name, result, workflow_id,
+    name, result,
+    update::AskedUpdate,
+    workflow_id,
 };
 use crate::{
     clock::Deadline,
@@ -81,6 +83,44 @@ pub(crate) struct SignalWithStartArgs {
     /// What the signal carries, at most 20 KB: JSON, @FILE, or - for stdin
     #[arg(long, value_name = "JSON|@FILE|-")]
     signal_input: Option<String>,
+}
+
+/// What `update-with-start` takes.
+#[derive(Debug, Args)]
+pub(crate) struct UpdateWithStartArgs {
+    #[command(flatten)]
+    start: StartArgs,
+    /// Name of the update
+    #[arg(long, value_parser = name)]
+    name: Name,
+    /// What the update is given, at most 20 KB: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON|@FILE|-")]
+    update_input: Option<String>,
+    /// Says which update this is: the same again is not done again [default: a random UUID]
+    #[arg(long, value_name = "ID", value_parser = name)]
+    update_id: Option<Name>,
+    /// Until when to wait
+    #[arg(long, value_enum, default_value_t)]
+    wait: Stage,
+}
+
+/// How far an update is.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Stage {
+    /// The run has said that it will; prints the run and the update
+    Accepted,
+    /// It has ended; prints the answer
+    #[default]
+    Completed,
+}
+
+/// A message that goes with a start.
+struct Beside {
+    ce_type: &'static str,
+    /// Its name, and, of an update, which it is.
+    headers: Vec<(&'static str, String)>,
+    input_header: &'static str,
+    input: Payload,
 }
 
 /// What a start does while a run of the id is open.
@@ -156,15 +196,50 @@ pub(crate) fn start(session: &Session, args: StartArgs) -> Outcome {
 
 /// The same of one that is sent a signal, too; of one that is open only the signal is sent.
 pub(crate) fn signal_with_start(session: &Session, args: SignalWithStartArgs) -> Outcome {
-    let input = args.signal_input.as_deref();
-    let input = input
-        .map(|given| read("--signal-input", given))
-        .transpose()?;
-    let signal = (args.name, input.unwrap_or_else(Payload::empty));
+    let signal = Beside {
+        ce_type: ce_type::WORKFLOW_SIGNAL_WITH_START,
+        headers: vec![(header::SIGNAL, args.name.to_string())],
+        input_header: header::SIGNAL_INPUT,
+        input: beside("--signal-input", args.signal_input.as_deref())?,
+    };
     begin(session, args.start, Some(signal))
 }
 
-fn begin(session: &Session, args: StartArgs, signal: Option<(Name, Payload)>) -> Outcome {
+/// The same of one that is asked to change; prints what came of that.
+pub(crate) fn update_with_start(session: &Session, args: UpdateWithStartArgs) -> Outcome {
+    let update_id = args.update_id.map(|id| id.to_string());
+    let update_id = update_id.unwrap_or_else(new_id);
+    let update = Beside {
+        ce_type: ce_type::WORKFLOW_UPDATE_WITH_START,
+        headers: vec![
+            (header::UPDATE, args.name.to_string()),
+            (header::UPDATE_ID, update_id.clone()),
+        ],
+        input_header: header::UPDATE_INPUT,
+        input: beside("--update-input", args.update_input.as_deref())?,
+    };
+    let wait = args.start.timeout.map(Span::get);
+    let deadline = Deadline::after(wait);
+    let (id, inbox, asked) = ask(session, args.start, Some(update))?;
+    let update = AskedUpdate {
+        inbox,
+        asked,
+        id,
+        name: args.name,
+        update_id,
+    };
+    match args.wait {
+        Stage::Accepted => update.accepted(session, wait),
+        Stage::Completed => update.ended(session, wait, deadline),
+    }
+}
+
+fn beside(flag: &str, given: Option<&str>) -> Outcome<Payload> {
+    let input = given.map(|given| read(flag, given)).transpose()?;
+    Ok(input.unwrap_or_else(Payload::empty))
+}
+
+fn begin(session: &Session, args: StartArgs, signal: Option<Beside>) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let begins = start_at(session, &args).filter(|at| *at > session.output.now);
     let (id, inbox, asked) = ask(session, args, signal)?;
@@ -241,7 +316,7 @@ fn start_at(session: &Session, args: &StartArgs) -> Option<Timestamp> {
 fn ask(
     session: &Session,
     args: StartArgs,
-    signal: Option<(Name, Payload)>,
+    beside: Option<Beside>,
 ) -> Outcome<(WorkflowId, Inbox, Asked)> {
     let start_at = start_at(session, &args);
     let input = args.input.payload()?;
@@ -259,10 +334,9 @@ fn ask(
         IdReuse::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
         IdReuse::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
     };
-    let ce_type = match &signal {
-        Some(_) => ce_type::WORKFLOW_SIGNAL_WITH_START,
-        None => ce_type::WORKFLOW_START,
-    };
+    let ce_type = beside
+        .as_ref()
+        .map_or(ce_type::WORKFLOW_START, |beside| beside.ce_type);
     let mut question = Question::new(ce_type, &id)
         .header(header::WORKFLOW, Some(args.workflow))
         .header(header::VERSION, args.version)
@@ -278,10 +352,11 @@ fn ask(
         .header(header::START_AT, start_at.map(Timestamp::to_rfc3339))
         .header(header::RETRY, args.retry)
         .value(input);
-    if let Some((name, input)) = signal {
-        question = question
-            .header(header::SIGNAL, Some(name.to_string()))
-            .message(header::SIGNAL_INPUT, input);
+    if let Some(beside) = beside {
+        for (name, value) in beside.headers {
+            question = question.header(name, Some(value));
+        }
+        question = question.message(beside.input_header, beside.input);
     }
     if let Some(key) = args.idempotency_key {
         question = question.id(key);

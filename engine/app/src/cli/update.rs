@@ -1,10 +1,10 @@
 //! `workflow update`: asks an open run to change, and prints what came of it.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Duration};
 
 use clap::{Args, Subcommand};
 use sagaline_core::{
-    Name, Payload, Run, RunId,
+    Name, Payload, Run, RunId, WorkflowId,
     run::{EndedUpdate, UpdateOutcome},
 };
 use sagaline_journal::wire::{ce_type, header, outcome};
@@ -80,44 +80,68 @@ struct Accepted<'a> {
 }
 
 fn start(session: &Session, args: &UpdateArgs) -> Outcome {
-    let (inbox, asked, update_id) = ask(session, args)?;
-    let answer = inbox.accepted(&asked, args.timeout.map(Span::get))?;
-    let (id, run_id) = (args.of.id.get(), answer.run_id);
-    match session.output.format {
-        Format::Json | Format::Jsonl => session.output.json(&Accepted {
-            workflow_id: id.as_str(),
-            run_id,
-            update_id: &update_id,
-        })?,
-        Format::Table => {
-            let run = run_id.map_or_else(String::new, |run_id| format!(", run {run_id}"));
-            let text = format!("{id}{run} takes {}, update {update_id}.", args.name);
-            session.output.say(&text)?;
-        }
-    }
-    Ok(())
+    ask(session, args)?.accepted(session, args.timeout.map(Span::get))
 }
 
 fn execute(session: &Session, args: &UpdateArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let deadline = Deadline::after(wait);
-    let (inbox, asked, update_id) = ask(session, args)?;
-    let first = inbox.accepted(&asked, wait)?;
-    let answer = match first.is_final() {
-        true => Some(first),
-        false => inbox.answer(&asked, deadline, Answer::is_final)?,
-    };
-    let id = args.of.id.get();
-    match answer {
-        Some(answer) => {
-            let value = answered(&format!("update {} of {id}", args.name), answer)?;
-            Ok(print_payload(session.output, &value)?)
+    ask(session, args)?.ended(session, wait, deadline)
+}
+
+/// An update that is in the inbox.
+#[derive(Debug)]
+pub(super) struct AskedUpdate {
+    pub(super) inbox: Inbox,
+    pub(super) asked: Asked,
+    pub(super) id: WorkflowId,
+    pub(super) name: Name,
+    pub(super) update_id: String,
+}
+
+impl AskedUpdate {
+    /// Waits until its run has said that it will, and prints which update it is.
+    pub(super) fn accepted(&self, session: &Session, wait: Option<Duration>) -> Outcome {
+        let answer = self.inbox.accepted(&self.asked, wait)?;
+        let (id, run_id, update_id) = (&self.id, answer.run_id, &self.update_id);
+        match session.output.format {
+            Format::Json | Format::Jsonl => session.output.json(&Accepted {
+                workflow_id: id.as_str(),
+                run_id,
+                update_id,
+            })?,
+            Format::Table => {
+                let run = run_id.map_or_else(String::new, |run_id| format!(", run {run_id}"));
+                let text = format!("{id}{run} takes {}, update {update_id}.", self.name);
+                session.output.say(&text)?;
+            }
         }
-        None => Err(pending(id.as_str(), &update_id)),
+        Ok(())
+    }
+
+    /// Waits until it has ended, and prints the answer.
+    pub(super) fn ended(
+        &self,
+        session: &Session,
+        wait: Option<Duration>,
+        deadline: Deadline,
+    ) -> Outcome {
+        let first = self.inbox.accepted(&self.asked, wait)?;
+        let answer = match first.is_final() {
+            true => Some(first),
+            false => self.inbox.answer(&self.asked, deadline, Answer::is_final)?,
+        };
+        match answer {
+            Some(answer) => {
+                let value = answered(&format!("update {} of {}", self.name, self.id), answer)?;
+                Ok(print_payload(session.output, &value)?)
+            }
+            None => Err(pending(self.id.as_str(), &self.update_id)),
+        }
     }
 }
 
-fn ask(session: &Session, args: &UpdateArgs) -> Outcome<(Inbox, Asked, String)> {
+fn ask(session: &Session, args: &UpdateArgs) -> Outcome<AskedUpdate> {
     let update_id = args.update_id.as_ref().map(Name::to_string);
     let update_id = update_id.unwrap_or_else(new_id);
     let run_id = args.of.run_id.map(|run_id| run_id.to_string());
@@ -128,7 +152,13 @@ fn ask(session: &Session, args: &UpdateArgs) -> Outcome<(Inbox, Asked, String)> 
         .value(args.input.payload()?);
     let inbox = Inbox::open(session)?;
     let asked = inbox.ask(question)?;
-    Ok((inbox, asked, update_id))
+    Ok(AskedUpdate {
+        inbox,
+        asked,
+        id: args.of.id.get().clone(),
+        name: args.name.clone(),
+        update_id,
+    })
 }
 
 /// Reads the journal, as one does who was not told.

@@ -29,6 +29,8 @@ pub(crate) enum Verb {
     Signal(signal::SignalArgs),
     /// Start a workflow unless it is open, and send it a message
     SignalWithStart(start::SignalWithStartArgs),
+    /// Start a workflow unless it is open, and ask it to change
+    UpdateWithStart(start::UpdateWithStartArgs),
     /// Ask a run something and print the answer; nothing changes
     Query(ask::QueryArgs),
     /// Ask a run to change
@@ -59,6 +61,7 @@ impl Verb {
             Self::Versions(args) => versions::versions(session, &args),
             Self::Signal(args) => signal::signal(session, &args),
             Self::SignalWithStart(args) => start::signal_with_start(session, args),
+            Self::UpdateWithStart(args) => start::update_with_start(session, args),
             Self::Query(args) => ask::query(session, &args),
             Self::Update(verb) => verb.run(session),
             Self::Cancel(args) => act::cancel(session, &args),
