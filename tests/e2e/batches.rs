@@ -224,7 +224,10 @@ fn people_see_how_far_it_is_and_stop_it() {
         (&json!("Canceled"), &json!("enough"))
     );
     let done = about["done"].as_u64().expect("it is a number");
-    assert!((10..60).contains(&done) && done.is_multiple_of(10), "{about}");
+    assert!(
+        (10..60).contains(&done) && done.is_multiple_of(10),
+        "{about}"
+    );
     journal.until_inputs_are_read();
     assert_eq!(held_by_people(&journal, &ids) as u64, done);
     let table = world.says(BINARY, 0, &["batch", "describe", &paused]);

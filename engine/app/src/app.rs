@@ -50,6 +50,15 @@ impl App {
         self
     }
 
+    /// Adds workflows that were collected before: with what [stands around](Workflows::intercept) their runs, say.
+    ///
+    /// # Panics
+    /// When two have the same name and version.
+    pub fn workflows(mut self, workflows: Workflows) -> Self {
+        self.workflows = self.workflows.and(workflows);
+        self
+    }
+
     /// Adds activities, which a worker of this app runs. Those of another app, or another language, are called by name.
     ///
     /// # Panics

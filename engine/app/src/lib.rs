@@ -67,3 +67,8 @@ struct Parallel;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/messages.md")]
 struct Messages;
+
+/// The same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/interceptors.md")]
+struct Interceptors;

@@ -10,6 +10,7 @@ mod activity;
 mod batch;
 mod error;
 mod handle;
+mod intercept;
 mod message;
 mod replies;
 mod request;
@@ -27,12 +28,14 @@ use sagaline_journal::{
 pub use sagaline_runtime::Keys;
 use serde::Serialize;
 
+use self::intercept::Around;
 use self::replies::{Replies, Waiting};
 pub use self::{
     activity::ActivityHandle,
     batch::BatchHandle,
     error::ClientError,
     handle::Handle,
+    intercept::{CallKind, ClientCall, ClientInterceptor},
     schedule::ScheduleHandle,
     start::{IdConflict, IdReuse, StartWorkflow},
     update::{UpdateHandle, UpdateWorkflow},
@@ -75,6 +78,7 @@ pub struct Client {
     shared: Arc<Shared>,
     coding: Coding,
     keys: Keys,
+    around: Around,
 }
 
 struct Shared {
@@ -128,6 +132,7 @@ impl Client {
             shared: Arc::new(shared),
             coding: Coding::default(),
             keys: Keys::development(),
+            around: Around::default(),
         })
     }
 
@@ -135,6 +140,13 @@ impl Client {
     #[must_use]
     pub fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// Puts an interceptor around all its requests: around those, too, that were put there before.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl ClientInterceptor) -> Self {
+        self.around.add(Arc::new(interceptor));
         self
     }
 
@@ -236,23 +248,37 @@ impl Client {
 
     /// Sends a request and waits for its first answer; a refusal is an error.
     async fn ask(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
-        let (first, waiting) = self.first_answer(request).await?;
-        match first.outcome.as_str() {
-            outcome::REJECTED => Err(error::refused(&first)),
-            _ => Ok((first, waiting)),
-        }
+        self.first_answer(request, |first| error::refused(&first))
+            .await
     }
 
     /// The same of an update, which its workflow may refuse.
     async fn ask_update(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
-        let (first, waiting) = self.first_answer(request).await?;
-        match first.outcome.as_str() {
-            outcome::REJECTED => Err(error::refused_update(first)),
-            _ => Ok((first, waiting)),
-        }
+        self.first_answer(request, error::refused_update).await
     }
 
-    async fn first_answer(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
+    async fn first_answer(
+        &self,
+        mut request: Request,
+        refused: fn(Reply) -> ClientError,
+    ) -> Result<(Reply, Waiting), ClientError> {
+        let mut call = ClientCall::of(&request);
+        self.around.before(&mut call)?;
+        for (name, value) in call.headers() {
+            request = request.header(name, value);
+        }
+        let asked = async {
+            let (first, waiting) = self.answer_to(request).await?;
+            match first.outcome.as_str() {
+                outcome::REJECTED => Err(refused(first)),
+                _ => Ok((first, waiting)),
+            }
+        };
+        self.around.ask(&call, asked).await
+    }
+
+    /// Sends a request and waits for its first answer.
+    async fn answer_to(&self, request: Request) -> Result<(Reply, Waiting), ClientError> {
         let shared = &self.shared;
         let request = request.coded(&self.coding)?;
         let workflow_id = request.workflow_id().to_owned();

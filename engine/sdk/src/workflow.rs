@@ -21,6 +21,7 @@ mod external;
 mod group;
 mod handler;
 mod info;
+mod intercept;
 mod message;
 mod park;
 mod random;
@@ -51,6 +52,7 @@ pub use handler::{
     Handlers, QueryFn, QueryHandler, SignalFn, SignalHandler, UpdateFn, UpdateHandler,
 };
 pub use info::WorkflowInfo;
+pub use intercept::{Inbound, Intercepted, Outbound, WorkflowInterceptor};
 pub(crate) use message::Message;
 pub use message::{QueryCall, SignalCall, UpdateCall, call_query, call_signal, call_update};
 pub(crate) use park::Spot;

@@ -12,8 +12,7 @@ use crate::Result;
 /// It sees what an attempt says about itself and how it ends, on every worker and in every test that has those activities.
 /// The trace context of whoever started the workflow is in [`ActivityInfo::traceparent`](crate::ActivityInfo).
 ///
-/// Deliberately absent: the same for workflows, which are plain functions that one can call from another, and run again on
-/// replay; and headers of one's own, which no task carries.
+/// Deliberately absent: headers of one's own, which no task carries.
 ///
 /// # Example: how long activities take
 /// ```

@@ -82,6 +82,16 @@ impl Request {
         Ok(self.header(name_header, name))
     }
 
+    pub(super) const fn ce_type(&self) -> &'static str {
+        self.ce_type
+    }
+
+    /// The value of a header, if it has it.
+    pub(super) fn value_of(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| &**value)
+    }
+
     pub(super) fn workflow_id(&self) -> &str {
         &self.workflow_id
     }

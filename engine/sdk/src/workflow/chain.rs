@@ -43,7 +43,7 @@ impl<S> Context<S> {
     /// ```
     pub fn continue_as_new<R>(&self, input: &(impl Serialize + ?Sized)) -> Result<R> {
         let what = format!("input of `{}`", self.shared().info.workflow);
-        self.shared().continue_with(json::encode(&what, input)?);
+        self.shared().continue_with(json::encode(&what, input)?)?;
         Err(Error::to_continue_as_new())
     }
 

@@ -19,12 +19,13 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use sagaline_core::{
     Failure, Name, Payload,
     error_type::BLOCKED,
-    program::{Activation, Inquired, Inquiry, Job, Program, ProgramCommand},
+    program::{Activation, Inquired, Inquiry, Job, Program, ProgramCommand, Question},
 };
 
 use super::{
-    WorkflowInfo,
+    Context, Inbound, WorkflowInfo,
     desk::{Begun, Desk},
+    intercept::Around,
     state::Shared,
     step::StepOutcome,
 };
@@ -34,7 +35,7 @@ use crate::{Error, Result, activity::BoxFuture};
 const POLLS_MAX: u32 = 100_000;
 
 /// What the executor needs to know of a workflow.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Definition {
     pub(crate) workflow: &'static str,
     pub(crate) version: &'static str,
@@ -43,6 +44,8 @@ pub(crate) struct Definition {
     /// Whether a payload is an input of the workflow.
     pub(crate) check: fn(&Payload) -> Result<()>,
     pub(crate) begin: fn(Arc<Shared>, Payload) -> Begun,
+    /// What stands around its runs.
+    pub(crate) around: Around,
 }
 
 /// A run of a Rust workflow.
@@ -95,11 +98,14 @@ impl RustProgram {
                 .map_or(1, |attempt| attempt.get()),
         };
         let first_id = activation.first_id();
-        let shared = Arc::new(Shared::new(info, self.default_queue.clone(), first_id));
+        let around = &self.definition.around;
+        let queue = self.default_queue.clone();
+        let shared = Arc::new(Shared::new(info, queue, around.clone(), first_id));
         if let Some(chain) = activation.chain {
             shared.take_over(chain);
         }
         let Begun { future, desk } = (self.definition.begin)(shared.clone(), input);
+        let future = around.run(&Context::new(shared.clone()), future);
         Run {
             shared,
             future: Some(future),
@@ -144,7 +150,18 @@ impl Program for RustProgram {
             let failure = Failure::new(Name::from(BLOCKED), "the run has not begun");
             return Inquired::Refused(failure.non_retryable());
         };
-        let said = run.desk.answer(question);
+        let message = match question {
+            Question::Query { query, input } => Inbound::Query {
+                name: query.as_str(),
+                input,
+            },
+            Question::Validate { update, input } => Inbound::Update {
+                name: update.as_str(),
+                input,
+            },
+        };
+        let said = run.shared.lets_in(&message);
+        let said = said.and_then(|()| run.desk.answer(question));
         if run.shared.takes_back_commands() {
             return Inquired::Changed;
         }
@@ -179,10 +196,17 @@ impl Run {
     /// A signal goes to its handler, or waits to be asked for. One that is not what the handler expects is passed over: a
     /// stranger's mistake must not end the run.
     fn receive(&self, signal: &Name, input: &Payload) {
-        if !self.desk.takes_signal(signal) {
-            return self.shared.receive(signal, input);
-        }
-        let handled = self.desk.signal(signal, input);
+        let let_in = self.shared.lets_in(&Inbound::Signal {
+            name: signal.as_str(),
+            input,
+        });
+        let handled = let_in.and_then(|()| match self.desk.takes_signal(signal) {
+            true => self.desk.signal(signal, input),
+            false => {
+                self.shared.receive(signal, input);
+                Ok(())
+            }
+        });
         if let Err(error) = handled
             && !self.shared.is_replaying()
         {

@@ -11,7 +11,7 @@ use std::{
 
 use sagaline_core::{ActivityId, Failure, RunId, SignalExternal, WorkflowId, error_type};
 
-use super::{Context, Message, SignalCall, state::Shared, step::StepOutcome};
+use super::{Context, Message, Outbound, SignalCall, state::Shared, step::StepOutcome};
 use crate::{Error, Result};
 
 /// Another workflow, open or not; [`Context::external_workflow`] names it.
@@ -143,6 +143,11 @@ impl SendSignal {
                 return Err(Error::new(error_type::NOT_FOUND, text).non_retryable());
             }
         };
+        self.shared.lets_out(&Outbound::Signal {
+            name: signal.as_str(),
+            workflow_id: workflow_id.as_str(),
+            input: &input,
+        })?;
         let signal_id = self.shared.signal_external(|signal_id| SignalExternal {
             signal_id,
             workflow_id: workflow_id.clone(),

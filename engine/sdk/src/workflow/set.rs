@@ -3,16 +3,18 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use sagaline_core::{Name, OUR_NAMES, Payload, program::Program};
 use semver::Version;
 
 use super::{
-    Workflow, WorkflowCall,
+    Workflow, WorkflowCall, WorkflowInterceptor,
     coded::Coded,
     desk,
     executor::{Definition, RustProgram},
+    intercept::Around,
 };
 use crate::{Codec, Result, codec::Coding, json};
 
@@ -122,6 +124,7 @@ impl Workflows {
             takes_over: W::TAKES_OVER,
             check: check::<W>,
             begin: desk::begin::<W>,
+            around: Around::default(),
         })
     }
 
@@ -134,6 +137,15 @@ impl Workflows {
         self.queues.extend(others.queues);
         let definitions = others.by_name.into_values().flat_map(BTreeMap::into_values);
         definitions.fold(self, Self::add)
+    }
+
+    /// Puts an interceptor around every run of these: around those, too, that were put there before.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl WorkflowInterceptor) -> Self {
+        let interceptor: Arc<dyn WorkflowInterceptor> = Arc::new(interceptor);
+        let versions = self.by_name.values_mut().flat_map(BTreeMap::values_mut);
+        versions.for_each(|one| one.around.add(interceptor.clone()));
+        self
     }
 
     /// Sends activities that name no queue to this one; `default` unless said.
@@ -205,7 +217,7 @@ impl Workflows {
             None => versions.get(&began_with)?,
         };
         let default_queue = self.default_queue.clone();
-        let program = RustProgram::new(*definition, version, default_queue);
+        let program = RustProgram::new(definition.clone(), version, default_queue);
         if self.coding.is_plain() {
             return Some(Box::new(program));
         }

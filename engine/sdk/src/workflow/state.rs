@@ -3,6 +3,7 @@
 //! Deliberately absent: polling. Invariant: the lock is never held while code of the user runs, so that no closure or
 //! waker can meet it.
 
+mod around;
 mod carried;
 mod markers;
 mod waiting;
@@ -16,12 +17,14 @@ use std::{
 
 use sagaline_core::{
     ActivityId, Name, Payload, RunId, SignalExternal, StartChild, Stop, Timestamp, WorkflowId,
+    is_local,
     program::{Activation, ProgramCommand, Recorded},
     run::HistorySize,
 };
 
 use super::{
-    WorkflowInfo,
+    Outbound, WorkflowInfo,
+    intercept::Around,
     park::Parked,
     random::Stream,
     reach::{Asked, Reach},
@@ -41,6 +44,7 @@ use crate::{Error, Result, activity::ErasedCall};
 pub(crate) struct Shared {
     pub(crate) info: WorkflowInfo,
     default_queue: Name,
+    around: Around,
     pub(super) parked: Parked,
     /// Branches that the executor has not taken over.
     pub(super) spawned: Branches,
@@ -82,7 +86,12 @@ pub(super) struct State {
 }
 
 impl Shared {
-    pub(crate) fn new(info: WorkflowInfo, default_queue: Name, first_id: ActivityId) -> Self {
+    pub(crate) fn new(
+        info: WorkflowInfo,
+        default_queue: Name,
+        around: Around,
+        first_id: ActivityId,
+    ) -> Self {
         let asked = Asked::default();
         let state = State {
             at: info.started_at,
@@ -109,6 +118,7 @@ impl Shared {
         Self {
             info,
             default_queue,
+            around,
             parked: Parked::default(),
             spawned: Branches::default(),
             state: Mutex::new(state),
@@ -223,6 +233,7 @@ impl Shared {
 
     /// Starts a timer; `None` when the instant has passed.
     pub(crate) fn start_timer(&self, due_at: Timestamp) -> Result<Option<ActivityId>> {
+        self.lets_out(&Outbound::Timer { due_at })?;
         let mut state = self.lock();
         if state.here.is_canceled() {
             return Err(canceled(&Name::from("sleep")));
@@ -287,6 +298,13 @@ impl Shared {
         call: ErasedCall,
         compensation: Option<Compensation>,
     ) -> Result<ActivityId> {
+        if let Ok(input) = &call.input {
+            self.lets_out(&Outbound::Activity {
+                name: call.name.as_str(),
+                is_local: call.queue.as_ref().is_some_and(is_local),
+                input,
+            })?;
+        }
         let mut state = self.lock();
         if state.here.is_canceled() {
             return Err(canceled(&call.name));
@@ -321,9 +339,14 @@ impl Shared {
         kind: StepKind,
         make: impl FnOnce(RunId, ActivityId) -> Result<StartChild>,
     ) -> Result<(ActivityId, WorkflowId)> {
-        let mut state = self.lock();
-        let child_id = state.next_id;
+        let child_id = self.lock().next_id;
         let child = make(self.info.run_id, child_id)?;
+        self.lets_out(&Outbound::Child {
+            workflow: child.workflow.as_str(),
+            workflow_id: child.workflow_id.as_str(),
+            input: &child.input,
+        })?;
+        let mut state = self.lock();
         if state.here.is_canceled() {
             let text = format!("child `{}` was cancelled", child.workflow_id);
             return Err(Error::canceled(text));

@@ -10,6 +10,7 @@ mod codec;
 mod external;
 mod failures;
 mod intercept;
+mod intercept_workflows;
 mod local;
 mod messages;
 mod parallel;

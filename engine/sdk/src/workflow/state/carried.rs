@@ -8,12 +8,18 @@ use sagaline_core::{
     program::SignalLeft,
 };
 
-use super::{super::step::Step, Shared, State};
+use super::{
+    super::{Outbound, step::Step},
+    Shared, State,
+};
+use crate::Result;
 
 impl Shared {
     /// The workflow goes on in a new run, with this input.
-    pub(crate) fn continue_with(&self, input: Payload) {
+    pub(crate) fn continue_with(&self, input: Payload) -> Result<()> {
+        self.lets_out(&Outbound::ContinueAsNew { input: &input })?;
         self.lock().continue_with = Some(input);
+        Ok(())
     }
 
     /// What that run is given: its input, and the signals that nobody has taken.
