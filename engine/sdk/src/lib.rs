@@ -48,6 +48,7 @@
 extern crate self as sagaline_sdk;
 
 mod activity;
+mod attribute;
 pub mod batch;
 pub mod client;
 mod codec;
@@ -72,6 +73,7 @@ pub use activity::{
     Activities, Activity, ActivityCall, ActivityContext, ActivityFn, ActivityInfo,
     ActivityInterceptor, BoxFuture, Data, Elsewhere, call_activity,
 };
+pub use attribute::{Attribute, Attributes};
 pub use codec::Codec;
 #[doc(hidden)]
 pub use codec::Coding;

@@ -12,7 +12,7 @@ use sagaline_journal::{
     Error, ErrorKind,
     wire::{ce_type, header, id_conflict, id_reuse},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Client, ClientError, Handle, UpdateWorkflow, request::Request};
 use crate::{
@@ -64,6 +64,8 @@ pub struct StartWorkflow<R> {
     message: Option<(With, Message)>,
     start_at: Option<Timestamp>,
     retry: Option<Retry>,
+    /// Search attributes and memo, as JSON objects in these headers.
+    about: Vec<(&'static str, Result<String, Error>)>,
     result: PhantomData<fn() -> R>,
 }
 
@@ -82,6 +84,7 @@ impl<R> StartWorkflow<R> {
             message: None,
             start_at: None,
             retry: None,
+            about: Vec::new(),
             result: PhantomData,
         }
     }
@@ -125,6 +128,33 @@ impl<R> StartWorkflow<R> {
     /// What vendors add to the trace context; without a [`traceparent`](Self::traceparent) it is not looked at.
     pub fn tracestate(mut self, state: impl Into<String>) -> Self {
         self.trace.push((header::TRACESTATE, state.into()));
+        self
+    }
+
+    /// Gives the run search attributes, by which lists find it: [`Attributes`](crate::Attributes), a struct or a map, a field each.
+    pub fn attributes(self, fields: &(impl Serialize + ?Sized)) -> Self {
+        self.about(header::ATTRIBUTES, "attributes", fields)
+    }
+
+    /// Gives the run a memo, which is for people, likewise.
+    pub fn memo(self, fields: &(impl Serialize + ?Sized)) -> Self {
+        self.about(header::MEMO, "memo", fields)
+    }
+
+    fn about(
+        mut self,
+        header: &'static str,
+        what: &str,
+        fields: &(impl Serialize + ?Sized),
+    ) -> Self {
+        let json = serde_json::to_string(fields).map_err(|error| {
+            Error::new(
+                ErrorKind::Invalid,
+                "request-rejected",
+                format!("{what}: {error}"),
+            )
+        });
+        self.about.push((header, json));
         self
     }
 
@@ -207,6 +237,9 @@ impl<R> StartWorkflow<R> {
             .value(input);
         for (name, value) in self.trace {
             request = request.header(name, value);
+        }
+        for (header, json) in self.about {
+            request = request.header(header, json?);
         }
         if let Some(version) = self.call.version {
             request = request.header(header::VERSION, version);

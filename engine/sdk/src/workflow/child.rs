@@ -23,7 +23,9 @@ use super::{
     state::Shared,
     step::{StepKind, StepOutcome},
 };
-use crate::{Error, Result, Retry, TimestampExt as _, client::IdReuse, duration::millis, json};
+use crate::{
+    Attributes, Error, Result, Retry, TimestampExt as _, client::IdReuse, duration::millis, json,
+};
 
 /// What the end of a run means for its children that are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,6 +144,13 @@ impl<R> RunChild<R> {
     pub fn attribute(self, name: impl Into<String>, value: impl Serialize) -> Self {
         let value = json::encode("search attribute", &value);
         self.planned(|options| options.attributes.push((name.into(), value)))
+    }
+
+    /// Gives it search attributes with their types.
+    pub fn attributes(self, attributes: Attributes) -> Self {
+        let values = attributes.into_values();
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        self.planned(|options| options.attributes.extend(values))
     }
 
     /// Gives it a memo.

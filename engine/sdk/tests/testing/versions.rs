@@ -1,6 +1,7 @@
 //! Code that changes while runs are open, and what it says about them.
 
 use sagaline_sdk::{
+    Attribute, Attributes,
     prelude::*,
     testing::{Answer, Env, Run, replay},
 };
@@ -177,6 +178,38 @@ fn what_a_workflow_says_about_its_run_is_seen() {
     assert_eq!(run.history().count("AttributesUpserted"), 3);
     let history = run.history().to_json();
     assert_eq!(replay(told, history.as_bytes()).unwrap(), 1);
+}
+
+const REGION: Attribute<String> = Attribute::new("region");
+const TRIES: Attribute<u32> = Attribute::new("tries");
+
+#[workflow]
+async fn typed_child(_cx: Context) -> Result<()> {
+    Ok(())
+}
+
+#[workflow]
+async fn typed(cx: Context) -> Result<()> {
+    let at_first = Attributes::new().set(&REGION, "eu").set(&TRIES, 1_u32);
+    cx.upsert_attributes(&at_first)?;
+    let of_child = Attributes::new().set(&TRIES, 7_u32).set(&REGION, "us");
+    cx.child(typed_child())
+        .id("typed-child")
+        .attributes(of_child)
+        .await?;
+    cx.upsert_attributes(&Attributes::new().set(&TRIES, 2_u32).unset(&REGION))
+}
+
+#[test]
+fn an_attribute_has_a_type_wherever_a_run_is_given_it() {
+    let env = shop().workflows(workflows![typed_child]);
+    let run = env.start(typed());
+    run.result().unwrap();
+
+    assert_eq!(run.describe()["attributes"], json!({"tries": 2}));
+    let child = env.run::<()>("typed-child").unwrap();
+    let given = json!({"region": "us", "tries": 7});
+    assert_eq!(child.describe()["attributes"], given);
 }
 
 #[workflow]
