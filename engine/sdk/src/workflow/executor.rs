@@ -325,6 +325,8 @@ impl Run {
                 return;
             };
             if let Poll::Ready(result) = future.as_mut().poll(&mut task) {
+                // What the workflow did last may be what an update waits for.
+                self.poll_updates(0);
                 self.forget();
                 let end = self.end(result);
                 self.shared.push(end);

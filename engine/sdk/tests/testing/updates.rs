@@ -346,3 +346,34 @@ fn a_signal_with_start_reaches_the_run_that_it_starts_or_the_one_that_is_open() 
     assert_eq!(since_begin(env.now()), 1.days());
     replay(parcel, run.history().to_json().as_bytes()).unwrap();
 }
+
+/// Pays, and is told then; the workflow ends with that.
+#[update]
+async fn until_paid(cx: Context<Parcel>) -> Result<String> {
+    cx.until(|parcel| parcel.sent).await?;
+    Ok("paid".to_owned())
+}
+
+#[workflow(updates(until_paid))]
+async fn paid(cx: Context<Parcel>, fails: bool) -> Result<()> {
+    cx.run(charge(1)).await?;
+    cx.with_mut(|parcel| parcel.sent = true);
+    match fails {
+        true => Err(Error::new("Never", "as planned")),
+        false => Ok(()),
+    }
+}
+
+#[test]
+fn an_update_that_waits_for_what_the_workflow_does_last_is_answered_before_the_run_ends() {
+    for fails in [false, true] {
+        let env = shop();
+        env.answers(charge, [Answer::ok("paid".to_owned()).after(1.minutes())]);
+        let run = env.start(paid(fails));
+        let update = run.begin_update(until_paid()).unwrap();
+
+        assert_eq!(run.result().is_err(), fails);
+        assert_eq!(update.result().unwrap(), "paid");
+        replay(paid, run.history().to_json().as_bytes()).unwrap();
+    }
+}
