@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use sagaline_core::{
     Event, IdentityRing, Name, Place, Queue, Run, RunId, Timestamp, Transition, WorkflowId,
     event::WorkflowDeleted,
-    run::Activations,
+    run::{Activations, Carried},
     view::{Deleted, View},
 };
 use sagaline_journal::{Batch, Error, Item, JournalReader, Journaled, Record};
@@ -29,6 +29,8 @@ pub(crate) struct SeenRun {
     /// Its records, where histories are kept.
     pub(crate) history: Vec<Journaled>,
     closed_by: Option<Arc<str>>,
+    /// The run that goes on in its place although it had ended, since it was reset then.
+    reset_as: Option<RunId>,
     /// That somebody deleted it: nothing of what it was given or gave is here any more.
     pub(crate) deleted: Option<Deleted>,
 }
@@ -36,8 +38,15 @@ pub(crate) struct SeenRun {
 impl SeenRun {
     /// Whether another run goes on in its place.
     fn goes_on(&self) -> bool {
+        self.next().is_some()
+    }
+
+    /// The run that goes on in its place.
+    fn next(&self) -> Option<RunId> {
         let closed = self.run.closed.as_ref();
-        closed.is_some_and(|closed| closed.new_run_id.is_some())
+        closed
+            .and_then(|closed| closed.new_run_id)
+            .or(self.reset_as)
     }
 }
 
@@ -106,7 +115,7 @@ impl Runs {
     pub(crate) fn end_of_chain(&self, workflow_id: &WorkflowId, run_id: RunId) -> Option<&SeenRun> {
         let runs = self.of(workflow_id);
         let find = |run_id| runs.iter().find(|seen| seen.run.run_id == run_id);
-        let next = |seen: &&SeenRun| find(seen.run.closed.as_ref()?.new_run_id?);
+        let next = |seen: &&SeenRun| find(seen.next()?);
         std::iter::successors(find(run_id), next).last()
     }
 
@@ -147,9 +156,7 @@ impl Runs {
         while let Some(journaled) = transitions.next() {
             let next = transitions.peek().map(|next| &next.transition);
             let transition = &journaled.transition;
-            let goes_on = next.is_some_and(|next| {
-                next.run_id == transition.run_id && next.cause == transition.cause
-            });
+            let goes_on = next.is_some_and(|next| next.continues(transition));
             self.transition(journaled, goes_on);
         }
     }
@@ -173,14 +180,21 @@ impl Runs {
                 cause: &transition.cause,
             };
             if let Event::WorkflowStarted(started) = event {
-                let before = runs.last().filter(|_| started.chain.is_some());
-                let carried = before.map(|before| before.run.carry()).unwrap_or_default();
+                let continued_from = started.continued_from();
+                let before = runs.last_mut();
+                let before = before.filter(|one| continued_from == Some(one.run.run_id));
+                let mut carried = Carried::default();
+                if let Some(before) = before {
+                    before.reset_as = started.reset.is_some().then_some(run_id);
+                    carried = before.run.carry();
+                }
                 let starts = IdentityRing::default();
                 let run = Run::start(run_id, place, started, starts, carried);
                 runs.push(SeenRun {
                     run,
                     history: Vec::new(),
                     closed_by: None,
+                    reset_as: None,
                     deleted: None,
                 });
             } else if let Some(seen) = runs.last_mut() {
@@ -232,8 +246,7 @@ fn delete(runs: &mut [SeenRun], event: &WorkflowDeleted, at: Timestamp) {
         let found = runs.iter_mut().find(|seen| seen.run.run_id == run_id);
         let closed = found.filter(|seen| seen.run.closed.is_some());
         let Some(seen) = closed else { return };
-        let chain = seen.run.started.chain.as_ref();
-        next = chain.map(|chain| chain.continued_from);
+        next = seen.run.started.continued_from();
         if seen.deleted.is_none() {
             seen.deleted = Some(Deleted::of(event, at));
             Deleted::strip(&mut seen.run);
@@ -261,6 +274,8 @@ mod tests {
     fn ended() -> Event {
         WorkflowTerminated {
             reason: Some("twice".into()),
+            new_run_id: None,
+            hands_over_below: None,
         }
         .into()
     }

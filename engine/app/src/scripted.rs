@@ -119,6 +119,8 @@ pub(crate) fn started_with(input: Payload) -> Event {
         chain: None,
         start_at: None,
         retry: None,
+        reset_of: None,
+        reset: None,
     }
     .into()
 }

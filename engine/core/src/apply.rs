@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use crate::{
     Cause, Event, Run, Seq, Timestamp,
     program::{CommandKind, Job, Recorded},
-    run::ActivationRecord,
+    run::{ActivationRecord, Copied},
 };
 
 /// An event's place: what every change may need beside the event.
@@ -102,10 +102,15 @@ impl Run {
             Event::WorkflowDelayEnded(_) => self.workflow_delay_ended(),
             Event::WorkflowContinuedAsNew(event) => self.workflow_continued_as_new(place, event),
         }
+        self.end_copies(place.seq);
     }
 
     /// Ends a transition: what the program can see now was given to it, unless it waits for a person.
     pub fn end_transition(&mut self, at: Timestamp) {
+        if self.leave_copies() {
+            return;
+        }
+        self.copied = Copied::No;
         if self.may_activate() && self.closed.is_none() {
             self.open_activation(at);
         }

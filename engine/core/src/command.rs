@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActivityId, Attempt, ChildClosed, ExternalSignal, Failure, Fields, Millis, Name, OptionsChange,
-    Parent, Payload, QueueCommand, RetryPolicy, RunId, Seq, SignalTold, StopChild, Timestamp,
-    WorkflowId, bounds::OutOfBounds,
+    Parent, Payload, QueueCommand, RetryPolicy, RunId, Seq, SignalTold, State, StopChild,
+    Timestamp, Transition, WorkflowId, bounds::OutOfBounds,
 };
 
 /// One input, understood and authenticated.
@@ -297,6 +297,49 @@ pub enum Act {
     Resume,
     /// It is closed, and what was given to it and what it gave shall be shown to nobody any more.
     Delete,
+    /// Open or closed, it ends, and another goes on in its place from one of its events.
+    Reset(Box<ResetTo>),
+}
+
+/// From where a run that is reset goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetTo {
+    /// The last event that holds.
+    pub event_seq: Seq,
+    /// What becomes of signals behind it.
+    pub reapply: Reapply,
+    /// The run's history as the journal has it, input by input, and behind it, if somebody deleted the run, that. Whoever
+    /// decides the act has read it: state does not hold it.
+    pub history: Arc<[Transition]>,
+}
+
+/// What becomes of signals that came behind the event to which a run is reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reapply {
+    /// They come to the new run, in order.
+    #[default]
+    Signals,
+    /// Nothing.
+    None,
+}
+
+impl Command {
+    /// The run of which the act needs the history; none of the id's runs, or no act that needs one: none.
+    #[must_use]
+    pub fn run_to_read(&self, state: &State) -> Option<(&WorkflowId, RunId)> {
+        let Self::Operate(operate) = self else {
+            return None;
+        };
+        let Act::Reset(_) = operate.act else {
+            return None;
+        };
+        let id = &operate.workflow_id;
+        let newest = || match state.run(id) {
+            Some(run) => Some(run.run_id),
+            None => state.closed(id).map(|closed| closed.run_id),
+        };
+        Some((id, operate.run_id.or_else(newest)?))
+    }
 }
 
 /// What a person does about a pending activity.

@@ -11,6 +11,7 @@ pub(crate) mod fire;
 pub(crate) mod operate;
 pub(crate) mod program;
 pub(crate) mod queue;
+pub(crate) mod reset;
 pub(crate) mod retry;
 pub(crate) mod signal;
 pub(crate) mod start;

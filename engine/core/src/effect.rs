@@ -58,6 +58,8 @@ pub struct Task {
     pub workflow_id: WorkflowId,
     /// The run.
     pub run_id: RunId,
+    /// The run in which it was scheduled: this one, or one that was reset since.
+    pub scheduled_by: RunId,
     /// The run's start: its workflow and the caller's trace.
     pub started: Arc<WorkflowStarted>,
     /// The activity: its name, queue, input, and how long an attempt may run.
@@ -262,6 +264,7 @@ pub(crate) fn task(workflow_id: &WorkflowId, run: &Run, activity: &Activity) -> 
     Task {
         workflow_id: workflow_id.clone(),
         run_id: run.run_id,
+        scheduled_by: activity.scheduled_by,
         started: Arc::clone(&run.started),
         scheduled: Arc::clone(&activity.scheduled),
         attempt: activity.attempt,

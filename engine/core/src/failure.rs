@@ -73,6 +73,8 @@ pub mod error_type {
     pub const QUERY_CHANGED: &str = "sagaline.QueryChanged";
     /// The run's program cannot be asked before an incident is solved.
     pub const BLOCKED: &str = "sagaline.Blocked";
+    /// A run cannot be reset to that event: the message says why, and to which it can.
+    pub const CANNOT_RESET: &str = "sagaline.CannotReset";
     /// A record could not be delivered.
     pub const UNDELIVERABLE: &str = "sagaline.Undeliverable";
 }

@@ -57,8 +57,8 @@ pub use child::{
 };
 pub use command::{
     Act, ActivityAct, Cancel, Command, IdConflict, IdReuse, IncidentAct, Message, Operate,
-    QueuedUntil, ReplyTo, Report, ReportAttempt, RetryDue, Signal, Start, StartWith, Terminate,
-    Trace, Update,
+    QueuedUntil, Reapply, ReplyTo, Report, ReportAttempt, ResetTo, RetryDue, Signal, Start,
+    StartWith, Terminate, Trace, Update,
 };
 pub use decide::{Ignored, Rejection, refusal, start::run_id_of_start};
 pub use effect::{

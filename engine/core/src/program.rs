@@ -10,7 +10,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use crate::{
     ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, SignalExternal,
     StartChild, Stop, Timestamp, Wait, WorkflowId,
-    event::{CarriedChild, Chain},
+    event::{CarriedChild, Chain, Reset},
     run::HistorySize,
 };
 
@@ -62,12 +62,16 @@ pub struct Activation<'a> {
     pub workflow_id: &'a WorkflowId,
     /// Of a run that follows another: where it stands in the chain.
     pub chain: Option<&'a Chain>,
+    /// Of a run that begins with copies of another's events: how that came.
+    pub reset: Option<&'a Reset>,
     /// The transition's time: `cx.now()`.
     pub at: Timestamp,
     /// What happened, in event order.
     pub jobs: &'a [Job],
     /// When history is replayed: the commands that this activation gave then; markers take their values from them.
     pub recorded: Option<&'a [Recorded]>,
+    /// There may be more commands than are recorded: history was cut between them.
+    pub is_cut: bool,
     /// How long the history was with the last of what happened.
     pub history: HistorySize,
     /// Whether the run had better continue as new.
@@ -80,6 +84,23 @@ impl Activation<'_> {
     pub fn first_id(&self) -> ActivityId {
         self.chain
             .map_or(ActivityId::FIRST, |chain| chain.first_activity_id)
+    }
+
+    /// The first run of the chain.
+    #[must_use]
+    pub fn first_run_id(&self) -> RunId {
+        match (self.reset, self.chain) {
+            (Some(reset), _) => reset.first_run_id,
+            (None, Some(chain)) => chain.first_run_id,
+            (None, None) => self.run_id,
+        }
+    }
+
+    /// The run whose random values it has: this one, or the one of which its history begins with a copy.
+    #[must_use]
+    pub fn random_run_id(&self) -> RunId {
+        let origin = self.reset.and_then(|reset| reset.origins.first());
+        origin.map_or(self.run_id, |origin| origin.run_id)
     }
 }
 

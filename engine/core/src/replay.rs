@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
 use crate::{
-    ActivityId, Name, Run, WorkflowId,
+    ActivityId, Name, Outcome, Run, WorkflowId,
     program::{Activation, CommandKind, Job, Program, ProgramCommand, Recorded},
     run::ActivationRecord,
 };
@@ -28,7 +28,10 @@ pub fn replay(
     for activation in earlier {
         history.check(program, workflow_id, run, activation)?;
     }
-    Ok(activate(program, workflow_id, run, last, None))
+    match run.resumes() {
+        true => history.finish(program, workflow_id, run, last),
+        false => Ok(activate(program, workflow_id, run, last, Given::Live)),
+    }
 }
 
 /// Gives `program` every activation of `run`, the last one too, and checks each.
@@ -55,7 +58,7 @@ pub fn activate_last(
 ) -> Vec<ProgramCommand> {
     run.activations
         .last()
-        .map(|last| activate(program, workflow_id, run, last, None))
+        .map(|last| activate(program, workflow_id, run, last, Given::Live))
         .unwrap_or_default()
 }
 
@@ -74,11 +77,46 @@ impl History {
         run: &Run,
         activation: &ActivationRecord,
     ) -> Result<(), String> {
+        let recorded = Given::All(&activation.commands);
+        let commands = activate(program, workflow_id, run, activation, recorded);
+        let left = self.compare((activation, is_last_of(run, activation)), &commands)?;
+        match self.next(&mut left.iter(), None) {
+            None => Ok(()),
+            Some(extra) => {
+                let after = activation.commands.last().map_or(0, |last| last.seq);
+                Err(format!(
+                    "after event {after} the history has nothing, the program now wants {}",
+                    extra.in_words()
+                ))
+            }
+        }
+    }
+
+    /// An activation of which the history has the first commands alone: gives those that are left.
+    fn finish(
+        &mut self,
+        program: &mut dyn Program,
+        workflow_id: &WorkflowId,
+        run: &Run,
+        activation: &ActivationRecord,
+    ) -> Result<Vec<ProgramCommand>, String> {
+        let recorded = Given::First(&activation.commands);
+        let mut commands = activate(program, workflow_id, run, activation, recorded);
+        let left = self.compare((activation, false), &commands)?.len();
+        Ok(commands.split_off(commands.len().saturating_sub(left)))
+    }
+
+    /// Whether the commands begin with those that are recorded; gives the others. `is_last`: the run was ended from outside
+    /// behind this activation.
+    fn compare<'a>(
+        &mut self,
+        (activation, is_last): (&ActivationRecord, bool),
+        commands: &'a [ProgramCommand],
+    ) -> Result<&'a [ProgramCommand], String> {
         activation.jobs.iter().for_each(|job| self.job(job));
         let recorded = &activation.commands;
-        let commands = activate(program, workflow_id, run, activation, Some(recorded));
         let mut wanted = commands.iter();
-        for (index, recorded) in (1..).zip(recorded) {
+        for (index, recorded) in recorded.iter().enumerate() {
             let expected = Asked::from(recorded);
             let mut ahead = wanted.clone();
             match self.next(&mut ahead, Some(&expected)) {
@@ -86,7 +124,11 @@ impl History {
                     wanted = ahead;
                     self.command(recorded);
                 }
-                _ if stops_at_end(recorded, activation.commands.iter().skip(index)) => {}
+                _ if stops_at_end(
+                    recorded,
+                    activation.commands.iter().skip(index.saturating_add(1)),
+                ) => {}
+                _ if is_last && stops_all(activation.commands.iter().skip(index)) => {}
                 _ if recorded.kind == CommandKind::RecordVersion => {}
                 have => {
                     let have = have.map_or_else(|| String::from("nothing"), |have| have.in_words());
@@ -98,16 +140,7 @@ impl History {
                 }
             }
         }
-        match self.next(&mut wanted, None) {
-            None => Ok(()),
-            Some(extra) => {
-                let after = activation.commands.last().map_or(0, |last| last.seq);
-                Err(format!(
-                    "after event {after} the history has nothing, the program now wants {}",
-                    extra.in_words()
-                ))
-            }
-        }
+        Ok(wanted.as_slice())
     }
 
     /// The next command; to stop what need not stop is none, and left no event.
@@ -187,20 +220,50 @@ fn stops_at_end<'a>(recorded: &Recorded, mut behind: impl Iterator<Item = &'a Re
     stops(recorded) && next.is_some_and(|one| one.kind.is_end())
 }
 
+/// What is recorded of an activation's commands.
+enum Given<'a> {
+    /// Nothing: it happens now.
+    Live,
+    /// Each.
+    All(&'a [Recorded]),
+    /// The first ones; the others happen now.
+    First(&'a [Recorded]),
+}
+
+/// Whether all that is left are stops: of a run that was ended from outside the engine asked for them.
+fn stops_all<'a>(mut left: impl Iterator<Item = &'a Recorded>) -> bool {
+    left.all(|one| one.kind == CommandKind::CancelActivity)
+}
+
+/// Whether a run was ended from outside, and that activation was its last.
+fn is_last_of(run: &Run, activation: &ActivationRecord) -> bool {
+    let closed = run.closed.as_ref();
+    let is_over = closed.is_some_and(|closed| closed.outcome == Outcome::Terminated);
+    let last = run.activations.last();
+    is_over && last.is_some_and(|last| core::ptr::eq(last, activation))
+}
+
 fn activate(
     program: &mut dyn Program,
     workflow_id: &WorkflowId,
     run: &Run,
     activation: &ActivationRecord,
-    recorded: Option<&[Recorded]>,
+    given: Given<'_>,
 ) -> Vec<ProgramCommand> {
+    let (recorded, is_cut) = match given {
+        Given::Live => (None, false),
+        Given::All(recorded) => (Some(recorded), false),
+        Given::First(recorded) => (Some(recorded), true),
+    };
     program.activate(Activation {
         run_id: run.run_id,
         workflow_id,
         chain: run.started.chain.as_deref(),
         at: activation.at,
         jobs: &activation.jobs,
+        reset: run.reset(),
         recorded,
+        is_cut,
         history: activation.history,
         suggests_continuing: activation.history.suggests_continuing(run.carried),
     })

@@ -8,6 +8,7 @@ mod carried;
 mod children;
 pub(crate) mod due;
 mod history;
+mod reset;
 mod updates;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -31,6 +32,7 @@ pub use history::{
     HISTORY_BYTES_MAX, HISTORY_BYTES_SUGGESTED, HISTORY_EVENTS_MAX, HISTORY_EVENTS_SUGGESTED,
     HistorySize,
 };
+pub use reset::Copied;
 pub use updates::{
     EndedUpdate, OUTCOMES_BYTES_MAX, PendingUpdate, UPDATE_REPLIES_MAX, UPDATES_MAX,
     UPDATES_PENDING_MAX, UpdateOutcome, Updates,
@@ -92,6 +94,8 @@ pub struct Run {
     pub resolved: Vec<Resolved>,
     /// What the program was given and what it wanted: all that replay needs.
     pub activations: Activations,
+    /// Of a run that begins with copies of another's events: where it is with them.
+    pub copied: Copied,
     /// What the program was not given yet.
     pub unseen: SmallVec<[Job; 1]>,
     /// Whom to tell when the run closes.
@@ -113,6 +117,8 @@ pub struct Activity {
     pub activity_id: ActivityId,
     /// Name, queue, input, retry policy and what else its first event has.
     pub scheduled: Arc<ActivityScheduled>,
+    /// In which run: this one, or one that was reset since. Its idempotency key is by that.
+    pub scheduled_by: RunId,
     /// When it was scheduled.
     pub scheduled_at: Timestamp,
     /// The last attempt sent.

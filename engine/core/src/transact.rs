@@ -12,6 +12,7 @@ mod child;
 mod external;
 mod operate;
 mod queue;
+mod reset;
 mod start;
 mod update;
 mod with_start;
@@ -22,13 +23,14 @@ use alloc::{boxed::Box, format, string::String, vec::Vec};
 use smallvec::SmallVec;
 
 use crate::{
-    Cause, Command, Effects, Event, Overlay, Place, Position, Rejection, ReplyTo, Run, RunId, Seq,
-    Signal, Timestamp, Transition, WorkflowId,
+    Cause, Command, Effects, Event, Outcome, Overlay, Place, Position, Rejection, ReplyTo, Run,
+    RunId, Seq, Signal, Timestamp, Transition, WorkflowId,
     decide::{self, Ignored, chain::Next, program::Before},
     effect::{self, effect_without_run, effects_of_run},
     error_type,
     event::IncidentKind,
     program::{Activated, Programs},
+    run::{ActivationRecord, Copied},
     state::{Key, Open},
 };
 
@@ -137,6 +139,9 @@ fn apply(
     event: &Event,
     effects: &mut Effects,
 ) {
+    if run.is_copy(place.seq) {
+        return run.apply(place, event);
+    }
     effect::ends(workflow_id, run, (place.cause, event), effects);
     effect::update::ended(workflow_id, run, event, effects);
     run.apply(place, event);
@@ -288,16 +293,15 @@ impl Work<'_, '_> {
 
     /// Applies events from `first_seq` on, and whatever follows from them until the run waits or ends.
     fn extend(&mut self, key: Key<'_>, open: Box<Open>, first_seq: Seq, events: Vec<Event>) {
-        let mut history = History {
-            workflow_id: key.workflow_id,
-            open,
-            next_seq: first_seq,
-            events: Vec::new(),
-            bytes: 0,
-            next: None,
-        };
+        let mut history = History::new(key, open, first_seq);
         self.emit(&mut history, events);
+        self.journal(key, first_seq, history);
+    }
+
+    /// Has the run go on until it waits or ends, and journals what came of it.
+    fn journal(&mut self, key: Key<'_>, first_seq: Seq, mut history: History<'_>) {
         self.run_until_it_waits(&mut history);
+        history.open.run.copied = Copied::No;
         let History {
             open, events, next, ..
         } = history;
@@ -310,7 +314,10 @@ impl Work<'_, '_> {
             events,
         });
         let closed = open.run.closed.as_ref();
-        let goes_on = closed.is_some_and(|closed| closed.new_run_id.is_some());
+        // What goes on in the place of one that was reset is begun by whoever resets it.
+        let goes_on = closed.is_some_and(|closed| {
+            closed.new_run_id.is_some() && closed.outcome != Outcome::Terminated
+        });
         self.overlay.put(key, open);
         if goes_on {
             self.go_on(key, next);
@@ -429,7 +436,7 @@ impl Work<'_, '_> {
     fn want(&mut self, history: &mut History<'_>, wanted: decide::program::Wanted) -> Vec<Event> {
         if let Some(end) = wanted.end {
             let run = &history.open.run;
-            let no_compensation = end.outcome == crate::Outcome::Canceled
+            let no_compensation = end.outcome == Outcome::Canceled
                 && run.cancel.as_ref().is_some_and(|asked| !asked.compensate);
             let events = decide::undo::end(run, end, !no_compensation);
             self.emit(history, events);
@@ -449,11 +456,9 @@ impl Work<'_, '_> {
             && let Some(deadlock) = decide::program::deadlock(run)
         {
             // A reader sees an activation by its commands: one without, whose run is blocked, has not happened.
-            if run
-                .activations
-                .last()
-                .is_some_and(|activation| activation.commands.is_empty())
-            {
+            // One that a reset cut is in the copies.
+            let is_empty = |last: &ActivationRecord| last.commands.is_empty();
+            if run.activations.last().is_some_and(is_empty) && !run.resumes() {
                 run.revoke_activation();
             }
             events.push(deadlock);
@@ -472,4 +477,17 @@ struct History<'a> {
     bytes: usize,
     /// What the run that goes on in its place is to do.
     next: Option<Next>,
+}
+
+impl<'a> History<'a> {
+    const fn new(key: Key<'a>, open: Box<Open>, next_seq: Seq) -> Self {
+        Self {
+            workflow_id: key.workflow_id,
+            open,
+            next_seq,
+            events: Vec::new(),
+            bytes: 0,
+            next: None,
+        }
+    }
 }

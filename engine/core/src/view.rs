@@ -14,6 +14,7 @@ mod history;
 mod incident;
 mod queue;
 mod remembered;
+mod reset;
 mod row;
 mod span;
 mod wait;
@@ -32,6 +33,7 @@ pub use history::{EventOfTransition, HistoryEvent, HistoryLine, HistoryPage, Jou
 pub use incident::IncidentView;
 pub use queue::{PauseView, QueueView, limits};
 pub use remembered::Remembered;
+pub use reset::ResetView;
 pub use row::Row;
 pub use span::age;
 pub use wait::{WaitKind, WaitingFor};

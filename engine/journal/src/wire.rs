@@ -345,6 +345,8 @@ pub mod act {
     pub const RESUME: &str = "resume";
     /// Show nobody any more what a closed run was given and gave.
     pub const DELETE: &str = "delete";
+    /// End a run, and have another go on from one of its events: its body says from which.
+    pub const RESET: &str = "reset";
     /// Limit a queue: its body holds the limits.
     pub const LIMIT: &str = "limit";
 }

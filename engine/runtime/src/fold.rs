@@ -4,14 +4,17 @@
 //! checked against the fold: a difference is corruption, never repaired by going on.
 
 mod care;
+mod milestones;
 
 use std::collections::VecDeque;
 
-use sagaline_core::{Delta, Effect, Millis, Overlay, Position, RunId, State, Transition, fold};
+use sagaline_core::{
+    Delta, Effect, Millis, Overlay, Position, RunId, State, Timestamp, Transition, fold,
+};
 use sagaline_journal::{Batch, ClaimSeen, Error, ErrorKind, Footing, Item, JournalReader, Record};
 use sagaline_schemas::{Claim, Footer};
 
-use self::care::Care;
+use self::{care::Care, milestones::Milestones};
 
 /// A partition's state and what a new owner must know beside it.
 #[derive(Clone, Debug)]
@@ -26,6 +29,7 @@ pub struct Fold {
     footer: Option<Footer>,
     effects: VecDeque<(u64, Vec<Effect>)>,
     care: Care,
+    milestones: Milestones,
 }
 
 /// A batch that was merged without being read.
@@ -51,6 +55,7 @@ impl Fold {
             footer: None,
             effects: VecDeque::new(),
             care: Care::default(),
+            milestones: Milestones::default(),
         }
     }
 
@@ -71,6 +76,7 @@ impl Fold {
         }
         self.items = items;
         self.footing = self.reader.footing();
+        self.milestones.pass(self.footing, self.state.now());
         Ok(())
     }
 
@@ -84,6 +90,11 @@ impl Fold {
     #[must_use]
     pub const fn footing(&self) -> Footing {
         self.footing
+    }
+
+    /// From where whoever wants all that was journaled at `since` or later must read.
+    pub(crate) fn before(&self, since: Timestamp) -> Footing {
+        self.milestones.before(since)
     }
 
     /// The last valid claim.
@@ -142,6 +153,7 @@ impl Fold {
             epoch: footer.epoch,
             batch_no: footer.batch_no,
         };
+        self.milestones.pass(self.footing, self.state.now());
         self.reader = JournalReader::after(self.footing);
         self.next_offset = footer_offset + 1;
         self.footer = Some(footer);
@@ -155,7 +167,7 @@ impl Fold {
         while let Some(first) = rest.first() {
             let same = rest
                 .iter()
-                .take_while(|one| is_continued(&first.transition, &one.transition))
+                .take_while(|one| one.transition.continues(&first.transition))
                 .count()
                 .max(1);
             let (input, others) = rest.split_at(same);
@@ -218,9 +230,4 @@ impl Fold {
         self.state.claimed(names, (retention, partitions));
         self.claim = Some(claim);
     }
-}
-
-/// Whether `next` is a further record of the same input and run.
-fn is_continued(first: &Transition, next: &Transition) -> bool {
-    first.run_id.is_some() && first.run_id == next.run_id && first.cause == next.cause
 }

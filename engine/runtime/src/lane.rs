@@ -13,6 +13,7 @@ mod batch;
 mod careful;
 mod clock;
 mod early;
+mod history;
 mod local;
 mod making;
 mod outbox;
@@ -33,6 +34,7 @@ use self::{
     careful::Careful,
     clock::ClockWatch,
     early::Early,
+    history::HistoryRead,
     outbox::Outbox,
     proof::InputProof,
     queued::Placed,
@@ -177,6 +179,8 @@ pub struct Lane {
     outbox: Outbox,
     placed: Placed,
     early: Early,
+    /// What the act in front of the inputs needs.
+    history: Option<HistoryRead>,
     /// More deadlines have come than were looked at, and none of those fired.
     more_due: bool,
     proof: InputProof,
@@ -299,6 +303,7 @@ impl Lane {
             outbox: Outbox::default(),
             placed: Placed::default(),
             early: Early::default(),
+            history: None,
             more_due: false,
             proof: InputProof::default(),
             clock: ClockWatch::default(),

@@ -74,7 +74,7 @@ impl Writing {
         headers.write(header::ATTEMPT, format_args!("{}", task.attempt));
         headers.write(
             header::IDEMPOTENCY_KEY,
-            format_args!("{run_id}/{activity_id}"),
+            format_args!("{}/{activity_id}", task.scheduled_by),
         );
         record.push_header(header::TOKEN, token);
         record.push_header(header::REPLY_TOPIC, self.results.as_bytes());

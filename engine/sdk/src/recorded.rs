@@ -82,8 +82,8 @@ impl Runs {
             (Some(known), _) => known,
             (None, Some(Event::WorkflowStarted(started))) => {
                 let place = place(&transition, transition.first_seq);
-                let chain = started.chain.as_ref();
-                let before = chain.and_then(|chain| self.get(chain.continued_from));
+                let before = started.continued_from();
+                let before = before.and_then(|before| self.get(before));
                 let carried = before.map(|before| before.run.carry()).unwrap_or_default();
                 let run = Run::start(run_id, place, started, IdentityRing::default(), carried);
                 self.0.push(Recorded {

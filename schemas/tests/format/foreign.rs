@@ -135,7 +135,13 @@ fn passes_unchanged(avsc: &str, pass: impl Fn(&[u8]) -> Result<Vec<u8>, Error>) 
 }
 
 /// Fields that hold a run's id.
-const RUN_IDS: [&str; 4] = ["run_id", "new_run_id", "continued_from", "first_run_id"];
+const RUN_IDS: [&str; 5] = [
+    "run_id",
+    "new_run_id",
+    "continued_from",
+    "first_run_id",
+    "reset_of",
+];
 
 /// Makes up values of a schema.
 struct Values<'a> {

@@ -135,6 +135,8 @@ fn nothing() -> Transition {
             chain: None,
             start_at: None,
             retry: None,
+            reset_of: None,
+            reset: None,
         }
         .into(),
         event::IncidentRaised {

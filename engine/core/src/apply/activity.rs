@@ -40,6 +40,7 @@ impl Run {
             Activity {
                 activity_id: event.activity_id,
                 scheduled: Arc::clone(event),
+                scheduled_by: self.origin_of(place.seq),
                 scheduled_at: place.at,
                 attempt: Attempt::FIRST,
                 attempt_at: place.at,
@@ -66,6 +67,8 @@ impl Run {
         place: Place<'_>,
         event: &ActivityAttemptScheduled,
     ) {
+        // A task that a limited queue held back there may have been released: no event of the history says so.
+        let held = event.held == Some(true) && !self.is_copy(place.seq);
         if let Some(activity) = self.activity_mut(event.activity_id) {
             // A person did not wait for the one before.
             activity.outcome_unknown |=
@@ -73,7 +76,7 @@ impl Run {
             activity.attempt = event.attempt;
             activity.attempt_at = place.at;
             activity.sent_at = place.at;
-            activity.limited = event.held == Some(true);
+            activity.limited = held;
             activity.state = match activity.limited {
                 true => ActivityState::Held,
                 false => ActivityState::Queued,

@@ -19,7 +19,7 @@ impl Run {
             event.child_id,
             &event.workflow,
         );
-        let begun = (self.run_id, place.at);
+        let begun = (self.origin_of(place.seq), place.at);
         let children = self.children.get_or_insert_default();
         children.insert(Child::of(event, begun));
     }

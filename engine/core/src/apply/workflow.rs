@@ -13,7 +13,9 @@ use crate::{
         WorkflowFailed, WorkflowStarted, WorkflowTerminated, WorkflowTimedOut,
     },
     program::{CommandKind, Job, Recorded},
-    run::{Activations, CancelRequest, Carried, ClosedBy, HistorySize, REPLIES_MAX},
+    run::{
+        Activations, CancelRequest, Carried, ClosedBy, Copied, HistorySize, REPLIES_MAX, Updates,
+    },
 };
 
 impl Run {
@@ -30,8 +32,9 @@ impl Run {
         let identity = place.cause.identity();
         let chain = event.chain.as_deref();
         let mut seen = carried.seen;
-        // What made the run before end is no start.
-        if chain.is_none() {
+        let reset = event.reset.as_deref();
+        // What made the run before end is no start. A reset is remembered as one: its repeat resets nothing again.
+        if chain.is_none() || reset.is_some() {
             starts.insert(identity);
             seen.insert(identity);
         }
@@ -40,7 +43,7 @@ impl Run {
         let mut run = Self {
             run_id,
             started: Arc::clone(event),
-            started_at: place.at,
+            started_at: reset.map_or(place.at, |reset| reset.started_at),
             delayed_until: event.start_at.filter(|at| *at > place.at),
             seq: place.seq,
             history,
@@ -63,8 +66,13 @@ impl Run {
             incidents: Vec::new(),
             resolved: Vec::new(),
             activations: Activations::default(),
+            copied: Copied::No,
             unseen: SmallVec::new(),
-            updates: carried.updates,
+            // What came of updates behind the copies is taken back; of those before, the copies tell.
+            updates: match reset {
+                Some(_) => Updates::default(),
+                None => carried.updates,
+            },
             replies: carried.replies,
             seen,
             starts,
@@ -118,11 +126,25 @@ impl Run {
     }
 
     pub(super) fn workflow_canceled(&mut self, place: Place<'_>, event: &WorkflowCanceled) {
-        self.close_from_outside(place, Outcome::Canceled, event.reason.clone());
+        self.close(ClosedBy {
+            outcome: Outcome::Canceled,
+            at: place.at,
+            result: None,
+            failure: None,
+            reason: event.reason.clone(),
+            new_run_id: None,
+        });
     }
 
     pub(super) fn workflow_terminated(&mut self, place: Place<'_>, event: &WorkflowTerminated) {
-        self.close_from_outside(place, Outcome::Terminated, event.reason.clone());
+        self.close(ClosedBy {
+            outcome: Outcome::Terminated,
+            at: place.at,
+            result: None,
+            failure: None,
+            reason: event.reason.clone(),
+            new_run_id: event.new_run_id,
+        });
     }
 
     pub(super) fn workflow_timed_out(&mut self, place: Place<'_>, event: &WorkflowTimedOut) {
@@ -139,17 +161,6 @@ impl Run {
     /// Its program is given what has come so far.
     pub(super) fn workflow_delay_ended(&mut self) {
         self.delayed_until = None;
-    }
-
-    fn close_from_outside(&mut self, place: Place<'_>, outcome: Outcome, reason: Option<Box<str>>) {
-        self.close(ClosedBy {
-            outcome,
-            at: place.at,
-            result: None,
-            failure: None,
-            reason,
-            new_run_id: None,
-        });
     }
 
     /// Nothing is pending after the terminal event; what it leaves behind is only for describing the run.
@@ -217,10 +228,16 @@ impl Run {
         if event.answer.outcome != AnswerOutcome::Rejected {
             self.seen.insert(place.cause.identity());
         }
-        if let Some(update_id) = &event.update_id {
+        if let Some(update_id) = event
+            .update_id
+            .as_ref()
+            .filter(|_| !self.is_copy(place.seq))
+        {
             self.updates.follow(update_id, &event.reply);
         }
-        if event.follow && !self.replies.contains(&event.reply) {
+        // Who was told in a run that was reset since waits there, or was handed over.
+        let follows = event.follow && !self.is_copy(place.seq);
+        if follows && !self.replies.contains(&event.reply) {
             // Who would be one too many is not told to follow; journals of before may say so.
             if self.replies.len() >= REPLIES_MAX {
                 self.replies.remove(0);

@@ -146,7 +146,12 @@ pub(crate) fn terminated_at_once(run: &Run, reason: Option<Box<str>>) -> Vec<Eve
 }
 
 pub(super) fn terminated(reason: Option<Box<str>>) -> Event {
-    WorkflowTerminated { reason }.into()
+    WorkflowTerminated {
+        reason,
+        new_run_id: None,
+        hands_over_below: None,
+    }
+    .into()
 }
 
 /// The event that fixes the end of a run whose steps are undone first.

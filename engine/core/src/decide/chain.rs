@@ -124,6 +124,8 @@ pub(crate) fn begin(
         input: next.input,
         chain: Some(Box::new(chain)),
         start_at: None,
+        reset_of: None,
+        reset: None,
         ..started.clone()
     };
     Beginning {

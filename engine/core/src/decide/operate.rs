@@ -71,6 +71,8 @@ fn act(run: &Run, now: Timestamp, command: &Operate) -> Result<Vec<Event>, Refus
         }
         Act::Pause => Ok(pause::pause(run, command)),
         Act::Resume => Ok(pause::resume(run, now, command)),
+        // Decided where it was read: it takes more than the run as it is.
+        Act::Reset(_) => Ok(Vec::new()),
         Act::Delete => Err(Refused(
             error_type::OPEN,
             delete::open(&command.workflow_id, run),

@@ -82,6 +82,8 @@ pub(crate) fn begin(
         version: newest_version(old, programs),
         chain: Some(Box::new(chain)),
         start_at: Some(next_at.unwrap_or(now)),
+        reset_of: None,
+        reset: None,
         ..WorkflowStarted::clone(&old.started)
     };
     Beginning {

@@ -121,6 +121,8 @@ fn started(start: &Start, version: Box<str>) -> WorkflowStarted {
         chain: None,
         start_at: start.start_at,
         retry: start.retry.as_deref().cloned(),
+        reset_of: None,
+        reset: None,
     }
 }
 

@@ -4,8 +4,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{Effect, Effects};
 use crate::{
-    ChildClosed, ChildEnd, ChildMessage, Event, Failure, Name, Parent, Payload, Run, State, Stop,
-    StopChild, WorkflowId, error_type,
+    ActivityId, ChildClosed, ChildEnd, ChildMessage, Event, Failure, Name, Parent, Payload, Run,
+    State, Stop, StopChild, WorkflowId, error_type,
     event::{
         ChildCancelRequested, ChildStarted, CompensationRegistered, Outcome, ParentClosePolicy,
         ReplyRequested,
@@ -75,7 +75,9 @@ pub(crate) fn ends(run: &Run, event: &Event, effects: &mut Effects) {
     if run.children.is_none() || !is_end(event) {
         return;
     }
-    for child in run.open_children() {
+    let handed_over = handed_over_below(event);
+    let left = |child: &&Child| handed_over.is_none_or(|below| child.child_id >= below);
+    for child in run.open_children().filter(left) {
         let how = match child.close_policy {
             ParentClosePolicy::Terminate => Stop::Terminate,
             ParentClosePolicy::Cancel => Stop::Cancel,
@@ -174,6 +176,14 @@ fn closed((child, run): (&WorkflowId, Option<&Run>), parent: &Parent, end: Child
             end,
         },
     }))
+}
+
+/// Of a run that was reset: children with lower numbers go on as those of the new run.
+const fn handed_over_below(event: &Event) -> Option<ActivityId> {
+    let Event::WorkflowTerminated(terminated) = event else {
+        return None;
+    };
+    terminated.hands_over_below
 }
 
 const fn is_end(event: &Event) -> bool {

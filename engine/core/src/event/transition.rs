@@ -22,3 +22,13 @@ pub struct Transition {
     /// The events, in order.
     pub events: Vec<Event>,
 }
+
+impl Transition {
+    /// Whether this is a further record of the same input and run as `first`: an input of many bytes takes several. Copies
+    /// in the history of a run that was reset are of several times.
+    #[must_use]
+    pub fn continues(&self, first: &Self) -> bool {
+        let is_of_run = self.run_id.is_some() && self.run_id == first.run_id;
+        is_of_run && self.cause == first.cause && self.at == first.at
+    }
+}

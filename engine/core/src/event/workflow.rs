@@ -2,8 +2,10 @@
 
 use alloc::boxed::Box;
 
-use super::Chain;
-use crate::{Failure, Fields, Name, Parent, Payload, RetryPolicy, RunId, Timestamp, Trace};
+use super::{Chain, Reset};
+use crate::{
+    ActivityId, Failure, Fields, Name, Parent, Payload, RetryPolicy, RunId, Timestamp, Trace,
+};
 
 event! {
     /// A run began.
@@ -32,6 +34,10 @@ event! {
         start_at: Option<Timestamp>,
         /// How it is retried when it fails or its time runs out; absent: not at all.
         retry: Option<RetryPolicy>,
+        /// Of a run that begins with copies of another's events: that run.
+        reset_of: Option<RunId>,
+        /// And up to which event, and how that came.
+        reset: Option<Box<Reset>>,
     }
     /// The run ended and returned.
     WorkflowCompleted {
@@ -54,6 +60,10 @@ event! {
     WorkflowTerminated {
         /// For people.
         reason: Option<Box<str>>,
+        /// The run that goes on in its place, since the workflow was reset.
+        new_run_id: Option<RunId>,
+        /// Its children whose numbers are lower are that run's.
+        hands_over_below: Option<ActivityId>,
     }
     /// Somebody asked the run to stop.
     WorkflowCancelRequested {

@@ -51,6 +51,9 @@ impl Run {
     /// The first run of its chain.
     #[must_use]
     pub fn first_run_id(&self) -> RunId {
+        if let Some(reset) = self.reset() {
+            return reset.first_run_id;
+        }
         let chain = self.started.chain.as_ref();
         chain.map_or(self.run_id, |chain| chain.first_run_id)
     }
@@ -58,6 +61,9 @@ impl Run {
     /// When the first run of its chain began.
     #[must_use]
     pub fn execution_started_at(&self) -> Timestamp {
+        if let Some(reset) = self.reset() {
+            return reset.first_started_at;
+        }
         let chain = self.started.chain.as_ref();
         chain.map_or(self.started_at, |chain| chain.first_started_at)
     }

@@ -283,6 +283,16 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// Ends a further transition of a run that the input has closed: with the first that was settled it was moved.
+    fn settle_again(&mut self, key: Key<'_>, run_id: RunId, position: Position) {
+        let closed = self.delta.closed.get_mut(&key.workflow_id.hash128());
+        if let Some(Some(closed)) = closed
+            && closed.run_id == run_id
+        {
+            closed.changed = position;
+        }
+    }
+
     /// Ends a transition of a run: stamps what changed, and moves a run that closed to the closed ids.
     ///
     /// Nothing when another run of the id has begun since: that one has a transition of its own.
@@ -291,7 +301,7 @@ impl<'a> Overlay<'a> {
             return;
         };
         let After::Open(open) = &mut change.after else {
-            return;
+            return self.settle_again(key, run_id, position);
         };
         if open.run.run_id != run_id {
             return;

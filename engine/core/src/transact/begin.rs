@@ -21,8 +21,9 @@ pub(super) fn open(
     started: &Arc<WorkflowStarted>,
 ) -> Box<Open> {
     let starts = overlay.reopen(workflow_id);
-    let chain = started.chain.as_ref();
-    let carried = chain.map(|chain| overlay.take_carried(chain.continued_from));
+    let carried = started
+        .continued_from()
+        .map(|before| overlay.take_carried(before));
     let run = Run::start(run_id, place, started, starts, carried.unwrap_or_default());
     Open::new(workflow_id.clone(), run)
 }

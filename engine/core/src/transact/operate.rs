@@ -16,6 +16,9 @@ impl Work<'_, '_> {
             }
             return Ok(());
         }
+        if let Act::Reset(to) = &command.act {
+            return self.reset(key, command, to);
+        }
         let reply = command.reply.as_ref();
         let asked = (&command.workflow_id, command.run_id, reply);
         let (cause, now) = (self.cause, self.env.now);

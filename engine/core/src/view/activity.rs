@@ -96,7 +96,7 @@ impl<'a> PendingActivity<'a> {
                 schedule_to_close: activity.scheduled.schedule_to_close_ms,
                 heartbeat: activity.scheduled.heartbeat_ms,
             },
-            idempotency_key: idempotency_key(view.run.run_id, activity.activity_id),
+            idempotency_key: idempotency_key(activity.scheduled_by, activity.activity_id),
             input: Shown(&activity.scheduled.input),
         }
     }

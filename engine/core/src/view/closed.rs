@@ -32,7 +32,10 @@ pub(super) fn sentence(view: &View<'_>, closed: &ClosedBy) -> WaitingFor {
             why(view, closed),
             compensated(run)
         ),
-        Outcome::Terminated => format!("Terminated{}.{}", why(view, closed), compensated(run)),
+        Outcome::Terminated => match closed.new_run_id {
+            Some(run_id) => format!("Reset{}. It goes on as run {run_id}.", why(view, closed)),
+            None => format!("Terminated{}.{}", why(view, closed), compensated(run)),
+        },
     };
     WaitingFor {
         text,

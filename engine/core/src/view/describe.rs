@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{
-    AttemptView, DeletedView, FieldsView, PendingChildren, Row, View, activity::PendingActivity,
-    compensation::CompensationView,
+    AttemptView, DeletedView, FieldsView, PendingChildren, ResetView, Row, View,
+    activity::PendingActivity, compensation::CompensationView,
 };
 use crate::{
     ActivityId, Failure, Payload, RunId, Seq, Timestamp, WorkflowId, run::Timer, show::Shown,
@@ -25,6 +25,8 @@ pub struct Description<'a> {
     first_run_id: RunId,
     continued_from: Option<RunId>,
     continued_as: Option<RunId>,
+    reset_of: Option<RunId>,
+    reset: Option<ResetView<'a>>,
     start_at: Option<Shown<'a, Timestamp>>,
     retry: Option<AttemptView<'a>>,
     deleted: Option<DeletedView<'a>>,
@@ -68,7 +70,9 @@ impl<'a> Description<'a> {
             memo: FieldsView::memo(run),
             root: run.started.parent.as_ref().map(|parent| &parent.root),
             first_run_id: run.first_run_id(),
-            continued_from: run.started.chain.as_ref().map(|chain| chain.continued_from),
+            continued_from: run.started.continued_from(),
+            reset_of: run.started.reset_of,
+            reset: ResetView::of(run),
             continued_as: closed.and_then(|closed| closed.new_run_id),
             start_at: run.started.start_at.as_ref().map(Shown),
             retry: AttemptView::of(run),

@@ -364,6 +364,8 @@ fn covered() -> Run {
         chain: None,
         start_at: None,
         retry: None,
+        reset_of: None,
+        reset: None,
     });
     let cause = Cause::lane(0, "1/1");
     let mut run = Run::start(

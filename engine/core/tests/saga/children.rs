@@ -161,13 +161,13 @@ impl Program for Parent {
     }
 }
 
-fn child(number: u32) -> WorkflowId {
+pub(crate) fn child(number: u32) -> WorkflowId {
     WorkflowId::new(&format!("c{number}")).unwrap()
 }
 
 impl World {
     /// The run `w` of workflow `parent`; its messages wait.
-    fn parent(&mut self, input: &str) -> Transacted {
+    pub(crate) fn parent(&mut self, input: &str) -> Transacted {
         let mut start = start("w");
         start.workflow = Name::from("parent");
         start.input = Payload::json(serde_json::to_vec(input).unwrap());
@@ -175,7 +175,7 @@ impl World {
     }
 
     /// Brings what runs tell each other where it belongs, and what follows from it.
-    fn deliver(&mut self) {
+    pub(crate) fn deliver(&mut self) {
         while !self.between.is_empty() {
             for message in std::mem::take(&mut self.between) {
                 self.bring(&message);
@@ -211,7 +211,7 @@ impl World {
     }
 
     /// Completes the last task of a workflow.
-    fn complete_of(&mut self, id: &WorkflowId) {
+    pub(crate) fn complete_of(&mut self, id: &WorkflowId) {
         let tasks = self.tasks.iter().rev();
         let task = tasks.clone().find(|task| task.workflow_id == *id);
         let task = task.expect("it has a task").clone();
@@ -235,7 +235,7 @@ impl World {
         self.deliver();
     }
 
-    fn status(&self, id: &WorkflowId) -> &'static str {
+    pub(crate) fn status(&self, id: &WorkflowId) -> &'static str {
         let closed = self.state.closed(id).map(|closed| closed.outcome.status());
         match self.state.run(id) {
             Some(_) => "Running",
@@ -243,7 +243,7 @@ impl World {
         }
     }
 
-    fn children(&self) -> (u64, u64, u64, u64) {
+    pub(crate) fn children(&self) -> (u64, u64, u64, u64) {
         let run = self.state.run(&crate::id()).unwrap();
         let children = run.children.as_ref().unwrap();
         let ended = (children.completed, children.failed, children.canceled);

@@ -27,6 +27,7 @@ mod external;
 mod operate;
 mod options;
 mod queues;
+mod resets;
 mod retries;
 mod runs;
 mod settled;

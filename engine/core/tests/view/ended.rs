@@ -39,6 +39,8 @@ fn a_failed_run_says_what_was_compensated() {
 fn a_terminated_run_says_who_why_and_what_stays_done() {
     let end = WorkflowTerminated {
         reason: Some("duplicate".into()),
+        new_run_id: None,
+        hands_over_below: None,
     };
     let script = Script::new()
         .then(0, scheduled(1, "charge-card", 3))
@@ -75,7 +77,7 @@ fn a_completed_run_shows_its_result_and_every_key() {
     let described: Value = serde_json::from_str(&text).unwrap();
     let keys = "workflow_id run_id workflow version status situation waiting_for waits task_queue attempt maximum_attempts \
         next_attempt_at last_failure started_at closed_at parent children compensation incidents attributes input result \
-        failure memo root first_run_id continued_from continued_as start_at retry deleted history_events history_bytes journal_partition as_of server_time pending_activities \
+        failure memo root first_run_id continued_from continued_as reset reset_of start_at retry deleted history_events history_bytes journal_partition as_of server_time pending_activities \
         pending_timers pending_children";
     for key in keys.split_whitespace() {
         assert!(

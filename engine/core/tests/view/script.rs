@@ -46,6 +46,8 @@ impl Script {
             chain: None,
             start_at: None,
             retry: None,
+            reset_of: None,
+            reset: None,
         });
         let place = Place {
             seq: 1,

@@ -4,10 +4,12 @@ mod options;
 
 pub(super) use options::retry_policy;
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{
-    Act, ActivityAct, ActivityId, Failure, IncidentAct, Name, Operate, Payload, RunId, Seq,
-    WorkflowId, event::RejectReason,
+    Act, ActivityAct, ActivityId, Failure, IncidentAct, Name, Operate, Payload, Reapply, ResetTo,
+    RunId, Seq, WorkflowId, event::RejectReason,
 };
 use sagaline_journal::wire::{act, header};
 use serde::{Deserialize, Deserializer};
@@ -28,6 +30,8 @@ struct Body<'a> {
     r#type: Option<String>,
     message: Option<String>,
     even_if_running: bool,
+    event_seq: Option<Seq>,
+    reapply: Option<String>,
 }
 
 /// A payload may be `null`: that is not the same as none.
@@ -75,6 +79,7 @@ fn act(envelope: &Envelope<'_>, body: &Body<'_>) -> Result<(Option<RunId>, Act),
         act::PAUSE => Act::Pause,
         act::RESUME => Act::Resume,
         act::DELETE => Act::Delete,
+        act::RESET => Act::Reset(Box::new(reset(body)?)),
         _ => Act::Activity {
             act: activity_act(name, envelope, body)?,
             activity_id: envelope
@@ -89,6 +94,27 @@ fn act(envelope: &Envelope<'_>, body: &Body<'_>) -> Result<(Option<RunId>, Act),
     };
     let run_id = envelope.parsed(header::RUN_ID, "a run id is a UUID")?;
     Ok((run_id, act))
+}
+
+/// Whoever decides it reads the history first.
+fn reset(body: &Body<'_>) -> Result<ResetTo, Refusal> {
+    let event_seq = body
+        .event_seq
+        .ok_or_else(|| refused(String::from("the body of reset has no `event_seq`")))?;
+    let reapply = match body.reapply.as_deref() {
+        None | Some("signals") => Reapply::Signals,
+        Some("none") => Reapply::None,
+        Some(other) => {
+            let message =
+                format!("`reapply` of the body is {other:?}; signals or none is expected");
+            return Err(refused(message));
+        }
+    };
+    Ok(ResetTo {
+        event_seq,
+        reapply,
+        history: Arc::from([]),
+    })
 }
 
 fn incident_act(name: &str, body: &Body<'_>) -> Result<IncidentAct, Refusal> {
@@ -130,7 +156,7 @@ fn activity_act(
             change: options::change(envelope.payload().data()).map_err(refused)?,
         },
         other => {
-            let expected = "incident-retry, -skip or -fail, activity-retry, -complete, -fail, -pause, -resume or -update-options, pause, resume or delete is expected";
+            let expected = "incident-retry, -skip or -fail, activity-retry, -complete, -fail, -pause, -resume or -update-options, pause, resume, reset or delete is expected";
             return Err(bad_header(header::ACT, other, expected));
         }
     })

@@ -91,6 +91,7 @@ impl Lane {
             if self.inputs.is_empty() {
                 self.look_into_gap(now, port);
             }
+            self.read_history(port);
             took_any = self.fill(&mut making, now);
             self.fire(&mut making, now, port);
             self.release(&mut making);
@@ -256,6 +257,8 @@ impl Lane {
             }
             if let Some((cause, command)) = self.own.pop_front() {
                 self.decide(making, &cause, &command, None);
+            } else if self.waits_for_history(making) {
+                break;
             } else if let Some(taken) = self.inputs.pop() {
                 self.take(making, taken);
             } else {

@@ -242,6 +242,7 @@ impl Lane {
         self.last_batch = now.monotonic;
         self.programs.drop_all();
         self.inputs.clear();
+        self.history = None;
         self.own.clear();
         self.flight = None;
         self.proof = InputProof::default();
@@ -320,6 +321,7 @@ impl Lane {
     }
 
     pub(super) fn pause(&mut self, now: Now) {
+        self.history = None;
         let doubled = PAUSE_MIN
             .0
             .saturating_mul(1 << self.claiming.foreign.max(self.claiming.failures).min(16))
@@ -392,6 +394,9 @@ impl Lane {
 
     /// What is read while the owner works: records between those of a batch, or a record to be forwarded.
     fn was_read_while_active(&mut self, read: ReadBack, now: Now, port: &mut dyn LanePort) {
+        let Some(read) = self.history_was_read(read) else {
+            return;
+        };
         if self
             .outbox
             .forward_was_read(&read, &self.shared, now.monotonic)

@@ -277,7 +277,7 @@ impl World {
             run_id: run_id.to_string(),
             activity_id: activity_id.get(),
             attempt: task.attempt.get(),
-            idempotency_key: format!("{run_id}/{activity_id}"),
+            idempotency_key: format!("{}/{activity_id}", task.scheduled_by),
             start_to_close: Some(Duration::from_millis(task.scheduled.start_to_close_ms)),
             heartbeat: task.scheduled.heartbeat_ms.map(Duration::from_millis),
             traceparent: trace.map(|trace| (*trace.parent).into()),

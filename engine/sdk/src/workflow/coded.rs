@@ -39,7 +39,7 @@ impl Program for Coded {
             ..activation
         });
         // What is replayed is compared by kind, name and number, and goes nowhere.
-        if activation.recorded.is_some() {
+        if activation.recorded.is_some() && !activation.is_cut {
             return commands;
         }
         commands

@@ -89,18 +89,15 @@ impl RustProgram {
             run_id: activation.run_id,
             started_at: activation.at,
             continued_from: activation.chain.map(|chain| chain.continued_from),
-            first_run_id: activation
-                .chain
-                .map_or(activation.run_id, |chain| chain.first_run_id),
+            first_run_id: activation.first_run_id(),
             attempt: activation
                 .chain
                 .and_then(|chain| chain.attempt)
                 .map_or(1, |attempt| attempt.get()),
         };
-        let first_id = activation.first_id();
         let around = &self.definition.around;
         let queue = self.default_queue.clone();
-        let shared = Arc::new(Shared::new(info, queue, around.clone(), first_id));
+        let shared = Arc::new(Shared::new(info, queue, around.clone(), activation));
         if let Some(chain) = activation.chain {
             shared.take_over(chain);
         }

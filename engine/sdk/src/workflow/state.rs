@@ -66,6 +66,8 @@ pub(super) struct State {
     commands: Vec<ProgramCommand>,
     /// The markers of the activation that is replayed; `None` when nothing is.
     replayed: Option<VecDeque<Recorded>>,
+    /// How many commands of the activation history has, where it was cut between them.
+    cut_at: Option<usize>,
     random: Stream,
     /// Somebody asked the run to stop, with this reason.
     cancel: Option<Option<Box<str>>>,
@@ -90,12 +92,12 @@ impl Shared {
         info: WorkflowInfo,
         default_queue: Name,
         around: Around,
-        first_id: ActivityId,
+        first: &Activation<'_>,
     ) -> Self {
         let asked = Asked::default();
         let state = State {
             at: info.started_at,
-            next_id: first_id,
+            next_id: first.first_id(),
             steps: BTreeMap::new(),
             timers: Timers::default(),
             signals: Signals::default(),
@@ -104,7 +106,8 @@ impl Shared {
             ended: false,
             commands: Vec::new(),
             replayed: None,
-            random: Stream::of(info.run_id),
+            cut_at: None,
+            random: Stream::of(first.random_run_id()),
             cancel: None,
             history: HistorySize::default(),
             suggests_continuing: false,
@@ -135,6 +138,8 @@ impl Shared {
         state.at = activation.at;
         state.history = activation.history;
         state.suggests_continuing = activation.suggests_continuing;
+        let recorded = activation.recorded.filter(|_| activation.is_cut);
+        state.cut_at = recorded.map(<[Recorded]>::len);
         state.replayed = activation.recorded.map(|recorded| {
             let markers = recorded.iter().filter(|one| markers::is_one(one.kind));
             markers.cloned().collect()

@@ -97,6 +97,21 @@ impl Drive {
     }
 }
 
+impl Drive {
+    /// Rebuilds the run from its first activation, of whose commands history has so many.
+    pub(crate) fn finish(&mut self, commands: usize) -> Vec<ProgramCommand> {
+        self.program = program(&self.workflows, self.name);
+        let entry = &self.history[0];
+        let recorded: Vec<Recorded> = entry.commands.iter().filter_map(recorded).collect();
+        let first = &recorded[..commands];
+        give(
+            &mut *self.program,
+            (entry.at, &entry.jobs),
+            (Some(first), true),
+        )
+    }
+}
+
 fn program(workflows: &Workflows, name: &str) -> Box<dyn Program> {
     let version = workflows.resolve(name, None).unwrap();
     workflows.program(name, version).unwrap()
@@ -108,15 +123,25 @@ pub(crate) fn activate(
     jobs: &[Job],
     recorded: Option<&[Recorded]>,
 ) -> Vec<ProgramCommand> {
+    give(program, (at, jobs), (recorded, false))
+}
+
+fn give(
+    program: &mut dyn Program,
+    (at, jobs): (Timestamp, &[Job]),
+    (recorded, is_cut): (Option<&[Recorded]>, bool),
+) -> Vec<ProgramCommand> {
     let workflow_id = WorkflowId::new("w-1").unwrap();
     let run_id = RunId::derive("test", &workflow_id, b"start");
     program.activate(Activation {
         run_id,
         workflow_id: &workflow_id,
         chain: None,
+        reset: None,
         at,
         jobs,
         recorded,
+        is_cut,
         history: HistorySize::default(),
         suggests_continuing: false,
     })

@@ -252,6 +252,43 @@ fn a_side_effect_happens_once_and_replay_sees_its_value() {
 }
 
 #[workflow]
+async fn keeps_twice(cx: Context) -> Result<u32> {
+    let first = cx.side_effect("first", || EFFECTS.replace(EFFECTS.get() + 1))?;
+    let version = cx.version("change", 0..=1);
+    let second = cx.side_effect("second", || EFFECTS.replace(EFFECTS.get() + 1))?;
+    let wait = format!("wait-{version}");
+    cx.run(call_activity::<()>(&wait, &())).await?;
+    Ok(first + second)
+}
+
+#[test]
+fn where_history_is_cut_what_it_has_is_kept_and_the_rest_happens_now() {
+    for (cut, values) in [
+        (0, [7, 8]),
+        (1, [1, 7]),
+        (2, [1, 7]),
+        (3, [1, 2]),
+        (4, [1, 2]),
+    ] {
+        let mut drive = Drive::new(workflows![keeps_twice], "keeps-twice");
+        EFFECTS.set(1);
+        let before = lines(&drive.start(()));
+        EFFECTS.set(7);
+
+        let after = lines(&drive.finish(cut));
+
+        let [first, second] = values;
+        let expected = [
+            format!("marker side-effect first {first}"),
+            before[1].clone(),
+            format!("marker side-effect second {second}"),
+            before[3].clone(),
+        ];
+        assert_eq!(after, expected, "cut behind {cut} commands");
+    }
+}
+
+#[workflow]
 async fn keeps_nonsense(cx: Context) -> Result<()> {
     cx.side_effect("map", || {
         std::collections::BTreeMap::from([((1, 2), 3)])

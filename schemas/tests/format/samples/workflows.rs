@@ -22,6 +22,8 @@ pub(crate) fn workflow_events() -> Vec<Event> {
             chain: None,
             start_at: None,
             retry: None,
+            reset_of: None,
+            reset: None,
         }
         .into(),
         event::WorkflowCompleted { result: json() }.into(),
@@ -36,6 +38,8 @@ pub(crate) fn workflow_events() -> Vec<Event> {
         .into(),
         event::WorkflowTerminated {
             reason: Some("wrong customer".into()),
+            new_run_id: None,
+            hands_over_below: None,
         }
         .into(),
         event::WorkflowCancelRequested {
@@ -47,7 +51,7 @@ pub(crate) fn workflow_events() -> Vec<Event> {
 }
 
 /// The last event of a run, the first of the one that goes on in its place, and what that says about itself.
-pub(crate) fn chain_events() -> [(&'static str, Event); 5] {
+pub(crate) fn chain_events() -> [(&'static str, Event); 7] {
     let chain = Chain {
         continued_from: run(),
         first_run_id: run(),
@@ -78,6 +82,8 @@ pub(crate) fn chain_events() -> [(&'static str, Event); 5] {
         chain: Some(Box::new(chain)),
         start_at: Some(at(9)),
         retry: Some(super::values::retry()),
+        reset_of: None,
+        reset: None,
     };
     let upserted = event::AttributesUpserted {
         attributes: fields(&[("state", "\"paid\"")]),
@@ -89,13 +95,52 @@ pub(crate) fn chain_events() -> [(&'static str, Event); 5] {
         new_run_id: Some(run()),
     };
     let ended = event::WorkflowContinuedAsNew { new_run_id: run() };
+    let terminated = event::WorkflowTerminated {
+        reason: Some("it was reset: a bug".into()),
+        new_run_id: Some(run()),
+        hands_over_below: Some(activity_id(4)),
+    };
     [
         ("WorkflowContinuedAsNew", ended.into()),
         ("WorkflowStarted-in-a-chain", started.into()),
         ("AttributesUpserted", upserted.into()),
         ("WorkflowDelayEnded", delayed.into()),
         ("WorkflowFailed-and-tried-again", failed.into()),
+        ("WorkflowTerminated-and-reset", terminated.into()),
+        ("WorkflowStarted-by-a-reset", started_by_reset().into()),
     ]
+}
+
+fn started_by_reset() -> event::WorkflowStarted {
+    let reset = event::Reset {
+        event_seq: 12,
+        started_at: at(9),
+        continued_from: run(),
+        first_run_id: run(),
+        first_started_at: at(1),
+        origins: vec![event::Origin {
+            run_id: run(),
+            event_seq: 12,
+        }],
+        actor: "sagaline.cli/ada".into(),
+        reason: Some("a bug".into()),
+    };
+    event::WorkflowStarted {
+        workflow: "order".into(),
+        version: "2.1".into(),
+        input: json(),
+        trace: None,
+        attributes: None,
+        memo: None,
+        run_timeout_ms: None,
+        execution_timeout_ms: None,
+        parent: None,
+        chain: None,
+        start_at: None,
+        retry: None,
+        reset_of: Some(run()),
+        reset: Some(Box::new(reset)),
+    }
 }
 
 pub(crate) fn started_with_attributes() -> Event {
@@ -112,6 +157,8 @@ pub(crate) fn started_with_attributes() -> Event {
         chain: None,
         start_at: None,
         retry: None,
+        reset_of: None,
+        reset: None,
     }
     .into()
 }

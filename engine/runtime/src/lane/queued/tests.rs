@@ -73,6 +73,7 @@ pub(in crate::lane) fn id() -> WorkflowId {
 pub(in crate::lane) fn task() -> Task {
     Task {
         run_id: RunId::derive("ns", &id(), b"1"),
+        scheduled_by: RunId::derive("ns", &id(), b"1"),
         workflow_id: id(),
         attempt: Attempt::FIRST,
         expires_at: None,
@@ -90,6 +91,8 @@ pub(in crate::lane) fn task() -> Task {
             chain: None,
             start_at: None,
             retry: None,
+            reset_of: None,
+            reset: None,
         }),
         scheduled: Arc::new(ActivityScheduled {
             activity_id: ActivityId::FIRST,

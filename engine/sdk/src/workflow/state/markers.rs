@@ -8,7 +8,7 @@ use sagaline_core::{
     program::{CommandKind, ProgramCommand, Recorded, VERSION_MARKER},
 };
 
-use super::Shared;
+use super::{Shared, State};
 use crate::{Error, Result};
 
 impl Shared {
@@ -20,6 +20,7 @@ impl Shared {
         make: impl FnOnce() -> Payload,
     ) -> Result<Payload> {
         let mut state = self.lock();
+        state.leave_history();
         let of_value = |one: Recorded| (one.kind == CommandKind::RecordMarker).then_some(one);
         let replayed = state.replayed.as_mut();
         let replayed =
@@ -59,6 +60,7 @@ impl Shared {
         if let Some(known) = state.versions.get(change) {
             return *known;
         }
+        state.leave_history();
         let version = match &mut state.replayed {
             None => Some(*supported.end()),
             Some(markers) => recorded_version(markers, change),
@@ -73,6 +75,18 @@ impl Shared {
         let version = version.unwrap_or(*supported.start());
         state.versions.insert(change.clone(), version);
         version
+    }
+}
+
+impl State {
+    /// Where history was cut between the commands of an activation, what comes behind its last is new.
+    fn leave_history(&mut self) {
+        let is_kept = |one: &&ProgramCommand| !matches!(one, ProgramCommand::RecordWaits(_));
+        let given = self.commands.iter().filter(is_kept).count();
+        if self.cut_at.is_some_and(|recorded| given >= recorded) {
+            self.replayed = None;
+            self.cut_at = None;
+        }
     }
 }
 
