@@ -31,6 +31,7 @@ mod metrics;
 mod poison;
 mod queues;
 mod refusals;
+mod resets;
 mod saga;
 mod schedules;
 mod signals;

@@ -4,7 +4,7 @@ use clap::Args;
 use sagaline_core::{
     Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId, is_local,
     run::{ActivityState, RegistrationState},
-    view::{AttemptView, View},
+    view::{AttemptView, ResetView, View},
 };
 use sagaline_journal::{kafka::Group, wire::topic};
 
@@ -124,6 +124,7 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
             .map(|at| format!("Starts         {}", output.time(at))),
     );
     lines.extend(continues(run));
+    lines.extend(ResetView::of(run).map(|reset| format!("Reset          {reset}")));
     lines.extend(attempt(run));
     let closed = run.closed.as_ref();
     lines.extend(closed.map(|closed| format!("Closed         {}", output.time(closed.at))));
@@ -325,6 +326,8 @@ mod tests {
             chain: None,
             start_at: None,
             retry: None,
+            reset_of: None,
+            reset: None,
         };
         let id = WorkflowId::new("a\rb").unwrap();
         let script = Script::new().batch(&[transition(id.as_str(), 1, [started.into()])]);

@@ -205,7 +205,7 @@ fn summary(attributes: &Value) -> String {
         text("activity").map(|name| format!("{name} #{}", text("activity_id").unwrap_or_default())),
         text("signal"),
         text("new_run_id").map(|run| format!("as run {run}")),
-        chain(attributes),
+        reset(attributes).or_else(|| chain(attributes)),
         waits(attributes),
         text("compensates").map(|step| format!("undoes #{step}")),
         text("attempt").map(|attempt| format!("attempt {attempt}")),
@@ -219,6 +219,18 @@ fn summary(attributes: &Value) -> String {
         text("worker").map(|worker| format!("worker {worker}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Of which run it begins with a copy: `to event 5 of run 0198…, by ada`.
+fn reset(attributes: &Value) -> Option<String> {
+    let of = attributes.get("reset_of")?.as_str()?;
+    let reset = attributes.get("reset")?;
+    let (seq, actor) = (reset.get("event_seq")?, reset.get("actor")?.as_str()?);
+    let reason = reset.get("reason").and_then(Value::as_str);
+    let reason = reason.map_or_else(String::new, |reason| format!(", \"{reason}\""));
+    Some(format!(
+        "reset to event {seq} of run {of}, by {actor}{reason}"
+    ))
 }
 
 /// In whose place a run goes on.

@@ -44,6 +44,10 @@ pub(crate) struct Body {
     pub(crate) error_type: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) even_if_running: bool,
+    /// To which event a run is reset.
+    pub(crate) event_seq: Option<Seq>,
+    /// What becomes of signals behind it.
+    pub(crate) reapply: Option<&'static str>,
     /// What of an activity's options changes: `retry` and `timeouts`.
     pub(crate) options: Option<Value>,
 }
@@ -63,6 +67,10 @@ impl Body {
             message: Option<&'a str>,
             #[serde(skip_serializing_if = "is_false")]
             even_if_running: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            event_seq: Option<Seq>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reapply: Option<&'a str>,
             #[serde(flatten)]
             options: Option<&'a Value>,
         }
@@ -83,6 +91,8 @@ impl Body {
             r#type: self.error_type.as_deref(),
             message: self.message.as_deref(),
             even_if_running: self.even_if_running,
+            event_seq: self.event_seq,
+            reapply: self.reapply,
             options: self.options.as_ref(),
         });
         Ok(Payload::json(json.map_err(std::io::Error::from)?))
@@ -115,9 +125,7 @@ struct Told<'a> {
 impl Operation<'_> {
     /// Does it; returns when it is in the journal, and prints `done`.
     pub(crate) fn tell(&self, session: &Session, why: &Why, body: &Body, done: &str) -> Outcome {
-        let mut question = self
-            .question(why, body.json(&session.coding)?)
-            .signed(keys(session)?);
+        let mut question = self.signed(session, why, body)?;
         if let Some(key) = &why.idempotency_key {
             question = question.id(key.clone());
         }
@@ -133,6 +141,12 @@ impl Operation<'_> {
             Format::Table => session.output.say(done)?,
         }
         Ok(())
+    }
+
+    /// The request, signed.
+    pub(super) fn signed(&self, session: &Session, why: &Why, body: &Body) -> Outcome<Question> {
+        let question = self.question(why, body.json(&session.coding)?);
+        Ok(question.signed(keys(session)?))
     }
 
     /// The request, not signed yet.

@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    Session, act, ask, delete, describe, history, list, result, signal, start, update, versions,
+    Session, act, ask, delete, describe, history, list, reset, result, signal, start, update,
+    versions,
 };
 use crate::fault::Outcome;
 
@@ -45,6 +46,8 @@ pub(crate) enum Verb {
     Resume(act::HoldArgs),
     /// End a run at once; nothing is compensated unless asked for
     Terminate(act::TerminateArgs),
+    /// End a run, and have another go on from one of its events; what is in flight there begins again
+    Reset(reset::ResetArgs),
     /// Show nobody any more what a closed run was given and gave; the journal keeps its bytes until it is trimmed
     Delete(delete::DeleteArgs),
 }
@@ -68,6 +71,7 @@ impl Verb {
             Self::Pause(args) => act::pause(session, &args),
             Self::Resume(args) => act::resume(session, &args),
             Self::Terminate(args) => act::terminate(session, &args),
+            Self::Reset(args) => reset::reset(session, &args),
             Self::Delete(args) => delete::delete(session, &args),
         }
     }

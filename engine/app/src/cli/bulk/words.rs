@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sagaline_core::{Name, RunId};
+use sagaline_core::{Name, RunId, Seq};
 
 use super::target::{Covered, Scope, Target};
 
@@ -19,6 +19,8 @@ pub(crate) enum Doing {
     Pause,
     /// Runs go on.
     Resume,
+    /// Runs end, and others go on from that event.
+    Reset { event_seq: Seq },
     /// The next attempts now.
     RetryActivity,
     /// As if workers had returned a result.
@@ -47,7 +49,8 @@ impl Doing {
             | Self::Terminate { .. }
             | Self::Signal
             | Self::Pause
-            | Self::Resume => Scope::Runs,
+            | Self::Resume
+            | Self::Reset { .. } => Scope::Runs,
             Self::RetryActivity
             | Self::CompleteActivity
             | Self::FailActivity
@@ -91,6 +94,10 @@ impl Doing {
                  finish. Time-outs of the runs go on."
             ),
             Self::Resume => format!("Resume {runs}? What was due meanwhile starts now."),
+            Self::Reset { event_seq } => format!(
+                "Reset {runs} to event {event_seq}? They end, and others go on from there; {in_flight} in flight \
+                 are asked to stop."
+            ),
             Self::RetryActivity => format!("Retry {what} now? Each uses up an attempt."),
             Self::CompleteActivity => format!(
                 "Complete {what} with this result? The workflows go on as if workers had sent it. Later \
