@@ -57,9 +57,15 @@ impl Check {
     /// Runs that were started, by clients and by runs.
     pub(crate) fn runs(&self) -> (u64, u64) {
         let all = || self.partitions.iter().flat_map(|one| one.runs.all());
-        let runs = || all().filter(|run| !run.goes_on_for_another());
+        let runs = || all().filter(|run| !run.goes_on_for_another() && run.reset_of.is_none());
         let children = runs().filter(|run| run.child_key().is_some()).count() as u64;
         (runs().count() as u64 - children, children)
+    }
+
+    /// Runs that go on from an event of another.
+    pub(crate) fn resets(&self) -> u64 {
+        let all = self.partitions.iter().flat_map(|one| one.runs.all());
+        all.filter(|run| run.reset_of.is_some()).count() as u64
     }
 
     /// Runs that were quarantined although they do nothing bad.

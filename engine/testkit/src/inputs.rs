@@ -146,6 +146,8 @@ pub(crate) enum ByHand {
     Resume,
     /// It is to be closed.
     Delete,
+    /// To this event.
+    Reset(u64),
     /// To an activity, perhaps although a worker may be at it.
     Activity {
         id: u32,

@@ -50,6 +50,8 @@ pub struct Report {
     pub runs: u64,
     /// Runs that runs started.
     pub children: u64,
+    /// Runs that go on from an event of another, which was reset.
+    pub resets: u64,
     /// Steps that are done in the end, and could be undone.
     pub kept: u64,
     /// Steps that were undone by the run that had done them.
@@ -258,6 +260,7 @@ impl World {
             batches: self.check.batches(),
             runs,
             children,
+            resets: self.check.resets(),
             kept: counted.kept,
             undone: counted.undone,
             undone_by_parents: counted.undone_by_parents,

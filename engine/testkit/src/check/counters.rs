@@ -30,7 +30,10 @@ pub(super) fn check<'a>(
     for run in runs.values() {
         for key in run.steps_done() {
             let by = undoer(run, &runs);
-            let fate = fate(by, &key);
+            let fate = match run.is_of_reset() {
+                true => Fate::Unclear,
+                false => fate(by, &key),
+            };
             let (shows, was_undone) = counters.shows(&key);
             let fits = match fate {
                 Fate::Kept => (shows, was_undone) == (1, false),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sagaline_core::{
     ActivityId, Event, LOCAL_QUEUE, RunId, Timestamp, Transition, WorkflowId,
-    event::{UpdateCompleted, WorkflowFailed, WorkflowTimedOut},
+    event::{UpdateCompleted, WorkflowFailed, WorkflowTerminated, WorkflowTimedOut},
 };
 use sagaline_journal::{
     NewRecord, Record,
@@ -111,7 +111,12 @@ impl Effects {
     ) -> Result<(), Violation> {
         let of_end = |key: &AttemptKey| Effect::Queue(queue_id(key, "end"));
         let mut effects: Vec<Effect> = known.0.ended.iter().map(of_end).collect();
-        for transition in transitions {
+        // What is copied had its effects where it happened.
+        let is_copied = |one: &&Transition| {
+            let run = one.run_id.and_then(|run_id| known.0.run(run_id));
+            run.is_some_and(|run| run.copies(one.first_seq))
+        };
+        for transition in transitions.iter().filter(|one| !is_copied(one)) {
             for event in &transition.events {
                 match of_child(transition, event).or_else(|| signal::of(transition, event)) {
                     Some(effect) => effects.push(effect),
@@ -330,7 +335,9 @@ fn of_close(run: Option<&Run>, event: &Event) -> Vec<Effect> {
             new_run_id: None, ..
         }) => outcome::TIMED_OUT,
         Event::WorkflowCanceled(_) => outcome::CANCELED,
-        Event::WorkflowTerminated(_) => outcome::TERMINATED,
+        Event::WorkflowTerminated(WorkflowTerminated {
+            new_run_id: None, ..
+        }) => outcome::TERMINATED,
         // Another run goes on, of which those who wait hear; updates that were under way are cut off.
         _ => return cut_off(run).collect(),
     };

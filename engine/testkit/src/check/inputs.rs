@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Violation,
-    inputs::{Asks, Input, Inputs, OperateAsked, QueueAsked, StartAsked, StopChildAsked},
+    inputs::{Asks, ByHand, Input, Inputs, OperateAsked, QueueAsked, StartAsked, StopChildAsked},
     log::Log,
 };
 
@@ -52,7 +52,12 @@ impl<'a> Took<'a> {
         transitions: &'a [Transition],
     ) -> Self {
         let mut by_cause: BTreeMap<Spot, Vec<&Transition>> = BTreeMap::new();
-        for transition in transitions.iter().filter(|one| one.cause.is_record()) {
+        let is_aside = |one: &&Transition| {
+            let run = one.run_id.and_then(|run_id| runs.run(run_id));
+            run.is_some_and(|run| run.is_aside(one.first_seq))
+        };
+        let of_inputs = transitions.iter().filter(|one| one.cause.is_record());
+        for transition in of_inputs.filter(|one| !is_aside(one)) {
             let spot = (transition.cause.topic.to_string(), transition.cause.offset);
             by_cause.entry(spot).or_default().push(transition);
         }
@@ -266,7 +271,7 @@ impl<'a> Took<'a> {
                     Err("it was to stop a run")
                 }
             }
-            Asks::Operate(asked) => self.may_drop_act(input, asked, &identity),
+            Asks::Operate(asked) => self.may_drop_act(input, asked, (&identity, silently)),
             Asks::SignalTold(key, refused) => self.may_drop_told(*key, refused.is_some()),
             Asks::Describe
             | Asks::Delayed
@@ -347,8 +352,12 @@ impl<'a> Took<'a> {
         &self,
         input: &Input,
         asked: &OperateAsked,
-        identity: &(String, String),
+        (identity, silently): (&(String, String), bool),
     ) -> Result<(), &'static str> {
+        let is_reset = matches!(asked.act, ByHand::Reset(_));
+        if is_reset && !silently {
+            return Ok(());
+        }
         if asked.wants_reply {
             return Err("nobody was told");
         }

@@ -116,7 +116,11 @@ impl Partition {
             let record = log.record(&cause.topic, cause.partition, cause.offset);
             let by = record.and_then(|record| inputs.of(record));
             let of_lane = !cause.is_record();
-            if of_lane != by.is_none() || transition.at != footer.now {
+            let is_now = match self.runs.begins_or_goes_on_with_copies(transition) {
+                true => transition.at <= footer.now,
+                false => transition.at == footer.now,
+            };
+            if of_lane != by.is_none() || !is_now {
                 return Err(self.broken(
                     "I6",
                     &format!("a transition by {cause:?} at {:?}", transition.at),

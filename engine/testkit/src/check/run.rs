@@ -8,6 +8,7 @@ mod end;
 mod external;
 mod incident;
 mod operate;
+mod reset;
 mod signal;
 mod timer;
 mod undo;
@@ -28,6 +29,7 @@ use self::{
     attempt::is_of_program,
     child::Family,
     incident::Incidents,
+    reset::Reset,
     undo::Registration,
     update::Updates,
 };
@@ -45,7 +47,7 @@ use crate::{
 pub(super) type Identity = (String, String);
 
 /// A run between its first and its last event, and after.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) workflow_id: WorkflowId,
     pub(super) run_id: RunId,
@@ -103,6 +105,10 @@ pub(super) struct Run {
     input: Vec<u8>,
     /// When it begins, while it waits for that.
     delayed_until: Option<Timestamp>,
+    /// What a reset made of it, or made it of.
+    reset: Reset,
+    /// With a copy of whose history it begins.
+    pub(super) reset_of: Option<RunId>,
 }
 
 /// What is around an event.
@@ -170,6 +176,8 @@ impl Run {
             execution_timeout_ms: event.execution_timeout_ms,
             input: event.input.data().to_vec(),
             delayed_until: None,
+            reset: Reset::default(),
+            reset_of: None,
         }
     }
 
@@ -250,6 +258,10 @@ impl Run {
     fn closes(&mut self, place: Place<'_>, event: &Event) -> Result<(), Violation> {
         self.ended(place, event)?;
         match event {
+            Event::WorkflowTerminated(terminated) => {
+                self.next_run = terminated.new_run_id;
+                Ok(())
+            }
             Event::WorkflowFailed(failed) => self.tried_again(&failed.failure, failed.new_run_id),
             Event::WorkflowTimedOut(timed_out) => {
                 self.tried_again(&timed_out.failure, timed_out.new_run_id)

@@ -1,6 +1,7 @@
 //! The runs of one partition and the ids that they are open under: I1, I7, I19.
 
 mod child;
+mod reset;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,6 +9,7 @@ use std::{
 };
 
 pub(super) use child::child_refused;
+use reset::Past;
 use sagaline_core::{
     Event, IdReuse, Millis, Outcome, RunId, Timestamp, Transition, WorkflowId, event::AnswerOutcome,
 };
@@ -18,7 +20,7 @@ use super::{
     external,
     outside::{AttemptKey, Outside},
     queues::{Queues, key_of},
-    run::{Identity, Place, Run},
+    run::{Identity, Run},
 };
 use crate::{
     Violation,
@@ -32,6 +34,8 @@ pub(super) struct Runs {
     partitions: i32,
     retention: Millis,
     runs: BTreeMap<RunId, Run>,
+    /// Of runs that may be reset: their events, by whom, and what each run was after each.
+    past: BTreeMap<RunId, Vec<Past>>,
     ids: BTreeMap<WorkflowId, Id>,
     /// Attempts whose places at the home of their queue became free in the batch that is being taken.
     pub(super) ended: Vec<AttemptKey>,
@@ -73,6 +77,7 @@ impl Runs {
             partitions,
             retention,
             runs: BTreeMap::new(),
+            past: BTreeMap::new(),
             ids: BTreeMap::new(),
             ended: Vec::new(),
             sent: BTreeSet::new(),
@@ -126,6 +131,7 @@ impl Runs {
         queues: &Queues,
     ) -> Result<(), Violation> {
         let run = transition.run_id.and_then(|run_id| self.run(run_id));
+        let run = run.filter(|run| !run.copies(transition.first_seq));
         for event in &transition.events {
             let (Event::ActivityAttemptScheduled(event), Some(run)) = (event, run) else {
                 continue;
@@ -189,7 +195,8 @@ impl Runs {
         self.visited
             .entry(workflow_id.clone())
             .or_insert_with(|| vec![before]);
-        let follows = self.follow(transition, (workflow_id, run_id))?;
+        let resets = self.reset(transition, (workflow_id, run_id), (by, &identity))?;
+        let follows = resets || self.follow(transition, (workflow_id, run_id))?;
         if let Some(Event::WorkflowStarted(started)) = transition.events.first()
             && !follows
         {
@@ -206,11 +213,14 @@ impl Runs {
             let what = format!("run {run_id} of {workflow_id} has no first event");
             return Err(Violation::new("I1", what));
         };
+        run.take_aside(transition, &identity);
+        let follows = follows || run.copies(transition.first_seq);
         let wanted = match follows {
             true => None,
             false => wanted(run, transition, by, &identity),
         };
         match follows {
+            true if run.is_aside(transition.first_seq) => {}
             true => run.last_cause = Some(place_of(transition)),
             false => check_identity(run, transition, by, &identity)?,
         }
@@ -221,18 +231,10 @@ impl Runs {
                 run.seen.insert(identity.clone());
             }
         }
-        for (seq, event) in (transition.first_seq..).zip(&transition.events) {
-            let place = Place {
-                seq,
-                at: transition.at,
-                by,
-                outside,
-            };
-            let before = run.places();
-            run.event(place, event)?;
-            let after = run.places();
-            self.ended.extend(before.difference(&after));
-        }
+        self.take_events(run_id, (transition, &identity), (by, outside))?;
+        let Some(run) = self.runs.get_mut(&run_id) else {
+            return Ok(());
+        };
         self.told.extend(run.take_told());
         self.signals_told.extend(run.take_signals_told());
         if run.closed.is_some() {
@@ -430,8 +432,9 @@ fn check_identity(
         .all(|event| matches!(event, Event::ReplyRequested(_)));
     let continues = continues(run, transition);
     run.last_cause = Some(place_of(transition));
-    // One that a failed run cut off is taken by the next attempt: there its id tells whether it is known.
-    let cut_off = matches!(asks, Some(Asks::Update(_))) && run.is_retried();
+    // One that a failed run cut off, or a reset took back, is taken by the next: there its id tells whether it is known.
+    let is_next = run.is_retried() || run.is_of_reset();
+    let cut_off = matches!(asks, Some(Asks::Update(_))) && is_next;
     if !counts || only_answers || continues || run.seen.insert(identity.clone()) || cut_off {
         return Ok(());
     }

@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     pub(crate) run_id: RunId,
     pub(crate) pending: Vec<u32>,
     pub(crate) incidents: Vec<(u64, IncidentKind)>,
+    /// How many events it has, if it may be reset.
+    pub(crate) resettable: Option<u64>,
 }
 
 impl World {
@@ -130,6 +132,11 @@ fn draw(rng: &mut Rng, seen: Option<&Seen>, number: u64) -> (Option<RunId>, ByHa
         };
         return (None, by_hand);
     };
+    if let Some(events) = seen.resettable
+        && rng.percent(50)
+    {
+        return (Some(seen.run_id), ByHand::Reset(rng.between(1, events)));
+    }
     if !seen.incidents.is_empty() && rng.percent(60) {
         let (seq, kind) = *rng.pick(&seen.incidents);
         let act = match rng.below(4) {
@@ -203,6 +210,7 @@ const fn act_of(by_hand: &ByHand) -> &'static str {
         ByHand::Pause => act::PAUSE,
         ByHand::Resume => act::RESUME,
         ByHand::Delete => act::DELETE,
+        ByHand::Reset(_) => act::RESET,
         ByHand::Activity { act, .. } => match act {
             OnActivity::Pause => act::ACTIVITY_PAUSE,
             OnActivity::Resume => act::ACTIVITY_RESUME,
@@ -227,6 +235,7 @@ fn body_of(by_hand: &ByHand) -> Option<Value> {
     };
     match by_hand {
         ByHand::Pause | ByHand::Resume | ByHand::Delete => None,
+        ByHand::Reset(event_seq) => Some(json!({"event_seq": event_seq})),
         ByHand::Activity {
             act,
             even_if_running,

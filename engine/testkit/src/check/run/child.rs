@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A child, also one that has ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Child {
     started: Arc<ChildStarted>,
     open: bool,
@@ -36,7 +36,7 @@ impl Child {
 }
 
 /// What a run has of its family.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Family {
     pub(super) parent: Option<Parent>,
     pub(super) children: std::collections::BTreeMap<u32, Child>,

@@ -100,6 +100,10 @@ impl Run {
                 act: ByHand::Incident { act, .. },
                 ..
             })) => *act == OnIncident::Fail,
+            Some(Asks::Operate(OperateAsked {
+                act: ByHand::Reset(_),
+                ..
+            })) => true,
             Some(asks) => asks.start().is_some_and(|asked| {
                 asked.id_conflict == sagaline_core::IdConflict::TerminateExisting
             }),

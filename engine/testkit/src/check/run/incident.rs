@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The incidents of a run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Incidents {
     /// Open ones, by the position of their event.
     open: BTreeMap<u64, (IncidentKind, Option<u32>)>,
@@ -127,6 +127,7 @@ impl Run {
         let (seq, act) = (event.incident_seq, event.act.as_str());
         let about = self.incidents.open(seq).and_then(|(_, about)| about);
         let fits = match (place.operated().map(|asked| &asked.act), act) {
+            (Some(ByHand::Reset(_)), "reset") => event.actor.as_str() == ACTOR,
             (_, "recovered" | "cancel") => event.actor.as_str() == "sagaline.engine",
             (
                 Some(ByHand::Incident {

@@ -51,6 +51,7 @@ impl Run {
             run_id: self.run_id,
             pending: pending.map(|(id, _)| *id).collect(),
             incidents: self.incidents.seqs().collect(),
+            resettable: self.may_be_reset().then_some(self.seq),
         }
     }
 
@@ -94,9 +95,11 @@ impl Run {
                 })
             }
             ByHand::Resume => Some(Hand::Resume),
-            ByHand::Pause | ByHand::Delete | ByHand::Activity { .. } | ByHand::Incident { .. } => {
-                None
-            }
+            ByHand::Pause
+            | ByHand::Delete
+            | ByHand::Reset(_)
+            | ByHand::Activity { .. }
+            | ByHand::Incident { .. } => None,
         }
     }
 
@@ -112,6 +115,7 @@ impl Run {
         };
         let fits = match (asked, id, paused) {
             (Some(ByHand::Pause), None, true) | (Some(ByHand::Resume), None, false) => true,
+            (Some(ByHand::Reset(_)), _, false) => true,
             (Some(ByHand::Activity { id: on, act, .. }), Some(id), paused) => {
                 let meant = match paused {
                     true => OnActivity::Pause,
@@ -184,6 +188,8 @@ impl Run {
             ByHand::Pause => !self.paused,
             ByHand::Resume => self.paused,
             ByHand::Delete => false,
+            // What its program says to it is not known here.
+            ByHand::Reset(_) => return None,
             ByHand::Incident { seq, act } => {
                 let Some((kind, about)) = self.incidents.open(*seq) else {
                     return Some(false);

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The updates of a run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Updates {
     accepted: u64,
     ended: u64,
@@ -32,6 +32,12 @@ struct Update {
 }
 
 impl Updates {
+    /// Those under way go on, and who waited for them was told that the run closed.
+    pub(super) fn forget_followers(&mut self) {
+        let pending = self.known.values_mut().filter(|one| one.ended.is_none());
+        pending.for_each(|one| one.followers.clear());
+    }
+
     /// What a run leaves of them to the one that goes on in its place: those that have ended.
     pub(super) fn left(&self) -> Self {
         let ended = self.known.iter().filter(|(_, one)| one.ended.is_some());
