@@ -17,9 +17,10 @@ enum Part {
 }
 
 /// Acts of operators. A batch can do each that is named here.
-const OPERATED: [(&str, Part); 11] = [
+const OPERATED: [(&str, Part); 12] = [
     (act::PAUSE, Part::Run),
     (act::RESUME, Part::Run),
+    (act::RESET, Part::Run),
     (act::ACTIVITY_RETRY, Part::Activity),
     (act::ACTIVITY_COMPLETE, Part::Activity),
     (act::ACTIVITY_FAIL, Part::Activity),

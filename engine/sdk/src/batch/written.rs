@@ -1,5 +1,7 @@
 //! A batch as it is written: what is done, by whom, how fast, and on what.
 
+use std::collections::BTreeMap;
+
 use sagaline_core::{Name, filter::FILTER_BYTES_MAX};
 use sagaline_journal::wire::act;
 use serde::{Deserialize, Serialize};
@@ -130,6 +132,13 @@ impl Batch {
     #[must_use]
     pub fn resume(reason: &str) -> Self {
         Self::new(act::RESUME, &()).reason(reason)
+    }
+
+    /// Has workflows go on from this event of theirs; the runs that they are in end.
+    #[must_use]
+    pub fn reset(event_seq: u64, reason: &str) -> Self {
+        let to = BTreeMap::from([("event_seq", event_seq)]);
+        Self::new(act::RESET, &to).reason(reason)
     }
 
     /// Sends workflows a message.
