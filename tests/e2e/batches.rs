@@ -1,21 +1,21 @@
 //! Batches: all that a filter means is acted on once each, whatever crashes, and people see how far it is and stop it.
 
-use std::collections::BTreeMap;
-
 use sagaline::{
     batch::{Batch, Description, Target},
     client::{Client, ClientError},
-    worker::Kafka,
 };
 use sagaline_core::{Event, Outcome};
 use serde_json::{Value, json};
 
-use crate::harness::{
-    journal::Journal,
-    process::Process,
-    sagas, say,
-    wait::{Watch, until, until_true},
-    world::World,
+use crate::{
+    client::with_client,
+    harness::{
+        journal::Journal,
+        process::Process,
+        sagas, say,
+        wait::{Watch, until, until_true},
+        world::World,
+    },
 };
 
 const BINARY: &str = "victim";
@@ -271,17 +271,9 @@ fn a_program_acts_on_ids_that_it_knows_and_is_told_which_are_wrong() {
     let strange = ["no-such", "", &"x".repeat(256)].map(str::to_owned);
     let targets: Vec<Target> = ids.iter().chain(&strange).map(Target::workflow).collect();
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime is made");
-    let again = runtime.block_on(async {
-        let kafka = Kafka::new(&*world.bootstrap, BTreeMap::new()).expect("nothing to refuse");
-        let client = Client::connect(kafka, &world.namespace).await?;
-        begin_twice(&client, &targets).await
-    });
+    let again = with_client(&world, async |client| begin_twice(client, &targets).await);
 
-    let again = again.expect("it begins").expect_err("it is there");
+    let again = again.expect_err("it is there");
     assert_eq!(again.kind(), Some(sagaline::worker::ErrorKind::Conflict));
     assert_eq!(journal.until_ended("batch/mine"), Outcome::Completed);
     let about = serde_json::from_value::<Description>(describe(&world, "mine"));

@@ -10,6 +10,7 @@ mod bulk;
 mod chain;
 mod children;
 mod cli;
+mod client;
 mod clocks;
 mod codec;
 mod crash;

@@ -14,6 +14,7 @@ mod intercept;
 mod message;
 mod replies;
 mod request;
+mod reset;
 mod schedule;
 mod start;
 mod update;
@@ -36,6 +37,7 @@ pub use self::{
     error::ClientError,
     handle::Handle,
     intercept::{CallKind, ClientCall, ClientInterceptor},
+    reset::Reset,
     schedule::ScheduleHandle,
     start::{IdConflict, IdReuse, StartWorkflow},
     update::{UpdateHandle, UpdateWorkflow},

@@ -39,6 +39,9 @@ pub(crate) struct Stage {
     /// Runs that it starts.
     #[serde(default)]
     pub(crate) children: Vec<Child>,
+    /// Says so as an attribute of its run.
+    #[serde(default)]
+    pub(crate) attribute: Option<u8>,
     /// Signals that it sends to other runs.
     #[serde(default)]
     pub(crate) sends: Vec<Sends>,
@@ -241,6 +244,9 @@ impl Stage {
             nap,
             signal,
             children: Child::draw_some(rng, mischief, family),
+            attribute: rng
+                .percent(10)
+                .then(|| u8::try_from(rng.below(3)).unwrap_or_default()),
             sends: Sends::draw_some(rng, family),
         }
     }

@@ -273,6 +273,7 @@ impl Scripted {
         for child in &stage.children {
             self.start_child(child, commands);
         }
+        commands.extend(stage.attribute.and_then(message::upsert));
         for sends in &stage.sends {
             self.send(sends, commands);
         }

@@ -23,6 +23,8 @@ pub(crate) struct Request {
     id: Option<String>,
     headers: Vec<(&'static str, String)>,
     value: Option<Payload>,
+    /// The engine reads the value itself: no codec encodes it.
+    is_plain: bool,
     /// Of those who have the keys.
     is_signed: bool,
     /// The input of a message beside the value, in this header.
@@ -38,6 +40,7 @@ impl Request {
             id: None,
             headers: Vec::new(),
             value: None,
+            is_plain: false,
             is_signed: false,
             beside: None,
         }
@@ -127,6 +130,12 @@ impl Request {
         self
     }
 
+    /// A value that the engine reads.
+    pub(super) fn plain(mut self, value: Payload) -> Self {
+        self.is_plain = true;
+        self.value(value)
+    }
+
     /// The same with its payloads encoded.
     pub(super) fn coded(mut self, coding: &Coding) -> Result<Self, Error> {
         let encode = |payload| {
@@ -134,7 +143,9 @@ impl Request {
             encoded
                 .map_err(|error| Error::new(ErrorKind::Invalid, "payload-codec", error.message()))
         };
-        self.value = self.value.map(encode).transpose()?;
+        if !self.is_plain {
+            self.value = self.value.map(encode).transpose()?;
+        }
         if let Some((header, input)) = self.beside {
             self.beside = Some((header, encode(input)?));
         }

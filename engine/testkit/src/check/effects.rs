@@ -378,7 +378,11 @@ fn of_child(transition: &Transition, event: &Event) -> Option<Effect> {
     match event {
         Event::ChildStarted(event) => key(event.child_id).map(Effect::Child),
         Event::ChildCancelRequested(event) => {
-            key(event.child_id).map(|key| Effect::Family(family_id(key, "cancel")))
+            let word = match event.terminate {
+                Some(true) => "terminate",
+                _ => "cancel",
+            };
+            key(event.child_id).map(|key| Effect::Family(family_id(key, word)))
         }
         Event::ReplyRequested(event) => {
             child_refused(event).map(|key| Effect::Family(family_id(key, "closed")))

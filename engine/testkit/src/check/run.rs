@@ -20,8 +20,8 @@ use std::{
 };
 
 use sagaline_core::{
-    Event, Outcome, RetryPolicy, RunId, Timestamp, WorkflowId,
-    event::{ReplyRequested, WorkflowStarted},
+    Event, Fields, Outcome, RetryPolicy, RunId, Timestamp, WorkflowId,
+    event::{AttributesUpserted, ReplyRequested, WorkflowStarted},
 };
 
 use self::{
@@ -71,6 +71,8 @@ pub(super) struct Run {
     signals_told: Vec<Told>,
     updates: Updates,
     registrations: Vec<Registration>,
+    /// How steps would be undone that failed while their queue held them: whether it did no copy of the history says.
+    never_sent: Vec<Registration>,
     family: Family,
     /// When its time runs out.
     time_limit: Option<Timestamp>,
@@ -103,6 +105,8 @@ pub(super) struct Run {
     retry: Option<RetryPolicy>,
     execution_timeout_ms: Option<u64>,
     input: Vec<u8>,
+    /// Its search attributes, as they are now.
+    attributes: BTreeMap<String, String>,
     /// When it begins, while it waits for that.
     delayed_until: Option<Timestamp>,
     /// What a reset made of it, or made it of.
@@ -119,6 +123,12 @@ pub(super) struct Place<'a> {
     /// The input; none when the lane's own clock caused it.
     pub(super) by: Option<&'a Input>,
     pub(super) outside: &'a Outside,
+}
+
+fn attributes(fields: Option<&Fields>) -> BTreeMap<String, String> {
+    let fields = fields.into_iter().flat_map(Fields::iter);
+    let fields = fields.map(|field| (field.name.to_string(), field.json.to_string()));
+    fields.collect()
 }
 
 impl<'a> Place<'a> {
@@ -153,6 +163,7 @@ impl Run {
             signals_told: Vec::new(),
             updates: Updates::default(),
             registrations: Vec::new(),
+            never_sent: Vec::new(),
             family: Family::of(event),
             time_limit: None,
             undo: None,
@@ -175,6 +186,7 @@ impl Run {
             retry: event.retry.clone(),
             execution_timeout_ms: event.execution_timeout_ms,
             input: event.input.data().to_vec(),
+            attributes: attributes(event.attributes.as_ref()),
             delayed_until: None,
             reset: Reset::default(),
             reset_of: None,
@@ -211,6 +223,7 @@ impl Run {
                 Ok(())
             }
             Event::MarkerRecorded(_) => Ok(()),
+            Event::AttributesUpserted(event) => self.upserted(event),
             Event::WorkflowCancelRequested(_) if place.seq <= self.copies => Ok(()),
             Event::WorkflowContinuedAsNew(event) => self.continued(place.at, event.new_run_id),
             Event::WorkflowCancelRequested(event) => self.asked_to_stop(place, event.compensate),
@@ -268,6 +281,20 @@ impl Run {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Its program says something else about it.
+    fn upserted(&mut self, event: &AttributesUpserted) -> Result<(), Violation> {
+        if self.undo.is_some() || event.memo.is_some() {
+            return Err(self.violates("I1", format!("{event:?}")));
+        }
+        for (name, json) in attributes(event.attributes.as_ref()) {
+            match json.as_str() {
+                "null" => drop(self.attributes.remove(&name)),
+                _ => drop(self.attributes.insert(name, json)),
+            }
+        }
+        Ok(())
     }
 
     /// Who asked wants to hear of the end.

@@ -19,8 +19,9 @@ pub(crate) struct Child {
     pub(crate) id_reuse: IdReuse,
     /// The stage is over only when it has ended.
     pub(crate) awaited: bool,
-    /// It is asked to stop as soon as it is started.
-    pub(crate) regretted: bool,
+    /// How it is stopped as soon as it is started: asked to, or, where true, ended at once.
+    #[serde(default)]
+    pub(crate) regrets: Vec<bool>,
     pub(crate) run_timeout_ms: Option<u64>,
     pub(crate) plan: Plan,
 }
@@ -111,7 +112,12 @@ impl Child {
                 IdReuse::AllowDuplicateFailedOnly,
             ]),
             awaited: rng.percent(75),
-            regretted: rng.percent(8),
+            regrets: match rng.percent(10) {
+                true => rng
+                    .pick(&[vec![false], vec![true], vec![false, true]])
+                    .clone(),
+                false => Vec::new(),
+            },
             run_timeout_ms: rng.percent(8).then_some(timeout),
             plan: Plan::draw(rng, mischief, family),
         }

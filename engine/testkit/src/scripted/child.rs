@@ -32,10 +32,13 @@ impl Scripted {
             start_at: None,
             retry: None,
         })));
-        if child.regretted {
-            let how = Stop::Cancel;
-            commands.push(ProgramCommand::CancelChild { child_id, how });
-        }
+        commands.extend(child.regrets.iter().map(|at_once| {
+            let how = match at_once {
+                true => Stop::Terminate,
+                false => Stop::Cancel,
+            };
+            ProgramCommand::CancelChild { child_id, how }
+        }));
         self.children.insert(child_id, child.awaited);
     }
 

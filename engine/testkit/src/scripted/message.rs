@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use sagaline_core::{Failure, Name, Payload, SignalExternal, WorkflowId, program::ProgramCommand};
+use sagaline_core::{
+    Failure, Fields, Name, Payload, SignalExternal, WorkflowId, program::ProgramCommand,
+};
 
 use super::{Scripted, Word, name, number, word_on};
 use crate::plan::{Sends, signal_name};
@@ -72,4 +74,18 @@ impl Scripted {
             _ => commands.push(command),
         }
     }
+}
+
+/// Says something as an attribute; 0 takes it away.
+pub(super) fn upsert(value: u8) -> Option<ProgramCommand> {
+    let json = match value {
+        0 => "null".to_owned(),
+        value => value.to_string(),
+    };
+    let field = (name(format!("a{}", value % 2)), json.into_boxed_str());
+    let attributes = Fields::new([field].into()).ok()?;
+    Some(ProgramCommand::UpsertAttributes {
+        attributes,
+        memo: None,
+    })
 }

@@ -202,7 +202,13 @@ impl Run {
             && !self.activities[&id].outcome_unknown
             && !may_run
         {
-            self.registrations.retain(|one| one.compensates != id);
+            let forgotten = self
+                .registrations
+                .extract_if(.., |one| one.compensates == id);
+            let forgotten = forgotten.collect::<Vec<_>>();
+            if before == State::Held {
+                self.never_sent.extend(forgotten);
+            }
         }
         if let Event::ActivityAttemptFailed(event) = event {
             self.check_attempts(id, event)?;

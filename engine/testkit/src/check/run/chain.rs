@@ -82,6 +82,9 @@ impl Run {
         if !is_next || self.last_cause != Some(cause) {
             return broken("it did not end for it");
         }
+        if super::attributes(event.attributes.as_ref()) != self.attributes {
+            return broken("it does not begin with its attributes");
+        }
         if chain.attempt.is_some() {
             return self.check_next_attempt(transition, event);
         }

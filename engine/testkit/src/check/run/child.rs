@@ -23,6 +23,7 @@ pub(super) struct Child {
     started: Arc<ChildStarted>,
     open: bool,
     cancel_requested: bool,
+    terminate_requested: bool,
     /// What it returned.
     pub(super) result: Option<Vec<u8>>,
     /// It completed, and what it did is this run's to undo.
@@ -30,6 +31,15 @@ pub(super) struct Child {
 }
 
 impl Child {
+    /// It is asked to stop once, and made to end at once once.
+    const fn may_be_stopped(&self, at_once: bool) -> bool {
+        self.open
+            && match at_once {
+                true => !self.terminate_requested,
+                false => !self.cancel_requested,
+            }
+    }
+
     fn is_awaited(&self) -> bool {
         self.open && self.started.parent_close_policy != ParentClosePolicy::Abandon
     }
@@ -128,8 +138,9 @@ impl Run {
             Event::ChildCancelRequested(event) => {
                 let child = self.family.children.get_mut(&event.child_id.get());
                 match child {
-                    Some(child) if child.open && !child.cancel_requested => {
+                    Some(child) if child.may_be_stopped(event.terminate == Some(true)) => {
                         child.cancel_requested = true;
+                        child.terminate_requested |= event.terminate == Some(true);
                         Ok(())
                     }
                     other => {
@@ -166,6 +177,7 @@ impl Run {
             started: Arc::clone(started),
             open: true,
             cancel_requested: false,
+            terminate_requested: false,
             result: None,
             took_over: false,
         };

@@ -96,6 +96,8 @@ impl Run {
             run.seen.extend(before.seen.iter().cloned());
         }
         run.updates.forget_followers();
+        run.registrations.append(&mut run.never_sent);
+        run.registrations.sort_by_key(|one| one.activity_id);
         let at = happened.started_at;
         let began = event.start_at.map_or(at, |start_at| start_at.max(at));
         let ends = |from: Timestamp, span: Option<u64>| Some(from.plus(Millis(span?)));
