@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
 use crate::{
-    ActivityId, Name, Outcome, Run, WorkflowId,
+    ActivityId, Name, Run, WorkflowId,
     program::{Activation, CommandKind, Job, Program, ProgramCommand, Recorded},
     run::ActivationRecord,
 };
@@ -235,12 +235,12 @@ fn stops_all<'a>(mut left: impl Iterator<Item = &'a Recorded>) -> bool {
     left.all(|one| one.kind == CommandKind::CancelActivity)
 }
 
-/// Whether a run was ended from outside, and that activation was its last.
+/// Whether a run was ended without its program, by a person or because its time ran out, and that activation was its last.
 fn is_last_of(run: &Run, activation: &ActivationRecord) -> bool {
-    let closed = run.closed.as_ref();
-    let is_over = closed.is_some_and(|closed| closed.outcome == Outcome::Terminated);
+    let by_program = activation.commands.iter().any(|one| one.kind.is_end());
     let last = run.activations.last();
-    is_over && last.is_some_and(|last| core::ptr::eq(last, activation))
+    let is_last = last.is_some_and(|last| core::ptr::eq(last, activation));
+    run.closed.is_some() && is_last && !by_program
 }
 
 fn activate(

@@ -21,6 +21,12 @@ const IDS: [(&str, &str); 2] = [
     (BATCH_ID_PREFIX, BATCH_WORKFLOW),
 ];
 
+/// What the ids of one of our own workflows begin with.
+pub(crate) fn id_prefix_of(workflow: &str) -> Option<&'static str> {
+    let found = IDS.iter().find(|(_, ours)| *ours == workflow);
+    found.map(|(prefix, _)| *prefix)
+}
+
 /// The workflow that alone may be started under that id; none: every one may.
 #[must_use]
 pub fn workflow_of_id(workflow_id: &str) -> Option<&'static str> {

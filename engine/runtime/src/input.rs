@@ -356,6 +356,16 @@ mod tests {
         assert_eq!(check("batch/7", &signal, true), None);
         // Core refuses the id to others, and says why.
         assert_eq!(check("batch/7", &start("order"), false), None);
+        for workflow in ["order", "sagaline.batch"] {
+            let with = [
+                (header::CE_TYPE, ce_type::WORKFLOW_SIGNAL_WITH_START),
+                (header::WORKFLOW, workflow),
+                (header::SIGNAL, "targets"),
+                (header::SIGNAL_INPUT, "MQ=="),
+            ];
+            let refused = (workflow == "sagaline.batch").then_some(RejectReason::Forged);
+            assert_eq!(check("batch/7", &with, false), refused);
+        }
         assert_eq!(check("batch/7", &cancel, false), None);
         assert_eq!(check("order-7", &signal, false), None);
     }

@@ -5,7 +5,7 @@
 
 use std::{any::type_name, fmt, time::Duration};
 
-use sagaline_core::{Failure, Name, error_type};
+use sagaline_core::{Failure, InvalidId, Name, error_type};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::json;
@@ -203,6 +203,9 @@ impl<E: std::error::Error> From<E> for Error {
                 message = format!("{message}: {text}");
             }
             source = cause.source();
+        }
+        if type_name::<E>() == type_name::<InvalidId>() {
+            return Self::new(error_type::INVALID_INPUT, message).non_retryable();
         }
         Self::new(short_name(type_name::<E>()), message)
     }

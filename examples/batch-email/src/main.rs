@@ -87,11 +87,13 @@ async fn batch_email(cx: Context, mut batch: Batch) -> Result<Sent> {
 }
 
 impl Sent {
-    /// A mail that could not be sent does not end the batch; a request to stop does.
+    /// A mail that could not be sent does not end the batch; a request to stop does, and ids that no run can have.
     fn count(&mut self, mail: Result<String>) -> Result<()> {
         match mail {
             Ok(_) => self.sent += 1,
             Err(error) if error.is_canceled() => return Err(error),
+            // No mail of the batch can begin.
+            Err(error) if error.error_type() == "sagaline.InvalidInput" => return Err(error),
             Err(_) => self.failed += 1,
         }
         Ok(())

@@ -10,7 +10,13 @@ use sagaline_core::{
 use sagaline_journal::wire::{ce_type, header, outcome};
 use serde::Serialize;
 
-use super::{RunOf, Session, describe::unknown, input::Input, name, result::print_payload};
+use super::{
+    RunOf, Session,
+    describe::{refuse_deleted, unknown},
+    input::Input,
+    name,
+    result::print_payload,
+};
 use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
@@ -169,6 +175,7 @@ fn result(session: &Session, args: &ResultArgs) -> Outcome {
     let (partition, mut runs) = journal.runs_of(id)?;
     let seen = runs.find(id, args.of.run_id);
     let seen = seen.ok_or_else(|| unknown(id, args.of.run_id))?;
+    refuse_deleted(id, seen)?;
     let run_id = seen.run.run_id;
     if let Some(ended) = ended(&seen.run, update_id) {
         return print(session, update_id, ended);

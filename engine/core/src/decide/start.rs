@@ -16,6 +16,7 @@ use crate::{
     error_type::{ALREADY_STARTED, INVALID_INPUT, LIMIT, NOT_FOUND},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::{Programs, SPAN_MS_MAX},
+    reserved::id_prefix_of,
     run::REPLIES_MAX,
     workflow_of_id,
 };
@@ -166,14 +167,17 @@ fn of_child(overlay: &Overlay<'_>, identity: Identity, start: &Start) -> Option<
 }
 
 /// Ids of Sagaline's own are for its own workflows, and these have no others.
-fn reserved(start: &Start) -> Option<Decision> {
+pub(crate) fn reserved(start: &Start) -> Option<Decision> {
     let (id, workflow) = (start.workflow_id.as_str(), start.workflow.as_str());
     let message = match workflow_of_id(id) {
         Some(ours) if ours == workflow => return None,
         Some(ours) => format!("workflow id {id}: ids that begin so are those of {ours} alone"),
-        None if workflow.starts_with(OUR_NAMES) => {
-            format!("workflow id {id}: {workflow} has ids of its own alone, as schedule/nightly")
-        }
+        None if workflow.starts_with(OUR_NAMES) => match id_prefix_of(workflow) {
+            Some(prefix) => {
+                format!("workflow id {id}: {workflow} has ids alone that begin with {prefix}")
+            }
+            None => format!("workflow {workflow}: names that begin with {OUR_NAMES} are our own"),
+        },
         None => return None,
     };
     if start.parent.is_some() {

@@ -29,6 +29,10 @@ impl Work<'_, '_> {
             self.done.rejected = Some(rejection);
             return Ok(());
         }
+        if let Some(Decision::Rejected(rejection)) = decide::start::reserved(start) {
+            self.done.rejected = Some(rejection);
+            return Ok(());
+        }
         let identity = self.cause.identity();
         let run = self.overlay.run_of(key);
         let is_repeat = |run: &Run| run.seen.contains(identity) || run.starts.contains(identity);

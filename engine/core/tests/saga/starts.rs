@@ -172,13 +172,23 @@ fn ids_of_our_own_are_for_our_own_workflows_alone() {
         start.workflow_id = WorkflowId::new(id).unwrap();
         start.workflow = Name::from(workflow);
 
-        let done = world.input("1", Command::Start(start));
-
-        let reason = done.rejected.unwrap().reason;
-        let expected = match is_refused {
-            true => RejectReason::ReservedId,
-            false => RejectReason::UnknownWorkflow,
+        let message = sagaline_core::Message::Signal {
+            signal: Name::from("go"),
+            input: Payload::json(*b"1"),
         };
-        assert_eq!(reason, expected, "{id} {workflow}");
+        let with = Command::StartWith(Box::new(sagaline_core::StartWith {
+            start: start.clone(),
+            message,
+        }));
+
+        for (input, command) in [("1", Command::Start(start)), ("2", with)] {
+            let done = world.input(input, command);
+            let reason = done.rejected.unwrap().reason;
+            let expected = match is_refused {
+                true => RejectReason::ReservedId,
+                false => RejectReason::UnknownWorkflow,
+            };
+            assert_eq!(reason, expected, "{id} {workflow}");
+        }
     }
 }

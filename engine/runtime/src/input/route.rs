@@ -171,11 +171,12 @@ fn tells_batch(
     }
     Ok(match ce_type {
         // Another workflow is refused that id.
-        ce_type::WORKFLOW_START => envelope.header(header::WORKFLOW)? == Some(BATCH_WORKFLOW),
-        ce_type::WORKFLOW_SIGNAL
-        | ce_type::WORKFLOW_UPDATE
+        ce_type::WORKFLOW_START
         | ce_type::WORKFLOW_SIGNAL_WITH_START
-        | ce_type::WORKFLOW_UPDATE_WITH_START => true,
+        | ce_type::WORKFLOW_UPDATE_WITH_START => {
+            envelope.header(header::WORKFLOW)? == Some(BATCH_WORKFLOW)
+        }
+        ce_type::WORKFLOW_SIGNAL | ce_type::WORKFLOW_UPDATE => true,
         _ => false,
     })
 }

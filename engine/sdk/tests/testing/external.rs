@@ -229,8 +229,8 @@ async fn garbage(cx: Context, (to, name, bytes): (String, String, usize)) -> Res
 fn what_cannot_be_sent_is_refused_before_it_is_sent() {
     let env = Env::new();
     for (to, name, bytes, expected) in [
-        ("", "number", 1, "InvalidId"),
-        ("taker", "", 1, "InvalidId"),
+        ("", "number", 1, error_type::INVALID_INPUT),
+        ("taker", "", 1, error_type::INVALID_INPUT),
         (
             "taker",
             "number",

@@ -4,7 +4,7 @@ use std::fs;
 
 use sagaline_sdk::{
     prelude::*,
-    testing::{Answer, UNREADABLE, replay, replay_all, replay_file},
+    testing::{Answer, StartOptions, UNREADABLE, replay, replay_all, replay_file},
 };
 use serde_json::{Value, json};
 
@@ -192,4 +192,43 @@ fn what_is_no_history_of_the_workflow_is_refused() {
     }
     let error = replay(another, whole.as_bytes()).unwrap_err();
     assert_eq!(error.message(), "the history has no run of another");
+}
+
+/// One activity after the other.
+#[workflow]
+async fn two_charges(cx: Context) -> Result<()> {
+    cx.run(charge(1)).await?;
+    cx.run(charge(2)).await?;
+    Ok(())
+}
+
+#[test]
+fn a_run_that_was_ended_while_its_activity_was_under_way_does_what_its_history_says() {
+    let never = || {
+        let env = shop();
+        env.answers(charge, [Answer::ok("paid".to_owned()), Answer::never()]);
+        env
+    };
+    let timed_out =
+        never().start_with(StartOptions::new().run_timeout(30.seconds()), two_charges());
+    assert!(timed_out.result().is_err());
+    assert_eq!(timed_out.status(), "TimedOut");
+    let terminated = never().start(two_charges());
+    terminated.terminate("enough");
+
+    for run in [timed_out, terminated] {
+        let history = run.history();
+        assert_eq!(history.count("ActivityCancelRequested"), 1);
+        let history = history.to_json();
+        assert_eq!(replay(two_charges, history.as_bytes()).unwrap(), 1);
+        // The same history, of a workflow that asks for one activity only.
+        let error = replay(one_charge, history.as_bytes()).unwrap_err();
+        assert_eq!(error.error_type(), "sagaline.Nondeterminism", "{error}");
+    }
+}
+
+#[workflow(name = "two-charges")]
+async fn one_charge(cx: Context) -> Result<()> {
+    cx.run(charge(1)).await?;
+    Ok(())
 }
