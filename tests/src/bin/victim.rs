@@ -7,8 +7,8 @@ mod basket;
 use sagaline::{ActivityCall, call_signal, prelude::*};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap, fs::File, hint::black_box, io::Write, process::ExitCode, thread,
-    time::Duration,
+    collections::BTreeMap, ffi::OsStr, fs::File, hint::black_box, io::Write, process::ExitCode,
+    thread, time::Duration,
 };
 
 /// File to which each attempt of [`work`] adds a line.
@@ -266,15 +266,9 @@ fn deep(level: u64) -> u64 {
 #[activity(queue = "orders")]
 async fn work(cx: ActivityContext, step: &Step) -> Result<u32> {
     if let Some(diary) = std::env::var_os(DIARY) {
-        let mut diary = File::options().create(true).append(true).open(diary)?;
-        writeln!(
-            diary,
-            "{} {} {} {}",
-            cx.workflow_id(),
-            cx.activity_id(),
-            cx.attempt(),
-            std::process::id()
-        )?;
+        let (id, attempt) = (cx.activity_id(), cx.attempt());
+        let line = format!("{} {id} {attempt} {}", cx.workflow_id(), std::process::id());
+        note(&diary, line)?;
     }
     tokio::time::sleep(Duration::from_millis(step.ms)).await;
     match step.fails {
@@ -300,9 +294,18 @@ async fn climb(cx: ActivityContext, steps: u32) -> Result<u32> {
 #[activity(queue = "orders")]
 async fn ask(cx: ActivityContext) -> Result<u32> {
     let diary = std::env::var_os(DIARY).ok_or_else(|| Error::other("there is no diary"))?;
-    let mut diary = File::options().create(true).append(true).open(diary)?;
-    writeln!(diary, "{} {}", cx.workflow_id(), cx.completion_token())?;
+    note(
+        &diary,
+        format!("{} {}", cx.workflow_id(), cx.completion_token()),
+    )?;
     cx.complete_later()
+}
+
+/// Adds a line to a diary: all of it in one write, since other attempts write theirs at the same time.
+fn note(diary: &OsStr, line: String) -> Result<()> {
+    let mut diary = File::options().create(true).append(true).open(diary)?;
+    diary.write_all((line + "\n").as_bytes())?;
+    Ok(())
 }
 
 /// Stands in a queue that no worker reads.
