@@ -62,6 +62,51 @@ fn all_that_are_open(world: &World, act: &[&str]) {
     assert_eq!(said.trim(), "1 done, 0 skipped, 0 failed");
 }
 
+/// A binary without the codec shows what is not secret of schedules and batches, and of others all.
+fn is_listed_by_the_stock_binary(world: &World) {
+    let says = |code, command: &[&str]| world.says("victim", code, command);
+    let create = ["schedule", "create", "plain", "--cron", "@yearly"];
+    says(0, &[&create[..], &["--type", "steps"]].concat());
+    let encoded = "encoded with application/vnd.example.encrypted";
+
+    // The engine has the app's codec, and encodes what any schedule answers.
+    let listed = says(0, &["schedule", "list"]);
+    let names = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1));
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["NAME", "plain", "yearly"],
+        "{listed}"
+    );
+    let listed = says(0, &["schedule", "list", "-o", "json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("it is JSON");
+    let why = listed["schedules"][1]["unread"].as_str();
+    assert!(why.is_some_and(|why| why.contains(encoded)), "{listed}");
+    for verb in ["describe", "next"] {
+        let said = world.run("victim", &["schedule", verb, "yearly"]);
+        let stderr = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert_eq!(said.status.code(), Some(4), "{stderr}");
+        assert!(
+            stderr.contains(encoded) && stderr.contains("app's own binary"),
+            "{stderr}"
+        );
+    }
+
+    let batches = says(0, &["batch", "list", "-o", "json"]);
+    let batches: Value = serde_json::from_str(&batches).expect("it is JSON");
+    let batches = batches["batches"].as_array().expect("they are a list");
+    assert_eq!(batches.len(), 2, "{batches:?}");
+    for batch in batches {
+        let why = batch["unread"].as_str();
+        assert!(why.is_some_and(|why| why.contains(encoded)), "{batch}");
+        assert_eq!((&batch["matched"], &batch["done"]), (&json!(1), &json!(1)));
+        let id = batch["batch_id"].as_str().expect("it has an id");
+        let described = says(0, &["batch", "describe", id]);
+        assert!(described.contains(encoded), "{described}");
+    }
+}
+
 /// A schedule knows what it starts, and the command line reads what it says of itself.
 fn keeps_a_schedule(world: &World) {
     let input = json!({"customer": "Lovelace", "item": "typewriter"}).to_string();
@@ -139,6 +184,7 @@ fn no_plain_text_of_an_encrypted_app_is_on_any_topic_and_its_own_commands_read_i
     assert_eq!(task.header("sl-last-heartbeat-type"), content_type);
 
     keeps_a_schedule(&world);
+    is_listed_by_the_stock_binary(&world);
 
     let plain = with_plain_text(&world, &SECRETS);
     assert!(plain.is_empty(), "{plain:#?}");

@@ -27,6 +27,7 @@ pub(crate) mod server;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod task_queue;
+mod unread;
 pub(crate) mod update;
 pub(crate) mod versions;
 pub(crate) mod worker;

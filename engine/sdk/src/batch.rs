@@ -19,7 +19,7 @@ use crate::{Error, Result};
 pub use tally::{Failed, Tally};
 pub use workflow::Description;
 #[doc(hidden)]
-pub use workflow::{begin, seen};
+pub use workflow::{begin, seen, told_by_memo};
 pub use written::{Batch, TARGETS_BYTES_MAX, TOLD_AT_ONCE_MAX, Target, Told};
 
 /// The name of the signal that tells a batch what it acts on; its input is [`Told`].

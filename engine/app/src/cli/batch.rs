@@ -3,15 +3,19 @@
 //! What a batch has done stands in its run's memo, so all that was ever begun can be seen, also when no engine runs.
 
 use clap::{Args, Subcommand};
-use sagaline_core::{BATCH_WORKFLOW, Payload, Timestamp, WorkflowId};
+use sagaline_core::{BATCH_ID_PREFIX, BATCH_WORKFLOW, Timestamp, WorkflowId};
 use sagaline_journal::wire::{ce_type, header};
-use sagaline_sdk::batch::{self, Description};
-use serde::{Serialize, de::DeserializeOwned};
+use sagaline_sdk::batch::{self, Description, Tally};
+use serde::Serialize;
 
-use super::{Session, bulk::number};
+use super::{
+    Session,
+    bulk::number,
+    unread::{self, Unread},
+};
 use crate::{
-    fault::{Exit, Fault, Outcome},
-    inbox::{Inbox, Question, coding_fault},
+    fault::{Fault, Outcome},
+    inbox::{Inbox, Question},
     journal::Journal,
     output::{Format, Output, aside},
     runs::{Runs, SeenRun},
@@ -78,9 +82,90 @@ struct Seen {
     /// Why it did not end well.
     failure: Option<String>,
     #[serde(flatten)]
-    about: Description,
+    about: About,
     #[serde(skip)]
     began: Timestamp,
+}
+
+/// What a batch says of itself.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum About {
+    Read(Description),
+    /// What it acts on was encoded by an app whose codec is not here: its memo is plain.
+    Unread {
+        batch_id: String,
+        /// Why it is not read.
+        unread: String,
+        /// How many it acts on, once it has been told all.
+        matched: Option<u64>,
+        #[serde(flatten)]
+        tally: Tally,
+    },
+}
+
+impl About {
+    fn of(session: &Session, id: &WorkflowId, run: &SeenRun) -> Self {
+        let started = &run.run.started;
+        let memo = started.memo.as_ref();
+        let unknown = |error: sagaline_sdk::Error| Unread::unknown(error.message());
+        let input = unread::plain(session, started.input.clone());
+        let read = input.and_then(|input| {
+            let seen = batch::seen(id.as_str(), &input, memo);
+            seen.map_err(unknown)
+        });
+        match read {
+            Ok(about) => Self::Read(about),
+            Err(unread) => {
+                let told = batch::told_by_memo(memo).ok().flatten();
+                let (matched, tally) = told
+                    .map(|(matched, tally)| (Some(matched), tally))
+                    .unwrap_or_default();
+                let batch_id = id.as_str().strip_prefix(BATCH_ID_PREFIX);
+                Self::Unread {
+                    batch_id: batch_id.unwrap_or(id.as_str()).to_owned(),
+                    unread: unread.why,
+                    matched,
+                    tally,
+                }
+            }
+        }
+    }
+
+    fn batch_id(&self) -> &str {
+        match self {
+            Self::Read(about) => &about.batch_id,
+            Self::Unread { batch_id, .. } => batch_id,
+        }
+    }
+
+    const fn matched(&self) -> Option<u64> {
+        match self {
+            Self::Read(about) => Some(about.matched),
+            Self::Unread { matched, .. } => *matched,
+        }
+    }
+
+    const fn tally(&self) -> &Tally {
+        match self {
+            Self::Read(about) => &about.tally,
+            Self::Unread { tally, .. } => tally,
+        }
+    }
+
+    fn read(&self) -> Option<&Description> {
+        match self {
+            Self::Read(about) => Some(about),
+            Self::Unread { .. } => None,
+        }
+    }
+
+    fn unread(&self) -> Option<&str> {
+        match self {
+            Self::Read(_) => None,
+            Self::Unread { unread, .. } => Some(unread),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -93,11 +178,7 @@ struct Canceled<'a> {
     workflow_id: &'a WorkflowId,
 }
 
-fn seen(session: &Session, runs: &Runs, id: &WorkflowId, run: &SeenRun) -> Outcome<Seen> {
-    let started = &run.run.started;
-    let input = session.coding.decode(started.input.clone());
-    let input = input.map_err(coding_fault)?;
-    let about = batch::seen(id.as_str(), &input, started.memo.as_ref()).map_err(unreadable)?;
+fn seen(session: &Session, runs: &Runs, id: &WorkflowId, run: &SeenRun) -> Seen {
     let closed = run.run.closed.as_ref();
     let failure = closed.and_then(|closed| {
         let failure = closed.failure.as_ref();
@@ -105,14 +186,14 @@ fn seen(session: &Session, runs: &Runs, id: &WorkflowId, run: &SeenRun) -> Outco
         failure.or_else(|| closed.reason.as_ref().map(ToString::to_string))
     });
     let began = run.run.execution_started_at();
-    Ok(Seen {
+    Seen {
         status: runs.view(id, run, session.output.now, &[]).status(),
         started_at: began.to_rfc3339(),
         closed_at: closed.map(|closed| closed.at.to_rfc3339()),
         failure,
-        about,
+        about: About::of(session, id, run),
         began,
-    })
+    }
 }
 
 fn list(session: &Session, args: &ListArgs) -> Outcome {
@@ -120,9 +201,7 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
     let mut all = Vec::new();
     for runs in &folded {
         let batches = runs.iter().filter(|(_, run)| is_batch(run));
-        for (id, run) in batches {
-            all.push(seen(session, runs, id, run)?);
-        }
+        all.extend(batches.map(|(id, run)| seen(session, runs, id, run)));
     }
     all.sort_by_key(|batch| std::cmp::Reverse(batch.began));
     let count = all.len();
@@ -142,6 +221,9 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
             )?;
         }
     }
+    if output.format == Format::Table {
+        unread::aside_of(all.iter().filter_map(|one| one.about.unread()));
+    }
     if count > args.limit {
         aside(&format!("… {} more: --limit", count - args.limit));
     }
@@ -154,26 +236,23 @@ fn is_batch(run: &SeenRun) -> bool {
 }
 
 fn row(output: Output, batch: &Seen) -> Vec<String> {
-    let Description {
-        batch_id,
-        act,
-        matched,
-        tally,
-        actor,
-        ..
-    } = &batch.about;
-    let [matched, done, skipped, failed] =
-        [*matched, tally.done, tally.skipped, tally.failed].map(many);
+    let about = &batch.about;
+    let read = |text: fn(&Description) -> &String| {
+        let read = about.read().map(|about| text(about).clone());
+        read.unwrap_or_else(|| unread::DASH.to_owned())
+    };
+    let matched = about.matched().map(many);
+    let tally = about.tally();
     vec![
         batch.status.to_owned(),
-        batch_id.clone(),
-        act.clone(),
-        matched,
-        done,
-        skipped,
-        failed,
+        about.batch_id().to_owned(),
+        read(|about| &about.act),
+        matched.unwrap_or_else(|| unread::DASH.to_owned()),
+        many(tally.done),
+        many(tally.skipped),
+        many(tally.failed),
         output.time(batch.began),
-        actor.clone(),
+        read(|about| &about.actor),
     ]
 }
 
@@ -184,13 +263,13 @@ pub(super) fn many(count: u64) -> String {
 fn describe(session: &Session, of: &Named) -> Outcome {
     let (_, runs) = Journal::open(session)?.runs_of(&of.id)?;
     let run = runs.find(&of.id, None).filter(|run| is_batch(run));
-    let batch = seen(session, &runs, &of.id, run.ok_or_else(|| unknown(&of.id))?)?;
+    let batch = seen(session, &runs, &of.id, run.ok_or_else(|| unknown(&of.id))?);
     let output = session.output;
     if output.format != Format::Table {
         return Ok(output.json(&batch)?);
     }
     output.table(&[], &facts(output, &batch))?;
-    let tally = &batch.about.tally;
+    let tally = batch.about.tally();
     let errors = tally.errors.iter();
     let errors: Vec<Vec<String>> = errors
         .map(|one| vec![one.code.clone(), one.workflow_id.clone()])
@@ -206,23 +285,27 @@ fn describe(session: &Session, of: &Named) -> Outcome {
 }
 
 fn facts(output: Output, batch: &Seen) -> Vec<Vec<String>> {
-    let about = &batch.about;
-    let rate = about.per_second.map(|rate| format!("{rate} per second"));
+    let (about, tally) = (&batch.about, batch.about.tally());
+    let read = about.read();
+    let rate = read.and_then(|about| about.per_second);
+    let unread = about.unread();
+    let unread = unread.map(|why| format!("{why}: the app's own binary shows the rest"));
     let rows = [
-        ("Batch", Some(about.batch_id.clone())),
+        ("Batch", Some(about.batch_id().to_owned())),
         ("Status", Some(batch.status.to_owned())),
-        ("Act", Some(about.act.clone())),
-        ("Query", about.query.clone()),
-        ("Reason", about.reason.clone()),
-        ("By", Some(about.actor.clone())),
-        ("Rate", rate),
-        ("Matched", Some(many(about.matched))),
-        ("Done", Some(many(about.tally.done))),
-        ("Skipped", Some(many(about.tally.skipped))),
-        ("Failed", Some(many(about.tally.failed))),
+        ("Act", read.map(|about| about.act.clone())),
+        ("Query", read.and_then(|about| about.query.clone())),
+        ("Reason", read.and_then(|about| about.reason.clone())),
+        ("By", read.map(|about| about.actor.clone())),
+        ("Rate", rate.map(|rate| format!("{rate} per second"))),
+        ("Matched", about.matched().map(many)),
+        ("Done", Some(many(tally.done))),
+        ("Skipped", Some(many(tally.skipped))),
+        ("Failed", Some(many(tally.failed))),
         ("Started", Some(output.time(batch.began))),
         ("Ended", batch.closed_at.clone()),
         ("Failure", batch.failure.clone()),
+        ("Not read", unread),
     ];
     let rows = rows.into_iter();
     rows.filter_map(|(name, value)| Some(vec![name.to_owned(), value?]))
@@ -252,17 +335,4 @@ fn cancel(session: &Session, args: &CancelArgs) -> Outcome {
 
 fn unknown(id: &WorkflowId) -> Fault {
     Fault::refused(format!("there is no {id}")).hint("`batch list` shows all")
-}
-
-fn unreadable(error: sagaline_sdk::Error) -> Fault {
-    Fault::new(Exit::Failed, error.message()).hint("is the engine of another version?")
-}
-
-/// What a batch has answered.
-pub(super) fn read<T: DeserializeOwned>(session: &Session, answer: Payload) -> Outcome<T> {
-    let answer = session.coding.decode(answer).map_err(coding_fault)?;
-    serde_json::from_slice(answer.data()).map_err(|error| {
-        let text = format!("the batch's answer cannot be read: {error}");
-        Fault::new(Exit::Failed, text).hint("is the engine of another version?")
-    })
 }

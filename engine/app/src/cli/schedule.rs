@@ -10,11 +10,11 @@ use sagaline_sdk::schedule::{self, Backfill, Description, Instant, Overlap, Sche
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::flags::Flags;
-use super::{Session, update::answered};
+use super::{Session, unread, update::answered};
 use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
-    inbox::{ANSWER_WAIT, Answer, Inbox, Question, coding_fault, new_id},
+    inbox::{ANSWER_WAIT, Answer, Inbox, Question, new_id},
     output::Format,
 };
 
@@ -198,7 +198,8 @@ fn create(session: &Session, args: &CreateArgs) -> Outcome {
 }
 
 fn update(session: &Session, args: &CreateArgs) -> Outcome {
-    let before: Description = read(session, ask(session, &args.of, "describe", &())?)?;
+    let before = ask(session, &args.of, "describe", &())?;
+    let before: Description = read(session, &args.of, before)?;
     let schedule = args.flags.schedule(Some(before.schedule))?;
     let _: Payload = change(session, &args.of, "update", &schedule)?;
     told(session, args.of.name(), args.of.id(), "Updated")
@@ -223,7 +224,11 @@ fn trigger(session: &Session, args: &TriggerArgs) -> Outcome {
     if session.output.format != Format::Table {
         return Ok(super::result::print_payload(session.output, &answer)?);
     }
-    let triggered: Triggered = read(session, answer)?;
+    let what = format!(
+        "schedule {} took the trigger; what came of it",
+        args.of.name()
+    );
+    let triggered: Triggered = unread::read(session, &what, answer)?;
     let text = match (&triggered.workflow_id, triggered.outcome.as_str()) {
         (Some(workflow_id), _) => format!("Started {workflow_id}."),
         (None, "waiting") => "It starts when those before it have ended.".to_owned(),
@@ -316,10 +321,6 @@ fn json(value: &impl Serialize) -> Outcome<Payload> {
     Ok(Payload::json(bytes))
 }
 
-fn read<T: DeserializeOwned>(session: &Session, answer: Payload) -> Outcome<T> {
-    let answer = session.coding.decode(answer).map_err(coding_fault)?;
-    serde_json::from_slice(answer.data()).map_err(|error| {
-        let text = format!("the schedule's answer cannot be read: {error}");
-        Fault::new(Exit::Failed, text).hint("is the engine of another version?")
-    })
+fn read<T: DeserializeOwned>(session: &Session, of: &Named, answer: Payload) -> Outcome<T> {
+    unread::read(session, &format!("schedule {}", of.name()), answer)
 }

@@ -55,18 +55,29 @@ pub fn seen(workflow_id: &str, input: &Payload, memo: Option<&Fields>) -> Result
         batch_id: batch_id(workflow_id).to_owned(),
         kept: Kept::default(),
     };
-    if let Some(memo) = memo {
-        let memo = Payload::json(serde_json::to_vec(&Shown(memo))?);
-        let Memo { progress, errors } = json::decode("memo of a batch", &memo)?;
-        book.kept.tally = Tally {
-            done: progress.done,
-            skipped: progress.skipped,
-            failed: progress.failed,
-            errors: errors.unwrap_or_default(),
-            errors_left_out: progress.errors_left_out,
-        };
+    if let Some((_, tally)) = told_by_memo(memo)? {
+        book.kept.tally = tally;
     }
     Ok(book.description())
+}
+
+/// How many a batch acts on and what became of them, by its run's memo alone, which no codec encodes; none before it has
+/// been told all.
+///
+/// # Errors
+/// The memo is of another version.
+pub fn told_by_memo(memo: Option<&Fields>) -> Result<Option<(u64, Tally)>> {
+    let Some(memo) = memo else { return Ok(None) };
+    let memo = Payload::json(serde_json::to_vec(&Shown(memo))?);
+    let Memo { progress, errors } = json::decode("memo of a batch", &memo)?;
+    let tally = Tally {
+        done: progress.done,
+        skipped: progress.skipped,
+        failed: progress.failed,
+        errors: errors.unwrap_or_default(),
+        errors_left_out: progress.errors_left_out,
+    };
+    Ok(Some((progress.matched, tally)))
 }
 
 fn batch_id(workflow_id: &str) -> &str {

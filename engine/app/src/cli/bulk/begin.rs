@@ -18,7 +18,7 @@ use super::{
     words::{counted, number},
 };
 use crate::{
-    cli::{batch, result},
+    cli::{batch, result, unread},
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
     inbox::{ANSWER_WAIT, Inbox, Question, Told, new_id},
@@ -120,7 +120,11 @@ impl Begun {
         let Some(ended) = closed.result.clone() else {
             return result::print(output, id, &closed);
         };
-        let about: Description = batch::read(bulk.session, ended)?;
+        let about: Description = unread::read(
+            bulk.session,
+            &format!("what became of batch {batch_id}"),
+            ended,
+        )?;
         let tally = &about.tally;
         match output.format {
             Format::Json | Format::Jsonl => output.json(&about)?,

@@ -9,9 +9,13 @@ use serde::Serialize;
 
 use super::{Named, ask, json, question_of, read};
 use crate::{
-    cli::Session,
+    cli::{
+        Session,
+        unread::{self, Unread},
+        update::answered,
+    },
     fault::{Exit, Fault, Outcome},
-    inbox::{Inbox, Told},
+    inbox::{Answer, Inbox, Told},
     journal::Journal,
     output::{Format, Output, aside},
 };
@@ -40,16 +44,29 @@ struct Times<'a> {
 
 #[derive(Serialize)]
 struct List<'a> {
-    schedules: &'a [Description],
+    schedules: &'a [About],
+}
+
+/// What a schedule says of itself.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum About {
+    Read(Box<Description>),
+    /// It answers what this binary cannot read, or not at all.
+    Unread {
+        name: String,
+        /// Why it is not read.
+        unread: String,
+    },
 }
 
 pub(super) fn describe(session: &Session, of: &Named) -> Outcome {
     let answer = ask(session, of, "describe", &())?;
+    let about: Description = read(session, of, answer)?;
     let output = session.output;
     if output.format != Format::Table {
-        return Ok(crate::cli::result::print_payload(output, &answer)?);
+        return Ok(output.json(&about)?);
     }
-    let about: Description = read(session, answer)?;
     output.table(&[], &facts(output, &about))?;
     let taken = about.recent.iter().chain(&about.running);
     let rows: Vec<Vec<String>> = taken.map(|one| taken_row(output, one)).collect();
@@ -151,7 +168,8 @@ fn word(value: &impl Serialize) -> String {
 }
 
 pub(super) fn next(session: &Session, of: &Named, count: u32) -> Outcome {
-    let next: Vec<Upcoming> = read(session, ask(session, of, "next", &Many { count })?)?;
+    let answer = ask(session, of, "next", &Many { count })?;
+    let next: Vec<Upcoming> = read(session, of, answer)?;
     let output = session.output;
     match output.format {
         Format::Json => output.json(&Times {
@@ -206,6 +224,7 @@ pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
                 &["STATE", "NAME", "WHEN", "STARTS", "RUNNING", "NEXT"],
                 &rows,
             )?;
+            unread::aside_of(schedules.iter().filter_map(About::unread));
         }
     }
     if all > args.limit {
@@ -214,36 +233,64 @@ pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
     Ok(())
 }
 
-fn descriptions(session: &Session, ids: &[&WorkflowId]) -> Outcome<Vec<Description>> {
+fn descriptions(session: &Session, ids: &[&WorkflowId]) -> Outcome<Vec<About>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let ask = |id: &&WorkflowId| Ok(question_of(id, "describe", json(&())?));
     let questions: Vec<_> = ids.iter().map(ask).collect::<Outcome<_>>()?;
     let told = Inbox::open(session)?.ask_all(questions, SILENCE);
+    if told.iter().all(|told| matches!(told, Told::Silent)) {
+        return Err(Fault::new(Exit::Unreachable, "no schedule answers")
+            .hint("does an engine of this namespace run? `doctor` looks"));
+    }
     let mut schedules = Vec::new();
     for (id, told) in ids.iter().zip(told) {
         let name = id.as_str().strip_prefix(SCHEDULE_ID_PREFIX);
         let name = name.unwrap_or_else(|| id.as_str());
-        match told {
+        let read = match told {
             // It was deleted meanwhile.
-            Told::Answer(answer) if answer.is_of_no_open_run() => {}
-            Told::Answer(answer) => {
-                let answer = crate::cli::update::answered(&format!("schedule {name}"), answer)?;
-                schedules.push(read(session, answer)?);
-            }
+            Told::Answer(answer) if answer.is_of_no_open_run() => continue,
+            Told::Answer(answer) => description(session, name, answer),
             Told::Unsent(why) => return Err(Fault::new(Exit::Unreachable, why)),
-            Told::Silent => {
-                let text = format!("schedule {name} does not answer");
-                return Err(Fault::new(Exit::Unreachable, text)
-                    .hint("does an engine of this namespace run? `doctor` looks"));
-            }
-        }
+            Told::Silent => Err(Unread::unknown("it does not answer")),
+        };
+        schedules.push(match read {
+            Ok(about) => About::Read(about),
+            Err(Unread { why: unread, .. }) => About::Unread {
+                name: name.to_owned(),
+                unread,
+            },
+        });
     }
     Ok(schedules)
 }
 
-fn row(output: Output, about: &Description) -> Vec<String> {
+/// What one of many says; if it cannot be read, the others still can.
+fn description(session: &Session, name: &str, answer: Answer) -> Result<Box<Description>, Unread> {
+    let answer = answered(&format!("schedule {name}"), answer);
+    let answer = answer.map_err(|fault| Unread::unknown(fault.message()))?;
+    unread::value(session, answer)
+}
+
+impl About {
+    fn unread(&self) -> Option<&str> {
+        match self {
+            Self::Read(_) => None,
+            Self::Unread { unread, .. } => Some(unread),
+        }
+    }
+}
+
+fn row(output: Output, about: &About) -> Vec<String> {
+    let about = match about {
+        About::Read(about) => about,
+        About::Unread { name, .. } => {
+            let mut row = vec![unread::DASH.to_owned(); 6];
+            row[1].clone_from(name);
+            return row;
+        }
+    };
     let next = about.next.first();
     vec![
         state(about).to_owned(),
