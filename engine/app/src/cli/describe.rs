@@ -3,7 +3,7 @@
 use clap::Args;
 use sagaline_core::{
     Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId, is_local,
-    run::{ActivityState, RegistrationState},
+    run::{ActivityState, PendingUpdate, RegistrationState},
     view::{AttemptView, ResetView, View},
 };
 use sagaline_journal::{kafka::Group, wire::topic};
@@ -153,12 +153,7 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
         view.journal_partition
     ));
     lines.extend(run.waits.iter().flat_map(answers));
-    lines.extend(run.updates.pending().iter().map(|one| {
-        format!(
-            "Update         {}, update {}: under way",
-            one.update, one.update_id
-        )
-    }));
+    lines.extend(updates(seen));
     lines.extend(run.activities.iter().flat_map(|one| pending(output, one)));
     lines.extend(compensations(run));
     lines.extend(run.incidents.iter().map(|incident| {
@@ -170,6 +165,23 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     // Names are strangers' as messages are.
     let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
     lines.join("\n")
+}
+
+/// Its updates that have not ended; of a run that was deleted nothing.
+fn updates(seen: &SeenRun) -> Vec<String> {
+    let (run, deleted) = (&seen.run, seen.deleted.is_some());
+    let state = match run.closed.is_some() {
+        true => "cut off when the run closed",
+        false => "under way",
+    };
+    let pending = run.updates.pending().iter().filter(|_| !deleted);
+    let line = |one: &PendingUpdate| {
+        format!(
+            "Update         {}, update {}: {state}",
+            one.update, one.update_id
+        )
+    };
+    pending.map(line).collect()
 }
 
 /// How its steps are undone, and which nobody knows how to.
@@ -302,14 +314,33 @@ const PAYLOAD_CHARS_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
-    use sagaline_core::{Timestamp, event::WorkflowStarted};
+    use sagaline_core::{
+        Event, Timestamp,
+        event::{UpdateAccepted, WorkflowDeleted, WorkflowStarted, WorkflowTerminated},
+    };
 
     use super::*;
     use crate::{
         output::TimeStyle,
         runs::{Keep, Runs},
-        scripted::{Script, transition},
+        scripted::{Script, started, transition},
     };
+
+    /// What is said of the newest run of `id`.
+    fn said(id: &WorkflowId, script: Script) -> String {
+        let mut runs = Runs::new(3, Keep::Histories(id.clone()));
+        for record in script.records {
+            runs.record(record).unwrap();
+        }
+        let output = Output {
+            format: Format::Table,
+            time: TimeStyle::Utc,
+            now: Timestamp::from_millis(2_000),
+            coding: None,
+        };
+        let seen = runs.find(id, None).unwrap();
+        text(output, &runs.view(id, seen, output.now, &[]), seen)
+    }
 
     #[test]
     fn names_of_strangers_cannot_turn_the_line_or_move_the_cursor() {
@@ -331,22 +362,51 @@ mod tests {
         };
         let id = WorkflowId::new("a\rb").unwrap();
         let script = Script::new().batch(&[transition(id.as_str(), 1, [started.into()])]);
-        let mut runs = Runs::new(3, Keep::Histories(id.clone()));
-        for record in script.records {
-            runs.record(record).unwrap();
-        }
-        let output = Output {
-            format: Format::Table,
-            time: TimeStyle::Utc,
-            now: Timestamp::from_millis(2_000),
-            coding: None,
-        };
 
-        let seen = runs.find(&id, None).unwrap();
-        let text = text(output, &runs.view(&id, seen, output.now, &[]), seen);
+        let text = said(&id, script);
 
         assert!(text.contains("a␍b "), "{text}");
         assert!(text.contains("order␊hint: run this@1␛[2J\n"), "{text}");
         assert!(text.contains("1 bytes of text/⟨U+202E⟩plain"), "{text}");
+    }
+
+    #[test]
+    fn an_update_that_had_not_ended_is_cut_off_by_the_end_of_its_run_and_deleted_with_it() {
+        let id = WorkflowId::new("a").unwrap();
+        let accepted = UpdateAccepted {
+            update_id: Name::from("u-1"),
+            update: Name::from("add"),
+            input: Payload::empty(),
+        };
+        let ended = WorkflowTerminated {
+            reason: None,
+            new_run_id: None,
+            hands_over_below: None,
+        };
+        let open: [Event; 2] = [started(), accepted.into()];
+        let mut deleted = transition("a", 0, []);
+        let event = WorkflowDeleted {
+            run_id: deleted.run_id.take().unwrap(),
+            actor: Name::from("ada"),
+            reason: None,
+        };
+        deleted.events = vec![event.into()];
+        let under_way = || Script::new().batch(&[transition("a", 1, open.clone())]);
+        let closed = || under_way().batch(&[transition("a", 3, [ended.clone().into()])]);
+
+        let update = |script| {
+            let said = said(&id, script);
+            let line = said.lines().find(|line| line.starts_with("Update"));
+            line.map(|line| line.replace("  ", ""))
+        };
+        assert_eq!(
+            update(under_way()).unwrap(),
+            "Update add, update u-1: under way"
+        );
+        assert_eq!(
+            update(closed()).unwrap(),
+            "Update add, update u-1: cut off when the run closed"
+        );
+        assert_eq!(update(closed().batch(&[deleted])), None);
     }
 }
