@@ -61,6 +61,8 @@ fn what_open_runs_need_is_listed_and_changed_code_is_found_before_it_is_deployed
     let mut of_other = world.command("victim", &of_other);
     let of_other = of_other.env("VICTIM_TURNED", "1").status();
     assert!(of_other.expect("it runs").success());
+    let unknown = world.says("victim", 4, &["journal", "replay", "-w", "m-11"]);
+    assert!(unknown.contains("no run of workflow m-11"), "{unknown}");
 
     world.says("victim", 0, &["workflow", "signal", "m-1", "--name", "go"]);
     journal.until_event("m-1", "WorkflowCompleted");

@@ -38,6 +38,13 @@ struct Report {
     differing: Vec<Difference>,
 }
 
+impl Report {
+    /// Whether the journal has no run that was meant.
+    const fn is_of_none(&self) -> bool {
+        self.compared == 0 && self.passed_over == 0
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Difference {
     workflow_id: WorkflowId,
@@ -80,6 +87,9 @@ pub(super) fn replay(session: &Session, workflows: &Workflows, args: &ReplayArgs
         })?;
         replay.finish();
     }
+    if let Some(id) = args.workflow_id.as_ref().filter(|_| report.is_of_none()) {
+        return Err(unknown(id));
+    }
     print(session, &report)?;
     match report.differing.len() {
         0 => Ok(()),
@@ -90,6 +100,15 @@ pub(super) fn replay(session: &Session, workflows: &Workflows, args: &ReplayArgs
             ))
         }
     }
+}
+
+/// A gate that lets pass what it has not looked at is none.
+fn unknown(id: &WorkflowId) -> Fault {
+    Fault::quoting(
+        Exit::Refused,
+        &format!("the journal has no run of workflow {id}"),
+    )
+    .hint("`workflow list` shows what it has; without --workflow-id all of it is replayed")
 }
 
 /// The runs of one partition that are still to be compared.
