@@ -111,6 +111,12 @@ fn what_cannot_be_a_retry_policy_is_refused_by_name() {
             .json(&json!([]))
             .send();
     }
+    // The command line does not even send them.
+    for retry in ["{bad", r#"{"attempts":3}"#, r#"{"on_exhausted":"park"}"#] {
+        let start = ["workflow", "start", "--type", "steps", "--retry", retry];
+        let said = world.says("victim", 2, &start);
+        assert!(said.contains("--retry"), "{said}");
+    }
 
     let refused = journal.until("three are refused", |journal| {
         let events = journal.apart.iter().flat_map(|one| &one.events);

@@ -1,5 +1,7 @@
 //! `workflow start` and `execute`.
 
+mod retry;
+
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
@@ -62,7 +64,7 @@ pub(crate) struct StartArgs {
     #[arg(long, value_name = "SPAN")]
     start_delay: Option<Span>,
     /// Try it again when it fails or its run time-out passes: a policy as in '{"maximum_attempts":5}'
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", value_parser = retry::policy)]
     retry: Option<String>,
     /// Says which start this is: the same again starts nothing again
     #[arg(long, value_name = "KEY")]
