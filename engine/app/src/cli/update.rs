@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, time::Duration};
 
 use clap::{Args, Subcommand};
 use sagaline_core::{
-    Name, Payload, Run, RunId, WorkflowId,
+    Name, Payload, Run, RunId, WorkflowId, error_type,
     run::{EndedUpdate, UpdateOutcome},
 };
 use sagaline_journal::wire::{ce_type, header, outcome};
@@ -106,9 +106,22 @@ pub(super) struct AskedUpdate {
 }
 
 impl AskedUpdate {
+    fn what(&self) -> String {
+        format!("update {} of {}", self.name, self.id)
+    }
+
+    /// The first answer; of one that is refused why.
+    fn first(&self, wait: Option<Duration>) -> Outcome<Answer> {
+        let answer = self.inbox.first(&self.asked, wait)?;
+        match answer.outcome.as_str() {
+            outcome::REJECTED => Err(refused(&self.what(), &answer)),
+            _ => Ok(answer),
+        }
+    }
+
     /// Waits until its run has said that it will, and prints which update it is.
     pub(super) fn accepted(&self, session: &Session, wait: Option<Duration>) -> Outcome {
-        let answer = self.inbox.accepted(&self.asked, wait)?;
+        let answer = self.first(wait)?;
         let (id, run_id, update_id) = (&self.id, answer.run_id, &self.update_id);
         match session.output.format {
             Format::Json | Format::Jsonl => session.output.json(&Accepted {
@@ -132,14 +145,14 @@ impl AskedUpdate {
         wait: Option<Duration>,
         deadline: Deadline,
     ) -> Outcome {
-        let first = self.inbox.accepted(&self.asked, wait)?;
+        let first = self.first(wait)?;
         let answer = match first.is_final() {
             true => Some(first),
             false => self.inbox.answer(&self.asked, deadline, Answer::is_final)?,
         };
         match answer {
             Some(answer) => {
-                let value = answered(&format!("update {} of {}", self.name, self.id), answer)?;
+                let value = answered(&self.what(), answer)?;
                 Ok(print_payload(session.output, &value)?)
             }
             None => Err(pending(self.id.as_str(), &self.update_id)),
@@ -206,21 +219,20 @@ fn ended(run: &Run, update_id: &Name) -> Option<Option<UpdateOutcome>> {
 }
 
 fn print(session: &Session, update_id: &Name, ended: Option<UpdateOutcome>) -> Outcome {
-    let failure = match ended {
+    let (failure, how) = match ended {
         Some(UpdateOutcome::Completed(answer)) => {
             return Ok(print_payload(session.output, &answer)?);
         }
-        Some(UpdateOutcome::Failed(failure) | UpdateOutcome::Rejected(failure)) => failure,
+        Some(UpdateOutcome::Failed(failure)) => (failure, "failed"),
+        Some(UpdateOutcome::Rejected(failure)) => (failure, "was refused"),
         None => {
             let text = format!("the run closed before update {update_id} ended");
             return Err(Fault::new(Exit::Failed, text));
         }
     };
-    let text = format!(
-        "update {update_id} failed: {}: {}",
-        failure.error_type, failure.message
-    );
-    Err(Fault::quoting(Exit::Failed, &text))
+    let how = format!("update {update_id} {how}");
+    let why = (failure.error_type.as_str(), &*failure.message);
+    Err(fault(Exit::Failed, &how, why))
 }
 
 fn pending(id: &str, update_id: &str) -> Fault {
@@ -235,9 +247,60 @@ pub(super) fn answered(what: &str, answer: Answer) -> Outcome<Payload> {
     match answer.outcome.as_str() {
         outcome::COMPLETED => Ok(answer.value),
         _ => {
-            let (error_type, message) = (&answer.error_type, &answer.error_message);
-            let text = format!("{what} failed: {error_type}: {message}");
-            Err(Fault::quoting(Exit::Failed, &text))
+            let why = (answer.error_type.as_str(), answer.error_message.as_str());
+            Err(fault(Exit::Failed, &format!("{what} failed"), why))
         }
+    }
+}
+
+/// Why `what` was refused.
+fn refused(what: &str, answer: &Answer) -> Fault {
+    let why = (answer.error_type.as_str(), answer.error_message.as_str());
+    fault(Exit::Refused, &format!("{what} was refused"), why)
+}
+
+/// An error with its type, which says whose it is.
+fn fault(exit: Exit, how: &str, (error_type, message): (&str, &str)) -> Fault {
+    let fault = Fault::quoting(exit, &format!("{how}: {error_type}: {message}"));
+    match error_type {
+        error_type::PANIC => {
+            fault.hint("its code panicked: the log of the engine, or of the worker, says where")
+        }
+        _ => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(error_type: &str) -> Answer {
+        Answer {
+            outcome: outcome::REJECTED.to_owned(),
+            run_id: None,
+            event_seq: None,
+            error_type: error_type.to_owned(),
+            error_message: "the validator has\na bug".to_owned(),
+            value: Payload::empty(),
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_of_what_it_is_its_type_and_what_to_do_about_a_panic() {
+        let panicked = refused("update add of b-1", &answer("sagaline.Panic"));
+        let refused = refused("update add of b-1", &answer("TooMany"));
+
+        assert_eq!(panicked.exit(), Exit::Refused);
+        let panicked = panicked.to_string();
+        assert!(
+            panicked.starts_with(
+                "error: update add of b-1 was refused: sagaline.Panic: the validator has␊a bug\nhint: "
+            ),
+            "{panicked}"
+        );
+        assert_eq!(
+            refused.to_string(),
+            "error: update add of b-1 was refused: TooMany: the validator has␊a bug"
+        );
     }
 }
