@@ -221,3 +221,27 @@ fn what_cannot_be_a_schedule_is_refused_with_a_reason() {
     }
     world.journal().audit();
 }
+
+#[test]
+fn a_schedule_whose_run_a_person_holds_up_says_so_until_it_is_resumed() {
+    let world = World::new(1);
+    let _engine = server(&world);
+    let each_year = ["--cron", "@yearly", "--type", "steps", "--input", "49.90"];
+    says(&world, 0, "create", "rare", &each_year);
+
+    world.says(BINARY, 0, &["workflow", "pause", "schedule/rare"]);
+
+    let listed = world.says(BINARY, 0, &["schedule", "list"]);
+    assert!(listed.contains("paused run  rare"), "{listed}");
+    let described = says(&world, 0, "describe", "rare", &[]);
+    assert!(described.contains("paused run"), "{described}");
+    let described = json_of(&world, "describe", "rare", &[]);
+    assert_eq!(described["run_paused"], true);
+    assert_eq!(described["schedule"]["paused"], false);
+
+    world.says(BINARY, 0, &["workflow", "resume", "schedule/rare"]);
+    let listed = world.says(BINARY, 0, &["schedule", "list"]);
+    assert!(listed.contains("active  rare"), "{listed}");
+    let described = json_of(&world, "describe", "rare", &[]);
+    assert_eq!(described.get("run_paused"), None, "{described}");
+}

@@ -15,6 +15,7 @@ use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
     inbox::{ANSWER_WAIT, Answer, Inbox, Question, new_id},
+    journal::Journal,
     output::Format,
 };
 
@@ -289,11 +290,32 @@ fn change(session: &Session, of: &Named, update: &str, input: &impl Serialize) -
         true => Some(first),
         false => inbox.answer(&asked, Deadline::after(Some(ANSWER_WAIT)), Answer::is_final)?,
     };
-    let last = last.ok_or_else(|| {
-        let text = format!("schedule {} has not said that it is done", of.name());
-        Fault::new(Exit::Unreachable, text)
-    })?;
+    let last = last.ok_or_else(|| unsaid(of, is_run_paused(session, of.id())))?;
     answered(&format!("{update} of schedule {}", of.name()), last)
+}
+
+/// Whether somebody holds up the run that is the schedule: it takes what it is told, and does it when it is resumed.
+fn is_run_paused(session: &Session, id: &WorkflowId) -> bool {
+    let runs = Journal::open(session).and_then(|journal| journal.runs_of(id));
+    // What is said beside an answer is no reason to fail.
+    runs.is_ok_and(|(_, runs)| {
+        let newest = runs.find(id, None);
+        newest.is_some_and(|seen| seen.run.paused.is_some())
+    })
+}
+
+/// It has taken a change, and the time ran out before it was made.
+fn unsaid(of: &Named, paused: bool) -> Fault {
+    let (name, id, waited) = (of.name(), of.id(), ANSWER_WAIT.as_secs());
+    let text =
+        format!("schedule {name} has taken it, and has not said within {waited} s that it is done");
+    match paused {
+        true => Fault::new(Exit::TimedOut, format!("{text}: its run is paused")).hint(format!(
+            "`workflow resume {id}` lets it go on, and then it is done; `workflow describe {id}` says who paused it"
+        )),
+        false => Fault::new(Exit::TimedOut, text)
+            .hint(format!("`workflow describe {id}` says what it waits for")),
+    }
 }
 
 /// The answer, unless there is no such schedule or it refuses.
@@ -323,4 +345,34 @@ fn json(value: &impl Serialize) -> Outcome<Payload> {
 
 fn read<T: DeserializeOwned>(session: &Session, of: &Named, answer: Payload) -> Outcome<T> {
     unread::read(session, &format!("schedule {}", of.name()), answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_a_paused_run_has_not_made_ran_out_of_time_and_says_what_lets_it_go_on() {
+        let of = Named {
+            positional: Some(name("sr").unwrap()),
+            schedule_id: None,
+        };
+
+        let paused = unsaid(&of, true);
+        let busy = unsaid(&of, false).to_string();
+
+        assert_eq!(paused.exit(), Exit::TimedOut);
+        let paused = paused.to_string();
+        for said in [
+            "run is paused",
+            "`workflow resume schedule/sr`",
+            "`workflow describe schedule/sr`",
+        ] {
+            assert!(paused.contains(said), "{paused}");
+        }
+        assert!(
+            !busy.contains("paused") && busy.contains("`workflow describe schedule/sr`"),
+            "{busy}"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use sagaline_core::{SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, WorkflowId};
 use sagaline_sdk::schedule::{Description, Exclusion, Instant, Spec, Taken, Upcoming};
 use serde::Serialize;
 
-use super::{Named, ask, json, question_of, read};
+use super::{Named, ask, is_run_paused, json, question_of, read};
 use crate::{
     cli::{
         Session,
@@ -44,7 +44,21 @@ struct Times<'a> {
 
 #[derive(Serialize)]
 struct List<'a> {
-    schedules: &'a [About],
+    schedules: &'a [Seen],
+}
+
+/// A schedule as it says itself, and what the journal knows of its run.
+#[derive(Serialize)]
+struct Seen {
+    /// Somebody holds up the run that is the schedule, with `workflow pause`: nothing is started before it is resumed.
+    #[serde(skip_serializing_if = "is_false")]
+    run_paused: bool,
+    #[serde(flatten)]
+    about: About,
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What a schedule says of itself.
@@ -62,12 +76,17 @@ enum About {
 
 pub(super) fn describe(session: &Session, of: &Named) -> Outcome {
     let answer = ask(session, of, "describe", &())?;
-    let about: Description = read(session, of, answer)?;
+    let about: Box<Description> = read(session, of, answer)?;
+    let run_paused = is_run_paused(session, of.id());
     let output = session.output;
     if output.format != Format::Table {
-        return Ok(output.json(&about)?);
+        let about = About::Read(about);
+        return Ok(output.json(&Seen { run_paused, about })?);
     }
-    output.table(&[], &facts(output, &about))?;
+    output.table(&[], &facts(output, &about, run_paused))?;
+    if run_paused {
+        aside(&format!("`workflow resume {}` lets its run go on", of.id()));
+    }
     let taken = about.recent.iter().chain(&about.running);
     let rows: Vec<Vec<String>> = taken.map(|one| taken_row(output, one)).collect();
     if !rows.is_empty() {
@@ -77,12 +96,12 @@ pub(super) fn describe(session: &Session, of: &Named) -> Outcome {
     Ok(())
 }
 
-fn facts(output: Output, about: &Description) -> Vec<Vec<String>> {
+fn facts(output: Output, about: &Description, run_paused: bool) -> Vec<Vec<String>> {
     let schedule = &about.schedule;
     let counts = &about.counts;
     let mut rows: Vec<(&str, String)> = vec![
         ("Schedule", about.name.clone()),
-        ("State", state(about).to_owned()),
+        ("State", state(about, run_paused).to_owned()),
         ("Note", schedule.note.clone()),
         ("When", when(&schedule.spec)),
         ("Starts", schedule.action.workflow.clone()),
@@ -129,13 +148,17 @@ fn taken_row(output: Output, one: &Taken) -> Vec<String> {
     ]
 }
 
-fn state(about: &Description) -> &'static str {
+fn state(about: &Description, run_paused: bool) -> &'static str {
     match (about.schedule.paused, about.schedule.remaining) {
+        _ if run_paused => PAUSED_RUN,
         (true, _) => "paused",
         (false, Some(0)) => "used up",
         (false, _) => "active",
     }
 }
+
+/// The state of one whose run somebody holds up, whatever it says itself.
+const PAUSED_RUN: &str = "paused run";
 
 /// When it is due, in short.
 fn when(spec: &Spec) -> String {
@@ -197,17 +220,20 @@ pub(super) fn next(session: &Session, of: &Named, count: u32) -> Outcome {
 /// Those that are open, as each says itself.
 pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
     let folded = Journal::open(session)?.fold_all()?;
-    let mut ids: Vec<&WorkflowId> = folded
+    let mut open: Vec<Open<'_>> = folded
         .iter()
         .flat_map(|runs| runs.iter())
         .filter(|(_, seen)| seen.run.started.workflow.as_str() == SCHEDULE_WORKFLOW)
         .filter(|(_, seen)| seen.run.closed.is_none())
-        .map(|(id, _)| id)
+        .map(|(id, seen)| Open {
+            id,
+            run_paused: seen.run.paused.is_some(),
+        })
         .collect();
-    ids.sort_unstable();
-    let all = ids.len();
-    ids.truncate(args.limit);
-    let schedules = descriptions(session, &ids)?;
+    open.sort_unstable_by_key(|one| one.id);
+    let all = open.len();
+    open.truncate(args.limit);
+    let schedules = seen(session, &open)?;
     let output = session.output;
     match output.format {
         Format::Json => output.json(&List {
@@ -224,7 +250,7 @@ pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
                 &["STATE", "NAME", "WHEN", "STARTS", "RUNNING", "NEXT"],
                 &rows,
             )?;
-            unread::aside_of(schedules.iter().filter_map(About::unread));
+            unread::aside_of(schedules.iter().filter_map(|one| one.about.unread()));
         }
     }
     if all > args.limit {
@@ -233,19 +259,25 @@ pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
     Ok(())
 }
 
-fn descriptions(session: &Session, ids: &[&WorkflowId]) -> Outcome<Vec<About>> {
-    if ids.is_empty() {
+/// A schedule that the journal tells of.
+struct Open<'a> {
+    id: &'a WorkflowId,
+    run_paused: bool,
+}
+
+fn seen(session: &Session, open: &[Open<'_>]) -> Outcome<Vec<Seen>> {
+    if open.is_empty() {
         return Ok(Vec::new());
     }
-    let ask = |id: &&WorkflowId| Ok(question_of(id, "describe", json(&())?));
-    let questions: Vec<_> = ids.iter().map(ask).collect::<Outcome<_>>()?;
+    let ask = |one: &Open<'_>| Ok(question_of(one.id, "describe", json(&())?));
+    let questions: Vec<_> = open.iter().map(ask).collect::<Outcome<_>>()?;
     let told = Inbox::open(session)?.ask_all(questions, SILENCE);
     if told.iter().all(|told| matches!(told, Told::Silent)) {
         return Err(Fault::new(Exit::Unreachable, "no schedule answers")
             .hint("does an engine of this namespace run? `doctor` looks"));
     }
     let mut schedules = Vec::new();
-    for (id, told) in ids.iter().zip(told) {
+    for (&Open { id, run_paused }, told) in open.iter().zip(told) {
         let name = id.as_str().strip_prefix(SCHEDULE_ID_PREFIX);
         let name = name.unwrap_or_else(|| id.as_str());
         let read = match told {
@@ -255,13 +287,14 @@ fn descriptions(session: &Session, ids: &[&WorkflowId]) -> Outcome<Vec<About>> {
             Told::Unsent(why) => return Err(Fault::new(Exit::Unreachable, why)),
             Told::Silent => Err(Unread::unknown("it does not answer")),
         };
-        schedules.push(match read {
-            Ok(about) => About::Read(about),
-            Err(Unread { why: unread, .. }) => About::Unread {
+        let about = read.map_or_else(
+            |Unread { why: unread, .. }| About::Unread {
                 name: name.to_owned(),
                 unread,
             },
-        });
+            About::Read,
+        );
+        schedules.push(Seen { run_paused, about });
     }
     Ok(schedules)
 }
@@ -282,18 +315,22 @@ impl About {
     }
 }
 
-fn row(output: Output, about: &About) -> Vec<String> {
-    let about = match about {
+fn row(output: Output, seen: &Seen) -> Vec<String> {
+    let about = match &seen.about {
         About::Read(about) => about,
         About::Unread { name, .. } => {
-            let mut row = vec![unread::DASH.to_owned(); 6];
-            row[1].clone_from(name);
-            return row;
+            let state = match seen.run_paused {
+                true => PAUSED_RUN,
+                false => unread::DASH,
+            };
+            let rest = [unread::DASH; 4];
+            let row = [state, name].into_iter().chain(rest);
+            return row.map(str::to_owned).collect();
         }
     };
     let next = about.next.first();
     vec![
-        state(about).to_owned(),
+        state(about, seen.run_paused).to_owned(),
         about.name.clone(),
         when(&about.schedule.spec),
         about.schedule.action.workflow.clone(),
