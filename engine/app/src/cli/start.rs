@@ -167,8 +167,14 @@ pub(super) fn field(text: &str) -> Result<Given, String> {
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    let at: jiff::Timestamp = text.parse().map_err(|_| "it is no instant in RFC 3339")?;
-    Ok(Timestamp::from_micros(at.as_microsecond()))
+    let latest = Timestamp::LATEST;
+    let wrong = || {
+        let (form, latest) = ("2030-01-01T09:00:00Z", latest.to_rfc3339());
+        format!("an instant of RFC 3339 as {form} is expected, {latest} at the latest")
+    };
+    let at: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+    let at = Timestamp::from_micros(at.as_microsecond());
+    (at <= latest).then_some(at).ok_or_else(wrong)
 }
 
 /// All in one JSON object; of a repeated name the last counts.
@@ -409,5 +415,17 @@ mod tests {
         for bad in ["a", "=1", "9=1", "a b=1"] {
             assert!(field(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_start_is_at_an_instant_that_there_can_be_a_timer_for() {
+        for wrong in ["9999-12-31T23:59:59Z", "soon", "2030-01-01"] {
+            let said = instant(wrong).unwrap_err();
+            assert!(
+                said.contains("9999-12-30T22:00:00.000Z at the latest"),
+                "{said}"
+            );
+        }
+        assert_eq!(instant("9999-12-30T22:00:00Z"), Ok(Timestamp::LATEST));
     }
 }

@@ -35,7 +35,8 @@ impl<'de> Deserialize<'de> for Instant {
         match parsed {
             Ok(at) => Ok(Self(Timestamp::from_micros(at.as_microsecond()))),
             Err(_) => Err(D::Error::custom(format!(
-                "`{text}`: an instant as 2026-03-01T09:00:00Z is allowed"
+                "`{text}`: an instant as 2026-03-01T09:00:00Z is allowed, {} at the latest",
+                Self(Timestamp::LATEST).to_rfc3339()
             ))),
         }
     }
