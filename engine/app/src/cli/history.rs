@@ -204,6 +204,8 @@ fn summary(attributes: &Value) -> String {
         text("workflow").map(|name| format!("{name} {}", text("version").unwrap_or_default())),
         text("activity").map(|name| format!("{name} #{}", text("activity_id").unwrap_or_default())),
         text("signal"),
+        text("update")
+            .map(|name| format!("{name}, update {}", text("update_id").unwrap_or_default())),
         text("new_run_id").map(|run| format!("as run {run}")),
         reset(attributes).or_else(|| chain(attributes)),
         waits(attributes),
@@ -286,6 +288,8 @@ mod tests {
         assert_eq!(summary(&json!({"result": {"x": 1}})), "");
         let received = json!({"signal": "approve", "input": {"x": 1}});
         assert_eq!(summary(&received), "approve");
+        let rejected = json!({"update": "add", "update_id": "u-1", "failure": {"type": "TooMany", "message": "no"}});
+        assert_eq!(summary(&rejected), "add, update u-1, TooMany: no");
         let waits = json!({"waits": [{"kind": "signal", "name": "approve"}, {"kind": "signal", "name": "reject"}]});
         assert_eq!(summary(&waits), "signal approve, signal reject");
         assert_eq!(summary(&json!({"waits": []})), "nothing");
