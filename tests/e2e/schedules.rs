@@ -181,6 +181,8 @@ fn people_change_list_and_delete_by_the_command_line() {
     let next = json_of(&world, "next", "rare", &["--count", "2"]);
     let due = next["next"][1]["due_at"].as_str().expect("it is due");
     assert!(due.ends_with("T03:00:00Z"), "{next}");
+    let none = says(&world, 2, "next", "rare", &["--count", "0"]);
+    assert!(none.contains("--count"), "{none}");
     let list = ["schedule", "list", "-o", "json"];
     let listed: Value = serde_json::from_str(&world.says(BINARY, 0, &list)).unwrap();
     let rare = &listed["schedules"][0];

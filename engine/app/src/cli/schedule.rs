@@ -155,7 +155,7 @@ pub(crate) struct NextArgs {
     #[command(flatten)]
     of: Named,
     /// How many times
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
 }
 
