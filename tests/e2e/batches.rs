@@ -230,7 +230,12 @@ fn people_see_how_far_it_is_and_stop_it() {
     );
     journal.until_inputs_are_read();
     assert_eq!(held_by_people(&journal, &ids) as u64, done);
-    let table = world.says(BINARY, 0, &["batch", "describe", &paused]);
+    // By its workflow id, too.
+    let with_prefix = format!("batch/{paused}");
+    let table = world.says(BINARY, 0, &["batch", "describe", &with_prefix]);
+    let last = table.lines().last();
+    let last: Option<Vec<&str>> = last.map(|line| line.split_whitespace().collect());
+    assert_eq!(last, Some(vec!["Reason", "enough"]), "{table}");
     for text in [
         "Canceled",
         "stock-taking",

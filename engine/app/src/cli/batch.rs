@@ -50,7 +50,9 @@ pub(crate) struct Named {
     id: WorkflowId,
 }
 
+/// With the prefix it is the workflow id that other commands print.
 fn id(text: &str) -> Result<WorkflowId, String> {
+    let text = text.strip_prefix(BATCH_ID_PREFIX).unwrap_or(text);
     let id = batch::workflow_id(text).map_err(|error| error.message().to_owned())?;
     super::workflow_id(&id)
 }
@@ -81,6 +83,9 @@ struct Seen {
     closed_at: Option<String>,
     /// Why it did not end well.
     failure: Option<String>,
+    /// What that is called for people: who cancels gives a reason.
+    #[serde(skip)]
+    why: &'static str,
     #[serde(flatten)]
     about: About,
     #[serde(skip)]
@@ -190,6 +195,10 @@ fn seen(session: &Session, runs: &Runs, id: &WorkflowId, run: &SeenRun) -> Seen 
         status: runs.view(id, run, session.output.now, &[]).status(),
         started_at: began.to_rfc3339(),
         closed_at: closed.map(|closed| closed.at.to_rfc3339()),
+        why: match closed.is_some_and(|closed| closed.failure.is_some()) {
+            true => "Failure",
+            false => "Reason",
+        },
         failure,
         about: About::of(session, id, run),
         began,
@@ -304,7 +313,7 @@ fn facts(output: Output, batch: &Seen) -> Vec<Vec<String>> {
         ("Failed", Some(many(tally.failed))),
         ("Started", Some(output.time(batch.began))),
         ("Ended", batch.closed_at.clone()),
-        ("Failure", batch.failure.clone()),
+        (batch.why, batch.failure.clone()),
         ("Not read", unread),
     ];
     let rows = rows.into_iter();
