@@ -262,7 +262,14 @@ fn a_run_that_closed_meanwhile_and_an_incident_that_is_solved_are_skipped() {
 
     let ended = |process: &mut Process| -> Value {
         assert!(process.end().success(), "{}", process.log());
-        tally(&process.log())
+        // Which batch it is was said before, beside.
+        tally(
+            process
+                .log()
+                .lines()
+                .last()
+                .expect("it prints what became of all"),
+        )
     };
     let (first, second) = (ended(&mut first), ended(&mut second));
     let both = |key: &str| first[key].as_u64().zip(second[key].as_u64());

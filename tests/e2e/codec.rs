@@ -59,7 +59,8 @@ fn until_running(journal: &mut Journal<'_>, id: &str, event: &str, count: usize)
 fn all_that_are_open(world: &World, act: &[&str]) {
     let which = ["-q", "WorkflowId = 'o-3'", "--yes", "--wait"];
     let said = world.says(APP, 0, &[act, &which].concat());
-    assert_eq!(said.trim(), "1 done, 0 skipped, 0 failed");
+    assert!(said.starts_with("Batch "), "{said}");
+    assert!(said.ends_with("1 done, 0 skipped, 0 failed\n"), "{said}");
 }
 
 /// A binary without the codec shows what is not secret of schedules and batches, and of others all.

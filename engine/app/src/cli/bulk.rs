@@ -101,7 +101,10 @@ impl Bulk<'_> {
         }
         let begun = Begun::begin(self, batch, &targets)?;
         match self.many.wait {
-            true => begun.wait(self),
+            true => {
+                begun.announce(self)?;
+                begun.wait(self)
+            }
             false => begun.print(self),
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
     inbox::{ANSWER_WAIT, Inbox, Question, Told, new_id},
-    output::Format,
+    output::{Format, aside},
     server::keys,
     settings::Span,
 };
@@ -91,14 +91,29 @@ impl Begun {
                 matched: self.matched,
             })?,
             (Format::Table, None) => output.line("Nothing matches.")?,
-            (Format::Table, Some(batch_id)) => {
-                let matched = number(self.matched);
-                output.line(&format!(
-                    "Batch {batch_id} acts on {matched}; `batch describe {batch_id}` says how far it is."
-                ))?;
-            }
+            (Format::Table, Some(batch_id)) => output.line(&self.line(batch_id))?,
         }
         Ok(())
+    }
+
+    /// Says which it is before it is waited for: who waits no longer still knows what to look at.
+    pub(super) fn announce(&self, bulk: &Bulk<'_>) -> Outcome {
+        let output = bulk.session.output;
+        let line = self.batch.as_ref().map(|(batch_id, _)| self.line(batch_id));
+        match (output.format, line) {
+            (_, None) => {}
+            (Format::Table, Some(line)) => output.line(&line)?,
+            // What goes to stdout is one document.
+            (Format::Json | Format::Jsonl, Some(line)) => aside(&line),
+        }
+        Ok(())
+    }
+
+    fn line(&self, batch_id: &str) -> String {
+        let matched = number(self.matched);
+        format!(
+            "Batch {batch_id} acts on {matched}; `batch describe {batch_id}` says how far it is."
+        )
     }
 
     /// Waits for its end, and prints what became of all; a fault if one failed.
