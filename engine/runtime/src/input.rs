@@ -26,6 +26,7 @@ use sagaline_journal::{
 };
 
 pub(crate) use child::stop_word;
+pub use operate::retry_policy;
 pub(crate) use reject::rejected;
 pub(crate) use route::copy;
 

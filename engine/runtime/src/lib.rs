@@ -17,5 +17,6 @@ mod programs;
 
 pub use engine::{Engine, EngineIdentity, EngineSettings, EngineView, Purpose};
 pub use fold::Fold;
+pub use input::retry_policy;
 pub use keys::{Keys, KeysError, TokenClaims};
 pub use programs::{LanePrograms, Workflows};

@@ -2,7 +2,7 @@
 
 mod options;
 
-pub(super) use options::retry_policy;
+pub use options::retry_policy;
 
 use std::sync::Arc;
 

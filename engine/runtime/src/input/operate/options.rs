@@ -101,7 +101,7 @@ pub(super) fn change(body: &[u8]) -> Result<Result<OptionsChange, OutOfBounds>, 
 ///
 /// # Errors
 /// What of it is out of bounds, or that it is none.
-pub(in crate::input) fn retry_policy(json: &str) -> Result<RetryPolicy, String> {
+pub fn retry_policy(json: &str) -> Result<RetryPolicy, String> {
     if !json.trim_ascii_start().starts_with('{') {
         return Err("a retry policy as a JSON object is expected".to_owned());
     }
