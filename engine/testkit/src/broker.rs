@@ -200,18 +200,10 @@ fn retry_input(record: &NewRecord) -> Option<Input> {
         return None;
     }
     let text = |name| std::str::from_utf8(record.headers.get(name)?).ok();
-    Some(Input {
-        workflow_id: std::str::from_utf8(record.key.as_deref()?)
-            .ok()
-            .and_then(|key| WorkflowId::new(key).ok()),
-        identity: Some((
-            text(header::CE_SOURCE)?.to_owned(),
-            text(header::CE_ID)?.to_owned(),
-        )),
-        asks: Asks::RetryDue(
-            text(header::RUN_ID)?.parse().ok()?,
-            text(header::ACTIVITY_ID)?.parse().ok()?,
-            text(header::ATTEMPT)?.parse().ok()?,
-        ),
-    })
+    let asks = Asks::RetryDue(
+        text(header::RUN_ID)?.parse().ok()?,
+        text(header::ACTIVITY_ID)?.parse().ok()?,
+        text(header::ATTEMPT)?.parse().ok()?,
+    );
+    Input::of_engine(record, asks)
 }

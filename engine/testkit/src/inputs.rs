@@ -221,6 +221,22 @@ pub(crate) enum What {
     Canceled,
 }
 
+impl Input {
+    /// What an engine's record asks.
+    pub(crate) fn of_engine(record: &NewRecord, asks: Asks) -> Option<Self> {
+        let text = |name| std::str::from_utf8(record.headers.get(name)?).ok();
+        let key = std::str::from_utf8(record.key.as_deref()?).ok()?;
+        Some(Self {
+            workflow_id: WorkflowId::new(key).ok(),
+            identity: Some((
+                text(header::CE_SOURCE)?.to_owned(),
+                text(header::CE_ID)?.to_owned(),
+            )),
+            asks,
+        })
+    }
+}
+
 impl Inputs {
     /// Remembers an input and marks its record.
     pub(crate) fn add(&mut self, record: &mut NewRecord, input: Input) {

@@ -2,14 +2,13 @@
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
-use super::{Ignored, Rejection, cancel, refusal};
+use super::{Ignored, Rejection, cancel, refusal, signal};
 use crate::{
     Cause, Event, ExternalSignal, Failure, Name, Overlay, ReplyTo, Run, RunId, SignalOutcome,
     SignalTold, error_type,
     event::{
         ExternalSignalDelivered, ExternalSignalFailed, RejectReason, ReplyRequested, SignalReceived,
     },
-    run::HistorySize,
 };
 
 /// The run that a signal goes to, or why none takes it; `run_id` is the open run of the chain that was named.
@@ -47,12 +46,7 @@ pub(crate) fn target<'a>(
             ));
         }
     }
-    if run.history.is_full() && !run.seen.contains(cause.identity()) {
-        let HistorySize { events, bytes } = run.history;
-        let message = format!(
-            "run {} of workflow {workflow_id} takes no more signals: its history has {events} events and {bytes} bytes",
-            run.run_id
-        );
+    if let Some(message) = signal::full(run, cause, workflow_id) {
         let full = Name::from(error_type::HISTORY_FULL);
         return Err(refused(command, RejectReason::HistoryFull, full, message));
     }

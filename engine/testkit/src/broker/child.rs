@@ -1,6 +1,6 @@
 //! What runs and their children tell each other, as the checks know it.
 
-use sagaline_core::{IdConflict, IdReuse, WorkflowId};
+use sagaline_core::{IdConflict, IdReuse};
 use sagaline_journal::{
     NewRecord,
     wire::{ce_type, header},
@@ -40,13 +40,5 @@ pub(super) fn input(record: &NewRecord) -> Option<Input> {
         }),
         _ => Asks::ChildClosed(of),
     };
-    let key = std::str::from_utf8(record.key.as_deref()?).ok()?;
-    Some(Input {
-        workflow_id: WorkflowId::new(key).ok(),
-        identity: Some((
-            text(header::CE_SOURCE)?.to_owned(),
-            text(header::CE_ID)?.to_owned(),
-        )),
-        asks,
-    })
+    Input::of_engine(record, asks)
 }

@@ -1,6 +1,5 @@
 //! What a run that sends a signal, and the run that it goes to, tell each other.
 
-use sagaline_core::WorkflowId;
 use sagaline_journal::{
     NewRecord,
     wire::{ce_type, header},
@@ -27,13 +26,5 @@ pub(super) fn input(record: &NewRecord) -> Option<Input> {
         ce_type::SIGNAL_DELIVERED => Asks::SignalTold(of, None),
         _ => Asks::SignalTold(of, Some(text(header::ERROR_TYPE)?.to_owned())),
     };
-    let key = std::str::from_utf8(record.key.as_deref()?).ok()?;
-    Some(Input {
-        workflow_id: WorkflowId::new(key).ok(),
-        identity: Some((
-            text(header::CE_SOURCE)?.to_owned(),
-            text(header::CE_ID)?.to_owned(),
-        )),
-        asks,
-    })
+    Input::of_engine(record, asks)
 }

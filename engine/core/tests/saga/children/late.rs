@@ -106,3 +106,27 @@ fn a_group_of_a_child_is_none_of_its_parent_s_whatever_their_numbers() {
     world.complete();
     assert_eq!(registrations(&world)[..2], [(group, runs), (group, runs)]);
 }
+
+#[test]
+fn repeats_start_no_second_child_and_end_it_no_second_time() {
+    let mut world = World::new(&["send"]);
+    world.parent("2 terminate");
+    let starts = world.between.clone();
+    world.deliver();
+    for start in &starts {
+        let again = world.bring(start);
+        assert!(again.transitions.is_empty() && again.rejected.is_none());
+    }
+    let task = world.tasks[0].clone();
+    let result = Payload::json(*b"1");
+    world.report_on(&task, Report::Completed { result });
+    let closed = world.between.clone();
+    world.deliver();
+
+    let again = world.bring(&closed[0]);
+    let late_start = world.bring(&starts[0]);
+
+    assert!(again.transitions.is_empty() && again.rejected.is_none());
+    assert!(late_start.transitions.is_empty() && late_start.effects.is_empty());
+    assert_eq!(world.children(), (1, 1, 0, 0));
+}
