@@ -19,11 +19,13 @@ use sagaline_tidy::{files, root};
 const FILE_LINES_MAX: usize = 500;
 
 /// Outsiders that one crate alone may name within `engine/` and `schemas/`.
-const OUTSIDERS: [(&str, &str); 8] = [
+const OUTSIDERS: [(&str, &str); 10] = [
     ("kafka-protocol", "sagaline-broker"),
     ("rdkafka", "sagaline-journal"),
     ("serde_avro_fast", "sagaline-schemas"),
+    ("sqlx", "sagaline-projection"),
     ("axum", "sagaline-server"),
+    ("askama", "sagaline-server"),
     ("hyper", "sagaline-server"),
     ("hyper-util", "sagaline-server"),
     ("clap", "sagaline"),
@@ -31,7 +33,7 @@ const OUTSIDERS: [(&str, &str); 8] = [
 ];
 
 /// Arrows between our crates: who may depend on whom, beside itself.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("sagaline-broker", &[]),
     ("sagaline-core", &[]),
     ("sagaline-macros", &[]),
@@ -60,8 +62,18 @@ const ARROWS: [(&str, &[&str]); 11] = [
         ],
     ),
     (
+        "sagaline-projection",
+        &["sagaline-core", "sagaline-schemas", "sagaline-journal"],
+    ),
+    (
         "sagaline-server",
-        &["sagaline-core", "sagaline-journal", "sagaline-runtime"],
+        &[
+            "sagaline-core",
+            "sagaline-journal",
+            "sagaline-runtime",
+            "sagaline-projection",
+            "sagaline-sdk",
+        ],
     ),
     (
         "sagaline",
@@ -73,6 +85,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "sagaline-runtime",
             "sagaline-sdk",
             "sagaline-macros",
+            "sagaline-projection",
             "sagaline-server",
         ],
     ),
