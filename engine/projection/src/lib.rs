@@ -5,3 +5,10 @@
 //! ```
 //! The engine never waits for it, and it may be lost: it is rebuilt from the journal. Deliberately absent: HTTP, JSON of the API
 //! (core's views make that of the runs that are read here), anything that an owner decides by.
+
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the writer and the queries follow")
+)]
+
+mod key;
