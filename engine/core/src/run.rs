@@ -13,6 +13,7 @@ mod updates;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
@@ -44,11 +45,13 @@ pub const REPLIES_MAX: usize = 64;
 /// Most solved incidents that a run remembers.
 pub const RESOLVED_MAX: usize = 16;
 
-/// Most activation records; also bounds what replay needs.
+/// Most error types that are told apart of an activity, and of what failed in a run.
 pub const ERROR_TYPES_MAX: usize = 16;
 
 /// One run between its start and its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Written by serde it is what people see of it: without what only its owner needs to decide, replay and answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The run.
     pub run_id: RunId,
@@ -92,17 +95,25 @@ pub struct Run {
     pub incidents: Vec<Incident>,
     /// The last incidents that were solved, oldest first, at most [`RESOLVED_MAX`].
     pub resolved: Vec<Resolved>,
+    /// What failed for good last with each error type: of the first [`ERROR_TYPES_MAX`] of them.
+    pub failed: Vec<FailedStep>,
     /// What the program was given and what it wanted: all that replay needs.
+    #[serde(skip)]
     pub activations: Activations,
     /// Of a run that begins with copies of another's events: where it is with them.
+    #[serde(skip)]
     pub copied: Copied,
     /// What the program was not given yet.
+    #[serde(skip)]
     pub unseen: SmallVec<[Job; 1]>,
     /// Whom to tell when the run closes.
+    #[serde(skip)]
     pub replies: Vec<ReplyTo>,
     /// Inputs whose repeats are dropped.
+    #[serde(skip)]
     pub seen: IdentityRing,
     /// Starts of this and earlier runs of the id.
+    #[serde(skip)]
     pub starts: IdentityRing,
     /// Set while nothing new may begin.
     pub paused: Option<Box<Paused>>,
@@ -111,7 +122,7 @@ pub struct Run {
 }
 
 /// An activity without an outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {
     /// Its number.
     pub activity_id: ActivityId,
@@ -243,7 +254,7 @@ impl Activity {
 }
 
 /// A person holds something up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paused {
     /// Since when.
     pub at: Timestamp,
@@ -254,7 +265,7 @@ pub struct Paused {
 }
 
 /// A worker's word that an attempt goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Which attempt.
     pub attempt: Attempt,
@@ -265,7 +276,7 @@ pub struct Heartbeat {
 }
 
 /// The run waits for an instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Timer {
     /// Which instant.
     pub due_at: Timestamp,
@@ -274,7 +285,7 @@ pub struct Timer {
 }
 
 /// Where an activity is between its attempts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ActivityState {
     /// The task waits until the home of its queue releases it.
     Held,
@@ -297,7 +308,7 @@ pub enum ActivityState {
 }
 
 /// The last failure of an activity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastFailure {
     /// Why.
     pub failure: Failure,
@@ -312,7 +323,7 @@ pub struct LastFailure {
 }
 
 /// A completed step that is to be compensated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The activity.
     pub activity_id: ActivityId,
@@ -324,7 +335,7 @@ pub struct Step {
 }
 
 /// How a step is undone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// The compensating activity, the step and the group, as the event has them.
     pub registered: Arc<CompensationRegistered>,
@@ -335,7 +346,7 @@ pub struct Registration {
 }
 
 /// How far a compensation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RegistrationState {
     /// Not begun.
     Registered,
@@ -348,7 +359,7 @@ pub enum RegistrationState {
 }
 
 /// The run's end is fixed; what was done is being undone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// How the run will end.
     pub outcome: Outcome,
@@ -359,7 +370,7 @@ pub struct Undo {
 }
 
 /// Somebody asked the run to stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelRequest {
     /// For people.
     pub reason: Option<Box<str>>,
@@ -368,7 +379,7 @@ pub struct CancelRequest {
 }
 
 /// What waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
     /// Position of the first `IncidentRaised`: with the run id, the incident's id.
     pub seq: Seq,
@@ -387,7 +398,7 @@ pub struct Incident {
 }
 
 /// An incident that is solved, for whoever comes too late, and for when it comes again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
     /// Position of the first `IncidentRaised`.
     pub seq: Seq,
@@ -421,8 +432,17 @@ impl IncidentKind {
     }
 }
 
+/// An activity or a child that failed for good, so that the program was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedStep {
+    /// With which error.
+    pub error_type: Name,
+    /// The activity, or the child's workflow.
+    pub name: Name,
+}
+
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedBy {
     /// How.
     pub outcome: Outcome,

@@ -39,7 +39,7 @@ pub use span::age;
 pub use wait::{WaitKind, WaitingFor};
 pub(crate) use {activity::next_attempt_at, compensation::state_of, wait::most_urgent};
 
-use crate::{Fields, Name, Queue, Run, Timestamp, WorkflowId, show::Show};
+use crate::{Activity, Fields, Name, Queue, Run, Timestamp, WorkflowId, show::Show};
 
 /// A run as it is seen at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -146,6 +146,30 @@ impl<'a> View<'a> {
         incidents
             .map(|incident| IncidentView::of(self, incident))
             .collect()
+    }
+
+    /// The pending activity that the run's sentence is about.
+    #[must_use]
+    pub fn most_urgent(&self) -> Option<&'a Activity> {
+        most_urgent(self)
+    }
+
+    /// When an activity's next attempt is due, if one waits.
+    #[must_use]
+    pub fn next_attempt_at(&self, activity: &'a Activity) -> Option<Timestamp> {
+        next_attempt_at(self.run, activity).copied()
+    }
+
+    /// Where a pending activity is: `queued`, `retrying` …
+    #[must_use]
+    pub fn activity_state(&self, activity: &Activity) -> &'static str {
+        activity::state(self.run, activity)
+    }
+
+    /// How far what was done is undone; none: nothing is registered.
+    #[must_use]
+    pub fn compensation_state(&self) -> Option<&'static str> {
+        state_of(self.run)
     }
 
     /// What the run waits for, in a sentence; of a closed one how it ended.

@@ -5,6 +5,7 @@
 //! - [`KafkaLane`]: the port of one lane thread. [`Lease`]: who may try to own a partition.
 //! - [`KafkaDelay`]: what the delay service reads and writes.
 //! - [`Reader`]: blocking reads, for folds and the command line. [`Admin`], [`Group`]: topics, settings, groups.
+//! - [`Tail`]: many partitions as they grow, for the projection.
 //! - [`Producer`], [`GroupConsumer`], [`Follower`]: for workers and clients.
 //!
 //! Deliberately absent: transactions, automatic commits, the client's partitioner, statistics.
@@ -25,6 +26,7 @@ mod reader;
 mod record;
 mod slots;
 mod splits;
+mod tail;
 mod wake;
 
 pub use admin::{
@@ -39,3 +41,4 @@ pub use lane::{KafkaLane, LaneTopics, LaneWaker};
 pub use lease::{Lease, LeaseEvent, LeaseHandle};
 pub use member::HandOver;
 pub use reader::Reader;
+pub use tail::{Tail, Tailed};

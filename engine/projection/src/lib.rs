@@ -6,9 +6,18 @@
 //! The engine never waits for it, and it may be lost: it is rebuilt from the journal. Deliberately absent: HTTP, JSON of the API
 //! (core's views make that of the runs that are read here), anything that an owner decides by.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the writer and the queries follow")
-)]
-
+mod fold;
+mod follow;
 mod key;
+mod row;
+mod sql;
+mod state;
+mod store;
+mod write;
+
+pub use follow::{Following, Lag};
+pub use state::{Place, StoredRun};
+pub use store::{Changed, PartitionProgress, Projection};
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ mod world;
 pub use faults::Weather;
 pub use plant::Bug;
 pub use settings::Settings;
-pub use sim::{Failed, Report, simulate};
+pub use sim::{Failed, Report, simulate, simulate_journal};
 
 /// Longest text about a violation.
 const WHAT_BYTES_MAX: usize = 4_000;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sagaline_journal::Record;
 use sagaline_runtime::lane::Stage;
 
 use crate::{
@@ -106,6 +107,29 @@ pub fn simulate(settings: Settings) -> Result<Report, Failed> {
         step: world.steps,
         violation,
     })
+}
+
+/// Does one run, and gives the journal that it leaves: the records of each partition.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_journal(settings: Settings) -> Result<Vec<Vec<Record>>, Failed> {
+    let mut world = World::new(settings);
+    world.run().map_err(|violation| Failed {
+        settings,
+        step: world.steps,
+        violation,
+    })?;
+    let journal = &world.topics.journal;
+    let records = |partition| {
+        let end = world.log.end(journal, partition);
+        world
+            .log
+            .range(journal, partition, 0, end)
+            .cloned()
+            .collect()
+    };
+    Ok((0..world.partitions).map(records).collect())
 }
 
 impl World {

@@ -14,7 +14,8 @@ use crate::{
     is_local,
     program::{CommandKind, Job, Recorded},
     run::{
-        Activity, ActivityState, ERROR_TYPES_MAX, Heartbeat, LastFailure, RegistrationState, Step,
+        Activity, ActivityState, ERROR_TYPES_MAX, FailedStep, Heartbeat, LastFailure,
+        RegistrationState, Step,
     },
 };
 
@@ -231,9 +232,23 @@ impl Run {
 
     fn see_failure(&mut self, activity: &Activity, failure: &Failure) {
         if self.undo.is_none() && activity.scheduled.compensates.is_none() {
+            self.note_failed(&failure.error_type, &activity.scheduled.activity);
             self.see(Job::ActivityFailed {
                 activity_id: activity.activity_id,
                 failure: Box::new(failure.clone()),
+            });
+        }
+    }
+
+    /// Remembers what failed last with an error of that type.
+    pub(super) fn note_failed(&mut self, error_type: &crate::Name, name: &crate::Name) {
+        let mut known = self.failed.iter_mut();
+        if let Some(failed) = known.find(|one| one.error_type == *error_type) {
+            failed.name = name.clone();
+        } else if self.failed.len() < ERROR_TYPES_MAX {
+            self.failed.push(FailedStep {
+                error_type: error_type.clone(),
+                name: name.clone(),
             });
         }
     }

@@ -68,6 +68,12 @@ impl Run {
             child_id: event.child_id,
             failure: Box::new(event.failure.clone()),
         };
+        let child = self.child(event.child_id);
+        if let Some(workflow) = child.map(|child| child.workflow.clone())
+            && self.undo.is_none()
+        {
+            self.note_failed(&event.failure.error_type, &workflow);
+        }
         self.child_ended(event.child_id, ended, job);
     }
 

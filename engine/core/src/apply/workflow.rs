@@ -65,6 +65,7 @@ impl Run {
             cancel: None,
             incidents: Vec::new(),
             resolved: Vec::new(),
+            failed: Vec::new(),
             activations: Activations::default(),
             copied: Copied::No,
             unseen: SmallVec::new(),

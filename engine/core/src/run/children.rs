@@ -5,6 +5,8 @@
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ActivityId, Name, RunId, Timestamp, WorkflowId,
     event::{ChildStarted, ParentClosePolicy},
@@ -14,7 +16,7 @@ use crate::{
 const BLOCK: u32 = 64;
 
 /// All children of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Children {
     /// By number over [`BLOCK`]; in a block by number. No block is empty.
     open: BTreeMap<u32, Arc<Vec<Child>>>,
@@ -29,7 +31,7 @@ pub struct Children {
 }
 
 /// A child that has not ended, as far as its parent knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Child {
     /// Its number.
     pub child_id: ActivityId,

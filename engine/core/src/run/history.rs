@@ -1,5 +1,7 @@
 //! How long a run's history is, and how long it may be.
 
+use serde::{Deserialize, Serialize};
+
 /// From so many events on a run is told to continue as new.
 pub const HISTORY_EVENTS_SUGGESTED: u32 = 4_096;
 
@@ -13,7 +15,7 @@ pub const HISTORY_EVENTS_MAX: u32 = 50_000;
 pub const HISTORY_BYTES_MAX: u32 = 50 * 1024 * 1024;
 
 /// How long a history is. Bytes are [`Event::history_bytes`](crate::Event::history_bytes).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistorySize {
     /// Its events.
     pub events: u32,

@@ -4,6 +4,8 @@
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Failure, Name, Payload, ReplyTo, Seq};
 
 /// How many updates that have ended a run remembers.
@@ -19,10 +21,10 @@ pub const UPDATES_PENDING_MAX: usize = 256;
 pub const UPDATE_REPLIES_MAX: usize = 16;
 
 /// The updates that a run remembers. Shared, since few inputs change them; most runs have none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Updates(Option<Arc<Known>>);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     pending: Vec<PendingUpdate>,
     ended: VecDeque<EndedUpdate>,
@@ -31,7 +33,7 @@ struct Known {
 }
 
 /// An update under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingUpdate {
     /// Which.
     pub update_id: Name,
@@ -42,7 +44,7 @@ pub struct PendingUpdate {
 }
 
 /// An update that has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedUpdate {
     /// Which.
     pub update_id: Name,
@@ -53,7 +55,7 @@ pub struct EndedUpdate {
 }
 
 /// How an update ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UpdateOutcome {
     /// It came to this.
     Completed(Payload),

@@ -127,7 +127,7 @@ fn idempotency_key(run_id: RunId, activity_id: ActivityId) -> String {
     format!("{run_id}/{activity_id}")
 }
 
-fn state(run: &Run, activity: &Activity) -> &'static str {
+pub(super) fn state(run: &Run, activity: &Activity) -> &'static str {
     match activity.state {
         ActivityState::Queued | ActivityState::Running { .. } if activity.cancel_requested => {
             "cancel-requested"

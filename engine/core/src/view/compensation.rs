@@ -8,7 +8,6 @@ use super::activity::next_attempt_at;
 use crate::{
     ActivityId, Attempt, Name, Outcome, Run, Timestamp,
     event::IncidentKind,
-    program::{CommandKind, Job},
     run::{ActivityState, Registration, RegistrationState, Undo},
     show::Shown,
 };
@@ -164,48 +163,9 @@ pub(super) fn reason<'a>(run: &'a Run, undo: &'a Undo) -> Cow<'a, str> {
     }
 }
 
-/// The last activity, or child, whose failure the program was given and that is of the type that the run ends with.
+/// The last activity, or child, that failed with the type that the run ends with.
 fn culprit<'a>(run: &'a Run, error_type: &Name) -> Option<&'a Name> {
-    let jobs = run
-        .activations
-        .newest_first()
-        .flat_map(|activation| activation.jobs.iter().rev());
-    let failed = jobs.filter_map(|job| match job {
-        Job::ActivityFailed {
-            activity_id,
-            failure,
-        }
-        | Job::ChildFailed {
-            child_id: activity_id,
-            failure,
-        } if failure.error_type == *error_type => Some(*activity_id),
-        Job::ActivityFailed { .. }
-        | Job::ChildFailed { .. }
-        | Job::ChildCompleted { .. }
-        | Job::ChildCanceled { .. }
-        | Job::Started { .. }
-        | Job::ActivityCompleted { .. }
-        | Job::ActivityCanceled { .. }
-        | Job::TimerFired { .. }
-        | Job::SignalReceived { .. }
-        | Job::SignalDelivered { .. }
-        | Job::SignalFailed { .. }
-        | Job::CancelRequested { .. }
-        | Job::UpdateAccepted { .. }
-        | Job::Ended => None,
-    });
-    let activity_id = failed.take(1).next()?;
-    let commands = run
-        .activations
-        .newest_first()
-        .flat_map(|activation| &activation.commands);
-    let mut scheduled = commands.filter(|command| {
-        matches!(
-            command.kind,
-            CommandKind::ScheduleActivity | CommandKind::StartChild
-        )
-    });
-    scheduled
-        .find(|command| command.id == Some(activity_id))
-        .and_then(|command| command.name.as_ref())
+    let mut failed = run.failed.iter();
+    let failed = failed.find(|one| one.error_type == *error_type);
+    failed.map(|one| &one.name)
 }

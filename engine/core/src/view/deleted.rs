@@ -2,13 +2,13 @@
 
 use alloc::{boxed::Box, format, vec::Vec};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{WaitKind, WaitingFor, queue};
 use crate::{Name, Payload, Run, Timestamp, event::WorkflowDeleted, run::Activations, show::Shown};
 
 /// That a run was deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deleted {
     /// When.
     pub at: Timestamp,

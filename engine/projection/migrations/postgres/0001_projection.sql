@@ -1,3 +1,9 @@
+-- What was projected, and in which form: `namespace`, `state`.
+CREATE TABLE meta (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    value TEXT COLLATE "C" NOT NULL
+);
+
 -- One row per partition: how far its journal was projected, and which process does it.
 CREATE TABLE partitions (
     partition BIGINT PRIMARY KEY,
@@ -78,13 +84,12 @@ CREATE TABLE attributes (
     run_id TEXT COLLATE "C" NOT NULL,
     name TEXT COLLATE "C" NOT NULL,
     ordinal BIGINT NOT NULL,
-    -- `text`, `number`, `bool` or `other`, and of an element of a list `text-of-list` and so on.
-    kind TEXT COLLATE "C" NOT NULL,
-    -- The value such that texts are in its order within a kind.
+    -- What it is and its first characters, such that texts are in its order; and what is behind them (key.rs).
     value_key TEXT COLLATE "C" NOT NULL,
+    value_rest TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (run_id, name, ordinal)
 );
-CREATE INDEX attributes_value ON attributes (name, kind, value_key, run_id);
+CREATE INDEX attributes_value ON attributes (name, value_key, run_id);
 
 -- Activities without an outcome.
 CREATE TABLE pending (
@@ -132,11 +137,13 @@ CREATE TABLE places (
     PRIMARY KEY (run_id, first_seq)
 );
 
--- Limited task queues as their partition has them.
+-- What limits task queues, as their partition has it.
 CREATE TABLE queues (
     name TEXT COLLATE "C" NOT NULL,
     partition BIGINT NOT NULL,
-    state BYTEA NOT NULL,
+    -- The last `QueueChanged`, as the API's JSON has its attributes.
+    settings TEXT COLLATE "C" NOT NULL,
+    changed_at BIGINT NOT NULL,
     PRIMARY KEY (name, partition)
 );
 

@@ -1,0 +1,401 @@
+//! The thread that projects: it reads the journal, folds it, and commits.
+//!
+//! ```text
+//! poll records ─▶ valid batches ─▶ fold ─▶ nothing more is queued, or it has been long: commit ─▶ tell listeners
+//! ```
+//! Of several processes on one database each partition has one that leads; another takes over where its leader is silent.
+//! Invariant: whatever ends this thread, the rows are those of the journal up to the offset beside them.
+
+mod lag;
+mod lead;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use sagaline_core::Timestamp;
+use sagaline_journal::{
+    Error, ErrorKind, Footing, Item, JournalReader,
+    kafka::{Admin, Kafka, Tail, Tailed, TopicState},
+    wire::topic,
+};
+use sqlx::{Any, pool::PoolConnection};
+use tokio::runtime::Handle;
+
+pub use self::lag::Lag;
+use self::lead::Lead;
+use crate::{
+    Changed, Projection,
+    fold::Fold,
+    store::unavailable,
+    write::{Committed, Progress, Reading, commit},
+};
+
+/// Between two commits at least, so that many small ones do not cost what one would.
+const COMMIT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Between two commits at most while there is something to write.
+const COMMIT_EVERY: Duration = Duration::from_millis(200);
+
+/// Runs that one commit writes, about.
+const COMMIT_RUNS: usize = 4_000;
+
+/// Records that are folded before somebody looks whether a commit is due.
+const RECORDS_OF_TURN: usize = 256;
+
+/// How long nothing is looked after while nothing comes.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+
+/// Pause before all begins again after an error.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A projection that goes on, until this is dropped.
+#[derive(Debug)]
+pub struct Following {
+    stopping: Arc<AtomicBool>,
+    lag: Arc<Lag>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Following {
+    /// How far it is behind.
+    #[must_use]
+    pub fn lag(&self) -> Arc<Lag> {
+        self.lag.clone()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the projection's thread panicked");
+        }
+    }
+}
+
+impl Projection {
+    /// Projects the journal of a namespace, from where the rows are, on a thread of its own. Call it on the tokio runtime
+    /// that serves the database's connections.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`], code `projection-thread`: there is no thread.
+    pub fn follow(&self, kafka: &Kafka, namespace: &str) -> Result<Following, Error> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let lag = Arc::new(Lag::default());
+        let session = Session {
+            projection: self.clone(),
+            kafka: kafka.clone(),
+            topic: topic::journal(namespace),
+            leader: lead::name(),
+            runtime: Handle::current(),
+            stopping: stopping.clone(),
+            lag: lag.clone(),
+        };
+        let thread = thread::Builder::new()
+            .name("projection".to_owned())
+            .spawn(move || session.run())
+            .map_err(|error| {
+                let text = format!("the projection has no thread: {error}");
+                Error::new(ErrorKind::Internal, "projection-thread", text)
+            })?;
+        Ok(Following {
+            stopping,
+            lag,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// What the thread has to work with, whatever fails meanwhile.
+struct Session {
+    projection: Projection,
+    kafka: Kafka,
+    topic: String,
+    leader: String,
+    runtime: Handle,
+    stopping: Arc<AtomicBool>,
+    lag: Arc<Lag>,
+}
+
+/// Why a pass ended.
+enum Ended {
+    /// The thread is to end.
+    Stopping,
+    /// The partitions that it leads are others now.
+    Others,
+    /// The journal is not the one that was projected.
+    Recreated(i32),
+}
+
+impl Session {
+    fn run(&self) {
+        let mut told: Option<String> = None;
+        while !self.is_stopping() {
+            match self.pass() {
+                Ok(Ended::Stopping) => return,
+                Ok(Ended::Others) => told = None,
+                Ok(Ended::Recreated(partition)) => {
+                    tracing::warn!(
+                        partition,
+                        "the journal is another one: the projection is made anew"
+                    );
+                    if let Err(error) = self.runtime.block_on(self.projection.empty()) {
+                        tracing::error!(%error, code = error.code(), "the projection cannot be emptied");
+                        self.pause();
+                    }
+                }
+                Err(error) => {
+                    self.lag.failed(&error);
+                    let text = error.to_string();
+                    if told.as_ref() != Some(&text) {
+                        tracing::error!(%error, code = error.code(), "the projection waits; the engine runs on");
+                        told = Some(text);
+                    }
+                    self.pause();
+                }
+            }
+        }
+    }
+
+    /// Projects until something else is to be led, or an error.
+    fn pass(&self) -> Result<Ended, Error> {
+        let partitions = self.partitions()?;
+        let pool = &self.projection.shared.pool;
+        let connection = self.runtime.block_on(pool.acquire()).map_err(unavailable)?;
+        let mut lead = Lead::new(
+            self.leader.clone(),
+            self.projection.shared.dialect,
+            partitions,
+        );
+        let mut pass = Pass {
+            session: self,
+            connection,
+            fold: Fold::default(),
+            readers: BTreeMap::new(),
+            at_end: BTreeSet::new(),
+            uncommitted: None,
+            committed_at: Instant::now(),
+            items: Vec::new(),
+        };
+        let led = self.runtime.block_on(lead.look(&mut pass.connection))?;
+        let mut tail = Tail::open(&self.kafka, &self.topic)?;
+        if let Some(partition) = pass.begin(&mut tail, led)? {
+            return Ok(Ended::Recreated(partition));
+        }
+        while !self.is_stopping() {
+            pass.turn(&mut tail)?;
+            if pass.is_due() && pass.commit()? == Committed::Overtaken {
+                return Ok(Ended::Others);
+            }
+            if lead.is_due() {
+                let led = self.runtime.block_on(lead.look(&mut pass.connection))?;
+                if !pass.leads(&led) {
+                    return Ok(Ended::Others);
+                }
+            }
+        }
+        Ok(Ended::Stopping)
+    }
+
+    /// How many partitions the journal has.
+    fn partitions(&self) -> Result<i32, Error> {
+        match Admin::open(&self.kafka)?.topic(&self.topic)? {
+            TopicState::Present(info) => Ok(info.partitions),
+            TopicState::Missing | TopicState::Denied => {
+                let text = format!(
+                    "the topic {} cannot be read: an engine makes it when it first starts",
+                    self.topic
+                );
+                Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "projection-no-journal",
+                    text,
+                ))
+            }
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn pause(&self) {
+        let until = Instant::now() + AGAIN_AFTER;
+        while !self.is_stopping() && Instant::now() < until {
+            thread::park_timeout(IDLE_WAIT);
+        }
+    }
+}
+
+/// A partition that is read.
+struct Read {
+    reader: JournalReader,
+    committed: Footing,
+    as_of: Timestamp,
+}
+
+/// Reading and writing on one connection, from one set of partitions.
+struct Pass<'a> {
+    session: &'a Session,
+    connection: PoolConnection<Any>,
+    fold: Fold,
+    readers: BTreeMap<i32, Read>,
+    /// Partitions of which nothing more is there for now.
+    at_end: BTreeSet<i32>,
+    /// Since when there is something to commit.
+    uncommitted: Option<Instant>,
+    committed_at: Instant,
+    items: Vec<Item>,
+}
+
+impl Pass<'_> {
+    /// Begins to read what is led; a partition whose journal ends before what is projected is another one.
+    fn begin(
+        &mut self,
+        tail: &mut Tail,
+        led: Vec<(i32, Footing, Timestamp)>,
+    ) -> Result<Option<i32>, Error> {
+        let partitions: Vec<i32> = led.iter().map(|(partition, ..)| *partition).collect();
+        let ends = tail.ends(&partitions)?;
+        let next = |footing: Footing| footing.offset.saturating_add(1);
+        let shrunk = led.iter().find(|(partition, footing, _)| {
+            ends.get(partition).is_some_and(|end| *end < next(*footing))
+        });
+        if let Some((partition, ..)) = shrunk {
+            return Ok(Some(*partition));
+        }
+        let from: Vec<(i32, i64)> = led
+            .iter()
+            .map(|(partition, footing, _)| (*partition, next(*footing)))
+            .collect();
+        tail.assign(&from)?;
+        self.readers = led
+            .into_iter()
+            .map(|(partition, footing, as_of)| {
+                let read = Read {
+                    reader: JournalReader::after(footing),
+                    committed: footing,
+                    as_of,
+                };
+                (partition, read)
+            })
+            .collect();
+        Ok(None)
+    }
+
+    fn leads(&self, led: &[(i32, Footing, Timestamp)]) -> bool {
+        led.len() == self.readers.len()
+            && led
+                .iter()
+                .all(|(partition, ..)| self.readers.contains_key(partition))
+    }
+
+    /// Takes what is there, a bounded number of records; waits a little where nothing is.
+    fn turn(&mut self, tail: &mut Tail) -> Result<(), Error> {
+        let mut wait = match self.uncommitted {
+            Some(_) => COMMIT_PAUSE.saturating_sub(self.committed_at.elapsed()),
+            None => IDLE_WAIT,
+        };
+        for _ in 0..RECORDS_OF_TURN {
+            match tail.poll(wait)? {
+                Some(Tailed::Record(record)) => self.record(record)?,
+                Some(Tailed::End(partition)) => {
+                    self.at_end.insert(partition);
+                }
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        if self.uncommitted.is_none() && self.at_end.len() == self.readers.len() {
+            self.session.lag.caught_up();
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, record: sagaline_journal::Record) -> Result<(), Error> {
+        let partition = record.partition;
+        self.at_end.remove(&partition);
+        let Some(read) = self.readers.get_mut(&partition) else {
+            return Ok(());
+        };
+        read.reader.read(record, &mut self.items)?;
+        for item in self.items.drain(..) {
+            let Item::Batch(batch) = item else { continue };
+            read.as_of = read.as_of.max(batch.footer.now);
+            self.session.lag.seen(batch.appended_at);
+            let mut rows = Reading(&mut self.connection);
+            let folded = self.fold.batch(&mut rows, partition, batch);
+            self.session.runtime.block_on(folded)?;
+            self.uncommitted.get_or_insert_with(Instant::now);
+        }
+        Ok(())
+    }
+
+    /// Whether what was read is to be written now: nothing more is there, or it has been long enough, or much.
+    fn is_due(&self) -> bool {
+        self.uncommitted.is_some_and(|since| {
+            let is_idle = self.at_end.len() == self.readers.len()
+                && self.committed_at.elapsed() >= COMMIT_PAUSE;
+            is_idle || since.elapsed() >= COMMIT_EVERY || self.fold.old_rows() >= COMMIT_RUNS
+        })
+    }
+
+    fn commit(&mut self) -> Result<Committed, Error> {
+        let moved = |(partition, read): (&i32, &Read)| {
+            let footing = read.reader.footing();
+            (footing != read.committed).then_some(Progress {
+                partition: *partition,
+                committed: read.committed,
+                footing,
+                as_of: read.as_of,
+            })
+        };
+        let progress: Vec<Progress> = self.readers.iter().filter_map(moved).collect();
+        let leader = &self.session.leader;
+        let committing = commit(&mut self.connection, leader, &self.fold, &progress);
+        if self.session.runtime.block_on(committing)? == Committed::Overtaken {
+            return Ok(Committed::Overtaken);
+        }
+        self.tell(&progress);
+        self.fold.written();
+        for one in &progress {
+            if let Some(read) = self.readers.get_mut(&one.partition) {
+                read.committed = one.footing;
+            }
+        }
+        self.uncommitted = None;
+        self.committed_at = Instant::now();
+        self.session.lag.committed();
+        Ok(Committed::Done)
+    }
+
+    /// Tells whoever listens what has changed.
+    fn tell(&self, progress: &[Progress]) {
+        let changes = &self.session.projection.shared.changes;
+        if changes.receiver_count() == 0 {
+            return;
+        }
+        let (runs, _) = self.fold.to_write();
+        let runs = runs.iter().map(|tracked| {
+            let stored = &tracked.stored;
+            (stored.workflow_id.clone(), stored.run.run_id)
+        });
+        let partitions = progress
+            .iter()
+            .map(|one| (one.partition, one.footing.offset.saturating_add(1)));
+        // Without listeners it goes nowhere.
+        drop(changes.send(Arc::new(Changed {
+            runs: runs.collect(),
+            partitions: partitions.collect(),
+        })));
+    }
+}

@@ -1,0 +1,273 @@
+//! Journals of the simulation, projected in many ways: the rows are the same, and say what a fold in memory says.
+
+use std::collections::BTreeMap;
+
+use sagaline_core::{RunId, Timestamp};
+use sagaline_journal::{Footing, Item, JournalReader, Record};
+use sagaline_testkit::{Settings, simulate_journal};
+use sqlx::{Column as _, Row as _};
+use tempfile::TempDir;
+
+use crate::{
+    Projection,
+    fold::{Fold, Rows},
+    state::StoredRun,
+    store::unavailable,
+    write::{Committed, Progress, Reading, commit},
+};
+
+const LEADER: &str = "tests";
+
+struct Database {
+    projection: Projection,
+    _folder: TempDir,
+}
+
+async fn database() -> Database {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("a ?#%.db").display());
+    Database {
+        projection: Projection::open(&url, "ns").await.unwrap(),
+        _folder: folder,
+    }
+}
+
+/// Projects partitions one after the other; commits, and forgets what is in memory, where `cuts` says so.
+async fn project(
+    projection: &Projection,
+    journal: &[Vec<Record>],
+    kept: usize,
+    mut cuts: impl FnMut(usize) -> bool,
+) {
+    let mut connection = projection.shared.pool.acquire().await.unwrap();
+    for (partition, records) in (0..).zip(journal) {
+        let start = format!(
+            "INSERT INTO partitions (partition, next_offset, epoch, batch_no, as_of, leader, beat) VALUES ({partition}, 0, 0, 0, 0, '{LEADER}', 0)"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(start))
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        let mut fold = Fold::keeping(kept);
+        let mut reader = JournalReader::after(Footing::START);
+        let (mut committed, mut as_of) = (Footing::START, Timestamp::default());
+        for (index, record) in records.iter().enumerate() {
+            let mut items = Vec::new();
+            reader.read(record.clone(), &mut items).unwrap();
+            for item in items {
+                let Item::Batch(batch) = item else { continue };
+                as_of = as_of.max(batch.footer.now);
+                let mut rows = Reading(&mut connection);
+                fold.batch(&mut rows, partition, batch).await.unwrap();
+            }
+            let is_last = index + 1 == records.len();
+            if !is_last && !cuts(index) || reader.footing() == committed {
+                continue;
+            }
+            let progress = Progress {
+                partition,
+                committed,
+                footing: reader.footing(),
+                as_of,
+            };
+            let done = commit(&mut connection, LEADER, &fold, &[progress]).await;
+            assert_eq!(done.unwrap(), Committed::Done);
+            fold.written();
+            committed = reader.footing();
+            if kept == 0 {
+                // As after kill -9: what is read on begins at the last footing.
+                fold = Fold::keeping(0);
+            }
+        }
+    }
+}
+
+/// All rows of all tables, as text.
+async fn dump(projection: &Projection) -> BTreeMap<&'static str, Vec<String>> {
+    let mut tables = BTreeMap::new();
+    for (table, statement) in [
+        ("runs", "SELECT * FROM runs ORDER BY run_id"),
+        (
+            "attributes",
+            "SELECT * FROM attributes ORDER BY run_id, name, ordinal",
+        ),
+        (
+            "pending",
+            "SELECT * FROM pending ORDER BY run_id, activity_id",
+        ),
+        ("incidents", "SELECT * FROM incidents ORDER BY run_id, seq"),
+        ("queues", "SELECT * FROM queues ORDER BY name, partition"),
+    ] {
+        let rows = sqlx::query(statement)
+            .fetch_all(&projection.shared.pool)
+            .await
+            .unwrap();
+        let text = |row: &sqlx::any::AnyRow| {
+            let columns = row.columns().iter().map(|column| {
+                let index = column.ordinal();
+                let value = row
+                    .try_get::<Option<i64>, _>(index)
+                    .map(|value| format!("{value:?}"))
+                    .or_else(|_| {
+                        row.try_get::<Option<String>, _>(index)
+                            .map(|value| format!("{value:?}"))
+                    })
+                    .or_else(|_| {
+                        row.try_get::<Option<Vec<u8>>, _>(index)
+                            .map(|value| format!("{value:?}"))
+                    })
+                    .unwrap();
+                format!("{}={value}", column.name())
+            });
+            columns.collect::<Vec<_>>().join(" ")
+        };
+        tables.insert(table, rows.iter().map(text).collect());
+    }
+    tables
+}
+
+/// No rows: everything stays in memory.
+struct NoRows;
+
+impl Rows for NoRows {
+    async fn run(&mut self, _: RunId) -> Result<Option<StoredRun>, sagaline_journal::Error> {
+        Ok(None)
+    }
+}
+
+fn journal(seed: u64) -> Vec<Vec<Record>> {
+    let settings = Settings {
+        sagas: 30,
+        ..Settings::seed(seed)
+    };
+    simulate_journal(settings).unwrap()
+}
+
+#[tokio::test]
+async fn rows_do_not_depend_on_when_they_are_written_and_what_is_in_memory() {
+    for seed in 3..9 {
+        let journal = journal(seed);
+        let (at_once, cut) = (database().await, database().await);
+
+        project(&at_once.projection, &journal, usize::MAX, |_| false).await;
+        project(&cut.projection, &journal, 0, |index| {
+            !(index as u64 + seed).is_multiple_of(3)
+        })
+        .await;
+
+        let (at_once, cut) = (dump(&at_once.projection).await, dump(&cut.projection).await);
+        assert!(at_once["runs"].len() >= 10, "seed {seed}");
+        for (table, rows) in &at_once {
+            for (one, other) in rows.iter().zip(&cut[table]) {
+                assert_eq!(one, other, "seed {seed}, {table}");
+            }
+            assert_eq!(rows, &cut[table], "seed {seed}, {table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_row_tells_of_a_run_is_what_its_owner_would() {
+    let journal = journal(5);
+    let database = database().await;
+    project(&database.projection, &journal, 0, |_| true).await;
+    let mut connection = database.projection.shared.pool.acquire().await.unwrap();
+    let mut seen = 0;
+    for (partition, records) in (0..).zip(&journal) {
+        let mut fold = Fold::keeping(usize::MAX);
+        let mut reader = JournalReader::after(Footing::START);
+        for record in records {
+            let mut items = Vec::new();
+            reader.read(record.clone(), &mut items).unwrap();
+            for item in items {
+                if let Item::Batch(batch) = item {
+                    fold.batch(&mut NoRows, partition, batch).await.unwrap();
+                }
+            }
+        }
+        for tracked in fold.to_write().0 {
+            let run_id = tracked.stored.run.run_id;
+            let row = Reading(&mut connection).run(run_id).await.unwrap().unwrap();
+            let now = Timestamp::from_millis(1_900_000_000_000);
+            let told = |stored: &StoredRun| {
+                let stored = StoredRun {
+                    as_of: now,
+                    ..stored.clone()
+                };
+                serde_json::to_string(&stored.view(now, &[]).describe()).unwrap()
+            };
+            assert_eq!(told(&row), told(&tracked.stored));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 30);
+}
+
+#[tokio::test]
+async fn who_was_overtaken_writes_nothing() {
+    let journal = journal(1);
+    let database = database().await;
+    project(&database.projection, &journal, usize::MAX, |_| false).await;
+    let before = dump(&database.projection).await;
+    let mut connection = database.projection.shared.pool.acquire().await.unwrap();
+    let mut fold = Fold::default();
+    let mut reader = JournalReader::after(Footing::START);
+    let mut items = Vec::new();
+    for record in journal[0].iter().take(20) {
+        reader.read(record.clone(), &mut items).unwrap();
+    }
+    for item in items {
+        if let Item::Batch(batch) = item {
+            let mut rows = Reading(&mut connection);
+            fold.batch(&mut rows, 0, batch).await.unwrap();
+        }
+    }
+    let progress = Progress {
+        partition: 0,
+        committed: Footing::START,
+        footing: reader.footing(),
+        as_of: Timestamp::default(),
+    };
+
+    let late = commit(&mut connection, LEADER, &fold, &[progress]).await;
+    let other = Progress {
+        committed: reader.footing(),
+        ..progress
+    };
+    let stranger = commit(&mut connection, "somebody else", &fold, &[other]).await;
+
+    assert_eq!(late.unwrap(), Committed::Overtaken);
+    assert_eq!(stranger.unwrap(), Committed::Overtaken);
+    drop(connection);
+    assert_eq!(dump(&database.projection).await, before);
+}
+
+#[tokio::test]
+async fn a_database_of_another_namespace_is_emptied_and_keeps_what_people_keep_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("p.db").display());
+    let projection = Projection::open(&url, "ns").await.unwrap();
+    project(&projection, &journal(2), usize::MAX, |_| false).await;
+    sqlx::query("INSERT INTO views (name, definition) VALUES ('mine', '{}')")
+        .execute(&projection.shared.pool)
+        .await
+        .map_err(unavailable)
+        .unwrap();
+    let rows = async |projection: &Projection, statement: &'static str| {
+        let row = sqlx::query(statement)
+            .fetch_one(&projection.shared.pool)
+            .await
+            .unwrap();
+        row.try_get::<i64, _>(0).unwrap()
+    };
+    assert!(rows(&projection, "SELECT COUNT(*) FROM runs").await >= 30);
+    drop(projection);
+
+    let again = Projection::open(&url, "ns").await.unwrap();
+    assert!(rows(&again, "SELECT COUNT(*) FROM runs").await >= 30);
+    drop(again);
+    let other = Projection::open(&url, "other").await.unwrap();
+
+    assert_eq!(rows(&other, "SELECT COUNT(*) FROM runs").await, 0);
+    assert_eq!(rows(&other, "SELECT COUNT(*) FROM views").await, 1);
+}
