@@ -8,7 +8,6 @@ use sagaline_core::{
     run::{ActivityState, Incident},
     show::Shown,
 };
-use sagaline_journal::Error;
 use serde_json::{Value, json};
 
 use crate::{key, sql::Bind, state::StoredRun};
@@ -16,7 +15,7 @@ use crate::{key, sql::Bind, state::StoredRun};
 /// The columns of `runs`, in the order of [`run`].
 pub(crate) const RUN_COLUMNS: &str = "run_id, partition, workflow_id, first_offset, listed, open, status, situation, \
      needs_person, decisions, workflow, version, version_key, started_at, closed_at, took, task_queue, activity, activity_id, \
-     attempt, next_attempt_at, last_failure_type, compensation, incidents, parent_workflow_id, parent_run_id, children, state";
+     attempt, next_attempt_at, last_failure_type, compensation, incidents, parent_workflow_id, parent_run_id, children";
 
 /// The same where a row is there already.
 pub(crate) const RUN_UPDATES: &str = "listed = excluded.listed, open = excluded.open, status = excluded.status, \
@@ -24,10 +23,10 @@ pub(crate) const RUN_UPDATES: &str = "listed = excluded.listed, open = excluded.
      started_at = excluded.started_at, closed_at = excluded.closed_at, took = excluded.took, task_queue = excluded.task_queue, \
      activity = excluded.activity, activity_id = excluded.activity_id, attempt = excluded.attempt, \
      next_attempt_at = excluded.next_attempt_at, last_failure_type = excluded.last_failure_type, \
-     compensation = excluded.compensation, incidents = excluded.incidents, children = excluded.children, state = excluded.state";
+     compensation = excluded.compensation, incidents = excluded.incidents, children = excluded.children";
 
 /// The row of `runs`.
-pub(crate) fn run(stored: &StoredRun) -> Result<Vec<Bind>, Error> {
+pub(crate) fn run(stored: &StoredRun) -> Vec<Bind> {
     let run = &stored.run;
     let view = stored.view(stored.as_of, &[]);
     let is_open = run.closed.is_none();
@@ -37,7 +36,7 @@ pub(crate) fn run(stored: &StoredRun) -> Result<Vec<Bind>, Error> {
     let failure = activity.and_then(|one| one.last_failure.as_deref());
     let decisions = run.waits.iter().filter(|wait| !wait.choices.is_empty());
     let children = run.children.as_ref().map(|children| children.total());
-    Ok(vec![
+    vec![
         run.run_id.to_string().into(),
         i64::from(stored.partition).into(),
         text(stored.workflow_id.as_str()),
@@ -72,8 +71,7 @@ pub(crate) fn run(stored: &StoredRun) -> Result<Vec<Bind>, Error> {
         children
             .map(|total| i64::try_from(total).unwrap_or(i64::MAX))
             .into(),
-        stored.encode()?.into(),
-    ])
+    ]
 }
 
 /// What hangs on a run in other tables, as it was last written.
@@ -92,6 +90,7 @@ pub(crate) struct PendingRow {
     state: &'static str,
     attempt: i64,
     next_attempt_at: Option<i64>,
+    last_failure_type: Option<String>,
     queued_at: Option<i64>,
 }
 
@@ -114,6 +113,10 @@ impl Hanging {
                 state: view.activity_state(one),
                 attempt: i64::from(one.attempt.get()),
                 next_attempt_at: view.next_attempt_at(one).map(millis),
+                last_failure_type: one
+                    .last_failure
+                    .as_ref()
+                    .map(|last| last.failure.error_type.as_str().to_owned()),
                 queued_at: (one.state == ActivityState::Queued).then(|| millis(one.sent_at)),
             };
             (one.activity_id.get(), row)
@@ -134,8 +137,8 @@ impl Hanging {
 }
 
 /// The columns of `pending`, in the order of [`pending`].
-pub(crate) const PENDING_COLUMNS: &str =
-    "run_id, activity_id, activity, task_queue, state, attempt, next_attempt_at, queued_at";
+pub(crate) const PENDING_COLUMNS: &str = "run_id, activity_id, activity, task_queue, state, attempt, next_attempt_at, \
+     last_failure_type, queued_at";
 
 /// The row of a pending activity.
 pub(crate) fn pending(run_id: &str, activity_id: u32, row: PendingRow) -> Vec<Bind> {
@@ -147,6 +150,7 @@ pub(crate) fn pending(run_id: &str, activity_id: u32, row: PendingRow) -> Vec<Bi
         row.state.into(),
         row.attempt.into(),
         row.next_attempt_at.into(),
+        maybe_text(row.last_failure_type.as_deref()),
         row.queued_at.into(),
     ]
 }
@@ -220,19 +224,20 @@ pub(crate) fn incident(
 }
 
 /// The columns of `attributes`, in the order of [`attributes`].
-pub(crate) const ATTRIBUTE_COLUMNS: &str = "run_id, name, ordinal, value_key, value_rest";
+pub(crate) const ATTRIBUTE_COLUMNS: &str = "run, name, ordinal, value_key, value_rest, started_at";
 
 /// The rows of a run's attributes.
-pub(crate) fn attributes(run_id: &str, fields: &Fields) -> Vec<Vec<Bind>> {
+pub(crate) fn attributes(id: i64, started_at: Timestamp, fields: &Fields) -> Vec<Vec<Bind>> {
     let mut rows = Vec::new();
     for field in fields.iter() {
         for (ordinal, key) in key::attribute_keys(&field.json).into_iter().enumerate() {
             rows.push(vec![
-                run_id.into(),
+                id.into(),
                 text(field.name.as_str()),
                 count(ordinal).into(),
                 key.key.into(),
                 key.rest.into(),
+                millis(started_at).into(),
             ]);
         }
     }

@@ -195,9 +195,10 @@ const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = N
      PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864";
 
 /// The tables whose rows come from the journal.
-const PROJECTED: [&str; 7] = [
+const PROJECTED: [&str; 8] = [
     "DELETE FROM partitions",
     "DELETE FROM runs",
+    "DELETE FROM states",
     "DELETE FROM attributes",
     "DELETE FROM pending",
     "DELETE FROM incidents",

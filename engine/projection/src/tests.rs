@@ -86,10 +86,13 @@ async fn project(
 async fn dump(projection: &Projection) -> BTreeMap<&'static str, Vec<String>> {
     let mut tables = BTreeMap::new();
     for (table, statement) in [
-        ("runs", "SELECT * FROM runs ORDER BY run_id"),
+        (
+            "runs",
+            "SELECT runs.*, state FROM runs JOIN states USING (id) ORDER BY run_id",
+        ),
         (
             "attributes",
-            "SELECT * FROM attributes ORDER BY run_id, name, ordinal",
+            "SELECT attributes.*, run_id FROM attributes JOIN runs ON id = run ORDER BY run_id, name, ordinal",
         ),
         (
             "pending",
@@ -103,7 +106,12 @@ async fn dump(projection: &Projection) -> BTreeMap<&'static str, Vec<String>> {
             .await
             .unwrap();
         let text = |row: &sqlx::any::AnyRow| {
-            let columns = row.columns().iter().map(|column| {
+            // Which number a run has depends on when it was written.
+            let columns = row
+                .columns()
+                .iter()
+                .filter(|column| !["id", "run"].contains(&column.name()));
+            let columns = columns.map(|column| {
                 let index = column.ordinal();
                 let value = row
                     .try_get::<Option<i64>, _>(index)

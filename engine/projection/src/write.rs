@@ -3,7 +3,7 @@
 //! Invariant: a commit counts only where every partition stands where this process last saw it and is still led by it: what
 //! another has projected meanwhile is never written over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sagaline_core::{RunId, Seq, Timestamp};
 use sagaline_journal::{Error, ErrorKind, Footing};
@@ -55,8 +55,8 @@ pub(crate) async fn commit(
         }
     }
     let (runs, queues) = fold.to_write();
-    write_runs(&mut transaction, &runs).await?;
-    write_hanging(&mut transaction, &runs).await?;
+    let ids = write_runs(&mut transaction, &runs).await?;
+    write_hanging(&mut transaction, &runs, &ids).await?;
     for (partition, changed, at) in queues {
         let mut sql =
             Sql::new("INSERT INTO queues (name, partition, settings, changed_at) VALUES ");
@@ -101,22 +101,44 @@ async fn advance(
     Ok(result.map_err(unavailable)?.rows_affected() == 1)
 }
 
+/// Writes the rows of runs and their states; gives each run's `runs.id`.
 async fn write_runs(
     transaction: &mut Transaction<'_, Any>,
     runs: &[&Tracked],
-) -> Result<(), Error> {
+) -> Result<HashMap<String, i64>, Error> {
+    let mut ids = HashMap::with_capacity(runs.len());
     for some in runs.chunks(ROWS_OF_STATEMENT) {
-        let rows: Vec<Vec<Bind>> = some
-            .iter()
-            .map(|tracked| row::run(&tracked.stored))
-            .collect::<Result<_, _>>()?;
+        let rows = some.iter().map(|tracked| row::run(&tracked.stored));
         let mut sql = Sql::new("INSERT INTO runs (");
         sql.push(row::RUN_COLUMNS).push(") VALUES ").rows(rows);
         sql.push(" ON CONFLICT (run_id) DO UPDATE SET ")
             .push(row::RUN_UPDATES);
+        sql.push(" RETURNING run_id, id");
+        let written = sql.query().fetch_all(&mut **transaction).await;
+        for row in written.map_err(unavailable)? {
+            let run_id = row.try_get::<String, _>(0).map_err(unavailable)?;
+            ids.insert(run_id, row.try_get(1).map_err(unavailable)?);
+        }
+        let states = some.iter().map(|tracked| {
+            let stored = &tracked.stored;
+            let id = id_of(&ids, &stored.run.run_id.to_string())?;
+            Ok(vec![id.into(), stored.encode()?.into()])
+        });
+        let states: Vec<Vec<Bind>> = states.collect::<Result<_, Error>>()?;
+        let mut sql = Sql::new("INSERT INTO states (id, state) VALUES ");
+        sql.rows(states);
+        sql.push(" ON CONFLICT (id) DO UPDATE SET state = excluded.state");
         execute(transaction, sql).await?;
     }
-    Ok(())
+    Ok(ids)
+}
+
+/// The `runs.id` of a run that was just written.
+fn id_of(ids: &HashMap<String, i64>, run_id: &str) -> Result<i64, Error> {
+    ids.get(run_id).copied().ok_or_else(|| {
+        let text = format!("run {run_id} was written and has no row");
+        Error::new(ErrorKind::Internal, "projection-corrupt", text)
+    })
 }
 
 /// What is to change in the tables around `runs`.
@@ -135,10 +157,11 @@ struct Around {
 async fn write_hanging(
     transaction: &mut Transaction<'_, Any>,
     runs: &[&Tracked],
+    ids: &HashMap<String, i64>,
 ) -> Result<(), Error> {
     let mut around = Around::default();
     for tracked in runs {
-        around.add(tracked)?;
+        around.add(tracked, ids)?;
     }
     let gone = [
         (
@@ -154,7 +177,7 @@ async fn write_hanging(
             around.deleted.clone(),
         ),
         (
-            "DELETE FROM attributes WHERE run_id IN (VALUES ",
+            "DELETE FROM attributes WHERE run IN (VALUES ",
             around.attributes_gone,
         ),
         (
@@ -195,7 +218,7 @@ async fn write_hanging(
 
 impl Around {
     /// What is to change for one run: the difference to what was last written.
-    fn add(&mut self, tracked: &Tracked) -> Result<(), Error> {
+    fn add(&mut self, tracked: &Tracked, ids: &HashMap<String, i64>) -> Result<(), Error> {
         let stored = &tracked.stored;
         let (now, before) = (Hanging::of(stored), &tracked.written);
         if now == *before
@@ -214,9 +237,10 @@ impl Around {
             }
         }
         if now.attributes != before.attributes {
-            self.attributes_gone.push(vec![run_id.as_str().into()]);
+            let id = id_of(ids, &run_id)?;
+            self.attributes_gone.push(vec![id.into()]);
             let rows = now.attributes.as_ref();
-            let rows = rows.map(|fields| row::attributes(&run_id, fields));
+            let rows = rows.map(|fields| row::attributes(id, stored.run.started_at, fields));
             self.attributes.extend(rows.unwrap_or_default());
         }
         self.add_incidents(tracked, &now);
@@ -287,7 +311,7 @@ pub(crate) struct Reading<'a>(pub(crate) &'a mut AnyConnection);
 impl Rows for Reading<'_> {
     async fn run(&mut self, run_id: RunId) -> Result<Option<StoredRun>, Error> {
         let mut sql = Sql::new(
-            "SELECT partition, workflow_id, first_offset, state FROM runs WHERE run_id = ",
+            "SELECT partition, workflow_id, first_offset, state FROM runs JOIN states USING (id) WHERE run_id = ",
         );
         sql.bind(run_id.to_string());
         let row = sql.query().fetch_optional(&mut *self.0).await;

@@ -18,9 +18,13 @@ CREATE TABLE partitions (
     beat BIGINT NOT NULL
 );
 
--- One row per run. Times and lengths are in ms.
+-- One row per run, without its state: what is searched is small. Times and lengths are in ms. Texts are those of key.rs: without
+-- U+0000. An index per field takes time of every run, so that fields that only open runs have share one, and what is of pending
+-- activities is searched in their table.
 CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY,
+    -- In the order in which runs were projected; no part of what was projected.
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL UNIQUE,
     partition BIGINT NOT NULL,
     workflow_id TEXT NOT NULL,
     -- Where its first record lies: of the runs of an id the newest has the largest.
@@ -38,11 +42,12 @@ CREATE TABLE runs (
     version TEXT NOT NULL,
     -- The version such that texts are in its order; null: it is none.
     version_key TEXT,
+    -- Never changes, nor do the other columns of before it but those from `listed` to `decisions`.
     started_at BIGINT NOT NULL,
     closed_at BIGINT,
     -- How long it took; null while it is open.
     took BIGINT,
-    -- Of the activity that the run's sentence is about.
+    -- Of the activity that the run's sentence is about: what lists are sorted by.
     task_queue TEXT,
     activity TEXT,
     activity_id BIGINT,
@@ -54,42 +59,57 @@ CREATE TABLE runs (
     parent_workflow_id TEXT,
     parent_run_id TEXT,
     -- Children in all; null: it has none.
-    children BIGINT,
-    -- The run as core has it, in the form of state.rs.
-    state BLOB NOT NULL
+    children BIGINT
 );
 CREATE INDEX runs_workflow_id ON runs (workflow_id, first_offset);
-CREATE INDEX runs_started_at ON runs (started_at, run_id) WHERE listed = 1;
-CREATE INDEX runs_closed_at ON runs (closed_at, run_id) WHERE listed = 1 AND open = 0;
-CREATE INDEX runs_took ON runs (took, run_id) WHERE listed = 1 AND open = 0;
-CREATE INDEX runs_status ON runs (status, started_at, run_id) WHERE listed = 1;
-CREATE INDEX runs_workflow ON runs (workflow, started_at, run_id) WHERE listed = 1;
-CREATE INDEX runs_version ON runs (version_key, started_at, run_id) WHERE listed = 1;
-CREATE INDEX runs_compensation ON runs (compensation, started_at, run_id) WHERE listed = 1 AND compensation IS NOT NULL;
-CREATE INDEX runs_parent ON runs (parent_workflow_id, started_at, run_id) WHERE parent_workflow_id IS NOT NULL;
+CREATE INDEX runs_started_at ON runs (started_at) WHERE listed = 1;
+CREATE INDEX runs_closed_at ON runs (closed_at, started_at) WHERE listed = 1 AND closed_at IS NOT NULL;
+CREATE INDEX runs_took ON runs (took, started_at) WHERE listed = 1 AND took IS NOT NULL;
+CREATE INDEX runs_status ON runs (status, started_at) WHERE listed = 1;
+CREATE INDEX runs_workflow ON runs (workflow, started_at) WHERE listed = 1;
+CREATE INDEX runs_version ON runs (version_key, started_at) WHERE listed = 1;
+CREATE INDEX runs_compensation ON runs (compensation, started_at) WHERE listed = 1 AND compensation IS NOT NULL;
+CREATE INDEX runs_parent ON runs (parent_workflow_id, started_at) WHERE listed = 1 AND parent_workflow_id IS NOT NULL;
+CREATE INDEX runs_parent_run ON runs (parent_run_id, started_at) WHERE parent_run_id IS NOT NULL;
 -- Few rows: only open runs have these.
-CREATE INDEX runs_open ON runs (started_at, run_id) WHERE listed = 1 AND open = 1;
-CREATE INDEX runs_situation ON runs (situation, started_at, run_id) WHERE situation IS NOT NULL;
-CREATE INDEX runs_task_queue ON runs (task_queue, started_at, run_id) WHERE task_queue IS NOT NULL;
-CREATE INDEX runs_activity ON runs (activity, started_at, run_id) WHERE activity IS NOT NULL;
-CREATE INDEX runs_activity_id ON runs (activity_id, started_at, run_id) WHERE activity_id IS NOT NULL;
-CREATE INDEX runs_attempt ON runs (attempt, started_at, run_id) WHERE attempt IS NOT NULL;
-CREATE INDEX runs_next_attempt_at ON runs (next_attempt_at, run_id) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX runs_last_failure_type ON runs (last_failure_type, started_at, run_id) WHERE last_failure_type IS NOT NULL;
-CREATE INDEX runs_needs_person ON runs (needs_person, started_at, run_id) WHERE needs_person = 1 OR decisions > 0;
-CREATE INDEX runs_incidents ON runs (incidents, started_at, run_id) WHERE incidents > 0;
+CREATE INDEX runs_open ON runs (started_at) WHERE listed = 1 AND open = 1;
+CREATE INDEX runs_situation ON runs (situation, started_at) WHERE listed = 1 AND situation IS NOT NULL;
+CREATE INDEX runs_needs_person ON runs (started_at) WHERE listed = 1 AND needs_person = 1;
+CREATE INDEX runs_decisions ON runs (started_at) WHERE listed = 1 AND decisions > 0;
+CREATE INDEX runs_incidents ON runs (incidents, started_at) WHERE listed = 1 AND incidents > 0;
+CREATE INDEX runs_next_attempt_at ON runs (next_attempt_at, started_at) WHERE listed = 1 AND next_attempt_at IS NOT NULL;
+CREATE INDEX runs_activity ON runs (activity, task_queue, activity_id, attempt, last_failure_type, started_at) WHERE listed = 1 AND activity IS NOT NULL;
 
--- Search attributes of runs; a list has a row per element.
+-- The runs as core has them, in the form of state.rs.
+CREATE TABLE states (
+    -- `runs.id`.
+    id INTEGER PRIMARY KEY,
+    state BLOB NOT NULL
+);
+
+-- Parts of workflow ids, by every three characters. The database keeps them by itself: writers know nothing of them.
+CREATE VIRTUAL TABLE workflow_ids USING fts5(workflow_id, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram');
+CREATE TRIGGER workflow_ids_insert AFTER INSERT ON runs BEGIN
+    INSERT INTO workflow_ids (rowid, workflow_id) VALUES (new.id, new.workflow_id);
+END;
+CREATE TRIGGER workflow_ids_delete AFTER DELETE ON runs BEGIN
+    DELETE FROM workflow_ids WHERE rowid = old.id;
+END;
+
+-- Search attributes of runs; a list has a row more per element.
 CREATE TABLE attributes (
-    run_id TEXT NOT NULL,
+    -- `runs.id`.
+    run BIGINT NOT NULL,
     name TEXT NOT NULL,
     ordinal BIGINT NOT NULL,
-    -- What it is and its first characters, such that texts are in its order; and what is behind them (key.rs).
+    -- Kind and value such that texts are in their order, as key.rs makes them: the first 200 characters, and what follows.
     value_key TEXT NOT NULL,
     value_rest TEXT NOT NULL,
-    PRIMARY KEY (run_id, name, ordinal)
-);
-CREATE INDEX attributes_value ON attributes (name, value_key, run_id);
+    -- The run's.
+    started_at BIGINT NOT NULL,
+    PRIMARY KEY (run, name, ordinal)
+) WITHOUT ROWID;
+CREATE INDEX attributes_value ON attributes (name, value_key, started_at, run);
 
 -- Activities without an outcome.
 CREATE TABLE pending (
@@ -101,12 +121,12 @@ CREATE TABLE pending (
     state TEXT NOT NULL,
     attempt BIGINT NOT NULL,
     next_attempt_at BIGINT,
+    last_failure_type TEXT,
     -- When its task was sent, while nobody said that it began.
     queued_at BIGINT,
     PRIMARY KEY (run_id, activity_id)
-);
+) WITHOUT ROWID;
 CREATE INDEX pending_queued ON pending (task_queue, queued_at) WHERE queued_at IS NOT NULL;
-CREATE INDEX pending_retrying ON pending (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 -- What waits for a person, and what waited.
 CREATE TABLE incidents (
