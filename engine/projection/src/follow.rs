@@ -6,6 +6,7 @@
 //! Of several processes on one database each partition has one that leads; another takes over where its leader is silent.
 //! Invariant: whatever ends this thread, the rows are those of the journal up to the offset beside them.
 
+mod clock;
 mod lag;
 mod lead;
 
@@ -16,7 +17,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sagaline_core::Timestamp;
@@ -29,7 +30,7 @@ use sqlx::{Any, pool::PoolConnection};
 use tokio::runtime::Handle;
 
 pub use self::lag::Lag;
-use self::lead::Lead;
+use self::{clock::Moment, lead::Lead};
 use crate::{
     Changed, Projection,
     fold::Fold,
@@ -183,7 +184,7 @@ impl Session {
             readers: BTreeMap::new(),
             at_end: BTreeSet::new(),
             uncommitted: None,
-            committed_at: Instant::now(),
+            committed_at: Moment::now(),
             items: Vec::new(),
         };
         let led = self.runtime.block_on(lead.look(&mut pass.connection))?;
@@ -229,8 +230,8 @@ impl Session {
     }
 
     fn pause(&self) {
-        let until = Instant::now() + AGAIN_AFTER;
-        while !self.is_stopping() && Instant::now() < until {
+        let since = Moment::now();
+        while !self.is_stopping() && since.elapsed() < AGAIN_AFTER {
             thread::park_timeout(IDLE_WAIT);
         }
     }
@@ -252,8 +253,8 @@ struct Pass<'a> {
     /// Partitions of which nothing more is there for now.
     at_end: BTreeSet<i32>,
     /// Since when there is something to commit.
-    uncommitted: Option<Instant>,
-    committed_at: Instant,
+    uncommitted: Option<Moment>,
+    committed_at: Moment,
     items: Vec<Item>,
 }
 
@@ -335,7 +336,7 @@ impl Pass<'_> {
             let mut rows = Reading(&mut self.connection);
             let folded = self.fold.batch(&mut rows, partition, batch);
             self.session.runtime.block_on(folded)?;
-            self.uncommitted.get_or_insert_with(Instant::now);
+            self.uncommitted.get_or_insert_with(Moment::now);
         }
         Ok(())
     }
@@ -373,7 +374,7 @@ impl Pass<'_> {
             }
         }
         self.uncommitted = None;
-        self.committed_at = Instant::now();
+        self.committed_at = Moment::now();
         self.session.lag.committed();
         Ok(Committed::Done)
     }

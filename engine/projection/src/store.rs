@@ -240,7 +240,6 @@ fn location(url: &str) -> Result<(Dialect, String), Error> {
 }
 
 /// The database does not answer, or not as it should.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn unavailable(error: sqlx::Error) -> Error {
     let text = format!("the database of the projection does not answer: {error}");
     Error::new(ErrorKind::Unavailable, "projection-unavailable", text)

@@ -3,15 +3,13 @@
 //! A SQLite file is this process's alone: it leads everything. On PostgreSQL each row of `partitions` has a leader and a
 //! count that goes up as long as that lives; who sees it stand still takes over, if nobody else was faster.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
 
 use sagaline_core::Timestamp;
 use sagaline_journal::{Error, Footing};
 use sqlx::{AnyConnection, Row as _};
 
+use super::clock::Moment;
 use crate::{
     sql::Sql,
     store::{Dialect, unavailable},
@@ -39,8 +37,8 @@ pub(super) struct Lead {
     dialect: Dialect,
     partitions: i32,
     /// What leaders of others said last, and since when.
-    seen: HashMap<i32, (String, i64, Instant)>,
-    looked_at: Option<Instant>,
+    seen: HashMap<i32, (String, i64, Moment)>,
+    looked_at: Option<Moment>,
 }
 
 impl Lead {
@@ -100,7 +98,7 @@ impl Lead {
                 led.push(place);
             }
         }
-        self.looked_at = Some(Instant::now());
+        self.looked_at = Some(Moment::now());
         Ok(led)
     }
 
@@ -135,7 +133,7 @@ impl Lead {
     ) -> Result<bool, Error> {
         let since = match self.seen.get(&partition) {
             Some((seen, at, since)) if seen == leader && *at == beat => *since,
-            _ => Instant::now(),
+            _ => Moment::now(),
         };
         self.seen
             .insert(partition, (leader.to_owned(), beat, since));

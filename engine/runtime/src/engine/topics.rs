@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, mpsc},
+    thread,
     time::Duration,
 };
 
@@ -34,6 +35,9 @@ const SERVE_PAUSE: Millis = Millis(200);
 
 /// From one look at all topics to the next, at least.
 const LOOK_PAUSE: Millis = Millis(250);
+
+/// How long brokers that are busy are asked for the topics again before the engine gives up its start.
+const MAKE_WAIT_MAX: Millis = Millis(90_000);
 
 /// What is known of one queue's topic.
 #[derive(Debug)]
@@ -86,7 +90,7 @@ impl TopicBook {
             let name = topic::tasks(&settings.namespace, queue.as_str());
             layout.task_spec(name)
         }));
-        make(&admin, &layout, &specs)?;
+        make_patiently(&admin, &layout, &specs)?;
         let workers = Arc::new(Queues::new(settings.kafka.clone(), &settings.namespace));
         let (sender, receiver) = mpsc::channel();
         let book = Self {
@@ -294,6 +298,20 @@ pub fn missing_topics(
     Ok(commands)
 }
 
+/// Makes what is missing. Brokers that have answered once, and do not now, are busy: they are asked again for a while.
+fn make_patiently(admin: &Admin, layout: &Layout, specs: &[TopicSpec]) -> Result<(), Error> {
+    let late = Millis(clock::monotonic().0 + MAKE_WAIT_MAX.0);
+    loop {
+        match make(admin, layout, specs) {
+            Err(error) if error.kind() == ErrorKind::Unavailable && clock::monotonic() < late => {
+                tracing::warn!(%error, "the topics are not made yet; trying again");
+                thread::park_timeout(Duration::from_millis(AGAIN_AFTER.0));
+            }
+            made => return made,
+        }
+    }
+}
+
 fn make(admin: &Admin, layout: &Layout, specs: &[TopicSpec]) -> Result<(), Error> {
     let mut missing = Vec::new();
     for spec in specs {
@@ -302,22 +320,29 @@ fn make(admin: &Admin, layout: &Layout, specs: &[TopicSpec]) -> Result<(), Error
         }
     }
     let outcomes = admin.create_topics(&missing)?;
-    let mut refused = Vec::new();
+    let (mut refused, mut unavailable) = (Vec::new(), None);
     for (spec, outcome) in missing.iter().zip(outcomes) {
         say_made(spec, &outcome);
         match outcome {
             Creation::Created | Creation::Exists => {}
-            Creation::Denied(reason)
-            | Creation::Refused(reason)
-            | Creation::Unavailable(reason) => refused.push(format!(
+            Creation::Denied(reason) | Creation::Refused(reason) => refused.push(format!(
                 "{} ({reason}): {}",
                 spec.name,
                 layout.command(spec)
             )),
+            Creation::Unavailable(reason) => {
+                unavailable = Some(format!("make the topic {}: {reason}", spec.name));
+            }
         }
     }
     if refused.is_empty() {
-        return Ok(());
+        return unavailable.map_or(Ok(()), |message| {
+            Err(Error::new(
+                ErrorKind::Unavailable,
+                "kafka-unavailable",
+                message,
+            ))
+        });
     }
     let message = format!(
         "topics are missing and could not be made:\n  {}",
