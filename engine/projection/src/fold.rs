@@ -15,6 +15,7 @@ use sagaline_core::{
 use sagaline_journal::{Batch, Error, ErrorKind, Journaled};
 
 use crate::{
+    notice::Notice,
     row::{Hanging, SolvedIncident},
     state::{PLACES_KEPT, PLACES_MAX, Place, StoredRun},
 };
@@ -75,6 +76,10 @@ pub(crate) struct Fold {
     used: LruCache<RunId, ()>,
     /// Runs whose rows are old.
     changed: Vec<RunId>,
+    /// What people are told.
+    notices: Vec<Notice>,
+    /// Nothing of before is told.
+    told_from: Timestamp,
     /// Limits of queues that changed, by partition.
     queues: Vec<(i32, QueueChanged, Timestamp)>,
     kept: usize,
@@ -93,9 +98,22 @@ impl Fold {
             runs: HashMap::new(),
             used: LruCache::unbounded(),
             changed: Vec::new(),
+            notices: Vec::new(),
+            told_from: Timestamp::default(),
             queues: Vec::new(),
             kept,
         }
+    }
+
+    /// Makes notices of what comes to be from then on.
+    pub(crate) const fn telling_from(mut self, at: Timestamp) -> Self {
+        self.told_from = at;
+        self
+    }
+
+    /// What people are told.
+    pub(crate) fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// How many runs have old rows.
@@ -128,6 +146,7 @@ impl Fold {
             }
         }
         self.queues.clear();
+        self.notices.clear();
         while self.used.len() > self.kept {
             let Some((run_id, ())) = self.used.pop_lru() else {
                 break;
@@ -165,6 +184,8 @@ impl Fold {
         let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
             return self.of_no_run(rows, partition, transition).await;
         };
+        let is_told = transition.at >= self.told_from;
+        let mut notices = Vec::new();
         for (seq, event) in (transition.first_seq..).zip(&transition.events) {
             let place = EventPlace {
                 seq,
@@ -198,13 +219,21 @@ impl Fold {
                 && let Some(raised) = tracked.stored.run.incidents.last()
             {
                 let seq = raised.seq;
+                if is_told {
+                    notices.push(Notice::of_incident(&tracked.stored, raised));
+                }
                 tracked.solved.retain(|solved| solved.incident.seq != seq);
                 tracked.raised.push(seq);
             }
         }
         let tracked = self.run(rows, run_id).await?;
         let tracked = tracked.ok_or_else(|| unknown(partition, journaled))?;
+        let was_open = tracked.stored.closed_by.is_none();
         end_record(tracked, journaled, goes_on);
+        if is_told && was_open && !goes_on {
+            notices.extend(Notice::of_end(&tracked.stored));
+        }
+        self.notices.extend(notices);
         self.changed(run_id);
         Ok(())
     }

@@ -34,6 +34,7 @@ use self::{clock::Moment, lead::Lead};
 use crate::{
     Changed, Projection,
     fold::Fold,
+    notice::told_from,
     store::unavailable,
     write::{Committed, Progress, Reading, commit},
 };
@@ -171,7 +172,8 @@ impl Session {
     fn pass(&self) -> Result<Ended, Error> {
         let partitions = self.partitions()?;
         let pool = &self.projection.shared.pool;
-        let connection = self.runtime.block_on(pool.acquire()).map_err(unavailable)?;
+        let mut connection = self.runtime.block_on(pool.acquire()).map_err(unavailable)?;
+        let told_from = self.runtime.block_on(told_from(&mut connection))?;
         let mut lead = Lead::new(
             self.leader.clone(),
             self.projection.shared.dialect,
@@ -180,7 +182,7 @@ impl Session {
         let mut pass = Pass {
             session: self,
             connection,
-            fold: Fold::default(),
+            fold: Fold::default().telling_from(told_from),
             readers: BTreeMap::new(),
             at_end: BTreeSet::new(),
             uncommitted: None,

@@ -9,6 +9,7 @@
 mod fold;
 mod follow;
 mod key;
+mod notice;
 mod row;
 mod sql;
 mod state;
@@ -16,6 +17,7 @@ mod store;
 mod write;
 
 pub use follow::{Following, Lag};
+pub use notice::{NOTICES_MAX, Notice};
 pub use state::{Place, StoredRun};
 pub use store::{Changed, PartitionProgress, Projection};
 

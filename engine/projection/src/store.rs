@@ -207,18 +207,33 @@ const PROJECTED: [&str; 8] = [
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {
-    let text = match dialect {
-        Dialect::Sqlite => include_str!("../migrations/sqlite/0001_projection.sql"),
-        Dialect::Postgres => include_str!("../migrations/postgres/0001_projection.sql"),
+    let migrations = match dialect {
+        Dialect::Sqlite => [
+            (
+                "projection",
+                include_str!("../migrations/sqlite/0001_projection.sql"),
+            ),
+            (
+                "notices",
+                include_str!("../migrations/sqlite/0002_notices.sql"),
+            ),
+        ],
+        Dialect::Postgres => [
+            (
+                "projection",
+                include_str!("../migrations/postgres/0001_projection.sql"),
+            ),
+            (
+                "notices",
+                include_str!("../migrations/postgres/0002_notices.sql"),
+            ),
+        ],
     };
-    let migration = Migration::new(
-        1,
-        "projection".into(),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(text),
-        false,
-    );
-    Migrator::with_migrations(vec![migration])
+    let migrations = (1..).zip(migrations).map(|(version, (name, text))| {
+        let text = sqlx::SqlStr::from_static(text);
+        Migration::new(version, name.into(), MigrationType::Simple, text, false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 /// The database of a URL, and the URL as the driver wants it.

@@ -99,6 +99,7 @@ async fn dump(projection: &Projection) -> BTreeMap<&'static str, Vec<String>> {
             "SELECT * FROM pending ORDER BY run_id, activity_id",
         ),
         ("incidents", "SELECT * FROM incidents ORDER BY run_id, seq"),
+        ("notices", "SELECT * FROM notices ORDER BY id"),
         ("queues", "SELECT * FROM queues ORDER BY name, partition"),
     ] {
         let rows = sqlx::query(statement)
@@ -153,6 +154,7 @@ fn journal(seed: u64) -> Vec<Vec<Record>> {
 
 #[tokio::test]
 async fn rows_do_not_depend_on_when_they_are_written_and_what_is_in_memory() {
+    let mut noticed = 0;
     for seed in 3..9 {
         let journal = journal(seed);
         let (at_once, cut) = (database().await, database().await);
@@ -165,6 +167,7 @@ async fn rows_do_not_depend_on_when_they_are_written_and_what_is_in_memory() {
 
         let (at_once, cut) = (dump(&at_once.projection).await, dump(&cut.projection).await);
         assert!(at_once["runs"].len() >= 10, "seed {seed}");
+        noticed += at_once["notices"].len();
         for (table, rows) in &at_once {
             for (one, other) in rows.iter().zip(&cut[table]) {
                 assert_eq!(one, other, "seed {seed}, {table}");
@@ -172,6 +175,7 @@ async fn rows_do_not_depend_on_when_they_are_written_and_what_is_in_memory() {
             assert_eq!(rows, &cut[table], "seed {seed}, {table}");
         }
     }
+    assert!(noticed > 0);
 }
 
 #[tokio::test]
@@ -278,4 +282,29 @@ async fn a_database_of_another_namespace_is_emptied_and_keeps_what_people_keep_i
 
     assert_eq!(rows(&other, "SELECT COUNT(*) FROM runs").await, 0);
     assert_eq!(rows(&other, "SELECT COUNT(*) FROM views").await, 1);
+}
+
+#[tokio::test]
+async fn a_notice_is_one_process_s_to_tell_until_it_has_told_it() {
+    let database = database().await;
+    project(&database.projection, &journal(3), usize::MAX, |_| false).await;
+    let projection = &database.projection;
+    let now = Timestamp::from_millis(1_900_000_000_000);
+    let later = |seconds: i64| Timestamp::from_millis(now.as_millis() + seconds * 1_000);
+
+    let mine = projection.untold(now, &[]).await.unwrap();
+    let other = projection.untold(later(30), &[]).await.unwrap();
+    let left = projection
+        .untold(later(61), &[mine[0].cause.clone()])
+        .await
+        .unwrap();
+    let ids: Vec<String> = mine.iter().map(|one| one.id.clone()).collect();
+    projection.told(&ids, later(62)).await.unwrap();
+    let after = projection.untold(later(600), &[]).await.unwrap();
+
+    assert!(!mine.is_empty() && other.is_empty() && after.is_empty());
+    assert!(left.iter().all(|one| one.cause != mine[0].cause));
+    let is_ordered = mine.is_sorted_by_key(|one| (one.at, one.id.clone()));
+    let texts = mine.iter().map(|one| one.json["text"].as_str().unwrap());
+    assert!(is_ordered && texts.clone().all(|text| text.contains(": ")));
 }

@@ -11,6 +11,7 @@ use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
 
 use crate::{
     fold::{Fold, Rows, Tracked},
+    notice::Notice,
     row::{self, Hanging},
     sql::{Bind, Sql},
     state::{RunRow, StoredRun},
@@ -57,6 +58,12 @@ pub(crate) async fn commit(
     let (runs, queues) = fold.to_write();
     let ids = write_runs(&mut transaction, &runs).await?;
     write_hanging(&mut transaction, &runs, &ids).await?;
+    for some in fold.notices().chunks(ROWS_OF_STATEMENT) {
+        let mut sql = Sql::new("INSERT INTO notices (id, at, cause, notice) VALUES ");
+        sql.rows(some.iter().map(Notice::row));
+        sql.push(" ON CONFLICT (id) DO NOTHING");
+        execute(&mut transaction, sql).await?;
+    }
     for (partition, changed, at) in queues {
         let mut sql =
             Sql::new("INSERT INTO queues (name, partition, settings, changed_at) VALUES ");
