@@ -36,6 +36,7 @@ mod fault;
 mod inbox;
 mod journal;
 mod logging;
+mod notices;
 mod output;
 mod runs;
 #[cfg(test)]

@@ -17,7 +17,9 @@ use std::{
 use anyhow::ensure;
 use sagaline_journal::wire::topic;
 
-pub(crate) use layer::{EngineLayer, HttpLayer, KafkaLayer, Layer, WorkerLayer};
+use crate::notices::Targets;
+
+pub(crate) use layer::{EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, WorkerLayer};
 pub(crate) use source::{properties_file, settings_file, variables};
 pub(crate) use span::Span;
 
@@ -52,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) http_port: Option<u16>,
     /// The address that HTTP is listened on, and the other names that it answers to.
     pub(crate) http_host: Vec<String>,
+    /// Where people are told of incidents and failures.
+    pub(crate) notices: Targets,
     /// Activities that run at the same time.
     pub(crate) max_in_flight: NonZeroUsize,
     /// How long a stopping worker waits for what it has begun.
@@ -66,6 +70,7 @@ impl Settings {
             kafka,
             engine,
             http,
+            notices,
             worker,
             ..
         } = said;
@@ -104,6 +109,7 @@ impl Settings {
             )?,
             http_port: http.port,
             http_host,
+            notices: targets(notices)?,
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
             drain: worker.drain.map_or(DRAIN_DEFAULT, Span::get),
         })
@@ -147,6 +153,23 @@ fn delay_targets(namespace: &str, topics: Vec<String>) -> anyhow::Result<BTreeSe
         );
     }
     Ok(topics.into_iter().collect())
+}
+
+fn targets(notices: NoticesLayer) -> anyhow::Result<Targets> {
+    let NoticesLayer { webhook, topic } = notices;
+    if let Some(url) = &webhook {
+        ensure!(
+            url.starts_with("https://") || url.starts_with("http://"),
+            "notices.webhook is a URL that begins with https:// or http://"
+        );
+    }
+    if let Some(name) = &topic {
+        ensure!(
+            topic::is_name(name),
+            "notices.topic: {name:?} is no name that Kafka takes for a topic"
+        );
+    }
+    Ok(Targets { webhook, topic })
 }
 
 fn at_least_one(key: &str, number: usize) -> anyhow::Result<NonZeroUsize> {
@@ -238,6 +261,8 @@ mod tests {
             "[worker]\nmax_in_flight = 0",
             "[engine]\nmax_local_in_flight = 0",
             "[http]\nhost = []",
+            "[notices]\nwebhook = 'file:///etc/passwd'",
+            "[notices]\ntopic = 'a b'",
             "[http]\nhost = ['127.0.0.1', '']",
             "[engine]\ndelay_targets = ['a b']",
             "namespace = 'shop'\n[engine]\ndelay_targets = ['shop.journal']",

@@ -17,6 +17,7 @@ pub(crate) struct Layer {
     pub(crate) kafka: KafkaLayer,
     pub(crate) engine: EngineLayer,
     pub(crate) http: HttpLayer,
+    pub(crate) notices: NoticesLayer,
     pub(crate) worker: WorkerLayer,
 }
 
@@ -46,6 +47,14 @@ pub(crate) struct EngineLayer {
 pub(crate) struct HttpLayer {
     pub(crate) port: Option<u16>,
     pub(crate) host: Option<Vec<String>>,
+}
+
+/// The table `notices`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NoticesLayer {
+    pub(crate) webhook: Option<String>,
+    pub(crate) topic: Option<String>,
 }
 
 /// The table `worker`.
@@ -87,6 +96,10 @@ impl Layer {
             http: HttpLayer {
                 port: self.http.port.or(below.http.port),
                 host: self.http.host.or(below.http.host),
+            },
+            notices: NoticesLayer {
+                webhook: self.notices.webhook.or(below.notices.webhook),
+                topic: self.notices.topic.or(below.notices.topic),
             },
             worker: WorkerLayer {
                 max_in_flight: self.worker.max_in_flight.or(below.worker.max_in_flight),

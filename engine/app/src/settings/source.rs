@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Display, path::Path, str::FromStr};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{EngineLayer, HttpLayer, KafkaLayer, Layer, WorkerLayer};
+use super::{EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, WorkerLayer};
 
 /// Every variable that is looked at. An empty one says nothing.
 pub(crate) const VARIABLES: &[&str] = &[
@@ -22,6 +22,8 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_DELAY_TARGETS",
     "SAGALINE_HTTP_PORT",
     "SAGALINE_HTTP_HOST",
+    "SAGALINE_NOTICES_WEBHOOK",
+    "SAGALINE_NOTICES_TOPIC",
     "SAGALINE_MAX_IN_FLIGHT",
     "SAGALINE_DRAIN",
 ];
@@ -57,6 +59,10 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
         http: HttpLayer {
             port: parsed("SAGALINE_HTTP_PORT", text)?,
             host: list("SAGALINE_HTTP_HOST"),
+        },
+        notices: NoticesLayer {
+            webhook: text("SAGALINE_NOTICES_WEBHOOK"),
+            topic: text("SAGALINE_NOTICES_TOPIC"),
         },
         worker: WorkerLayer {
             max_in_flight: parsed("SAGALINE_MAX_IN_FLIGHT", text)?,
