@@ -23,7 +23,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use serde::{Serialize, Serializer};
 
-pub use activity::{LastFailureView, PendingActivity, Timeouts};
+pub use activity::{LastFailureView, NO_WORKER_AFTER, PendingActivity, Timeouts};
 pub use attempt::AttemptView;
 pub use children::{ChildrenView, ParentView, PendingChildren};
 pub use compensation::{CompensationStep, CompensationView};
@@ -123,7 +123,7 @@ impl<'a> View<'a> {
         } else if run
             .activities
             .iter()
-            .any(|activity| activity::is_unread(activity, self.unread_queues))
+            .any(|activity| activity::is_unread(self, activity))
         {
             Some(Situation::NoWorker)
         } else if run

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::View;
 use crate::{
-    Activity, ActivityId, Attempt, Failure, Name, Payload, RetryPolicy, Run, RunId, Timestamp,
+    Activity, ActivityId, Attempt, Failure, Millis, Name, Payload, RetryPolicy, Run, RunId, Timestamp,
     run::{ActivityState, LastFailure},
     show::Shown,
 };
@@ -162,10 +162,14 @@ pub(crate) fn next_attempt_at<'a>(run: &Run, activity: &'a Activity) -> Option<&
     }
 }
 
+/// A task that waits shorter than this in a queue that nobody reads is no reason to say so: workers come and go.
+pub const NO_WORKER_AFTER: Millis = Millis::from_secs(5);
+
 /// Whether its task lies in a queue that nobody reads.
-pub(super) fn is_unread(activity: &Activity, unread_queues: &[Name]) -> bool {
+pub(super) fn is_unread(view: &View<'_>, activity: &Activity) -> bool {
     activity.state == ActivityState::Queued
-        && unread_queues.contains(&activity.scheduled.task_queue)
+        && view.unread_queues.contains(&activity.scheduled.task_queue)
+        && view.server_time.since(activity.sent_at) >= NO_WORKER_AFTER
 }
 
 /// `attempt 8 of 100`, or `attempt 8` without limit.

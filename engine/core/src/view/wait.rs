@@ -157,7 +157,7 @@ pub(crate) fn most_urgent<'a>(view: &View<'a>) -> Option<&'a Activity> {
     let urgency = |activity: &Activity| {
         if of_incident == Some(activity.activity_id) {
             0
-        } else if is_unread(activity, view.unread_queues) {
+        } else if is_unread(view, activity) {
             1
         } else if activity.last_failure.is_some() {
             2
@@ -180,7 +180,7 @@ fn of_activity(view: &View<'_>, activity: &Activity) -> WaitingFor {
     let failed = failed(activity);
     let attempt = attempt_of(activity, activity.attempt);
     let (text, kind) = match &activity.state {
-        ActivityState::Queued if is_unread(activity, view.unread_queues) => {
+        ActivityState::Queued if is_unread(view, activity) => {
             let waited = span::age(now.since(activity.attempt_at));
             (
                 format!(
