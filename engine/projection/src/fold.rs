@@ -47,7 +47,8 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
-    fn new(stored: StoredRun) -> Self {
+    /// One of which no row has anything.
+    pub(crate) fn new(stored: StoredRun) -> Self {
         Self {
             stored,
             written: Hanging::default(),

@@ -138,6 +138,19 @@ pub(crate) fn text_key(text: &str) -> Cow<'_, str> {
     Cow::Owned(key)
 }
 
+/// What comes behind all texts that begin with this one; none: nothing does.
+pub(crate) fn behind(prefix: &str) -> Option<String> {
+    let (last, before) = {
+        let mut chars = prefix.chars();
+        (chars.next_back()?, chars.as_str())
+    };
+    let next = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32);
+    match next {
+        Some(next) => Some(format!("{before}{next}")),
+        None => behind(before),
+    }
+}
+
 /// The text that a key stands for.
 pub(crate) fn text_of(key: &str) -> Cow<'_, str> {
     if !key.contains('\u{1}') {

@@ -20,7 +20,7 @@ pub(crate) const RUN_COLUMNS: &str = "run_id, partition, workflow_id, first_offs
 /// The same where a row is there already.
 pub(crate) const RUN_UPDATES: &str = "listed = excluded.listed, open = excluded.open, status = excluded.status, \
      situation = excluded.situation, needs_person = excluded.needs_person, decisions = excluded.decisions, \
-     started_at = excluded.started_at, closed_at = excluded.closed_at, took = excluded.took, task_queue = excluded.task_queue, \
+     closed_at = excluded.closed_at, took = excluded.took, task_queue = excluded.task_queue, \
      activity = excluded.activity, activity_id = excluded.activity_id, attempt = excluded.attempt, \
      next_attempt_at = excluded.next_attempt_at, last_failure_type = excluded.last_failure_type, \
      compensation = excluded.compensation, incidents = excluded.incidents, children = excluded.children";
@@ -53,7 +53,7 @@ pub(crate) fn run(stored: &StoredRun) -> Vec<Bind> {
         millis(run.started_at).into(),
         closed_at.map(millis).into(),
         closed_at
-            .map(|at| millis(at).saturating_sub(millis(run.started_at)))
+            .map(|at| i64::try_from(at.since(run.started_at).0).unwrap_or(i64::MAX))
             .into(),
         maybe_text(activity.map(|one| one.scheduled.task_queue.as_str())),
         maybe_text(activity.map(|one| one.scheduled.activity.as_str())),

@@ -15,7 +15,7 @@ use sqlx::{
 };
 use tokio::sync::broadcast;
 
-use crate::{sql::Sql, state::STATE_VERSION};
+use crate::{query::FEW, sql::Sql, state::STATE_VERSION};
 
 /// Most connections at a time: one writes, the others read.
 const CONNECTIONS_MAX: u32 = 8;
@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) pool: AnyPool,
     pub(crate) dialect: Dialect,
     pub(crate) changes: broadcast::Sender<Arc<Changed>>,
+    /// Most runs that are found by another index than the order's and sorted.
+    pub(crate) few: i64,
 }
 
 impl Projection {
@@ -101,6 +103,7 @@ impl Projection {
                 pool,
                 dialect,
                 changes: broadcast::Sender::new(CHANGES_MAX),
+                few: FEW,
             }),
         };
         projection.empty_unless_of(namespace).await?;

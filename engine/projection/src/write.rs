@@ -56,8 +56,7 @@ pub(crate) async fn commit(
         }
     }
     let (runs, queues) = fold.to_write();
-    let ids = write_runs(&mut transaction, &runs).await?;
-    write_hanging(&mut transaction, &runs, &ids).await?;
+    write(&mut transaction, &runs).await?;
     for some in fold.notices().chunks(ROWS_OF_STATEMENT) {
         let mut sql = Sql::new("INSERT INTO notices (id, at, cause, notice) VALUES ");
         sql.rows(some.iter().map(Notice::row));
@@ -106,6 +105,15 @@ async fn advance(
         .bind(committed.offset.saturating_add(1));
     let result = sql.query().execute(&mut **transaction).await;
     Ok(result.map_err(unavailable)?.rows_affected() == 1)
+}
+
+/// Writes runs, and what hangs on them.
+pub(crate) async fn write(
+    transaction: &mut Transaction<'_, Any>,
+    runs: &[&Tracked],
+) -> Result<(), Error> {
+    let ids = write_runs(transaction, runs).await?;
+    write_hanging(transaction, runs, &ids).await
 }
 
 /// Writes the rows of runs and their states; gives each run's `runs.id`.

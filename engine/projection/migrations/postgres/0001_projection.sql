@@ -61,7 +61,7 @@ CREATE TABLE runs (
     -- Children in all; null: it has none.
     children BIGINT
 );
-CREATE INDEX runs_workflow_id ON runs (workflow_id, first_offset);
+CREATE INDEX runs_workflow_id ON runs (workflow_id, first_offset, id);
 CREATE INDEX runs_started_at ON runs (started_at, id) WHERE listed = 1;
 CREATE INDEX runs_closed_at ON runs (closed_at, started_at, id) WHERE listed = 1 AND closed_at IS NOT NULL;
 CREATE INDEX runs_took ON runs (took, started_at, id) WHERE listed = 1 AND took IS NOT NULL;

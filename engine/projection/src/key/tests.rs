@@ -11,7 +11,7 @@ use sagaline_core::{
     view::View,
 };
 
-use super::{AttributeKey, attribute_keys, kind, text_key, text_of, version_key};
+use super::{AttributeKey, attribute_keys, behind, kind, text_key, text_of, version_key};
 
 fn run(version: &str, attribute: Option<&str>) -> Run {
     let fields = attribute.map(|json| BTreeMap::from([(Name::from("a"), json.into())]));
@@ -163,5 +163,7 @@ proptest! {
         prop_assert!(!x.contains('\0'));
         prop_assert_eq!(x.cmp(&y), a.cmp(&b));
         prop_assert_eq!(y.starts_with(&*x), b.starts_with(&*a));
+        let is_before_end = behind(&x).is_none_or(|end| *y < *end);
+        prop_assert_eq!(x <= y && is_before_end, b.starts_with(&*a));
     }
 }
