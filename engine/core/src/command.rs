@@ -5,9 +5,9 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, Attempt, ChildClosed, ExternalSignal, Failure, Fields, Millis, Name, OptionsChange,
-    Parent, Payload, QueueCommand, RetryPolicy, RunId, Seq, SignalTold, State, StopChild,
-    Timestamp, Transition, WorkflowId, bounds::OutOfBounds,
+    ActivityId, Attempt, ChildClosed, ExternalSignal, Failure, Fields, Millis, Name, OnExhausted,
+    OptionsChange, Parent, Payload, QueueCommand, RetryPolicy, RunId, Seq, SignalTold, State,
+    StopChild, Timestamp, Transition, WorkflowId, bounds::OutOfBounds,
 };
 
 /// One input, understood and authenticated.
@@ -442,6 +442,8 @@ pub enum Report {
         failure: Failure,
         /// The worker's wish for the next attempt.
         retry_after: Option<Millis>,
+        /// What shall be when no attempt follows; none: what the policy says.
+        on_exhausted: Option<OnExhausted>,
     },
     /// It stopped because it was asked to.
     Canceled {

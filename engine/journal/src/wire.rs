@@ -292,6 +292,8 @@ pub mod header {
     pub const NON_RETRYABLE: &str = "sl-non-retryable";
     /// When the next attempt shall follow at the earliest.
     pub const RETRY_AFTER_MS: &str = "sl-retry-after-ms";
+    /// `fail` or `park`: what shall be when no attempt follows, whatever the policy says.
+    pub const ON_EXHAUSTED: &str = "sl-on-exhausted";
 
     /// What an operator does: one of [`super::act`].
     pub const ACT: &str = "sl-act";

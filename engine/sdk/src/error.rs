@@ -5,7 +5,7 @@
 
 use std::{any::type_name, fmt, time::Duration};
 
-use sagaline_core::{Failure, InvalidId, Name, error_type};
+use sagaline_core::{Failure, InvalidId, Name, OnExhausted, error_type};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::json;
@@ -39,6 +39,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     failure: Failure,
     retry_after: Option<Duration>,
+    on_exhausted: Option<OnExhausted>,
 }
 
 /// Type of what is no error: the attempt goes on elsewhere.
@@ -107,6 +108,21 @@ impl Error {
         self
     }
 
+    /// The same: when no attempt follows the activity has failed, also where its policy says
+    /// [park](crate::Retry::park_when_exhausted). For what no person can put right.
+    #[must_use]
+    pub fn fail_when_exhausted(mut self) -> Self {
+        self.0.on_exhausted = Some(OnExhausted::Fail);
+        self
+    }
+
+    /// The same: when no attempt follows the run waits for a person, also where the policy says that the activity fails.
+    #[must_use]
+    pub fn park_when_exhausted(mut self) -> Self {
+        self.0.on_exhausted = Some(OnExhausted::Park);
+        self
+    }
+
     /// The type, for code to match on.
     #[must_use]
     pub fn error_type(&self) -> &str {
@@ -156,12 +172,18 @@ impl Error {
         self.0.retry_after
     }
 
+    /// What shall be when no attempt follows, if the error says so.
+    pub(crate) fn on_exhausted(&self) -> Option<OnExhausted> {
+        self.0.on_exhausted
+    }
+
     /// The error that a failure of the journal is.
     #[must_use]
     pub fn from_failure(failure: Failure) -> Self {
         Self(Box::new(Inner {
             failure,
             retry_after: None,
+            on_exhausted: None,
         }))
     }
 
@@ -182,6 +204,7 @@ impl Error {
         Self(Box::new(Inner {
             failure: self.0.failure.clone(),
             retry_after: self.0.retry_after,
+            on_exhausted: self.0.on_exhausted,
         }))
     }
 

@@ -43,10 +43,10 @@ pub(crate) fn report(
             if result.is_too_large() && activity.scheduled.compensates.is_none() =>
         {
             let failure = &too_large(&activity.scheduled.activity, result).non_retryable();
-            let retry_after = None;
             let failed_with = Failed {
                 failure,
-                retry_after,
+                retry_after: None,
+                on_exhausted: None,
                 worker,
             };
             Ok(failed(run, activity, now, failed_with))
@@ -55,6 +55,7 @@ pub(crate) fn report(
         Report::Failed {
             failure,
             retry_after,
+            on_exhausted,
         } => Ok(failed(
             run,
             activity,
@@ -62,6 +63,7 @@ pub(crate) fn report(
             Failed {
                 failure,
                 retry_after: *retry_after,
+                on_exhausted: *on_exhausted,
                 worker,
             },
         )),
@@ -80,6 +82,7 @@ pub(crate) fn report(
                 Failed {
                     failure: &failure,
                     retry_after: None,
+                    on_exhausted: None,
                     worker,
                 },
             ))
@@ -188,6 +191,8 @@ fn canceled(activity: &Activity, details: &Payload) -> Vec<Event> {
 struct Failed<'a> {
     failure: &'a Failure,
     retry_after: Option<Millis>,
+    /// What the worker says instead of the policy.
+    on_exhausted: Option<OnExhausted>,
     worker: Option<Name>,
 }
 
@@ -209,7 +214,9 @@ fn failed(run: &Run, activity: &Activity, now: Timestamp, failed: Failed<'_>) ->
         worker: failed.worker,
     })]);
     if next_attempt_at.is_none() {
-        events.extend(exhausted(activity, failure));
+        let on_exhausted = failed.on_exhausted;
+        let on_exhausted = on_exhausted.unwrap_or(activity.scheduled.retry.on_exhausted);
+        events.extend(ended_by(activity, failure, on_exhausted));
     }
     events
 }
@@ -250,8 +257,13 @@ pub(super) fn is_in_time(activity: &Activity, at: Timestamp) -> bool {
     activity.closes_by().is_none_or(|close_by| at < close_by)
 }
 
-/// No attempt follows: the activity fails, or waits for a person. One that was asked to stop never waits.
+/// No attempt follows: by its policy the activity fails, or waits for a person.
 pub(super) fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
+    ended_by(activity, failure, activity.scheduled.retry.on_exhausted)
+}
+
+/// No attempt follows: it fails, or waits for a person. One that was asked to stop never waits.
+fn ended_by(activity: &Activity, failure: &Failure, on_exhausted: OnExhausted) -> Vec<Event> {
     if activity.cancel_requested && activity.scheduled.compensates.is_none() {
         return Vec::from([ActivityCanceled {
             activity_id: activity.activity_id,
@@ -260,7 +272,7 @@ pub(super) fn exhausted(activity: &Activity, failure: &Failure) -> Vec<Event> {
         }
         .into()]);
     }
-    match activity.scheduled.retry.on_exhausted {
+    match on_exhausted {
         OnExhausted::Park => {
             let kind = if activity.scheduled.compensates.is_some() {
                 IncidentKind::CompensationFailed
@@ -363,6 +375,7 @@ pub(super) fn fire(run: &Run, activity: &Activity, due: ActivityDue, now: Timest
     let timed_out = Failed {
         failure: &failure,
         retry_after: None,
+        on_exhausted: None,
         worker: None,
     };
     failed(run, activity, now, timed_out)
@@ -422,6 +435,7 @@ pub(crate) fn undeliverable(
         Failed {
             failure: &failure,
             retry_after: None,
+            on_exhausted: None,
             worker: None,
         },
     ))

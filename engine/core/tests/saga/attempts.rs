@@ -53,6 +53,7 @@ fn refuse(world: &mut World, error_type: &'static str, non_retryable: bool) {
     world.report(Report::Failed {
         failure,
         retry_after: None,
+        on_exhausted: None,
     });
 }
 

@@ -125,6 +125,7 @@ fn undoing_waits_while_the_run_is_paused() {
     world.report(sagaline_core::Report::Failed {
         failure,
         retry_after: None,
+        on_exhausted: None,
     });
     assert_eq!(world.activities_sent(), ["a", "b"]);
 

@@ -231,6 +231,7 @@ impl World {
             Report::Failed {
                 failure,
                 retry_after: None,
+                on_exhausted: None,
             },
         );
         self.deliver();

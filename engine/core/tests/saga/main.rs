@@ -393,6 +393,7 @@ impl World {
         self.report(Report::Failed {
             failure,
             retry_after: None,
+            on_exhausted: None,
         })
     }
 
@@ -401,6 +402,7 @@ impl World {
         self.report(Report::Failed {
             failure,
             retry_after: None,
+            on_exhausted: None,
         })
     }
 

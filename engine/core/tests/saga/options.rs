@@ -71,6 +71,7 @@ fn unknown(world: &mut World) {
     world.report(Report::Failed {
         failure,
         retry_after: None,
+        on_exhausted: None,
     });
 }
 
@@ -143,6 +144,7 @@ fn a_wish_of_the_worker_stays_unless_the_waits_change() {
     world.report(Report::Failed {
         failure,
         retry_after: Some(Millis(60_000)),
+        on_exhausted: None,
     });
     let wished = world.now.plus(Millis(60_000));
 

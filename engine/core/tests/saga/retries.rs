@@ -1,7 +1,8 @@
 //! The next attempt of an activity: by the record that waited for it, or, when that does not come, by the deadline.
 
 use sagaline_core::{
-    Command, Effect, Event, Ignored, Millis, RETRY_TAKEN_OVER_AFTER, RetryDue, Timestamp,
+    Command, Effect, Event, Failure, Ignored, Millis, Name, OnExhausted, RETRY_TAKEN_OVER_AFTER,
+    Report, RetryDue, Timestamp,
 };
 
 use super::{World, cancel};
@@ -111,4 +112,47 @@ fn an_attempt_that_is_the_last_leaves_no_record() {
 
     assert_eq!(world.retries.len(), last);
     assert_eq!(world.tasks.len(), 1 + last);
+}
+
+/// A step that fails for good, and for whom: the worker's word against the policy's.
+fn refused_with(policy: OnExhausted, word: Option<OnExhausted>) -> World {
+    let mut world = World::new(&["a"]);
+    world.programs.retry.on_exhausted = policy;
+    world.start("1");
+    let failure = Failure::new(Name::from("No"), "no").non_retryable();
+    world.report(Report::Failed {
+        failure,
+        retry_after: None,
+        on_exhausted: word,
+    });
+    world
+}
+
+#[test]
+fn a_worker_knows_better_than_the_policy_whether_a_person_can_help() {
+    for (policy, word, last) in [
+        (OnExhausted::Park, None, "IncidentRaised"),
+        (OnExhausted::Park, Some(OnExhausted::Fail), "WorkflowFailed"),
+        (OnExhausted::Fail, None, "WorkflowFailed"),
+        (OnExhausted::Fail, Some(OnExhausted::Park), "IncidentRaised"),
+    ] {
+        let world = refused_with(policy, word);
+
+        assert_eq!(world.names().last(), Some(&last), "{policy:?}, {word:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_wants_a_failure_is_tried_again_like_any_other() {
+    let mut world = World::new(&["a"]);
+    world.programs.retry.on_exhausted = OnExhausted::Park;
+    world.start("1");
+
+    world.report(Report::Failed {
+        failure: Failure::new(Name::from("Broken"), "no"),
+        retry_after: None,
+        on_exhausted: Some(OnExhausted::Fail),
+    });
+
+    assert_eq!(world.names().last(), Some(&"ActivityAttemptFailed"));
 }

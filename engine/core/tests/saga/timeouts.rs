@@ -272,6 +272,7 @@ fn a_run_that_did_nothing_yet_times_out_at_once_even_while_it_waits_for_a_person
     world.report(Report::Failed {
         failure: failure.non_retryable(),
         retry_after: None,
+        on_exhausted: None,
     });
     let run = world.state.run(&id()).unwrap();
     assert_eq!(run.activities[0].state, ActivityState::Parked);

@@ -1,13 +1,13 @@
 //! What workers report.
 
 use sagaline_core::{
-    Cause, Command, Failure, Millis, Name, Payload, Report, ReportAttempt, WorkflowId,
+    Cause, Command, Failure, Millis, Name, OnExhausted, Payload, Report, ReportAttempt, WorkflowId,
     event::RejectReason, program::PROGRESS_BYTES_MAX,
 };
 use sagaline_journal::wire::{ce_type, header};
 
 use super::{Input, Reading, Refusal};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, bad_header};
 
 pub(super) fn report(
     reading: &Reading,
@@ -81,7 +81,22 @@ fn failed(envelope: &Envelope<'_>) -> Result<Report, Refusal> {
     Ok(Report::Failed {
         failure,
         retry_after,
+        on_exhausted: on_exhausted(envelope)?,
     })
+}
+
+/// What the worker wants when no attempt follows.
+fn on_exhausted(envelope: &Envelope<'_>) -> Result<Option<OnExhausted>, Refusal> {
+    match envelope.header(header::ON_EXHAUSTED)? {
+        None => Ok(None),
+        Some("fail") => Ok(Some(OnExhausted::Fail)),
+        Some("park") => Ok(Some(OnExhausted::Park)),
+        Some(other) => Err(bad_header(
+            header::ON_EXHAUSTED,
+            other,
+            "fail or park is expected",
+        )),
+    }
 }
 
 /// How far an attempt is; its next one is told in a header.
@@ -100,5 +115,35 @@ fn cut(details: &Payload) -> Payload {
         Payload::empty()
     } else {
         details.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sagaline_core::Timestamp;
+    use sagaline_journal::Record;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_may_say_what_follows_its_last_attempt() {
+        let read = |word: Option<&str>| {
+            let mut record = Record::new("ns.results".into(), 0, 7, Timestamp::default(), 0)
+                .with_key(Some(b"w"));
+            record.push_header(header::ERROR_TYPE, Some(b"CourierRefused"));
+            if let Some(word) = word {
+                record.push_header(header::ON_EXHAUSTED, Some(word.as_bytes()));
+            }
+            match failed(&Envelope::of_headers(&record)) {
+                Ok(Report::Failed { on_exhausted, .. }) => Ok(on_exhausted),
+                Ok(other) => panic!("{other:?}"),
+                Err(refusal) => Err(refusal.reason),
+            }
+        };
+
+        assert_eq!(read(None), Ok(None));
+        assert_eq!(read(Some("fail")), Ok(Some(OnExhausted::Fail)));
+        assert_eq!(read(Some("park")), Ok(Some(OnExhausted::Park)));
+        assert_eq!(read(Some("retry")), Err(RejectReason::BadHeader));
     }
 }

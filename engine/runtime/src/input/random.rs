@@ -126,6 +126,7 @@ fn our_header() -> impl Strategy<Value = (String, Vec<u8>)> {
         (header::ERROR_MESSAGE, "no"),
         (header::NON_RETRYABLE, "true"),
         (header::RETRY_AFTER_MS, "9"),
+        (header::ON_EXHAUSTED, "fail"),
         (header::WORKER, "ann"),
         (header::ATTRIBUTES, r#"{"a":1}"#),
         ("sl-attr-total", "49.90"),

@@ -157,9 +157,11 @@ impl Erased {
             Report::Completed { result } => self::report(coding.encode(result)),
             Report::Failed {
                 retry_after,
+                on_exhausted,
                 failure,
             } => Some(Report::Failed {
                 retry_after,
+                on_exhausted,
                 failure: coding.encode_details(failure),
             }),
             other => Some(other),
@@ -186,6 +188,7 @@ fn report(ended: Result<Payload>) -> Option<Report> {
         Err(error) if error.is_canceled() => Some(canceled()),
         Err(error) => Some(Report::Failed {
             retry_after: error.wait().map(|wait| Millis(millis(wait))),
+            on_exhausted: error.on_exhausted(),
             failure: error.into_failure(),
         }),
     }

@@ -1,6 +1,6 @@
 //! What a worker says of an attempt, and the records that say it.
 
-use sagaline_core::{Payload, Timestamp, error_type};
+use sagaline_core::{OnExhausted, Payload, Timestamp, error_type};
 use sagaline_journal::{
     Headers, NewRecord,
     wire::{ce_type, header},
@@ -126,6 +126,13 @@ fn push_failure(record: &mut NewRecord, error: &Error) {
     if let Some(wait) = error.wait() {
         record.push_header(header::RETRY_AFTER_MS, millis(wait).to_string());
     }
+    if let Some(end) = error.on_exhausted() {
+        let end = match end {
+            OnExhausted::Fail => "fail",
+            OnExhausted::Park => "park",
+        };
+        record.push_header(header::ON_EXHAUSTED, end);
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +186,7 @@ mod tests {
         let error = Error::new("Busy", "try later")
             .non_retryable()
             .retry_after(2.seconds())
+            .fail_when_exhausted()
             .with_details(&[1, 2]);
 
         let (headers, details) = headers(&Answer::to(Err(error)));
@@ -191,6 +199,7 @@ mod tests {
         assert_eq!(value(&headers, header::ERROR_MESSAGE), Some("try later"));
         assert_eq!(value(&headers, header::NON_RETRYABLE), Some("true"));
         assert_eq!(value(&headers, header::RETRY_AFTER_MS), Some("2000"));
+        assert_eq!(value(&headers, header::ON_EXHAUSTED), Some("fail"));
         assert_eq!(details.as_deref(), Some(&b"[1,2]"[..]));
     }
 

@@ -155,6 +155,7 @@ impl Engine {
             Report::Failed {
                 failure,
                 retry_after: None,
+                on_exhausted: None,
             },
         );
     }

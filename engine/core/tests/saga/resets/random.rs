@@ -40,10 +40,12 @@ impl World {
             0 => Report::Failed {
                 failure: Failure::new(Name::from("No"), "no").non_retryable(),
                 retry_after: None,
+                on_exhausted: None,
             },
             1 | 2 => Report::Failed {
                 failure: Failure::new(Name::from("Broken"), "it broke"),
                 retry_after: None,
+                on_exhausted: None,
             },
             3 => Report::Started,
             _ => Report::Completed {
