@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 pub(crate) mod broker;
 pub(crate) mod check;
+#[cfg(not(feature = "apache"))]
+pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod load;

@@ -7,7 +7,8 @@ use sagaline_core::{Name, bounds};
 use sagaline_sdk::{Activities, Codec, Coding, WorkflowFn, Workflows, worker::Worker};
 
 use crate::{
-    cli::{Cli, Command, completion},
+    cli::{Cli, Command, completion, dev},
+    demo::Demo,
     fault::{Fault, Outcome},
     logging::Verbosity,
     settings::Layer,
@@ -34,6 +35,7 @@ pub struct App {
     pub(crate) activities: Activities,
     pub(crate) data: Vec<GiveData>,
     pub(crate) coding: Coding,
+    pub(crate) demo: Option<Demo>,
     default_queue: Option<String>,
 }
 
@@ -85,6 +87,12 @@ impl App {
         self
     }
 
+    /// Gives newcomers something to see: its `dev` gets the flag `--demo`, which no app without a demo has.
+    pub fn demo(mut self, demo: Demo) -> Self {
+        self.demo = Some(demo);
+        self
+    }
+
     /// Names the app; otherwise the binary's name is its name. All engines of a namespace run the app of one name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -131,14 +139,21 @@ impl App {
             .and_then(|first| Path::new(first).file_stem()?.to_str())
             .unwrap_or("sagaline")
             .to_owned();
-        let command = Cli::command()
+        let mut command = Cli::command()
             .name(binary.clone())
             .version(self.build_or_version());
+        if self.demo.is_some() {
+            command = dev::with_demo(command);
+        }
         self.name.get_or_insert(binary);
         let parsed = command
             .clone()
             .try_get_matches_from(arguments)
-            .and_then(|matches| Cli::from_arg_matches(&matches));
+            .and_then(|matches| {
+                let mut cli = Cli::from_arg_matches(&matches)?;
+                dev::read_demo(&mut cli, &matches);
+                Ok(cli)
+            });
         let cli = match parsed {
             Ok(cli) => cli,
             Err(error) => {

@@ -238,13 +238,33 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, FromArgMatches};
 
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_an_app_that_has_a_demo_has_the_flag() {
+        let parsed = |command: clap::Command, line: &str| {
+            let matches = command.try_get_matches_from(line.split_whitespace()).ok()?;
+            let mut cli = Cli::from_arg_matches(&matches).ok()?;
+            dev::read_demo(&mut cli, &matches);
+            match cli.command {
+                Command::Dev(args) => Some(args.demo),
+                _ => None,
+            }
+        };
+
+        assert_eq!(parsed(Cli::command(), "x dev"), Some(false));
+        assert_eq!(parsed(Cli::command(), "x dev --demo"), None);
+        let with = || dev::with_demo(Cli::command());
+        with().debug_assert();
+        assert_eq!(parsed(with(), "x dev"), Some(false));
+        assert_eq!(parsed(with(), "x --output json dev --demo"), Some(true));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `dev`: broker, engine and activities in one process, until it is told to stop.
 
 mod banner;
+mod slow;
 
 use std::{
     collections::BTreeSet,
@@ -8,18 +9,24 @@ use std::{
     io::{self, IsTerminal, Write},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use sagaline_broker::{Broker, Flush, Options};
 use sagaline_core::OUR_NAMES;
 use sagaline_runtime::Purpose;
+use sagaline_sdk::client::Client;
 use serde::Serialize;
 
-use self::banner::{Banner, Spacing};
+use self::{
+    banner::{Banner, Spacing},
+    slow::Slow,
+};
 use crate::{
     App,
-    cli::{Global, broker::broken, dev::DevArgs},
+    cli::{Global, Session, broker::broken, dev::DevArgs},
+    demo::{Demo, DemoFolder, Example, Line},
     fault::{Exit, Fault, Outcome},
     inbox::new_id,
     output::{aside, visible},
@@ -30,12 +37,11 @@ use crate::{
 #[derive(Serialize)]
 struct Addresses {
     kafka: SocketAddr,
-    /// None unless it was asked for.
     http: Option<String>,
 }
 
 /// Runs everything until SIGTERM or SIGINT.
-pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
+pub(crate) fn dev(global: Global, mut app: App, args: &DevArgs) -> Outcome {
     if global.names_brokers() {
         return Err(Fault::usage("`dev` has a broker of its own")
             .hint("`server` and `worker` run on the brokers that --kafka names"));
@@ -46,6 +52,7 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
     // From here on: a temporary folder is not to stay because somebody was quick.
     let stop = signals::stop()?;
     let folder = Folder::of(args);
+    let slow = Slow::begin(folder.kept().filter(|data| data.exists()))?;
     let broker = Broker::start(Options {
         data: folder.path.clone(),
         listen: (args.host, args.kafka_port).into(),
@@ -54,19 +61,42 @@ pub(crate) fn dev(global: Global, app: App, args: &DevArgs) -> Outcome {
     let mut session = global.session(args.layer(reachable(broker.address()).to_string()))?;
     // They are of other brokers.
     session.settings.properties.clear();
+    let http_port = &mut session.settings.http_port;
+    http_port.get_or_insert_with(|| args.http_port_default());
+    let example = app.demo.as_ref().and_then(Demo::example_here);
+    let (demo, demo_folder) = demo(&mut app, args, &folder)?;
     let host = Dev {
         kafka: reachable(broker.address()),
-        namespace: session.settings.namespace.clone(),
+        session: &session,
         partitions_wanted: args.partitions,
         workflows: names(&app),
         queues: app.activities.queues(app.default_queue_name()),
+        demo: Mutex::new(demo),
+        demo_folder,
+        example,
         folder: &folder,
         ready_file: args.ready_file.as_deref(),
         broker: &broker,
+        slow,
     };
     let ran = server::run(&session, app, &host, || Ok(stop));
     broker.stop(CLIENTS_PATIENCE);
     ran
+}
+
+/// What is to be shown, and where its files are, which the app's activities are told.
+fn demo(app: &mut App, args: &DevArgs, folder: &Folder) -> Outcome<(Option<Demo>, DemoFolder)> {
+    let files = DemoFolder::of_data(&folder.path);
+    let Some(demo) = app.demo.take() else {
+        return Ok((None, files));
+    };
+    let told = files.clone();
+    app.data.push(Box::new(|worker| worker.data(told)));
+    if !args.demo {
+        return Ok((None, files));
+    }
+    demo.lay_out(&files)?;
+    Ok((Some(demo), files))
 }
 
 /// The workflows that the app itself has.
@@ -81,14 +111,19 @@ fn names(app: &App) -> BTreeSet<String> {
 /// What `dev` says around the work.
 struct Dev<'a> {
     kafka: SocketAddr,
-    namespace: String,
+    session: &'a Session,
     /// What the flag says, if it was given.
     partitions_wanted: Option<u16>,
     workflows: BTreeSet<String>,
     queues: BTreeSet<String>,
+    /// Until it is shown.
+    demo: Mutex<Option<Demo>>,
+    demo_folder: DemoFolder,
+    example: Option<Example>,
     folder: &'a Folder,
     ready_file: Option<&'a Path>,
     broker: &'a Broker,
+    slow: Slow,
 }
 
 impl server::Host for Dev<'_> {
@@ -103,34 +138,18 @@ impl server::Host for Dev<'_> {
         }
     }
 
-    fn ready(&self, partitions: i32, http: Option<SocketAddr>) -> Outcome {
-        let http = http.map(|address| format!("http://{}", reachable(address)));
-        let mut stdout = io::stdout().lock();
-        let program = std::env::args().next().unwrap_or_default();
-        let banner = Banner {
-            program: &visible(&program),
-            kafka: self.kafka,
-            http: http.as_deref(),
-            namespace: &self.namespace,
-            partitions,
-            data: self.folder.kept(),
-            workflows: &self.workflows,
-            queues: &self.queues,
-            process: std::process::id(),
-            spacing: match stdout.is_terminal() {
-                true => Spacing::Wide,
-                false => Spacing::Dense,
-            },
+    async fn ready(&self, partitions: i32, http: Option<SocketAddr>) -> Outcome {
+        let demo = self.demo_to_show();
+        let lines = match &demo {
+            Some(demo) => demo.lines(&self.demo_folder),
+            None => Vec::new(),
         };
-        write!(stdout, "{banner}")?;
-        stdout.flush()?;
-        if let Some(wanted) = self.partitions_wanted
-            && i32::from(wanted) != partitions
-        {
-            aside(&format!(
-                "hint: --partitions {wanted} changes nothing: an earlier start made the topics, with {partitions}; another --data begins anew"
-            ));
+        if let Some(demo) = demo {
+            self.show(demo).await?;
         }
+        self.slow.end();
+        let http = http.map(|address| format!("http://{}", reachable(address)));
+        self.say_ready(partitions, http.as_deref(), &lines)?;
         let Some(path) = self.ready_file else {
             return Ok(());
         };
@@ -157,6 +176,56 @@ impl server::Host for Dev<'_> {
         };
         // Whoever closed the pipe does not want to know.
         drop(writeln!(io::stdout(), "stopping: {kept}"));
+    }
+}
+
+impl Dev<'_> {
+    /// The demo, once.
+    fn demo_to_show(&self) -> Option<Demo> {
+        let mut demo = self.demo.lock().unwrap_or_else(PoisonError::into_inner);
+        demo.take()
+    }
+
+    /// Starts the runs of the demo.
+    async fn show(&self, demo: Demo) -> Outcome {
+        let namespace = &self.session.settings.namespace;
+        let connected = Client::connect(self.session.kafka()?, namespace).await;
+        let client =
+            connected.map_err(|error| Fault::new(Exit::Failed, format!("the demo: {error}")))?;
+        demo.begin(&client.coding(self.session.coding.clone()))
+            .await
+    }
+
+    fn say_ready(&self, partitions: i32, http: Option<&str>, demo: &[Line]) -> Outcome {
+        let mut stdout = io::stdout().lock();
+        let program = std::env::args().next().unwrap_or_default();
+        let banner = Banner {
+            program: &visible(&program),
+            kafka: self.kafka,
+            http,
+            namespace: &self.session.settings.namespace,
+            partitions,
+            data: self.folder.kept(),
+            workflows: &self.workflows,
+            queues: &self.queues,
+            demo,
+            example: self.example.as_ref(),
+            process: std::process::id(),
+            spacing: match stdout.is_terminal() {
+                true => Spacing::Wide,
+                false => Spacing::Dense,
+            },
+        };
+        write!(stdout, "{banner}")?;
+        stdout.flush()?;
+        if let Some(wanted) = self.partitions_wanted
+            && i32::from(wanted) != partitions
+        {
+            aside(&format!(
+                "hint: --partitions {wanted} changes nothing: an earlier start made the topics, with {partitions}; another --data begins anew"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -134,7 +134,7 @@ impl From<sagaline_journal::Error> for Fault {
         let fault = |exit| Self::new(exit, error.message());
         match (error.kind(), error.code()) {
             (ErrorKind::Conflict, "http-address") => fault(Exit::Refused)
-                .hint("another engine may be running; --http-port 0 picks a free one"),
+                .hint("another dev or engine may be running; --http-port 0 picks a free one"),
             (_, "http-address") => fault(Exit::Unreachable)
                 .hint("it listens on addresses of this machine; a port below 1024 needs a right of its own"),
             (ErrorKind::Invalid, "kafka-denied") => fault(Exit::Refused)

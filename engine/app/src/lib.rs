@@ -31,6 +31,7 @@ use libmimalloc_sys as _;
 mod app;
 mod cli;
 mod clock;
+mod demo;
 mod dev;
 mod fault;
 mod inbox;
@@ -47,6 +48,7 @@ mod signals;
 mod work;
 
 pub use app::{App, app};
+pub use demo::{Demo, DemoFolder};
 pub use sagaline_sdk::*;
 
 /// The guide's examples compile with the tests.

@@ -49,7 +49,11 @@ pub(crate) trait Host: Sync {
     fn activities(&self) -> Activities;
 
     /// The engine owns its partitions, which are so many; HTTP is answered there, if it is.
-    fn ready(&self, partitions: i32, http: Option<SocketAddr>) -> Outcome;
+    fn ready(
+        &self,
+        partitions: i32,
+        http: Option<SocketAddr>,
+    ) -> impl Future<Output = Outcome> + Send;
 
     /// Ready when something else that the engine needs has ended: then the engine ends.
     fn ended(&self) -> impl Future<Output = Fault> + Send;
@@ -72,7 +76,7 @@ impl Host for Server {
         self.activities
     }
 
-    fn ready(&self, _partitions: i32, _http: Option<SocketAddr>) -> Outcome {
+    async fn ready(&self, _partitions: i32, _http: Option<SocketAddr>) -> Outcome {
         Ok(())
     }
 
@@ -160,7 +164,7 @@ async fn serve_on(engine: &Engine, host: &impl Host, http: Option<SocketAddr>) -
     while !engine.view().is_ready() {
         tokio::time::sleep(READY_PAUSE).await;
     }
-    host.ready(engine.view().partitions(), http)?;
+    host.ready(engine.view().partitions(), http).await?;
     std::future::pending().await
 }
 

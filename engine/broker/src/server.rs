@@ -253,8 +253,7 @@ fn locked(data: &Path, lock: &Path) -> Error {
 fn cannot_listen(options: &Options, error: &io::Error) -> Error {
     let (kind, text) = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let (listen, port) = (options.listen, options.listen.port());
-            let text = format!("port {port} is in use: cannot listen on {listen}");
+            let text = format!("port {} is in use", options.listen.port());
             (ErrorKind::Conflict, text)
         }
         _ => {

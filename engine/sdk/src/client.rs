@@ -162,6 +162,14 @@ impl Client {
         self
     }
 
+    /// The same with a codec that others have, too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn coding(mut self, coding: Coding) -> Self {
+        self.coding = coding;
+        self
+    }
+
     /// Starts a workflow under an id, of which at most one run is open at a time.
     ///
     /// Awaited, it gives a [`Handle`] once the start is in the journal.

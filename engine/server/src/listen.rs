@@ -162,10 +162,7 @@ async fn converse(
 
 fn cannot_listen(host: &str, port: u16, error: &io::Error) -> Error {
     let (kind, text) = match error.kind() {
-        io::ErrorKind::AddrInUse => (
-            ErrorKind::Conflict,
-            format!("port {port} is in use: cannot listen for HTTP on {host}"),
-        ),
+        io::ErrorKind::AddrInUse => (ErrorKind::Conflict, format!("port {port} is in use")),
         _ => (
             ErrorKind::Unavailable,
             format!("cannot listen for HTTP on {host}, port {port}: {error}"),

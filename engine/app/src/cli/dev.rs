@@ -2,8 +2,9 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Arg, ArgAction, ArgMatches, Args};
 
+use super::{Cli, Command};
 use crate::settings::{EngineLayer, HttpLayer, KafkaLayer, Layer, Span, WorkerLayer};
 
 /// What `dev` takes.
@@ -18,7 +19,7 @@ pub(crate) struct DevArgs {
     /// Port of the broker, 0 for a free one
     #[arg(long, default_value_t = 9092)]
     pub(crate) kafka_port: u16,
-    /// Answer /healthz, /readyz and /metrics on this port, 0 for a free one [env: SAGALINE_HTTP_PORT]
+    /// Port of HTTP, 0 for a free one [env: SAGALINE_HTTP_PORT] [default: 8080; beside --kafka-port 0 a free one]
     #[arg(long, value_name = "PORT")]
     pub(crate) http_port: Option<u16>,
     /// Keep nothing: a new temporary folder, gone on exit
@@ -30,7 +31,32 @@ pub(crate) struct DevArgs {
     /// Partitions of topics that are created [default: 4]
     #[arg(long)]
     pub(crate) partitions: Option<u16>,
+    /// Start the app's demo; of those that have one.
+    #[arg(skip)]
+    pub(crate) demo: bool,
 }
+
+/// The same command line with `dev --demo`.
+pub(crate) fn with_demo(command: clap::Command) -> clap::Command {
+    let demo = Arg::new(DEMO)
+        .long(DEMO)
+        .action(ArgAction::SetTrue)
+        .help("Start a few runs to look at: some that go well, fail, wait for you");
+    command.mut_subcommand("dev", |dev| dev.arg(demo))
+}
+
+/// Whether it was given.
+pub(crate) fn read_demo(cli: &mut Cli, matches: &ArgMatches) {
+    if let (Command::Dev(args), Some(("dev", given))) = (&mut cli.command, matches.subcommand()) {
+        let demo = given.try_get_one::<bool>(DEMO).ok().flatten();
+        args.demo = demo.copied().unwrap_or(false);
+    }
+}
+
+const DEMO: &str = "demo";
+
+/// Where HTTP is answered, unless somebody says otherwise.
+const HTTP_PORT_DEFAULT: u16 = 8080;
 
 /// Partitions of topics that are created, unless somebody says otherwise.
 const PARTITIONS_DEFAULT: u16 = 4;
@@ -39,6 +65,15 @@ const PARTITIONS_DEFAULT: u16 = 4;
 const DRAIN: Duration = Duration::from_secs(1);
 
 impl DevArgs {
+    /// Where HTTP is answered when neither flag, nor variable, nor file says it. Who asks for a free port of Kafka runs more
+    /// than one `dev`.
+    pub(crate) fn http_port_default(&self) -> u16 {
+        match self.kafka_port {
+            0 => 0,
+            _ => HTTP_PORT_DEFAULT,
+        }
+    }
+
     /// What the flags say, with the broker that was started for them.
     pub(crate) fn layer(&self, bootstrap: String) -> Layer {
         Layer {

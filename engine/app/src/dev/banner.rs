@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::Path};
 
+use crate::{
+    demo::{Example, Line},
+    output::visible,
+};
+
 /// What is said once everything runs.
 #[derive(Debug)]
 pub(super) struct Banner<'a> {
@@ -17,6 +22,10 @@ pub(super) struct Banner<'a> {
     pub(super) data: Option<&'a Path>,
     pub(super) workflows: &'a BTreeSet<String>,
     pub(super) queues: &'a BTreeSet<String>,
+    /// The runs of the demo, if it was asked for.
+    pub(super) demo: &'a [Line],
+    /// An input to begin with, if there is one.
+    pub(super) example: Option<&'a Example>,
     pub(super) process: u32,
     /// Whether a person reads it: then there are lines between its parts.
     pub(super) spacing: Spacing,
@@ -40,6 +49,7 @@ impl fmt::Display for Banner<'_> {
         self.gap(f)?;
         self.addresses(f)?;
         self.gap(f)?;
+        self.runs(f)?;
         self.to_try(f)?;
         self.gap(f)?;
         writeln!(f, "  Ctrl-C stops.")?;
@@ -58,10 +68,10 @@ impl Banner<'_> {
     fn addresses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (namespace, partitions) = (self.namespace, self.partitions);
         let reach = format!("any client; namespace {namespace}, {partitions} partitions");
-        row(f, "Kafka", &self.kafka.to_string(), &reach)?;
         if let Some(http) = self.http {
-            row(f, "HTTP", http, "/healthz, /readyz, /metrics")?;
+            writeln!(f, "  UI       {http}")?;
         }
+        row(f, "Kafka", &self.kafka.to_string(), &reach)?;
         match self.data {
             Some(data) => {
                 let text = "kept when you stop; --ephemeral keeps nothing";
@@ -86,20 +96,34 @@ impl Banner<'_> {
         }
     }
 
+    /// The runs of the demo, and how one of them is changed.
+    fn runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads = std::iter::once("Demo").chain(std::iter::repeat(""));
+        for (head, run) in heads.zip(self.demo) {
+            let (id, says) = (&run.workflow_id, &run.says);
+            writeln!(f, "  {head:8} {id:18} {says}")?;
+            if let Some((removing, path)) = &run.file {
+                let path = word(path);
+                writeln!(f, "  {:8} {:18} {removing}:  rm {path}", "", "")?;
+            }
+        }
+        match self.demo.is_empty() {
+            true => Ok(()),
+            false => self.gap(f),
+        }
+    }
+
     fn to_try(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let program = self.program;
         let kafka = match self.kafka.to_string().as_str() {
             DEFAULT_KAFKA => String::new(),
             other => format!("--kafka {other} "),
         };
-        match self.workflows.first() {
-            Some(workflow) => writeln!(
-                f,
-                "  Try      {program} {kafka}workflow start --type {workflow} --input '{{…}}'"
-            )?,
-            None => writeln!(f, "  Try      {program} {kafka}doctor")?,
+        let lines = [self.to_look_at(), self.to_start(), self.to_list()];
+        let heads = std::iter::once("Try").chain(std::iter::repeat(""));
+        for (head, command) in heads.zip(lines.into_iter().flatten()) {
+            writeln!(f, "  {head:8} {program} {kafka}{command}")?;
         }
-        writeln!(f, "           {program} {kafka}workflow list")?;
         if self.data.is_some() {
             let kill = format!("kill -9 {}", self.process);
             writeln!(
@@ -108,6 +132,43 @@ impl Banner<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// The run of the demo that a person can change; else the first.
+    fn to_look_at(&self) -> Option<String> {
+        let changed = self.demo.iter().find(|run| run.file.is_some());
+        let run = changed.or(self.demo.first())?;
+        Some(format!("workflow describe {}", run.workflow_id))
+    }
+
+    fn to_start(&self) -> Option<String> {
+        let (workflow, input) = match self.example {
+            Some(example) => {
+                let path = format!("@{}", example.input.display());
+                (&example.workflow, word(Path::new(&path)))
+            }
+            None => (self.workflows.first()?, "'{…}'".to_owned()),
+        };
+        Some(format!("workflow start --type {workflow} --input {input}"))
+    }
+
+    /// What there is to see without a demo.
+    fn to_list(&self) -> Option<String> {
+        let command = match self.workflows.is_empty() {
+            true => "doctor",
+            false => "workflow list",
+        };
+        self.demo.is_empty().then(|| command.to_owned())
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+:,".contains(c);
+    match path.chars().all(plain) {
+        true => path,
+        false => format!("'{}'", visible(&path).replace('\'', "'\\''")),
     }
 }
 
@@ -133,10 +194,10 @@ mod tests {
         names.iter().map(ToString::to_string).collect()
     }
 
-    #[test]
-    fn it_says_where_things_are_and_what_to_try() {
+    /// What a newcomer gets, with `change`d.
+    fn said(change: impl FnOnce(&mut Banner<'_>)) -> String {
         let (workflows, queues) = (names(&["order", "refund"]), names(&["orders"]));
-        let banner = Banner {
+        let mut banner = Banner {
             program: "order-saga",
             kafka: ([127, 0, 0, 1], 9092).into(),
             http: Some("http://127.0.0.1:8080"),
@@ -145,19 +206,33 @@ mod tests {
             data: Some(Path::new(".sagaline")),
             workflows: &workflows,
             queues: &queues,
+            demo: &[],
+            example: None,
             process: 12_345,
             spacing: Spacing::Wide,
         };
+        change(&mut banner);
+        let said = banner.to_string();
+        said.replace(env!("CARGO_PKG_VERSION"), "0.1.0")
+    }
 
+    fn run(id: &str, says: &str, file: Option<(&str, &str)>) -> Line {
+        Line {
+            workflow_id: id.to_owned(),
+            says: says.to_owned(),
+            file: file.map(|(removing, path)| (removing.to_owned(), path.into())),
+        }
+    }
+
+    #[test]
+    fn it_says_where_things_are_and_what_to_try() {
         assert_eq!(
-            banner
-                .to_string()
-                .replace("0.1.0", env!("CARGO_PKG_VERSION")),
+            said(|_| {}),
             "
   Sagaline 0.1.0, development mode: embedded broker, one process, no login
 
+  UI       http://127.0.0.1:8080
   Kafka    127.0.0.1:9092           any client; namespace sagaline, 4 partitions
-  HTTP     http://127.0.0.1:8080    /healthz, /readyz, /metrics
   Data     .sagaline                kept when you stop; --ephemeral keeps nothing
   Serves   workflows order, refund; activities on queue orders
 
@@ -172,28 +247,82 @@ mod tests {
     }
 
     #[test]
-    fn a_program_without_workflows_on_a_free_port_has_less_to_say() {
-        let none = BTreeSet::new();
-        let banner = Banner {
-            program: "sagaline",
-            kafka: ([127, 0, 0, 1], 40_001).into(),
-            http: None,
-            namespace: "shop",
-            partitions: 1,
-            data: None,
-            workflows: &none,
-            queues: &none,
-            process: 1,
-            spacing: Spacing::Dense,
+    fn a_demo_is_told_run_by_run_with_what_a_person_can_do() {
+        let down = Some(("repair it", ".sagaline/demo/gateway-down"));
+        let runs = [
+            run("demo-completed", "three steps, done in a second", None),
+            run("demo-retrying", "the card gateway is down", down),
+            run("demo-batch", "600 orders as children", None),
+        ];
+        let example = Example {
+            workflow: "order".to_owned(),
+            input: "examples/order-saga/input.json".into(),
         };
 
-        let said = banner.to_string();
+        let said = said(|banner| {
+            banner.demo = &runs;
+            banner.example = Some(&example);
+        });
+
+        let (_, said) = said.split_once("queue orders\n").expect("it is there");
+        assert_eq!(
+            said,
+            "
+  Demo     demo-completed     three steps, done in a second
+           demo-retrying      the card gateway is down
+                              repair it:  rm .sagaline/demo/gateway-down
+           demo-batch         600 orders as children
+
+  Try      order-saga workflow describe demo-retrying
+           order-saga workflow start --type order --input @examples/order-saga/input.json
+           kill -9 12345      then start again: every run goes on where it was
+
+  Ctrl-C stops.
+
+"
+        );
+    }
+
+    #[test]
+    fn who_is_no_terminal_gets_no_empty_lines() {
+        let runs = [run("demo-completed", "three steps", None)];
+
+        let said = said(|banner| {
+            banner.demo = &runs;
+            banner.spacing = Spacing::Dense;
+        });
 
         assert!(!said.contains("\n\n") && !said.starts_with('\n'), "{said}");
+        assert!(!said.contains('\u{1b}'), "{said}");
+        assert!(said.contains("workflow describe demo-completed"), "{said}");
+    }
+
+    #[test]
+    fn a_program_without_workflows_on_a_free_port_has_less_to_say() {
+        let none = BTreeSet::new();
+
+        let said = said(|banner| {
+            banner.kafka = ([127, 0, 0, 1], 40_001).into();
+            banner.data = None;
+            (banner.workflows, banner.queues) = (&none, &none);
+        });
+
         assert!(said.contains("--kafka 127.0.0.1:40001 doctor"), "{said}");
         assert!(
             said.contains("nothing is kept") && !said.contains("kill"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        for (path, expected) in [
+            (".sagaline/demo/down", ".sagaline/demo/down"),
+            ("my data/down", "'my data/down'"),
+            ("it's; rm -r x", "'it'\\''s; rm -r x'"),
+            ("a\nb", "'a␊b'"),
+        ] {
+            assert_eq!(word(Path::new(path)), expected);
+        }
     }
 }
