@@ -8,38 +8,47 @@ GATEWAY_DOWN = os.environ.get("ORDER_SAGA_GATEWAY_DOWN", ".sagaline/demo/gateway
 
 
 class Failure(Exception):
-    """Why an attempt failed: a type for the workflow, a message for people, and whether another attempt can help."""
-    def __init__(self, error_type, message, retry=True):
-        super().__init__(error_type, message, retry)
+    """Why an attempt failed: a type for the workflow, a message for people, and whether another attempt, or a person, can help."""
+    def __init__(self, error_type, message, retry=True, person=True):
+        super().__init__(error_type, message, retry, person)
 
 
-def charge_card(order):
-    if order["card"] == "declined": raise Failure("CardDeclined", "the bank said no", retry=False)
+def reserve_stock(order, _):
+    if order["courier"] == "bicycle": time.sleep(0.5)
+    return {"reservation": "stock-" + order["order_id"]}
+
+def charge_card(order, _):
+    if order["card"] == "declined": raise Failure("CardDeclined", "the bank said no", retry=False, person=False)
     if order["card"] == "gateway" and os.path.exists(GATEWAY_DOWN): raise Failure("GatewayDown", "connection refused")
-    return {"payment": "card-" + order["order_id"], "amount": order["total"]}
+    return {"payment": ("busy-" if order["card"] == "busy" else "card-") + order["order_id"], "amount": order["total"]}
 
-def ship(order):
-    if order["courier"] == "refuses": raise Failure("CourierRefused", "the courier takes no parcels today", retry=False)
+def refund_card(paid, number):
+    if paid["payment"].startswith("busy-") and number == "1": raise Failure("BankBusy", "ask again")
+    print("refunded", paid["amount"], "of", paid["payment"], flush=True)
+
+def ship(order, _):
+    if order["courier"] == "refuses": raise Failure("CourierRefused", "the courier takes no parcels today", retry=False, person=False)
     if not order["address"].startswith("Main Street"): raise Failure("AddressUnknown", f'no street "{order["address"]}"')
+    if order["courier"] == "bicycle": time.sleep(0.5)
 
-ACTIVITIES = {"reserve-stock": lambda order: {"reservation": "stock-" + order["order_id"]}, "charge-card": charge_card, "ship": ship,
-              "release-stock": lambda held: print("released", held["reservation"], flush=True),
-              "refund-card": lambda paid: print("refunded", paid["amount"], "of", paid["payment"], flush=True)}
+ACTIVITIES = {"reserve-stock": reserve_stock, "charge-card": charge_card, "ship": ship,
+              "release-stock": lambda held, _: print("released", held["reservation"], flush=True), "refund-card": refund_card}
 
 
-def attempt(name, value):
+def attempt(name, number, value):
     """Makes one attempt; returns the answer's type, its headers and its value."""
     try:
         if not name: raise Failure("Undecodable", "the task names no activity", retry=False)
         if name not in ACTIVITIES: raise Failure("sagaline.UnknownActivity", f"this worker has no activity {name}")
         time.sleep(0.3)  # stands for the work
-        return "completed", {}, json.dumps(ACTIVITIES[name](json.loads(value or b"null")))
-    except Failure as failure: error_type, message, retry = failure.args
+        return "completed", {}, json.dumps(ACTIVITIES[name](json.loads(value or b"null"), number))
+    except Failure as failure: error_type, message, retry, person = failure.args
     except (KeyError, TypeError, ValueError) as mismatch:  # the input is not what this activity takes; another attempt cannot help
-        error_type, message, retry = "Undecodable", f"input of {name}: {mismatch!r}", False
-    except Exception as other: error_type, message, retry = type(other).__name__, str(other), True
+        error_type, message, retry, person = "Undecodable", f"input of {name}: {mismatch!r}", False, True
+    except Exception as other: error_type, message, retry, person = type(other).__name__, str(other), True, True
     message = message.encode(errors="replace")[:4096].decode(errors="ignore")  # 4 KB of whole characters
-    return "failed", {"sl-error-type": error_type, "sl-error-message": message, "sl-non-retryable": json.dumps(not retry)}, None
+    headers = {"sl-error-type": error_type, "sl-error-message": message, "sl-non-retryable": json.dumps(not retry)}
+    return "failed", headers if person else {**headers, "sl-on-exhausted": "fail"}, None  # else it may wait for a person, by its policy
 
 def delivered(error, _):
     if error: raise KafkaException(error)  # out of flush(): nothing is committed, so the task comes again
@@ -59,7 +68,7 @@ try:
         if not (token and to and partition.isdecimal()):  # no engine sent it: nobody waits
             print("no task, since it says nowhere to answer: offset", task.offset(), "of partition", task.partition(), flush=True)
         elif h.get("sl-expires-at", "9") > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()):  # else it is void: nobody waits
-            outcome, headers, value = attempt(name, task.value())
+            outcome, headers, value = attempt(name, h.get("sl-attempt"), task.value())
             producer.produce(to, value, task.key(), int(partition), on_delivery=delivered,
                              headers={"ce_type": f"sagaline.activity.{outcome}.v1", "sl-token": token, "sl-worker": "worker.py", **headers})
             producer.flush()

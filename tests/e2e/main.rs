@@ -17,6 +17,8 @@ mod crash;
 mod delays;
 mod deletes;
 #[cfg(not(feature = "apache"))]
+mod demo;
+#[cfg(not(feature = "apache"))]
 mod dev;
 #[cfg(not(feature = "apache"))]
 mod faults;

@@ -210,6 +210,36 @@ fn workers_may_be_older_than_the_engine_and_a_step_that_fails_is_tried_again() {
 }
 
 #[test]
+fn workers_in_rust_and_python_decide_alike_what_is_tried_again_and_what_waits_for_a_person() {
+    for language in ["rust", "python"] {
+        let world = World::new(2);
+        let _engine = world.engine(&[]);
+        let _worker = match language {
+            "rust" => world.worker(&[]),
+            _ => world.python_worker(),
+        };
+        let mut journal = world.journal();
+        let mut lost = order("lost", "visa", "ok");
+        lost["address"] = "Mian Street 1".into();
+
+        world.start_order("lost", &lost).send();
+        for (id, card, courier) in [("busy", "busy", "refuses"), ("poor", "declined", "ok")] {
+            world.start_order(id, &order(id, card, courier)).send();
+        }
+
+        assert_eq!(journal.until_ended("busy"), Outcome::Failed, "{language}");
+        assert_eq!(journal.until_ended("poor"), Outcome::Failed, "{language}");
+        journal.until_event("lost", "IncidentRaised");
+        for (id, failed, incidents) in [("busy", 2, 0), ("poor", 1, 0), ("lost", 3, 1)] {
+            let run = journal.newest(id).unwrap();
+            let counts = ["ActivityAttemptFailed", "IncidentRaised"].map(|name| run.count(name));
+            assert_eq!(counts, [failed, incidents], "{language}: {id}");
+        }
+        journal.audit();
+    }
+}
+
+#[test]
 fn an_idle_engine_writes_nothing() {
     let world = World::new(2);
     let _engine = world.engine(&[]);

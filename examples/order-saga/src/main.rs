@@ -1,5 +1,6 @@
 //! An order saga: one binary that is its engine, its worker and its command line.
 
+mod demo;
 mod inventory;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     sagaline::app()
         .workflow(workflow::order)
+        .workflow(workflow::order_batch)
         .activities(inventory::all())
+        .demo(demo::demo())
         .run()
 }
