@@ -194,24 +194,29 @@ mod tests {
         names.iter().map(ToString::to_string).collect()
     }
 
-    /// What a newcomer gets, with `change`d.
-    fn said(change: impl FnOnce(&mut Banner<'_>)) -> String {
-        let (workflows, queues) = (names(&["order", "refund"]), names(&["orders"]));
-        let mut banner = Banner {
+    /// What the program serves.
+    fn served() -> [BTreeSet<String>; 2] {
+        [names(&["order", "refund"]), names(&["orders"])]
+    }
+
+    fn banner([workflows, queues]: &[BTreeSet<String>; 2]) -> Banner<'_> {
+        Banner {
             program: "order-saga",
             kafka: ([127, 0, 0, 1], 9092).into(),
             http: Some("http://127.0.0.1:8080"),
             namespace: "sagaline",
             partitions: 4,
             data: Some(Path::new(".sagaline")),
-            workflows: &workflows,
-            queues: &queues,
+            workflows,
+            queues,
             demo: &[],
             example: None,
             process: 12_345,
             spacing: Spacing::Wide,
-        };
-        change(&mut banner);
+        }
+    }
+
+    fn said(banner: &Banner<'_>) -> String {
         let said = banner.to_string();
         said.replace(env!("CARGO_PKG_VERSION"), "0.1.0")
     }
@@ -227,7 +232,7 @@ mod tests {
     #[test]
     fn it_says_where_things_are_and_what_to_try() {
         assert_eq!(
-            said(|_| {}),
+            said(&banner(&served())),
             "
   Sagaline 0.1.0, development mode: embedded broker, one process, no login
 
@@ -259,9 +264,10 @@ mod tests {
             input: "examples/order-saga/input.json".into(),
         };
 
-        let said = said(|banner| {
-            banner.demo = &runs;
-            banner.example = Some(&example);
+        let said = said(&Banner {
+            demo: &runs,
+            example: Some(&example),
+            ..banner(&served())
         });
 
         let (_, said) = said.split_once("queue orders\n").expect("it is there");
@@ -287,9 +293,10 @@ mod tests {
     fn who_is_no_terminal_gets_no_empty_lines() {
         let runs = [run("demo-completed", "three steps", None)];
 
-        let said = said(|banner| {
-            banner.demo = &runs;
-            banner.spacing = Spacing::Dense;
+        let said = said(&Banner {
+            demo: &runs,
+            spacing: Spacing::Dense,
+            ..banner(&served())
         });
 
         assert!(!said.contains("\n\n") && !said.starts_with('\n'), "{said}");
@@ -299,12 +306,10 @@ mod tests {
 
     #[test]
     fn a_program_without_workflows_on_a_free_port_has_less_to_say() {
-        let none = BTreeSet::new();
-
-        let said = said(|banner| {
-            banner.kafka = ([127, 0, 0, 1], 40_001).into();
-            banner.data = None;
-            (banner.workflows, banner.queues) = (&none, &none);
+        let said = said(&Banner {
+            kafka: ([127, 0, 0, 1], 40_001).into(),
+            data: None,
+            ..banner(&Default::default())
         });
 
         assert!(said.contains("--kafka 127.0.0.1:40001 doctor"), "{said}");
