@@ -7,7 +7,7 @@ use sagaline_core::{Name, bounds};
 use sagaline_sdk::{Activities, Codec, Coding, WorkflowFn, Workflows, worker::Worker};
 
 use crate::{
-    cli::{Cli, Command, completion, dev},
+    cli::{Cli, Command, completion, dev, man},
     demo::Demo,
     fault::{Fault, Outcome},
     logging::Verbosity,
@@ -174,11 +174,12 @@ impl App {
             command: what,
         } = cli;
         global.coding = self.coding.clone();
-        crate::logging::begin(match what {
+        let verbosity = match what {
             Command::Broker(_) | Command::Server(_) | Command::Worker(_) => Verbosity::Service,
             Command::Dev(_) => Verbosity::Quiet,
             _ => Verbosity::Command,
-        });
+        };
+        crate::logging::begin(verbosity, global.log_format, global.color)?;
         match what {
             Command::Server(args) => {
                 let session = global.session(args.layer())?;
@@ -191,6 +192,7 @@ impl App {
                 crate::work::work(&session, self, &args)
             }
             Command::Completion(args) => Ok(completion::completion(&args, command)?),
+            Command::Man(args) => man::man(&args, command),
             Command::Workflow(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }
@@ -207,6 +209,7 @@ impl App {
             Command::TaskQueue(verb) => {
                 interruptible(|| verb.run(&global.session(Layer::default())?))
             }
+            Command::Input(verb) => interruptible(|| verb.run(&global.session(Layer::default())?)),
             Command::Journal(verb) => {
                 let workflows = self.workflows;
                 interruptible(|| verb.run(&global.session(Layer::default())?, &workflows))

@@ -9,6 +9,7 @@ pub(crate) mod batch;
 pub(crate) mod broker;
 pub(crate) mod bulk;
 pub(crate) mod completion;
+mod count;
 mod delete;
 pub(crate) mod describe;
 pub(crate) mod dev;
@@ -18,8 +19,10 @@ pub(crate) mod incident;
 pub(crate) mod input;
 pub(crate) mod journal;
 pub(crate) mod list;
+pub(crate) mod man;
 pub(crate) mod operate;
 pub(crate) mod query;
+pub(crate) mod rejected;
 pub(crate) mod reset;
 mod result;
 pub(crate) mod schedule;
@@ -30,6 +33,7 @@ pub(crate) mod task_queue;
 mod unread;
 pub(crate) mod update;
 pub(crate) mod versions;
+mod watch;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 
@@ -41,7 +45,8 @@ use sagaline_sdk::Coding;
 
 use crate::{
     fault::{Fault, Outcome},
-    output::{Format, Output, TimeStyle},
+    logging::LogFormat,
+    output::{ColorMode, Format, Output, Terminal, TimeStyle},
     settings::{KafkaLayer, Layer, Settings, properties_file, settings_file, variables},
 };
 
@@ -83,6 +88,12 @@ pub(crate) struct Global {
         hide_possible_values = false
     )]
     time: TimeStyle,
+    /// When words have colours [env: NO_COLOR]
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) color: ColorMode,
+    /// Form of the log on stderr [env: SAGALINE_LOG_FORMAT] [default: text]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
     /// Form of the result
     #[arg(short, long, global = true, value_enum, default_value_t)]
     output: Format,
@@ -120,13 +131,19 @@ pub(crate) enum Command {
     /// See what waits in task queues; limit and pause them
     #[command(subcommand)]
     TaskQueue(task_queue::Verb),
+    /// See what could not be taken, and send it again
+    #[command(subcommand)]
+    Input(rejected::Verb),
     /// Read the journal
     #[command(subcommand)]
     Journal(journal::Verb),
-    /// Look for what would cost data or sleep: clocks, keys, durability, partitions
+    /// Look for what would cost data or sleep: Kafka's version, rights, topics, lag, clocks, keys
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
+    /// Print the manual's page, or write all of them into a folder
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// Which workflow.
@@ -214,6 +231,7 @@ impl Global {
             output: Output {
                 format: self.output,
                 time: self.time,
+                terminal: Terminal::of_stdout(self.color),
                 now: crate::clock::now(),
                 // A process is one command.
                 coding: (!self.coding.is_plain())

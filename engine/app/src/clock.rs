@@ -16,6 +16,15 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// Now, for how long ago something was.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what people look at is drawn in real time"
+)]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
+}
+
 /// How long somebody waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Option<Instant>);

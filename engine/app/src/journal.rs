@@ -137,14 +137,34 @@ impl Journal {
         Ok(self.reader.end(&self.topic, partition)?)
     }
 
+    /// So many offsets these partitions have now, for a bar.
+    pub(crate) fn offsets(&self, mut partitions: std::ops::Range<i32>) -> Outcome<u64> {
+        partitions.try_fold(0, |sum: u64, partition| {
+            let end = u64::try_from(self.end(partition)?).unwrap_or_default();
+            Ok(sum.saturating_add(end))
+        })
+    }
+
     /// Gives records from `from` on as they come, until `take` breaks off with a value; none when the deadline passes.
     pub(crate) fn follow<T>(
         &self,
         (partition, from): (i32, i64),
         deadline: Deadline,
+        take: impl FnMut(Record) -> Outcome<ControlFlow<T>>,
+    ) -> Outcome<Option<T>> {
+        self.follow_awake((partition, from), deadline, take, || Ok(()))
+    }
+
+    /// The same, and asks `pause` at least five times a second while nothing comes.
+    pub(crate) fn follow_awake<T>(
+        &self,
+        (partition, from): (i32, i64),
+        deadline: Deadline,
         mut take: impl FnMut(Record) -> Outcome<ControlFlow<T>>,
+        mut pause: impl FnMut() -> Outcome,
     ) -> Outcome<Option<T>> {
         let mut found = None;
+        let mut failed = Ok(());
         let visit = |record: &Record| match take(record.clone()) {
             Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
             Ok(ControlFlow::Break(value)) => {
@@ -156,12 +176,16 @@ impl Journal {
                 ControlFlow::Break(())
             }
         };
-        let idle = || match deadline.passed() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+        let idle = || {
+            failed = pause();
+            match failed.is_err() || deadline.passed() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
         };
         self.reader
             .tail(&self.topic, partition, from, visit, idle)?;
+        failed?;
         found.transpose()
     }
 }

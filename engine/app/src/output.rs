@@ -1,13 +1,23 @@
 //! What goes to stdout: tables for people, JSON for programs. Text of strangers is drawn so that it stays text.
 
 mod decoded;
+mod progress;
+mod table;
+mod text;
+mod tone;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use sagaline_core::{Payload, Timestamp, view};
 use sagaline_sdk::Coding;
 use serde::Serialize;
+
+pub(crate) use self::{
+    progress::Progress,
+    text::{columns, cut, visible},
+    tone::word as toned,
+};
 
 /// The form of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -33,11 +43,73 @@ pub(crate) enum TimeStyle {
     Relative,
 }
 
+/// When words have colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorMode {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl ColorMode {
+    /// Whether there are colours where `is_terminal` says whether somebody looks; `variable` looks one up.
+    pub(crate) fn is_on(
+        self,
+        is_terminal: bool,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> bool {
+        let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+                is_terminal && !is_set("NO_COLOR") && !is_dumb
+            }
+        }
+    }
+}
+
+/// What stdout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terminal {
+    /// Its columns; none: it is no terminal.
+    pub(crate) width: Option<usize>,
+    /// Whether words have colours.
+    pub(crate) color: bool,
+}
+
+impl Terminal {
+    /// A file or a pipe.
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self {
+        width: None,
+        color: false,
+    };
+
+    /// What stdout is now.
+    pub(crate) fn of_stdout(color: ColorMode) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let size = console::Term::stdout().size_checked();
+        Self {
+            width: size
+                .filter(|_| is_terminal)
+                .map(|(_, columns)| usize::from(columns)),
+            color: color.is_on(is_terminal, |name| std::env::var(name).ok()),
+        }
+    }
+}
+
 /// The way to stdout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     pub(crate) format: Format,
     pub(crate) time: TimeStyle,
+    pub(crate) terminal: Terminal,
     /// When the command began.
     pub(crate) now: Timestamp,
     /// What the app's payloads are encoded by, if by anything.
@@ -78,11 +150,16 @@ impl Output {
         self.line(&visible(text))
     }
 
-    /// Writes rows under their headings, each column as wide as its widest cell.
+    /// Writes rows under their headings, each column as wide as its widest cell, and all within a terminal.
     pub(crate) fn table(self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(table(headings, rows).as_bytes())?;
+        stdout.write_all(self.drawn(headings, rows).as_bytes())?;
         stdout.flush()
+    }
+
+    /// The same rows as text.
+    pub(crate) fn drawn(self, headings: &[&str], rows: &[Vec<String>]) -> String {
+        table::table(headings, rows, self.terminal)
     }
 
     /// A time in a table.
@@ -102,63 +179,6 @@ impl Output {
     }
 }
 
-fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let head: Vec<String> = headings.iter().map(|&heading| heading.to_owned()).collect();
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| row.iter().map(|cell| visible(cell)).collect())
-        .collect();
-    let all = || {
-        std::iter::once(&head)
-            .filter(|_| !headings.is_empty())
-            .chain(&rows)
-    };
-    let columns = all().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        all()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in all() {
-        let mut line = String::new();
-        for (cell, &width) in row.iter().zip(&widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(
-                ' ',
-                width.saturating_sub(cell.chars().count()) + 2,
-            ));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-/// The text with control and bidirectional characters as visible marks.
-pub(crate) fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\u{0}'..='\u{1f}' => shown.extend(char::from_u32(0x2400 + u32::from(c))),
-            '\u{7f}' => shown.push('␡'),
-            '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
-                shown.push_str(&format!("⟨U+{:04X}⟩", u32::from(c)));
-            }
-            c if c.is_control() => shown.push_str(&format!("⟨U+{:04X}⟩", u32::from(c))),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
 /// Something for people beside the result: on stderr.
 pub(crate) fn aside(text: &str) {
     // Nobody is left to be told when this fails.
@@ -170,20 +190,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [
-            vec!["a".into(), "1".into()],
-            vec!["béta".into(), "2".into()],
-        ];
+    fn colours_are_for_those_who_look_and_have_not_said_no() {
+        let none = |_: &str| None;
+        let said = |name: &'static str, value: &'static str| {
+            move |asked: &str| (asked == name).then(|| value.to_owned())
+        };
 
-        assert_eq!(table(&["ID", "N"], &rows), "ID    N\na     1\nbéta  2\n");
-    }
-
-    #[test]
-    fn text_of_strangers_cannot_move_the_cursor_or_turn_the_line() {
-        assert_eq!(
-            visible("a\u{1b}[2Jb\n\u{202e}c\u{85}"),
-            "a␛[2Jb␊⟨U+202E⟩c⟨U+0085⟩"
-        );
+        assert!(ColorMode::Auto.is_on(true, none));
+        assert!(!ColorMode::Auto.is_on(false, none));
+        assert!(!ColorMode::Auto.is_on(true, said("NO_COLOR", "1")));
+        assert!(ColorMode::Auto.is_on(true, said("NO_COLOR", "")));
+        assert!(!ColorMode::Auto.is_on(true, said("TERM", "dumb")));
+        assert!(ColorMode::Always.is_on(false, said("NO_COLOR", "1")));
+        assert!(!ColorMode::Never.is_on(true, none));
     }
 }

@@ -95,6 +95,11 @@ impl Runs {
         self.next_offset
     }
 
+    /// The partition.
+    pub(crate) const fn partition(&self) -> i32 {
+        self.partition
+    }
+
     /// The time of the last valid batch.
     pub(crate) const fn as_of(&self) -> Timestamp {
         self.as_of
@@ -109,6 +114,12 @@ impl Runs {
     pub(crate) fn find(&self, workflow_id: &WorkflowId, run_id: Option<RunId>) -> Option<&SeenRun> {
         let mut newest_first = self.of(workflow_id).iter().rev();
         newest_first.find(|seen| run_id.is_none_or(|run_id| seen.run.run_id == run_id))
+    }
+
+    /// The run that goes on in the place of that one.
+    pub(crate) fn next_of(&self, workflow_id: &WorkflowId, run_id: RunId) -> Option<&SeenRun> {
+        let next = self.find(workflow_id, Some(run_id))?.next()?;
+        self.find(workflow_id, Some(next))
     }
 
     /// The run that stands at the end of the chain in which that one stands.

@@ -27,6 +27,7 @@ mod record;
 mod slots;
 mod splits;
 mod tail;
+mod versions;
 mod wake;
 
 pub use admin::{
@@ -42,3 +43,4 @@ pub use lease::{Lease, LeaseEvent, LeaseHandle};
 pub use member::HandOver;
 pub use reader::Reader;
 pub use tail::{Tail, Tailed};
+pub use versions::ApiVersions;

@@ -244,6 +244,13 @@ fn is_batch(run: &SeenRun) -> bool {
     run.run.started.workflow.as_str() == BATCH_WORKFLOW && run.deleted.is_none()
 }
 
+/// How many of what it acts on a batch has dealt with, however that ended: its memo is plain.
+pub(super) fn dealt_with(run: &SeenRun) -> u64 {
+    let told = batch::told_by_memo(run.run.started.memo.as_ref());
+    let tally = told.ok().flatten().map(|(_, tally)| tally);
+    tally.map_or(0, |tally| tally.done + tally.skipped + tally.failed)
+}
+
 fn row(output: Output, batch: &Seen) -> Vec<String> {
     let about = &batch.about;
     let read = |text: fn(&Description) -> &String| {

@@ -12,7 +12,7 @@ use super::{RunOf, Session};
 use crate::{
     fault::{Exit, Fault, Outcome},
     journal::Journal,
-    output::{Format, Output, visible},
+    output::{Format, Output, toned, visible},
     runs::SeenRun,
 };
 
@@ -102,18 +102,8 @@ const QUEUED_MIN: Millis = Millis::from_secs(5);
 
 fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     let run = view.run;
-    let situation = view
-        .situation()
-        .map(|situation| format!(", {}", situation.as_str()))
-        .unwrap_or_default();
     let mut lines = vec![
-        format!(
-            "{}   {}{situation}   {}@{}",
-            view.workflow_id,
-            view.status(),
-            run.started.workflow,
-            run.started.version
-        ),
+        head(view, false),
         view.waiting_for().text,
         String::new(),
         format!("Run            {}", run.run_id),
@@ -156,19 +146,46 @@ fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
     lines.extend(updates(seen));
     lines.extend(run.activities.iter().flat_map(|one| pending(output, one)));
     lines.extend(compensations(run));
-    lines.extend(run.incidents.iter().map(|incident| {
+    lines.extend(incidents(run));
+    // Names are strangers' as messages are.
+    let mut lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
+    if let (true, Some(first)) = (output.terminal.color, lines.first_mut()) {
+        *first = head(view, true);
+    }
+    lines.join("\n")
+}
+
+/// `order-1   Running, retrying   order@1`
+pub(super) fn head(view: &View<'_>, color: bool) -> String {
+    let tone = |word: &str| match color {
+        true => toned(word),
+        false => word.to_owned(),
+    };
+    let situation = view.situation();
+    let situation = situation.map(|situation| format!(", {}", tone(situation.as_str())));
+    let (id, started) = (view.workflow_id.as_str(), &view.run.started);
+    let workflow = format!("{}@{}", started.workflow, started.version);
+    format!(
+        "{}   {}{}   {}",
+        visible(id),
+        tone(view.status()),
+        situation.unwrap_or_default(),
+        visible(&workflow)
+    )
+}
+
+/// What waits for a person, by the id that acts on it take.
+pub(super) fn incidents(run: &Run) -> impl Iterator<Item = String> {
+    run.incidents.iter().map(|incident| {
         format!(
             "Incident       {}.{}: {}",
             run.run_id, incident.seq, incident.failure.message
         )
-    }));
-    // Names are strangers' as messages are.
-    let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
-    lines.join("\n")
+    })
 }
 
 /// Its updates that have not ended; of a run that was deleted nothing.
-fn updates(seen: &SeenRun) -> Vec<String> {
+pub(super) fn updates(seen: &SeenRun) -> Vec<String> {
     let (run, deleted) = (&seen.run, seen.deleted.is_some());
     let state = match run.closed.is_some() {
         true => "cut off when the run closed",
@@ -185,7 +202,7 @@ fn updates(seen: &SeenRun) -> Vec<String> {
 }
 
 /// How its steps are undone, and which nobody knows how to.
-fn compensations(run: &Run) -> Vec<String> {
+pub(super) fn compensations(run: &Run) -> Vec<String> {
     let registered = run.registrations.iter().map(|one| {
         let state = match one.state {
             RegistrationState::Registered => "registered",
@@ -246,7 +263,7 @@ fn has_failed(activity: &Activity) -> bool {
 }
 
 /// An activity that is not done, and why its last attempt failed.
-fn pending(output: Output, activity: &Activity) -> Vec<String> {
+pub(super) fn pending(output: Output, activity: &Activity) -> Vec<String> {
     let of = match activity.maximum_attempts {
         0 => String::new(),
         maximum => format!(" of {maximum}"),
@@ -321,7 +338,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        output::TimeStyle,
+        output::{Terminal, TimeStyle},
         runs::{Keep, Runs},
         scripted::{Script, started, transition},
     };
@@ -335,6 +352,7 @@ mod tests {
         let output = Output {
             format: Format::Table,
             time: TimeStyle::Utc,
+            terminal: Terminal::NONE,
             now: Timestamp::from_millis(2_000),
             coding: None,
         };

@@ -1,23 +1,26 @@
-//! `doctor`: looks for what would cost data or sleep one day, and says what to do about each.
+//! `doctor`: looks for what would cost data or sleep one day, or holds runs up now, and says what to do about each.
 //!
 //! It changes nothing. Its only record is a question to the inbox, which the engine answers and nobody keeps.
 
+mod lag;
 mod probe;
+mod protocol;
+mod rights;
+mod topics;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use sagaline_journal::{
-    kafka::{Admin, Group, Kafka, TopicState},
+    kafka::{Admin, Group, Kafka},
     wire::topic,
 };
-use sagaline_runtime::engine;
 use serde::Serialize;
 
 use super::Session;
 use crate::{
     fault::{Exit, Fault, Outcome},
-    output::{Format, Output},
+    output::{Format, Output, Terminal},
     server,
     settings::Layer,
 };
@@ -58,6 +61,11 @@ impl Check {
         }
     }
 
+    /// Whether it is that check, and all is well.
+    fn is_fine(&self, check: &str) -> bool {
+        self.check == check && self.finding.is_none()
+    }
+
     fn found(check: &'static str, finding: &'static str, text: impl Into<String>) -> Self {
         Self {
             check,
@@ -69,48 +77,63 @@ impl Check {
 
 /// Looks at everything; fails when something is to be done.
 pub(crate) fn doctor(session: &Session) -> Outcome {
-    let namespace = &session.settings.namespace;
     let kafka = session.kafka()?;
     let admin = Admin::open(&kafka)?;
     let brokers = admin.cluster()?.brokers.len();
     let plural = if brokers == 1 { "broker" } else { "brokers" };
-    let mut checks = vec![
+    let mut seen = Seen(vec![
         Check::fine(
             "reach",
             format!("{brokers} {plural} at {}", session.settings.bootstrap),
         ),
         keys(session)?,
-    ];
-    checks.extend(topics(session, &kafka, &admin)?);
-    checks.extend(partitions(&admin, namespace)?);
-    checks.extend(durability(&kafka, &admin, namespace)?);
-    let group = topic::engine_group(namespace);
-    checks.push(match Group::open(&kafka, &group)?.members()?.len() {
+    ]);
+    seen.add(protocol::check(&kafka).map(|check| vec![check]))?;
+    seen.add(rights::checks(session, &kafka, &admin))?;
+    seen.add(topics::checks(session, &kafka, &admin))?;
+    seen.add(engine(session, &kafka).map(|check| vec![check]))?;
+    let has_engine = seen.0.iter().any(|check| check.is_fine("engine"));
+    seen.add(lag::checks(session, &kafka, &admin, has_engine))?;
+    seen.add(probe::checks(session, &admin, has_engine))?;
+    print(session.output, &seen.0)?;
+    let findings = seen.0.iter().filter(|check| check.finding.is_some());
+    match findings.count() {
+        0 => Ok(()),
+        1 => Err(Fault::new(Exit::Failed, "1 finding")),
+        several => Err(Fault::new(Exit::Failed, format!("{several} findings"))),
+    }
+}
+
+/// What was seen so far.
+struct Seen(Vec<Check>);
+
+impl Seen {
+    /// Adds checks. What the principal may not do is a finding too, and the rest is looked at nevertheless.
+    fn add(&mut self, checks: Outcome<Vec<Check>>) -> Outcome {
+        match checks {
+            Ok(checks) => self.0.extend(checks),
+            Err(fault) if fault.exit() == Exit::Refused => {
+                let text = fault.message();
+                self.0.push(Check::found("rights", "denied", text));
+            }
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is one.
+fn engine(session: &Session, kafka: &Kafka) -> Outcome<Check> {
+    let group = topic::engine_group(&session.settings.namespace);
+    Ok(match Group::open(kafka, &group)?.members()?.len() {
         0 => Check::found(
             "engine",
             "no-engine",
             format!("group {group} has no member: start an engine with `server`"),
         ),
-        members => Check::fine(
-            "engine",
-            format!(
-                "group {group} has {members} member{}",
-                if members == 1 { "" } else { "s" }
-            ),
-        ),
-    });
-    let has_engine = checks.last().is_some_and(|check| check.finding.is_none());
-    checks.extend(probe::checks(session, &admin, has_engine)?);
-    print(session.output, &checks)?;
-    match checks
-        .iter()
-        .filter(|check| check.finding.is_some())
-        .count()
-    {
-        0 => Ok(()),
-        1 => Err(Fault::new(Exit::Failed, "1 finding")),
-        several => Err(Fault::new(Exit::Failed, format!("{several} findings"))),
-    }
+        1 => Check::fine("engine", format!("group {group} has 1 member")),
+        members => Check::fine("engine", format!("group {group} has {members} members")),
+    })
 }
 
 fn keys(session: &Session) -> Outcome<Check> {
@@ -122,71 +145,6 @@ fn keys(session: &Session) -> Outcome<Check> {
         "keys",
         "the keys file can be read; every engine must have the same one",
     ))
-}
-
-fn topics(session: &Session, kafka: &Kafka, admin: &Admin) -> Outcome<Vec<Check>> {
-    let settings = &session.settings;
-    let partitions = i32::from(settings.partitions);
-    let missing = engine::missing_topics(admin, kafka, &settings.namespace, partitions)?;
-    if missing.is_empty() {
-        return Ok(vec![Check::fine("topics", "all are there")]);
-    }
-    let found = missing.into_iter().map(|command| {
-        Check::found(
-            "topics",
-            "topic-missing",
-            format!("the engine makes it at its start, or: {command}"),
-        )
-    });
-    Ok(found.collect())
-}
-
-/// Inbox, results and journal belong together, partition by partition.
-fn partitions(admin: &Admin, namespace: &str) -> Outcome<Option<Check>> {
-    let mut counts = Vec::new();
-    for name in [
-        topic::journal(namespace),
-        topic::inbox(namespace),
-        topic::results(namespace),
-    ] {
-        if let TopicState::Present(info) = admin.topic(&name)? {
-            counts.push((name, info.partitions));
-        }
-    }
-    let Some((_, first)) = counts.first() else {
-        return Ok(None);
-    };
-    if counts.iter().all(|(_, count)| count == first) {
-        return Ok(Some(Check::fine(
-            "partitions",
-            format!("{first} each of inbox, results and journal"),
-        )));
-    }
-    let all: Vec<String> = counts
-        .iter()
-        .map(|(name, count)| format!("{name} has {count}"))
-        .collect();
-    let advice = if counts.iter().any(|(_, count)| count < first) {
-        "they belong together, and the journal's number holds: add partitions to those that have fewer"
-    } else {
-        "the journal's number holds: what lies in other partitions of the inbox is only forwarded"
-    };
-    let text = format!("{}; {advice}", all.join(", "));
-    Ok(Some(Check::found("partitions", "partitions-differ", text)))
-}
-
-fn durability(kafka: &Kafka, admin: &Admin, namespace: &str) -> Outcome<Vec<Check>> {
-    let findings = engine::findings(admin, kafka, namespace)?;
-    if findings.is_empty() {
-        return Ok(vec![Check::fine(
-            "durability",
-            "topics keep what was acknowledged",
-        )]);
-    }
-    Ok(findings
-        .into_iter()
-        .map(|finding| Check::found("durability", finding.code, finding.text))
-        .collect())
 }
 
 #[derive(Serialize)]
@@ -210,10 +168,16 @@ fn print(output: Output, checks: &[Check]) -> Outcome {
                     check.text.clone(),
                 ]
             };
-            output.table(
-                &["CHECK", "FINDING", ""],
-                &checks.iter().map(row).collect::<Vec<_>>(),
-            )?;
+            let rows: Vec<Vec<String>> = checks.iter().map(row).collect();
+            // What to do is never cut.
+            let whole = Output {
+                terminal: Terminal {
+                    width: None,
+                    ..output.terminal
+                },
+                ..output
+            };
+            whole.table(&["CHECK", "FINDING", ""], &rows)?;
         }
     }
     Ok(())

@@ -148,9 +148,14 @@ fn is_last(transition: &Transition) -> bool {
     })
 }
 
-const HEADINGS: &[&str] = &["SEQ", "AT", "AFTER", "EVENT", "", "OFFSET"];
+pub(super) const HEADINGS: &[&str] = &["SEQ", "AT", "AFTER", "EVENT", "", "OFFSET"];
 
-fn lines(output: Output, (id, partition): (&WorkflowId, i32), one: &Journaled) -> Outcome {
+/// Prints a record's events, one a line.
+pub(super) fn lines(
+    output: Output,
+    (id, partition): (&WorkflowId, i32),
+    one: &Journaled,
+) -> Outcome {
     let Some(run_id) = one.transition.run_id else {
         return Ok(());
     };
@@ -160,7 +165,8 @@ fn lines(output: Output, (id, partition): (&WorkflowId, i32), one: &Journaled) -
     Ok(())
 }
 
-fn rows(output: Output, one: &Journaled, previous: &mut Timestamp) -> Vec<Vec<String>> {
+/// A record's events as rows under the [`HEADINGS`]; `previous` is when the record before was written.
+pub(super) fn rows(output: Output, one: &Journaled, previous: &mut Timestamp) -> Vec<Vec<String>> {
     let transition = &one.transition;
     let after = transition.at.since(*previous);
     *previous = transition.at;

@@ -29,14 +29,21 @@ impl Query {
 
 /// The filter that a text is; otherwise a fault that shows where it is wrong.
 pub(crate) fn read(text: &str) -> Outcome<Filter> {
-    Filter::parse(text).map_err(|invalid| {
-        let message = format!("invalid query {invalid}\n{}", shown(text, &invalid));
-        let fault = Fault::new(Exit::Usage, message);
-        match invalid.hint {
-            Some(hint) => fault.hint(hint),
-            None => fault,
-        }
-    })
+    Filter::parse(text).map_err(|invalid| wrong("query", text, invalid))
+}
+
+/// The field that a text is; otherwise likewise.
+pub(crate) fn read_field(text: &str) -> Outcome<Field> {
+    Field::parse(text).map_err(|invalid| wrong("field", text, invalid))
+}
+
+fn wrong(what: &str, text: &str, invalid: InvalidQuery) -> Fault {
+    let message = format!("invalid {what} {invalid}\n{}", shown(text, &invalid));
+    let fault = Fault::new(Exit::Usage, message);
+    match invalid.hint {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    }
 }
 
 /// The queues that nobody reads, as far as the filter asks for that.
@@ -45,7 +52,16 @@ pub(crate) fn queues_asked_for(
     filter: &Filter,
     folded: &[Runs],
 ) -> Outcome<Vec<Name>> {
-    match filter.fields().any(|field| *field == Field::Situation) {
+    queues_of(session, filter.fields(), folded)
+}
+
+/// The queues that nobody reads, as far as one of these fields asks for that.
+pub(crate) fn queues_of<'a>(
+    session: &Session,
+    mut fields: impl Iterator<Item = &'a Field>,
+    folded: &[Runs],
+) -> Outcome<Vec<Name>> {
+    match fields.any(|field| *field == Field::Situation) {
         true => unread_queues(
             session,
             folded

@@ -57,8 +57,18 @@ pub(crate) fn wait(
 /// Waits for the same end, and gives it; none when the deadline passes.
 pub(super) fn end(
     session: &Session,
+    of: (&WorkflowId, Option<RunId>),
+    deadline: Deadline,
+) -> Outcome<Option<Box<ClosedBy>>> {
+    end_seen(session, of, deadline, |_| {})
+}
+
+/// The same, and shows `look` the run that stands last, whenever something may have happened to it.
+pub(super) fn end_seen(
+    session: &Session,
     (id, run_id): (&WorkflowId, Option<RunId>),
     deadline: Deadline,
+    mut look: impl FnMut(&SeenRun),
 ) -> Outcome<Option<Box<ClosedBy>>> {
     let journal = Journal::open(session)?;
     let (partition, mut runs) = journal.runs_of(id)?;
@@ -72,9 +82,11 @@ pub(super) fn end(
     let from = runs.next_offset();
     journal.follow((partition, from), deadline, |record| {
         runs.record(record)?;
-        let closed = runs
-            .end_of_chain(id, run_id)
-            .and_then(|seen: &SeenRun| seen.run.closed.clone());
+        let last = runs.end_of_chain(id, run_id);
+        let closed = last.and_then(|seen| {
+            look(seen);
+            seen.run.closed.clone()
+        });
         Ok(closed.map_or(ControlFlow::Continue(()), ControlFlow::Break))
     })
 }
@@ -89,19 +101,25 @@ pub(super) fn run_of(session: &Session, id: &WorkflowId, start: &Cause) -> Outco
 
 /// Prints the result of a completed run; of any other why there is none.
 pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outcome {
-    let empty = Payload::empty();
+    match failed(id, closed) {
+        Some(fault) => Err(fault),
+        None => {
+            let empty = Payload::empty();
+            let result = closed.result.as_ref().unwrap_or(&empty);
+            Ok(print_payload(output, result)?)
+        }
+    }
+}
+
+/// Why a closed run has no result; none where it has one.
+pub(super) fn failed(id: &WorkflowId, closed: &ClosedBy) -> Option<Fault> {
     let reason = closed
         .reason
         .as_ref()
         .map(|reason| format!(": {reason}"))
         .unwrap_or_default();
     let message = match closed.outcome {
-        Ended::Completed => {
-            return Ok(print_payload(
-                output,
-                closed.result.as_ref().unwrap_or(&empty),
-            )?);
-        }
+        Ended::Completed => return None,
         Ended::Failed => match &closed.failure {
             Some(failure) => format!(
                 "workflow {id} failed: {}: {}",
@@ -117,7 +135,7 @@ pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outco
         Ended::Terminated => format!("workflow {id} was terminated{reason}"),
         Ended::ContinuedAsNew => format!("workflow {id} goes on in another run"),
     };
-    Err(Fault::quoting(Exit::Failed, &message))
+    Some(Fault::quoting(Exit::Failed, &message))
 }
 
 /// JSON on one line and otherwise as it stands; other bytes as they are, or as `$base64` where JSON is asked for.

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    Session, act, ask, delete, describe, history, list, reset, result, signal, start, update,
-    versions,
+    Session, act, ask, count, delete, describe, history, list, reset, result, signal, start,
+    update, versions, watch,
 };
 use crate::fault::Outcome;
 
@@ -19,11 +19,15 @@ pub(crate) enum Verb {
     Result(result::ResultArgs),
     /// Print what a run does, why it does not go on, and what it has done
     Describe(describe::DescribeArgs),
+    /// Follow a run as it goes, until it ends
+    Watch(watch::WatchArgs),
     /// Print the events of a run
     #[command(visible_alias = "show")]
     History(history::HistoryArgs),
     /// Print runs, the newest first
     List(list::ListArgs),
+    /// Count runs, all or by the value of a field
+    Count(count::CountArgs),
     /// Print which versions of workflows, and of changes in them, open runs go by
     Versions(versions::VersionsArgs),
     /// Send a run a message
@@ -60,6 +64,8 @@ impl Verb {
             Self::Result(args) => result::result(session, &args),
             Self::Describe(args) => describe::describe(session, &args),
             Self::History(args) => history::history(session, &args),
+            Self::Watch(args) => watch::watch(session, &args),
+            Self::Count(args) => count::count(session, &args),
             Self::List(args) => list::list(session, &args),
             Self::Versions(args) => versions::versions(session, &args),
             Self::Signal(args) => signal::signal(session, &args),

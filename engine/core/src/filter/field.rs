@@ -1,5 +1,6 @@
 //! The fields: their names, and of which kind their values are.
 
+use super::{InvalidQuery, parse};
 use crate::{Name, event::Outcome, view::Situation};
 
 /// What a filter can ask about.
@@ -94,6 +95,23 @@ impl Field {
         Self::Incidents,
         Self::ParentWorkflowId,
     ];
+
+    /// Reads a field as a filter writes it: what runs are grouped by, say.
+    ///
+    /// # Errors
+    /// The text is no field: says where, what was found there and what was expected.
+    ///
+    /// # Example: an attribute that is called like a field
+    /// ```
+    /// use sagaline_core::{Name, filter::Field};
+    ///
+    /// assert_eq!(Field::parse("Status").unwrap(), Field::Status);
+    /// assert_eq!(Field::parse("`Status`").unwrap(), Field::Attribute(Name::from("Status")));
+    /// assert!(Field::parse("status").unwrap_err().hint.unwrap().starts_with("did you mean Status?"));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, InvalidQuery> {
+        parse::field(text)
+    }
 
     /// Its name, as it is written.
     #[must_use]

@@ -63,6 +63,21 @@ pub(super) fn filter(text: &str) -> Result<Filter, InvalidQuery> {
     }
 }
 
+/// Reads one field and nothing else.
+pub(super) fn field(text: &str) -> Result<Field, InvalidQuery> {
+    // A name is bounded; so is what is read before that is known.
+    let mut parser = Parser::new(text)?;
+    let field = parser.field("a field")?.node;
+    match parser.token {
+        Token::End => Ok(field),
+        Token::Word(_)
+        | Token::Quoted(_)
+        | Token::Text(_)
+        | Token::Number(_)
+        | Token::Symbol(_) => Err(parser.wrong("the end")),
+    }
+}
+
 /// The text, and the token that comes next.
 struct Parser<'a> {
     text: &'a str,

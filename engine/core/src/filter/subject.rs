@@ -1,7 +1,8 @@
 //! What a filter is asked about, and what its fields are there.
 
 use alloc::{
-    borrow::Cow,
+    borrow::{Cow, ToOwned},
+    boxed::Box,
     string::{String, ToString},
     vec::Vec,
 };
@@ -69,6 +70,18 @@ impl<'a> Subject<'a> {
             activity: incident.activity_id.and_then(|id| view.run.activity(id)),
             incident: Some(incident),
         }
+    }
+
+    /// What a field is, as JSON has it: what runs are grouped by. Absent is null; an attribute stays as it was given.
+    #[must_use]
+    pub fn json(&self, field: &Field) -> Box<RawValue> {
+        let given = if let Field::Attribute(name) = field {
+            self.given(name)
+        } else {
+            None
+        };
+        let json = given.map_or_else(|| self.field(field).to_json(), String::from);
+        RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
 
     /// What a field is.
@@ -144,9 +157,14 @@ impl<'a> Subject<'a> {
     }
 
     fn attribute(&self, name: &Name) -> Seen<'a> {
+        self.given(name).map_or(Seen::Null, Seen::json)
+    }
+
+    /// An attribute as it was given.
+    fn given(&self, name: &Name) -> Option<&'a str> {
         let attributes = self.view.run.started.attributes.as_ref();
-        let field = attributes.and_then(|fields| fields.iter().find(|field| field.name == *name));
-        field.map_or(Seen::Null, |field| Seen::json(&field.json))
+        let field = attributes?.iter().find(|field| field.name == *name);
+        field.map(|field| &*field.json)
     }
 }
 
@@ -205,6 +223,20 @@ impl<'a> Seen<'a> {
             Some(_) if json == "false" => Self::Bool(false),
             Some(_) if json == "null" => Self::Null,
             Some(_) | None => Self::Other,
+        }
+    }
+
+    /// As JSON has it.
+    fn to_json(&self) -> String {
+        let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        match self {
+            Self::Null | Self::Other | Self::List(_) => String::from("null"),
+            Self::Text(text) => quoted(text),
+            Self::Number(number) => String::from(&**number),
+            Self::Bool(value) => value.to_string(),
+            Self::Time(at) => quoted(&at.to_rfc3339()),
+            Self::Span(span) => span.0.to_string(),
+            Self::Version(version) => quoted(version),
         }
     }
 

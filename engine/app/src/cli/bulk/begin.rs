@@ -22,7 +22,8 @@ use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
     inbox::{ANSWER_WAIT, Inbox, Question, Told, new_id},
-    output::{Format, aside},
+    output::{Format, Progress, aside},
+    runs::SeenRun,
     server::keys,
     settings::Span,
 };
@@ -127,7 +128,11 @@ impl Begun {
             return Ok(());
         };
         let deadline = Deadline::after(bulk.why.timeout.map(Span::get));
-        let Some(closed) = result::end(bulk.session, (id, None), deadline)? else {
+        let progress = Progress::new(self.matched as u64, "done");
+        let look = |seen: &SeenRun| progress.at(|| batch::dealt_with(seen));
+        let closed = result::end_seen(bulk.session, (id, None), deadline, look)?;
+        drop(progress);
+        let Some(closed) = closed else {
             let text = format!("batch {batch_id} goes on");
             return Err(Fault::new(Exit::TimedOut, text)
                 .hint(format!("`batch describe {batch_id}` says how far it is")));

@@ -17,7 +17,7 @@ use crate::{
     cli::workflow_id,
     fault::{Exit, Fault, Outcome},
     journal::Journal,
-    output::{Format, visible},
+    output::{Format, Progress, visible},
 };
 
 /// What `journal replay` takes.
@@ -65,6 +65,7 @@ pub(super) fn replay(session: &Session, workflows: &Workflows, args: &ReplayArgs
         }
         None => 0..journal.partitions,
     };
+    let progress = Progress::new(journal.offsets(partitions.clone())?, "records");
     let mut report = Report::default();
     for partition in partitions {
         let mut replay = Replay {
@@ -76,6 +77,7 @@ pub(super) fn replay(session: &Session, workflows: &Workflows, args: &ReplayArgs
         let mut reader = JournalReader::new();
         let mut items = Vec::new();
         journal.read(partition, |record| {
+            progress.one();
             reader.read(record, &mut items)?;
             for item in items.drain(..) {
                 match item {
@@ -87,6 +89,7 @@ pub(super) fn replay(session: &Session, workflows: &Workflows, args: &ReplayArgs
         })?;
         replay.finish();
     }
+    drop(progress);
     if let Some(id) = args.workflow_id.as_ref().filter(|_| report.is_of_none()) {
         return Err(unknown(id));
     }

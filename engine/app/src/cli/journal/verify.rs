@@ -15,7 +15,7 @@ use super::Session;
 use crate::{
     fault::{Exit, Fault, Outcome},
     journal::Journal,
-    output::{Format, aside},
+    output::{Format, Progress},
 };
 
 /// What `journal verify` takes.
@@ -51,18 +51,20 @@ pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
     let all = args
         .partition
         .map_or(0..journal.partitions, |only| only..only.saturating_add(1));
+    let progress = Progress::new(journal.offsets(all.clone())?, "records");
     let mut reports = Vec::new();
     let mut broken = Vec::new();
     for partition in all {
-        match verify_one(&journal, partition) {
+        match verify_one(&journal, partition, &progress) {
             Ok(report) => reports.push(report),
             Err(fault) if fault.exit() == Exit::Failed => {
-                aside(&fault.to_string());
+                progress.aside(&fault.to_string());
                 broken.push(partition.to_string());
             }
             Err(fault) => return Err(fault),
         }
     }
+    drop(progress);
     print(session, &reports)?;
     if broken.is_empty() {
         return Ok(());
@@ -76,7 +78,7 @@ pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
         .hint("keep the topic as it is and report it: nothing was changed"))
 }
 
-fn verify_one(journal: &Journal, partition: i32) -> Outcome<Report> {
+fn verify_one(journal: &Journal, partition: i32, progress: &Progress) -> Outcome<Report> {
     let mut fold = Fold::new(0);
     let mut reader = JournalReader::new();
     let mut histories = Histories::default();
@@ -87,6 +89,7 @@ fn verify_one(journal: &Journal, partition: i32) -> Outcome<Report> {
     let mut items = Vec::new();
     journal.read(partition, |record| {
         report.records += 1;
+        progress.one();
         reader.read(record.clone(), &mut items)?;
         fold.record(record)?;
         for item in items.drain(..) {

@@ -307,11 +307,12 @@ mod tests {
     use sagaline_core::{Cause, Event, PausedType, event::QueueChanged};
 
     use super::*;
-    use crate::output::TimeStyle;
+    use crate::output::{Terminal, TimeStyle};
 
     const OUTPUT: Output = Output {
         format: Format::Table,
         time: TimeStyle::Utc,
+        terminal: Terminal::NONE,
         now: Timestamp::from_micros(1_790_000_000_000_000),
         coding: None,
     };
