@@ -37,6 +37,7 @@ mod refusals;
 mod resets;
 mod saga;
 mod schedules;
+mod seeing;
 mod signals;
 mod starts;
 mod stops;

@@ -71,6 +71,27 @@ fn what_an_engine_does_is_told_in_numbers() {
     assert_eq!(parked.value(forwarded), Some(5.0), "six attempts");
     assert_eq!(parked.sum("sagaline_open_runs"), 1.0);
     assert!(parked.sum("sagaline_events_total") > parked.sum("sagaline_batches_total"));
+    let failed = "sagaline_attempts_failed_total{activity=\"charge\"}";
+    assert_eq!(parked.value(failed), Some(6.0));
+    assert_eq!(parked.value("sagaline_runs_started_total"), Some(1.0));
+    assert_eq!(parked.value("sagaline_takeover_seconds_count"), Some(2.0));
+    for measured in ["commit_seconds", "batch_records", "input_wait_seconds"] {
+        let count = parked.value(&format!("sagaline_{measured}_count"));
+        assert!(count > Some(6.0), "{measured}: {count:?}");
+    }
+    assert_eq!(parked.sum("sagaline_step_seconds_count"), 0.0, "it waits");
+
+    start(&world, "p-0", 0);
+    let paid = until_scraped(&address, "a payment is made", |page| {
+        page.value("sagaline_runs_closed_total{status=\"Completed\"}") == Some(1.0)
+    });
+    let steps = "sagaline_step_seconds_count{activity=\"charge\"}";
+    assert_eq!(paid.value(steps), Some(1.0));
+    until_scraped(&address, "nothing waits any more", |page| {
+        page.sum("sagaline_inbox_waiting") == 0.0
+            && page.value("sagaline_queue_backlog{queue=\"payments\"}") == Some(0.0)
+            && page.value("sagaline_queue_oldest_seconds{queue=\"payments\"}") == Some(0.0)
+    });
 
     run(
         &world,

@@ -325,6 +325,41 @@ mod tests {
     }
 
     #[test]
+    fn every_command_that_the_table_calls_done_is_there() {
+        let page = include_str!("../../../docs/reference/temporal-ui-cli.md");
+        let (_, commands) = page.split_once("## `temporal`").unwrap();
+        let root = Cli::command();
+        let mut seen = 0;
+        for row in commands.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            let (done, own) = match cells[..] {
+                [_, "done", here] => (Some(here), None),
+                // What only we have stands in the first column.
+                [own, _] => (None, Some(own)),
+                _ => continue,
+            };
+            let mut noun = "";
+            for named in done.or(own).unwrap().split('`').skip(1).step_by(2) {
+                let words: Vec<&str> = named.split_whitespace().collect();
+                let (verb, path) = match words[..] {
+                    [verb] if own.is_some() && !noun.is_empty() => (verb, vec![noun, verb]),
+                    _ => (named, words),
+                };
+                if verb.starts_with(['-', '/']) || verb == "completed" || verb.starts_with("SAGA") {
+                    continue;
+                }
+                let mut command = &root;
+                for word in path.iter().take_while(|word| !word.starts_with('-')) {
+                    let found = command.find_subcommand(word);
+                    command = found.unwrap_or_else(|| panic!("there is no {named}: {row}"));
+                }
+                (noun, seen) = (path[0], seen + 1);
+            }
+        }
+        assert!(seen > 60, "{seen}");
+    }
+
+    #[test]
     fn an_impossible_id_is_a_wrong_usage() {
         let long = "x".repeat(256);
         let error = Cli::try_parse_from(["x", "workflow", "describe", &long]).unwrap_err();

@@ -9,6 +9,7 @@
 mod backlog;
 mod delay;
 mod durability;
+mod ends;
 mod layout;
 mod queues;
 mod replies;
@@ -35,6 +36,7 @@ use sagaline_journal::{
 };
 
 pub use durability::{Finding, findings};
+pub use ends::{InputsWaiting, TasksWaiting};
 pub use topics::{DEFAULT_PARTITIONS, missing_topics};
 pub use view::{EngineIdentity, EngineView};
 
@@ -123,7 +125,12 @@ impl Engine {
             topics: book.clone(),
             local: settings.local.clone(),
         }));
-        let (view, lives) = EngineView::new(&settings, book.partitions(), book.workers().clone());
+        let (view, lives) = EngineView::new(
+            &settings,
+            book.partitions(),
+            book.workers().clone(),
+            shared.figures().clone(),
+        );
         let delay = DelayThread::start(
             &settings.kafka,
             delay_config(&settings, &book),
@@ -140,6 +147,7 @@ impl Engine {
             threads_wanted: threads(settings.lane_threads),
             stopping: view.stopping.clone(),
             statuses: view.statuses.clone(),
+            ends: view.ends.clone(),
             book,
             delay,
         };

@@ -50,6 +50,7 @@ pub use self::{
 };
 use crate::{
     Keys,
+    figures::{Figures, Measuring},
     fold::Fold,
     input::{Input, Reading},
     output::Writing,
@@ -90,6 +91,7 @@ pub struct LaneShared {
     pub(crate) topics: Arc<dyn QueueTopics>,
     pub(crate) local: Arc<dyn LocalTasks>,
     pub(crate) turns: Turns,
+    pub(crate) figures: Arc<Figures>,
 }
 
 /// What [`LaneShared::new`] takes.
@@ -144,7 +146,14 @@ impl LaneShared {
             topics: config.topics,
             local: config.local,
             turns: Turns::default(),
+            figures: Arc::default(),
         }
+    }
+
+    /// What all lanes of the process measure together.
+    #[must_use]
+    pub const fn figures(&self) -> &Arc<Figures> {
+        &self.figures
     }
 }
 
@@ -194,8 +203,11 @@ pub struct Lane {
     id: Tag,
     suspect: Option<RunId>,
     last_batch: Millis,
+    /// Since when it is about to own its partition.
+    takes_over_since: Option<Millis>,
     stopping: bool,
     counts: status::Counts,
+    measuring: Measuring,
 }
 
 /// Where a lane is between the lease and the loop.
@@ -313,8 +325,10 @@ impl Lane {
             id: tags,
             suspect,
             last_batch: Millis(0),
+            takes_over_since: None,
             stopping: false,
             counts: status::Counts::default(),
+            measuring: Measuring::default(),
         }
     }
 
@@ -354,7 +368,10 @@ impl Lane {
             self.turn = None;
         }
         match self.phase {
-            Phase::BackingOff { until } if until <= now.monotonic => self.read_to_end(port),
+            Phase::BackingOff { until } if until <= now.monotonic => {
+                self.takes_over_since.get_or_insert(now.monotonic);
+                self.read_to_end(port);
+            }
             Phase::Active => self.work(now, port),
             Phase::BackingOff { .. }
             | Phase::Reading { .. }

@@ -7,6 +7,7 @@ pub mod delay;
 mod describe;
 pub mod engine;
 mod envelope;
+pub mod figures;
 mod fold;
 mod input;
 mod keys;

@@ -13,7 +13,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use sagaline_runtime::{EngineIdentity, EngineView, delay::TierStatus, lane::LaneStatus};
+use sagaline_core::event::Outcome;
+use sagaline_runtime::{
+    EngineIdentity, EngineView,
+    delay::TierStatus,
+    engine::{InputsWaiting, TasksWaiting},
+    figures::{ActivityFigures, Reading},
+    lane::LaneStatus,
+};
 
 use self::text::Page;
 
@@ -31,6 +38,9 @@ async fn metrics(State(engine): State<EngineView>) -> Response {
         lanes: engine.statuses(),
         tiers: engine.delay_statuses(),
         workers: engine.queues_with_workers(),
+        inputs: engine.inputs_waiting(),
+        tasks: engine.tasks_waiting(),
+        measured: Measured::of(engine.figures()),
     };
     ([(CONTENT_TYPE, text::CONTENT_TYPE)], figures.page()).into_response()
 }
@@ -42,6 +52,34 @@ struct Figures {
     tiers: Vec<TierStatus>,
     /// Task queues, and whether they have workers.
     workers: Vec<(String, bool)>,
+    inputs: Vec<InputsWaiting>,
+    tasks: Vec<TasksWaiting>,
+    measured: Measured,
+}
+
+/// What the lanes have measured together.
+struct Measured {
+    started: u64,
+    closed: Vec<(Outcome, u64)>,
+    batch_records: Reading,
+    commit_ms: Reading,
+    input_wait_ms: Reading,
+    takeover_ms: Reading,
+    activities: Vec<ActivityFigures>,
+}
+
+impl Measured {
+    fn of(figures: &sagaline_runtime::figures::Figures) -> Self {
+        Self {
+            started: figures.started(),
+            closed: figures.closed().into(),
+            batch_records: figures.batch_records(),
+            commit_ms: figures.commit_ms(),
+            input_wait_ms: figures.input_wait_ms(),
+            takeover_ms: figures.takeover_ms(),
+            activities: figures.activities(),
+        }
+    }
 }
 
 /// What there is once.
@@ -83,7 +121,31 @@ impl Figures {
         page.add(families::WORKERS, self.workers.iter(), |(queue, _)| {
             [("queue", queue.clone())]
         });
+        self.add_what_waits(&mut page);
+        self.add_measured(&mut page);
         page.finish()
+    }
+
+    fn add_what_waits(&self, page: &mut Page) {
+        page.add(families::INPUTS, self.inputs.iter(), |inputs| {
+            [("partition", inputs.partition.to_string())]
+        });
+        page.add(families::TASKS, self.tasks.iter(), |tasks| {
+            [("queue", tasks.queue.clone())]
+        });
+    }
+
+    fn add_measured(&self, page: &mut Page) {
+        let measured = [&self.measured].into_iter();
+        page.add(families::STARTED, measured.clone(), |_| []);
+        page.add(families::CLOSED, self.measured.closed.iter(), |closed| {
+            [("status", closed.0.status().to_owned())]
+        });
+        page.add_histograms(families::MEASURED, measured, |_| []);
+        let activities = self.measured.activities.iter();
+        let name = |of: &ActivityFigures| [("activity", of.activity.to_string())];
+        page.add(families::ACTIVITY, activities.clone(), name);
+        page.add_histograms(families::STEP, activities, name);
     }
 }
 

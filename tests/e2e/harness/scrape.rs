@@ -14,7 +14,7 @@ impl Scrape {
     pub(crate) fn read(page: &str) -> Self {
         assert!(page.ends_with('\n'), "the last line ends");
         let mut samples = BTreeMap::new();
-        let (mut seen, mut name) = (BTreeSet::new(), "");
+        let (mut seen, mut name, mut is_histogram) = (BTreeSet::new(), "", false);
         let mut lines = page.lines().peekable();
         while let Some(line) = lines.next() {
             if let Some(help) = line.strip_prefix("# HELP ") {
@@ -22,9 +22,11 @@ impl Scrape {
                 assert!(is_name(name) && seen.insert(name), "{line}");
                 let typed = lines.next().and_then(|line| line.strip_prefix("# TYPE "));
                 let kind = typed.and_then(|typed| typed.strip_prefix(name));
+                is_histogram = kind == Some(" histogram");
                 match kind.expect("a type follows the help of the same name") {
                     " gauge" => assert!(!name.ends_with("_total"), "{line}"),
                     " counter" => assert!(name.ends_with("_total"), "{line}"),
+                    " histogram" => assert!(!name.ends_with("_total"), "{line}"),
                     other => panic!("{name} is of type {other}"),
                 }
                 let first = lines.peek().expect("a sample follows");
@@ -33,12 +35,52 @@ impl Scrape {
             }
             let (series, value) = line.rsplit_once(' ').expect("a series and its value");
             let labels = series.strip_prefix(name).expect("a sample of that name");
+            let labels = match is_histogram {
+                true => ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|end| labels.strip_prefix(end))
+                    .expect("a sample of a histogram says which"),
+                false => labels,
+            };
             check_labels(labels);
             let value = value.parse().expect("a number");
             let before = samples.insert(series.to_owned(), value);
             assert_eq!(before, None, "{series} is there twice");
         }
-        Self { samples }
+        let page = Self { samples };
+        page.check_classes();
+        page
+    }
+
+    /// Each class of a histogram has all that is smaller too, and the last has all.
+    fn check_classes(&self) {
+        for (series, all) in &self.samples {
+            let Some((name, labels)) = series.split_once("_count") else {
+                continue;
+            };
+            let inside = labels.trim_start_matches('{').trim_end_matches('}');
+            let of = |le: &str| match inside {
+                "" => format!("{name}_bucket{{le=\"{le}\"}}"),
+                inside => format!("{name}_bucket{{{inside},le=\"{le}\"}}"),
+            };
+            assert_eq!(self.value(&of("+Inf")), Some(*all), "{series}");
+            let begin = of("");
+            let begin = begin.trim_end_matches("\"}");
+            let mut classes: Vec<(f64, f64)> = self
+                .samples
+                .iter()
+                .filter_map(|(series, count)| {
+                    let bound = series.strip_prefix(begin)?.strip_suffix("\"}")?;
+                    Some((bound.replace("+Inf", "inf").parse().ok()?, *count))
+                })
+                .collect();
+            classes.sort_by(|a, b| a.0.total_cmp(&b.0));
+            assert!(classes.len() > 5, "{series}: {classes:?}");
+            assert!(
+                classes.is_sorted_by(|a, b| a.1 <= b.1),
+                "{series}: {classes:?}"
+            );
+        }
     }
 
     /// The value of a series.

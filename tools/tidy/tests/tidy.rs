@@ -294,3 +294,31 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         })
         .collect()
 }
+
+/// What people can see and do there and here: the page says how much of it is done.
+#[test]
+fn the_table_of_pages_and_commands_counts_right() {
+    let page = fs::read_to_string(root().join("docs/reference/temporal-ui-cli.md")).unwrap();
+    let mut counts = BTreeMap::from([("done", 0), ("not yet", 0), ("no", 0)]);
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+        let [_, state, here] = cells[..] else {
+            continue;
+        };
+        if let Some(count) = counts.get_mut(state) {
+            *count += 1;
+            assert!(here.len() > 2, "{row}");
+        }
+    }
+    let all: u32 = counts.values().sum();
+    let said = format!(
+        "{all} rows, of which {} are done, {} are not yet, and {} do not apply",
+        counts["done"], counts["not yet"], counts["no"]
+    );
+    let percent = counts["done"] * 100 / (counts["done"] + counts["not yet"]);
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+
+    assert!(page.contains(&said), "it should say: {said}");
+    let said = format!("Of those that apply {percent} % are done");
+    assert!(page.contains(&said), "it should say: {said}");
+}

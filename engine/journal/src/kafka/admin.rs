@@ -211,10 +211,17 @@ impl Admin {
     /// # Errors
     /// [`ErrorKind::NotFound`]: no such partition. [`ErrorKind::Unavailable`]: no answer within 5 s.
     pub fn end(&self, topic: &str, partition: i32) -> Result<i64, Error> {
+        self.bounds(topic, partition).map(|(_, end)| end)
+    }
+
+    /// The first offset of a partition that is still there, and the one after the last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]: no such partition. [`ErrorKind::Unavailable`]: no answer within 5 s.
+    pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
         let client = self.client.inner();
-        let ends = client.fetch_watermarks(topic, partition, METADATA_WAIT);
-        ends.map(|(_, end)| end)
-            .map_err(|error| fault::error(&format!("ask where {topic}/{partition} ends"), &error))
+        let bounds = client.fetch_watermarks(topic, partition, METADATA_WAIT);
+        bounds.map_err(|error| fault::error(&format!("ask where {topic}/{partition} ends"), &error))
     }
 
     /// What is known of a topic.

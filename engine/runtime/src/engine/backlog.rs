@@ -134,6 +134,12 @@ impl Backlog {
         is_unbroken(last.to, now).then_some(last.answer.has_members)
     }
 
+    /// What its group had committed at the last poll, by partition.
+    pub(super) fn committed(&self) -> Option<&[i64]> {
+        let last = self.stretches.back().filter(|_| !self.hidden)?;
+        Some(&last.answer.committed)
+    }
+
     /// Whether somebody wants to know where the partitions end.
     pub(super) fn take_ends_wanted(&mut self) -> bool {
         std::mem::take(&mut self.ends_wanted)

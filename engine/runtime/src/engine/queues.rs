@@ -108,6 +108,16 @@ impl Queues {
         seen.collect()
     }
 
+    /// Of the queues whose workers' group can be seen: topic, queue, and what is committed, by partition.
+    pub(super) fn committed(&self) -> Vec<(String, String, Vec<i64>)> {
+        let backlogs = lock(&self.backlogs);
+        let seen = backlogs.iter().filter_map(|(topic, watched)| {
+            let committed = watched.backlog.committed()?.to_vec();
+            Some((topic.clone(), self.queue(topic).to_owned(), committed))
+        });
+        seen.collect()
+    }
+
     /// The queue of a topic.
     fn queue<'a>(&self, topic: &'a str) -> &'a str {
         let prefix = topic::tasks(&self.namespace, "");

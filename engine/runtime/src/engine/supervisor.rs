@@ -14,6 +14,7 @@ use sagaline_journal::{
 
 use super::{
     delay::DelayThread,
+    ends::Ends,
     stopping::Stopping,
     strays::Strays,
     thread::{LaneThread, Order, Parts},
@@ -50,8 +51,18 @@ pub(super) struct Supervisor {
     pub(super) threads_wanted: usize,
     pub(super) stopping: Arc<Stopping>,
     pub(super) statuses: Arc<Statuses>,
+    pub(super) ends: Arc<Ends>,
     pub(super) book: Arc<TopicBook>,
     pub(super) delay: DelayThread,
+}
+
+fn spawn(what: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let thread = std::thread::Builder::new().name(format!("sagaline-{what}"));
+    let no_thread = |error| {
+        let message = format!("no thread for {what}: {error}");
+        Error::new(ErrorKind::Unavailable, "thread", message)
+    };
+    thread.spawn(work).map(drop).map_err(no_thread)
 }
 
 /// The threads and who serves what.
@@ -100,30 +111,7 @@ impl Supervisor {
             let thread = self.start_thread(&mut crew)?;
             crew.threads.push(thread);
         }
-        let book = self.book.clone();
-        let stopping = self.stopping.clone();
-        // Nobody waits for its end: it may be in a question to brokers that are away.
-        std::thread::Builder::new()
-            .name("sagaline-topics".to_owned())
-            .spawn(move || book.serve(|| stopping.is_handed_over()))
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("no thread for topics: {error}"),
-                )
-            })?;
-        let (book, stopping) = (self.book.clone(), self.stopping.clone());
-        std::thread::Builder::new()
-            .name("sagaline-queues".to_owned())
-            .spawn(move || book.workers().serve(|| stopping.is_handed_over()))
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("no thread for queues: {error}"),
-                )
-            })?;
+        self.start_watchers()?;
         // Nobody listens any more only when the starting thread is gone.
         let _ = ready.send(());
 
@@ -141,6 +129,23 @@ impl Supervisor {
         self.lease.close(self.stopping.left_for_leaving());
         self.delay.await_end(self.stopping.left_for_leaving());
         outcome
+    }
+
+    /// Threads that ask the brokers. Nobody waits for their end: they may be in a question to brokers that are away.
+    fn start_watchers(&self) -> Result<(), Error> {
+        let (book, stopping) = (self.book.clone(), self.stopping.clone());
+        spawn("topics", move || book.serve(|| stopping.is_handed_over()))?;
+        let (book, stopping) = (self.book.clone(), self.stopping.clone());
+        spawn("queues", move || {
+            book.workers().serve(|| stopping.is_handed_over());
+        })?;
+        let (book, stopping) = (self.book.clone(), self.stopping.clone());
+        let (ends, statuses) = (self.ends.clone(), self.statuses.clone());
+        let (kafka, namespace) = (self.kafka.clone(), self.shared.namespace.clone());
+        spawn("ends", move || {
+            let from = (&*statuses, &**book.workers());
+            ends.serve(&kafka, &namespace, from, || stopping.is_handed_over());
+        })
     }
 
     fn supervise(&self, crew: &mut Crew) -> Result<(), Error> {

@@ -7,11 +7,17 @@ use std::sync::{Arc, Weak};
 use sagaline_core::Timestamp;
 
 use super::{
-    EngineSettings, delay::DelayFigures, queues::Queues, stopping::Stopping, watch::Statuses,
+    EngineSettings,
+    delay::DelayFigures,
+    ends::{Ends, InputsWaiting, TasksWaiting},
+    queues::Queues,
+    stopping::Stopping,
+    watch::Statuses,
 };
 use crate::{
     clock,
     delay::TierStatus,
+    figures::Figures,
     lane::{LaneStatus, Stage},
 };
 
@@ -23,6 +29,8 @@ pub struct EngineView {
     pub(super) statuses: Arc<Statuses>,
     pub(super) delay: Arc<DelayFigures>,
     workers: Arc<Queues>,
+    figures: Arc<Figures>,
+    pub(super) ends: Arc<Ends>,
     pub(super) stopping: Arc<Stopping>,
     /// There as long as the engine's thread is.
     lives: Weak<Lives>,
@@ -51,6 +59,7 @@ impl EngineView {
         settings: &EngineSettings,
         partitions: i32,
         workers: Arc<Queues>,
+        figures: Arc<Figures>,
     ) -> (Self, Arc<Lives>) {
         let lives = Arc::new(Lives);
         let view = Self {
@@ -64,6 +73,8 @@ impl EngineView {
             statuses: Arc::default(),
             delay: Arc::default(),
             workers,
+            figures,
+            ends: Arc::default(),
             stopping: Arc::default(),
             lives: Arc::downgrade(&lives),
         };
@@ -99,6 +110,24 @@ impl EngineView {
     #[must_use]
     pub fn queues_with_workers(&self) -> Vec<(String, bool)> {
         self.workers.with_workers()
+    }
+
+    /// What its lanes have measured together, since it began.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// How much waits in inbox and results, by partition of its own: as was last asked, at most some ten seconds ago.
+    #[must_use]
+    pub fn inputs_waiting(&self) -> Vec<InputsWaiting> {
+        self.ends.inputs(&self.statuses.all())
+    }
+
+    /// How much waits in the task queues that this process has sent tasks to, as was last asked.
+    #[must_use]
+    pub fn tasks_waiting(&self) -> Vec<TasksWaiting> {
+        self.ends.tasks(clock::now().wall)
     }
 
     /// Whether the engine has partitions, owns all of them, and goes on.
@@ -160,7 +189,7 @@ mod tests {
             local: Arc::new(crate::lane::NoLocalTasks),
             purpose: Purpose::Development,
         };
-        EngineView::new(&settings, 2, workers)
+        EngineView::new(&settings, 2, workers, Arc::default())
     }
 
     fn lane(partition: i32, stage: Stage) -> LaneStatus {

@@ -28,7 +28,7 @@ pub(super) struct Flight {
     /// Records to forward, by where they lie.
     pub(super) forwards: HashMap<(String, i64), NewRecord>,
     pub(super) answers: Vec<Asked>,
-    pub(super) has_transitions: bool,
+    pub(super) transitions: usize,
     pub(super) closed: Vec<RunId>,
     /// The records between its own are being read: by this request, with this reader, up to this footer.
     pub(super) verifying: Option<(Tag, JournalReader, i64)>,
@@ -353,7 +353,7 @@ impl Lane {
             digest,
             trying: making.trying,
         };
-        let has_transitions = !making.records.is_empty();
+        let transitions = making.records.len();
         self.careful
             .announced(footer.trying.as_ref().map(|trying| trying.run_id));
         match self.writer.batch(making.records, footer.clone()) {
@@ -366,7 +366,7 @@ impl Lane {
                     effects: making.effects,
                     forwards: making.forwards,
                     answers: making.answers,
-                    has_transitions,
+                    transitions,
                     closed: making.closed,
                     verifying: None,
                 });
@@ -393,9 +393,13 @@ impl Lane {
             self.turn = None;
         }
         self.succeeded();
+        if flight.transitions > 0 {
+            let took = Millis(now.monotonic.0.saturating_sub(self.last_batch.0));
+            self.shared.figures.committed(flight.transitions, took);
+        }
         let place = Merged {
             footer_offset,
-            has_transitions: flight.has_transitions,
+            has_transitions: flight.transitions > 0,
         };
         self.fold.merge(flight.delta, flight.footer, place);
         for run_id in flight.closed {

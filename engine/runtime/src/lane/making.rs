@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use sagaline_core::{
-    Cause, Command, Delta, Effect, Env, Ignored, Overlay, Position, RunId, Timestamp, Transacted,
-    Transition, WorkflowId, effect_without_run,
+    Cause, Command, Delta, Effect, Env, Event, Ignored, Overlay, Position, RunId, Timestamp,
+    Transacted, Transition, WorkflowId, effect_without_run,
     event::{InputForwarded, ReplyRequested},
     settle, transact,
 };
@@ -49,6 +49,8 @@ impl Lane {
     pub(super) fn take(&mut self, making: &mut Making, taken: Taken) {
         let Taken { record, input } = taken;
         self.passed(&record);
+        let waited = making.now.since(record.timestamp);
+        self.shared.figures.input(waited);
         match input {
             Input::Command { cause, command } => {
                 self.decide(making, &cause, &command, Some(&record))
@@ -167,6 +169,7 @@ impl Lane {
         self.counts.rejected += 1;
         tracing::info!(
             partition = self.partition,
+            workflow_id = record.key().map(|key| String::from_utf8_lossy(key)).as_deref(),
             topic = %record.topic,
             offset = record.offset,
             reason = refusal.reason.as_str(),
@@ -200,6 +203,8 @@ impl Lane {
         let index = u32::try_from(making.records.len() - 1).unwrap_or(u32::MAX);
         let batch = self.fold.footing().batch_no + 1;
         let mut overlay = Overlay::new(&self.fold.state, &mut making.delta);
+        self.measuring
+            .transition(&self.shared.figures, &transition, &overlay);
         settle(&mut overlay, &transition, Position { batch, index });
         if let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id)
             && overlay
@@ -209,5 +214,35 @@ impl Lane {
             making.closed.push(run_id);
         }
         self.counts.events += transition.events.len() as u64;
+        tell(self.partition, &transition);
+    }
+}
+
+/// Tells the log what people look for there: that a run needs one of them, and how runs end.
+fn tell(partition: i32, transition: &Transition) {
+    let (Some(workflow_id), Some(run_id)) = (&transition.workflow_id, transition.run_id) else {
+        return;
+    };
+    for event in &transition.events {
+        match event {
+            Event::IncidentRaised(incident) => tracing::info!(
+                partition,
+                %workflow_id,
+                %run_id,
+                kind = incident.kind.as_str(),
+                activity = incident.activity.as_ref().map(|activity| activity.as_str()),
+                error_type = incident.failure.error_type.as_str(),
+                "a run waits for a person"
+            ),
+            Event::WorkflowCompleted(_)
+            | Event::WorkflowFailed(_)
+            | Event::WorkflowCanceled(_)
+            | Event::WorkflowTerminated(_)
+            | Event::WorkflowTimedOut(_)
+            | Event::WorkflowContinuedAsNew(_) => {
+                tracing::debug!(partition, %workflow_id, %run_id, event = event.name(), "a run ended");
+            }
+            _ => {}
+        }
     }
 }

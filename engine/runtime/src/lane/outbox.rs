@@ -409,6 +409,7 @@ impl Outbox {
                 self.finish(&entry);
                 self.dropped += 1;
                 tracing::warn!(
+                    workflow_id = whose(&entry.effect),
                     reason,
                     "a reply, or what tells an attempt to stop, cannot be delivered and is dropped"
                 );
@@ -417,6 +418,7 @@ impl Outbox {
             Effect::Retry(_) => {
                 self.finish(&entry);
                 tracing::warn!(
+                    workflow_id = whose(&entry.effect),
                     reason,
                     "a retry cannot wait in its topic; its attempt will be late"
                 );
@@ -426,6 +428,20 @@ impl Outbox {
                 self.waiting.push_back(entry);
             }
         }
+    }
+}
+
+/// The workflow of what may be dropped or late, for the log.
+fn whose(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Reply(reply) => Some(reply.workflow_id.as_str()),
+        Effect::Cancel(cancel) => Some(cancel.workflow_id.as_str()),
+        Effect::Retry(retry) => Some(retry.due.workflow_id.as_str()),
+        Effect::Task(_)
+        | Effect::Queue(_)
+        | Effect::Child(_)
+        | Effect::External(_)
+        | Effect::Forward { .. } => None,
     }
 }
 

@@ -240,6 +240,10 @@ impl Lane {
     fn activate(&mut self, now: Now, port: &mut dyn LanePort) {
         self.phase = Phase::Active;
         self.last_batch = now.monotonic;
+        if let Some(since) = self.takes_over_since.take() {
+            let took = Millis(now.monotonic.0.saturating_sub(since.0));
+            self.shared.figures.taken_over(took);
+        }
         self.programs.drop_all();
         self.inputs.clear();
         self.history = None;
@@ -453,6 +457,7 @@ impl Lane {
         }
         self.claiming.proved = false;
         self.claiming.failures += 1;
+        self.takes_over_since = Some(now.monotonic);
         match self.claiming.failures {
             1 => self.read_to_end(port),
             // A log that refuses what is appended must not be filled with claims.

@@ -4,10 +4,11 @@ use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use sagaline_core::{Payload, Timestamp, error_type};
+use tracing::{Instrument, Span};
 
 use super::task::Task;
 use crate::{
-    Activities, ActivityContext, Error, Result,
+    Activities, ActivityContext, ActivityInfo, Error, Result,
     activity::{Data, Link},
     codec::Coding,
     duration::millis,
@@ -54,9 +55,12 @@ impl Attempts {
         let input = self.coding.decode(task.input)?;
         let progress = task.last_heartbeat.map(|told| self.coding.decode(told));
         let progress = progress.transpose()?;
+        let span = span(&task.info);
         let cx = ActivityContext::new(task.info, self.data.clone(), progress, link);
         // Whatever a panic leaves broken is the activity's own: nothing of ours is shared with it.
-        let attempt = AssertUnwindSafe(attempt.make(cx, input)).catch_unwind();
+        let attempt = AssertUnwindSafe(attempt.make(cx, input))
+            .catch_unwind()
+            .instrument(span);
         match within(limit, attempt).await {
             Ok(Ok(Ok(result))) => self.coding.encode(result),
             Ok(Ok(Err(error))) => Err(error.map_failure(|it| self.coding.encode_details(it))),
@@ -67,6 +71,19 @@ impl Attempts {
             }
         }
     }
+}
+
+/// What the activity logs says whose attempt it is, and in which trace.
+fn span(info: &ActivityInfo) -> Span {
+    tracing::info_span!(
+        "attempt",
+        workflow_id = info.workflow_id,
+        run_id = %info.run_id,
+        activity = info.activity,
+        activity_id = info.activity_id,
+        attempt = info.attempt,
+        traceparent = info.traceparent,
+    )
 }
 
 async fn within<F: Future>(limit: Option<Duration>, future: F) -> Result<F::Output, Duration> {

@@ -1,12 +1,17 @@
 //! Every metric: its name, what it means, and where its value comes from.
 
-use sagaline_core::Timestamp;
+use sagaline_core::{Timestamp, event::Outcome};
 use sagaline_runtime::{
     delay::TierStatus,
+    engine::{InputsWaiting, TasksWaiting},
+    figures::ActivityFigures,
     lane::{LaneStatus, QueueStatus, Stage},
 };
 
-use super::{Process, text::Family};
+use super::{
+    Measured, Process,
+    text::{Family, Histogram},
+};
 
 pub(super) const BUILD: &[Family<Process>] = &[Family::gauge(
     "sagaline_build_info",
@@ -203,6 +208,79 @@ pub(super) const WORKERS: &[Family<(String, bool)>] = &[Family::gauge(
     "sagaline_queue_has_workers",
     "Whether the workers' group of a queue that this process sent tasks to has a member.",
     |(_, has_workers)| flag(*has_workers),
+)];
+
+pub(super) const INPUTS: &[Family<InputsWaiting>] = &[
+    Family::gauge(
+        "sagaline_inbox_waiting",
+        "Offsets of the inbox that are not journaled yet: the lag.",
+        |inputs| count(inputs.inbox),
+    ),
+    Family::gauge(
+        "sagaline_results_waiting",
+        "Offsets of the results that are not journaled yet: the lag.",
+        |inputs| count(inputs.results),
+    ),
+];
+
+pub(super) const TASKS: &[Family<TasksWaiting>] = &[
+    Family::gauge(
+        "sagaline_queue_backlog",
+        "Offsets of the queue's topic that its workers have not committed.",
+        |tasks| count(tasks.waiting),
+    ),
+    Family::gauge(
+        "sagaline_queue_oldest_seconds",
+        "For how long the oldest of them has waited, at least.",
+        |tasks| Some(tasks.oldest_ms as f64 / 1_000.0),
+    ),
+];
+
+pub(super) const STARTED: &[Family<Measured>] = &[Family::counter(
+    "sagaline_runs_started_total",
+    "Runs that were started.",
+    |measured| count(measured.started),
+)];
+
+pub(super) const CLOSED: &[Family<(Outcome, u64)>] = &[Family::counter(
+    "sagaline_runs_closed_total",
+    "Runs that ended, by how they did.",
+    |(_, ended)| count(*ended),
+)];
+
+pub(super) const MEASURED: &[Histogram<Measured>] = &[
+    Histogram::count(
+        "sagaline_batch_records",
+        "Records of a batch in the journal.",
+        |measured| &measured.batch_records,
+    ),
+    Histogram::seconds(
+        "sagaline_commit_seconds",
+        "From when a batch is sent to when it is known to be in the journal.",
+        |measured| &measured.commit_ms,
+    ),
+    Histogram::seconds(
+        "sagaline_input_wait_seconds",
+        "From when the broker has an input to when it is decided on.",
+        |measured| &measured.input_wait_ms,
+    ),
+    Histogram::seconds(
+        "sagaline_takeover_seconds",
+        "From when a partition is given to this engine to when it owns it.",
+        |measured| &measured.takeover_ms,
+    ),
+];
+
+pub(super) const ACTIVITY: &[Family<ActivityFigures>] = &[Family::counter(
+    "sagaline_attempts_failed_total",
+    "Attempts of activities of this name that failed.",
+    |activity| count(activity.failed_attempts),
+)];
+
+pub(super) const STEP: &[Histogram<ActivityFigures>] = &[Histogram::seconds(
+    "sagaline_step_seconds",
+    "From when an activity is scheduled to its outcome, all its attempts included.",
+    |activity| &activity.took_ms,
 )];
 
 // Numbers above 2^53 lose their last digits, as they do in Prometheus.

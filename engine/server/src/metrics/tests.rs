@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use sagaline_core::{Name, Timestamp};
+use sagaline_core::{Name, Timestamp, event::Outcome};
 use sagaline_runtime::{
     delay::Tier,
     lane::{QueueStatus, Stage},
@@ -9,6 +9,8 @@ use sagaline_runtime::{
 use super::*;
 
 const DOCS: &str = include_str!("../../../../docs/operating/metrics.md");
+const RULES: &str = include_str!("../../../../docs/operating/alerts.yml");
+const DASHBOARD: &str = include_str!("../../../../docs/operating/dashboard.json");
 
 /// A lane that is ready.
 pub(crate) fn lane(partition: i32) -> LaneStatus {
@@ -51,6 +53,14 @@ fn queue(name: &str) -> QueueStatus {
     }
 }
 
+fn reading() -> Reading {
+    Reading {
+        bounds: &[1, 10],
+        counts: vec![2, 3, 1],
+        sum: 40,
+    }
+}
+
 /// Figures in which everything has a value.
 fn figures() -> Figures {
     let mut home = lane(1);
@@ -77,6 +87,29 @@ fn figures() -> Figures {
             late_p99_ms: Some(18),
         }],
         workers: vec![("payments".to_owned(), false)],
+        inputs: vec![InputsWaiting {
+            partition: 1,
+            inbox: 23,
+            results: 24,
+        }],
+        tasks: vec![TasksWaiting {
+            queue: "payments".to_owned(),
+            waiting: 25,
+            oldest_ms: 26_500,
+        }],
+        measured: Measured {
+            started: 27,
+            closed: vec![(Outcome::Completed, 28), (Outcome::TimedOut, 1)],
+            batch_records: reading(),
+            commit_ms: reading(),
+            input_wait_ms: reading(),
+            takeover_ms: reading(),
+            activities: vec![ActivityFigures {
+                activity: Name::from("charge"),
+                took_ms: reading(),
+                failed_attempts: 29,
+            }],
+        },
     }
 }
 
@@ -100,6 +133,19 @@ fn every_number_stands_in_its_place_in_base_units() {
         "sagaline_queue_rate_limit_per_second{queue=\"say \\\"hi\\\"\"} 0.5",
         "sagaline_queue_paused{queue=\"payments\"} 1",
         "sagaline_queue_has_workers{queue=\"payments\"} 0",
+        "sagaline_inbox_waiting{partition=\"1\"} 23",
+        "sagaline_results_waiting{partition=\"1\"} 24",
+        "sagaline_queue_backlog{queue=\"payments\"} 25",
+        "sagaline_queue_oldest_seconds{queue=\"payments\"} 26.5",
+        "sagaline_runs_started_total 27",
+        "sagaline_runs_closed_total{status=\"Completed\"} 28",
+        "sagaline_runs_closed_total{status=\"TimedOut\"} 1",
+        "sagaline_attempts_failed_total{activity=\"charge\"} 29",
+        "sagaline_batch_records_bucket{le=\"10\"} 5",
+        "sagaline_commit_seconds_bucket{le=\"0.001\"} 2",
+        "sagaline_input_wait_seconds_count 6",
+        "sagaline_takeover_seconds_sum 0.04",
+        "sagaline_step_seconds_bucket{activity=\"charge\",le=\"+Inf\"} 6",
     ] {
         let line = line.replace("0.1.0", env!("CARGO_PKG_VERSION"));
         assert!(page.lines().any(|one| one == line), "{line}: {page}");
@@ -131,18 +177,96 @@ fn the_page_in_the_docs_has_every_metric_that_is_exposed_and_no_other() {
 }
 
 #[test]
-fn the_rules_in_the_docs_are_about_metrics_that_there_are() {
-    let known: BTreeSet<String> = documented().into_iter().map(|(name, ..)| name).collect();
+fn rules_and_dashboard_are_about_metrics_that_there_are() {
+    let known: BTreeSet<String> = documented()
+        .into_iter()
+        .flat_map(|(name, kind, _)| match &*kind {
+            "histogram" => ["_bucket", "_sum", "_count"]
+                .map(|end| format!("{name}{end}"))
+                .to_vec(),
+            _ => vec![name],
+        })
+        .collect();
     let (_, rules) = DOCS.split_once("## At two in the morning").unwrap();
 
-    let is_of_name = |one: char| one.is_ascii_alphanumeric() || one == '_';
-    let words = rules.split(|one: char| !is_of_name(one));
-    let named: Vec<&str> = words.filter(|word| word.starts_with("sagaline_")).collect();
+    for (what, text) in [("docs", rules), ("rules", RULES), ("dashboard", DASHBOARD)] {
+        let is_of_name = |one: char| one.is_ascii_alphanumeric() || one == '_';
+        let words = text.split(|one: char| !is_of_name(one));
+        let named: Vec<&str> = words.filter(|word| word.starts_with("sagaline_")).collect();
 
-    assert!(named.len() > 10, "{named:?}");
-    for name in named {
-        assert!(known.contains(name), "{name}");
+        assert!(named.len() > 10, "{what}: {named:?}");
+        for name in named {
+            assert!(known.contains(name), "{what}: {name}");
+        }
     }
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_or_the_rules_do() {
+    for (name, ..) in documented() {
+        let is_there = DASHBOARD.contains(&name) || RULES.contains(&name);
+        assert!(is_there || UNSHOWN.contains(&&*name), "{name}");
+    }
+}
+
+/// What says something only beside others.
+const UNSHOWN: [&str; 3] = [
+    "sagaline_inbox_position",
+    "sagaline_results_position",
+    "sagaline_queues_left_out",
+];
+
+#[test]
+fn the_dashboard_is_as_grafana_takes_it() {
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
+
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut ids = BTreeSet::new();
+    for panel in panels {
+        let title = panel["title"].as_str().unwrap();
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}");
+        let place = &panel["gridPos"];
+        let of = |key: &str| place[key].as_u64().unwrap();
+        assert!(of("x") + of("w") <= 24 && of("h") > 0, "{title}");
+        if panel["type"] == "row" {
+            continue;
+        }
+        let targets = panel["targets"].as_array().unwrap();
+        for target in targets {
+            let expr = target["expr"].as_str().unwrap();
+            assert!(
+                expr.contains("$job") || !expr.contains('{'),
+                "{title}: {expr}"
+            );
+            let count = |one: char| expr.matches(one).count();
+            assert_eq!(count('('), count(')'), "{title}: {expr}");
+            assert_eq!(count('{'), count('}'), "{title}: {expr}");
+        }
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{title}");
+    }
+    assert!(panels.len() > 10);
+}
+
+#[test]
+fn the_page_says_the_rules_as_the_file_has_them() {
+    let alerts = RULES
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    let (_, rules) = DOCS.split_once("## At two in the morning").unwrap();
+    let alerts: Vec<&str> = alerts.collect();
+
+    assert!(alerts.len() > 10, "{alerts:?}");
+    for expr in &alerts {
+        assert!(rules.contains(&format!("`{expr}`")), "{expr}");
+    }
+    let rows = rules
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("sagaline_"));
+    assert_eq!(
+        rows.count(),
+        alerts.len(),
+        "each row of the page is a rule of the file"
+    );
 }
 
 /// Name, type and labels.
@@ -152,9 +276,12 @@ fn exposed(page: &str) -> Described {
     let lines: Vec<&str> = page.lines().collect();
     let heads = lines.windows(2).filter_map(|pair| {
         let (name, kind) = pair[0].strip_prefix("# TYPE ")?.split_once(' ')?;
-        let labels = pair[1].strip_prefix(name)?.split('"').step_by(2);
+        let series = pair[1].strip_prefix(name)?;
+        let series = series.strip_prefix("_bucket").unwrap_or(series);
+        let labels = series.split('"').step_by(2);
         let labels: Vec<&str> = labels
             .filter_map(|part| part.trim_start_matches(['{', ',']).strip_suffix('='))
+            .filter(|label| *label != "le")
             .collect();
         Some((name.to_owned(), kind.to_owned(), labels.join(", ")))
     });

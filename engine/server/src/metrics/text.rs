@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use sagaline_runtime::figures::Reading;
+
 /// What `Content-Type` says of it.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -20,6 +22,47 @@ enum Kind {
     Gauge,
     /// It only goes up, and begins at 0 with the process or with a take-over.
     Counter,
+    /// Counts by size, which only go up.
+    Histogram,
+}
+
+/// One distribution of each thing of a kind.
+pub(super) struct Histogram<T> {
+    name: &'static str,
+    help: &'static str,
+    /// What one of the page's units is in the reading's.
+    unit: f64,
+    reading: fn(&T) -> &Reading,
+}
+
+impl<T> Histogram<T> {
+    /// Of a reading in milliseconds.
+    pub(super) const fn seconds(
+        name: &'static str,
+        help: &'static str,
+        reading: fn(&T) -> &Reading,
+    ) -> Self {
+        Self {
+            name,
+            help,
+            unit: 1_000.0,
+            reading,
+        }
+    }
+
+    /// Of a reading of counts.
+    pub(super) const fn count(
+        name: &'static str,
+        help: &'static str,
+        reading: fn(&T) -> &Reading,
+    ) -> Self {
+        Self {
+            name,
+            help,
+            unit: 1.0,
+            reading,
+        }
+    }
 }
 
 impl<T> Family<T> {
@@ -76,6 +119,45 @@ impl Page {
         }
     }
 
+    /// Adds these distributions of each thing, classes cumulated as Prometheus has it.
+    pub(super) fn add_histograms<'a, T: 'a, const N: usize>(
+        &mut self,
+        histograms: &[Histogram<T>],
+        things: impl Iterator<Item = &'a T> + Clone,
+        labels: impl Fn(&T) -> [(&'static str, String); N],
+    ) {
+        for histogram in histograms {
+            let mut is_first = true;
+            for thing in things.clone() {
+                if is_first {
+                    self.head(histogram.name, Kind::Histogram, histogram.help);
+                    is_first = false;
+                }
+                self.classes(histogram, (histogram.reading)(thing), &labels(thing));
+            }
+        }
+    }
+
+    fn classes<T>(
+        &mut self,
+        histogram: &Histogram<T>,
+        reading: &Reading,
+        labels: &[(&'static str, String)],
+    ) {
+        let Histogram { name, unit, .. } = histogram;
+        let bounds = reading.bounds.iter();
+        let bounds = bounds.map(|&bound| (bound as f64 / unit).to_string());
+        let mut so_far = 0;
+        for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(&reading.counts) {
+            so_far += count;
+            let mut labels = labels.to_vec();
+            labels.push(("le", bound));
+            self.sample(&format!("{name}_bucket"), &labels, so_far as f64);
+        }
+        self.sample(&format!("{name}_sum"), labels, reading.sum as f64 / unit);
+        self.sample(&format!("{name}_count"), labels, so_far as f64);
+    }
+
     pub(super) fn finish(self) -> String {
         self.0
     }
@@ -84,6 +166,7 @@ impl Page {
         let kind = match kind {
             Kind::Gauge => "gauge",
             Kind::Counter => "counter",
+            Kind::Histogram => "histogram",
         };
         self.line(format_args!("# HELP {name} {help}"));
         self.line(format_args!("# TYPE {name} {kind}"));
@@ -161,6 +244,30 @@ mod tests {
              things_bytes{name=\"a\"} 0.25\nthings_bytes{name=\"c\"} -3\n\
              # HELP things_total How many.\n# TYPE things_total counter\n\
              things_total{name=\"a\"} 0.5\nthings_total{name=\"c\"} -6\n"
+        );
+    }
+
+    #[test]
+    fn classes_of_a_histogram_have_all_that_is_smaller_too() {
+        const HISTOGRAMS: &[Histogram<Reading>] =
+            &[Histogram::seconds("took_seconds", "How long.", |reading| {
+                reading
+            })];
+        let reading = Reading {
+            bounds: &[5, 1_000],
+            counts: vec![3, 2, 1],
+            sum: 2_500,
+        };
+        let mut page = Page::default();
+
+        page.add_histograms(HISTOGRAMS, [reading].iter(), |_| [("of", "a".to_owned())]);
+
+        assert_eq!(
+            page.finish(),
+            "# HELP took_seconds How long.\n# TYPE took_seconds histogram\n\
+             took_seconds_bucket{of=\"a\",le=\"0.005\"} 3\ntook_seconds_bucket{of=\"a\",le=\"1\"} 5\n\
+             took_seconds_bucket{of=\"a\",le=\"+Inf\"} 6\ntook_seconds_sum{of=\"a\"} 2.5\n\
+             took_seconds_count{of=\"a\"} 6\n"
         );
     }
 
