@@ -132,8 +132,9 @@ impl<'a> Watch<'a> {
         self.runs.record(record)?;
         let has_changed = self.seen().history.len() != before
             || self.runs.next_of(self.id, self.run_id).is_some();
-        if has_changed && !self.is_drawn {
-            self.show(true)?;
+        // In a busy partition there is no pause to draw in.
+        if has_changed || self.is_drawn {
+            self.show(false)?;
         }
         Ok(match self.has_ended() {
             true => ControlFlow::Break(()),

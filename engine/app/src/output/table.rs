@@ -125,7 +125,7 @@ mod tests {
         let shown = table(&["STATUS", "ID", ""], &rows(), narrow);
 
         let lines: Vec<&str> = shown.lines().collect();
-        assert_eq!(lines[1], "Running  order-1   charge-card faile…");
+        assert_eq!(lines[1], "Running  order-1   charge-card fail…");
         assert!(lines.iter().all(|line| columns(line) <= 36), "{shown}");
         let whole = table(&["STATUS", "ID", ""], &rows(), FILE);
         assert!(whole.contains("charge-card failed 8 times."), "{whole}");
