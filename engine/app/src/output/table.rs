@@ -13,6 +13,9 @@ const COLUMN_MIN: usize = 6;
 /// Between two columns.
 const GAP: usize = 2;
 
+/// Columns that other commands are told by: cut, they are of no use.
+const KEYS: [&str; 6] = ["ID", "WORKFLOW ID", "INCIDENT", "BATCH", "QUEUE", "NAME"];
+
 /// Columns of words that have a [tone].
 const TONED: [&str; 2] = ["STATUS", "FINDING"];
 
@@ -35,7 +38,7 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>], terminal: Terminal)
     };
     let mut widths: Vec<usize> = (0..count).map(widest).collect();
     if let Some(width) = terminal.width.filter(|_| !headings.is_empty()) {
-        fit(&mut widths, width);
+        fit(&mut widths, headings, width);
     }
     let toned = |column: usize| {
         let heading = headings.get(column);
@@ -66,23 +69,39 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>], terminal: Terminal)
     text
 }
 
-/// Makes the widest columns narrower until all are within `width`, or none can become narrower.
-fn fit(widths: &mut [usize], width: usize) {
+/// Makes columns narrower until all are within `width`, or none can become narrower: [ids](KEYS) only when all others are
+/// as narrow as they get.
+fn fit(widths: &mut [usize], headings: &[&str], width: usize) {
     let gaps = widths.len().saturating_sub(1) * GAP;
     let room = width.saturating_sub(gaps);
-    let within = |most: usize| widths.iter().map(|&width| width.min(most)).sum::<usize>();
-    let widest = widths.iter().copied().max().unwrap_or(0);
+    let is_key = |column: &usize| headings.get(*column).is_some_and(|one| KEYS.contains(one));
+    let (keys, others): (Vec<usize>, Vec<usize>) = (0..widths.len()).partition(is_key);
+    let all = |columns: &[usize], most: usize| {
+        let widths = columns.iter().map(|&column| widths[column].min(most));
+        widths.sum::<usize>()
+    };
+    let (keys_whole, others_least) = (all(&keys, usize::MAX), all(&others, COLUMN_MIN));
+    shrink(widths, &others, room.saturating_sub(keys_whole));
+    if keys_whole + others_least > room {
+        shrink(widths, &keys, room.saturating_sub(others_least));
+    }
+}
+
+/// Makes the widest of these columns narrower until they are within `room`.
+fn shrink(widths: &mut [usize], columns: &[usize], room: usize) {
+    let of = |column: &usize| widths.get(*column).copied().unwrap_or(0);
+    let within = |most: usize| columns.iter().map(|one| of(one).min(most)).sum::<usize>();
+    let widest = columns.iter().map(of).max().unwrap_or(0);
     let most = (COLUMN_MIN..=widest)
         .rev()
         .find(|&most| within(most) <= room)
         .unwrap_or(COLUMN_MIN);
     // What is left over goes to the columns that were cut, from the last on: there stand the sentences.
     let mut spare = room.saturating_sub(within(most));
-    for width in widths.iter_mut().rev() {
-        let wanted = *width;
-        *width = wanted.min(most);
-        let more = wanted.saturating_sub(*width).min(spare);
-        *width += more;
+    for &column in columns.iter().rev() {
+        let wanted = widths[column];
+        let more = wanted.saturating_sub(most).min(spare);
+        widths[column] = wanted.min(most) + more;
         spare -= more;
     }
 }
@@ -126,6 +145,12 @@ mod tests {
 
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[1], "Running  order-1   charge-card fail…");
+        let narrower = Terminal {
+            width: Some(24),
+            color: false,
+        };
+        let ids = table(&["STATUS", "ID", ""], &rows(), narrower);
+        assert!(ids.contains("Runni…  order-1   charg…"), "{ids}");
         assert!(lines.iter().all(|line| columns(line) <= 36), "{shown}");
         let whole = table(&["STATUS", "ID", ""], &rows(), FILE);
         assert!(whole.contains("charge-card failed 8 times."), "{whole}");
