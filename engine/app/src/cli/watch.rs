@@ -171,7 +171,9 @@ impl<'a> Watch<'a> {
             for one in new {
                 match output.format {
                     Format::Table => {
-                        output.table(&[], &history::rows(output, one, &mut previous))?;
+                        for row in history::rows(output, one, &mut previous) {
+                            output.say(&line(&row))?;
+                        }
                     }
                     Format::Json | Format::Jsonl => {
                         history::lines(output, (self.id, partition), one)?;
@@ -239,6 +241,17 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// An event on a line of its own; lines that come one by one have columns of their own width.
+fn line(row: &[String]) -> String {
+    match row {
+        [seq, at, _, event, summary, ..] => {
+            let line = format!("{seq:>4}  {at}  {event:<26}  {summary}");
+            line.trim_end().to_owned()
+        }
+        other => other.join("  "),
+    }
+}
+
 /// What stands on a terminal of that height: what the run does, what is pending, and the last that happened.
 fn lines(output: Output, view: &View<'_>, seen: &SeenRun, height: usize) -> Vec<String> {
     let (width, run) = (output.terminal.width.unwrap_or(usize::MAX), view.run);
@@ -277,7 +290,10 @@ fn events(output: Output, seen: &SeenRun, most: usize) -> String {
         .flat_map(|one| history::rows(output, one, &mut previous))
         .collect();
     rows.drain(..rows.len().saturating_sub(most));
-    output.drawn(HEADINGS, &rows)
+    // Where it lies in the journal is of no use while it goes by.
+    let headings = HEADINGS.split_last().map_or(HEADINGS, |(_, shown)| shown);
+    rows.iter_mut().for_each(|row| row.truncate(headings.len()));
+    output.drawn(headings, &rows)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-"""Runs a command on a terminal of a given size, and prints what it drew there: `pty.py COLUMNS ROWS COMMAND…`."""
+"""Runs a command on a terminal of a given size, and prints what it drew there: `on_terminal.py COLUMNS ROWS COMMAND…`."""
 
 import fcntl
 import os
