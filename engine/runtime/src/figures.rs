@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use sagaline_core::{Event, Millis, Name, Overlay, Transition, event::Outcome};
+use sagaline_core::{Event, Millis, Name, State, Transition, event::Outcome};
 
 /// Activities that are told of by name; all others are one.
 pub const ACTIVITIES_SHOWN_MAX: usize = 64;
@@ -246,13 +246,8 @@ pub(crate) struct Measuring {
 const NAMES_KEPT_MAX: usize = 1_000;
 
 impl Measuring {
-    /// Measures what a transition says, before it is applied.
-    pub(crate) fn transition(
-        &mut self,
-        figures: &Figures,
-        transition: &Transition,
-        before: &Overlay<'_>,
-    ) {
+    /// Measures what a transition says; `state` is the journal's: what ends now was begun in an earlier batch.
+    pub(crate) fn transition(&mut self, figures: &Figures, transition: &Transition, state: &State) {
         for event in &transition.events {
             match event {
                 Event::WorkflowStarted(_) => {
@@ -277,10 +272,8 @@ impl Measuring {
                 Event::ActivityCanceled(event) => (event.activity_id, &event.activity),
                 _ => continue,
             };
-            let run = transition
-                .workflow_id
-                .as_ref()
-                .and_then(|id| before.run(id));
+            let run = transition.workflow_id.as_ref().and_then(|id| state.run(id));
+            let run = run.filter(|run| Some(run.run_id) == transition.run_id);
             if let Some(pending) = run.and_then(|run| run.activity(activity_id)) {
                 let took = transition.at.since(pending.scheduled_at);
                 self.of_activity(figures, activity).took.observe(took.0);

@@ -202,9 +202,9 @@ impl Lane {
             .sum::<usize>();
         let index = u32::try_from(making.records.len() - 1).unwrap_or(u32::MAX);
         let batch = self.fold.footing().batch_no + 1;
-        let mut overlay = Overlay::new(&self.fold.state, &mut making.delta);
         self.measuring
-            .transition(&self.shared.figures, &transition, &overlay);
+            .transition(&self.shared.figures, &transition, &self.fold.state);
+        let mut overlay = Overlay::new(&self.fold.state, &mut making.delta);
         settle(&mut overlay, &transition, Position { batch, index });
         if let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id)
             && overlay
