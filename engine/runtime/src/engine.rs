@@ -158,11 +158,8 @@ impl Engine {
                 supervisor.run(&ready)
             })
             .map_err(|error| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "thread",
-                    format!("no thread for the engine: {error}"),
-                )
+                let message = format!("no thread for the engine: {error}");
+                Error::new(ErrorKind::Unavailable, "thread", message)
             })?;
         // The supervisor says when its threads are up; when it is gone, joining it tells why.
         if is_ready.recv().is_err() {

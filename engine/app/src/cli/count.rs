@@ -96,10 +96,11 @@ impl Counts {
 
 fn print(output: Output, field: Option<&str>, counts: &Counts) -> Outcome {
     let Some(field) = field.filter(|_| output.format == Format::Table) else {
-        return Ok(match output.format {
+        match output.format {
             Format::Table => output.line(&number(counts.count))?,
             Format::Json | Format::Jsonl => output.json(counts)?,
-        });
+        }
+        return Ok(());
     };
     let rows: Vec<Vec<String>> = counts
         .groups

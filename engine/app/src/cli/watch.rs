@@ -166,7 +166,7 @@ impl<'a> Watch<'a> {
         loop {
             let seen = self.seen();
             let new = seen.history.iter().skip(self.printed);
-            let before = seen.history.iter().take(self.printed).last();
+            let before = seen.history.iter().take(self.printed).next_back();
             let mut previous = before.map_or(seen.run.started_at, |one| one.transition.at);
             for one in new {
                 match output.format {

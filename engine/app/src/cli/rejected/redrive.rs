@@ -245,7 +245,7 @@ fn print(
         }
     };
     let output = session.output;
-    Ok(match output.format {
+    match output.format {
         Format::Table => output.say(&text)?,
         Format::Json | Format::Jsonl => output.json(&Redriven {
             id,
@@ -256,5 +256,6 @@ fn print(
             reason: rejected.as_ref().map(|event| event.reason.as_str()),
             message: rejected.map(|event| event.message.into_string()),
         })?,
-    })
+    }
+    Ok(())
 }
