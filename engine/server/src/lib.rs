@@ -10,6 +10,12 @@ mod health;
 mod hosts;
 mod listen;
 mod metrics;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the routes mount it where the API is"
+)]
+mod pages;
 mod problem;
 mod routes;
 

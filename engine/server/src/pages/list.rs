@@ -1,0 +1,345 @@
+//! The list of workflows: what is there, what needs somebody, and acts on one or on many.
+
+use askama::Template;
+
+use super::{
+    chrome::{Chrome, Place},
+    run::quoted,
+    seen::{Problem, Run},
+    state::State,
+    told::{Told, percent},
+};
+
+/// A count above the list, which is a filter.
+#[derive(Clone, Debug)]
+pub(crate) struct CountLink {
+    pub(crate) title: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) query: &'static str,
+    pub(crate) count: Option<u64>,
+}
+
+/// The counts, with what each filters by. The first four are parts of those that are open.
+pub(crate) const COUNTS: [(&str, &str, &str, &str); 7] = [
+    ("Needs you", "incident", "incident", "NeedsPerson = true"),
+    (
+        "Retrying",
+        "retrying",
+        "retrying",
+        "Situation = \"retrying\"",
+    ),
+    (
+        "Compensating",
+        "compensating",
+        "compensating",
+        "Situation = \"compensating\"",
+    ),
+    (
+        "No worker",
+        "no-worker",
+        "retrying",
+        "Situation = \"no-worker\"",
+    ),
+    ("Open", "open", "running", "Open = true"),
+    ("Completed", "done", "done", "Status = \"Completed\""),
+    ("Failed", "failed", "failed", "Status = \"Failed\""),
+];
+
+/// Filters that come with the program.
+const VIEWS: [(&str, &str, &str); 6] = [
+    ("Needs you", "NeedsPerson = true", ""),
+    (
+        "Retrying, by next attempt",
+        "Situation = \"retrying\"",
+        "next_attempt_at",
+    ),
+    ("Slow: open, oldest first", "Open = true", "started_at"),
+    ("Failed today", "Status = \"Failed\"", "-closed_at"),
+    ("Without children", "ParentWorkflowId IS NULL", ""),
+    ("All", "", ""),
+];
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) slug: &'static str,
+    pub(crate) title: &'static str,
+    /// What the API sorts by; empty: it does not.
+    pub(crate) sort: &'static str,
+    is_usual: bool,
+}
+
+const fn column(
+    slug: &'static str,
+    title: &'static str,
+    sort: &'static str,
+    is_usual: bool,
+) -> Column {
+    Column {
+        slug,
+        title,
+        sort,
+        is_usual,
+    }
+}
+
+/// Columns but those of status and id, which are always there.
+const COLUMNS: [Column; 10] = [
+    column("workflow", "Workflow", "workflow", true),
+    column("attempt", "Attempt", "attempt", true),
+    column("next_attempt", "Next", "next_attempt_at", true),
+    column("last_failure", "Last failure", "last_failure", false),
+    column("started", "Started", "started_at", true),
+    column("closed", "Closed", "closed_at", false),
+    column("took", "Took", "took", false),
+    column("children", "Children", "", false),
+    column("queue", "Queue", "task_queue", false),
+    column("attributes", "Attributes", "", false),
+];
+
+/// What is asked of the list, as it stands in the URL.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// What stands in the field.
+    pub(crate) query: String,
+    pub(crate) sort: String,
+    pub(crate) columns: String,
+    pub(crate) after: String,
+    pub(crate) page_size: u32,
+}
+
+impl Asked {
+    /// The filter: what has no operator is looked for in ids.
+    pub(crate) fn filter(&self) -> String {
+        let text = self.query.trim();
+        let upper = format!(" {} ", text.to_uppercase());
+        let words = [
+            " AND ",
+            " OR ",
+            " NOT ",
+            " IN ",
+            " BETWEEN ",
+            " IS ",
+            " STARTS_WITH ",
+            " CONTAINS ",
+            " ORDER BY ",
+        ];
+        let is_filter =
+            text.contains(['=', '<', '>', '"']) || words.iter().any(|word| upper.contains(word));
+        match (text.is_empty(), is_filter) {
+            (true, _) | (_, true) => text.to_owned(),
+            (false, false) => format!("WorkflowId CONTAINS {}", quoted(text)),
+        }
+    }
+
+    /// The same list with another query, sort or page.
+    fn href(&self, changed: &[(&str, &str)]) -> String {
+        let size = self.page_size.to_string();
+        let size = if self.page_size == PAGE_SIZE {
+            ""
+        } else {
+            &size
+        };
+        let all = [
+            ("query", self.query.as_str()),
+            ("sort", &self.sort),
+            ("columns", &self.columns),
+            ("size", size),
+        ];
+        let of = |name: &str| {
+            changed
+                .iter()
+                .find(|(changed, _)| *changed == name)
+                .map(|(_, value)| *value)
+        };
+        let mut parts: Vec<String> = all
+            .iter()
+            .map(|(name, value)| (*name, of(name).unwrap_or(value)))
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}", percent(value)))
+            .collect();
+        parts.extend(of("after").map(|after| format!("after={}", percent(after))));
+        match parts.is_empty() {
+            true => "/workflows".to_owned(),
+            false => format!("/workflows?{}", parts.join("&")),
+        }
+    }
+}
+
+/// Rows of a page, unless others are wanted.
+pub(crate) const PAGE_SIZE: u32 = 50;
+
+/// What the page is made of.
+pub(crate) struct ListParts<'a> {
+    pub(crate) chrome: Chrome,
+    pub(crate) asked: Asked,
+    pub(crate) rows: &'a [Run],
+    pub(crate) next: Option<Told>,
+    /// In the order of [`COUNTS`].
+    pub(crate) counts: [Option<u64>; 7],
+    /// All runs, whatever the filter says.
+    pub(crate) total: Option<u64>,
+    /// Why the filter, or the list, could not be read.
+    pub(crate) problem: Option<Problem>,
+    /// Names of workflows, for the filter.
+    pub(crate) workflows: Vec<Told>,
+}
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListPage<'a> {
+    chrome: Chrome,
+    asked: Asked,
+    query: Told,
+    rows: &'a [Run],
+    next: Option<Told>,
+    counts: Vec<CountLink>,
+    total: Option<u64>,
+    problem: Option<Problem>,
+    workflows: Vec<Told>,
+    columns: Vec<Column>,
+}
+
+/// The page.
+///
+/// # Errors
+/// None but those of writing to memory.
+pub(crate) fn page(parts: ListParts<'_>) -> askama::Result<String> {
+    let counts = COUNTS.iter().zip(parts.counts);
+    let counts = counts.map(|(&(title, icon, class, query), count)| CountLink {
+        title,
+        icon,
+        class,
+        query,
+        count,
+    });
+    let wanted: Vec<&str> = parts
+        .asked
+        .columns
+        .split(',')
+        .filter(|slug| !slug.is_empty())
+        .collect();
+    let columns = COLUMNS
+        .into_iter()
+        .filter(|column| match wanted.is_empty() {
+            true => column.is_usual,
+            false => wanted.contains(&column.slug),
+        });
+    ListPage {
+        columns: columns.collect(),
+        counts: counts.collect(),
+        query: Told::from(parts.asked.query.as_str()),
+        chrome: parts.chrome,
+        rows: parts.rows,
+        next: parts.next,
+        total: parts.total,
+        problem: parts.problem,
+        workflows: parts.workflows,
+        asked: parts.asked,
+    }
+    .render()
+}
+
+impl ListPage<'_> {
+    fn with_query(&self, query: &str) -> String {
+        self.asked.href(&[("query", query)])
+    }
+
+    fn with_view(&self, query: &str, sort: &str) -> String {
+        self.asked.href(&[("query", query), ("sort", sort)])
+    }
+
+    /// Sorted by that column; once more: the other way round.
+    fn sorted(&self, column: &Column) -> String {
+        let down = format!("-{}", column.sort);
+        let sort = if self.asked.sort == down {
+            column.sort
+        } else {
+            &down
+        };
+        self.asked.href(&[("sort", sort)])
+    }
+
+    /// How it is sorted by that column.
+    fn direction(&self, column: &Column) -> Option<&'static str> {
+        let sort = if self.asked.sort.is_empty() {
+            "-started_at"
+        } else {
+            &self.asked.sort
+        };
+        match sort.strip_prefix('-') {
+            Some(by) if by == column.sort => Some("descending"),
+            None if sort == column.sort => Some("ascending"),
+            _ => None,
+        }
+    }
+
+    fn next_href(&self) -> Option<String> {
+        self.next
+            .as_ref()
+            .map(|next| self.asked.href(&[("after", next.raw())]))
+    }
+
+    fn is_filtered(&self) -> bool {
+        !self.asked.query.trim().is_empty()
+    }
+
+    fn has(&self, column: &Column) -> bool {
+        self.columns.contains(column)
+    }
+
+    fn state(&self, run: &Run) -> State {
+        self.chrome.state(run)
+    }
+
+    /// The place that a wrong filter is wrong at: what is before it, and from there on.
+    fn wrong(&self) -> Option<(Told, Told)> {
+        let at = self.problem.as_ref()?.position?;
+        let query = &self.asked.query;
+        // The API counts bytes; where the field has plain text, it is of another query than the field's.
+        let (before, after) = query.split_at_checked(at).unwrap_or((query, ""));
+        Some((before.into(), after.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(query: &str) -> String {
+        Asked {
+            query: query.to_owned(),
+            ..Asked::default()
+        }
+        .filter()
+    }
+
+    #[test]
+    fn text_without_an_operator_is_looked_for_in_ids() {
+        assert_eq!(filter(" order-7 "), "WorkflowId CONTAINS \"order-7\"");
+        assert_eq!(filter("a\\b"), "WorkflowId CONTAINS \"a\\\\b\"");
+        assert_eq!(filter(""), "");
+        assert_eq!(filter("Status = \"Running\""), "Status = \"Running\"");
+        assert_eq!(filter("customer is null"), "customer is null");
+    }
+
+    #[test]
+    fn links_keep_what_they_do_not_change() {
+        let asked = Asked {
+            query: "a = 1 & b".to_owned(),
+            sort: "-started_at".to_owned(),
+            page_size: PAGE_SIZE,
+            ..Asked::default()
+        };
+
+        assert_eq!(
+            asked.href(&[("sort", "")]),
+            "/workflows?query=a%20%3D%201%20%26%20b"
+        );
+        assert_eq!(
+            asked.href(&[("query", ""), ("after", "x/y")]),
+            "/workflows?sort=-started_at&after=x%2Fy"
+        );
+    }
+}

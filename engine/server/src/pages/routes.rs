@@ -1,0 +1,230 @@
+//! Which page is at which path. Each reads what it shows by calls of the API, and posts acts by them.
+
+mod acts;
+mod batches;
+mod lists;
+mod runs;
+
+use axum::{
+    Router,
+    extract::{FromRef, FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+
+use super::{
+    act::Form,
+    assets,
+    calls::{Calls, now},
+    chrome::{Chrome, Place, Theme, Wishes},
+    form,
+    plain::{self, Kind},
+    seen::{Counts, Problem},
+};
+
+/// What pages may do in a browser: nothing of others, no script or style but those of this server.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
+
+/// The API that pages call.
+#[derive(Clone)]
+pub(crate) struct Pages(Router);
+
+impl FromRef<Pages> for Router {
+    fn from_ref(pages: &Pages) -> Self {
+        pages.0.clone()
+    }
+}
+
+/// All pages; `api` answers below `/api/v1`, with problems written out.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router) -> Router<S> {
+    const RUN: &str = "/workflows/{id}/runs/{run_id}";
+    let pages = Router::new()
+        .route("/", get(lists::workflows))
+        .route("/workflows", get(lists::workflows))
+        .route("/workflows/open", get(lists::open))
+        .route("/workflows/new", get(lists::new).post(lists::start))
+        .route("/workflows/{id}", get(runs::newest))
+        .route(RUN, get(runs::run))
+        .route(
+            &format!("{RUN}/{{act}}"),
+            get(acts::of_run).post(acts::do_run),
+        )
+        .route(
+            &format!("{RUN}/activities/{{activity_id}}/{{act}}"),
+            get(acts::of_activity).post(acts::do_activity),
+        )
+        .route("/incidents", get(lists::incidents))
+        .route("/incidents/{incident}", get(lists::incident))
+        .route(
+            "/incidents/{incident}/{act}",
+            get(acts::of_incident).post(acts::do_incident),
+        )
+        .route("/acts", post(acts::do_many))
+        .route(
+            "/schedules",
+            get(async |page: Page| list(page, &plain::SCHEDULES).await),
+        )
+        .route("/schedules/{name}", get(lists::schedule))
+        .route(
+            "/task-queues",
+            get(async |page: Page| list(page, &plain::TASK_QUEUES).await),
+        )
+        .route("/task-queues/{name}", get(lists::task_queue))
+        .route(
+            "/definitions",
+            get(async |page: Page| list(page, &plain::DEFINITIONS).await),
+        )
+        .route(
+            "/retry-topics",
+            get(async |page: Page| list(page, &plain::RETRY_TOPICS).await),
+        )
+        .route(
+            "/partitions",
+            get(async |page: Page| list(page, &plain::PARTITIONS).await),
+        )
+        .route(
+            "/batches",
+            get(async |page: Page| list(page, &plain::BATCHES).await),
+        )
+        .route("/batches/{name}", get(batches::batch))
+        .route("/more", get(more))
+        .layer(middleware::from_fn(guarded))
+        .route("/assets/{hash}/{name}", get(assets::serve));
+    pages.with_state(Pages(api))
+}
+
+/// The headers of every page.
+async fn guarded(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let set = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in set {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A request for a page: who asks, for what, and how they want it.
+struct Page {
+    calls: Calls,
+    query: Form,
+    wishes: Wishes,
+}
+
+impl FromRequestParts<Pages> for Page {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Self::Rejection> {
+        Ok(Self {
+            calls: Calls::of(&pages.0, parts),
+            query: form::form(parts.uri.query().unwrap_or_default()),
+            wishes: wishes(&parts.headers),
+        })
+    }
+}
+
+impl Page {
+    fn of(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.of(name).parse().ok()
+    }
+
+    /// What stands on every page. How many incidents there are is left out where that cannot be read.
+    async fn chrome(&self, title: &(dyn std::fmt::Display + Sync), place: Place) -> Chrome {
+        let incidents = self
+            .calls
+            .get::<Counts>("/workflow-counts", &[("query", "Situation = \"incident\"")])
+            .await;
+        let mut chrome = Chrome::new(&title, place, now());
+        chrome.wishes = self.wishes;
+        chrome.incidents = incidents.ok().map(|counts| counts.count);
+        chrome
+    }
+}
+
+fn wishes(headers: &HeaderMap) -> Wishes {
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|cookies| cookies.to_str().ok());
+    let mut wishes = Wishes::default();
+    for cookie in cookies.flat_map(|cookies| cookies.split(';')) {
+        match cookie.trim() {
+            "sl_theme=dark" => wishes.theme = Theme::Dark,
+            "sl_theme=light" => wishes.theme = Theme::Light,
+            "sl_live=1" => wishes.is_live = true,
+            _ => {}
+        }
+    }
+    wishes
+}
+
+/// A page as an answer.
+fn html(page: askama::Result<String>) -> Response {
+    with_status(StatusCode::OK, page)
+}
+
+fn with_status(status: StatusCode, page: askama::Result<String>) -> Response {
+    match page {
+        Ok(html) => (
+            status,
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+            html,
+        )
+            .into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A page that says why there is no other.
+async fn refused(page: &Page, place: Place, title: &str, problem: Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut chrome = page.chrome(&title, place).await;
+    chrome.problem = Some(problem);
+    with_status(status, plain::failed(chrome, title, ""))
+}
+
+fn see_other(to: &str) -> Response {
+    match HeaderValue::from_str(to) {
+        Ok(to) => (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response(),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// A list of the API as a table. Of a list that this API does not have yet, it says so.
+async fn list(page: Page, kind: &Kind) -> Response {
+    let answer = page.calls.get::<serde_json::Value>(kind.path, &[]).await;
+    let mut chrome = page.chrome(&kind.title, kind.place).await;
+    match answer {
+        Ok(answer) => html(plain::table(chrome, kind, &answer)),
+        // An app whose workflows are all code has no definitions.
+        Err(problem) if kind.may_be_absent && problem.status == 404 => {
+            html(plain::table(chrome, kind, &serde_json::Value::Null))
+        }
+        Err(problem) => {
+            let status =
+                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            chrome.problem = Some(problem);
+            with_status(status, plain::table(chrome, kind, &serde_json::Value::Null))
+        }
+    }
+}
+
+async fn more(page: Page, State(_): State<Pages>) -> Response {
+    html(plain::more(page.chrome(&"More", Place::More).await))
+}

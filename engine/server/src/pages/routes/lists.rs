@@ -1,0 +1,313 @@
+//! Lists: workflows, incidents, and what else has a page of its own.
+
+use axum::{
+    extract::Path,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Page, html, refused, runs, see_other, with_status};
+use crate::pages::{
+    act::IncidentAct,
+    chrome::{Chrome, Note, Place},
+    form,
+    incidents::{self, GroupBy, InboxParts, IncidentParts},
+    list::{self, Asked, COUNTS, ListParts, PAGE_SIZE},
+    plain::{self, TASK_QUEUES},
+    seen::{Counts, Incident, IncidentPage, Problem, RunPage},
+    start::{self, Filled, Info},
+    told::{Json, Told, percent},
+};
+
+/// Incidents that are read for the inbox.
+const INCIDENTS_READ: &str = "500";
+
+/// Decisions, and solved incidents, that are shown.
+const SHOWN: &str = "50";
+
+pub(super) async fn workflows(page: Page) -> Response {
+    let asked = Asked {
+        query: page.of("query").to_owned(),
+        sort: page.of("sort").to_owned(),
+        columns: page.of("columns").to_owned(),
+        after: page.of("after").to_owned(),
+        page_size: page
+            .number("size")
+            .and_then(|size| u32::try_from(size).ok())
+            .unwrap_or(PAGE_SIZE)
+            .clamp(1, 500),
+    };
+    let (filter, size) = (asked.filter(), asked.page_size.to_string());
+    let query = [
+        ("query", filter.as_str()),
+        ("sort", &asked.sort),
+        ("page_size", &size),
+        ("page_token", &asked.after),
+    ];
+    let found = page.calls.get::<RunPage>("/workflows", &query).await;
+    let mut chrome = page.chrome(&"Workflows", Place::Workflows).await;
+    chrome.stream = asked
+        .after
+        .is_empty()
+        .then(|| format!("/api/v1/stream/workflows?query={}", percent(&filter)));
+    let (found, problem) = match found {
+        Ok(found) => (found, None),
+        Err(problem) => (RunPage::default(), Some(problem)),
+    };
+    let status = problem
+        .as_ref()
+        .and_then(|problem| StatusCode::from_u16(problem.status).ok());
+    let (counts, total) = counts(&page).await;
+    let info = page
+        .calls
+        .get::<Info>("/info", &[])
+        .await
+        .unwrap_or_default();
+    let parts = ListParts {
+        chrome,
+        asked,
+        rows: &found.workflows,
+        next: found.next_page_token,
+        counts,
+        total,
+        problem,
+        workflows: info.workflows.into_iter().map(|one| one.name).collect(),
+    };
+    with_status(status.unwrap_or(StatusCode::OK), list::page(parts))
+}
+
+/// The counts above the list; those that cannot be read are not told.
+async fn counts(page: &Page) -> ([Option<u64>; 7], Option<u64>) {
+    let mut counts = [None; 7];
+    for (count, (_, _, _, query)) in counts.iter_mut().zip(COUNTS) {
+        let answer = page
+            .calls
+            .get::<Counts>("/workflow-counts", &[("query", query)])
+            .await;
+        *count = answer.ok().map(|answer| answer.count);
+    }
+    let total = page.calls.get::<Counts>("/workflow-counts", &[]).await;
+    (counts, total.ok().map(|answer| answer.count))
+}
+
+/// To the run of an id that was typed.
+pub(super) async fn open(page: Page) -> Response {
+    see_other(&format!("/workflows/{}", percent(page.of("id"))))
+}
+
+pub(super) async fn new(page: Page) -> Response {
+    let filled = match page.of("like") {
+        "" => Filled {
+            workflow: page.of("workflow").to_owned(),
+            ..Filled::default()
+        },
+        id => match runs::described(&page, id, page.of("run_id")).await {
+            Ok(run) => Filled::like(&run),
+            Err(problem) => {
+                return refused(&page, Place::Workflows, "That run cannot be read", problem).await;
+            }
+        },
+    };
+    let info = page
+        .calls
+        .get::<Info>("/info", &[])
+        .await
+        .unwrap_or_default();
+    html(start::page(
+        page.chrome(&"Start a workflow", Place::Workflows).await,
+        with_example(filled, &info),
+        info,
+    ))
+}
+
+/// The example of the workflow that is chosen, where nothing is filled in.
+fn with_example(mut filled: Filled, info: &Info) -> Filled {
+    let of = info
+        .workflows
+        .iter()
+        .find(|one| one.name.raw() == filled.workflow);
+    let example = of
+        .and_then(|one| one.example_input.as_ref())
+        .filter(|_| filled.input.is_empty());
+    if let Some(example) = example {
+        filled.input = example.editable();
+    }
+    filled
+}
+
+/// Starts one; what was refused stays in the form.
+pub(super) async fn start(page: Page, body: String) -> Response {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Started {
+        workflow_id: Told,
+        run_id: Told,
+        started: bool,
+    }
+    let form = form::form(&body);
+    match page.calls.ask(start::ask(&form)).await {
+        Ok(answered) => {
+            let started: Started = serde_json::from_str(&answered.body).unwrap_or_default();
+            let done = if started.started { "?done=start" } else { "" };
+            see_other(&format!(
+                "/workflows/{}/runs/{}{done}",
+                started.workflow_id.path(),
+                started.run_id.path()
+            ))
+        }
+        Err(problem) => {
+            let status =
+                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let info = page
+                .calls
+                .get::<Info>("/info", &[])
+                .await
+                .unwrap_or_default();
+            let mut chrome = page.chrome(&"Start a workflow", Place::Workflows).await;
+            chrome.problem = Some(problem);
+            with_status(status, start::page(chrome, Filled::of(&form), info))
+        }
+    }
+}
+
+pub(super) async fn incidents(page: Page) -> Response {
+    let query = page.of("query").to_owned();
+    let open = [
+        ("query", query.as_str()),
+        ("state", "open"),
+        ("page_size", INCIDENTS_READ),
+    ];
+    let found = page.calls.get::<IncidentPage>("/incidents", &open).await;
+    let mut chrome = page.chrome(&"Incidents", Place::Incidents).await;
+    chrome.stream = Some("/api/v1/stream/incidents".to_owned());
+    chrome.note = note(&page);
+    let (found, status) = match found {
+        Ok(found) => (found, StatusCode::OK),
+        Err(problem) => {
+            let status =
+                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            chrome.problem = Some(problem);
+            (IncidentPage::default(), status)
+        }
+    };
+    let solved = page
+        .calls
+        .get::<IncidentPage>("/incidents", &[("state", "resolved"), ("page_size", SHOWN)])
+        .await;
+    let waiting = [
+        ("query", "NeedsPerson = true AND Incidents = 0"),
+        ("sort", "started_at"),
+        ("page_size", SHOWN),
+    ];
+    let decisions = page.calls.get::<RunPage>("/workflows", &waiting).await;
+    let retrying = page
+        .calls
+        .get::<Counts>("/workflow-counts", &[("query", "Situation = \"retrying\"")])
+        .await;
+    let parts = InboxParts {
+        chrome,
+        incidents: &found.incidents,
+        has_more: found.next_page_token.is_some(),
+        solved: &solved.unwrap_or_default().incidents,
+        decisions: &decisions.unwrap_or_default().workflows,
+        retrying: retrying.ok().map(|counts| counts.count),
+        group_by: GroupBy::of(page.of("group")),
+        query: Told::from(query.as_str()),
+    };
+    with_status(status, incidents::inbox(parts))
+}
+
+fn note(page: &Page) -> Option<Note> {
+    let act = IncidentAct::of(page.of("done"))?;
+    let incident = page.of("incident");
+    Some(Note {
+        text: act.note(),
+        event: None,
+        href: (!incident.is_empty()).then(|| format!("/incidents/{}", percent(incident))),
+    })
+}
+
+/// An incident by its id.
+pub(super) async fn read_incident(page: &Page, id: &str) -> Result<Incident, Problem> {
+    page.calls
+        .get(&format!("/incidents/{}", percent(id)), &[])
+        .await
+}
+
+pub(super) async fn incident(Path(id): Path<String>, page: Page) -> Response {
+    let incident = match read_incident(&page, &id).await {
+        Ok(incident) => incident,
+        Err(problem) => {
+            return refused(
+                &page,
+                Place::Incidents,
+                "This incident cannot be shown",
+                problem,
+            )
+            .await;
+        }
+    };
+    let run = runs::described(&page, incident.workflow_id.raw(), incident.run_id.raw()).await;
+    let mut chrome: Chrome = page
+        .chrome(&incident.workflow_id.line(), Place::Incidents)
+        .await;
+    chrome.note = note(&page);
+    chrome.stream = Some("/api/v1/stream/incidents".to_owned());
+    html(incidents::page(IncidentParts {
+        chrome,
+        incident: &incident,
+        run: run.ok().as_ref(),
+    }))
+}
+
+pub(super) async fn schedule(Path(name): Path<String>, page: Page) -> Response {
+    let path = format!("/schedules/{}", percent(&name));
+    let next = page
+        .calls
+        .get::<Json>(&format!("{path}/next"), &[("count", "10")])
+        .await;
+    let parts = match page.calls.get::<Json>(&path, &[]).await {
+        Ok(schedule) => vec![("Schedule", schedule.all())]
+            .into_iter()
+            .chain(next.ok().map(|next| ("Next starts", next.all()))),
+        Err(problem) => {
+            return refused(
+                &page,
+                Place::Schedules,
+                "This schedule cannot be shown",
+                problem,
+            )
+            .await;
+        }
+    };
+    let chrome = page.chrome(&"Schedule", Place::Schedules).await;
+    html(plain::whole(
+        chrome,
+        Told::from(name.as_str()),
+        parts.collect(),
+    ))
+}
+
+pub(super) async fn task_queue(Path(name): Path<String>, page: Page) -> Response {
+    let answer = page
+        .calls
+        .get::<Value>(&format!("/task-queues/{}", percent(&name)), &[])
+        .await;
+    match answer {
+        Ok(queue) => {
+            let chrome = page.chrome(&name, Place::TaskQueues).await;
+            let list = serde_json::json!({ "task_queues": [queue] });
+            html(plain::table(chrome, &TASK_QUEUES, &list))
+        }
+        Err(problem) => refused(
+            &page,
+            Place::TaskQueues,
+            "This task queue cannot be shown",
+            problem,
+        )
+        .await
+        .into_response(),
+    }
+}

@@ -1,0 +1,257 @@
+//! The page of a run, and what it reads for it.
+
+use axum::{extract::Path, response::Response};
+
+use super::{Page, html, refused, with_status};
+use crate::pages::{
+    act::{Act, ActivityAct},
+    chrome::{Chrome, Note, Place},
+    history::{self, Asked, History, WINDOW},
+    plain,
+    run::{self, Known, RunParts, Tab, quoted},
+    seen::{Event, HistoryPage, Problem, Run, RunPage},
+    start::Info,
+    time::At,
+    timeline::Timeline,
+    told::percent,
+};
+
+/// Events of a history that are drawn: all of a short one, the first and the last of a long one.
+const DRAWN_MAX: u64 = 5_000;
+
+/// Events that are read at once.
+const READ_AT_ONCE: u64 = 1_000;
+
+/// Children that are listed on the page.
+const CHILDREN_MAX: &str = "50";
+
+/// The newest run of an id.
+pub(super) async fn newest(Path(id): Path<String>, page: Page) -> Response {
+    answer(&page, &id, "").await
+}
+
+pub(super) async fn run(Path((id, run_id)): Path<(String, String)>, page: Page) -> Response {
+    answer(&page, &id, &run_id).await
+}
+
+async fn answer(page: &Page, id: &str, run_id: &str) -> Response {
+    let run = match described(page, id, run_id).await {
+        Ok(run) => run,
+        Err(problem) if problem.code.raw() == "workflow_not_found" => {
+            let chrome = page.chrome(&"No run", Place::Workflows).await;
+            return with_status(axum::http::StatusCode::NOT_FOUND, plain::no_run(chrome, id));
+        }
+        Err(problem) => {
+            return refused(page, Place::Workflows, "This run cannot be shown", problem).await;
+        }
+    };
+    html(shown(page, &run).await)
+}
+
+/// What is known of a run.
+pub(super) async fn described(page: &Page, id: &str, run_id: &str) -> Result<Run, Problem> {
+    page.calls
+        .get(
+            &format!("/workflows/{}", percent(id)),
+            &[("run_id", run_id)],
+        )
+        .await
+}
+
+async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
+    let id = run.workflow_id.path();
+    let (tab, asked) = (Tab::of(page.of("tab")), asked(page));
+    let runs = page
+        .calls
+        .get::<RunPage>(&format!("/workflows/{id}/runs"), &[])
+        .await
+        .unwrap_or_default();
+    let mut chrome = chrome(page, run).await;
+    let events = match events(page, run, tab, &asked).await {
+        Ok(events) => events,
+        Err(problem) => {
+            chrome.problem = Some(problem);
+            Vec::new()
+        }
+    };
+    let total = run.history_events.unwrap_or_default();
+    let history = match tab {
+        Tab::History => History::of(&asked, &events, total),
+        _ => History::of(&Asked::default(), &[], total),
+    };
+    let children = match tab {
+        Tab::Children => children(page, run).await,
+        _ => Vec::new(),
+    };
+    let now = run.server_time.unwrap_or(chrome.now);
+    run::page(RunParts {
+        chrome,
+        run,
+        runs: &runs.workflows,
+        child_rows: &children,
+        timeline: Timeline::of(run, &events, now),
+        messages: history::messages(if tab == Tab::Messages { &events } else { &[] }),
+        history,
+        known: known(page, run).await,
+        tab,
+        zoom: page
+            .number("zoom")
+            .and_then(|zoom| u32::try_from(zoom).ok())
+            .unwrap_or(1),
+        whole: Some(page.of("all")).filter(|whole| !whole.is_empty()),
+    })
+}
+
+async fn chrome(page: &Page, run: &Run) -> Chrome {
+    let mut chrome = page.chrome(&run.workflow_id.line(), Place::Workflows).await;
+    chrome.now = run.server_time.unwrap_or(chrome.now);
+    chrome.as_of = None::<At>;
+    chrome.stream = run
+        .is_open()
+        .then(|| format!("/api/v1/stream/workflows/{}", run.workflow_id.path()));
+    chrome.note = note(page, run);
+    chrome
+}
+
+/// What was just done, told by its word: an address cannot make a page say anything else.
+fn note(page: &Page, run: &Run) -> Option<Note> {
+    let word = page.of("done");
+    let of_activity = word
+        .strip_prefix("activity-")
+        .and_then(ActivityAct::of)
+        .map(ActivityAct::note);
+    let text = of_activity
+        .or_else(|| Act::of(word).map(Act::note))
+        .or((word == "start").then_some("Started."))?;
+    let event = page.number("event");
+    Some(Note {
+        text,
+        event,
+        href: event.map(|event| {
+            format!(
+                "{}?tab=history&show=full&at={event}#event-{event}",
+                run.href()
+            )
+        }),
+    })
+}
+
+fn asked(page: &Page) -> Asked {
+    Asked {
+        show: page.of("show").to_owned(),
+        find: page.of("find").to_owned(),
+        of_type: page.of("type").to_owned(),
+        activity_id: page.number("activity_id"),
+        only_failures: page.of("only") == "failures",
+        at: page.number("at").filter(|at| *at > 0),
+    }
+}
+
+/// The events that a part of the page needs.
+async fn events(page: &Page, run: &Run, tab: Tab, asked: &Asked) -> Result<Vec<Event>, Problem> {
+    match tab {
+        Tab::History if History::of(asked, &[], 0).show != "compact" => {
+            window(page, run, asked).await
+        }
+        Tab::Timeline | Tab::History => drawn(page, run, "none").await,
+        Tab::Messages => drawn(page, run, "short").await,
+        Tab::Children | Tab::Definition => Ok(Vec::new()),
+    }
+}
+
+/// A window of the history, as it is filtered. One that begins at an event shows some before it.
+async fn window(page: &Page, run: &Run, asked: &Asked) -> Result<Vec<Event>, Problem> {
+    let after = asked.at.map_or(0, |at| at.saturating_sub(1)).to_string();
+    let activity_id = asked
+        .activity_id
+        .map(|id| id.to_string())
+        .unwrap_or_default();
+    let is_whole = page.of("all").starts_with("event-") || asked.show == "json";
+    let query = [
+        ("run_id", run.run_id.raw()),
+        ("after", &after),
+        ("page_size", &WINDOW.to_string()),
+        ("type", &asked.of_type),
+        ("activity_id", &activity_id),
+        ("text", &asked.find),
+        ("failures", if asked.only_failures { "true" } else { "" }),
+        ("payloads", if is_whole { "full" } else { "short" }),
+    ];
+    let history = page
+        .calls
+        .get::<HistoryPage>(
+            &format!("/workflows/{}/history", run.workflow_id.path()),
+            &query,
+        )
+        .await?;
+    Ok(history.events)
+}
+
+/// All events, or the first and last of them, in order.
+async fn drawn(page: &Page, run: &Run, payloads: &str) -> Result<Vec<Event>, Problem> {
+    let total = run.history_events.unwrap_or_default();
+    let path = format!("/workflows/{}/history", run.workflow_id.path());
+    let size = READ_AT_ONCE.to_string();
+    let mut events: Vec<Event> = Vec::new();
+    let mut after = 0;
+    while after < total {
+        if events.len() as u64 == READ_AT_ONCE && total > DRAWN_MAX {
+            after = total.saturating_sub(DRAWN_MAX - READ_AT_ONCE);
+        }
+        let query = [
+            ("run_id", run.run_id.raw()),
+            ("after", &after.to_string()),
+            ("page_size", &size),
+            ("payloads", payloads),
+        ];
+        let history = page.calls.get::<HistoryPage>(&path, &query).await?;
+        let Some(last) = history.events.last().map(|event| event.seq) else {
+            break;
+        };
+        after = last;
+        events.extend(history.events);
+    }
+    Ok(events)
+}
+
+/// The children as the list knows them: failed ones first.
+async fn children(page: &Page, run: &Run) -> Vec<Run> {
+    let of_run = format!("ParentWorkflowId = {}", quoted(run.workflow_id.raw()));
+    let failed = format!("{of_run} AND Status = \"Failed\"");
+    let others = format!("{of_run} AND Status != \"Failed\"");
+    let mut rows: Vec<Run> = Vec::new();
+    for query in [failed, others] {
+        let query = [("query", query.as_str()), ("page_size", CHILDREN_MAX)];
+        let found = page.calls.get::<RunPage>("/workflows", &query).await;
+        rows.extend(found.unwrap_or_default().workflows);
+    }
+    rows
+}
+
+/// Names that the run's workflow takes messages by, as far as the app says and the run has waited for them.
+pub(super) async fn known(page: &Page, run: &Run) -> Known {
+    let info = page
+        .calls
+        .get::<Info>("/info", &[])
+        .await
+        .unwrap_or_default();
+    let of = info
+        .workflows
+        .into_iter()
+        .find(|one| Some(&one.name) == run.workflow.as_ref())
+        .unwrap_or_default();
+    let mut signals = of.signals;
+    signals.extend(
+        run.waits
+            .iter()
+            .filter(|wait| wait.kind == "signal")
+            .map(|wait| wait.name.clone()),
+    );
+    signals.sort();
+    signals.dedup();
+    Known {
+        signals,
+        queries: of.queries,
+        updates: of.updates,
+    }
+}

@@ -1,0 +1,287 @@
+//! The page of one run: what it does, why it does not go on, and what can be done.
+
+use askama::{Template, filters::Safe};
+
+use super::{
+    chrome::{Chrome, Sentence},
+    history::{EventRow, History},
+    seen::{Activity, Run},
+    state::State,
+    timeline::{Attempt, End, Lane, LaneKind, Timeline, svg},
+    told::{Json, Told, percent},
+};
+// The template of the layout names it.
+use super::chrome::Place;
+
+/// Most pending activities, and timers, that are shown one by one.
+const PENDING_SHOWN_MAX: usize = 50;
+
+/// Most compensations that are named in their line.
+const STEPS_SHOWN_MAX: usize = 20;
+
+/// Most attempts in the table of calls.
+const ATTEMPTS_LISTED_MAX: usize = 100;
+
+/// Types of events, for the filter.
+const EVENT_TYPES: [&str; 14] = [
+    "WorkflowStarted",
+    "ActivityScheduled",
+    "ActivityAttemptScheduled",
+    "ActivityStarted",
+    "ActivityCompleted",
+    "ActivityAttemptFailed",
+    "ActivityFailed",
+    "TimerStarted",
+    "TimerFired",
+    "SignalReceived",
+    "ChildStarted",
+    "CompensationStarted",
+    "IncidentRaised",
+    "IncidentResolved",
+];
+
+/// A part of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tab {
+    #[default]
+    Timeline,
+    History,
+    Children,
+    Messages,
+    Definition,
+}
+
+impl Tab {
+    /// As it stands in the URL; what is none is the timeline.
+    pub(crate) fn of(slug: &str) -> Self {
+        let all = [
+            Self::History,
+            Self::Children,
+            Self::Messages,
+            Self::Definition,
+        ];
+        all.into_iter()
+            .find(|tab| tab.slug() == slug)
+            .unwrap_or_default()
+    }
+
+    const fn slug(self) -> &'static str {
+        match self {
+            Self::Timeline => "timeline",
+            Self::History => "history",
+            Self::Children => "children",
+            Self::Messages => "messages",
+            Self::Definition => "definition",
+        }
+    }
+}
+
+struct TabLink {
+    slug: &'static str,
+    title: &'static str,
+    count: Option<u64>,
+}
+
+/// Names that a workflow is known to take messages by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) signals: Vec<Told>,
+    pub(crate) queries: Vec<Told>,
+    pub(crate) updates: Vec<Told>,
+}
+
+/// What the page is made of.
+pub(crate) struct RunParts<'a> {
+    pub(crate) chrome: Chrome,
+    pub(crate) run: &'a Run,
+    /// The runs of the id, newest first.
+    pub(crate) runs: &'a [Run],
+    /// The children, as the list knows them.
+    pub(crate) child_rows: &'a [Run],
+    pub(crate) timeline: Timeline,
+    pub(crate) history: History<'a>,
+    pub(crate) messages: Vec<EventRow<'a>>,
+    pub(crate) known: Known,
+    pub(crate) tab: Tab,
+    pub(crate) zoom: u32,
+    /// The value that is shown whole: `input`, `event-12`.
+    pub(crate) whole: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage<'a> {
+    chrome: Chrome,
+    run: &'a Run,
+    runs: &'a [Run],
+    this_run: usize,
+    child_rows: &'a [Run],
+    state: State,
+    sentence: Sentence,
+    timeline: Timeline,
+    svg: Safe<String>,
+    history: History<'a>,
+    messages: Vec<EventRow<'a>>,
+    known: Known,
+    tabs: [TabLink; 5],
+    tab: Tab,
+    zoom: u32,
+    whole: Option<&'a str>,
+    base: String,
+    api: String,
+}
+
+/// The page.
+///
+/// # Errors
+/// None but those of writing to memory.
+pub(crate) fn page(parts: RunParts<'_>) -> askama::Result<String> {
+    let run = parts.run;
+    let base = run.href();
+    let drawn = match parts.tab {
+        Tab::Timeline => svg(&parts.timeline, &base),
+        _ => String::new(),
+    };
+    let messages = parts.messages.len() as u64;
+    let link = |slug, title, count| TabLink { slug, title, count };
+    let place = parts
+        .runs
+        .iter()
+        .rev()
+        .position(|other| other.run_id == run.run_id);
+    RunPage {
+        state: parts.chrome.state(run),
+        sentence: parts.chrome.sentence(run),
+        this_run: place.map_or(1, |place| place + 1),
+        tabs: [
+            link("timeline", "Timeline", None),
+            link("history", "History", run.history_events),
+            link(
+                "children",
+                "Children",
+                Some(run.children.as_ref().map_or(0, |children| children.total)),
+            ),
+            link("messages", "Messages", Some(messages)),
+            link("definition", "Definition", None),
+        ],
+        svg: Safe(drawn),
+        api: format!("/api/v1/workflows/{}", run.workflow_id.path()),
+        base,
+        chrome: parts.chrome,
+        run,
+        runs: parts.runs,
+        child_rows: parts.child_rows,
+        timeline: parts.timeline,
+        history: parts.history,
+        messages: parts.messages,
+        known: parts.known,
+        tab: parts.tab,
+        zoom: parts.zoom.clamp(1, ZOOM_MAX),
+        whole: parts.whole,
+    }
+    .render()
+}
+
+/// The widest picture, in widths of the window.
+const ZOOM_MAX: u32 = 8;
+
+impl RunPage<'_> {
+    /// A value of its own: what a page shows at once, or all of it.
+    fn json(&self, json: &Json, name: &str) -> Safe<String> {
+        #[derive(Template)]
+        #[template(
+            ext = "html",
+            source = "<pre>{{ text }}</pre>{% if let Some(size) = more %}<a href=\"{{ base }}?all={{ name }}#v-{{ name }}\">show all ({{ size }})</a>{% endif %}"
+        )]
+        struct Value<'a> {
+            text: String,
+            more: Option<String>,
+            base: &'a str,
+            name: &'a str,
+        }
+        let is_whole = self.whole == Some(name) || !json.is_cut();
+        let value = Value {
+            text: if is_whole { json.all() } else { json.start() },
+            more: (!is_whole).then(|| json.size()),
+            base: &self.base,
+            name,
+        };
+        Safe(value.render().unwrap_or_default())
+    }
+
+    /// The list of runs whose attribute is the same.
+    fn by_attribute(&self, name: &Told, value: &Json) -> String {
+        let value = value.raw();
+        let quoted = if value.starts_with('[') || value.starts_with('{') {
+            ""
+        } else {
+            value
+        };
+        format!(
+            "/workflows?query={}",
+            percent(&format!("{} = {quoted}", name.raw()))
+        )
+    }
+
+    fn children_query(&self) -> String {
+        percent(&format!(
+            "ParentWorkflowId = {}",
+            quoted(self.run.workflow_id.raw())
+        ))
+    }
+
+    fn failed_children(&self) -> String {
+        let query = format!(
+            "ParentWorkflowId = {} AND Status = \"Failed\"",
+            quoted(self.run.workflow_id.raw())
+        );
+        format!("/workflows?query={}", percent(&query))
+    }
+
+    /// The activity that the button beside the sentence tries again.
+    fn retryable(&self) -> Option<&Activity> {
+        self.run
+            .pending_activities
+            .iter()
+            .find(|activity| activity.state == "retrying")
+    }
+
+    /// The signal that is waited for, to begin with.
+    fn waited_signal(&self) -> &str {
+        let wait = self.run.waits.iter().find(|wait| wait.kind == "signal");
+        wait.map_or("", |wait| wait.name.raw())
+    }
+
+    fn lane_class(&self, lane: &Lane) -> &'static str {
+        match lane.end {
+            End::Open if lane.coming.is_some() => "retrying",
+            End::Open => "running",
+            End::Done => "done",
+            End::Failed | End::TimedOut => "failed",
+            End::Canceled => "quiet",
+        }
+    }
+
+    fn shown<'a>(&self, lane: &'a Lane) -> &'a [Attempt] {
+        lane.attempts
+            .get(..ATTEMPTS_LISTED_MAX)
+            .unwrap_or(&lane.attempts)
+    }
+
+    fn is_all(&self, row: &EventRow<'_>) -> bool {
+        self.whole.and_then(|whole| whole.strip_prefix("event-"))
+            == Some(row.event.seq.to_string().as_str())
+    }
+
+    fn event_json(&self, row: &EventRow<'_>) -> String {
+        match self.is_all(row) {
+            true => row.event.attributes.all(),
+            false => row.event.attributes.start(),
+        }
+    }
+}
+
+/// A text of the filter language.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

@@ -1,0 +1,540 @@
+//! Pages as browsers get them, on an API that answers from files.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::Request,
+    http::{Method, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::any,
+};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+
+const RUN: &str = include_str!("tests/run.json");
+const HISTORY: &str = include_str!("tests/history.json");
+
+/// Markup, escape sequences, text that turns the direction, quotes.
+const EVIL: &str = "<script>alert(1)</script>\u{1b}[31m\u{202e}\"'><img src=x onerror=alert(1)>";
+
+/// An API of one run, and what it was asked to do.
+#[derive(Clone)]
+struct Shop {
+    run: Value,
+    history: Value,
+    asked: Arc<Mutex<Vec<(Method, String, String)>>>,
+    refuses: Option<&'static str>,
+}
+
+impl Shop {
+    fn new() -> Self {
+        Self {
+            run: serde_json::from_str(RUN).unwrap(),
+            history: serde_json::from_str(HISTORY).unwrap(),
+            asked: Arc::default(),
+            refuses: None,
+        }
+    }
+
+    /// The same run, still open.
+    fn open() -> Self {
+        let mut shop = Self::new();
+        shop.run["status"] = json!("Running");
+        shop.run["situation"] = json!("waiting");
+        shop.run["closed_at"] = Value::Null;
+        shop
+    }
+
+    fn pages(&self) -> Router {
+        let shop = self.clone();
+        let api = Router::new().fallback(any(async move |request: Request| {
+            shop.answer(request).await
+        }));
+        super::routes(api)
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().trim_start_matches("/api/v1").to_owned();
+        if parts.method != Method::GET {
+            let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
+            self.asked
+                .lock()
+                .unwrap()
+                .push((parts.method, parts.uri.to_string(), body));
+            if path == "/batches" {
+                return json!({"matched": 204, "completed_steps": 400, "without_compensation": 37, "batch_id": "b-1"})
+                    .to_string()
+                    .into_response();
+            }
+            return match self.refuses {
+                Some(code) => (
+                    StatusCode::CONFLICT,
+                    json!({"code": code, "detail": EVIL, "hint": "look"}).to_string(),
+                )
+                    .into_response(),
+                None => (
+                    StatusCode::ACCEPTED,
+                    json!({"event_seq": 12, "workflow_id": "o/1", "run_id": "r", "started": true})
+                        .to_string(),
+                )
+                    .into_response(),
+            };
+        }
+        let segments = path.split('/').collect::<Vec<_>>();
+        match segments.as_slice() {
+            ["", "workflows"] | ["", "workflows", _, "runs"] => {
+                json!({"workflows": [self.run], "next_page_token": null})
+            }
+            ["", "workflows", _, "history"] => self.history.clone(),
+            ["", "workflows", "gone"] => {
+                return (
+                    StatusCode::NOT_FOUND,
+                    json!({"code": "workflow_not_found"}).to_string(),
+                )
+                    .into_response();
+            }
+            ["", "workflows", _] => self.run.clone(),
+            ["", "incidents"] => {
+                json!({"incidents": self.run["incidents"], "next_page_token": null})
+            }
+            ["", "incidents", _] => self.run["incidents"][0].clone(),
+            ["", "workflow-counts"] => json!({"count": 3}),
+            ["", "info"] => json!({"workflows": [{"name": "order"}]}),
+            _ => {
+                return (
+                    StatusCode::NOT_FOUND,
+                    json!({"code": "not_found"}).to_string(),
+                )
+                    .into_response();
+            }
+        }
+        .to_string()
+        .into_response()
+    }
+
+    async fn get(&self, uri: &str) -> (StatusCode, String) {
+        let (status, _, body) = self.send(Method::GET, uri, "").await;
+        (status, body)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        uri: &str,
+        form: &str,
+    ) -> (StatusCode, header::HeaderMap, String) {
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::COOKIE, "sl_live=1; sl_theme=dark");
+        let request = request.body(Body::from(form.to_owned())).unwrap();
+        let response = TowerToHyperService::new(self.pages())
+            .call(request)
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 8 << 20).await.unwrap();
+        (
+            parts.status,
+            parts.headers,
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
+    }
+}
+
+const TABS: [&str; 7] = [
+    "",
+    "?tab=history",
+    "?tab=history&show=full",
+    "?tab=history&show=json",
+    "?tab=children",
+    "?tab=messages",
+    "?tab=definition",
+];
+
+/// All strings of a value but those that are words or instants of the API.
+fn poison(value: &mut Value) {
+    const WORDS: [&str; 9] = [
+        "status",
+        "situation",
+        "state",
+        "kind",
+        "at",
+        "since",
+        "started_at",
+        "closed_at",
+        "type",
+    ];
+    match value {
+        Value::String(text) => *text = EVIL.to_owned(),
+        Value::Array(all) => all.iter_mut().for_each(poison),
+        Value::Object(all) => {
+            for (name, value) in all {
+                if !(value.is_string()
+                    && (WORDS.contains(&name.as_str())
+                        || name.ends_with("_at")
+                        || name.ends_with("as_of")
+                        || name.ends_with("_time")))
+                {
+                    poison(value);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What a page shows: without what forms send back, which must be as it was.
+fn shown(html: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once(" value=\"") {
+        shown.push_str(before);
+        rest = after.split_once('"').map_or("", |(_, rest)| rest);
+    }
+    shown.push_str(rest);
+    match shown.split_once("<span id=\"full-id\" hidden>") {
+        Some((before, after)) => format!("{before}{}", after.split_once("</span>").unwrap().1),
+        None => shown,
+    }
+}
+
+fn is_harmless(html: &str, page: &str) {
+    assert!(
+        !html.contains("<script>") && !html.contains("<img"),
+        "{page}: markup of a stranger"
+    );
+    let shown = shown(html);
+    assert!(
+        !shown.contains(['\u{1b}', '\u{202e}']),
+        "{page}: unseen characters"
+    );
+    assert!(
+        shown.contains("␛[31m⟨U+202E⟩"),
+        "{page}: nothing of the stranger is shown"
+    );
+}
+
+#[tokio::test]
+async fn text_of_strangers_is_text_on_every_page() {
+    let mut shop = Shop::open();
+    shop.run["incidents"] = json!([{"id": "i", "workflow_id": "w", "run_id": "r", "workflow": "o", "version": "1", "kind": "panic", "activity": "a",
+        "activity_id": 1, "error_type": "E", "message": "m", "input": {"a": "b"}, "attributes": {"x": "y"}, "times": 2,
+        "resolution": null}]);
+    shop.run["pending_activities"] = json!([{"activity": "a", "activity_id": 3, "attempt": 2, "state": "retrying", "task_queue": "q",
+        "last_failure": {"type": "t", "message": "m\nsecond", "details": {"d": "e"}, "worker": "w"}, "failures": [{"type": "t", "count": 2}],
+        "idempotency_key": "k", "input": "text"}]);
+    shop.run["waits"] = json!([{"kind": "signal", "name": "n", "choices": [{"label": "Yes", "input": {"a": "b"}}]}]);
+    shop.run["attributes"] = json!({"customer": "ada"});
+    shop.run["failure"] =
+        json!({"type": "t", "message": "m", "details": {"a": "b"}, "non_retryable": false});
+    poison(&mut shop.run);
+    shop.history["events"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .for_each(|event| {
+            poison(&mut event["attributes"]);
+            poison(&mut event["cause"]);
+            event["attributes"]["failure"]["type"] = json!(EVIL);
+        });
+
+    for tab in TABS {
+        let page = format!("/workflows/x/runs/r{tab}");
+        is_harmless(&shop.get(&page).await.1, &page);
+    }
+    let acts = [
+        "cancel",
+        "terminate",
+        "pause",
+        "signal",
+        "activities/3/fail",
+        "activities/3/complete",
+        "activities/3/retry",
+    ];
+    let acts = acts.map(|act| format!("/workflows/x/runs/r/{act}"));
+    let others = [
+        "/workflows",
+        "/workflows?columns=last_failure,queue,attributes",
+        "/incidents",
+        "/incidents/i",
+        "/incidents/i/skip",
+        "/incidents/i/fail",
+    ];
+    for page in acts.iter().map(String::as_str).chain(others) {
+        let (status, html) = shop.get(page).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        is_harmless(&html, page);
+    }
+}
+
+#[tokio::test]
+async fn a_query_of_a_stranger_is_text() {
+    let evil = super::told::percent(EVIL);
+
+    for page in [
+        format!("/workflows?query={evil}"),
+        format!("/workflows?sort={evil}&columns={evil}"),
+        format!("/incidents?query={evil}"),
+        format!("/workflows/gone?x={evil}"),
+    ] {
+        let (_, html) = Shop::new().get(&page).await;
+        assert!(
+            !html.contains("<script>") && !html.contains("<img"),
+            "{page}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_a_megabyte_is_cut_until_it_is_asked_for() {
+    let mut shop = Shop::new();
+    shop.run["input"] = json!({"text": "x".repeat(1_200_000)});
+    shop.run["failure"] = json!({"type": "E", "message": "y".repeat(1_000_000), "details": null, "non_retryable": true});
+
+    let (_, cut) = shop.get("/workflows/x/runs/r").await;
+    let (_, whole) = shop.get("/workflows/x/runs/r?all=input").await;
+
+    assert!(cut.len() < 60_000, "{}", cut.len());
+    assert!(cut.contains("show all (1.2 MB)"));
+    assert!(whole.len() > 1_200_000);
+}
+
+#[tokio::test]
+async fn every_page_is_there_and_may_run_only_this_server_s_scripts() {
+    let pages = [
+        "/",
+        "/workflows",
+        "/workflows/new",
+        "/workflows/x",
+        "/incidents",
+        "/more",
+        "/workflows/x/runs/r?tab=history&show=full&at=3",
+    ];
+    for page in pages {
+        let (status, headers, html) = Shop::open().send(Method::GET, page, "").await;
+
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"),
+            "{policy}"
+        );
+        assert!(
+            !html.contains(" style=") && !html.contains(" onclick=") && !html.contains("<style"),
+            "{page}"
+        );
+        assert_eq!(html.matches("<script").count(), 1, "{page}");
+        assert!(html.contains("data-theme=\"dark\""));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_there_is_told_with_a_way_on() {
+    let (status, html) = Shop::new().get("/workflows/gone").await;
+
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(html.contains("No run of gone") && html.contains("Look for ids that contain it"));
+}
+
+#[tokio::test]
+async fn a_list_that_the_api_does_not_have_says_so() {
+    let (status, html) = Shop::new().get("/schedules").await;
+    let (absent, definitions) = Shop::new().get("/definitions").await;
+
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(html.contains("not_found") && !html.contains("No schedule yet"));
+    assert_eq!(absent, StatusCode::OK);
+    assert!(definitions.contains("the workflows of this app are written in code"));
+}
+
+#[tokio::test]
+async fn an_act_is_asked_of_the_api_and_leads_back_to_its_event() {
+    let shop = Shop::open();
+
+    let (status, headers, _) = shop
+        .send(
+            Method::POST,
+            "/workflows/o%2F1/runs/r/cancel",
+            "reason=twice",
+        )
+        .await;
+
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        headers[header::LOCATION],
+        "/workflows/o%2F1/runs/r?done=cancel&event=12"
+    );
+    let asked = shop.asked.lock().unwrap().clone();
+    let body = r#"{"compensate":true,"reason":"twice"}"#.to_owned();
+    assert_eq!(
+        asked,
+        [(
+            Method::POST,
+            "/api/v1/workflows/o%2F1/cancel?run_id=r".to_owned(),
+            body
+        )]
+    );
+    let (_, html) = shop
+        .get("/workflows/o%2F1/runs/r?done=cancel&event=12")
+        .await;
+    assert!(html.contains("The run is asked to stop.") && html.contains("event 12"));
+}
+
+#[tokio::test]
+async fn a_note_says_only_what_the_program_says() {
+    let (_, html) = Shop::open()
+        .get("/workflows/x/runs/r?done=Call%20555&event=1")
+        .await;
+
+    assert!(!html.contains("Call 555") && !html.contains("id=\"note\""));
+}
+
+#[tokio::test]
+async fn an_act_that_is_refused_says_why() {
+    let shop = Shop {
+        refuses: Some("attempt_running"),
+        ..Shop::open()
+    };
+
+    let (status, _, html) = shop
+        .send(Method::POST, "/workflows/x/runs/r/activities/3/retry", "")
+        .await;
+
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(html.contains("attempt_running") && html.contains("look"));
+    assert!(!html.contains("<script>"));
+}
+
+#[tokio::test]
+async fn a_choice_sends_what_the_run_says_and_not_what_the_form_says() {
+    let mut shop = Shop::open();
+    shop.run["waits"] = json!([{"kind": "signal", "name": "approve", "choices": [{"label": "Approve", "input": {"yes": 1.50}}]}]);
+
+    let uri = "/workflows/x/runs/r/signal?choice=Approve&name=approve";
+    shop.send(Method::POST, uri, "name=evil&input=666").await;
+    let (status, _, _) = shop
+        .send(
+            Method::POST,
+            "/workflows/x/runs/r/signal?choice=Other&name=approve",
+            "",
+        )
+        .await;
+
+    let asked = shop.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(
+        (asked[0].1.as_str(), asked[0].2.as_str()),
+        (
+            "/api/v1/workflows/x/signals/approve?run_id=r",
+            r#"{"yes":1.5}"#
+        )
+    );
+    assert_eq!(status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn an_act_on_many_is_confirmed_first_and_then_done_to_each() {
+    let shop = Shop::open();
+    let rows = "act=terminate&id=a%252F1/r1&id=b/r2";
+
+    let (_, _, question) = shop.send(Method::POST, "/acts", rows).await;
+    assert!(question.contains("Terminate 2 runs?") && shop.asked.lock().unwrap().is_empty());
+    let (_, _, outcome) = shop
+        .send(Method::POST, "/acts", &format!("{rows}&confirmed=yes"))
+        .await;
+
+    let paths: Vec<String> = shop
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, path, _)| path.clone())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/api/v1/workflows/a%2F1/terminate?run_id=r1",
+            "/api/v1/workflows/b/terminate?run_id=r2"
+        ]
+    );
+    assert!(outcome.contains("2 of 2 done."));
+}
+
+#[tokio::test]
+async fn an_act_on_all_that_match_says_how_many_and_wants_the_number_typed() {
+    let shop = Shop::open();
+    let form = "act=cancel&all=true&query=total%20%3E%201";
+    let wrong = format!("{form}&confirmed=yes&typed=203");
+    let right = format!("{form}&confirmed=yes&typed=204&reason=recall");
+
+    let (_, _, question) = shop.send(Method::POST, "/acts", form).await;
+    let (_, _, again) = shop.send(Method::POST, "/acts", &wrong).await;
+    let (status, headers, _) = shop.send(Method::POST, "/acts", &right).await;
+
+    for html in [question, again] {
+        assert!(html.contains("Cancel 204 runs?") && html.contains("37 have none to compensate"));
+    }
+    assert_eq!(
+        (status, &headers[header::LOCATION]),
+        (StatusCode::SEE_OTHER, &"/batches/b-1".parse().unwrap())
+    );
+    let asked = shop.asked.lock().unwrap().clone();
+    let real: Vec<&String> = asked
+        .iter()
+        .map(|(_, _, body)| body)
+        .filter(|body| !body.contains("\"dry_run\":true"))
+        .collect();
+    assert_eq!(real.len(), 1);
+    assert!(
+        real[0].contains("\"query\":\"total > 1\"") && real[0].contains("\"reason\":\"recall\""),
+        "{}",
+        real[0]
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_is_refused_keeps_what_was_filled_in() {
+    let shop = Shop {
+        refuses: Some("invalid_body"),
+        ..Shop::new()
+    };
+
+    let (status, _, html) = shop
+        .send(
+            Method::POST,
+            "/workflows/new",
+            "workflow=order&input=%7Bbroken",
+        )
+        .await;
+
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(html.contains("{broken") && html.contains("invalid_body"));
+}
+
+#[tokio::test]
+async fn assets_are_kept_by_browsers_and_are_not_sent_twice() {
+    let path = super::assets::path("sagaline.css");
+    let (_, headers, _) = Shop::new().send(Method::GET, &path, "").await;
+    let request = axum::http::Request::builder()
+        .uri(&path)
+        .header(header::IF_NONE_MATCH, &headers[header::ETAG]);
+    let again = TowerToHyperService::new(Shop::new().pages())
+        .call(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+
+    assert_eq!(
+        headers[header::CACHE_CONTROL],
+        "public, max-age=31536000, immutable"
+    );
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(
+        Shop::new().get("/assets/x/none.css").await.0,
+        StatusCode::NOT_FOUND
+    );
+}
