@@ -9,9 +9,7 @@ mod many;
 use std::{ops::ControlFlow, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sagaline_core::{
-    Cause, IdConflict, IdReuse, Name, Payload, RunId, Start, Timestamp, WorkflowId, run_id_of_start,
-};
+use sagaline_core::{Cause, Payload, RunId, Timestamp, WorkflowId, run_id_of_appended};
 use sagaline_journal::{
     Headers, NewRecord, Record,
     kafka::{Admin, Producer, Reader, TopicState},
@@ -357,26 +355,9 @@ impl Inbox {
         let Some(appended_at) = self.appended_at(asked)? else {
             return Ok(None);
         };
-        let cause = asked.cause();
-        let start = Start {
-            workflow_id: asked.workflow_id.clone(),
-            workflow: Name::from("any"),
-            version: None,
-            input: Payload::empty(),
-            id_conflict: IdConflict::default(),
-            id_reuse: IdReuse::default(),
-            reply: None,
-            trace: None,
-            attributes: None,
-            memo: None,
-            run_timeout: None,
-            execution_timeout: None,
-            start_at: None,
-            retry: None,
-            parent: None,
-            appended_at,
-        };
-        Ok(Some(run_id_of_start(&self.namespace, &cause, &start)))
+        let identity = asked.cause().identity();
+        let run_id = run_id_of_appended(&self.namespace, &asked.workflow_id, identity, appended_at);
+        Ok(Some(run_id))
     }
 
     /// When the broker appended a request, by its own clock.

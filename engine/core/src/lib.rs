@@ -60,7 +60,10 @@ pub use command::{
     QueuedUntil, Reapply, ReplyTo, Report, ReportAttempt, ResetTo, RetryDue, Signal, Start,
     StartWith, Terminate, Trace, Update,
 };
-pub use decide::{Ignored, Rejection, refusal, start::run_id_of_start};
+pub use decide::{
+    Ignored, Rejection, refusal,
+    start::{run_id_of_appended, run_id_of_start},
+};
 pub use effect::{
     CancelAttempt, Effect, Effects, QueueMessage, QueueWord, Reply, Retry, Task, effect_without_run,
 };

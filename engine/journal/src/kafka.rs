@@ -34,7 +34,7 @@ pub use admin::{
     Admin, Broker, Cluster, Creation, Group, GroupMember, TopicInfo, TopicSpec, TopicState,
 };
 pub use client::{
-    Bulk, Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer,
+    Appended, Bulk, Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer,
 };
 pub use config::Kafka;
 pub use delay::{DelayEvent, DelayWaker, KafkaDelay};

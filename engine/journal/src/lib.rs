@@ -20,7 +20,7 @@ pub use error::{Error, ErrorKind};
 pub use header::{BatchIndex, BatchKind, Header};
 pub use item::{Batch, ClaimSeen, Footing, Item, Journaled};
 pub use port::{Delivery, LanePort, PortEvent, SendError, SendErrorKind, Tag};
-pub use reader::JournalReader;
+pub use reader::{JournalReader, transition_of};
 pub use record::{Headers, NewRecord, Record};
 pub use split::split;
 pub use validity::{Entry, Validity, Verdict};

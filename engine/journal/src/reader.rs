@@ -6,6 +6,7 @@
 //! Deliberately absent: where records come from, and state. Invariant: what strangers write onto the journal costs no
 //! memory and changes nothing; what a build of ours wrote and cannot be read is an error, never left out.
 
+use sagaline_core::Transition;
 use sagaline_schemas::{self as schemas, Footer};
 
 use crate::{
@@ -23,6 +24,15 @@ pub struct JournalReader {
     open_bytes: usize,
     foreign: u64,
     gives_void: bool,
+}
+
+/// The transition of a record of which a reader said that it is valid.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`]: it holds none.
+pub fn transition_of(record: &Record) -> Result<Transition, Error> {
+    let decoded = schemas::decode_transition(record.value().unwrap_or_default());
+    decoded.map_err(|error| unreadable(record, &error))
 }
 
 /// A record that could be part of the next valid batch, by its headers.
@@ -199,8 +209,7 @@ impl JournalReader {
         };
         for ((kind, record), index) in self.open.drain(..).zip(0..) {
             if kind == BatchKind::Transition {
-                let decoded = schemas::decode_transition(record.value().unwrap_or_default());
-                let transition = decoded.map_err(|error| unreadable(&record, &error))?;
+                let transition = transition_of(&record)?;
                 batch.transitions.push(Journaled {
                     offset: record.offset,
                     index,

@@ -12,6 +12,7 @@ mod error;
 mod handle;
 mod intercept;
 mod message;
+mod raw;
 mod replies;
 mod request;
 mod reset;
@@ -37,6 +38,7 @@ pub use self::{
     error::ClientError,
     handle::Handle,
     intercept::{CallKind, ClientCall, ClientInterceptor},
+    raw::{RawAnswer, RawAnswers, RawRequest},
     reset::Reset,
     schedule::ScheduleHandle,
     start::{IdConflict, IdReuse, StartWorkflow},

@@ -12,7 +12,7 @@ use alloc::{boxed::Box, format, string::String};
 use super::{Ignored, Rejection, accepted, refusal};
 use crate::{
     CHILD_DEPTH_MAX, Cause, IdConflict, IdReuse, Identity, Millis, Name, OUR_NAMES, Outcome,
-    Overlay, Parent, ReplyTo, RunId, Start,
+    Overlay, Parent, ReplyTo, RunId, Start, Timestamp, WorkflowId,
     error_type::{ALREADY_STARTED, INVALID_INPUT, LIMIT, NOT_FOUND},
     event::{RejectReason, ReplyRequested, WorkflowStarted},
     program::{Programs, SPAN_MS_MAX},
@@ -238,6 +238,21 @@ pub fn run_id_of_start(namespace: &str, cause: &Cause, start: &Start) -> RunId {
     run_id(namespace, cause.identity(), start)
 }
 
+/// The run that a start of no parent makes, for whoever sent it and was told when it was appended.
+#[must_use]
+pub fn run_id_of_appended(
+    namespace: &str,
+    workflow_id: &WorkflowId,
+    identity: Identity,
+    appended_at: Timestamp,
+) -> RunId {
+    let mut bytes = [0; 24];
+    let (of_record, when) = bytes.split_at_mut(16);
+    of_record.copy_from_slice(&identity.to_bytes());
+    when.copy_from_slice(&appended_at.as_micros().to_be_bytes());
+    RunId::derive(namespace, workflow_id, &bytes)
+}
+
 pub(crate) fn run_id(namespace: &str, identity: Identity, start: &Start) -> RunId {
     let mut bytes = [0; 24];
     let (of_record, when) = bytes.split_at_mut(16);
@@ -247,8 +262,7 @@ pub(crate) fn run_id(namespace: &str, identity: Identity, start: &Start) -> RunI
             when.copy_from_slice(&u64::from(parent.child_id.get()).to_be_bytes());
         }
         None => {
-            of_record.copy_from_slice(&identity.to_bytes());
-            when.copy_from_slice(&start.appended_at.as_micros().to_be_bytes());
+            return run_id_of_appended(namespace, &start.workflow_id, identity, start.appended_at);
         }
     }
     RunId::derive(namespace, &start.workflow_id, &bytes)

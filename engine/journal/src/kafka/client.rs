@@ -8,4 +8,4 @@ mod producer;
 pub use bulk::Bulk;
 pub use consumer::{Committer, GroupConsumer, GroupEvent, GroupSettings};
 pub use follower::{Follower, From};
-pub use producer::Producer;
+pub use producer::{Appended, Producer};

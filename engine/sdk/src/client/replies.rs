@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use sagaline_core::Payload;
+use sagaline_core::{Payload, Seq};
 use sagaline_journal::{
     Error, ErrorKind, Record,
     kafka::Follower,
@@ -24,6 +24,8 @@ pub(crate) struct Reply {
     /// One of [`outcome`].
     pub(crate) outcome: String,
     pub(super) run_id: String,
+    /// Where in the run's history the request stands.
+    pub(super) event_seq: Option<Seq>,
     pub(crate) error_type: String,
     pub(super) error_message: String,
     /// The result, or details of the error.
@@ -45,6 +47,7 @@ impl Reply {
         let reply = Self {
             outcome: text(header::OUTCOME).to_owned(),
             run_id: text(header::RUN_ID).to_owned(),
+            event_seq: text(header::EVENT_SEQ).parse().ok(),
             error_type: text(header::ERROR_TYPE).to_owned(),
             error_message: text(header::ERROR_MESSAGE).to_owned(),
             value: Payload::new(

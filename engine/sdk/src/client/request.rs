@@ -136,6 +136,18 @@ impl Request {
         self.value(value)
     }
 
+    /// The input of a message, in this header.
+    pub(super) fn payload_beside(mut self, header: &'static str, input: Payload) -> Self {
+        self.beside = Some((header, input));
+        self
+    }
+
+    /// Who asks, and which request it is if that was said.
+    pub(super) fn identity(&self) -> (String, String) {
+        let id = self.id.clone().unwrap_or_default();
+        (self.source.clone().into(), id)
+    }
+
     /// The same with its payloads encoded.
     pub(super) fn coded(mut self, coding: &Coding) -> Result<Self, Error> {
         let encode = |payload| {

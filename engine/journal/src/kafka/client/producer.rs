@@ -6,6 +6,7 @@ use std::{
 };
 
 use rdkafka::error::KafkaError;
+use sagaline_core::Timestamp;
 use tokio::sync::oneshot;
 
 use super::bulk::{Bulk, Told};
@@ -18,6 +19,15 @@ use crate::{
         wake::lock,
     },
 };
+
+/// Where and when a record was appended, as far as the broker has said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its offset.
+    pub offset: Option<i64>,
+    /// The broker's time.
+    pub at: Option<Timestamp>,
+}
 
 /// Sends records, each acknowledged by all replicas in sync. Cheap to clone; clones share one connection.
 #[derive(Clone)]
@@ -53,6 +63,21 @@ impl Producer {
         let doing = doing(&record);
         let ack = self.begin(record)?;
         finish(&doing, ack.await.ok())
+    }
+
+    /// As [`Producer::send`], and says when the broker appended it, if its topic is stamped by the broker.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub async fn append(&self, record: NewRecord) -> Result<Appended, Error> {
+        let doing = doing(&record);
+        let ack = self.begin(record)?.await.ok();
+        let at = match &ack {
+            Some(Ok(placed)) => placed.appended_at,
+            Some(Err(_)) | None => None,
+        };
+        let offset = finish(&doing, ack)?;
+        Ok(Appended { offset, at })
     }
 
     /// As [`Producer::send`], on a thread that may wait: not from async code.
