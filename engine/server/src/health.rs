@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::{
     Router,
     extract::State,
-    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -42,23 +41,15 @@ async fn readyz(State(engine): State<EngineView>) -> Response {
         (false, Some(detail)) => detail,
         (false, None) => return "ready\n".into_response(),
     };
-    let problem = Problem {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        code: "not_ready",
-        detail,
-        hint: Some(
-            "a take-over ends by itself; for the rest see docs/operating/engines.md".to_owned(),
-        ),
-    };
-    problem.into_response()
+    Problem::unavailable("not_ready", detail)
+        .hint("a take-over ends by itself; for the rest see docs/operating/engines.md")
+        .into_response()
 }
 
 fn ended(engine: &EngineView) -> Option<Problem> {
-    engine.has_ended().then(|| Problem {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        code: "engine_ended",
-        detail: "the engine of this process has ended".to_owned(),
-        hint: Some("its log says why; the process ends, too".to_owned()),
+    engine.has_ended().then(|| {
+        Problem::unavailable("engine_ended", "the engine of this process has ended")
+            .hint("its log says why; the process ends, too")
     })
 }
 

@@ -48,12 +48,12 @@ impl Hosts {
 pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     match named(request.headers()).filter(|host| hosts.has(host.host())) {
         Some(_) => next.run(request).await,
-        None => Problem {
-            status: StatusCode::MISDIRECTED_REQUEST,
-            code: "host_unknown",
-            detail: "the request names a host that this server does not answer to".to_owned(),
-            hint: Some("--http-host names those that it answers to, behind its address".to_owned()),
-        }
+        None => Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "host_unknown",
+            "the request names a host that this server does not answer to",
+        )
+        .hint("--http-host names those that it answers to, behind its address")
         .into_response(),
     }
 }

@@ -1,11 +1,13 @@
-//! Sagaline over HTTP: health, readiness and metrics of the engine in this process.
+//! Sagaline over HTTP: the API, and health, readiness and metrics of the engine in this process.
 //!
 //! ```text
-//! connection ─▶ limits ─▶ host check ─▶ /healthz  /readyz  /metrics
+//! connection ─▶ limits ─▶ host check ─▶ /api/v1/…  /healthz  /readyz  /metrics
 //! ```
-//! Invariant: nothing that is asked here reaches a lane; answers come from what lanes have published.
-//! Deliberately absent: settings and flags (app), any way to change something.
+//! Invariant: nothing that is asked here waits for a lane or holds it up: writes are records of the inbox like everybody's,
+//! reads come from the projection or from what lanes have published. Deliberately absent: settings and flags (app).
 
+mod api;
+mod guard;
 mod health;
 mod hosts;
 mod listen;
@@ -19,4 +21,5 @@ mod pages;
 mod problem;
 mod routes;
 
+pub use api::{Access, Api, ApiSettings, Tokens};
 pub use listen::HttpListener;

@@ -1,5 +1,6 @@
 //! The socket: what is accepted, for how long, and how much of it.
 
+mod files;
 mod open;
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -14,7 +15,6 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use sagaline_journal::{Error, ErrorKind};
-use sagaline_runtime::EngineView;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
@@ -23,12 +23,12 @@ use tokio::{
 };
 
 use self::open::{Connection, Open};
-use crate::{hosts::Hosts, routes::routes};
+use crate::{api::Api, hosts::Hosts, routes::routes};
 
-/// Most connections at a time; for another one, that which was longest without a request ends.
-const CONNECTIONS_MAX: usize = 128;
+/// Most connections at a time, 10,000 streams among them; for another one, that which was longest without a request ends.
+const CONNECTIONS_MAX: usize = 10_500;
 
-/// Most bytes of a request's line and headers. Bodies are not read.
+/// Most bytes of a request's line and headers.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Pause before the next connection when one could not be accepted: there may be too many open files.
@@ -51,7 +51,7 @@ impl Patience {
     const DEFAULT: Self = Self {
         head: Duration::from_secs(10),
         connection: Duration::from_secs(300),
-        last_answer: Duration::from_secs(10),
+        last_answer: Duration::from_secs(70),
         unwanted: Duration::from_millis(500),
     };
 }
@@ -93,20 +93,30 @@ impl HttpListener {
         self.address
     }
 
-    /// Answers for an engine until it is dropped; runs on tokio, with I/O and time.
+    /// Answers until it is dropped; runs on tokio, with I/O and time.
     ///
     /// # Errors
     /// Code `http-address`: the socket cannot be used.
-    pub async fn serve(self, engine: EngineView) -> Result<(), Error> {
-        let routes = routes(engine, self.hosts.clone());
+    pub async fn serve(self, api: Api) -> Result<(), Error> {
+        let routes = routes(api, self.hosts.clone());
         self.answer(routes, Patience::DEFAULT).await
     }
 
     async fn answer(self, routes: Router, patience: Patience) -> Result<(), Error> {
+        let most = files::connections_max(CONNECTIONS_MAX);
+        self.answer_at_most(most, routes, patience).await
+    }
+
+    async fn answer_at_most(
+        self,
+        most: usize,
+        routes: Router,
+        patience: Patience,
+    ) -> Result<(), Error> {
         let address = self.address;
         let socket = TcpListener::from_std(self.socket)
             .map_err(|error| cannot_listen(&address.ip().to_string(), address.port(), &error))?;
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let slots = Arc::new(Semaphore::new(most));
         let mut open = Open::default();
         loop {
             match socket.accept().await {

@@ -6,18 +6,23 @@ use axum::{
     middleware,
     response::IntoResponse,
 };
-use sagaline_runtime::EngineView;
 
 use crate::{
-    health,
+    api::{self, Api},
+    guard, health,
     hosts::{self, Hosts},
-    metrics,
+    metrics, problem,
     problem::Problem,
 };
 
 /// Everything that is answered, to requests that name one of `hosts`.
-pub(crate) fn routes(engine: EngineView, hosts: Hosts) -> Router {
-    guarded(health::routes().merge(metrics::routes()), hosts).with_state(engine)
+pub(crate) fn routes(api: Api, hosts: Hosts) -> Router {
+    let engine = health::routes().merge(metrics::routes());
+    let engine = engine.with_state(api.engine().clone());
+    let all = Router::new()
+        .merge(engine)
+        .nest("/api/v1", api::routes(&api));
+    guarded(all, hosts).with_state(api)
 }
 
 /// The routes with what holds for all of them.
@@ -26,24 +31,19 @@ fn guarded<S: Clone + Send + Sync + 'static>(routes: Router<S>, hosts: Hosts) ->
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(hosts, hosts::check))
+        .layer(middleware::from_fn(problem::write))
+        .layer(middleware::from_fn(guard::headers))
 }
 
 async fn not_found(uri: Uri) -> impl IntoResponse {
-    Problem {
-        status: StatusCode::NOT_FOUND,
-        code: "not_found",
-        detail: format!("there is nothing at {}", uri.path()),
-        hint: Some("/healthz, /readyz and /metrics are there".to_owned()),
-    }
+    Problem::not_found("not_found", format!("there is nothing at {}", uri.path())).hint(
+        "/api/v1/openapi.json lists the calls of the API; /healthz, /readyz and /metrics are there, too",
+    )
 }
 
 async fn not_allowed(method: Method, uri: Uri) -> impl IntoResponse {
-    Problem {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        code: "method_not_allowed",
-        detail: format!("{} does not take {method}", uri.path()),
-        hint: None,
-    }
+    let text = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text)
 }
 
 #[cfg(test)]

@@ -1,0 +1,160 @@
+//! The API: JSON under `/api/v1`, the same for pages, the command line and scripts.
+//!
+//! ```text
+//! call ─▶ origin, login ─▶ write: a record in the inbox ─▶ owner ─▶ replies ─▶ 202, once it is in the journal
+//!                          read:  projection, or with ?consistency=strong the owner by the same way
+//! ```
+//! So any process answers for any partition. Deliberately absent: decisions, which are the owners', and views of runs, which are
+//! core's. Invariant: what is answered 2xx to a write is in the journal.
+
+mod access;
+mod act;
+mod answer;
+mod ask;
+mod attempts;
+mod batch;
+mod call;
+mod calls;
+mod history;
+mod hub;
+mod incident;
+mod info;
+mod journal;
+mod list;
+mod location;
+mod message;
+mod openapi;
+mod payload;
+mod queue;
+mod queues;
+mod reads;
+mod refusal;
+mod result;
+mod runs;
+mod schedule;
+mod start;
+mod step;
+mod stream;
+mod views;
+
+use std::{fmt, sync::Arc};
+
+use axum::{Router, middleware};
+use sagaline_journal::kafka::Kafka;
+use sagaline_projection::Projection;
+use sagaline_runtime::{EngineView, Keys};
+use sagaline_sdk::{Coding, client::Client};
+use tokio::sync::{OnceCell, Semaphore};
+
+pub use self::access::{Access, Tokens};
+use crate::problem::Problem;
+
+/// Bodies that are read at a time: so much memory strangers can fill, and no more.
+const BODIES_MAX: usize = 64;
+
+/// Questions to the brokers that are asked at a time: each blocks a thread.
+const KAFKA_ASKED_MAX: usize = 2;
+
+/// What the API works with. Clones share it.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+/// What an [`Api`] is made of.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// The engine of this process.
+    pub engine: EngineView,
+    /// The brokers.
+    pub kafka: Kafka,
+    /// What acts of operators are signed with.
+    pub keys: Keys,
+    /// How inputs are encoded; what the journal has is shown as it is.
+    pub coding: Coding,
+    /// What reads are answered from.
+    pub projection: Projection,
+    /// The workflows of this app, with their versions.
+    pub workflows: Vec<(String, Vec<String>)>,
+    /// Who may do what.
+    pub access: Access,
+}
+
+struct Shared {
+    settings: ApiSettings,
+    /// Connected at the first call that needs it: only then there are topics.
+    client: OnceCell<Client>,
+    bodies: Semaphore,
+    journal: journal::Journal,
+    written: reads::Written,
+    hub: Arc<hub::Hub>,
+    /// Questions to the brokers that are asked at a time.
+    kafka_permits: Semaphore,
+}
+
+impl Api {
+    /// Answers with these.
+    #[must_use]
+    pub fn new(settings: ApiSettings) -> Self {
+        let namespace = &settings.engine.identity().namespace;
+        let journal = journal::Journal::new(&settings.kafka, namespace);
+        Self(Arc::new(Shared {
+            journal,
+            written: reads::Written::default(),
+            hub: hub::Hub::new(),
+            kafka_permits: Semaphore::new(KAFKA_ASKED_MAX),
+            settings,
+            client: OnceCell::new(),
+            bodies: Semaphore::new(BODIES_MAX),
+        }))
+    }
+
+    fn settings(&self) -> &ApiSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn engine(&self) -> &EngineView {
+        &self.settings().engine
+    }
+
+    fn access(&self) -> &Access {
+        &self.settings().access
+    }
+
+    fn namespace(&self) -> &str {
+        &self.engine().identity().namespace
+    }
+
+    fn kafka_permits(&self) -> &Semaphore {
+        &self.0.kafka_permits
+    }
+
+    fn hub(&self) -> &Arc<hub::Hub> {
+        &self.0.hub
+    }
+
+    fn bodies(&self) -> &Semaphore {
+        &self.0.bodies
+    }
+
+    async fn client(&self) -> Result<&Client, Problem> {
+        let connect = || async {
+            let kafka = self.settings().kafka.clone();
+            let client = Client::connect(kafka, self.namespace()).await?;
+            let client = client.keys(self.settings().keys.clone());
+            Ok(client.coding(self.settings().coding.clone()))
+        };
+        let client = self.0.client.get_or_try_init(connect).await;
+        client.map_err(refusal::unreached)
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Api").field(&self.namespace()).finish()
+    }
+}
+
+/// The calls, without what stands before `/api/v1`.
+pub(crate) fn routes(api: &Api) -> Router<Api> {
+    let calls = calls::router();
+    calls.route_layer(middleware::from_fn_with_state(api.clone(), access::check))
+}

@@ -1,0 +1,280 @@
+//! Server-sent events: what changes of the runs that a filter means, of one workflow, of incidents.
+//!
+//! Events: `hello` first, with the time; `workflows`, `workflow`, `incidents` with what changed; `reload` where some of it was
+//! missed. Each has `server_time`. A comment every 15 s keeps the connection.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use sagaline_core::{
+    RunId, Timestamp, WorkflowId,
+    filter::{Filter, Subject},
+    show::Shown,
+    view::{Description, IncidentView, Row, View},
+};
+use serde::Serialize;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    Api,
+    call::Call,
+    hub::{Hub, Next, Seat, Tick},
+    journal::now,
+};
+use crate::problem::Problem;
+
+/// How often a comment keeps the connection.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+
+/// Events that are ahead of a slow reader.
+const AHEAD_MAX: usize = 4;
+
+/// What of the changes is told.
+enum About {
+    /// Runs that a filter means.
+    Workflows(Filter),
+    /// The runs of one workflow.
+    Workflow(WorkflowId),
+    /// Runs with incidents.
+    Incidents,
+}
+
+#[derive(Serialize)]
+struct Hello<'a> {
+    server_time: Shown<'a, Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Workflows<'a> {
+    workflows: Vec<Row<'a>>,
+    /// Runs that changed and that the filter does not mean, or no longer.
+    others: Vec<RunId>,
+    server_time: Shown<'a, Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Workflow<'a> {
+    workflow: Description<'a>,
+    server_time: Shown<'a, Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Incidents<'a> {
+    workflows: Vec<WithIncidents<'a>>,
+    server_time: Shown<'a, Timestamp>,
+}
+
+#[derive(Serialize)]
+struct WithIncidents<'a> {
+    workflow_id: &'a WorkflowId,
+    run_id: RunId,
+    /// Those that are open: none once all are solved.
+    incidents: Vec<IncidentView<'a>>,
+}
+
+pub(crate) async fn workflows(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
+    call.knows(&["query"])?;
+    let filter = call.filter()?;
+    open(&api, &call, About::Workflows(filter))
+}
+
+pub(crate) async fn workflow(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
+    call.knows(&["workflow_id"])?;
+    let id = call.workflow_id()?;
+    open(&api, &call, About::Workflow(id))
+}
+
+pub(crate) async fn incidents(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
+    call.knows(&[])?;
+    open(&api, &call, About::Incidents)
+}
+
+fn open(api: &Api, call: &Call, about: About) -> Result<Response, Problem> {
+    let last_seen = call.headers.get("last-event-id");
+    let last_seen = last_seen.map(|id| id.to_str().unwrap_or_default());
+    let hub = api.hub().clone();
+    let (seat, missed) = hub.join((api.projection(), api.engine()), last_seen)?;
+    let (sender, events) = mpsc::channel(AHEAD_MAX);
+    tokio::spawn(async move {
+        // It ends when who listened has gone.
+        let _ = send(&hub, seat, &about, &sender, missed).await;
+    });
+    let head = [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((head, Body::from_stream(ReceiverStream::new(events))).into_response())
+}
+
+type Sender = mpsc::Sender<Result<Bytes, std::convert::Infallible>>;
+
+/// Whoever listened has gone.
+struct Gone;
+
+async fn send(
+    hub: &Hub,
+    mut seat: Seat,
+    about: &About,
+    sender: &Sender,
+    missed: bool,
+) -> Result<(), Gone> {
+    let told = |text: Bytes| async {
+        let sent = sender.send(Ok(text)).await;
+        sent.map_err(|_| Gone)
+    };
+    told(timed("hello")).await?;
+    if missed {
+        told(timed("reload")).await?;
+    }
+    loop {
+        let next = tokio::select! {
+            next = timeout(COMMENT_EVERY, seat.next()) => next,
+            () = sender.closed() => return Ok(()),
+        };
+        match next {
+            Err(_) => told(format!(": {}\n\n", now().to_rfc3339()).into()).await?,
+            Ok(Next::End) => return Ok(()),
+            Ok(Next::Missed) => told(timed("reload")).await?,
+            Ok(Next::Tick(tick)) => {
+                if let Some(event) = about.event(hub, &tick) {
+                    told(event).await?;
+                }
+            }
+        }
+    }
+}
+
+/// An event that only says the time.
+fn timed(name: &str) -> Bytes {
+    let hello = Hello {
+        server_time: Shown(&now()),
+    };
+    event(
+        None,
+        name,
+        &serde_json::to_string(&hello).unwrap_or_default(),
+    )
+}
+
+/// An event; JSON of one line has no line breaks in it.
+fn event(id: Option<&str>, name: &str, data: &str) -> Bytes {
+    let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
+    format!("{id}event: {name}\ndata: {data}\n\n").into()
+}
+
+impl About {
+    /// The event of a tick; none: it says nothing about this.
+    fn event(&self, hub: &Hub, tick: &Tick) -> Option<Bytes> {
+        let write = || {
+            let (name, data) = self.of(tick)?;
+            Some(event(Some(&hub.id_of(tick.number)), name, &data))
+        };
+        match self {
+            Self::Workflows(filter) if filter.condition.is_none() => {
+                tick.written.workflows.get_or_init(write).clone()
+            }
+            Self::Incidents => tick.written.incidents.get_or_init(write).clone(),
+            Self::Workflows(_) | Self::Workflow(_) => write(),
+        }
+    }
+
+    /// What a tick means for it; none: nothing.
+    fn of(&self, tick: &Tick) -> Option<(&'static str, String)> {
+        let Some(runs) = &tick.runs else {
+            let hello = Hello {
+                server_time: Shown(&tick.at),
+            };
+            return json("reload", &hello);
+        };
+        let views = runs.iter().map(|run| run.view(tick.at, &tick.unread));
+        match self {
+            Self::Workflows(filter) => told_by(filter, views, tick),
+            Self::Workflow(id) => {
+                let mut views = views.filter(|view| view.workflow_id == id);
+                // Of two runs of a chain the newer is open, or both are closed.
+                let newest = views.by_ref().max_by_key(|view| view.run.started_at)?;
+                json(
+                    "workflow",
+                    &Workflow {
+                        workflow: newest.describe(),
+                        server_time: Shown(&tick.at),
+                    },
+                )
+            }
+            Self::Incidents => {
+                let with = views
+                    .filter(|view| !view.run.incidents.is_empty() || !view.run.resolved.is_empty());
+                let workflows: Vec<_> = with
+                    .map(|view| WithIncidents {
+                        workflow_id: view.workflow_id,
+                        run_id: view.run.run_id,
+                        incidents: view.incidents(),
+                    })
+                    .collect();
+                (!workflows.is_empty()).then(|| {
+                    json(
+                        "incidents",
+                        &Incidents {
+                            workflows,
+                            server_time: Shown(&tick.at),
+                        },
+                    )
+                })?
+            }
+        }
+    }
+}
+
+fn told_by<'a>(
+    filter: &Filter,
+    views: impl Iterator<Item = View<'a>>,
+    tick: &Tick,
+) -> Option<(&'static str, String)> {
+    let (mut workflows, mut others) = (Vec::new(), Vec::new());
+    for view in views {
+        match filter.selects(&Subject::run(&view)) {
+            true => workflows.push(view.row()),
+            false => others.push(view.run.run_id),
+        }
+    }
+    if workflows.is_empty() && others.is_empty() {
+        return None;
+    }
+    json(
+        "workflows",
+        &Workflows {
+            workflows,
+            others,
+            server_time: Shown(&tick.at),
+        },
+    )
+}
+
+fn json(name: &'static str, data: &impl Serialize) -> Option<(&'static str, String)> {
+    let data = serde_json::to_string(data);
+    data.ok().map(|data| (name, data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_its_id_its_name_and_one_line_of_data() {
+        assert_eq!(
+            event(Some("h-7"), "workflows", "{\"a\":\"\\n\"}"),
+            "id: h-7\nevent: workflows\ndata: {\"a\":\"\\n\"}\n\n"
+        );
+        let hello = timed("hello");
+        assert!(
+            hello.starts_with(b"event: hello\ndata: {\"server_time\":\""),
+            "{hello:?}"
+        );
+    }
+}
