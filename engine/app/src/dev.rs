@@ -59,6 +59,8 @@ pub(crate) fn dev(global: Global, mut app: App, args: &DevArgs) -> Outcome {
         flush: Flush::Os,
     })?;
     let mut session = global.session(args.layer(reachable(broker.address()).to_string()))?;
+    let database = folder.path.join("projection.db");
+    session.settings.database = Some(format!("sqlite:{}", database.display()));
     // They are of other brokers.
     session.settings.properties.clear();
     let http_port = &mut session.settings.http_port;

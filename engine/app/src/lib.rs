@@ -31,6 +31,7 @@ use libmimalloc_sys as _;
 mod app;
 mod cli;
 mod clock;
+mod database;
 mod demo;
 mod dev;
 mod fault;

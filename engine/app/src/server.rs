@@ -1,22 +1,25 @@
 //! `server`: the engine in this process, until it is told to stop.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    fs,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use sagaline_core::{Millis, Name, program::Program};
+use sagaline_projection::Projection;
 use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose, lane::NoLocalTasks};
 use sagaline_sdk::Workflows;
-use sagaline_server::HttpListener;
+use sagaline_server::{Access, Api, ApiSettings, HttpListener, Tokens};
 
 use tokio::runtime::Runtime;
 
 use crate::{
     App,
     cli::{Session, server::ServerArgs},
+    database::{Database, Following},
     fault::{Exit, Fault, Outcome},
     signals, work,
 };
@@ -95,18 +98,24 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     stop: impl FnOnce() -> Outcome<S>,
 ) -> Outcome {
     let mut settings = engine_settings(session, &app, host.purpose())?;
+    let (kafka, keys) = (settings.kafka.clone(), settings.keys.clone());
     // Before anything else is begun: what cannot be had is said at once.
     let listener = listener(session)?;
-    let workflows = AppWorkflows {
+    let runtime = work::runtime()?;
+    let http = listener
+        .map(|listener| Http::prepare(session, &runtime, listener, host.purpose()))
+        .transpose()?;
+    let programs = AppWorkflows {
         workflows: app.workflows.clone(),
         queues: queues(&app),
     };
+    let workflows = versions(&app);
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
     let worker = work::worker(session, app, &[])?;
     let local = worker.local(session.settings.max_local_in_flight, settings.keys.clone())?;
     settings.local = local.tasks();
     let worker = (host.activities() == Activities::Here).then_some(worker);
-    let engine = Engine::start(settings, Arc::new(workflows))?;
+    let engine = Engine::start(settings, Arc::new(programs))?;
     tracing::info!(
         namespace,
         app = name,
@@ -114,8 +123,19 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
         "the engine runs"
     );
     let stop = stop()?;
-    let runtime = work::runtime()?;
-    let http = listener.map(|listener| answer(&runtime, listener, &engine));
+    let http = http.map(|http| {
+        http.serve(&runtime, |projection, access| ApiSettings {
+            engine: engine.view().clone(),
+            kafka,
+            keys,
+            coding: session.coding.clone(),
+            projection,
+            workflows,
+            access,
+        })
+    });
+    // What is read from stays until HTTP is no longer answered.
+    let (http, _database) = http.transpose()?.unzip();
     let readied = Mutex::new(Ok(()));
     let worked = runtime.block_on(async {
         let ended = async {
@@ -144,19 +164,73 @@ fn listener(session: &Session) -> Outcome<Option<HttpListener>> {
     Ok(settings.http_port.map(bind).transpose()?)
 }
 
-/// Answers for the engine there as long as the runtime lives: also while the engine stops.
-fn answer(runtime: &Runtime, listener: HttpListener, engine: &Engine) -> SocketAddr {
-    let (address, view) = (listener.address(), engine.view().clone());
-    tracing::info!(
-        http = format!("http://{address}"),
-        "HTTP answers /healthz, /readyz and /metrics"
-    );
-    runtime.spawn(async move {
-        if let Err(error) = listener.serve(view).await {
-            tracing::error!(%error, "HTTP is not answered any more");
+/// Who may do what over HTTP.
+fn access(session: &Session, purpose: Purpose, listener: &HttpListener) -> Outcome<Access> {
+    let is_local = listener.address().ip().is_loopback();
+    match &session.settings.tokens_file {
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| {
+                Fault::usage(format!("tokens file {}: {error}", path.display()))
+            })?;
+            Ok(Access::Tokens(Tokens::parse(&text)?))
         }
-    });
-    address
+        None if is_local || purpose == Purpose::Development => Ok(Access::Open),
+        None => {
+            tracing::warn!(
+                "nobody logs in, and others than this machine can connect: HTTP changes nothing"
+            );
+            Ok(Access::ReadOnly)
+        }
+    }
+}
+
+/// HTTP before the engine runs: what it needs is there.
+struct Http {
+    listener: HttpListener,
+    access: Access,
+    database: Database,
+}
+
+impl Http {
+    fn prepare(
+        session: &Session,
+        runtime: &Runtime,
+        listener: HttpListener,
+        purpose: Purpose,
+    ) -> Outcome<Self> {
+        Ok(Self {
+            access: access(session, purpose, &listener)?,
+            database: Database::open(runtime, session)?,
+            listener,
+        })
+    }
+
+    /// Answers for the engine as long as the runtime lives: also while the engine stops. Gives where, and what must be kept.
+    fn serve(
+        self,
+        runtime: &Runtime,
+        settings: impl FnOnce(Projection, Access) -> ApiSettings,
+    ) -> Outcome<(SocketAddr, Following)> {
+        let Self {
+            listener,
+            access,
+            database,
+        } = self;
+        let address = listener.address();
+        let settings = settings(database.projection(), access);
+        let following = database.follow(runtime, &settings.kafka)?;
+        let api = Api::new(settings);
+        tracing::info!(
+            http = format!("http://{address}"),
+            "HTTP answers /api/v1, /healthz, /readyz and /metrics"
+        );
+        runtime.spawn(async move {
+            if let Err(error) = listener.serve(api).await {
+                tracing::error!(%error, "HTTP is not answered any more");
+            }
+        });
+        Ok((address, following))
+    }
 }
 
 /// Tells the host once the engine owns its partitions; ends only if that fails.
@@ -226,6 +300,18 @@ fn queues(app: &App) -> BTreeSet<String> {
     let mut queues = app.activities.queues(app.default_queue_name());
     queues.extend(app.workflows.queues());
     queues
+}
+
+/// The workflows with their versions.
+fn versions(app: &App) -> Vec<(String, Vec<String>)> {
+    let mut versions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, version) in app.workflows.versions() {
+        versions.entry(name).or_default().push(version.to_owned());
+    }
+    let versions = versions.into_iter();
+    versions
+        .map(|(name, versions)| (name.to_owned(), versions))
+        .collect()
 }
 
 /// An app's workflows, with the queues of its activities.

@@ -54,6 +54,10 @@ pub(crate) struct Settings {
     pub(crate) http_port: Option<u16>,
     /// The address that HTTP is listened on, and the other names that it answers to.
     pub(crate) http_host: Vec<String>,
+    /// The database of what HTTP reads; none: a file of its own.
+    pub(crate) database: Option<String>,
+    /// Who may use HTTP; none: nobody logs in.
+    pub(crate) tokens_file: Option<PathBuf>,
     /// Where people are told of incidents and failures.
     pub(crate) notices: Targets,
     /// Activities that run at the same time.
@@ -109,6 +113,8 @@ impl Settings {
             )?,
             http_port: http.port,
             http_host,
+            database: http.database,
+            tokens_file: http.tokens_file,
             notices: targets(notices)?,
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
             drain: worker.drain.map_or(DRAIN_DEFAULT, Span::get),

@@ -19,7 +19,7 @@ pub(crate) struct DevArgs {
     /// Port of the broker, 0 for a free one
     #[arg(long, default_value_t = 9092)]
     pub(crate) kafka_port: u16,
-    /// Port of HTTP, 0 for a free one [env: SAGALINE_HTTP_PORT] [default: 8080; beside --kafka-port 0 a free one]
+    /// Port of HTTP (pages, API, health, metrics), 0 for a free one [env: SAGALINE_HTTP_PORT] [default: 8080; beside --kafka-port 0 a free one]
     #[arg(long, value_name = "PORT")]
     pub(crate) http_port: Option<u16>,
     /// Keep nothing: a new temporary folder, gone on exit
@@ -88,6 +88,7 @@ impl DevArgs {
             http: HttpLayer {
                 port: self.http_port,
                 host: Some(vec![self.host.to_string()]),
+                ..HttpLayer::default()
             },
             worker: WorkerLayer {
                 drain: Some(Span::new(DRAIN)),

@@ -34,12 +34,18 @@ pub(crate) struct ServerArgs {
     /// Local activities that run at the same time [env: SAGALINE_MAX_LOCAL_IN_FLIGHT] [default: 64]
     #[arg(long)]
     max_local_in_flight: Option<usize>,
-    /// Answer /healthz, /readyz and /metrics on this port, 0 for a free one [env: SAGALINE_HTTP_PORT]
+    /// Answer HTTP on this port, 0 for a free one: the API, health and metrics [env: SAGALINE_HTTP_PORT]
     #[arg(long, value_name = "PORT")]
     http_port: Option<u16>,
     /// Address for that, and further names of it [env: SAGALINE_HTTP_HOST] [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     http_host: Option<Vec<String>>,
+    /// Database that the API reads from, `sqlite:PATH` or `postgres://…` [env: SAGALINE_DATABASE] [default: a temporary file]
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// File with the tokens of those who may use HTTP [env: SAGALINE_TOKENS_FILE] [default: nobody logs in]
+    #[arg(long, value_name = "FILE")]
+    tokens_file: Option<PathBuf>,
     /// Run this program's activities in the same process, too
     #[arg(long)]
     pub(crate) with_worker: bool,
@@ -65,6 +71,8 @@ impl ServerArgs {
             http: HttpLayer {
                 port: self.http_port,
                 host: self.http_host.clone(),
+                database: self.database.clone(),
+                tokens_file: self.tokens_file.clone(),
             },
             worker: self.limits.layer(),
             ..Layer::default()

@@ -47,6 +47,8 @@ pub(crate) struct EngineLayer {
 pub(crate) struct HttpLayer {
     pub(crate) port: Option<u16>,
     pub(crate) host: Option<Vec<String>>,
+    pub(crate) database: Option<String>,
+    pub(crate) tokens_file: Option<PathBuf>,
 }
 
 /// The table `notices`.
@@ -96,6 +98,8 @@ impl Layer {
             http: HttpLayer {
                 port: self.http.port.or(below.http.port),
                 host: self.http.host.or(below.http.host),
+                database: self.http.database.or(below.http.database),
+                tokens_file: self.http.tokens_file.or(below.http.tokens_file),
             },
             notices: NoticesLayer {
                 webhook: self.notices.webhook.or(below.notices.webhook),

@@ -22,6 +22,8 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_DELAY_TARGETS",
     "SAGALINE_HTTP_PORT",
     "SAGALINE_HTTP_HOST",
+    "SAGALINE_DATABASE",
+    "SAGALINE_TOKENS_FILE",
     "SAGALINE_NOTICES_WEBHOOK",
     "SAGALINE_NOTICES_TOPIC",
     "SAGALINE_MAX_IN_FLIGHT",
@@ -59,6 +61,8 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
         http: HttpLayer {
             port: parsed("SAGALINE_HTTP_PORT", text)?,
             host: list("SAGALINE_HTTP_HOST"),
+            database: text("SAGALINE_DATABASE"),
+            tokens_file: text("SAGALINE_TOKENS_FILE").map(Into::into),
         },
         notices: NoticesLayer {
             webhook: text("SAGALINE_NOTICES_WEBHOOK"),
