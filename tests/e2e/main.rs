@@ -25,6 +25,7 @@ mod faults;
 mod flow;
 mod handover;
 mod harness;
+mod http_api;
 mod incidents;
 mod inputs;
 mod local;

@@ -1,7 +1,7 @@
 //! A client of HTTP: one request, one connection.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
 };
 
@@ -30,24 +30,115 @@ pub(crate) fn address_of(engine: &Process) -> String {
 
 /// Asks for a path.
 pub(crate) fn get(address: &str, path: &str) -> Answer {
+    ask(address, &format!("GET {path}"), &[], b"")
+}
+
+/// Makes a request: `line` is the method and the path.
+pub(crate) fn ask(address: &str, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream
         .set_read_timeout(Some(LIMIT))
         .expect("it is not zero");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
+    let is_named = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"));
+    let host = [("Host", address)];
+    let given = host.iter().filter(|_| !is_named).chain(headers);
+    for (name, value) in given {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    request.push_str("\r\n");
     stream
         .write_all(request.as_bytes())
         .expect("it takes a request");
+    // One that is too large is refused before it was all sent.
+    let _ = stream.write_all(body);
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
+    let read = stream.read_to_string(&mut answer);
+    assert!(read.is_ok() || !answer.is_empty(), "it answers: {read:?}");
     let (head, body) = answer.split_once("\r\n\r\n").expect("it has a head");
     let status = head
         .split(' ')
         .nth(1)
         .and_then(|status| status.parse().ok());
+    let body = match head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        true => unchunked(body),
+        false => body.to_owned(),
+    };
     Answer {
         status: status.expect("it has a status"),
         head: head.to_owned(),
-        body: body.to_owned(),
+        body,
+    }
+}
+
+/// What chunks say together.
+fn unchunked(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or_default();
+        let Some(chunk) = after.get(..size).filter(|_| size > 0) else {
+            break;
+        };
+        body.push_str(chunk);
+        rest = after.get(size + 2..).unwrap_or_default();
+    }
+    body
+}
+
+/// Server-sent events, as they come.
+pub(crate) struct Events {
+    lines: BufReader<TcpStream>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) data: String,
+}
+
+impl Events {
+    /// Listens on a path, from behind the event of that id.
+    pub(crate) fn open(address: &str, path: &str, last_seen: Option<&str>) -> Self {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream
+            .set_read_timeout(Some(LIMIT))
+            .expect("it is not zero");
+        let last_seen = last_seen.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{last_seen}\r\n");
+        stream
+            .write_all(request.as_bytes())
+            .expect("it takes a request");
+        Self {
+            lines: BufReader::new(stream),
+        }
+    }
+
+    /// The next event; chunks begin and end between lines, so that those are passed over.
+    pub(crate) fn next(&mut self) -> Event {
+        let (mut id, mut name) = (None, String::new());
+        loop {
+            let mut line = String::new();
+            let read = self.lines.read_line(&mut line).expect("an event comes");
+            assert!(read > 0, "the stream has ended");
+            match line.trim_end().split_once(": ") {
+                Some(("id", value)) => id = Some(value.to_owned()),
+                Some(("event", value)) => value.clone_into(&mut name),
+                Some(("data", value)) if !name.is_empty() => {
+                    let data = value.to_owned();
+                    return Event { id, name, data };
+                }
+                _ => {}
+            }
+        }
     }
 }
