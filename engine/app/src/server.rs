@@ -21,6 +21,7 @@ use crate::{
     cli::{Session, server::ServerArgs},
     database::{Database, Following},
     fault::{Exit, Fault, Outcome},
+    notices::{self, Targets},
     signals, work,
 };
 
@@ -189,6 +190,7 @@ struct Http {
     listener: HttpListener,
     access: Access,
     database: Database,
+    notices: Targets,
 }
 
 impl Http {
@@ -201,6 +203,7 @@ impl Http {
         Ok(Self {
             access: access(session, purpose, &listener)?,
             database: Database::open(runtime, session)?,
+            notices: session.settings.notices.clone(),
             listener,
         })
     }
@@ -215,10 +218,25 @@ impl Http {
             listener,
             access,
             database,
+            notices,
         } = self;
         let address = listener.address();
         let settings = settings(database.projection(), access);
         let following = database.follow(runtime, &settings.kafka)?;
+        if !notices.is_empty() {
+            let namespace = settings.engine.identity().namespace.clone();
+            let telling = notices::tell(
+                settings.projection.clone(),
+                settings.kafka.clone(),
+                namespace,
+                notices,
+            );
+            runtime.spawn(async move {
+                if let Err(error) = telling.await {
+                    tracing::error!(%error, code = error.code(), "nobody is told of incidents and failures");
+                }
+            });
+        }
         let api = Api::new(settings);
         tracing::info!(
             http = format!("http://{address}"),

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::View;
 use crate::{
-    Activity, ActivityId, Attempt, Failure, Millis, Name, Payload, RetryPolicy, Run, RunId, Timestamp,
+    Activity, ActivityId, Attempt, Failure, Millis, Name, Payload, RetryPolicy, Run, RunId,
+    Timestamp,
     run::{ActivityState, LastFailure},
     show::Shown,
 };
