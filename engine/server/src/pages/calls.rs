@@ -20,12 +20,7 @@ use super::{
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Headers of the caller that the API looks at: who they are, and from where they come.
-const FORWARDED: [header::HeaderName; 4] = [
-    header::HOST,
-    header::ORIGIN,
-    header::AUTHORIZATION,
-    header::COOKIE,
-];
+const FORWARDED: [header::HeaderName; 3] = [header::HOST, header::ORIGIN, header::AUTHORIZATION];
 
 /// The API, as one caller may use it.
 #[derive(Clone)]
@@ -49,6 +44,9 @@ impl Calls {
             for value in parts.headers.get_all(&name) {
                 headers.append(&name, value.clone());
             }
+        }
+        if let Some(bearer) = super::routes::bearer(&parts.headers) {
+            headers.entry(header::AUTHORIZATION).or_insert(bearer);
         }
         Self {
             api: api.clone(),

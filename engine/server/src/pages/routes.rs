@@ -4,15 +4,18 @@ mod acts;
 mod batches;
 mod lists;
 mod runs;
+mod sign_in;
 
 use axum::{
     Router,
     extract::{FromRef, FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+
+pub(super) use sign_in::bearer;
 
 use super::{
     act::Form,
@@ -90,6 +93,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router) -> Router<S>
             get(async |page: Page| list(page, &plain::BATCHES).await),
         )
         .route("/batches/{name}", get(batches::batch))
+        .route("/sign-in", post(sign_in::sign_in))
         .route("/more", get(more))
         .layer(middleware::from_fn(guarded))
         .route("/assets/{hash}/{name}", get(assets::serve));
@@ -98,7 +102,17 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router) -> Router<S>
 
 /// The headers of every page.
 async fn guarded(request: Request, next: Next) -> Response {
+    let to = request.uri().path_and_query().map(ToString::to_string);
+    let to = to
+        .filter(|_| request.method() == Method::GET)
+        .unwrap_or_default();
+    let was_refused = sign_in::has_token(request.headers());
     let mut response = next.run(request).await;
+    if response.status() == StatusCode::UNAUTHORIZED
+        && !response.headers().contains_key(header::SET_COOKIE)
+    {
+        response = sign_in::ask(&to, was_refused);
+    }
     let set = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "same-origin"),

@@ -27,6 +27,8 @@ struct Shop {
     history: Value,
     asked: Arc<Mutex<Vec<(Method, String, String)>>>,
     refuses: Option<&'static str>,
+    /// The header without which nobody is answered.
+    wants: Option<&'static str>,
 }
 
 impl Shop {
@@ -36,6 +38,7 @@ impl Shop {
             history: serde_json::from_str(HISTORY).unwrap(),
             asked: Arc::default(),
             refuses: None,
+            wants: None,
         }
     }
 
@@ -58,6 +61,17 @@ impl Shop {
 
     async fn answer(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
+        let bearer = parts.headers.get(header::AUTHORIZATION);
+        if self
+            .wants
+            .is_some_and(|token| bearer.is_none_or(|bearer| bearer != token))
+        {
+            return (
+                StatusCode::UNAUTHORIZED,
+                json!({"code": "unauthorized"}).to_string(),
+            )
+                .into_response();
+        }
         let path = parts.uri.path().trim_start_matches("/api/v1").to_owned();
         if parts.method != Method::GET {
             let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
@@ -130,7 +144,7 @@ impl Shop {
         let request = axum::http::Request::builder()
             .method(method)
             .uri(uri)
-            .header(header::COOKIE, "sl_live=1; sl_theme=dark");
+            .header(header::COOKIE, "sl_live=1; sl_theme=dark; sl_token=t-1");
         let request = request.body(Body::from(form.to_owned())).unwrap();
         let response = TowerToHyperService::new(self.pages())
             .call(request)
@@ -331,6 +345,40 @@ async fn every_page_is_there_and_may_run_only_this_server_s_scripts() {
         assert_eq!(html.matches("<script").count(), 1, "{page}");
         assert!(html.contains("data-theme=\"dark\""));
     }
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_asked_for_one_and_who_has_one_is_let_in() {
+    let with = |token| Shop {
+        wants: Some(token),
+        ..Shop::open()
+    };
+
+    for page in [
+        "/workflows",
+        "/workflows/x/runs/r",
+        "/incidents",
+        "/schedules",
+    ] {
+        let (status, html) = with("Bearer other").get(page).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{page}");
+        assert!(
+            html.contains("That token is not known here.") && html.contains("/sign-in"),
+            "{page}"
+        );
+    }
+    assert_eq!(with("Bearer t-1").get("/workflows").await.0, StatusCode::OK);
+    let (status, headers, _) = Shop::open()
+        .send(Method::POST, "/sign-in", "token=t-2&to=/incidents")
+        .await;
+    assert_eq!(
+        (status, &headers[header::LOCATION]),
+        (StatusCode::SEE_OTHER, &"/incidents".parse().unwrap())
+    );
+    assert_eq!(
+        headers[header::SET_COOKIE],
+        "sl_token=t-2; Path=/; HttpOnly; SameSite=Strict"
+    );
 }
 
 #[tokio::test]

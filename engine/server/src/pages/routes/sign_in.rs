@@ -1,0 +1,116 @@
+//! Signing in with a token, where the API wants one: a cookie that no script reads holds it, and calls carry it.
+
+use askama::Template;
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{see_other, with_status};
+use crate::pages::{
+    calls::now,
+    chrome::{Chrome, Place},
+    form,
+};
+
+/// Name of the cookie.
+const COOKIE: &str = "sl_token";
+
+/// Longest token.
+const TOKEN_BYTES_MAX: usize = 512;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    chrome: Chrome,
+    to: &'a str,
+    was_refused: bool,
+}
+
+/// Asks for a token; `to` is where to go on.
+pub(super) fn ask(to: &str, was_refused: bool) -> Response {
+    let page = SignInPage {
+        chrome: Chrome::new(&"Sign in", Place::More, now()),
+        to,
+        was_refused,
+    };
+    with_status(StatusCode::UNAUTHORIZED, page.render())
+}
+
+/// Keeps the token that was given. Whether it is known is seen at the next page.
+pub(super) async fn sign_in(body: String) -> Response {
+    let form = form::form(&body);
+    let token = form.get("token").map_or("", |token| token.trim());
+    let to = form.get("to").map_or("/", String::as_str);
+    let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict");
+    match HeaderValue::from_str(&cookie)
+        .ok()
+        .filter(|_| is_token(token))
+    {
+        Some(cookie) => ([(header::SET_COOKIE, cookie)], see_other(own(to))).into_response(),
+        None => ask(own(to), true),
+    }
+}
+
+/// A path of this server: nobody is led elsewhere.
+fn own(to: &str) -> &str {
+    let is_own = to.starts_with('/') && !to.starts_with("//") && !to.contains(['\\', '\n', '\r']);
+    if is_own { to } else { "/" }
+}
+
+fn is_token(token: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+    (1..=TOKEN_BYTES_MAX).contains(&token.len()) && token.bytes().all(is_plain)
+}
+
+/// The token of a request's cookie, as the API takes it.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<HeaderValue> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let mut cookies = cookies
+        .filter_map(|cookies| cookies.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'));
+    let token = cookies.find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
+        .ok()
+        .filter(|_| is_token(token))?;
+    bearer.set_sensitive(true);
+    Some(bearer)
+}
+
+/// Whether a request came with a token.
+pub(super) fn has_token(headers: &HeaderMap) -> bool {
+    bearer(headers).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_elsewhere_after_signing_in() {
+        for to in [
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "",
+            "/a\nb",
+        ] {
+            assert_eq!(own(to), "/", "{to}");
+        }
+        assert_eq!(own("/workflows?query=a"), "/workflows?query=a");
+    }
+
+    #[test]
+    fn a_token_is_taken_from_its_cookie_and_from_no_other() {
+        let headers = |cookie: &'static str| {
+            HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(cookie))])
+        };
+
+        assert_eq!(
+            bearer(&headers("a=1; sl_token=t-1; b=2")).unwrap(),
+            "Bearer t-1"
+        );
+        assert_eq!(bearer(&headers("xsl_token=t-1; sl_tokens=2")), None);
+        assert_eq!(bearer(&headers("sl_token=")), None);
+    }
+}
