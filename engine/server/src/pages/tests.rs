@@ -343,6 +343,13 @@ async fn every_page_is_there_and_may_run_only_this_server_s_scripts() {
             "{page}"
         );
         assert_eq!(html.matches("<script").count(), 1, "{page}");
+        for used in html.split("href=\"#t-").skip(1) {
+            let icon = used.split('"').next().unwrap();
+            assert!(
+                html.contains(&format!("id=\"t-{icon}\"")),
+                "{page}: no icon {icon}"
+            );
+        }
         assert!(html.contains("data-theme=\"dark\""));
     }
 }
