@@ -116,21 +116,31 @@ export const startLive = (then) => {
   after = then;
   const path = document.body.dataset.stream;
   if (!path) return;
-  const stream = new EventSource(path);
-  stream.onopen = () => { say("live", "live"); };
-  stream.onerror = () => {
-    say("lost", `reconnecting, as of ${lastGood}`);
-    // A server that has no such stream ends it for good; the page is then fetched again now and then.
-    if (stream.readyState === EventSource.CLOSED) say("", `as of ${lastGood}`);
-  };
+  let stream = null;
   const changed = (event) => {
     try { setServerTime(JSON.parse(event.data).server_time); } catch { /* the page that is fetched says it */ }
     soon();
   };
-  for (const name of ["workflows", "workflow", "incidents", "reload"]) stream.addEventListener(name, changed);
-  stream.addEventListener("hello", (event) => {
-    try { setServerTime(JSON.parse(event.data).server_time); } catch { /* the next page says it */ }
-  });
+  const connect = () => {
+    stream = new EventSource(path);
+    stream.onopen = () => { say("live", "live"); };
+    stream.onerror = () => {
+      // A server that has no such stream, or wants a token for it, ends it for good; the page is still fetched now and then.
+      const isOver = stream.readyState === EventSource.CLOSED;
+      say(isOver ? "" : "lost", `${isOver ? "" : "reconnecting, "}as of ${lastGood}`);
+    };
+    for (const name of ["workflows", "workflow", "incidents", "reload"]) stream.addEventListener(name, changed);
+    stream.addEventListener("hello", (event) => {
+      try { setServerTime(JSON.parse(event.data).server_time); } catch { /* the next page says it */ }
+    });
+  };
+  connect();
   setInterval(soon, AGAIN_MS);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
+  // A browser has but few connections to a server: a page that nobody looks at holds none.
+  document.addEventListener("visibilitychange", () => {
+    stream.close();
+    if (document.hidden) return;
+    connect();
+    soon();
+  });
 };
