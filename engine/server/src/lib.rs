@@ -12,11 +12,6 @@ mod health;
 mod hosts;
 mod listen;
 mod metrics;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the routes mount it where the API is"
-)]
 mod pages;
 mod problem;
 mod routes;

@@ -11,7 +11,7 @@ use crate::{
     api::{self, Api},
     guard, health,
     hosts::{self, Hosts},
-    metrics, problem,
+    metrics, pages, problem,
     problem::Problem,
 };
 
@@ -19,9 +19,11 @@ use crate::{
 pub(crate) fn routes(api: Api, hosts: Hosts) -> Router {
     let engine = health::routes().merge(metrics::routes());
     let engine = engine.with_state(api.engine().clone());
-    let all = Router::new()
-        .merge(engine)
-        .nest("/api/v1", api::routes(&api));
+    let calls = Router::new().nest("/api/v1", api::routes(&api));
+    // Pages call the same routes in this process, and are told of problems as others are.
+    let of_pages = calls.clone().layer(middleware::from_fn(problem::write));
+    let pages = pages::routes(of_pages.with_state(api.clone()));
+    let all = Router::new().merge(engine).merge(calls).merge(pages);
     guarded(all, hosts).with_state(api)
 }
 
