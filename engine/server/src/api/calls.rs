@@ -1,145 +1,14 @@
 //! Every call of the API, once: what answers it, and how the description has it ([`openapi`](super::openapi)).
 
-use axum::{
-    Router,
-    handler::Handler,
-    routing::{MethodRouter, delete, get, patch, post, put},
-};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{RefOr, Schema, path::HttpMethod},
-};
+mod one;
 
+use axum::Router;
+
+pub(super) use self::one::{Call, Gives, Takes};
 use super::{
     Api, act, attempts, batch, history, incident, info, list, message, openapi, queue, queues,
     result, runs, schedule, start, step, stream, views,
 };
-
-/// One call.
-pub(super) struct Call {
-    pub(super) method: HttpMethod,
-    pub(super) path: &'static str,
-    pub(super) summary: &'static str,
-    /// Parameters behind the `?`.
-    pub(super) params: &'static [&'static str],
-    pub(super) takes: Takes,
-    pub(super) gives: Gives,
-    answers: MethodRouter<Api>,
-}
-
-/// What the body is.
-pub(super) enum Takes {
-    /// There is none.
-    Nothing,
-    /// An object of that name, and what it refers to.
-    Object(String, Vec<(String, RefOr<Schema>)>),
-    /// A payload: any JSON.
-    Input,
-    /// An object that is described elsewhere.
-    Described(&'static str),
-}
-
-/// What is answered, if it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gives {
-    /// 200 with what was asked for.
-    Found,
-    /// 202 once it is in the journal.
-    Accepted,
-    /// 200 with it, or 202 if it goes on.
-    FoundOrAccepted,
-    /// 204.
-    Nothing,
-    /// Server-sent events.
-    Events,
-}
-
-impl Call {
-    fn get<H: Handler<T, Api>, T: 'static>(
-        path: &'static str,
-        handler: H,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(HttpMethod::Get, path, get(handler), summary)
-    }
-
-    fn post<H: Handler<T, Api>, T: 'static>(
-        path: &'static str,
-        handler: H,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(HttpMethod::Post, path, post(handler), summary).gives(Gives::Accepted)
-    }
-
-    fn put<H: Handler<T, Api>, T: 'static>(
-        path: &'static str,
-        handler: H,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(HttpMethod::Put, path, put(handler), summary).gives(Gives::Accepted)
-    }
-
-    fn patch<H: Handler<T, Api>, T: 'static>(
-        path: &'static str,
-        handler: H,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(HttpMethod::Patch, path, patch(handler), summary).gives(Gives::Accepted)
-    }
-
-    fn delete<H: Handler<T, Api>, T: 'static>(
-        path: &'static str,
-        handler: H,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(HttpMethod::Delete, path, delete(handler), summary).gives(Gives::Accepted)
-    }
-
-    fn new(
-        method: HttpMethod,
-        path: &'static str,
-        answers: MethodRouter<Api>,
-        summary: &'static str,
-    ) -> Self {
-        Self {
-            method,
-            path,
-            summary,
-            params: &[],
-            takes: Takes::Nothing,
-            gives: Gives::Found,
-            answers,
-        }
-    }
-
-    fn params(mut self, params: &'static [&'static str]) -> Self {
-        self.params = params;
-        self
-    }
-
-    fn gives(mut self, gives: Gives) -> Self {
-        self.gives = gives;
-        self
-    }
-
-    fn takes<T: ToSchema + PartialSchema>(mut self) -> Self {
-        let name = T::name().into_owned();
-        let mut schemas = vec![(name.clone(), T::schema())];
-        T::schemas(&mut schemas);
-        self.takes = Takes::Object(name, schemas);
-        self
-    }
-
-    fn takes_input(mut self) -> Self {
-        self.takes = Takes::Input;
-        self
-    }
-
-    fn takes_described(mut self, what: &'static str) -> Self {
-        self.takes = Takes::Described(what);
-        self
-    }
-}
 
 /// The calls, without what stands before `/api/v1`.
 pub(super) fn router() -> Router<Api> {

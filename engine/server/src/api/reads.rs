@@ -219,6 +219,7 @@ pub(super) fn unread_error(error: &Error) -> Problem {
     match (error.code(), error.kind()) {
         ("projection-page-token", _) => Problem::bad_request("invalid_page_token", text)
             .hint("a token is of one query and one order: begin with the first page"),
+        ("projection-group-by", _) => Problem::bad_request("invalid_parameter", text),
         (code, ErrorKind::Invalid) if code.starts_with("projection-") => {
             Problem::bad_request("invalid_query", text)
         }
