@@ -104,7 +104,12 @@ impl Projection {
         };
         let thread = thread::Builder::new()
             .name("projection".to_owned())
-            .spawn(move || session.run())
+            .spawn(move || {
+                // A connection that is given back needs the runtime, also while it is not waited for.
+                let runtime = session.runtime.clone();
+                let _entered = runtime.enter();
+                session.run();
+            })
             .map_err(|error| {
                 let text = format!("the projection has no thread: {error}");
                 Error::new(ErrorKind::Internal, "projection-thread", text)
