@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn only_a_denial_is_a_missing_right() {
-        let error = |code| Err::<(), _>(Error::new(ErrorKind::Invalid, code, "no"));
+        let error = |code| Err::<(), _>(Error::new(ErrorKind::Invalid, code, "it may not"));
 
         assert!(!is_denied(Ok(())).unwrap());
         assert!(is_denied(error("kafka-denied")).unwrap());
