@@ -8,6 +8,7 @@ mod carried;
 mod children;
 pub(crate) mod due;
 mod history;
+mod incident;
 mod reset;
 mod updates;
 
@@ -19,10 +20,7 @@ use smallvec::SmallVec;
 use crate::{
     ActivityId, Attempt, Failure, IdentityRing, Millis, Name, Outcome, Payload, QueueTask, ReplyTo,
     RunId, Seq, Timestamp, Wait, WorkflowId,
-    event::{
-        ActivityOptionsUpdated, ActivityScheduled, CompensationRegistered, IncidentKind,
-        WorkflowStarted,
-    },
+    event::{ActivityOptionsUpdated, ActivityScheduled, CompensationRegistered, WorkflowStarted},
     program::Job,
 };
 
@@ -33,6 +31,7 @@ pub use history::{
     HISTORY_BYTES_MAX, HISTORY_BYTES_SUGGESTED, HISTORY_EVENTS_MAX, HISTORY_EVENTS_SUGGESTED,
     HistorySize,
 };
+pub use incident::{Incident, Resolved};
 pub use reset::Copied;
 pub use updates::{
     EndedUpdate, OUTCOMES_BYTES_MAX, PendingUpdate, UPDATE_REPLIES_MAX, UPDATES_MAX,
@@ -376,60 +375,6 @@ pub struct CancelRequest {
     pub reason: Option<Box<str>>,
     /// Whether completed steps shall be compensated.
     pub compensate: bool,
-}
-
-/// What waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Position of the first `IncidentRaised`: with the run id, the incident's id.
-    pub seq: Seq,
-    /// What kind.
-    pub kind: IncidentKind,
-    /// The activity that it is about.
-    pub activity_id: Option<ActivityId>,
-    /// Its name.
-    pub activity: Option<Name>,
-    /// Why.
-    pub failure: Failure,
-    /// Since when.
-    pub since: Timestamp,
-    /// How often it came: once, and after each retry that did not help.
-    pub times: u32,
-}
-
-/// An incident that is solved, for whoever comes too late, and for when it comes again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolved {
-    /// Position of the first `IncidentRaised`.
-    pub seq: Seq,
-    /// What kind.
-    pub kind: IncidentKind,
-    /// The activity that it was about.
-    pub activity_id: Option<ActivityId>,
-    /// How often it had come.
-    pub times: u32,
-    /// What solved it.
-    pub act: Name,
-    /// Who.
-    pub actor: Name,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl IncidentKind {
-    /// Whether the run's program is not activated while such an incident is open.
-    #[must_use]
-    pub const fn blocks_program(self) -> bool {
-        match self {
-            Self::AttemptsExhausted | Self::CompensationFailed => false,
-            Self::Nondeterminism
-            | Self::Panic
-            | Self::DefinitionMissing
-            | Self::Quarantined
-            | Self::Limit
-            | Self::Deadlock => true,
-        }
-    }
 }
 
 /// An activity or a child that failed for good, so that the program was told.
