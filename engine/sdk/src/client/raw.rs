@@ -6,7 +6,6 @@ use sagaline_core::{Cause, Payload, RunId, Seq, WorkflowId, run_id_of_appended};
 use sagaline_journal::{Error, ErrorKind, wire::outcome};
 
 use super::{Client, Request, replies::Reply, replies::Waiting, request::new_id};
-use crate::codec::Coding;
 
 /// A request about one workflow, made of a record's parts; [`Client::send_raw`] sends it.
 #[derive(Debug)]
@@ -86,14 +85,6 @@ impl RawRequest {
 }
 
 impl Client {
-    /// Encodes what it sends as this says.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn coding(mut self, coding: Coding) -> Self {
-        self.coding = coding;
-        self
-    }
-
     /// Sends a request; it is durable when this returns.
     ///
     /// # Errors
