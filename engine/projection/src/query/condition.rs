@@ -134,7 +134,7 @@ impl<'f> Part<'f> {
         if test.field.node != Field::CloseTime {
             return None;
         }
-        let value = match (&test.check, self.negated) {
+        let at_most = match (&test.check, self.negated) {
             (
                 Check::Compare(
                     Comparison::Less | Comparison::LessOrEqual | Comparison::Equal,
@@ -149,11 +149,11 @@ impl<'f> Part<'f> {
                     value,
                 ),
                 true,
-            ) => value,
-            _ => return None,
+            ) => Some(&value.node),
+            _ => None,
         };
-        match value.node {
-            Value::Time(at) => Some(at.as_millis()),
+        match at_most {
+            Some(Value::Time(at)) => Some(at.as_millis()),
             _ => None,
         }
     }

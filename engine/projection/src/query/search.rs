@@ -76,7 +76,8 @@ impl<'f> Id<'f> {
         if projection.shared.dialect == Dialect::Postgres {
             return Ok(());
         }
-        let few = projection.shared.few;
+        // Going through a trigram costs less than looking at runs.
+        let few = projection.shared.few.saturating_mul(4);
         let mut rare = Vec::new();
         for trigram in &self.trigrams {
             let mut sql = Sql::new(
