@@ -71,4 +71,4 @@ pub struct Page<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

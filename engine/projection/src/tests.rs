@@ -6,31 +6,17 @@ use sagaline_core::{RunId, Timestamp};
 use sagaline_journal::{Footing, Item, JournalReader, Record};
 use sagaline_testkit::{Settings, simulate_journal};
 use sqlx::{Column as _, Row as _};
-use tempfile::TempDir;
 
 use crate::{
     Projection,
     fold::{Fold, Rows},
+    query::tests::{Database, databases},
     state::StoredRun,
     store::unavailable,
     write::{Committed, Progress, Reading, commit},
 };
 
 const LEADER: &str = "tests";
-
-struct Database {
-    projection: Projection,
-    _folder: TempDir,
-}
-
-async fn database() -> Database {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("a ?#%.db").display());
-    Database {
-        projection: Projection::open(&url, "ns").await.unwrap(),
-        _folder: folder,
-    }
-}
 
 /// Projects partitions one after the other; commits, and forgets what is in memory, where `cuts` says so.
 async fn project(
@@ -157,22 +143,25 @@ async fn rows_do_not_depend_on_when_they_are_written_and_what_is_in_memory() {
     let mut noticed = 0;
     for seed in 3..9 {
         let journal = journal(seed);
-        let (at_once, cut) = (database().await, database().await);
-
-        project(&at_once.projection, &journal, usize::MAX, |_| false).await;
-        project(&cut.projection, &journal, 0, |index| {
-            !(index as u64 + seed).is_multiple_of(3)
-        })
-        .await;
-
-        let (at_once, cut) = (dump(&at_once.projection).await, dump(&cut.projection).await);
+        let mut dumps = Vec::new();
+        for (at_once, cut) in databases().await.iter().zip(&databases().await) {
+            project(&at_once.projection, &journal, usize::MAX, |_| false).await;
+            let cuts = |index| !(index as u64 + seed).is_multiple_of(3);
+            project(&cut.projection, &journal, 0, cuts).await;
+            dumps.push(dump(&at_once.projection).await);
+            dumps.push(dump(&cut.projection).await);
+        }
+        // Both databases have the same rows, too.
+        let at_once = dumps.remove(0);
         assert!(at_once["runs"].len() >= 10, "seed {seed}");
         noticed += at_once["notices"].len();
         for (table, rows) in &at_once {
-            for (one, other) in rows.iter().zip(&cut[table]) {
-                assert_eq!(one, other, "seed {seed}, {table}");
+            for cut in &dumps {
+                for (one, other) in rows.iter().zip(&cut[table]) {
+                    assert_eq!(one, other, "seed {seed}, {table}");
+                }
+                assert_eq!(rows, &cut[table], "seed {seed}, {table}");
             }
-            assert_eq!(rows, &cut[table], "seed {seed}, {table}");
         }
     }
     assert!(noticed > 0);
@@ -180,8 +169,13 @@ async fn rows_do_not_depend_on_when_they_are_written_and_what_is_in_memory() {
 
 #[tokio::test]
 async fn what_a_row_tells_of_a_run_is_what_its_owner_would() {
+    for database in databases().await {
+        told_as_by_its_owner(&database).await;
+    }
+}
+
+async fn told_as_by_its_owner(database: &Database) {
     let journal = journal(5);
-    let database = database().await;
     project(&database.projection, &journal, 0, |_| true).await;
     let mut connection = database.projection.shared.pool.acquire().await.unwrap();
     let mut seen = 0;
@@ -217,8 +211,13 @@ async fn what_a_row_tells_of_a_run_is_what_its_owner_would() {
 
 #[tokio::test]
 async fn who_was_overtaken_writes_nothing() {
+    for database in databases().await {
+        overtaken(&database).await;
+    }
+}
+
+async fn overtaken(database: &Database) {
     let journal = journal(1);
-    let database = database().await;
     project(&database.projection, &journal, usize::MAX, |_| false).await;
     let before = dump(&database.projection).await;
     let mut connection = database.projection.shared.pool.acquire().await.unwrap();
@@ -286,7 +285,12 @@ async fn a_database_of_another_namespace_is_emptied_and_keeps_what_people_keep_i
 
 #[tokio::test]
 async fn a_notice_is_one_process_s_to_tell_until_it_has_told_it() {
-    let database = database().await;
+    for database in databases().await {
+        told_once(&database).await;
+    }
+}
+
+async fn told_once(database: &Database) {
     project(&database.projection, &journal(3), usize::MAX, |_| false).await;
     let projection = &database.projection;
     let now = Timestamp::from_millis(1_900_000_000_000);

@@ -25,15 +25,15 @@ use crate::{Projection, StoredRun, fold::Tracked, row::Hanging, write};
 const NOW_MS: i64 = 1_800_000_000_000;
 
 /// A database of its own, gone with it.
-pub(super) struct Database {
-    pub(super) projection: Projection,
+pub(crate) struct Database {
+    pub(crate) projection: Projection,
     _folder: TempDir,
 }
 
 /// The databases that tests run on.
-async fn databases() -> Vec<Database> {
+pub(crate) async fn databases() -> Vec<Database> {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("p.db").display());
+    let url = format!("sqlite:{}", folder.path().join("a ?#%.db").display());
     let mut databases = vec![Database {
         projection: Projection::open(&url, "ns").await.unwrap(),
         _folder: folder,
