@@ -111,9 +111,10 @@ async fn incidents_are_grouped_by_cause_and_found_by_id() {
         let projection = &database.projection;
         let (open, solved) = (IncidentState::Open, IncidentState::Resolved);
 
-        let groups = projection.incident_groups(&all, &seen(&[]), open, &fields);
+        let now = seen(&[]);
+        let groups = projection.incident_groups(&all, &now, open, &fields);
         let groups = groups.await.unwrap();
-        let none = projection.incident_groups(&all, &seen(&[]), solved, &[]);
+        let none = projection.incident_groups(&all, &now, solved, &[]);
         assert_eq!(none.await.unwrap(), []);
 
         let total: u64 = groups.iter().map(|group| group.count).sum();

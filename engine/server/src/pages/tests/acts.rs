@@ -1,0 +1,170 @@
+//! Acts: what a form asks of the API, and where that leads.
+
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
+
+use super::Shop;
+
+#[tokio::test]
+async fn an_act_is_asked_of_the_api_and_leads_back_to_its_event() {
+    let shop = Shop::open();
+
+    let (status, headers, _) = shop
+        .send(
+            Method::POST,
+            "/workflows/o%2F1/runs/r/cancel",
+            "reason=twice",
+        )
+        .await;
+
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        headers[header::LOCATION],
+        "/workflows/o%2F1/runs/r?done=cancel&event=12"
+    );
+    let asked = shop.asked.lock().unwrap().clone();
+    let body = r#"{"compensate":true,"reason":"twice"}"#.to_owned();
+    assert_eq!(
+        asked,
+        [(
+            Method::POST,
+            "/api/v1/workflows/o%2F1/cancel?run_id=r".to_owned(),
+            body
+        )]
+    );
+    let (_, html) = shop
+        .get("/workflows/o%2F1/runs/r?done=cancel&event=12")
+        .await;
+    assert!(html.contains("The run is asked to stop.") && html.contains("event 12"));
+}
+
+#[tokio::test]
+async fn a_note_says_only_what_the_program_says() {
+    let (_, html) = Shop::open()
+        .get("/workflows/x/runs/r?done=Call%20555&event=1")
+        .await;
+
+    assert!(!html.contains("Call 555") && !html.contains("id=\"note\""));
+}
+
+#[tokio::test]
+async fn an_act_that_is_refused_says_why() {
+    let shop = Shop {
+        refuses: Some("attempt_running"),
+        ..Shop::open()
+    };
+
+    let (status, _, html) = shop
+        .send(Method::POST, "/workflows/x/runs/r/activities/3/retry", "")
+        .await;
+
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(html.contains("attempt_running") && html.contains("look"));
+    assert!(!html.contains("<script>"));
+}
+
+#[tokio::test]
+async fn a_choice_sends_what_the_run_says_and_not_what_the_form_says() {
+    let mut shop = Shop::open();
+    shop.run["waits"] = json!([{"kind": "signal", "name": "approve", "choices": [{"label": "Approve", "input": {"yes": 1.50}}]}]);
+
+    let uri = "/workflows/x/runs/r/signal?choice=Approve&name=approve";
+    shop.send(Method::POST, uri, "name=evil&input=666").await;
+    let (status, _, _) = shop
+        .send(
+            Method::POST,
+            "/workflows/x/runs/r/signal?choice=Other&name=approve",
+            "",
+        )
+        .await;
+
+    let asked = shop.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(
+        (asked[0].1.as_str(), asked[0].2.as_str()),
+        (
+            "/api/v1/workflows/x/signals/approve?run_id=r",
+            r#"{"yes":1.5}"#
+        )
+    );
+    assert_eq!(status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn an_act_on_many_is_confirmed_first_and_then_done_to_each() {
+    let shop = Shop::open();
+    let rows = "act=terminate&id=a%252F1/r1&id=b/r2";
+
+    let (_, _, question) = shop.send(Method::POST, "/acts", rows).await;
+    assert!(question.contains("Terminate 2 runs?") && shop.asked.lock().unwrap().is_empty());
+    let (_, _, outcome) = shop
+        .send(Method::POST, "/acts", &format!("{rows}&confirmed=yes"))
+        .await;
+
+    let paths: Vec<String> = shop
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, path, _)| path.clone())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/api/v1/workflows/a%2F1/terminate?run_id=r1",
+            "/api/v1/workflows/b/terminate?run_id=r2"
+        ]
+    );
+    assert!(outcome.contains("2 of 2 done."));
+}
+
+#[tokio::test]
+async fn an_act_on_all_that_match_says_how_many_and_wants_the_number_typed() {
+    let shop = Shop::open();
+    let form = "act=cancel&all=true&query=total%20%3E%201";
+    let wrong = format!("{form}&confirmed=yes&typed=203");
+    let right = format!("{form}&confirmed=yes&typed=204&reason=recall");
+
+    let (_, _, question) = shop.send(Method::POST, "/acts", form).await;
+    let (_, _, again) = shop.send(Method::POST, "/acts", &wrong).await;
+    let (status, headers, _) = shop.send(Method::POST, "/acts", &right).await;
+
+    for html in [question, again] {
+        assert!(html.contains("Cancel 204 runs?") && html.contains("37 have none to compensate"));
+    }
+    assert_eq!(
+        (status, &headers[header::LOCATION]),
+        (StatusCode::SEE_OTHER, &"/batches/b-1".parse().unwrap())
+    );
+    let asked = shop.asked.lock().unwrap().clone();
+    let real: Vec<&String> = asked
+        .iter()
+        .map(|(_, _, body)| body)
+        .filter(|body| !body.contains("\"dry_run\":true"))
+        .collect();
+    assert_eq!(real.len(), 1);
+    assert!(
+        real[0].contains("\"query\":\"total > 1\"") && real[0].contains("\"reason\":\"recall\""),
+        "{}",
+        real[0]
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_is_refused_keeps_what_was_filled_in() {
+    let shop = Shop {
+        refuses: Some("invalid_body"),
+        ..Shop::new()
+    };
+
+    let (status, _, html) = shop
+        .send(
+            Method::POST,
+            "/workflows/new",
+            "workflow=order&input=%7Bbroken",
+        )
+        .await;
+
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(html.contains("{broken") && html.contains("invalid_body"));
+}
