@@ -229,6 +229,29 @@ fn runs_are_asked_changed_and_told_over_http() {
         (&json!("u-2"), &json!("accepted"))
     );
     assert!(ended.is_number(), "{ended}");
+    what_it_does_not_know_is_refused(&api);
+
+    let signalled = ok(&api.post("/workflows/b-1/signals/close", &json!(null)), 202);
+    assert!(
+        signalled["event_seq"].is_number() && signalled["run_id"].is_string(),
+        "{signalled}"
+    );
+    ok(&api.get("/workflows/b-1/result?wait=60s"), 200);
+    problem(
+        &api.post("/workflows/b-1/signals/close", &json!(null)),
+        409,
+        "workflow_closed",
+    );
+    problem(
+        &api.post("/workflows/b-1/queries/numbers", &json!(null)),
+        409,
+        "workflow_closed",
+    );
+    api.world.journal().audit();
+}
+
+/// Of an open run `b-1`, and of one that is not there.
+fn what_it_does_not_know_is_refused(api: &Api) {
     problem(
         &api.post("/workflows/b-1/queries/sum", &Value::Null),
         404,
@@ -260,24 +283,11 @@ fn runs_are_asked_changed_and_told_over_http() {
         404,
         "workflow_not_found",
     );
+}
 
-    let signalled = ok(&api.post("/workflows/b-1/signals/close", &json!(null)), 202);
-    assert!(
-        signalled["event_seq"].is_number() && signalled["run_id"].is_string(),
-        "{signalled}"
-    );
-    ok(&api.get("/workflows/b-1/result?wait=60s"), 200);
-    problem(
-        &api.post("/workflows/b-1/signals/close", &json!(null)),
-        409,
-        "workflow_closed",
-    );
-    problem(
-        &api.post("/workflows/b-1/queries/numbers", &json!(null)),
-        409,
-        "workflow_closed",
-    );
-
+#[test]
+fn runs_are_paused_and_ended_over_http() {
+    let api = Api::of("victim");
     for (act, code) in [
         ("cancel", "workflow_canceled"),
         ("terminate", "workflow_terminated"),
@@ -366,6 +376,87 @@ fn an_incident_is_listed_grouped_and_solved_once() {
     api.world.journal().audit();
 }
 
+/// Bodies of a start that are refused, each with its code.
+const BAD_BODIES: [(&str, &str); 13] = [
+    ("{", "invalid_json"),
+    ("[]", "invalid_body"),
+    ("\u{0}", "invalid_json"),
+    (r#"{"workflow":"flaky-payment","inputs":1}"#, "invalid_body"),
+    (r#"{"id":"p-1"}"#, "invalid_body"),
+    (
+        r#"{"workflow":"flaky-payment","id":""}"#,
+        "invalid_workflow_id",
+    ),
+    (r#"{"workflow":"","id":"p-1"}"#, "invalid_body"),
+    (r#"{"workflow":"w","start_at":"soon"}"#, "invalid_body"),
+    (r#"{"workflow":"w","retry":{"attempts":3}}"#, "invalid_body"),
+    (r#"{"workflow":"w","id_conflict":"maybe"}"#, "invalid_body"),
+    (r#"{"workflow":"w","attributes":[]}"#, "invalid_body"),
+    (
+        r#"{"workflow":"w","input":{"$base64":"?"}}"#,
+        "invalid_payload",
+    ),
+    (r#"{"workflow":"w","run_timeout_ms":-1}"#, "invalid_body"),
+];
+
+const START: &str = "POST /api/v1/workflows";
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+type Asked = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    u16,
+    &'static str,
+);
+
+/// Starts whose body is fine and that are refused, each with its status and code.
+const BAD_STARTS: [Asked; 8] = [
+    (
+        START,
+        &[("Content-Type", "text/plain")],
+        415,
+        "content_type",
+    ),
+    (
+        "POST /api/v1/workflows?wait=2m",
+        &[JSON],
+        400,
+        "invalid_parameter",
+    ),
+    (
+        "POST /api/v1/workflows?waits=1s",
+        &[JSON],
+        400,
+        "unknown_parameter",
+    ),
+    (
+        START,
+        &[JSON, ("Origin", "http://evil.example")],
+        403,
+        "foreign_origin",
+    ),
+    (
+        START,
+        &[JSON, ("Sec-Fetch-Site", "cross-site")],
+        403,
+        "foreign_origin",
+    ),
+    (
+        START,
+        &[JSON, ("Host", "evil.example")],
+        421,
+        "host_unknown",
+    ),
+    (
+        START,
+        &[JSON, ("Idempotency-Key", "")],
+        400,
+        "invalid_header",
+    ),
+    ("PUT /api/v1/workflows", &[JSON], 405, "method_not_allowed"),
+];
+
 #[test]
 fn what_is_wrong_is_refused_with_a_code_and_changes_nothing() {
     let api = Api::of("flaky-payment");
@@ -375,103 +466,16 @@ fn what_is_wrong_is_refused_with_a_code_and_changes_nothing() {
     let ask = |line: &str, headers: &[(&str, &str)], body: &str| {
         http::ask(&api.address, line, headers, body.as_bytes())
     };
-    let start = "POST /api/v1/workflows";
+    let start = START;
     let fine = payment("p-1", 0, false).to_string();
 
-    for (body, code) in [
-        ("{", "invalid_json"),
-        ("[]", "invalid_body"),
-        ("\u{0}", "invalid_json"),
-        (r#"{"workflow":"flaky-payment","inputs":1}"#, "invalid_body"),
-        (r#"{"id":"p-1"}"#, "invalid_body"),
-        (
-            r#"{"workflow":"flaky-payment","id":""}"#,
-            "invalid_workflow_id",
-        ),
-        (r#"{"workflow":"","id":"p-1"}"#, "invalid_body"),
-        (r#"{"workflow":"w","start_at":"soon"}"#, "invalid_body"),
-        (r#"{"workflow":"w","retry":{"attempts":3}}"#, "invalid_body"),
-        (r#"{"workflow":"w","id_conflict":"maybe"}"#, "invalid_body"),
-        (r#"{"workflow":"w","attributes":[]}"#, "invalid_body"),
-        (
-            r#"{"workflow":"w","input":{"$base64":"?"}}"#,
-            "invalid_payload",
-        ),
-        (r#"{"workflow":"w","run_timeout_ms":-1}"#, "invalid_body"),
-    ] {
+    for (body, code) in BAD_BODIES {
         problem(&ask(start, &[kind], body), 400, code);
     }
-    problem(
-        &ask(start, &[("Content-Type", "text/plain")], &fine),
-        415,
-        "content_type",
-    );
-    problem(
-        &ask("POST /api/v1/workflows?wait=2m", &[kind], &fine),
-        400,
-        "invalid_parameter",
-    );
-    problem(
-        &ask("POST /api/v1/workflows?waits=1s", &[kind], &fine),
-        400,
-        "unknown_parameter",
-    );
-    problem(
-        &ask(start, &[kind, ("Origin", "http://evil.example")], &fine),
-        403,
-        "foreign_origin",
-    );
-    problem(
-        &ask(start, &[kind, ("Sec-Fetch-Site", "cross-site")], &fine),
-        403,
-        "foreign_origin",
-    );
-    problem(
-        &ask(start, &[kind, ("Host", "evil.example")], &fine),
-        421,
-        "host_unknown",
-    );
-    problem(
-        &ask(start, &[kind, ("Idempotency-Key", "")], &fine),
-        400,
-        "invalid_header",
-    );
-    problem(
-        &ask("GET /api/v1/workflows/%zz", &[], ""),
-        400,
-        "invalid_encoding",
-    );
-    problem(
-        &ask("GET /api/v1/workflows/%ff", &[], ""),
-        400,
-        "invalid_path",
-    );
-    problem(
-        &ask("GET /api/v1/workflows?query=Status", &[], ""),
-        400,
-        "invalid_query",
-    );
-    problem(
-        &ask("GET /api/v1/workflows?page_size=0", &[], ""),
-        400,
-        "invalid_parameter",
-    );
-    problem(
-        &ask("GET /api/v1/workflows?page_token=x", &[], ""),
-        400,
-        "invalid_page_token",
-    );
-    problem(
-        &ask("GET /api/v1/workflows/p?run_id=x", &[], ""),
-        400,
-        "invalid_parameter",
-    );
-    problem(&ask("GET /api/v1/nothing", &[], ""), 404, "not_found");
-    problem(
-        &ask("PUT /api/v1/workflows", &[kind], &fine),
-        405,
-        "method_not_allowed",
-    );
+    for (line, headers, status, code) in BAD_STARTS {
+        problem(&ask(line, headers, &fine), status, code);
+    }
+    what_cannot_be_read_is_refused(&api);
     let large = format!(r#"{{"workflow":"w","input":"{}"}}"#, "x".repeat(1_000_000));
     problem(&ask(start, &[kind], &large), 413, "payload_too_large");
     let huge = "x".repeat(3_000_000);
@@ -492,6 +496,21 @@ fn what_is_wrong_is_refused_with_a_code_and_changes_nothing() {
     assert_eq!(document["openapi"], "3.1.0");
     let info = ok(&api.get("/info"), 200);
     assert_eq!(info["workflows"][0]["name"], "flaky-payment");
+}
+
+/// Reads that make no sense.
+fn what_cannot_be_read_is_refused(api: &Api) {
+    for (path, status, code) in [
+        ("workflows/%zz", 400, "invalid_encoding"),
+        ("workflows/%ff", 400, "invalid_path"),
+        ("workflows?query=Status", 400, "invalid_query"),
+        ("workflows?page_size=0", 400, "invalid_parameter"),
+        ("workflows?page_token=x", 400, "invalid_page_token"),
+        ("workflows/p?run_id=x", 400, "invalid_parameter"),
+        ("nothing", 404, "not_found"),
+    ] {
+        problem(&api.get(&format!("/{path}")), status, code);
+    }
 }
 
 /// The next event of that name, and its data.
