@@ -139,6 +139,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether a person is wanted: for an incident, or for a choice.
+    #[must_use]
+    pub fn needs_person(&self) -> bool {
+        let run = self.run;
+        let mut waits = run.waits.iter();
+        run.closed.is_none()
+            && (!run.incidents.is_empty() || waits.any(|wait| !wait.choices.is_empty()))
+    }
+
     /// What waits for a person, oldest first, as `GET /incidents` has it.
     #[must_use]
     pub fn incidents(&self) -> Vec<IncidentView<'a>> {

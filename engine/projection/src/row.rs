@@ -45,7 +45,7 @@ pub(crate) fn run(stored: &StoredRun) -> Vec<Bind> {
         is_open.into(),
         view.status().into(),
         view.situation().map(|situation| situation.as_str()).into(),
-        (is_open && !run.incidents.is_empty()).into(),
+        view.needs_person().into(),
         count(if is_open { decisions.count() } else { 0 }).into(),
         text(run.started.workflow.as_str()),
         text(&run.started.version),

@@ -94,7 +94,7 @@ impl<'a> Subject<'a> {
             Field::Situation => {
                 Seen::of(view.situation(), |situation| Seen::text(situation.as_str()))
             }
-            Field::NeedsPerson => Seen::Bool(is_open && !run.incidents.is_empty()),
+            Field::NeedsPerson => Seen::Bool(view.needs_person()),
             Field::WorkflowId => Seen::text(view.workflow_id.as_str()),
             Field::RunId => Seen::Text(Cow::Owned(run.run_id.to_string())),
             Field::WorkflowType => Seen::name(&run.started.workflow),

@@ -46,6 +46,9 @@ pub(crate) const COUNTS: [(&str, &str, &str, &str); 7] = [
     ("Failed", "failed", "failed", "Status = \"Failed\""),
 ];
 
+/// What the list shows where its URL says nothing: children are their parents' business.
+pub(crate) const QUERY_DEFAULT: &str = "ParentWorkflowId IS NULL";
+
 /// Filters that come with the program.
 const VIEWS: [(&str, &str, &str); 6] = [
     ("Needs you", "NeedsPerson = true", ""),
@@ -56,7 +59,7 @@ const VIEWS: [(&str, &str, &str); 6] = [
     ),
     ("Slow: open, oldest first", "Open = true", "started_at"),
     ("Failed today", "Status = \"Failed\"", "-closed_at"),
-    ("Without children", "ParentWorkflowId IS NULL", ""),
+    ("Without children", QUERY_DEFAULT, ""),
     ("All", "", ""),
 ];
 
@@ -153,17 +156,15 @@ impl Asked {
                 .find(|(changed, _)| *changed == name)
                 .map(|(_, value)| *value)
         };
+        // No filter is said, too: without a word the list leaves children out.
         let mut parts: Vec<String> = all
             .iter()
             .map(|(name, value)| (*name, of(name).unwrap_or(value)))
-            .filter(|(_, value)| !value.is_empty())
+            .filter(|(name, value)| *name == "query" || !value.is_empty())
             .map(|(name, value)| format!("{name}={}", percent(value)))
             .collect();
         parts.extend(of("after").map(|after| format!("after={}", percent(after))));
-        match parts.is_empty() {
-            true => "/workflows".to_owned(),
-            false => format!("/workflows?{}", parts.join("&")),
-        }
+        format!("/workflows?{}", parts.join("&"))
     }
 }
 
@@ -339,7 +340,7 @@ mod tests {
         );
         assert_eq!(
             asked.href(&[("query", ""), ("after", "x/y")]),
-            "/workflows?sort=-started_at&after=x%2Fy"
+            "/workflows?query=&sort=-started_at&after=x%2Fy"
         );
     }
 }

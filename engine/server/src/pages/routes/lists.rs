@@ -14,7 +14,7 @@ use crate::pages::{
     chrome::{Chrome, Note, Place},
     form,
     incidents::{self, GroupBy, InboxParts, IncidentParts},
-    list::{self, Asked, COUNTS, ListParts, PAGE_SIZE},
+    list::{self, Asked, COUNTS, ListParts, PAGE_SIZE, QUERY_DEFAULT},
     plain::{self, TASK_QUEUES},
     seen::{Counts, Incident, IncidentPage, Problem, RunPage},
     start::{self, Filled, Info},
@@ -29,7 +29,11 @@ const SHOWN: &str = "50";
 
 pub(super) async fn workflows(page: Page) -> Response {
     let asked = Asked {
-        query: page.of("query").to_owned(),
+        query: page
+            .query
+            .get("query")
+            .map_or(QUERY_DEFAULT, String::as_str)
+            .to_owned(),
         sort: page.of("sort").to_owned(),
         columns: page.of("columns").to_owned(),
         after: page.of("after").to_owned(),
