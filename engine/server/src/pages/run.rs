@@ -191,7 +191,7 @@ impl RunPage<'_> {
         #[derive(Template)]
         #[template(
             ext = "html",
-            source = "<pre>{{ text }}</pre>{% if let Some(size) = more %}<a href=\"{{ base }}?all={{ name }}#v-{{ name }}\">show all ({{ size }})</a>{% endif %}"
+            source = "<pre tabindex=\"0\">{{ text }}</pre>{% if let Some(size) = more %}<a href=\"{{ base }}?all={{ name }}#v-{{ name }}\">show all ({{ size }})</a>{% endif %}"
         )]
         struct Value<'a> {
             text: String,
