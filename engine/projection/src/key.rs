@@ -167,27 +167,54 @@ pub(crate) fn text_of(key: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// A decimal number by its parts: ±0.`digits` · 10^`places`.
+pub(crate) struct Decimal {
+    pub(crate) is_negative: bool,
+    /// How many digits stand before the point.
+    pub(crate) places: i64,
+    /// Without zeros at either end: of zero none.
+    pub(crate) digits: String,
+}
+
+impl Decimal {
+    pub(crate) fn of(number: &Number) -> Self {
+        let (is_negative, size) = match number.as_str().strip_prefix('-') {
+            Some(size) => (true, size),
+            None => (false, number.as_str()),
+        };
+        let (mantissa, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        let idle_zeros = digits.len() - digits.trim_start_matches('0').len();
+        // A number has at most 15 digits of exponent, and a text is shorter than i64's range.
+        let exponent = exponent.parse::<i64>().unwrap_or_default();
+        Self {
+            is_negative,
+            places: exponent + length(whole) - i64::try_from(idle_zeros).unwrap_or(i64::MAX / 2),
+            digits: digits.trim_matches('0').to_owned(),
+        }
+    }
+}
+
 /// Sign, how many digits stand before the point, digits. Of what is below zero each is turned round.
 fn of_number(number: &Number) -> String {
-    let (is_negative, size) = match number.as_str().strip_prefix('-') {
-        Some(size) => (true, size),
-        None => (false, number.as_str()),
-    };
-    let (mantissa, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{whole}{fraction}");
-    let idle_zeros = digits.len() - digits.trim_start_matches('0').len();
-    let digits = digits.trim_matches('0');
+    let Decimal {
+        is_negative,
+        places,
+        digits,
+    } = Decimal::of(number);
     if digits.is_empty() {
         return format!("{}1", kind::NUMBER);
     }
-    // A number has at most 15 digits of exponent, and a text is shorter than i64's range.
-    let exponent = exponent.parse::<i64>().unwrap_or_default();
-    let places = exponent + length(whole) - i64::try_from(idle_zeros).unwrap_or(i64::MAX / 2);
     match is_negative {
         false => format!("{}2{}{digits}", kind::NUMBER, of_places(places)),
         // The end sorts behind all digits: -1.5 is below -1.
-        true => format!("{}0{}{}~", kind::NUMBER, of_places(-places), turned(digits)),
+        true => format!(
+            "{}0{}{}~",
+            kind::NUMBER,
+            of_places(-places),
+            turned(&digits)
+        ),
     }
 }
 

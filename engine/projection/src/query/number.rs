@@ -2,6 +2,8 @@
 
 use sagaline_core::filter::Number;
 
+use crate::key::Decimal;
+
 /// A number's whole part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Whole {
@@ -14,15 +16,11 @@ pub(super) struct Whole {
 impl Whole {
     /// The whole part of a number. Columns count things: of what is below zero, only that it is.
     pub(super) fn of(number: &Number) -> Self {
-        let (is_negative, size) = match number.as_str().strip_prefix('-') {
-            Some(size) => (true, size),
-            None => (false, number.as_str()),
-        };
-        let (mantissa, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits = format!("{whole}{fraction}");
-        let idle = digits.len() - digits.trim_start_matches('0').len();
-        let significant = digits.trim_matches('0');
+        let Decimal {
+            is_negative,
+            places,
+            digits: significant,
+        } = Decimal::of(number);
         if significant.is_empty() {
             return Self {
                 floor: 0,
@@ -35,9 +33,6 @@ impl Whole {
                 is_exact: false,
             };
         }
-        let places = exponent.parse::<i64>().unwrap_or_default()
-            + i64::try_from(whole.len()).unwrap_or(i64::MAX / 4)
-            - i64::try_from(idle).unwrap_or(i64::MAX / 4);
         match usize::try_from(places) {
             Err(_) | Ok(0) => Self {
                 floor: 0,
