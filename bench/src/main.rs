@@ -11,6 +11,7 @@ mod kafka;
 mod memory;
 mod messages;
 mod process;
+mod projection;
 mod report;
 mod saga;
 mod sagaline;
@@ -37,6 +38,8 @@ enum Command {
     Delay(delay::Options),
     /// Signals to one run, queries, children of one parent, and starts of schedules.
     Messages(messages::Options),
+    /// How far the projection is behind the sagas that it projects, and how fast it catches up.
+    Projection(projection::Options),
     /// Bytes that an open run takes while it waits for one activity.
     Memory(memory::Options),
     #[command(hide = true)]
@@ -74,6 +77,7 @@ fn main() -> anyhow::Result<()> {
         Command::Saga(options) => saga::run(&options),
         Command::Delay(options) => delay::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Projection(options) => projection::run(&options),
         Command::Messages(options) => messages::run(&options),
         Command::MessagesEngine(options) => saga::child::run(|| messages::engine(&options)),
         Command::MessagesWorker(options) => saga::child::run(|| messages::worker(&options)),

@@ -4,8 +4,8 @@
 //! fresh processes for every number of open sagas; the broker is the same for all and is warmed up first.
 
 pub(crate) mod child;
-mod contender;
-mod load;
+pub(crate) mod contender;
+pub(crate) mod load;
 mod report;
 
 use std::{

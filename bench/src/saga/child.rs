@@ -15,7 +15,7 @@ use crate::process::{self, Broker, Cpu};
 pub(crate) struct Children([(&'static str, Child); 2]);
 
 impl Children {
-    pub(super) fn spawn(contender: Contender, kafka: &str, namespace: &str) -> Result<Self> {
+    pub(crate) fn spawn(contender: Contender, kafka: &str, namespace: &str) -> Result<Self> {
         Self::of(contender.subcommands(), kafka, namespace)
     }
 
@@ -47,7 +47,7 @@ impl Children {
     }
 
     /// Fails when one has ended.
-    pub(super) fn check(&mut self) -> Result<()> {
+    pub(crate) fn check(&mut self) -> Result<()> {
         for (name, child) in &mut self.0 {
             if let Some(status) = child.try_wait()? {
                 bail!("{name} ended: {status}");

@@ -21,9 +21,11 @@ const LAST_MAX: Duration = Duration::from_secs(20);
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const POLL_MAX: Duration = Duration::from_millis(100);
+/// The longest wait for a reply while sagas are started at a rate.
+const STEADY_POLL: Duration = Duration::from_millis(2);
 
 /// The sagas of one run.
-pub(super) struct Load {
+pub(crate) struct Load {
     contender: Contender,
     consumer: BaseConsumer,
     producer: BaseProducer,
@@ -52,19 +54,31 @@ impl Load {
         namespace: &str,
         open: u32,
     ) -> Result<Self> {
+        let mut load = Self::idle(contender, kafka, namespace, open)?;
+        load.start_all(open)?;
+        Ok(load)
+    }
+
+    /// Starts none; so many may be open at a time.
+    pub(crate) fn idle(
+        contender: Contender,
+        kafka: &str,
+        namespace: &str,
+        open_max: u32,
+    ) -> Result<Self> {
         let consumer: BaseConsumer =
             kafka::consumer(kafka, &format!("{namespace}.load")).create()?;
         let mut replies = TopicPartitionList::new();
         replies.add_partition_offset(&topic::replies(namespace), 0, Offset::Offset(0))?;
         consumer.assign(&replies)?;
         let now = clock::now();
-        let mut load = Self {
+        Ok(Self {
             contender,
             consumer,
             producer: kafka::producer(kafka).create()?,
             namespace: namespace.to_owned(),
             inbox: topic::inbox(namespace),
-            slots: (0..open)
+            slots: (0..open_max)
                 .map(|_| Slot {
                     generation: 0,
                     started: now,
@@ -73,18 +87,49 @@ impl Load {
                 .collect(),
             open: 0,
             closed: 0,
-            restarting: true,
+            restarting: false,
             latencies: Vec::new(),
             checked: now,
-        };
-        for slot in 0..load.slots.len() {
-            load.start(slot)?;
+        })
+    }
+
+    /// Keeps so many open from now on.
+    pub(crate) fn start_all(&mut self, open: u32) -> Result<()> {
+        self.restarting = true;
+        for slot in 0..open as usize {
+            if !self.slots.get(slot).is_some_and(|slot| slot.open) {
+                self.start(slot)?;
+            }
         }
-        Ok(load)
+        Ok(())
+    }
+
+    /// Starts so many a second for a while, however long they take.
+    pub(crate) fn run_at(
+        &mut self,
+        per_second: u32,
+        length: Duration,
+        children: &mut Children,
+    ) -> Result<()> {
+        self.restarting = false;
+        let (begun, mut started) = (clock::now(), 0);
+        while begun.elapsed() < length {
+            let due = (begun.elapsed().as_secs_f64() * f64::from(per_second)) as usize;
+            while started < due {
+                let slot = started % self.slots.len();
+                if self.slots.get(slot).is_some_and(|slot| slot.open) {
+                    bail!("{} sagas are open: the rate is too high", self.open);
+                }
+                self.start(slot)?;
+                started += 1;
+            }
+            self.turn(STEADY_POLL, children)?;
+        }
+        Ok(())
     }
 
     /// Goes on until as many have closed as are kept open.
-    pub(super) fn run_until_all_closed_once(&mut self, children: &mut Children) -> Result<()> {
+    pub(crate) fn run_until_all_closed_once(&mut self, children: &mut Children) -> Result<()> {
         let begun = clock::now();
         while self.closed < self.slots.len() as u64 {
             if begun.elapsed() > FIRST_MAX {
@@ -94,22 +139,22 @@ impl Load {
                     self.slots.len()
                 );
             }
-            self.turn(children)?;
+            self.turn(POLL_MAX, children)?;
         }
         Ok(())
     }
 
     /// Goes on for a while.
-    pub(super) fn run_for(&mut self, length: Duration, children: &mut Children) -> Result<()> {
+    pub(crate) fn run_for(&mut self, length: Duration, children: &mut Children) -> Result<()> {
         let begun = clock::now();
         while begun.elapsed() < length {
-            self.turn(children)?;
+            self.turn(POLL_MAX, children)?;
         }
         Ok(())
     }
 
     /// Starts no more, and waits for those that are open.
-    pub(super) fn drain(&mut self, children: &mut Children) -> Result<()> {
+    pub(crate) fn drain(&mut self, children: &mut Children) -> Result<()> {
         self.restarting = false;
         let begun = clock::now();
         while self.open > 0 {
@@ -119,29 +164,28 @@ impl Load {
                     self.open
                 );
             }
-            self.turn(children)?;
+            self.turn(POLL_MAX, children)?;
         }
         Ok(())
     }
 
     /// Forgets what was measured.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.latencies.clear();
     }
 
     /// What was measured since [`Self::clear`]: of every saga that closed.
-    pub(super) fn take_latencies(&mut self) -> Vec<Duration> {
+    pub(crate) fn take_latencies(&mut self) -> Vec<Duration> {
         std::mem::take(&mut self.latencies)
     }
 
     /// How many have closed since the beginning.
-    pub(super) fn closed(&self) -> u64 {
+    pub(crate) fn closed(&self) -> u64 {
         self.closed
     }
 
     /// Takes the replies that are there, and waits for the first.
-    fn turn(&mut self, children: &mut Children) -> Result<()> {
-        let mut wait = POLL_MAX;
+    fn turn(&mut self, mut wait: Duration, children: &mut Children) -> Result<()> {
         loop {
             let Some(reply) = self.consumer.poll(wait) else {
                 break;
