@@ -1,5 +1,7 @@
 //! The API over HTTP, on real engines: what is started, asked, changed and read there, and what is refused.
 
+mod operations;
+
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

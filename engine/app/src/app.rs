@@ -5,6 +5,7 @@ use std::{ffi::OsString, fmt, path::Path, process::ExitCode};
 use clap::{CommandFactory, FromArgMatches};
 use sagaline_core::{Name, bounds};
 use sagaline_sdk::{Activities, Codec, Coding, WorkflowFn, Workflows, worker::Worker};
+use serde_json::value::RawValue;
 
 use crate::{
     cli::{Cli, Command, completion, dev, man},
@@ -36,6 +37,8 @@ pub struct App {
     pub(crate) data: Vec<GiveData>,
     pub(crate) coding: Coding,
     pub(crate) demo: Option<Demo>,
+    /// That of the demo, once somebody has taken it.
+    pub(crate) example_input: Option<(String, Box<RawValue>)>,
     default_queue: Option<String>,
 }
 

@@ -15,6 +15,7 @@ use sagaline_sdk::{
     BoxFuture, WorkflowCall,
     client::{Client, ClientError},
 };
+use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -59,6 +60,9 @@ pub struct Demo {
     starts: Vec<Start>,
     example: Option<Example>,
 }
+
+/// Longest example that the API tells.
+const EXAMPLE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A run.
 struct Start {
@@ -140,6 +144,15 @@ impl Demo {
     pub(crate) fn example_here(&self) -> Option<Example> {
         let example = self.example.clone();
         example.filter(|example| example.input.is_file())
+    }
+
+    /// The same as the API has it: which workflow, and the JSON in that file.
+    pub(crate) fn example_input(&self) -> Option<(String, Box<RawValue>)> {
+        let example = self.example.as_ref()?;
+        let bytes = fs::metadata(&example.input).ok()?.len();
+        let text = (bytes <= EXAMPLE_BYTES_MAX).then(|| fs::read_to_string(&example.input));
+        let input = RawValue::from_string(text?.ok()?.trim().to_owned()).ok()?;
+        Some((example.workflow.clone(), input))
     }
 
     /// Makes the folder with its files, unless it is there.
@@ -325,5 +338,6 @@ mod tests {
 
         assert!(there.example_here().is_none());
         assert!(here.example_here().is_some());
+        assert!(here.example_input().is_none(), "it is no JSON");
     }
 }

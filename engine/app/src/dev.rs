@@ -89,6 +89,7 @@ pub(crate) fn dev(global: Global, mut app: App, args: &DevArgs) -> Outcome {
 /// What is to be shown, and where its files are, which the app's activities are told.
 fn demo(app: &mut App, args: &DevArgs, folder: &Folder) -> Outcome<(Option<Demo>, DemoFolder)> {
     let files = DemoFolder::of_data(&folder.path);
+    app.example_input = app.demo.as_ref().and_then(Demo::example_input);
     let Some(demo) = app.demo.take() else {
         return Ok((None, files));
     };

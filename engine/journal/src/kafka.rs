@@ -31,7 +31,8 @@ mod versions;
 mod wake;
 
 pub use admin::{
-    Admin, Broker, Cluster, Creation, Group, GroupMember, TopicInfo, TopicSpec, TopicState,
+    Admin, Broker, Cluster, Creation, Group, GroupMember, Overview, TopicInfo, TopicSpec,
+    TopicState,
 };
 pub use client::{
     Appended, Bulk, Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use lru::LruCache;
 use sagaline_core::{
-    Event, IdentityRing, Place as EventPlace, Run, RunId, Seq, Timestamp, Transition,
+    Event, IdentityRing, Place as EventPlace, Run, RunId, Seq, Timestamp,
     event::{QueueChanged, WorkflowDeleted, WorkflowStarted},
     run::{Activations, Carried},
     view::Deleted,
@@ -16,7 +16,7 @@ use sagaline_journal::{Batch, Error, ErrorKind, Journaled};
 
 use crate::{
     notice::Notice,
-    row::{Hanging, SolvedIncident},
+    row::{Hanging, RejectedRow, SolvedIncident},
     state::{PLACES_KEPT, PLACES_MAX, Place, StoredRun},
 };
 
@@ -83,6 +83,8 @@ pub(crate) struct Fold {
     told_from: Timestamp,
     /// Limits of queues that changed, by partition.
     queues: Vec<(i32, QueueChanged, Timestamp)>,
+    /// Inputs that could not be taken.
+    rejected: Vec<RejectedRow>,
     kept: usize,
 }
 
@@ -102,6 +104,7 @@ impl Fold {
             notices: Vec::new(),
             told_from: Timestamp::default(),
             queues: Vec::new(),
+            rejected: Vec::new(),
             kept,
         }
     }
@@ -117,9 +120,14 @@ impl Fold {
         &self.notices
     }
 
-    /// How many runs have old rows.
+    /// Inputs that could not be taken.
+    pub(crate) fn rejected(&self) -> &[RejectedRow] {
+        &self.rejected
+    }
+
+    /// How many rows are old or lacking.
     pub(crate) fn old_rows(&self) -> usize {
-        self.changed.len()
+        self.changed.len() + self.rejected.len()
     }
 
     /// The runs whose rows are old, and limits of queues that changed.
@@ -147,6 +155,7 @@ impl Fold {
             }
         }
         self.queues.clear();
+        self.rejected.clear();
         self.notices.clear();
         while self.used.len() > self.kept {
             let Some((run_id, ())) = self.used.pop_lru() else {
@@ -183,7 +192,7 @@ impl Fold {
     ) -> Result<(), Error> {
         let transition = &journaled.transition;
         let (Some(run_id), Some(workflow_id)) = (transition.run_id, &transition.workflow_id) else {
-            return self.of_no_run(rows, partition, transition).await;
+            return self.of_no_run(rows, partition, journaled).await;
         };
         let is_told = transition.at >= self.told_from;
         let mut notices = Vec::new();
@@ -258,13 +267,15 @@ impl Fold {
         Ok(carried)
     }
 
-    /// Takes what a record says of limited queues, of tasks that one of them released, and of runs that were deleted.
+    /// Takes what a record says of limited queues, of tasks that one of them released, of runs that were deleted, and of
+    /// inputs that could not be taken.
     async fn of_no_run(
         &mut self,
         rows: &mut impl Rows,
         partition: i32,
-        transition: &Transition,
+        journaled: &Journaled,
     ) -> Result<(), Error> {
+        let transition = &journaled.transition;
         for event in &transition.events {
             match event {
                 Event::WorkflowDeleted(event) => self.delete(rows, event, transition.at).await?,
@@ -279,6 +290,9 @@ impl Fold {
                 Event::QueueChanged(event) => {
                     self.queues
                         .push((partition, event.as_ref().clone(), transition.at));
+                }
+                Event::InputRejected(_) => {
+                    self.rejected.push(RejectedRow::of(partition, journaled));
                 }
                 _ => {}
             }

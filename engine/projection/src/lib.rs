@@ -20,10 +20,11 @@ mod write;
 pub use follow::{Following, Lag};
 pub use notice::{NOTICES_MAX, Notice};
 pub use query::{
-    COUNT_EXACT_MAX, CountGroup, Counts, GROUPS_MAX, INCIDENT_GROUPS_MAX, IncidentField,
-    IncidentGroup, IncidentList, IncidentState, List, PAGE_SIZE_MAX, PAGE_TOKEN_BYTES_MAX, Page,
-    QUEUES_MAX, QueueWork, RUNS_OF_ID_MAX, SavedView, Seen, StoredIncident, VIEW_BYTES_MAX,
-    VIEWS_MAX,
+    ATTRIBUTES_MAX, AttributeKind, COUNT_EXACT_MAX, CountGroup, Counts, GROUPS_MAX,
+    INCIDENT_GROUPS_MAX, IncidentField, IncidentGroup, IncidentList, IncidentState, List,
+    NamedAttribute, PAGE_SIZE_MAX, PAGE_TOKEN_BYTES_MAX, Page, QUEUE_SETTINGS_MAX, QUEUES_MAX,
+    QueueSettings, QueueWork, RUNS_OF_ID_MAX, RejectedPlace, SavedView, Seen, StoredIncident,
+    VIEW_BYTES_MAX, VIEWS_MAX,
 };
 pub use state::{Place, StoredRun};
 pub use store::{Changed, PartitionProgress, Projection};

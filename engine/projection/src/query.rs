@@ -14,10 +14,12 @@ mod condition;
 mod count;
 mod incident;
 mod list;
+mod named;
 mod number;
 mod order;
 mod queue;
 mod read;
+mod rejected;
 mod run;
 mod search;
 mod test;
@@ -31,7 +33,9 @@ pub use incident::{
     INCIDENT_GROUPS_MAX, IncidentField, IncidentGroup, IncidentList, IncidentState, StoredIncident,
 };
 pub use list::PAGE_SIZE_MAX;
-pub use queue::{QUEUES_MAX, QueueWork};
+pub use named::{ATTRIBUTES_MAX, AttributeKind, NamedAttribute};
+pub use queue::{QUEUE_SETTINGS_MAX, QUEUES_MAX, QueueSettings, QueueWork};
+pub use rejected::RejectedPlace;
 pub use run::RUNS_OF_ID_MAX;
 pub(crate) use search::FEW;
 pub use token::PAGE_TOKEN_BYTES_MAX;

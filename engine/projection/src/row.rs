@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use sagaline_core::{
-    Fields, Seq, Timestamp,
+    Fields, Seq, Timestamp, Transition, WorkflowId,
     event::IncidentKind,
     run::{ActivityState, Incident},
     show::Shown,
 };
+use sagaline_journal::Journaled;
 use serde_json::{Value, json};
 
 use crate::{key, sql::Bind, state::StoredRun};
@@ -72,6 +73,38 @@ pub(crate) fn run(stored: &StoredRun) -> Vec<Bind> {
             .map(|total| i64::try_from(total).unwrap_or(i64::MAX))
             .into(),
     ]
+}
+
+/// Where the journal tells of an input that could not be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RejectedRow {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) workflow_id: Option<WorkflowId>,
+}
+
+impl RejectedRow {
+    pub(crate) fn of(partition: i32, journaled: &Journaled) -> Self {
+        let Transition {
+            at, workflow_id, ..
+        } = &journaled.transition;
+        Self {
+            partition,
+            offset: journaled.offset,
+            at: *at,
+            workflow_id: workflow_id.clone(),
+        }
+    }
+
+    pub(crate) fn row(&self) -> Vec<Bind> {
+        vec![
+            i64::from(self.partition).into(),
+            self.offset.into(),
+            self.at.as_micros().into(),
+            maybe_text(self.workflow_id.as_ref().map(WorkflowId::as_str)),
+        ]
+    }
 }
 
 /// What hangs on a run in other tables, as it was last written.

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::key;
 
-/// The form of `runs.state` and `queues.state`. Rows of another form are dropped when the projection is opened, and made anew.
-pub(crate) const STATE_VERSION: i64 = 1;
+/// The form of all rows that come from the journal. Those of another form are dropped when the projection is opened, and made anew.
+pub(crate) const STATE_VERSION: i64 = 2;
 
 /// Most places of events that the row of a run has; older ones go to rows of their own, [`PLACES_KEPT`] stay.
 pub(crate) const PLACES_MAX: usize = 256;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sagaline_core::{RunId, Timestamp, WorkflowId};
-use sagaline_journal::{Error, ErrorKind};
+use sagaline_journal::{Error, ErrorKind, Footing};
 use sqlx::{
     AnyPool, Executor as _, Row as _,
     any::AnyPoolOptions,
@@ -137,6 +137,29 @@ impl Projection {
         progress.collect::<Result<_, _>>().map_err(unavailable)
     }
 
+    /// From where a partition's journal is to be read on for what is not projected; its beginning where nothing is.
+    ///
+    /// # Errors
+    /// `projection-unavailable`: the database does not answer.
+    pub async fn footing(&self, partition: i32) -> Result<Footing, Error> {
+        let mut sql =
+            Sql::new("SELECT next_offset, epoch, batch_no FROM partitions WHERE partition = ");
+        sql.bind(i64::from(partition));
+        let row = sql.query().fetch_optional(&self.shared.pool).await;
+        let Some(row) = row.map_err(unavailable)? else {
+            return Ok(Footing::START);
+        };
+        let number = |index| {
+            let number: i64 = row.try_get(index).map_err(unavailable)?;
+            Ok::<_, Error>(u64::try_from(number).unwrap_or_default())
+        };
+        Ok(Footing {
+            offset: row.try_get::<i64, _>(0).map_err(unavailable)? - 1,
+            epoch: number(1)?,
+            batch_no: number(2)?,
+        })
+    }
+
     /// Forgets all that was projected; what people keep here stays.
     ///
     /// # Errors
@@ -198,7 +221,7 @@ const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = N
      PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864";
 
 /// The tables whose rows come from the journal.
-const PROJECTED: [&str; 8] = [
+const PROJECTED: [&str; 9] = [
     "DELETE FROM partitions",
     "DELETE FROM runs",
     "DELETE FROM states",
@@ -207,6 +230,7 @@ const PROJECTED: [&str; 8] = [
     "DELETE FROM incidents",
     "DELETE FROM places",
     "DELETE FROM queues",
+    "DELETE FROM rejected",
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {
@@ -220,6 +244,10 @@ fn migrator(dialect: Dialect) -> Migrator {
                 "notices",
                 include_str!("../migrations/sqlite/0002_notices.sql"),
             ),
+            (
+                "rejected",
+                include_str!("../migrations/sqlite/0003_rejected.sql"),
+            ),
         ],
         Dialect::Postgres => [
             (
@@ -229,6 +257,10 @@ fn migrator(dialect: Dialect) -> Migrator {
             (
                 "notices",
                 include_str!("../migrations/postgres/0002_notices.sql"),
+            ),
+            (
+                "rejected",
+                include_str!("../migrations/postgres/0003_rejected.sql"),
             ),
         ],
     };

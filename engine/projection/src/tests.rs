@@ -87,6 +87,10 @@ async fn dump(projection: &Projection) -> BTreeMap<&'static str, Vec<String>> {
         ("incidents", "SELECT * FROM incidents ORDER BY run_id, seq"),
         ("notices", "SELECT * FROM notices ORDER BY id"),
         ("queues", "SELECT * FROM queues ORDER BY name, partition"),
+        (
+            "rejected",
+            "SELECT * FROM rejected ORDER BY partition, record_offset",
+        ),
     ] {
         let rows = sqlx::query(statement)
             .fetch_all(&projection.shared.pool)

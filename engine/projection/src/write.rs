@@ -12,7 +12,7 @@ use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
 use crate::{
     fold::{Fold, Rows, Tracked},
     notice::Notice,
-    row::{self, Hanging},
+    row::{self, Hanging, RejectedRow},
     sql::{Bind, Sql},
     state::{RunRow, StoredRun},
     store::unavailable,
@@ -63,6 +63,7 @@ pub(crate) async fn commit(
         sql.push(" ON CONFLICT (id) DO NOTHING");
         execute(&mut transaction, sql).await?;
     }
+    write_rejected(&mut transaction, fold.rejected()).await?;
     for (partition, changed, at) in queues {
         let mut sql =
             Sql::new("INSERT INTO queues (name, partition, settings, changed_at) VALUES ");
@@ -105,6 +106,21 @@ async fn advance(
         .bind(committed.offset.saturating_add(1));
     let result = sql.query().execute(&mut **transaction).await;
     Ok(result.map_err(unavailable)?.rows_affected() == 1)
+}
+
+/// Writes where inputs that could not be taken are told of.
+pub(crate) async fn write_rejected(
+    transaction: &mut Transaction<'_, Any>,
+    rejected: &[RejectedRow],
+) -> Result<(), Error> {
+    for some in rejected.chunks(ROWS_OF_STATEMENT) {
+        let mut sql =
+            Sql::new("INSERT INTO rejected (partition, record_offset, at, workflow_id) VALUES ");
+        sql.rows(some.iter().map(RejectedRow::row));
+        sql.push(" ON CONFLICT (partition, record_offset) DO NOTHING");
+        execute(transaction, sql).await?;
+    }
+    Ok(())
 }
 
 /// Writes runs, and what hangs on them.

@@ -15,9 +15,11 @@ pub mod lane;
 mod output;
 mod owner;
 mod programs;
+mod rejected;
 
 pub use engine::{Engine, EngineIdentity, EngineSettings, EngineView, Purpose};
 pub use fold::Fold;
 pub use input::retry_policy;
 pub use keys::{Keys, KeysError, TokenClaims};
 pub use programs::{LanePrograms, Workflows};
+pub use rejected::{Dealt, InputId, InputPlace, NotAgain, Redriven, RejectedInput, RejectedView};

@@ -85,8 +85,8 @@ pub use sagaline_core::{Failure, Name, Payload, RunId, Timestamp, WorkflowId};
 pub use sagaline_macros::{activity, query, signal, update, workflow};
 pub use uuid::Uuid;
 pub use workflow::{
-    CompensatedInParallel, Context, ExternalWorkflow, Handlers, Inbound, Intercepted, Outbound,
-    ParentClose, QueryCall, QueryFn, QueryHandler, Random, RunActivity, RunChild, Scope,
+    CompensatedInParallel, Context, ExternalWorkflow, Handled, Handlers, Inbound, Intercepted,
+    Outbound, ParentClose, QueryCall, QueryFn, QueryHandler, Random, RunActivity, RunChild, Scope,
     SendSignal, Shielded, Signal, SignalCall, SignalFn, SignalHandler, SignalOrTimeout, Sleep,
     StartedActivity, StartedChild, Task, Timeout, Until, UntilOrTimeout, Untyped, UpdateCall,
     UpdateFn, UpdateHandler, Within, Workflow, WorkflowCall, WorkflowFn, WorkflowInfo,

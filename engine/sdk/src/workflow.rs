@@ -49,7 +49,7 @@ pub use context::Context;
 pub use external::{ExternalWorkflow, SendSignal};
 pub use group::CompensatedInParallel;
 pub use handler::{
-    Handlers, QueryFn, QueryHandler, SignalFn, SignalHandler, UpdateFn, UpdateHandler,
+    Handled, Handlers, QueryFn, QueryHandler, SignalFn, SignalHandler, UpdateFn, UpdateHandler,
 };
 pub use info::WorkflowInfo;
 pub use intercept::{Inbound, Intercepted, Outbound, WorkflowInterceptor};

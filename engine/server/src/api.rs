@@ -12,9 +12,11 @@ mod act;
 mod answer;
 mod ask;
 mod attempts;
+mod attributes;
 mod batch;
 mod call;
 mod calls;
+mod definitions;
 mod history;
 mod hub;
 mod incident;
@@ -29,6 +31,7 @@ mod queue;
 mod queues;
 mod reads;
 mod refusal;
+mod rejected;
 mod result;
 mod runs;
 mod schedule;
@@ -44,6 +47,8 @@ use sagaline_journal::kafka::Kafka;
 use sagaline_projection::Projection;
 use sagaline_runtime::{EngineView, Keys};
 use sagaline_sdk::{Coding, client::Client};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::{OnceCell, Semaphore};
 
 pub use self::access::{Access, Tokens};
@@ -72,10 +77,27 @@ pub struct ApiSettings {
     pub coding: Coding,
     /// What reads are answered from.
     pub projection: Projection,
-    /// The workflows of this app, with their versions.
-    pub workflows: Vec<(String, Vec<String>)>,
+    /// The workflows of this app.
+    pub workflows: Vec<WorkflowInfo>,
     /// Who may do what.
     pub access: Access,
+}
+
+/// A workflow of this app, as `GET /info` has it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct WorkflowInfo {
+    /// Its name.
+    pub name: String,
+    /// Its versions, the lowest first.
+    pub versions: Vec<String>,
+    /// Signals that the highest handles.
+    pub signals: Vec<String>,
+    /// Queries that it answers.
+    pub queries: Vec<String>,
+    /// Updates that it takes.
+    pub updates: Vec<String>,
+    /// Inputs to begin with: JSON.
+    pub example_inputs: Vec<Box<RawValue>>,
 }
 
 struct Shared {
@@ -88,6 +110,9 @@ struct Shared {
     hub: Arc<hub::Hub>,
     /// Questions to the brokers that are asked at a time.
     kafka_permits: Semaphore,
+    queue_watch: Arc<queues::Watch>,
+    /// Rejected inputs that are sent again at a time.
+    redrive_permits: Semaphore,
 }
 
 impl Api {
@@ -101,6 +126,8 @@ impl Api {
             written: reads::Written::default(),
             hub: hub::Hub::new(),
             kafka_permits: Semaphore::new(KAFKA_ASKED_MAX),
+            queue_watch: Arc::default(),
+            redrive_permits: Semaphore::new(rejected::REDRIVES_MAX),
             settings,
             client: OnceCell::new(),
             bodies: Semaphore::new(BODIES_MAX),
@@ -125,6 +152,14 @@ impl Api {
 
     fn kafka_permits(&self) -> &Semaphore {
         &self.0.kafka_permits
+    }
+
+    fn queue_watch(&self) -> Arc<queues::Watch> {
+        Arc::clone(&self.0.queue_watch)
+    }
+
+    fn redrive_permits(&self) -> &Semaphore {
+        &self.0.redrive_permits
     }
 
     fn hub(&self) -> &Arc<hub::Hub> {

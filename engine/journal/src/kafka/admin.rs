@@ -1,6 +1,7 @@
 //! Topics, their settings, and what is known of consumer groups. Every call waits for the brokers' answer.
 
 mod group;
+mod overview;
 mod wait;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -11,10 +12,14 @@ use rdkafka::{
     client::DefaultClientContext,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
+    metadata::Metadata,
     types::RDKafkaRespErr,
 };
 
-pub use self::group::{Group, GroupMember};
+pub use self::{
+    group::{Group, GroupMember},
+    overview::Overview,
+};
 use super::{Kafka, clock::Deadline, fault, wake::Wake};
 use crate::{Error, ErrorKind};
 
@@ -274,19 +279,7 @@ impl Admin {
             .inner()
             .fetch_metadata(None, METADATA_WAIT)
             .map_err(|error| fault::error("ask for the topics", &error))?;
-        let there = metadata
-            .topics()
-            .iter()
-            .filter(|topic| topic.error().is_none());
-        let partitions = |count| i32::try_from(count).unwrap_or(i32::MAX);
-        Ok(there
-            .map(|topic| {
-                (
-                    topic.name().to_owned(),
-                    partitions(topic.partitions().len()),
-                )
-            })
-            .collect())
+        Ok(partitions_of(&metadata))
     }
 
     /// The settings of a topic as they are in force, defaults included, by Kafka's names.
@@ -363,6 +356,23 @@ fn options() -> AdminOptions {
     AdminOptions::new()
         .request_timeout(Some(REQUEST_WAIT))
         .operation_timeout(Some(OPERATION_WAIT))
+}
+
+/// Topics without an error, and how many partitions each has.
+fn partitions_of(metadata: &Metadata) -> BTreeMap<String, i32> {
+    let there = metadata
+        .topics()
+        .iter()
+        .filter(|topic| topic.error().is_none());
+    let partitions = |count| i32::try_from(count).unwrap_or(i32::MAX);
+    there
+        .map(|topic| {
+            (
+                topic.name().to_owned(),
+                partitions(topic.partitions().len()),
+            )
+        })
+        .collect()
 }
 
 /// How long a request may take in all, and how long the brokers may take to carry it out.

@@ -68,6 +68,13 @@ pub(super) fn of_incidents(filter: &Filter, are_open: bool) -> Vec<Key<'_>> {
     keys
 }
 
+/// The keys of inputs that could not be taken: the newest first.
+pub(super) fn of_rejected() -> Vec<Key<'static>> {
+    let columns = ["at", "partition", "record_offset"].into_iter();
+    let keys = columns.map(|column| Key::new(Column::Int(column), Direction::Descending));
+    keys.collect()
+}
+
 fn of_filter(filter: &Filter, about: About) -> Vec<Key<'_>> {
     let keys = filter.order.iter();
     keys.map(|by| Key::new(Column::of(&by.field.node, about), by.direction))

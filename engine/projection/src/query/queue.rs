@@ -26,7 +26,49 @@ pub struct QueueWork {
     pub oldest: Option<Timestamp>,
 }
 
+/// Most settings that are told of.
+pub const QUEUE_SETTINGS_MAX: usize = 20_000;
+
+/// What limits a task queue, as a partition has it: its home, or one that its home told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// The queue.
+    pub task_queue: Name,
+    /// The partition.
+    pub partition: i32,
+    /// Its last `QueueChanged`, with attributes as the API has them: JSON.
+    pub changed: Box<str>,
+    /// When the partition heard of it.
+    pub changed_at: Timestamp,
+}
+
 impl Projection {
+    /// What limits task queues, or did once, as each partition has it; at most [`QUEUE_SETTINGS_MAX`].
+    ///
+    /// # Errors
+    /// `projection-unavailable`: the database does not answer.
+    pub async fn queue_settings(&self) -> Result<Vec<QueueSettings>, Error> {
+        let mut sql = Sql::new("SELECT name, partition, settings, changed_at FROM queues");
+        sql.push(" ORDER BY name, partition LIMIT ");
+        sql.bind(i64::try_from(QUEUE_SETTINGS_MAX).unwrap_or(i64::MAX));
+        let mut settings = Vec::new();
+        for row in self.rows(sql).await? {
+            let name: &str = row.try_get(0).map_err(unavailable)?;
+            let Ok(task_queue) = Name::new(&key::text_of(name)) else {
+                continue;
+            };
+            let partition: i64 = row.try_get(1).map_err(unavailable)?;
+            let changed: String = row.try_get(2).map_err(unavailable)?;
+            settings.push(QueueSettings {
+                task_queue,
+                partition: i32::try_from(partition).unwrap_or_default(),
+                changed: changed.into_boxed_str(),
+                changed_at: Timestamp::from_millis(row.try_get(3).map_err(unavailable)?),
+            });
+        }
+        Ok(settings)
+    }
+
     /// What is pending in each task queue in which something is, at most [`QUEUES_MAX`].
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod agree;
 mod filters;
 mod incidents;
 mod lists;
+mod others;
 mod runs;
 mod speed;
 

@@ -112,6 +112,16 @@ impl EngineView {
         self.workers.with_workers()
     }
 
+    /// Of the task queues that this process has sent tasks to and whose workers' group can be seen: what that had committed
+    /// when it was last asked, some two seconds ago, by partition.
+    #[must_use]
+    pub fn tasks_committed(&self) -> Vec<(String, Vec<i64>)> {
+        let committed = self.workers.committed().into_iter();
+        committed
+            .map(|(_, queue, offsets)| (queue, offsets))
+            .collect()
+    }
+
     /// What its lanes have measured together, since it began.
     #[must_use]
     pub fn figures(&self) -> &Figures {

@@ -25,6 +25,7 @@ use sagaline_core::{
 use super::{
     Context, Inbound, WorkflowInfo,
     desk::{Begun, Desk},
+    handler::Handled,
     intercept::Around,
     state::Shared,
     step::StepOutcome,
@@ -46,6 +47,8 @@ pub(crate) struct Definition {
     pub(crate) begin: fn(Arc<Shared>, Payload) -> Begun,
     /// What stands around its runs.
     pub(crate) around: Around,
+    /// What it handles.
+    pub(crate) handled: Arc<Handled>,
 }
 
 /// A run of a Rust workflow.

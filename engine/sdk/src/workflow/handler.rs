@@ -130,6 +130,17 @@ pub struct Handlers<S> {
     pub(super) updates: Vec<(&'static str, TakeUpdate<S>)>,
 }
 
+/// What a workflow handles, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handled {
+    /// Signals.
+    pub signals: Vec<&'static str>,
+    /// Queries.
+    pub queries: Vec<&'static str>,
+    /// Updates.
+    pub updates: Vec<&'static str>,
+}
+
 type HandleSignal<S> = fn(&mut S, &Payload) -> Result<()>;
 type AnswerQuery<S> = fn(&S, &Payload) -> Result<Payload>;
 
@@ -148,6 +159,16 @@ impl<S> Handlers<S> {
             signals: Vec::new(),
             queries: Vec::new(),
             updates: Vec::new(),
+        }
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Handled {
+        Handled {
+            signals: self.signals.iter().map(|(name, _)| *name).collect(),
+            queries: self.queries.iter().map(|(name, _)| *name).collect(),
+            updates: self.updates.iter().map(|(name, _)| *name).collect(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
     coded::Coded,
     desk,
     executor::{Definition, RustProgram},
+    handler::Handled,
     intercept::Around,
 };
 use crate::{Codec, Result, codec::Coding, json};
@@ -117,7 +118,7 @@ impl Workflows {
     fn with_ours<W: Workflow>(mut self) -> Self {
         self.queues.extend(W::QUEUES);
         // Two handlers of one name are found now, not when the first run begins.
-        drop(W::handlers());
+        let handled = Arc::new(W::handlers().names());
         self.add(Definition {
             workflow: W::NAME,
             version: W::VERSION,
@@ -125,6 +126,7 @@ impl Workflows {
             check: check::<W>,
             begin: desk::begin::<W>,
             around: Around::default(),
+            handled,
         })
     }
 
@@ -181,6 +183,40 @@ impl Workflows {
     pub fn versions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let definitions = self.by_name.values().flat_map(BTreeMap::values);
         definitions.map(|one| (one.workflow, one.version))
+    }
+
+    /// What a workflow of that version handles: signals, queries and updates.
+    ///
+    /// # Example: what people may send a run
+    /// ```
+    /// use sagaline_sdk::{Context, Result, Workflows, signal, workflow};
+    ///
+    /// #[derive(Default)]
+    /// struct Order {
+    ///     approved: bool,
+    /// }
+    ///
+    /// #[signal]
+    /// fn approve(order: &mut Order) {
+    ///     order.approved = true;
+    /// }
+    ///
+    /// #[workflow(signals(approve))]
+    /// async fn order(_cx: Context<Order>) -> Result<()> {
+    ///     Ok(())
+    /// }
+    ///
+    /// let workflows = Workflows::new().with(order);
+    /// let version = workflows.resolve("order", None).unwrap();
+    ///
+    /// assert_eq!(workflows.handled("order", version).unwrap().signals, ["approve"]);
+    /// assert_eq!(workflows.handled("refund", "1.0.0"), None);
+    /// ```
+    #[must_use]
+    pub fn handled(&self, name: &str, version: &str) -> Option<&Handled> {
+        let version = Version::parse(version).ok()?;
+        let definition = self.by_name.get(name)?.get(&version)?;
+        Some(&definition.handled)
     }
 
     /// The task queues that the workflows name, with the default one.

@@ -17,7 +17,7 @@ use super::{
 use crate::problem::Problem;
 
 /// How long an engine may take to answer.
-const ANSWER_WAIT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 impl Call {
     /// A request of that type, of whoever calls and by the key that was given. It is about the run that was named, if one was.

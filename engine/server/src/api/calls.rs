@@ -6,8 +6,8 @@ use axum::Router;
 
 pub(super) use self::one::{Call, Gives, Takes};
 use super::{
-    Api, act, attempts, batch, history, incident, info, list, message, openapi, queue, queues,
-    result, runs, schedule, start, step, stream, views,
+    Api, act, attempts, attributes, batch, definitions, history, incident, info, list, message,
+    openapi, queue, queues, rejected, result, runs, schedule, start, step, stream, views,
 };
 
 /// The calls, without what stands before `/api/v1`.
@@ -334,6 +334,43 @@ fn others() -> Vec<Call> {
             .takes::<views::ViewDefinition>()
             .gives(Gives::Found),
         Call::delete("/views/{name}", views::delete, "Forgets a filter").gives(Gives::Nothing),
+        Call::get(
+            "/inputs/rejected",
+            rejected::list,
+            "Inputs that could not be taken, and why, the newest first",
+        )
+        .params(&["workflow_id", "page_size", "page_token", "consistency"]),
+        Call::post(
+            "/inputs/rejected/{id}/redrive",
+            rejected::redrive,
+            "Sends the original record again, once what was wrong is mended",
+        ),
+        Call::get(
+            "/attributes",
+            attributes::list,
+            "Search attributes that runs have, and of which kinds",
+        )
+        .params(&["consistency"]),
+        Call::get("/definitions", definitions::list, "Workflows that are data")
+            .params(&["page_size", "page_token"]),
+        Call::get(
+            "/definitions/{name}/{version}",
+            definitions::get,
+            "One of them",
+        ),
+        Call::put(
+            "/definitions/{name}/{version}",
+            definitions::put,
+            "Not in this version: 501",
+        )
+        .takes_described("The definition")
+        .gives(Gives::Found),
+        Call::delete(
+            "/definitions/{name}/{version}",
+            definitions::delete,
+            "Forgets a definition",
+        )
+        .gives(Gives::Nothing),
         Call::get("/info", info::info, "The app: its build, its workflows"),
         Call::get(
             "/partitions",

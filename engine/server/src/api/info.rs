@@ -5,7 +5,7 @@ use sagaline_core::{OUR_NAMES, Timestamp, show::Shown};
 use sagaline_runtime::lane::{LaneStatus, Stage};
 use serde::Serialize;
 
-use super::{Api, answer, call::Call, journal::now, reads::unread_error};
+use super::{Api, WorkflowInfo, answer, call::Call, journal::now, reads::unread_error};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -18,20 +18,14 @@ struct Info<'a> {
     partitions: i32,
     started_at: Shown<'a, Timestamp>,
     server_time: Shown<'a, Timestamp>,
-    workflows: Vec<Workflow<'a>>,
-}
-
-#[derive(Serialize)]
-struct Workflow<'a> {
-    name: &'a str,
-    versions: &'a [String],
+    workflows: Vec<&'a WorkflowInfo>,
 }
 
 pub(crate) async fn info(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
     call.knows(&[])?;
     let identity = api.engine().identity();
     let workflows = api.settings().workflows.iter();
-    let theirs = workflows.filter(|(name, _)| !name.starts_with(OUR_NAMES));
+    let theirs = workflows.filter(|one| !one.name.starts_with(OUR_NAMES));
     Ok(answer::json(&Info {
         namespace: &identity.namespace,
         app: &identity.app,
@@ -40,9 +34,7 @@ pub(crate) async fn info(State(api): State<Api>, call: Call) -> Result<Response,
         partitions: api.engine().partitions(),
         started_at: Shown(&identity.started_at),
         server_time: Shown(&now()),
-        workflows: theirs
-            .map(|(name, versions)| Workflow { name, versions })
-            .collect(),
+        workflows: theirs.collect(),
     }))
 }
 

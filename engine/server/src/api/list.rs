@@ -17,7 +17,7 @@ use crate::problem::Problem;
 const PAGE_SIZE_DEFAULT: usize = 50;
 
 /// Most rows of a page.
-const PAGE_SIZE_MAX: usize = 1_000;
+pub(super) const PAGE_SIZE_MAX: usize = 1_000;
 
 #[derive(Serialize)]
 struct Workflows<'a> {

@@ -14,11 +14,12 @@ use super::{
     Api,
     call::Call as Asked,
     calls::{Call, Gives, Takes, calls},
+    list::PAGE_SIZE_MAX,
 };
 use crate::problem::Problem;
 
 /// What parameters are.
-const PARAMS: [(&str, &str); 25] = [
+const PARAMS: [(&str, &str); 26] = [
     ("run_id", "Only this run; the newest unless said"),
     (
         "workflow_id",
@@ -64,10 +65,11 @@ const PARAMS: [(&str, &str); 25] = [
     ("payloads", "`full`, `short` or `none`"),
     (
         "id",
-        "The workflow's or the incident's id, percent-encoded: `/` is %2F",
+        "The id of the workflow, the incident or the input, percent-encoded: `/` is %2F",
     ),
     ("name", "The name, percent-encoded"),
     ("activity", "The activity's name, percent-encoded"),
+    ("version", "The version, percent-encoded"),
 ];
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| describe(&calls()).to_string());
@@ -163,8 +165,29 @@ fn parameter(name: &str, place: &str) -> Value {
         "in": place,
         "required": place == "path",
         "description": known.map(|(_, text)| *text),
-        "schema": {"type": "string"},
+        "schema": schema_of(name),
     })
+}
+
+/// What a parameter may be, as far as a schema can say it.
+fn schema_of(name: &str) -> Value {
+    let whole = |least: u64| json!({"type": "integer", "minimum": least});
+    match name {
+        "page_size" => json!({"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX}),
+        "count" => whole(1),
+        "activity_id" => json!({"type": "integer", "minimum": 1, "maximum": u32::MAX}),
+        "after" | "before" => whole(0),
+        "run_id" => json!({"type": "string", "format": "uuid"}),
+        "at" => json!({"type": "string", "format": "date-time"}),
+        "follow" | "failures" => json!({"type": "boolean"}),
+        "consistency" => json!({"type": "string", "enum": ["strong", "eventual"]}),
+        "state" => json!({"type": "string", "enum": ["open", "resolved"]}),
+        "order" => json!({"type": "string", "enum": ["asc", "desc"]}),
+        "payloads" => json!({"type": "string", "enum": ["full", "short", "none"]}),
+        "wait" => json!({"type": "string", "pattern": "^([0-9]+(ms|s|m)|accepted|completed)$"}),
+        "workflow_id" => json!({"type": "string", "minLength": 1, "maxLength": 255}),
+        _ => json!({"type": "string"}),
+    }
 }
 
 fn body(takes: &Takes, schemas: &mut Map<String, Value>) -> Option<Value> {

@@ -104,6 +104,7 @@ async fn change(
         None => request,
     };
     api.tell(request, Subject::Queue).await?;
+    api.wrote(&key);
     Ok(answer::accepted(&Changed { queue: &queue }))
 }
 

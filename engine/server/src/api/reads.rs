@@ -80,7 +80,12 @@ impl Api {
 
     /// Something of that workflow was changed by this process.
     pub(super) fn wrote(&self, id: &WorkflowId) {
-        self.0.written.note(self.partition_of(id));
+        self.wrote_to(self.partition_of(id));
+    }
+
+    /// Something of that partition was.
+    pub(super) fn wrote_to(&self, partition: i32) {
+        self.0.written.note(partition);
     }
 
     /// Queues of which it is known that no worker reads them.

@@ -1,21 +1,15 @@
-//! `input redrive`: the record that was rejected goes once more to where it was, as it is, under the identity that it
-//! says that it has: one that was taken meanwhile is a repeat.
-//!
-//! Deliberately absent: the journal's copy of its value, which has no headers and may be cut. A record that Kafka does
-//! not have any more is to be sent anew by whoever sent it.
+//! `input redrive`: the record that was rejected goes once more to where it was.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::ops::ControlFlow;
 
 use clap::Args;
-use sagaline_core::{Cause, Event, event::InputRejected};
 use sagaline_journal::{
-    Batch, ErrorKind, Headers, Item, JournalReader, NewRecord, Record,
+    Item, JournalReader, NewRecord,
     kafka::{Producer, Reader},
-    wire::{ce_type, header, topic},
 };
-use serde::Serialize;
+use sagaline_runtime::{Dealt, InputId, InputPlace, NotAgain, Redriven, RejectedInput};
 
-use super::{InputId, Rejected, rejected};
+use super::rejected;
 use crate::{
     cli::Session,
     clock::Deadline,
@@ -37,26 +31,6 @@ pub(crate) struct RedriveArgs {
     timeout: Option<Span>,
 }
 
-/// What became of a record that was sent again.
-#[derive(Debug, Serialize)]
-struct Redriven {
-    id: InputId,
-    topic: Arc<str>,
-    partition: i32,
-    offset: Option<i64>,
-    outcome: &'static str,
-    reason: Option<&'static str>,
-    message: Option<String>,
-}
-
-/// How an owner has dealt with a record.
-#[derive(Debug)]
-enum Dealt {
-    Taken,
-    Forwarded(i32),
-    Rejected(InputRejected),
-}
-
 pub(super) fn redrive(session: &Session, args: &RedriveArgs) -> Outcome {
     let journal = Journal::open(session)?;
     let kafka = session.kafka()?;
@@ -67,16 +41,16 @@ pub(super) fn redrive(session: &Session, args: &RedriveArgs) -> Outcome {
         let rejected = find(&journal, id)?;
         let record = original(session, &reader, &rejected)?;
         let (topic, partition) = (record.topic.clone(), record.partition);
-        let offset = producer.send_blocking(record)?;
-        let dealt = match offset {
-            Some(offset) => await_owner(&journal, (&topic, partition, offset), deadline)?,
-            None => None,
+        let silent = || silent(id, &topic, args.timeout.is_some());
+        let offset = producer.send_blocking(record)?.ok_or_else(silent)?;
+        let place = InputPlace {
+            topic: topic.clone(),
+            partition,
+            offset,
         };
-        let Some(dealt) = dealt else {
-            return Err(silent(id, &topic, args.timeout.is_some()));
-        };
+        let dealt = await_owner(&journal, &place, deadline)?.ok_or_else(silent)?;
         refused += usize::from(matches!(dealt, Dealt::Rejected(_)));
-        print(session, (id, topic, partition, offset), dealt)?;
+        print(session, id, &place, &dealt)?;
     }
     match refused {
         0 => Ok(()),
@@ -87,7 +61,7 @@ pub(super) fn redrive(session: &Session, args: &RedriveArgs) -> Outcome {
     }
 }
 
-fn find(journal: &Journal, id: InputId) -> Outcome<Rejected> {
+fn find(journal: &Journal, id: InputId) -> Outcome<RejectedInput> {
     let unknown = || {
         Fault::refused(format!("there is no rejected input {id}"))
             .hint("`input list-rejected` prints all")
@@ -100,75 +74,29 @@ fn find(journal: &Journal, id: InputId) -> Outcome<Rejected> {
 }
 
 /// The record that was rejected, as it is to be sent again.
-fn original(session: &Session, reader: &Reader, rejected: &Rejected) -> Outcome<NewRecord> {
-    let Cause {
-        topic: from,
-        partition,
-        offset,
-        ..
-    } = &rejected.cause;
-    let namespace = &session.settings.namespace;
-    if ![topic::inbox(namespace), topic::results(namespace)].contains(&from.to_string()) {
-        return Err(anew(rejected, &format!("it came from {from}")));
-    }
-    let mut found = None;
-    let read = reader.read(from, *partition, *offset, Some(offset + 1), |record| {
-        found = Some(record.clone());
-        ControlFlow::Break(())
-    });
-    match read {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let same_place = |record: &Record| record.offset == *offset;
-    let Some(record) = found.filter(same_place) else {
-        return Err(anew(rejected, "Kafka does not have its record any more"));
-    };
-    if record.value().unwrap_or_default().len() as u64 != rejected.event.value_bytes {
-        let why = format!("{from} was made anew: another record lies in its place");
-        return Err(anew(rejected, &why));
-    }
-    let is = |what: &str| record.header(header::FORWARDED) == Some(what.as_bytes());
-    if is(ce_type::REFUSED) || is(ce_type::CUT) {
-        return Err(anew(
-            rejected,
-            "it was refused before it came to the inbox, which has a note of it only",
-        ));
-    }
-    again(&record).ok_or_else(|| anew(rejected, "the name of one of its headers is no text"))
+fn original(session: &Session, reader: &Reader, rejected: &RejectedInput) -> Outcome<NewRecord> {
+    let record = rejected.original(&session.settings.namespace, reader);
+    record.map_err(|why| match why {
+        NotAgain::Unread(error) => error.into(),
+        NotAgain::Anew(why) => anew(rejected, &why),
+    })
 }
 
-fn anew(rejected: &Rejected, why: &str) -> Fault {
+fn anew(rejected: &RejectedInput, why: &str) -> Fault {
     let message = format!("input {} cannot be sent again: {why}", rejected.id);
     let source = &rejected.cause.source;
     Fault::quoting(Exit::Refused, &message)
         .hint(format!("let its sender send it anew: it was {source}"))
 }
 
-/// The same record to the same place.
-fn again(record: &Record) -> Option<NewRecord> {
-    let mut headers = Headers::new();
-    for (name, value) in record.headers() {
-        let name = std::str::from_utf8(name).ok()?;
-        headers.push(name.to_owned(), value.unwrap_or_default());
-    }
-    Some(NewRecord {
-        topic: record.topic.clone(),
-        partition: record.partition,
-        key: record.key().map(<[u8]>::to_vec),
-        value: record.value().map(<[u8]>::to_vec),
-        headers,
-    })
-}
-
 /// Waits until an owner has dealt with a record; none when the deadline passes.
 fn await_owner(
     journal: &Journal,
-    place: (&str, i32, i64),
+    place: &InputPlace,
     deadline: Deadline,
 ) -> Outcome<Option<Dealt>> {
     // What lies in a partition beyond the journal's is forwarded, and rejected or taken elsewhere.
-    let (_, partition, _) = place;
+    let partition = place.partition;
     if partition >= journal.partitions {
         return Ok(Some(Dealt::Taken));
     }
@@ -178,41 +106,13 @@ fn await_owner(
         reader.read(record, &mut items)?;
         for item in items.drain(..) {
             if let Item::Batch(batch) = item
-                && let Some(dealt) = dealt(batch, place)
+                && let Some(dealt) = Dealt::of_batch(batch, place)
             {
                 return Ok(ControlFlow::Break(dealt));
             }
         }
         Ok(ControlFlow::Continue(()))
     })
-}
-
-/// What a batch says of a record, if it is that far.
-fn dealt(batch: Batch, (topic, partition, offset): (&str, i32, i64)) -> Option<Dealt> {
-    let is_far = |input: &sagaline_schemas::InputPosition| {
-        input.topic == topic && input.next_offset > offset
-    };
-    if !batch.footer.inputs.iter().any(is_far) {
-        return None;
-    }
-    let transitions = batch.transitions.into_iter().map(|one| one.transition);
-    let mut events = transitions
-        .filter(|one| {
-            let Cause {
-                topic: of,
-                partition: in_,
-                offset: at,
-                ..
-            } = &one.cause;
-            (&**of, *in_, *at) == (topic, partition, offset)
-        })
-        .flat_map(|one| one.events);
-    let told = events.find_map(|event| match event {
-        Event::InputRejected(event) => Some(Dealt::Rejected(*event)),
-        Event::InputForwarded(event) => Some(Dealt::Forwarded(event.target_partition)),
-        _ => None,
-    });
-    Some(told.unwrap_or(Dealt::Taken))
 }
 
 fn silent(id: InputId, topic: &str, was_given: bool) -> Fault {
@@ -227,35 +127,16 @@ fn silent(id: InputId, topic: &str, was_given: bool) -> Fault {
     .hint("does an engine of this namespace run? `doctor` looks")
 }
 
-fn print(
-    session: &Session,
-    (id, topic, partition, offset): (InputId, Arc<str>, i32, Option<i64>),
-    dealt: Dealt,
-) -> Outcome {
-    let (outcome, rejected, text) = match dealt {
-        Dealt::Taken => ("taken", None, format!("{id} was taken.")),
-        Dealt::Forwarded(to) => (
-            "forwarded",
-            None,
-            format!("{id} was forwarded to partition {to}."),
-        ),
-        Dealt::Rejected(event) => {
-            let text = format!("{id} was rejected again: {}", event.message);
-            ("rejected", Some(event), text)
-        }
+fn print(session: &Session, id: InputId, place: &InputPlace, dealt: &Dealt) -> Outcome {
+    let text = match dealt {
+        Dealt::Taken => format!("{id} was taken."),
+        Dealt::Forwarded(to) => format!("{id} was forwarded to partition {to}."),
+        Dealt::Rejected(event) => format!("{id} was rejected again: {}", event.message),
     };
     let output = session.output;
     match output.format {
         Format::Table => output.say(&text)?,
-        Format::Json | Format::Jsonl => output.json(&Redriven {
-            id,
-            topic,
-            partition,
-            offset,
-            outcome,
-            reason: rejected.as_ref().map(|event| event.reason.as_str()),
-            message: rejected.map(|event| event.message.into_string()),
-        })?,
+        Format::Json | Format::Jsonl => output.json(&Redriven::of(id, place, dealt))?,
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use rdkafka::{
     Offset, TopicPartitionList,
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, Consumer},
+    groups::GroupMemberInfo,
 };
 
 use crate::{
@@ -28,6 +29,16 @@ pub struct GroupMember {
     pub client_id: String,
     /// Where it connects from.
     pub host: String,
+}
+
+impl GroupMember {
+    pub(super) fn of(member: &GroupMemberInfo) -> Self {
+        Self {
+            id: member.id().to_owned(),
+            client_id: member.client_id().to_owned(),
+            host: member.client_host().to_owned(),
+        }
+    }
 }
 
 impl Group {
@@ -58,13 +69,7 @@ impl Group {
                 fault::error(&format!("ask for the members of {}", self.name), &error)
             })?;
         let members = groups.groups().iter().flat_map(|group| group.members());
-        Ok(members
-            .map(|member| GroupMember {
-                id: member.id().to_owned(),
-                client_id: member.client_id().to_owned(),
-                host: member.client_host().to_owned(),
-            })
-            .collect())
+        Ok(members.map(GroupMember::of).collect())
     }
 
     /// The offsets that the group committed for these partitions of a topic, in their order; `None` where there is

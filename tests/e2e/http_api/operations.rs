@@ -1,0 +1,180 @@
+//! What operators look at: inputs that could not be taken, task queues, search attributes, definitions.
+
+use serde_json::{Value, json};
+
+use super::{Api, http, ok, payment, problem};
+use crate::harness::{wait::until, world::World};
+
+#[test]
+fn what_came_too_early_is_listed_and_sent_again_over_http() {
+    let api = Api::of("flaky-payment");
+    for (number, id) in (0..).zip(["late", "late", "other"]) {
+        api.world
+            .request("sagaline.workflow.signal.v1", id)
+            .header("sl-signal", "hurry")
+            .header("ce_id", format!("hurry-{number}"))
+            .header("ce_source", "shop")
+            .send();
+    }
+    let list = |query: &str| ok(&api.get(&format!("/inputs/rejected?{query}")), 200);
+    let all = until("the signals are rejected", || {
+        let all = list("");
+        (all["inputs"].as_array()?.len() == 3).then_some(all)
+    });
+    assert!(all["next_page_token"].is_null());
+    let ours = list("workflow_id=late");
+    assert_eq!(ours["inputs"].as_array().map(Vec::len), Some(2));
+    let first = &ours["inputs"][1];
+    assert_eq!(first["reason"], "no-open-run");
+    assert_eq!(
+        (&first["cause"]["id"], &first["cause"]["source"]),
+        (&json!("hurry-0"), &json!("shop"))
+    );
+    let (mut paged, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = list(&format!("page_size=1{token}"));
+        paged.extend(page["inputs"].as_array().unwrap().clone());
+        match page["next_page_token"].as_str() {
+            Some(next) => token = format!("&page_token={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(&json!(paged), &all["inputs"]);
+    let by_command = api.world.says(
+        "flaky-payment",
+        0,
+        &["input", "list-rejected", "-o", "json"],
+    );
+    assert_eq!(serde_json::from_str::<Value>(&by_command).unwrap(), all);
+
+    let redrive = format!("/inputs/rejected/{}/redrive", first["id"].as_str().unwrap());
+    let again = problem(&api.post(&redrive, &json!({})), 409, "input_rejected_again");
+    assert!(
+        again["detail"].as_str().unwrap().contains("no-open-run"),
+        "{again}"
+    );
+    ok(&api.post("/workflows", &payment("late", 9, true)), 202);
+    let taken = ok(&api.post(&redrive, &json!({})), 202);
+    let repeated = ok(&api.post(&redrive, &json!({})), 202);
+
+    assert_eq!(
+        (&taken["outcome"], &taken["id"]),
+        (&json!("taken"), &first["id"])
+    );
+    assert_eq!(repeated["outcome"], "taken", "and it changed nothing");
+    let history = ok(&api.get("/workflows/late/history?type=SignalReceived"), 200);
+    assert_eq!(
+        history["events"].as_array().map(Vec::len),
+        Some(1),
+        "{history}"
+    );
+    for (id, status, code) in [
+        ("0.999999", 404, "input_not_found"),
+        ("9999.0", 404, "input_not_found"),
+        ("0-1", 400, "invalid_input_id"),
+    ] {
+        let answer = api.post(&format!("/inputs/rejected/{id}/redrive"), &json!({}));
+        problem(&answer, status, code);
+    }
+    let bodied = api.post(&redrive, &json!({"force": true}));
+    problem(&bodied, 400, "invalid_body");
+    api.world.journal().audit();
+}
+
+#[test]
+fn attributes_are_named_with_their_kinds_and_definitions_are_none() {
+    let api = Api::of("flaky-payment");
+    let mut start = payment("p-1", 0, false);
+    start["attributes"] = json!({"customer": "c-1", "amount": 49.9, "tags": ["vip"]});
+    ok(&api.post("/workflows", &start), 202);
+
+    let attributes = ok(&api.get("/attributes"), 200);
+
+    let expected = json!([
+        {"name": "amount", "kind": "number", "runs": 1, "exact": true},
+        {"name": "customer", "kind": "text", "runs": 1, "exact": true},
+        {"name": "tags", "kind": "list", "runs": 1, "exact": true},
+    ]);
+    assert_eq!(
+        (&attributes["attributes"], &attributes["has_more"]),
+        (&expected, &json!(false))
+    );
+    let info = ok(&api.get("/info"), 200);
+    let workflows = info["workflows"].as_array().unwrap();
+    let payment = workflows.iter().find(|one| one["name"] == "flaky-payment");
+    for key in ["versions", "signals", "queries", "updates", "example_inputs"] {
+        assert!(payment.unwrap()[key].is_array(), "{key}: {info}");
+    }
+    let definitions = ok(&api.get("/definitions"), 200);
+    assert_eq!(
+        definitions,
+        json!({"definitions": [], "next_page_token": null})
+    );
+    problem(
+        &api.get("/definitions/order/1"),
+        404,
+        "definition_not_found",
+    );
+    let put = api.send("PUT /definitions/order/1", &[], &json!({}));
+    let put = problem(&put, 501, "definitions_unsupported");
+    assert!(
+        put["hint"].as_str().unwrap().contains("/api/v1/info"),
+        "{put}"
+    );
+    let delete = api.send("DELETE /definitions/order/1", &[], &json!({}));
+    problem(&delete, 404, "definition_not_found");
+}
+
+#[test]
+fn a_queue_is_told_of_with_its_limits_by_every_node() {
+    let world = World::new(4);
+    let nodes: Vec<_> = (0..2)
+        .map(|_| world.engine_of(&mut world.server("victim", &["--http-port", "0"])))
+        .collect();
+    let addresses: Vec<String> = nodes.iter().map(http::address_of).collect();
+    for address in &addresses {
+        until("both nodes are ready", || {
+            (http::get(address, "/readyz").status == 200).then_some(())
+        });
+    }
+    let kind = [("Content-Type", "application/json")];
+    let limits = json!({"max_outstanding": 3, "reason": "the bank is slow"}).to_string();
+    let path = "PUT /api/v1/task-queues/orders/limits";
+    ok(
+        &http::ask(&addresses[0], path, &kind, limits.as_bytes()),
+        202,
+    );
+
+    let seen: Vec<Value> = addresses
+        .iter()
+        .map(|address| {
+            until("the node tells of the limit", || {
+                let queue = http::get(address, "/api/v1/task-queues/orders");
+                let queue = ok(&queue, 200);
+                (queue["limits"]["max_outstanding"] == 3).then_some(queue)
+            })
+        })
+        .collect();
+
+    let homes = seen.iter().filter(|queue| queue["limits"]["waiting"] == 0);
+    assert_eq!(homes.count(), 1, "only its home counts: {seen:?}");
+    for queue in &seen {
+        assert_eq!(queue["limits"]["reason"], "the bank is slow", "{queue}");
+        assert_eq!(queue["limits"]["changed_by"], "anonymous", "{queue}");
+        assert_eq!(
+            (&queue["backlog"], &queue["workers"]),
+            (&json!(0), &json!([])),
+            "{queue}"
+        );
+    }
+    let list = ok(&http::get(&addresses[1], "/api/v1/task-queues"), 200);
+    assert_eq!(
+        (&list["incomplete"], &list["left_out"]),
+        (&json!(false), &json!(0))
+    );
+    let queues = list["task_queues"].as_array().unwrap();
+    assert!(
+        queues.iter().any(|queue| queue["name"] == "orders"),
+        "{list}"
+    );
+}
