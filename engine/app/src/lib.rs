@@ -36,6 +36,7 @@ mod demo;
 mod dev;
 mod fault;
 mod inbox;
+mod issuer;
 mod journal;
 mod logging;
 mod notices;

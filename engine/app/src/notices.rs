@@ -203,7 +203,8 @@ fn body(namespace: &str, notices: &[&Notice]) -> Value {
     })
 }
 
-fn agent() -> Agent {
+/// Calls others by HTTP, for a limited time, and is not led elsewhere.
+pub(crate) fn agent() -> Agent {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::NativeTls)
         .root_certs(RootCerts::PlatformVerifier)

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,15 +13,19 @@ use sagaline_core::{Millis, Name, program::Program};
 use sagaline_projection::Projection;
 use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose, lane::NoLocalTasks};
 use sagaline_sdk::Workflows;
-use sagaline_server::{Access, Api, ApiSettings, HttpListener, Tokens};
+use sagaline_server::{
+    Access, Api, ApiSettings, HttpListener, Jwt, Login, Tls, Tokens, WorkflowInfo,
+};
 
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, signal::unix::Signal};
 
 use crate::{
     App,
     cli::{Session, server::ServerArgs},
     database::{Database, Following},
+    demo::Demo,
     fault::{Exit, Fault, Outcome},
+    issuer::Issuer,
     notices::{self, Targets},
     signals, work,
 };
@@ -101,7 +106,7 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     let mut settings = engine_settings(session, &app, host.purpose())?;
     let (kafka, keys) = (settings.kafka.clone(), settings.keys.clone());
     // Before anything else is begun: what cannot be had is said at once.
-    let listener = listener(session)?;
+    let listener = listener(session, host.purpose())?;
     let runtime = work::runtime()?;
     let http = listener
         .map(|listener| Http::prepare(session, &runtime, listener, host.purpose()))
@@ -110,7 +115,7 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
         workflows: app.workflows.clone(),
         queues: queues(&app),
     };
-    let workflows = versions(&app);
+    let workflows = workflows(&app);
     let (namespace, name) = (settings.namespace.clone(), settings.app.clone());
     let worker = work::worker(session, app, &[])?;
     let local = worker.local(session.settings.max_local_in_flight, settings.keys.clone())?;
@@ -158,36 +163,51 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
     worked.and(readied)
 }
 
-/// The socket for HTTP, if the settings want one.
-fn listener(session: &Session) -> Outcome<Option<HttpListener>> {
+/// The socket for HTTP, if the settings want one; and its certificate, if they name one.
+fn listener(session: &Session, purpose: Purpose) -> Outcome<Option<(HttpListener, Option<Tls>)>> {
     let settings = &session.settings;
-    let bind = |port| HttpListener::bind(&settings.http_host, port);
-    Ok(settings.http_port.map(bind).transpose()?)
+    let Some(port) = settings.http_port else {
+        return Ok(None);
+    };
+    if settings.tls.is_some() && purpose == Purpose::Development {
+        return Err(Fault::usage("`dev` answers plain HTTP: it has no tls_cert"));
+    }
+    let load = |(cert, key): &(PathBuf, PathBuf)| Tls::load(cert, key);
+    let tls = settings.tls.as_ref().map(load).transpose()?;
+    let listener = HttpListener::bind(&settings.http_host, port)?;
+    let listener = match &tls {
+        Some(tls) => listener.with_tls(tls.clone()),
+        None => listener,
+    };
+    Ok(Some((listener, tls)))
 }
 
 /// Who may do what over HTTP.
 fn access(session: &Session, purpose: Purpose, listener: &HttpListener) -> Outcome<Access> {
     let is_local = listener.address().ip().is_loopback();
-    match &session.settings.tokens_file {
-        Some(path) => {
-            let text = fs::read_to_string(path).map_err(|error| {
-                Fault::usage(format!("tokens file {}: {error}", path.display()))
-            })?;
-            Ok(Access::Tokens(Tokens::parse(&text)?))
-        }
-        None if is_local || purpose == Purpose::Development => Ok(Access::Open),
-        None => {
+    let tokens = session.settings.tokens_file.as_ref().map(|path| {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Fault::usage(format!("tokens file {}: {error}", path.display())))?;
+        Ok::<_, Fault>(Tokens::parse(&text)?)
+    });
+    let issuer = session.settings.issuer.clone();
+    let issuer = issuer.map(|issuer| Jwt::new(issuer, Arc::new(Issuer::new())));
+    match (tokens.transpose()?, issuer.transpose()?) {
+        (None, None) if is_local || purpose == Purpose::Development => Ok(Access::Open),
+        (None, None) => {
             tracing::warn!(
                 "nobody logs in, and others than this machine can connect: HTTP changes nothing"
             );
             Ok(Access::ReadOnly)
         }
+        (tokens, issuer) => Ok(Access::Login(Login::new(tokens, issuer))),
     }
 }
 
 /// HTTP before the engine runs: what it needs is there.
 struct Http {
     listener: HttpListener,
+    tls: Option<Tls>,
     access: Access,
     database: Database,
     notices: Targets,
@@ -197,7 +217,7 @@ impl Http {
     fn prepare(
         session: &Session,
         runtime: &Runtime,
-        listener: HttpListener,
+        (listener, tls): (HttpListener, Option<Tls>),
         purpose: Purpose,
     ) -> Outcome<Self> {
         Ok(Self {
@@ -205,6 +225,7 @@ impl Http {
             database: Database::open(runtime, session)?,
             notices: session.settings.notices.clone(),
             listener,
+            tls,
         })
     }
 
@@ -216,6 +237,7 @@ impl Http {
     ) -> Outcome<(SocketAddr, Following)> {
         let Self {
             listener,
+            tls,
             access,
             database,
             notices,
@@ -237,9 +259,13 @@ impl Http {
                 }
             });
         }
+        if let Some(tls) = tls {
+            let _inside = runtime.enter();
+            runtime.spawn(renew(tls, signals::hang_up()?));
+        }
         let api = Api::new(settings);
         tracing::info!(
-            http = format!("http://{address}"),
+            http = listener.url(),
             "HTTP answers /api/v1, /healthz, /readyz and /metrics"
         );
         runtime.spawn(async move {
@@ -248,6 +274,18 @@ impl Http {
             }
         });
         Ok((address, following))
+    }
+}
+
+/// Reads the certificate anew at each SIGHUP.
+async fn renew(tls: Tls, mut hang_up: Signal) {
+    while hang_up.recv().await.is_some() {
+        match tls.reload() {
+            Ok(()) => tracing::info!("the certificate was read anew"),
+            Err(error) => {
+                tracing::error!(%error, code = error.code(), "the certificate of before goes on");
+            }
+        }
     }
 }
 
@@ -320,16 +358,29 @@ fn queues(app: &App) -> BTreeSet<String> {
     queues
 }
 
-/// The workflows with their versions.
-fn versions(app: &App) -> Vec<(String, Vec<String>)> {
-    let mut versions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+/// The workflows, as people see them.
+fn workflows(app: &App) -> Vec<WorkflowInfo> {
+    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    let mut infos: BTreeMap<&str, WorkflowInfo> = BTreeMap::new();
     for (name, version) in app.workflows.versions() {
-        versions.entry(name).or_default().push(version.to_owned());
+        let info = infos.entry(name).or_default();
+        info.name = name.to_owned();
+        info.versions.push(version.to_owned());
+        // The highest comes last.
+        if let Some(handled) = app.workflows.handled(name, version) {
+            info.signals = owned(&handled.signals);
+            info.queries = owned(&handled.queries);
+            info.updates = owned(&handled.updates);
+        }
     }
-    let versions = versions.into_iter();
-    versions
-        .map(|(name, versions)| (name.to_owned(), versions))
-        .collect()
+    let example = app.example_input.clone();
+    let example = example.or_else(|| app.demo.as_ref().and_then(Demo::example_input));
+    if let Some((workflow, input)) = example
+        && let Some(info) = infos.get_mut(&*workflow)
+    {
+        info.example_inputs.push(input);
+    }
+    infos.into_values().collect()
 }
 
 /// An app's workflows, with the queues of its activities.

@@ -14,8 +14,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use sagaline_journal::wire::topic;
+use sagaline_server::JwtSettings;
 
 use crate::notices::Targets;
 
@@ -58,6 +59,10 @@ pub(crate) struct Settings {
     pub(crate) database: Option<String>,
     /// Who may use HTTP; none: nobody logs in.
     pub(crate) tokens_file: Option<PathBuf>,
+    /// Whose tokens count over HTTP beside those; none: nobody's.
+    pub(crate) issuer: Option<JwtSettings>,
+    /// Certificate and key of HTTP; none: it is plain.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Where people are told of incidents and failures.
     pub(crate) notices: Targets,
     /// Activities that run at the same time.
@@ -86,6 +91,7 @@ impl Settings {
             "partitions = {partitions}: 1 to {PARTITIONS_MAX} are allowed"
         );
         let delay_targets = delay_targets(&namespace, engine.delay_targets.unwrap_or_default())?;
+        let issuer = issuer(&http)?;
         let http_host = http.host.unwrap_or_else(|| vec!["127.0.0.1".to_owned()]);
         ensure!(
             !http_host.is_empty() && http_host.iter().all(|host| !host.is_empty()),
@@ -114,6 +120,8 @@ impl Settings {
             http_port: http.port,
             http_host,
             database: http.database,
+            issuer,
+            tls: tls(http.tls_cert, http.tls_key)?,
             tokens_file: http.tokens_file,
             notices: targets(notices)?,
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
@@ -176,6 +184,39 @@ fn targets(notices: NoticesLayer) -> anyhow::Result<Targets> {
         );
     }
     Ok(Targets { webhook, topic })
+}
+
+/// Which tokens of an issuer count: those for an audience.
+fn issuer(http: &HttpLayer) -> anyhow::Result<Option<JwtSettings>> {
+    let has_issuer = http.jwks.is_some() || http.issuer.is_some();
+    let Some(audience) = http.audience.clone() else {
+        ensure!(
+            !has_issuer,
+            "http.audience is needed with http.issuer and http.jwks: without it tokens for others would count"
+        );
+        return Ok(None);
+    };
+    ensure!(
+        has_issuer,
+        "http.audience says for whom tokens are; http.issuer or http.jwks says whose they are"
+    );
+    Ok(Some(JwtSettings {
+        jwks: http.jwks.clone(),
+        issuer: http.issuer.clone(),
+        audience,
+        roles_claim: http
+            .roles_claim
+            .clone()
+            .unwrap_or_else(|| "roles".to_owned()),
+    }))
+}
+
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some((cert, key))),
+        (None, None) => Ok(None),
+        _ => bail!("http.tls_cert and http.tls_key are given together"),
+    }
 }
 
 fn at_least_one(key: &str, number: usize) -> anyhow::Result<NonZeroUsize> {
@@ -267,6 +308,10 @@ mod tests {
             "[worker]\nmax_in_flight = 0",
             "[engine]\nmax_local_in_flight = 0",
             "[http]\nhost = []",
+            "[http]\naudience = 'a'",
+            "[http]\nissuer = 'https://id.example'",
+            "[http]\njwks = '/keys'",
+            "[http]\ntls_cert = '/cert.pem'",
             "[notices]\nwebhook = 'file:///etc/passwd'",
             "[notices]\ntopic = 'a b'",
             "[http]\nhost = ['127.0.0.1', '']",

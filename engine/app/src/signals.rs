@@ -34,6 +34,11 @@ pub(crate) fn stop() -> Outcome<impl Future<Output = ()> + Send> {
     })
 }
 
+/// Hears SIGHUP from this call on, which is within a runtime; it ends the process no more.
+pub(crate) fn hang_up() -> Outcome<Signal> {
+    Ok(signal(SignalKind::hangup())?)
+}
+
 async fn hear(mut terminate: Signal, mut interrupt: Signal, tell: oneshot::Sender<()>) {
     tokio::select! {
         _ = terminate.recv() => {}

@@ -51,7 +51,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{OnceCell, Semaphore};
 
-pub use self::access::{Access, Tokens};
+pub use self::access::{Access, Fetch, Jwt, JwtSettings, Login, Tokens};
 use crate::problem::Problem;
 
 /// Bodies that are read at a time: so much memory strangers can fill, and no more.

@@ -16,5 +16,5 @@ mod pages;
 mod problem;
 mod routes;
 
-pub use api::{Access, Api, ApiSettings, Tokens, WorkflowInfo};
-pub use listen::HttpListener;
+pub use api::{Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Tokens, WorkflowInfo};
+pub use listen::{HttpListener, Tls};

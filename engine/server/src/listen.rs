@@ -2,6 +2,7 @@
 
 mod files;
 mod open;
+mod tls;
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -16,6 +17,7 @@ use hyper_util::{
 };
 use sagaline_journal::{Error, ErrorKind};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -23,6 +25,7 @@ use tokio::{
 };
 
 use self::open::{Connection, Open};
+pub use self::tls::Tls;
 use crate::{api::Api, hosts::Hosts, routes::routes};
 
 /// Most connections at a time, 10,000 streams among them; for another one, that which was longest without a request ends.
@@ -37,6 +40,8 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
+    /// What comes before the first request where there is TLS.
+    handshake: Duration,
     /// A request's line and headers, and the pause before them.
     head: Duration,
     /// A connection, which then answers what it was asked and ends.
@@ -49,6 +54,7 @@ struct Patience {
 
 impl Patience {
     const DEFAULT: Self = Self {
+        handshake: Duration::from_secs(10),
         head: Duration::from_secs(10),
         connection: Duration::from_secs(300),
         last_answer: Duration::from_secs(70),
@@ -62,6 +68,7 @@ pub struct HttpListener {
     socket: std::net::TcpListener,
     address: SocketAddr,
     hosts: Hosts,
+    tls: Option<Tls>,
 }
 
 impl HttpListener {
@@ -84,7 +91,22 @@ impl HttpListener {
             socket,
             address,
             hosts: Hosts::new(hosts, address.ip()),
+            tls: None,
         })
+    }
+
+    /// Answers https with this certificate, and plain HTTP no more.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Where it answers, as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = self.tls.as_ref().map_or("http", |_| "https");
+        format!("{scheme}://{}", self.address)
     }
 
     /// Where it listens.
@@ -129,7 +151,13 @@ impl HttpListener {
                     };
                     let connection = open.connection();
                     let routes = routes.clone();
-                    tokio::spawn(converse((stream, connection), routes, patience, slot));
+                    let conversation = Conversation {
+                        open: connection,
+                        routes,
+                        patience,
+                        _slot: slot,
+                    };
+                    tokio::spawn(conversation.begin(stream, self.tls.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "an HTTP connection cannot be accepted");
@@ -140,34 +168,57 @@ impl HttpListener {
     }
 }
 
-/// Answers one connection, as long as it lasts.
-async fn converse(
-    (stream, open): (TcpStream, Arc<Connection>),
+/// One connection, as long as it lasts.
+struct Conversation {
+    open: Arc<Connection>,
     routes: Router,
     patience: Patience,
     _slot: OwnedSemaphorePermit,
-) {
-    // Without it answers are a little later, no more.
-    drop(stream.set_nodelay(true));
-    let routes = TowerToHyperService::new(routes);
-    let service = service_fn(|request| {
-        open.used();
-        routes.call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience.head)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let last_answer = select! {
-        // What fails here is the client's, or that it has gone.
-        _ = connection.as_mut() => return,
-        () = sleep(patience.connection) => patience.last_answer,
-        () = open.is_unwanted() => patience.unwanted,
-    };
-    connection.as_mut().graceful_shutdown();
-    drop(timeout(last_answer, connection).await);
+}
+
+impl Conversation {
+    async fn begin(self, stream: TcpStream, tls: Option<Tls>) {
+        // Without it answers are a little later, no more.
+        drop(stream.set_nodelay(true));
+        let Some(tls) = tls else {
+            return self.answer(stream).await;
+        };
+        let stream = select! {
+            stream = timeout(self.patience.handshake, tls.accept(stream)) => stream.ok().flatten(),
+            () = self.open.is_unwanted() => None,
+        };
+        if let Some(stream) = stream {
+            self.answer(stream).await;
+        }
+    }
+
+    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self {
+            open,
+            routes,
+            patience,
+            _slot,
+        } = self;
+        let routes = TowerToHyperService::new(routes);
+        let service = service_fn(|request| {
+            open.used();
+            routes.call(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let last_answer = select! {
+            // What fails here is the client's, or that it has gone.
+            _ = connection.as_mut() => return,
+            () = sleep(patience.connection) => patience.last_answer,
+            () = open.is_unwanted() => patience.unwanted,
+        };
+        connection.as_mut().graceful_shutdown();
+        drop(timeout(last_answer, connection).await);
+    }
 }
 
 fn cannot_listen(host: &str, port: u16, error: &io::Error) -> Error {

@@ -46,6 +46,24 @@ pub(crate) struct ServerArgs {
     /// File with the tokens of those who may use HTTP [env: SAGALINE_TOKENS_FILE] [default: nobody logs in]
     #[arg(long, value_name = "FILE")]
     tokens_file: Option<PathBuf>,
+    /// Issuer whose JWTs may be used as tokens, too [env: SAGALINE_ISSUER]
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// Its keys, a URL or a file [env: SAGALINE_JWKS] [default: what the issuer says]
+    #[arg(long, value_name = "URL|FILE")]
+    jwks: Option<String>,
+    /// For whom its tokens are [env: SAGALINE_AUDIENCE]
+    #[arg(long, value_name = "NAME")]
+    audience: Option<String>,
+    /// Their claim with the roles, or a path to it [env: SAGALINE_ROLES_CLAIM] [default: roles]
+    #[arg(long, value_name = "CLAIM")]
+    roles_claim: Option<String>,
+    /// Certificate for https, PEM; SIGHUP reads it anew [env: SAGALINE_TLS_CERT] [default: plain HTTP]
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Its key, PEM [env: SAGALINE_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Run this program's activities in the same process, too
     #[arg(long)]
     pub(crate) with_worker: bool,
@@ -73,6 +91,12 @@ impl ServerArgs {
                 host: self.http_host.clone(),
                 database: self.database.clone(),
                 tokens_file: self.tokens_file.clone(),
+                issuer: self.issuer.clone(),
+                jwks: self.jwks.clone(),
+                audience: self.audience.clone(),
+                roles_claim: self.roles_claim.clone(),
+                tls_cert: self.tls_cert.clone(),
+                tls_key: self.tls_key.clone(),
             },
             worker: self.limits.layer(),
             ..Layer::default()

@@ -49,6 +49,12 @@ pub(crate) struct HttpLayer {
     pub(crate) host: Option<Vec<String>>,
     pub(crate) database: Option<String>,
     pub(crate) tokens_file: Option<PathBuf>,
+    pub(crate) jwks: Option<String>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) audience: Option<String>,
+    pub(crate) roles_claim: Option<String>,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// The table `notices`.
@@ -95,12 +101,7 @@ impl Layer {
                     .or(below.engine.max_local_in_flight),
                 delay_targets: self.engine.delay_targets.or(below.engine.delay_targets),
             },
-            http: HttpLayer {
-                port: self.http.port.or(below.http.port),
-                host: self.http.host.or(below.http.host),
-                database: self.http.database.or(below.http.database),
-                tokens_file: self.http.tokens_file.or(below.http.tokens_file),
-            },
+            http: self.http.over(below.http),
             notices: NoticesLayer {
                 webhook: self.notices.webhook.or(below.notices.webhook),
                 topic: self.notices.topic.or(below.notices.topic),
@@ -109,6 +110,23 @@ impl Layer {
                 max_in_flight: self.worker.max_in_flight.or(below.worker.max_in_flight),
                 drain: self.worker.drain.or(below.worker.drain),
             },
+        }
+    }
+}
+
+impl HttpLayer {
+    fn over(self, below: Self) -> Self {
+        Self {
+            port: self.port.or(below.port),
+            host: self.host.or(below.host),
+            database: self.database.or(below.database),
+            tokens_file: self.tokens_file.or(below.tokens_file),
+            jwks: self.jwks.or(below.jwks),
+            issuer: self.issuer.or(below.issuer),
+            audience: self.audience.or(below.audience),
+            roles_claim: self.roles_claim.or(below.roles_claim),
+            tls_cert: self.tls_cert.or(below.tls_cert),
+            tls_key: self.tls_key.or(below.tls_key),
         }
     }
 }

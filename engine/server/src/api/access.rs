@@ -2,7 +2,12 @@
 //!
 //! A page in somebody's browser sends requests as that person. So a write that a browser says comes from elsewhere is refused.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+mod crypto;
+mod jwt;
+mod keys;
+mod login;
+mod role;
+mod tokens;
 
 use axum::{
     extract::{Request, State},
@@ -10,9 +15,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use sagaline_journal::{Error, ErrorKind};
-use sha2::{Digest as _, Sha256};
 
+pub use self::{
+    jwt::{Jwt, JwtSettings},
+    keys::Fetch,
+    login::Login,
+    tokens::Tokens,
+};
+use self::{login::Refused, role::Role};
 use super::Api;
 use crate::problem::Problem;
 
@@ -42,94 +52,7 @@ pub enum Access {
     /// Nobody logs in, and nothing is changed.
     ReadOnly,
     /// Whoever has a token.
-    Tokens(Tokens),
-}
-
-/// Those who may log in, by the SHA-256 of their tokens.
-#[derive(Clone)]
-pub struct Tokens(Arc<BTreeMap<[u8; 32], (Principal, Role)>>);
-
-/// What somebody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Role {
-    /// See everything, and ask programs.
-    Reader,
-    /// Start, stop and step in.
-    Operator,
-    /// Delete runs, too.
-    Admin,
-}
-
-/// Most tokens of a file.
-const TOKENS_MAX: usize = 10_000;
-
-impl Tokens {
-    /// Reads lines `NAME ROLE SHA256`; `#` begins a comment.
-    ///
-    /// # Errors
-    /// Code `http-tokens`: a line is none. The message says which, and nothing of a hash.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let invalid = |line: usize, wrong: &str| {
-            let text = format!("line {line} of the tokens: {wrong}");
-            Error::new(ErrorKind::Invalid, "http-tokens", text)
-        };
-        let mut tokens = BTreeMap::new();
-        let lines = (1..).zip(text.lines().map(str::trim));
-        for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let [name, role, hash] = words[..] else {
-                return Err(invalid(number, "NAME ROLE SHA256 is expected"));
-            };
-            let role = match role {
-                "reader" => Role::Reader,
-                "operator" => Role::Operator,
-                "admin" => Role::Admin,
-                _ => return Err(invalid(number, "the role is reader, operator or admin")),
-            };
-            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
-            if name.len() > 100 || !name.bytes().all(is_name) {
-                let wrong = "a name has at most 100 letters, digits, `.`, `_`, `@` and `-`";
-                return Err(invalid(number, wrong));
-            }
-            let hash = hex(hash).ok_or_else(|| invalid(number, "SHA256 has 64 hex digits"))?;
-            if tokens
-                .insert(hash, (Principal(name.into()), role))
-                .is_some()
-            {
-                return Err(invalid(number, "that token is there already"));
-            }
-            if tokens.len() > TOKENS_MAX {
-                return Err(invalid(number, "there are too many"));
-            }
-        }
-        Ok(Self(Arc::new(tokens)))
-    }
-
-    fn of(&self, headers: &HeaderMap) -> Option<&(Principal, Role)> {
-        let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, token) = given.split_once(' ')?;
-        let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-        // Looked up by its hash: how long that takes says nothing of a token.
-        let hash: [u8; 32] = Sha256::digest(token.trim().as_bytes()).into();
-        self.0.get(&hash).filter(|_| is_bearer)
-    }
-}
-
-impl fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tokens").field(&self.0.len()).finish()
-    }
-}
-
-fn hex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
+    Login(Login),
 }
 
 /// What a call needs.
@@ -165,13 +88,19 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
                 .hint("--tokens-file says who may; or listen on 127.0.0.1 alone")
                 .into_response();
         }
-        Access::Tokens(tokens) => match tokens.of(request.headers()) {
-            None => return unauthorized(),
-            Some((principal, role)) if *role >= needed => principal.clone(),
-            Some((principal, role)) => {
-                let (name, role) = (&principal.0, format!("{role:?}").to_lowercase());
-                let text = format!("{name} is a {role}, which may not do this");
-                return Problem::new(StatusCode::FORBIDDEN, "forbidden", text).into_response();
+        Access::Login(login) => match login.of(request.headers(), api.namespace()).await {
+            Err(refused) => return unauthorized(refused),
+            Ok((principal, Some(role))) if role >= needed => principal,
+            Ok((principal, role)) => {
+                let (name, namespace) = (&principal.0, api.namespace());
+                let text = match role {
+                    Some(role) => format!("{name} is a {}, which may not do this", role.as_str()),
+                    None => format!("{name} is known, and may do nothing in namespace {namespace}"),
+                };
+                let hint = format!("this takes the role {}", needed.as_str());
+                return Problem::new(StatusCode::FORBIDDEN, "forbidden", text)
+                    .hint(hint)
+                    .into_response();
             }
         },
     };
@@ -179,12 +108,34 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
     next.run(request).await
 }
 
-fn unauthorized() -> Response {
-    let text = "this needs a token, and there is none, or one that is not known";
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_needed", text)
-        .hint("`Authorization: Bearer TOKEN`; the tokens file of the server says whose they are");
+fn unauthorized(refused: Refused) -> Response {
+    let (problem, challenge) = match refused {
+        Refused::Unknown => {
+            let text = "this needs a token, and there is none, or one that is not known";
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_needed", text).hint(
+                "`Authorization: Bearer TOKEN`: one of the server's tokens file, or of its issuer",
+            );
+            (problem, "Bearer realm=\"sagaline\"")
+        }
+        Refused::Invalid(why) => {
+            let text = format!("the token does not count: {why}");
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_invalid", text)
+                .hint("get a new one from the issuer");
+            (
+                problem,
+                "Bearer realm=\"sagaline\", error=\"invalid_token\"",
+            )
+        }
+        Refused::NoKeys => {
+            let text =
+                "the keys of the issuer cannot be had, so that no token of it can be looked at";
+            return Problem::unavailable("issuer_unavailable", text)
+                .hint("the log of the server says why; tokens of its tokens file go on")
+                .into_response();
+        }
+    };
     let mut response = problem.into_response();
-    let challenge = HeaderValue::from_static("Bearer realm=\"sagaline\"");
+    let challenge = HeaderValue::from_static(challenge);
     response
         .headers_mut()
         .insert(header::WWW_AUTHENTICATE, challenge);
@@ -255,56 +206,6 @@ mod tests {
             &[("origin", "")],
         ] {
             assert!(foreign(headers), "{headers:?}");
-        }
-    }
-
-    /// Of the tokens `t-r`, `t-o` and `t-a`.
-    fn tokens() -> Tokens {
-        let line = |name: &str, role: &str, token: &str| {
-            let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{name} {role} {hash}\n")
-        };
-        let lines = [
-            line("rita", "reader", "t-r"),
-            line("otto", "operator", "t-o"),
-        ]
-        .concat();
-        let more = line("ada", "admin", "t-a");
-        Tokens::parse(&format!("# those who may\n\n{lines}{more}")).unwrap()
-    }
-
-    #[test]
-    fn a_token_says_who_it_is_and_another_scheme_nobody() {
-        let tokens = tokens();
-        let of = |given: &str| {
-            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, given.parse().unwrap())]);
-            tokens
-                .of(&headers)
-                .map(|(name, role)| (name.0.to_string(), *role))
-        };
-
-        assert_eq!(of("Bearer t-o"), Some(("otto".to_owned(), Role::Operator)));
-        assert_eq!(of("bearer  t-a"), Some(("ada".to_owned(), Role::Admin)));
-        for wrong in ["Basic t-o", "Bearer", "Bearer t-x", "t-o", "Bearer "] {
-            assert_eq!(of(wrong), None, "{wrong}");
-        }
-        assert_eq!(format!("{tokens:?}"), "Tokens(3)");
-    }
-
-    #[test]
-    fn a_file_of_tokens_with_a_wrong_line_is_refused_without_its_hashes() {
-        let hash = "ab".repeat(32);
-        for wrong in [
-            "rita".to_owned(),
-            format!("rita boss {hash}"),
-            format!("rita reader {hash}0"),
-            format!("ri/ta reader {hash}"),
-            format!("rita reader {hash}\notto reader {hash}"),
-            format!("rita reader zz{}", &hash[2..]),
-        ] {
-            let error = Tokens::parse(&wrong).unwrap_err();
-            assert!(!error.message().contains("abab"), "{error}");
         }
     }
 

@@ -200,3 +200,150 @@ fn a_port_that_is_taken_is_a_conflict_and_an_address_of_others_cannot_be_had() {
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{host}: {error}");
     }
 }
+
+/// A certificate for `localhost` that it signed itself, and its key, in files of this folder.
+fn certificate(folder: &std::path::Path, serial: u32) -> (std::path::PathBuf, std::path::PathBuf) {
+    use openssl::{
+        asn1::{Asn1Integer, Asn1Time},
+        bn::BigNum,
+        hash::MessageDigest,
+        pkey::PKey,
+        x509::{X509, X509NameBuilder},
+    };
+
+    let key = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(openssl::ec::EcKey::generate(&key).unwrap()).unwrap();
+    let mut name = X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", "localhost").unwrap();
+    let name = name.build();
+    let mut cert = X509::builder().unwrap();
+    cert.set_version(2).unwrap();
+    let serial = Asn1Integer::from_bn(&BigNum::from_u32(serial).unwrap()).unwrap();
+    cert.set_serial_number(&serial).unwrap();
+    cert.set_subject_name(&name).unwrap();
+    cert.set_issuer_name(&name).unwrap();
+    cert.set_not_before(&Asn1Time::days_from_now(0).unwrap())
+        .unwrap();
+    cert.set_not_after(&Asn1Time::days_from_now(1).unwrap())
+        .unwrap();
+    cert.set_pubkey(&key).unwrap();
+    cert.sign(&key, MessageDigest::sha256()).unwrap();
+    let (cert_file, key_file) = (folder.join("tls.crt"), folder.join("tls.key"));
+    std::fs::write(&cert_file, cert.build().to_pem().unwrap()).unwrap();
+    std::fs::write(&key_file, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    (cert_file, key_file)
+}
+
+/// What a client sees of a server's TLS: the certificate's serial number, the protocol, and the answer.
+async fn asks_by_tls(address: SocketAddr) -> Option<(String, Option<Vec<u8>>, String)> {
+    use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
+
+    let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    // It is the certificate that the test made: that is asked for below.
+    connector.set_verify(SslVerifyMode::NONE);
+    connector.set_alpn_protos(b"\x02h2\x08http/1.1").unwrap();
+    let ssl = connector
+        .build()
+        .configure()
+        .unwrap()
+        .into_ssl("localhost")
+        .unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = tokio_openssl::SslStream::new(ssl, stream).unwrap();
+    std::pin::Pin::new(&mut stream).connect().await.ok()?;
+    let peer = stream.ssl().peer_certificate().unwrap();
+    let serial = peer.serial_number().to_bn().unwrap().to_string();
+    let protocol = stream.ssl().selected_alpn_protocol().map(<[u8]>::to_vec);
+    let request = "GET /here HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    Some((serial, protocol, answer))
+}
+
+#[test]
+fn with_a_certificate_https_is_answered_and_a_new_one_is_taken_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(folder.path(), 1);
+    let tls = Tls::load(&cert, &key).unwrap();
+    Runtime::new().unwrap().block_on(async {
+        let listener = local(0).unwrap().with_tls(tls.clone());
+        assert!(listener.url().starts_with("https://127.0.0.1:"));
+        let address = listener.address();
+        let routes = bare(listener.hosts.clone());
+        tokio::spawn(listener.answer(routes, Patience::DEFAULT));
+
+        let (serial, protocol, answer) = asks_by_tls(address).await.unwrap();
+        assert_eq!(
+            (&*serial, protocol.as_deref()),
+            ("1", Some(&b"http/1.1"[..]))
+        );
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+
+        certificate(folder.path(), 2);
+        tls.reload().unwrap();
+        assert_eq!(asks_by_tls(address).await.unwrap().0, "2");
+
+        std::fs::write(&key, "no key").unwrap();
+        assert_eq!(tls.reload().unwrap_err().code(), "http-tls");
+        assert_eq!(
+            asks_by_tls(address).await.unwrap().0,
+            "2",
+            "the old one goes on"
+        );
+
+        let mut plain = says(address, "GET /here HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        let mut answer = Vec::new();
+        let _ = plain.read_to_end(&mut answer).await;
+        assert!(
+            !answer.starts_with(b"HTTP/"),
+            "nothing is said in the clear"
+        );
+    });
+}
+
+#[test]
+fn who_never_ends_a_handshake_is_cut_off_and_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(folder.path(), 1);
+    let patience = Patience {
+        handshake: Duration::from_millis(50),
+        ..Patience::DEFAULT
+    };
+    Runtime::new().unwrap().block_on(async {
+        let listener = local(0).unwrap();
+        let listener = listener.with_tls(Tls::load(&cert, &key).unwrap());
+        let address = listener.address();
+        let routes = bare(listener.hosts.clone());
+        tokio::spawn(listener.answer(routes, patience));
+        let mut silent = says(address, "").await;
+
+        assert!(asks_by_tls(address).await.is_some());
+
+        let mut answer = Vec::new();
+        let end = timeout(Patience::DEFAULT.handshake, silent.read_to_end(&mut answer)).await;
+        assert!(end.is_ok() && answer.is_empty());
+    });
+}
+
+#[test]
+fn files_that_are_no_certificate_with_its_key_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(folder.path(), 1);
+    let (_, other_key) = certificate(other.path(), 2);
+    let missing = folder.path().join("missing");
+
+    for (cert, key) in [
+        (&missing, &key),
+        (&cert, &missing),
+        (&cert, &other_key),
+        (&key, &cert),
+    ] {
+        let error = Tls::load(cert, key).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Invalid, "http-tls")
+        );
+    }
+}

@@ -16,8 +16,8 @@ use crate::pages::{
 /// Name of the cookie.
 const COOKIE: &str = "sl_token";
 
-/// Longest token.
-const TOKEN_BYTES_MAX: usize = 512;
+/// Longest token, with which a cookie is no longer than browsers keep.
+const TOKEN_BYTES_MAX: usize = 3_900;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
