@@ -102,7 +102,13 @@ fn attributes_are_named_with_their_kinds_and_definitions_are_none() {
     let info = ok(&api.get("/info"), 200);
     let workflows = info["workflows"].as_array().unwrap();
     let payment = workflows.iter().find(|one| one["name"] == "flaky-payment");
-    for key in ["versions", "signals", "queries", "updates", "example_inputs"] {
+    for key in [
+        "versions",
+        "signals",
+        "queries",
+        "updates",
+        "example_inputs",
+    ] {
         assert!(payment.unwrap()[key].is_array(), "{key}: {info}");
     }
     let definitions = ok(&api.get("/definitions"), 200);
@@ -116,7 +122,7 @@ fn attributes_are_named_with_their_kinds_and_definitions_are_none() {
         "definition_not_found",
     );
     let put = api.send("PUT /definitions/order/1", &[], &json!({}));
-    let put = problem(&put, 501, "definitions_unsupported");
+    let put = problem(&put, 404, "definitions_unsupported");
     assert!(
         put["hint"].as_str().unwrap().contains("/api/v1/info"),
         "{put}"

@@ -331,7 +331,9 @@ impl Call {
                     .hint("`Content-Type: application/json`; with curl: --json in place of -d"),
             );
         }
-        serde_json::from_slice(&self.body).map_err(|invalid| {
+        // `null` is a value, and not the same as no body.
+        let json = serde_json::from_slice::<&RawValue>(&self.body);
+        json.map(Some).map_err(|invalid| {
             Problem::bad_request("invalid_json", format!("the body is no JSON: {invalid}"))
         })
     }
@@ -420,6 +422,20 @@ pub(crate) mod tests {
                 .insert(header::CONTENT_TYPE, kind.parse().unwrap());
             assert_eq!(call.json().unwrap_err().code, "content_type");
         }
+    }
+
+    #[test]
+    fn null_is_a_body_and_nothing_is_none() {
+        let null = call(&[], "", " null ");
+        assert_eq!(null.input().unwrap().data(), b"null");
+        assert_eq!(
+            null.body::<BTreeMap<String, u8>>().unwrap_err().code,
+            "invalid_body"
+        );
+
+        let none = call(&[], "", " \n");
+        assert!(none.input().unwrap().data().is_empty());
+        assert!(none.body::<BTreeMap<String, u8>>().unwrap().is_empty());
     }
 
     #[test]

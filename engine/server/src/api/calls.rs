@@ -361,7 +361,7 @@ fn others() -> Vec<Call> {
         Call::put(
             "/definitions/{name}/{version}",
             definitions::put,
-            "Not in this version: 501",
+            "Not in this version: 404",
         )
         .takes_described("The definition")
         .gives(Gives::Found),

@@ -1,6 +1,6 @@
 //! Workflows that are data. There are none yet: those of an app are its code, which `GET /info` lists.
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 
 use super::{Api, answer, call::Call};
@@ -39,11 +39,8 @@ pub(crate) async fn put(State(_): State<Api>, call: Call) -> Result<Response, Pr
     call.knows(&[])?;
     call.name("name")?;
     let text = "workflows that are data are not known to this version";
-    Err(
-        Problem::new(StatusCode::NOT_IMPLEMENTED, "definitions_unsupported", text).hint(
-            "write the workflow in the app's code: GET /api/v1/info lists those that are there",
-        ),
-    )
+    Err(Problem::not_found("definitions_unsupported", text)
+        .hint("write the workflow in the app's code: GET /api/v1/info lists those that are there"))
 }
 
 fn missing(call: &Call) -> Result<Problem, Problem> {

@@ -1,5 +1,7 @@
 //! The description of the API in OpenAPI's form, made of [`calls`](super::calls).
 
+mod shapes;
+
 use std::sync::LazyLock;
 
 use axum::{
@@ -123,7 +125,7 @@ fn operation(call: &Call, schemas: &mut Map<String, Value>) -> Value {
     });
     let behind = call.params.iter().map(|name| parameter(name, "query"));
     let mut parameters: Vec<Value> = in_path.chain(behind).collect();
-    if call.gives != Gives::Found && call.gives != Gives::Events {
+    if !matches!(call.gives, Gives::Found | Gives::Nothing | Gives::Events) {
         parameters.push(json!({
             "name": "Idempotency-Key",
             "in": "header",
@@ -136,7 +138,7 @@ fn operation(call: &Call, schemas: &mut Map<String, Value>) -> Value {
         "operationId": id(call),
         "tags": [call.path.split('/').nth(1).unwrap_or_default()],
         "parameters": parameters,
-        "responses": responses(call.gives),
+        "responses": responses(call),
     });
     if let Some(schema) = body(&call.takes, schemas) {
         operation["requestBody"] = json!({"content": {"application/json": {"schema": schema}}});
@@ -207,9 +209,10 @@ fn body(takes: &Takes, schemas: &mut Map<String, Value>) -> Option<Value> {
     }
 }
 
-fn responses(gives: Gives) -> Value {
-    let object = |description: &str| json!({"description": description, "content": {"application/json": {"schema": {}}}});
-    let mut responses = match gives {
+fn responses(call: &Call) -> Value {
+    let schema = shapes::answer(method(&call.method), call.path);
+    let object = |description: &str| json!({"description": description, "content": {"application/json": {"schema": schema}}});
+    let mut responses = match call.gives {
         Gives::Found => json!({"200": object("What was asked for")}),
         Gives::Accepted => json!({"202": object("It is in the journal")}),
         Gives::FoundOrAccepted => json!({

@@ -1,5 +1,9 @@
 //! Random filters over random runs: what SQL lists is what core selects, in core's order.
 
+use proptest::{
+    strategy::{Strategy, ValueTree as _},
+    test_runner::TestRunner,
+};
 use sagaline_core::{
     Name,
     filter::{Field, Filter, Subject},
@@ -93,6 +97,69 @@ async fn lists_are_what_core_selects_and_in_its_order() {
                     .collect();
                 check(&database, &runs, &text, &unread, &mut dice).await;
             }
+        }
+    }
+}
+
+/// What people and programs may write in the place of a value.
+struct Values(TestRunner);
+
+impl Values {
+    fn of(&mut self, expression: &str) -> String {
+        let strategy = proptest::string::string_regex(expression).unwrap();
+        strategy.new_tree(&mut self.0).unwrap().current()
+    }
+
+    /// Any text, number or word. Which has U+0001 or U+0002 within is not asked; see `key::text_key`.
+    fn any(&mut self, dice: &mut Dice) -> String {
+        match dice.below(5) {
+            0 => self.of("-?[0-9]{1,25}([.][0-9]{1,25})?([eE]-?[0-9]{1,4})?"),
+            1 => self.of("[A-Za-z_][A-Za-z0-9_.-]{0,10}"),
+            2 => format!("'{}'", self.of("[0-9TZ:.+-]{1,24}")),
+            _ => {
+                let text = self.of("(?s).{0,8}").replace(['\u{1}', '\u{2}'], "");
+                format!("'{}'", text.replace('\'', "''"))
+            }
+        }
+    }
+}
+
+/// The same with some of its words replaced, left out or doubled.
+fn garbled(text: &str, values: &mut Values, dice: &mut Dice) -> String {
+    let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+    for _ in 0..=dice.below(2) {
+        let at = usize::try_from(dice.below(words.len() as u64)).unwrap();
+        let is_value = words[at].starts_with('\'') || words[at].parse::<f64>().is_ok();
+        match dice.below(8) {
+            0 => words[at] = values.of("(?s).{0,4}"),
+            1 => words[at].clear(),
+            2 => words.insert(at, words[at].clone()),
+            _ if is_value => words[at] = values.any(dice),
+            _ => {}
+        }
+    }
+    words.join(" ")
+}
+
+#[tokio::test]
+async fn whatever_is_written_is_refused_or_lists_what_core_selects() {
+    let mut dice = Dice::new(90);
+    let runs: Vec<StoredRun> = (0..RUNS)
+        .map(|number| runs::run(&mut dice, number))
+        .collect();
+    let mut values = Values(TestRunner::deterministic());
+    let texts: Vec<String> = (0..4_000)
+        .map(|_| garbled(&filters::filter(&mut dice), &mut values, &mut dice))
+        .collect();
+    let (taken, refused): (Vec<_>, Vec<_>) = texts
+        .into_iter()
+        .partition(|text| Filter::parse(text).is_ok());
+    assert!(taken.len() > 500 && refused.len() > 500, "{}", taken.len());
+
+    for database in databases().await {
+        database.write(&runs).await;
+        for text in taken.iter().take(600) {
+            check(&database, &runs, text, &[], &mut dice).await;
         }
     }
 }

@@ -158,7 +158,10 @@ mod tests {
         let json = serde_json::to_value(&limits[&Name::from("payments")]).unwrap();
         assert_eq!(json["max_outstanding"], 20);
         assert_eq!(json["rate_per_second"], 0.5);
-        assert_eq!(json["changed_at"], Timestamp::from_millis(3_000).to_rfc3339());
+        assert_eq!(
+            json["changed_at"],
+            Timestamp::from_millis(3_000).to_rfc3339()
+        );
         assert_eq!(
             (&json["changed_by"], &json["paused"][0]["by"]),
             (&"bob".into(), &"ada".into())
