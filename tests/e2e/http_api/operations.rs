@@ -151,19 +151,18 @@ fn a_queue_is_told_of_with_its_limits_by_every_node() {
         202,
     );
 
-    let seen: Vec<Value> = addresses
-        .iter()
-        .map(|address| {
-            until("the node tells of the limit", || {
-                let queue = http::get(address, "/api/v1/task-queues/orders");
-                let queue = ok(&queue, 200);
-                (queue["limits"]["max_outstanding"] == 3).then_some(queue)
-            })
-        })
-        .collect();
+    let seen = until("both tell of the limit, and its home of what waits", || {
+        let seen: Vec<Value> = addresses
+            .iter()
+            .map(|address| ok(&http::get(address, "/api/v1/task-queues/orders"), 200))
+            .collect();
+        let know = seen
+            .iter()
+            .all(|queue| queue["limits"]["max_outstanding"] == 3);
+        let homes = seen.iter().filter(|queue| queue["limits"]["waiting"] == 0);
+        (know && homes.count() == 1).then_some(seen)
+    });
 
-    let homes = seen.iter().filter(|queue| queue["limits"]["waiting"] == 0);
-    assert_eq!(homes.count(), 1, "only its home counts: {seen:?}");
     for queue in &seen {
         assert_eq!(queue["limits"]["reason"], "the bank is slow", "{queue}");
         assert_eq!(queue["limits"]["changed_by"], "anonymous", "{queue}");
