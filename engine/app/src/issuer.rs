@@ -20,7 +20,7 @@ impl Issuer {
         Self(notices::agent())
     }
 
-    fn from_url(&self, url: &str) -> Result<Vec<u8>, String> {
+    fn get(&self, url: &str) -> Result<Vec<u8>, String> {
         let answer = self.0.get(url).call().map_err(|error| error.to_string())?;
         // It says itself where its keys are; that somebody leads elsewhere is no part of that.
         if answer.status() != 200 {
@@ -35,7 +35,7 @@ impl Issuer {
 impl Fetch for Issuer {
     fn fetch(&self, place: &str) -> Result<Vec<u8>, Error> {
         let got = match place.contains("://") {
-            true => self.from_url(place),
+            true => self.get(place),
             false => from_file(place),
         };
         got.map_err(|why| {

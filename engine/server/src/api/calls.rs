@@ -27,6 +27,7 @@ pub(super) fn calls() -> Vec<Call> {
     calls.extend(queues());
     calls.extend(schedules());
     calls.extend(others());
+    calls.extend(operations());
     calls
 }
 
@@ -335,6 +336,31 @@ fn others() -> Vec<Call> {
             .gives(Gives::Found),
         Call::delete("/views/{name}", views::delete, "Forgets a filter").gives(Gives::Nothing),
         Call::get(
+            "/stream/workflows",
+            stream::workflows,
+            "Runs as they change",
+        )
+        .params(&["query"])
+        .gives(Gives::Events),
+        Call::get(
+            "/stream/workflows/{id}",
+            stream::workflow,
+            "A workflow as it changes",
+        )
+        .params(&["workflow_id"])
+        .gives(Gives::Events),
+        Call::get(
+            "/stream/incidents",
+            stream::incidents,
+            "Incidents as they come and go",
+        )
+        .gives(Gives::Events),
+    ]
+}
+
+fn operations() -> Vec<Call> {
+    vec![
+        Call::get(
             "/inputs/rejected",
             rejected::list,
             "Inputs that could not be taken, and why, the newest first",
@@ -383,25 +409,5 @@ fn others() -> Vec<Call> {
             "What waits to be sent later",
         ),
         Call::get("/openapi.json", openapi::document, "This description"),
-        Call::get(
-            "/stream/workflows",
-            stream::workflows,
-            "Runs as they change",
-        )
-        .params(&["query"])
-        .gives(Gives::Events),
-        Call::get(
-            "/stream/workflows/{id}",
-            stream::workflow,
-            "A workflow as it changes",
-        )
-        .params(&["workflow_id"])
-        .gives(Gives::Events),
-        Call::get(
-            "/stream/incidents",
-            stream::incidents,
-            "Incidents as they come and go",
-        )
-        .gives(Gives::Events),
     ]
 }
