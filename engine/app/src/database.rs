@@ -1,9 +1,9 @@
 //! The database that HTTP reads from, and what fills it.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use sagaline_journal::kafka::Kafka;
-use sagaline_projection::Projection;
+use sagaline_projection::{Lag, Projection};
 use tokio::runtime::Runtime;
 
 use crate::{cli::Session, fault::Outcome, inbox::new_id};
@@ -20,8 +20,15 @@ pub(crate) struct Database {
 #[derive(Debug)]
 pub(crate) struct Following {
     // Before the folder goes.
-    _following: sagaline_projection::Following,
+    following: sagaline_projection::Following,
     _folder: Option<Temporary>,
+}
+
+impl Following {
+    /// How far it is behind.
+    pub(crate) fn lag(&self) -> Arc<Lag> {
+        self.following.lag()
+    }
 }
 
 /// A folder that is removed.
@@ -60,7 +67,7 @@ impl Database {
     pub(crate) fn follow(self, runtime: &Runtime, kafka: &Kafka) -> Outcome<Following> {
         let _entered = runtime.enter();
         Ok(Following {
-            _following: self.projection.follow(kafka, &self.namespace)?,
+            following: self.projection.follow(kafka, &self.namespace)?,
             _folder: self.folder,
         })
     }

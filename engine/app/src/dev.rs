@@ -17,6 +17,7 @@ use sagaline_broker::{Broker, Flush, Options};
 use sagaline_core::OUR_NAMES;
 use sagaline_runtime::Purpose;
 use sagaline_sdk::client::Client;
+use sagaline_server::DemoOffer;
 use serde::Serialize;
 
 use self::{
@@ -66,7 +67,8 @@ pub(crate) fn dev(global: Global, mut app: App, args: &DevArgs) -> Outcome {
     let http_port = &mut session.settings.http_port;
     http_port.get_or_insert_with(|| args.http_port_default());
     let example = app.demo.as_ref().and_then(Demo::example_here);
-    let (demo, demo_folder) = demo(&mut app, args, &folder)?;
+    let (demo, demo_folder) = demo(&mut app, &folder);
+    let offer = demo.as_ref().map(|_| DemoOffer::default());
     let host = Dev {
         kafka: reachable(broker.address()),
         session: &session,
@@ -74,6 +76,8 @@ pub(crate) fn dev(global: Global, mut app: App, args: &DevArgs) -> Outcome {
         workflows: names(&app),
         queues: app.activities.queues(app.default_queue_name()),
         demo: Mutex::new(demo),
+        is_shown: args.demo,
+        offer: offer.filter(|_| !args.demo),
         demo_folder,
         example,
         folder: &folder,
@@ -87,19 +91,15 @@ pub(crate) fn dev(global: Global, mut app: App, args: &DevArgs) -> Outcome {
 }
 
 /// What is to be shown, and where its files are, which the app's activities are told.
-fn demo(app: &mut App, args: &DevArgs, folder: &Folder) -> Outcome<(Option<Demo>, DemoFolder)> {
+fn demo(app: &mut App, folder: &Folder) -> (Option<Demo>, DemoFolder) {
     let files = DemoFolder::of_data(&folder.path);
     app.example_input = app.demo.as_ref().and_then(Demo::example_input);
-    let Some(demo) = app.demo.take() else {
-        return Ok((None, files));
-    };
-    let told = files.clone();
-    app.data.push(Box::new(|worker| worker.data(told)));
-    if !args.demo {
-        return Ok((None, files));
+    let demo = app.demo.take();
+    if demo.is_some() {
+        let told = files.clone();
+        app.data.push(Box::new(|worker| worker.data(told)));
     }
-    demo.lay_out(&files)?;
-    Ok((Some(demo), files))
+    (demo, files)
 }
 
 /// The workflows that the app itself has.
@@ -121,6 +121,10 @@ struct Dev<'a> {
     queues: BTreeSet<String>,
     /// Until it is shown.
     demo: Mutex<Option<Demo>>,
+    /// It is shown from the start.
+    is_shown: bool,
+    /// Else it is offered.
+    offer: Option<DemoOffer>,
     demo_folder: DemoFolder,
     example: Option<Example>,
     folder: &'a Folder,
@@ -142,12 +146,12 @@ impl server::Host for Dev<'_> {
     }
 
     async fn ready(&self, partitions: i32, http: Option<SocketAddr>) -> Outcome {
-        let demo = self.demo_to_show();
-        let lines = match &demo {
-            Some(demo) => demo.lines(&self.demo_folder),
-            None => Vec::new(),
-        };
-        if let Some(demo) = demo {
+        let mut lines = Vec::new();
+        if self.is_shown
+            && let Some(demo) = self.demo_to_show()
+        {
+            demo.lay_out(&self.demo_folder)?;
+            lines = demo.lines(&self.demo_folder);
             self.show(demo).await?;
         }
         self.slow.end();
@@ -166,8 +170,15 @@ impl server::Host for Dev<'_> {
     }
 
     async fn ended(&self) -> Fault {
-        self.broker.ended().await;
+        tokio::select! {
+            () = self.broker.ended() => {}
+            () = self.show_if_wanted() => self.broker.ended().await,
+        }
         broken()
+    }
+
+    fn demo(&self) -> Option<DemoOffer> {
+        self.offer.clone()
     }
 
     fn stopping(&self, runs: Option<u64>) {
@@ -187,6 +198,25 @@ impl Dev<'_> {
     fn demo_to_show(&self) -> Option<Demo> {
         let mut demo = self.demo.lock().unwrap_or_else(PoisonError::into_inner);
         demo.take()
+    }
+
+    /// Shows the demo once a page is asked for it; whatever goes wrong with it, all else goes on.
+    async fn show_if_wanted(&self) {
+        let Some(offer) = &self.offer else {
+            return std::future::pending().await;
+        };
+        offer.wanted().await;
+        let Some(demo) = self.demo_to_show() else {
+            return;
+        };
+        let laid_out = demo.lay_out(&self.demo_folder);
+        let shown = match laid_out {
+            Ok(()) => self.show(demo).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = shown {
+            aside(&fault.to_string());
+        }
     }
 
     /// Starts the runs of the demo.

@@ -14,7 +14,7 @@ use sagaline_projection::Projection;
 use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose, lane::NoLocalTasks};
 use sagaline_sdk::Workflows;
 use sagaline_server::{
-    Access, Api, ApiSettings, HttpListener, Jwt, Login, Tls, Tokens, WorkflowInfo,
+    Access, Api, ApiSettings, DemoOffer, HttpListener, Jwt, Login, Tls, Tokens, WorkflowInfo,
 };
 
 use tokio::{runtime::Runtime, signal::unix::Signal};
@@ -66,6 +66,11 @@ pub(crate) trait Host: Sync {
 
     /// Ready when something else that the engine needs has ended: then the engine ends.
     fn ended(&self) -> impl Future<Output = Fault> + Send;
+
+    /// What the pages offer to a newcomer.
+    fn demo(&self) -> Option<DemoOffer> {
+        None
+    }
 
     /// It is about to stop, and knows of so many runs; of none yet if it was not ready.
     fn stopping(&self, runs: Option<u64>);
@@ -138,6 +143,9 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
             projection,
             workflows,
             access,
+            // Known once the projection follows the journal.
+            lag: None,
+            demo: host.demo(),
         })
     });
     // What is read from stays until HTTP is no longer answered.
@@ -243,8 +251,9 @@ impl Http {
             notices,
         } = self;
         let address = listener.address();
-        let settings = settings(database.projection(), access);
+        let mut settings = settings(database.projection(), access);
         let following = database.follow(runtime, &settings.kafka)?;
+        settings.lag = Some(following.lag());
         if !notices.is_empty() {
             let namespace = settings.engine.identity().namespace.clone();
             let telling = notices::tell(

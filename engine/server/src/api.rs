@@ -43,8 +43,9 @@ mod views;
 use std::{fmt, sync::Arc};
 
 use axum::{Router, middleware};
+use sagaline_core::Millis;
 use sagaline_journal::kafka::Kafka;
-use sagaline_projection::Projection;
+use sagaline_projection::{Lag, Projection};
 use sagaline_runtime::{EngineView, Keys};
 use sagaline_sdk::{Coding, client::Client};
 use serde::Serialize;
@@ -52,7 +53,8 @@ use serde_json::value::RawValue;
 use tokio::sync::{OnceCell, Semaphore};
 
 pub use self::access::{Access, Fetch, Jwt, JwtSettings, Login, Tokens};
-use crate::problem::Problem;
+pub(crate) use self::access::{Behind, Caller, is_foreign};
+use crate::{offer::DemoOffer, problem::Problem};
 
 /// Bodies that are read at a time: so much memory strangers can fill, and no more.
 const BODIES_MAX: usize = 64;
@@ -81,6 +83,10 @@ pub struct ApiSettings {
     pub workflows: Vec<WorkflowInfo>,
     /// Who may do what.
     pub access: Access,
+    /// How far the projection is behind; none: that is not known.
+    pub lag: Option<Arc<Lag>>,
+    /// What is offered to a newcomer.
+    pub demo: Option<DemoOffer>,
 }
 
 /// A workflow of this app, as `GET /info` has it.
@@ -146,7 +152,21 @@ impl Api {
         &self.settings().access
     }
 
-    fn namespace(&self) -> &str {
+    pub(crate) fn kafka(&self) -> &Kafka {
+        &self.settings().kafka
+    }
+
+    pub(crate) fn demo(&self) -> Option<&DemoOffer> {
+        self.settings().demo.as_ref()
+    }
+
+    /// How old what lists do not show yet is at least; none: that is not known.
+    fn behind(&self) -> Option<Millis> {
+        let lag = self.settings().lag.as_ref()?;
+        Some(lag.behind(journal::now()))
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
         &self.engine().identity().namespace
     }
 

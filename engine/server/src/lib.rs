@@ -12,9 +12,11 @@ mod health;
 mod hosts;
 mod listen;
 mod metrics;
+mod offer;
 mod pages;
 mod problem;
 mod routes;
 
 pub use api::{Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Tokens, WorkflowInfo};
 pub use listen::{HttpListener, Tls};
+pub use offer::DemoOffer;

@@ -18,6 +18,7 @@ mod list;
 mod plain;
 mod routes;
 mod run;
+mod schedule;
 mod seen;
 mod start;
 mod state;
@@ -28,4 +29,4 @@ mod told;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use routes::routes;
+pub(crate) use routes::{Welcome, routes};

@@ -22,7 +22,7 @@ pub(crate) fn routes(api: Api, hosts: Hosts) -> Router {
     let calls = Router::new().nest("/api/v1", api::routes(&api));
     // Pages call the same routes in this process, and are told of problems as others are.
     let of_pages = calls.clone().layer(middleware::from_fn(problem::write));
-    let pages = pages::routes(of_pages.with_state(api.clone()));
+    let pages = pages::routes(of_pages.with_state(api.clone()), pages::Welcome::of(&api));
     let all = Router::new().merge(engine).merge(calls).merge(pages);
     guarded(all, hosts).with_state(api)
 }

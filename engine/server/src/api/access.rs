@@ -44,6 +44,29 @@ impl Principal {
     }
 }
 
+/// Who called and what they may do, beside an answer: pages offer nobody what they may not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// None where nobody logs in.
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) may_act: bool,
+    pub(crate) may_delete: bool,
+}
+
+/// How far what an answer shows may be behind, in milliseconds, beside the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Behind(pub(crate) u64);
+
+impl Caller {
+    fn with(role: Role) -> Self {
+        Self {
+            name: None,
+            may_act: role >= Role::Operator,
+            may_delete: role >= Role::Admin,
+        }
+    }
+}
+
 /// Who may do what.
 #[derive(Clone, Debug)]
 pub enum Access {
@@ -79,9 +102,13 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
             .into_response();
     }
     let needed = needed(request.method(), request.uri().path());
+    let mut caller = Caller::with(Role::Admin);
     let principal = match api.access() {
         Access::Open => Principal::default(),
-        Access::ReadOnly if needed == Role::Reader => Principal::default(),
+        Access::ReadOnly if needed == Role::Reader => {
+            caller = Caller::with(Role::Reader);
+            Principal::default()
+        }
         Access::ReadOnly => {
             let text = "nobody can log in here, and others than this machine can connect: nothing is changed";
             return Problem::new(StatusCode::FORBIDDEN, "login_needed", text)
@@ -90,7 +117,11 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
         }
         Access::Login(login) => match login.of(request.headers(), api.namespace()).await {
             Err(refused) => return unauthorized(refused),
-            Ok((principal, Some(role))) if role >= needed => principal,
+            Ok((principal, Some(role))) if role >= needed => {
+                caller = Caller::with(role);
+                caller.name = Some(principal.0.clone());
+                principal
+            }
             Ok((principal, role)) => {
                 let (name, namespace) = (&principal.0, api.namespace());
                 let text = match role {
@@ -105,7 +136,12 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
         },
     };
     request.extensions_mut().insert(principal);
-    next.run(request).await
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(caller);
+    if let Some(behind) = api.behind() {
+        response.extensions_mut().insert(Behind(behind.0));
+    }
+    response
 }
 
 fn unauthorized(refused: Refused) -> Response {
@@ -143,7 +179,7 @@ fn unauthorized(refused: Refused) -> Response {
 }
 
 /// Whether a browser says that it asks for a page of another origin than the host that is asked.
-fn is_foreign(headers: &HeaderMap) -> bool {
+pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
     let of = |name: &str| {
         headers
             .get_all(name)

@@ -41,6 +41,8 @@ pub(crate) async fn info(State(api): State<Api>, call: Call) -> Result<Response,
 #[derive(Serialize)]
 struct Partitions<'a> {
     partitions: Vec<Partition>,
+    /// How old what is not projected is at least; null: that is not known.
+    behind_ms: Option<u64>,
     server_time: Shown<'a, Timestamp>,
 }
 
@@ -131,6 +133,7 @@ pub(crate) async fn partitions(State(api): State<Api>, call: Call) -> Result<Res
     });
     Ok(answer::json(&Partitions {
         partitions: seen.collect(),
+        behind_ms: api.behind().map(|behind| behind.0),
         server_time: Shown(&now()),
     }))
 }

@@ -4,6 +4,7 @@
 
 mod ask;
 mod dialog;
+mod schedule;
 
 use askama::Template;
 
@@ -42,6 +43,16 @@ pub(crate) enum IncidentAct {
     Retry,
     Skip,
     Fail,
+}
+
+/// An act on a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScheduleAct {
+    Pause,
+    Resume,
+    Trigger,
+    Backfill,
+    Delete,
 }
 
 macro_rules! words {
@@ -91,6 +102,14 @@ words!(IncidentAct {
     Fail = "fail", "Failed.";
 });
 
+words!(ScheduleAct {
+    Pause = "pause", "The schedule is paused.";
+    Resume = "resume", "The schedule goes on.";
+    Trigger = "trigger", "One is asked for.";
+    Backfill = "backfill", "What was due in that time is started.";
+    Delete = "delete", "The schedule is deleted.";
+});
+
 /// What a form sent.
 pub(crate) type Form = std::collections::BTreeMap<String, String>;
 
@@ -119,6 +138,8 @@ pub(crate) enum FieldKind {
     Line,
     Json,
     Reason,
+    /// One of these, each with its words.
+    Choice(&'static [(&'static str, &'static str)]),
 }
 
 /// A dialog: a page of its own without modules.

@@ -1,9 +1,15 @@
 //! Calls of the API in this process: the same routes, guards and answers as over HTTP, without the socket.
 
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, HeaderValue, Method, Request, header, request::Parts},
+    response::Response,
 };
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -15,6 +21,7 @@ use super::{
     time::At,
     told::{Told, percent},
 };
+use crate::api::{Behind, Caller};
 
 /// An answer that is larger makes no page: a history is read in windows, lists in pages.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -27,6 +34,10 @@ const FORWARDED: [header::HeaderName; 3] = [header::HOST, header::ORIGIN, header
 pub(crate) struct Calls {
     api: Router,
     headers: HeaderMap,
+    /// Who the API says that it is, once it has answered.
+    caller: Arc<OnceLock<Caller>>,
+    /// How far what it shows was behind at the last answer, in milliseconds; 0: not, or not known.
+    behind_ms: Arc<AtomicU64>,
 }
 
 /// What the API answered to a write.
@@ -51,7 +62,19 @@ impl Calls {
         Self {
             api: api.clone(),
             headers,
+            caller: Arc::default(),
+            behind_ms: Arc::default(),
         }
+    }
+
+    /// How far what the API shows is behind.
+    pub(crate) fn behind_ms(&self) -> u64 {
+        self.behind_ms.load(Ordering::Relaxed)
+    }
+
+    /// Who calls, once anything was asked; none: nobody that the API knows.
+    pub(crate) fn caller(&self) -> Option<&Caller> {
+        self.caller.get()
     }
 
     /// Reads; `query` is of names and values, of which those without a value are left out.
@@ -87,13 +110,39 @@ impl Calls {
         self.send(method, &ask.path, ask.body).await
     }
 
-    async fn send(&self, method: Method, uri: &str, body: String) -> Result<Answered, Problem> {
+    /// Reads what goes on as it comes: a stream of events, a long history. `headers` are those that say how it is wanted.
+    pub(crate) async fn pass(&self, uri: &str, headers: HeaderMap) -> Result<Response, Problem> {
+        let mut request = self.request(Method::GET, uri)?;
+        request.headers_mut().extend(headers);
+        Ok(self.answer(request).await)
+    }
+
+    fn request(&self, method: Method, uri: &str) -> Result<Request<Body>, Problem> {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
         *request.uri_mut() = uri
             .parse()
             .map_err(|_| problem(400, "invalid_path", "the address is too long, or is none"))?;
         *request.headers_mut() = self.headers.clone();
+        Ok(request)
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response {
+        let Ok(response) = TowerToHyperService::new(self.api.clone())
+            .call(request)
+            .await;
+        if let Some(Behind(ms)) = response.extensions().get() {
+            self.behind_ms.store(*ms, Ordering::Relaxed);
+        }
+        if let Some(caller) = response.extensions().get::<Caller>() {
+            // Whoever they are, they are the same at the next call.
+            let _ = self.caller.set(caller.clone());
+        }
+        response
+    }
+
+    async fn send(&self, method: Method, uri: &str, body: String) -> Result<Answered, Problem> {
+        let mut request = self.request(method, uri)?;
         if !body.is_empty() {
             let headers = request.headers_mut();
             headers.insert(
@@ -103,9 +152,7 @@ impl Calls {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             *request.body_mut() = body.into();
         }
-        let Ok(response) = TowerToHyperService::new(self.api.clone())
-            .call(request)
-            .await;
+        let response = self.answer(request).await;
         let status = response.status();
         let bytes = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
         let bytes = bytes.map_err(|_| {

@@ -40,6 +40,26 @@ impl Theme {
     }
 }
 
+/// Who looks at a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reader {
+    /// None where nobody logs in.
+    pub(crate) name: Option<Told>,
+    pub(crate) may_act: bool,
+    pub(crate) may_delete: bool,
+}
+
+impl Default for Reader {
+    /// Where the API does not say who it is, it says so once something is asked for that is not theirs.
+    fn default() -> Self {
+        Self {
+            name: None,
+            may_act: true,
+            may_delete: true,
+        }
+    }
+}
+
 /// The pages of the navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -65,16 +85,21 @@ pub(crate) struct Chrome {
     pub(crate) title: String,
     pub(crate) place: Place,
     pub(crate) wishes: Wishes,
+    pub(crate) reader: Reader,
     pub(crate) now: At,
     /// Incidents that are open, where that is known.
     pub(crate) incidents: Option<u64>,
     /// The server-sent events that say when this page has changed.
     pub(crate) stream: Option<String>,
-    pub(crate) as_of: Option<At>,
+    /// How far what is shown is behind the journal.
+    pub(crate) behind_ms: u64,
     pub(crate) note: Option<Note>,
     /// Why a part of the page could not be read, or an act was not done.
     pub(crate) problem: Option<Problem>,
 }
+
+/// Less is not told.
+const BEHIND_TOLD_MS: i64 = 5_000;
 
 impl Chrome {
     pub(crate) fn new(title: &dyn fmt::Display, place: Place, now: At) -> Self {
@@ -82,10 +107,11 @@ impl Chrome {
             title: title.to_string(),
             place,
             wishes: Wishes::default(),
+            reader: Reader::default(),
             now,
             incidents: None,
             stream: None,
-            as_of: None,
+            behind_ms: 0,
             note: None,
             problem: None,
         }
@@ -95,14 +121,19 @@ impl Chrome {
         assets::path(name)
     }
 
+    /// Whether acts are offered.
+    pub(crate) fn may_act(&self) -> bool {
+        self.reader.may_act
+    }
+
     pub(crate) fn is(&self, place: Place) -> bool {
         self.place == place
     }
 
     /// From 5 s on it is said that a list is behind.
     pub(crate) fn behind(&self) -> Option<String> {
-        let behind = self.now.ms() - self.as_of?.ms();
-        (behind >= 5_000).then(|| super::time::age(behind))
+        let behind = i64::try_from(self.behind_ms).unwrap_or(i64::MAX);
+        (behind >= BEHIND_TOLD_MS).then(|| super::time::age(behind))
     }
 
     /// A sign of the set that every page carries.

@@ -1,14 +1,18 @@
 //! The list of workflows: what is there, what needs somebody, and acts on one or on many.
 
 use askama::Template;
+use serde::Deserialize;
 
 use super::{
+    act::Ask,
     chrome::{Chrome, Place},
+    routes::Welcome,
     run::quoted,
     seen::{Problem, Run},
     state::State,
-    told::{Told, percent},
+    told::{Marked, Told, percent},
 };
+use crate::offer::DemoOffer;
 
 /// A count above the list, which is a filter.
 #[derive(Clone, Debug)]
@@ -49,7 +53,7 @@ pub(crate) const COUNTS: [(&str, &str, &str, &str); 7] = [
 /// What the list shows where its URL says nothing: children are their parents' business.
 pub(crate) const QUERY_DEFAULT: &str = "ParentWorkflowId IS NULL";
 
-/// Filters that come with the program.
+/// Filters that come with the program; `TODAY` is the midnight before now, in UTC.
 const VIEWS: [(&str, &str, &str); 6] = [
     ("Needs you", "NeedsPerson = true", ""),
     (
@@ -58,7 +62,11 @@ const VIEWS: [(&str, &str, &str); 6] = [
         "next_attempt_at",
     ),
     ("Slow: open, oldest first", "Open = true", "started_at"),
-    ("Failed today", "Status = \"Failed\"", "-closed_at"),
+    (
+        "Failed today",
+        "Status = \"Failed\" AND CloseTime >= \"TODAY\"",
+        "-closed_at",
+    ),
     ("Without children", QUERY_DEFAULT, ""),
     ("All", "", ""),
 ];
@@ -110,6 +118,10 @@ pub(crate) struct Asked {
     pub(crate) columns: String,
     pub(crate) after: String,
     pub(crate) page_size: u32,
+    /// The kept view that it is, unless anything of it was changed.
+    pub(crate) view: String,
+    /// The workflow whose children are listed below it.
+    pub(crate) unfold: String,
 }
 
 impl Asked {
@@ -163,8 +175,63 @@ impl Asked {
             .filter(|(name, value)| *name == "query" || !value.is_empty())
             .map(|(name, value)| format!("{name}={}", percent(value)))
             .collect();
+        let unfold = of("unfold").filter(|id| !id.is_empty());
+        parts.extend(unfold.map(|id| format!("unfold={}", percent(id))));
         parts.extend(of("after").map(|after| format!("after={}", percent(after))));
         format!("/workflows?{}", parts.join("&"))
+    }
+}
+
+/// A filter that somebody keeps.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct KeptView {
+    pub(crate) name: Told,
+    pub(crate) definition: Option<ViewDefinition>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ViewDefinition {
+    pub(crate) query: String,
+    pub(crate) sort: Option<String>,
+    pub(crate) columns: Option<Vec<String>>,
+}
+
+/// `GET /views`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct KeptViews {
+    pub(crate) views: Vec<KeptView>,
+}
+
+impl Asked {
+    /// What a kept view asks for.
+    pub(crate) fn by_view(&mut self, name: &str, definition: ViewDefinition) {
+        self.view = name.to_owned();
+        self.query = definition.query;
+        self.sort = definition.sort.unwrap_or_default();
+        self.columns = definition.columns.unwrap_or_default().join(",");
+    }
+}
+
+/// What the API is asked, to keep a list under a name.
+pub(crate) fn keep(name: &str, asked: &Asked) -> Ask {
+    let columns: Vec<&str> = asked
+        .columns
+        .split(',')
+        .filter(|slug| !slug.is_empty())
+        .collect();
+    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let body = serde_json::json!({
+        "query": asked.filter(),
+        "sort": given(&asked.sort),
+        "columns": Some(columns).filter(|columns| !columns.is_empty()),
+    });
+    Ask {
+        method: "PUT",
+        path: format!("/api/v1/views/{}", percent(name)),
+        body: body.to_string(),
     }
 }
 
@@ -176,6 +243,8 @@ pub(crate) struct ListParts<'a> {
     pub(crate) chrome: Chrome,
     pub(crate) asked: Asked,
     pub(crate) rows: &'a [Run],
+    /// Children of the one that is unfolded: as many as are shown.
+    pub(crate) children: &'a [Run],
     pub(crate) next: Option<Told>,
     /// In the order of [`COUNTS`].
     pub(crate) counts: [Option<u64>; 7],
@@ -185,6 +254,9 @@ pub(crate) struct ListParts<'a> {
     pub(crate) problem: Option<Problem>,
     /// Names of workflows, for the filter.
     pub(crate) workflows: Vec<Told>,
+    pub(crate) views: Vec<KeptView>,
+    /// What a newcomer is told.
+    pub(crate) welcome: &'a Welcome,
 }
 
 #[derive(Template)]
@@ -194,11 +266,14 @@ struct ListPage<'a> {
     asked: Asked,
     query: Told,
     rows: &'a [Run],
+    children: &'a [Run],
     next: Option<Told>,
     counts: Vec<CountLink>,
     total: Option<u64>,
     problem: Option<Problem>,
     workflows: Vec<Told>,
+    views: Vec<KeptView>,
+    welcome: &'a Welcome,
     columns: Vec<Column>,
 }
 
@@ -233,10 +308,13 @@ pub(crate) fn page(parts: ListParts<'_>) -> askama::Result<String> {
         query: Told::from(parts.asked.query.as_str()),
         chrome: parts.chrome,
         rows: parts.rows,
+        children: parts.children,
         next: parts.next,
         total: parts.total,
         problem: parts.problem,
         workflows: parts.workflows,
+        views: parts.views,
+        welcome: parts.welcome,
         asked: parts.asked,
     }
     .render()
@@ -282,8 +360,49 @@ impl ListPage<'_> {
             .map(|next| self.asked.href(&[("after", next.raw())]))
     }
 
+    /// The list says nothing of itself where it leaves out children only.
     fn is_filtered(&self) -> bool {
-        !self.asked.query.trim().is_empty()
+        let query = self.asked.query.trim();
+        !query.is_empty() && (query != QUERY_DEFAULT || self.total.unwrap_or_default() > 0)
+    }
+
+    /// The same list with the children of a run below it, or without them again.
+    fn unfolded(&self, run: &Run) -> String {
+        let id = run.workflow_id.raw();
+        let id = if self.is_unfolded(run) { "" } else { id };
+        let anchor = run.run_id.path();
+        format!("{}#run-{anchor}", self.asked.href(&[("unfold", id)]))
+    }
+
+    fn built_in(&self) -> [(&'static str, String, &'static str); 6] {
+        let today = self.chrome.now.midnight().iso();
+        VIEWS.map(|(title, query, sort)| (title, query.replace("TODAY", &today), sort))
+    }
+
+    fn view(&self) -> Told {
+        Told::from(self.asked.view.as_str())
+    }
+
+    fn is_unfolded(&self, run: &Run) -> bool {
+        self.asked.unfold == run.workflow_id.raw()
+    }
+
+    fn children_query(&self, run: &Run) -> String {
+        let of_run = format!("ParentWorkflowId = {}", quoted(run.workflow_id.raw()));
+        self.asked.href(&[("query", &of_run)])
+    }
+
+    fn offers_demo(&self) -> bool {
+        let demo = self.welcome.demo.as_ref();
+        self.chrome.may_act() && demo.is_some_and(DemoOffer::is_open)
+    }
+
+    /// A workflow to begin with, for commands.
+    fn first_workflow(&self) -> Told {
+        self.workflows
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "NAME".into())
     }
 
     fn has(&self, column: &Column) -> bool {

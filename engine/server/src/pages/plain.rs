@@ -32,28 +32,6 @@ pub(crate) struct Kind {
     pub(crate) may_be_absent: bool,
 }
 
-pub(crate) const SCHEDULES: Kind = Kind {
-    title: "Schedules",
-    place: Place::Schedules,
-    path: "/schedules",
-    key: "schedules",
-    text: "What starts by itself, and when next.",
-    columns: &[
-        ("name", "Schedule"),
-        ("description.schedule.action.workflow", "Workflow"),
-        ("description.next.0.due_at", "Next"),
-        ("description.running", "Under way"),
-        ("description.counts.taken", "Started"),
-        ("description.counts.failed", "Failed"),
-        ("description.schedule.paused", "Paused"),
-        ("description.schedule.note", "Note"),
-    ],
-    href: "/schedules/",
-    empty: "No schedule yet.",
-    command: "sagaline schedule create nightly --cron '0 3 * * *' --type order",
-    may_be_absent: false,
-};
-
 pub(crate) const TASK_QUEUES: Kind = Kind {
     title: "Task queues",
     place: Place::TaskQueues,
@@ -244,32 +222,6 @@ pub(crate) fn table_and(
         empty: kind.empty,
         command: kind.command,
         whole,
-    }
-    .render()
-}
-
-/// One thing of which the API's whole answer is shown.
-///
-/// # Errors
-/// None but those of writing to memory.
-pub(crate) fn whole(
-    chrome: Chrome,
-    title: Told,
-    parts: Vec<(&'static str, String)>,
-) -> askama::Result<String> {
-    TablePage {
-        chrome,
-        title,
-        text: String::new(),
-        heads: Vec::new(),
-        rows: Vec::new(),
-        empty: if parts.is_empty() {
-            "There is no such thing."
-        } else {
-            ""
-        },
-        command: "",
-        whole: parts,
     }
     .render()
 }

@@ -3,12 +3,17 @@
 mod acts;
 mod batches;
 mod lists;
+mod read;
 mod runs;
+mod schedules;
 mod sign_in;
+mod workflows;
+
+use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{FromRef, FromRequestParts, Request, State},
+    extract::{FromRequestParts, Request},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -20,37 +25,63 @@ pub(super) use sign_in::bearer;
 use super::{
     act::Form,
     assets,
-    calls::{Calls, now},
-    chrome::{Chrome, Place, Theme, Wishes},
+    calls::{Calls, now, problem},
+    chrome::{Chrome, Place, Reader, Theme, Wishes},
     form,
     plain::{self, Kind},
     seen::{Counts, Problem},
+    told::Told,
 };
+use crate::{api::Api, offer::DemoOffer};
 
 /// What pages may do in a browser: nothing of others, no script or style but those of this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
-/// The API that pages call.
+/// What pages are made with.
 #[derive(Clone)]
-pub(crate) struct Pages(Router);
+struct Pages {
+    /// The API that they call.
+    api: Router,
+    welcome: Arc<Welcome>,
+}
 
-impl FromRef<Pages> for Router {
-    fn from_ref(pages: &Pages) -> Self {
-        pages.0.clone()
+/// What a newcomer is told, and offered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Welcome {
+    /// The program, as it was called.
+    pub(crate) program: String,
+    /// The brokers' addresses.
+    pub(crate) kafka: String,
+    pub(crate) namespace: String,
+    pub(crate) demo: Option<DemoOffer>,
+}
+
+impl Welcome {
+    pub(crate) fn of(api: &Api) -> Self {
+        Self {
+            program: std::env::args().next().unwrap_or_default(),
+            kafka: api.kafka().bootstrap().to_owned(),
+            namespace: api.namespace().to_owned(),
+            demo: api.demo().cloned(),
+        }
     }
 }
 
 /// All pages; `api` answers below `/api/v1`, with problems written out.
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router) -> Router<S> {
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Welcome) -> Router<S> {
     const RUN: &str = "/workflows/{id}/runs/{run_id}";
     let pages = Router::new()
-        .route("/", get(lists::workflows))
-        .route("/workflows", get(lists::workflows))
+        .route("/", get(workflows::list))
+        .route("/workflows", get(workflows::list))
+        .route("/views", post(workflows::keep))
+        .route("/views/{name}/delete", post(workflows::forget))
+        .route("/demo", post(workflows::demo))
         .route("/workflows/open", get(lists::open))
         .route("/workflows/new", get(lists::new).post(lists::start))
         .route("/workflows/{id}", get(runs::newest))
         .route(RUN, get(runs::run))
+        .route(&format!("{RUN}/history.jsonl"), get(read::history))
         .route(
             &format!("{RUN}/{{act}}"),
             get(acts::of_run).post(acts::do_run),
@@ -66,11 +97,17 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router) -> Router<S>
             get(acts::of_incident).post(acts::do_incident),
         )
         .route("/acts", post(acts::do_many))
+        .route("/schedules", get(schedules::list))
+        .route("/new-schedule", get(schedules::new).post(schedules::create))
+        .route("/schedules/{name}", get(schedules::one))
         .route(
-            "/schedules",
-            get(async |page: Page| list(page, &plain::SCHEDULES).await),
+            "/schedules/{name}/edit",
+            get(schedules::edit).post(schedules::change),
         )
-        .route("/schedules/{name}", get(lists::schedule))
+        .route(
+            "/schedules/{name}/{act}",
+            get(schedules::of_act).post(schedules::do_act),
+        )
         .route(
             "/task-queues",
             get(async |page: Page| list(page, &plain::TASK_QUEUES).await),
@@ -93,11 +130,16 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router) -> Router<S>
             get(async |page: Page| list(page, &plain::BATCHES).await),
         )
         .route("/batches/{name}", get(batches::batch))
+        .route("/read/{*path}", get(read::read))
         .route("/sign-in", post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
         .route("/more", get(more))
         .layer(middleware::from_fn(guarded))
         .route("/assets/{hash}/{name}", get(assets::serve));
-    pages.with_state(Pages(api))
+    pages.with_state(Pages {
+        api,
+        welcome: Arc::new(welcome),
+    })
 }
 
 /// The headers of every page.
@@ -130,6 +172,7 @@ async fn guarded(request: Request, next: Next) -> Response {
 /// A request for a page: who asks, for what, and how they want it.
 struct Page {
     calls: Calls,
+    welcome: Arc<Welcome>,
     query: Form,
     wishes: Wishes,
 }
@@ -139,7 +182,8 @@ impl FromRequestParts<Pages> for Page {
 
     async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Self::Rejection> {
         Ok(Self {
-            calls: Calls::of(&pages.0, parts),
+            calls: Calls::of(&pages.api, parts),
+            welcome: pages.welcome.clone(),
             query: form::form(parts.uri.query().unwrap_or_default()),
             wishes: wishes(&parts.headers),
         })
@@ -164,6 +208,14 @@ impl Page {
         let mut chrome = Chrome::new(&title, place, now());
         chrome.wishes = self.wishes;
         chrome.incidents = incidents.ok().map(|counts| counts.count);
+        chrome.behind_ms = self.calls.behind_ms();
+        if let Some(caller) = self.calls.caller() {
+            chrome.reader = Reader {
+                name: caller.name.as_deref().map(Told::from),
+                may_act: caller.may_act,
+                may_delete: caller.may_delete,
+            };
+        }
         chrome
     }
 }
@@ -207,10 +259,20 @@ fn with_status(status: StatusCode, page: askama::Result<String>) -> Response {
 
 /// A page that says why there is no other.
 async fn refused(page: &Page, place: Place, title: &str, problem: Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = status_of(&problem);
     let mut chrome = page.chrome(&title, place).await;
     chrome.problem = Some(problem);
     with_status(status, plain::failed(chrome, title, ""))
+}
+
+fn status_of(problem: &Problem) -> StatusCode {
+    StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// There is no act of that word.
+async fn no_act(page: &Page, place: Place) -> Response {
+    let problem = problem(404, "not_found", "there is no such act");
+    refused(page, place, "There is no such act", problem).await
 }
 
 fn see_other(to: &str) -> Response {
@@ -231,14 +293,13 @@ async fn list(page: Page, kind: &Kind) -> Response {
             html(plain::table(chrome, kind, &serde_json::Value::Null))
         }
         Err(problem) => {
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = status_of(&problem);
             chrome.problem = Some(problem);
             with_status(status, plain::table(chrome, kind, &serde_json::Value::Null))
         }
     }
 }
 
-async fn more(page: Page, State(_): State<Pages>) -> Response {
+async fn more(page: Page) -> Response {
     html(plain::more(page.chrome(&"More", Place::More).await))
 }

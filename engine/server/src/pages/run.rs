@@ -128,7 +128,6 @@ struct RunPage<'a> {
     zoom: u32,
     whole: Option<&'a str>,
     base: String,
-    api: String,
 }
 
 /// The page.
@@ -165,7 +164,6 @@ pub(crate) fn page(parts: RunParts<'_>) -> askama::Result<String> {
             link("definition", "Definition", None),
         ],
         svg: Safe(drawn),
-        api: format!("/api/v1/workflows/{}", run.workflow_id.path()),
         base,
         chrome: parts.chrome,
         run,

@@ -392,6 +392,8 @@ pub(crate) struct Details {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct RunPage {
+    /// Called `runs` where they are those of one workflow.
+    #[serde(alias = "runs")]
     pub(crate) workflows: Vec<Run>,
     pub(crate) next_page_token: Option<Told>,
     pub(crate) as_of: Option<At>,

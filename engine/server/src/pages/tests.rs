@@ -1,6 +1,9 @@
 //! Pages as browsers get them, on an API that answers from files.
 
 mod acts;
+mod lists;
+mod schedules;
+mod who;
 
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +18,8 @@ use axum::{
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
+
+use crate::api::{Behind, Caller};
 
 const RUN: &str = include_str!("tests/run.json");
 const HISTORY: &str = include_str!("tests/history.json");
@@ -31,6 +36,29 @@ struct Shop {
     refuses: Option<&'static str>,
     /// The header without which nobody is answered.
     wants: Option<&'static str>,
+    welcome: super::Welcome,
+    schedule: Value,
+    /// Who the API says that it is.
+    caller: Option<Caller>,
+    behind: Option<Behind>,
+    /// No run is there.
+    is_empty: bool,
+}
+
+/// A schedule with something of everything.
+fn schedule() -> Value {
+    json!({"name": "nightly", "schedule": {"spec": {"cron": ["0 3 * * *"], "time_zone": "Europe/Zurich", "jitter": "30s"},
+        "action": {"workflow": "order", "version": "1.2.0", "input": {"total": 1}, "attributes": {"customer": "ada"}},
+        "overlap": "buffer_one", "catch_up": "1d", "pause_on_failure": true, "paused": false, "note": "each night", "remaining": 3},
+        "next": [{"due_at": "2026-11-27T02:00:00Z", "begins_at": "2026-11-27T02:00:12Z"}],
+        "running": [{"workflow_id": "nightly/1", "due_at": "2026-11-26T02:00:00Z", "mode": "time", "started_at": "2026-11-26T02:00:01Z",
+            "status": "Running", "closed_at": null, "failure": null}],
+        "recent": [{"workflow_id": "nightly/0", "due_at": "2026-11-25T02:00:00Z", "mode": "hand", "started_at": "2026-11-25T02:00:01Z",
+            "status": "Failed", "closed_at": "2026-11-25T02:00:04Z", "failure": "Down: refused"}],
+        "waiting": [{"due_at": "2026-11-26T03:00:00Z", "overlap": "buffer_one", "mode": "backfill"}],
+        "backfills": [{"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "overlap": "buffer_all"}],
+        "counts": {"taken": 5, "skipped": 1, "missed": 2, "repeated": 0, "failed": 1},
+        "created_at": "2026-11-01T00:00:00Z", "changed_at": "2026-11-02T00:00:00Z"})
 }
 
 impl Shop {
@@ -41,6 +69,11 @@ impl Shop {
             asked: Arc::default(),
             refuses: None,
             wants: None,
+            welcome: super::Welcome::default(),
+            schedule: schedule(),
+            caller: None,
+            behind: None,
+            is_empty: false,
         }
     }
 
@@ -56,9 +89,17 @@ impl Shop {
     fn pages(&self) -> Router {
         let shop = self.clone();
         let api = Router::new().fallback(any(async move |request: Request| {
-            shop.answer(request).await
+            let (caller, behind) = (shop.caller.clone(), shop.behind);
+            let mut response = shop.answer(request).await;
+            if let Some(behind) = behind {
+                response.extensions_mut().insert(behind);
+            }
+            if let Some(caller) = caller {
+                response.extensions_mut().insert(caller);
+            }
+            response
         }));
-        super::routes(api)
+        super::routes(api, self.welcome.clone())
     }
 
     async fn answer(&self, request: Request) -> Response {
@@ -102,6 +143,8 @@ impl Shop {
         }
         let segments = path.split('/').collect::<Vec<_>>();
         match segments.as_slice() {
+            ["", "workflows"] if self.is_empty => json!({"workflows": []}),
+            ["", "workflow-counts"] if self.is_empty => json!({"count": 0}),
             ["", "workflows"] | ["", "workflows", _, "runs"] => {
                 json!({"workflows": [self.run], "next_page_token": null})
             }
@@ -120,6 +163,17 @@ impl Shop {
             ["", "incidents", _] => self.run["incidents"][0].clone(),
             ["", "workflow-counts"] => json!({"count": 3}),
             ["", "info"] => json!({"workflows": [{"name": "order"}]}),
+            ["", "schedules"] => {
+                json!({"schedules": [{"name": "nightly", "description": self.schedule}, {"name": "slow", "description": null}]})
+            }
+            ["", "schedules", "nightly"] => self.schedule.clone(),
+            ["", "views"] => json!({"views": [{"name": "big/ones", "definition": {"query": "total > 1"}}]}),
+            ["", "views", _] => {
+                json!({"name": "big/ones", "definition": {"query": "total > 1", "sort": "-took", "columns": ["took", "queue"]}})
+            }
+            ["", "stream", "workflows"] => {
+                return format!("event: hello\ndata: {:?}\n\n", parts.headers.get("last-event-id")).into_response();
+            }
             _ => {
                 return (
                     StatusCode::NOT_FOUND,
@@ -174,7 +228,9 @@ const TABS: [&str; 7] = [
 
 /// All strings of a value but those that are words or instants of the API.
 fn poison(value: &mut Value) {
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 11] = [
+        "from",
+        "to",
         "status",
         "situation",
         "state",
@@ -249,6 +305,7 @@ async fn text_of_strangers_is_text_on_every_page() {
     shop.run["failure"] =
         json!({"type": "t", "message": "m", "details": {"a": "b"}, "non_retryable": false});
     poison(&mut shop.run);
+    poison(&mut shop.schedule);
     shop.history["events"]
         .as_array_mut()
         .unwrap()
@@ -280,7 +337,13 @@ async fn text_of_strangers_is_text_on_every_page() {
         "/incidents/i",
         "/incidents/i/skip",
         "/incidents/i/fail",
+        "/schedules",
+        "/schedules/nightly",
+        "/schedules/nightly/pause",
     ];
+    // What a form sends back is as it was.
+    let (_, form) = shop.get("/schedules/nightly/edit").await;
+    assert!(!form.contains("<script>") && !form.contains("<img"));
     for page in acts.iter().map(String::as_str).chain(others) {
         let (status, html) = shop.get(page).await;
         assert_eq!(status, StatusCode::OK, "{page}");
@@ -329,6 +392,12 @@ async fn every_page_is_there_and_may_run_only_this_server_s_scripts() {
         "/workflows/x",
         "/incidents",
         "/more",
+        "/schedules",
+        "/schedules/nightly",
+        "/schedules/nightly/edit",
+        "/new-schedule",
+        "/schedules/nightly/backfill",
+        "/workflows?view=big%2Fones",
         "/workflows/x/runs/r?tab=history&show=full&at=3",
     ];
     for page in pages {
@@ -400,11 +469,11 @@ async fn a_run_that_is_not_there_is_told_with_a_way_on() {
 
 #[tokio::test]
 async fn a_list_that_the_api_does_not_have_says_so() {
-    let (status, html) = Shop::new().get("/schedules").await;
+    let (status, html) = Shop::new().get("/batches").await;
     let (absent, definitions) = Shop::new().get("/definitions").await;
 
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert!(html.contains("not_found") && !html.contains("No schedule yet"));
+    assert!(html.contains("not_found") && !html.contains("No batch yet"));
     assert_eq!(absent, StatusCode::OK);
     assert!(definitions.contains("the workflows of this app are written in code"));
 }

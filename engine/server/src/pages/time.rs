@@ -7,6 +7,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+const DAY_MS: i64 = 86_400_000;
+
 /// An instant of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct At(Timestamp);
@@ -19,6 +21,11 @@ impl At {
 
     pub(crate) fn ms(self) -> i64 {
         self.0.as_millisecond()
+    }
+
+    /// The midnight before it, in UTC.
+    pub(crate) fn midnight(self) -> Self {
+        Self::from_ms(self.ms().div_euclid(DAY_MS) * DAY_MS)
     }
 
     /// RFC 3339, to the millisecond.

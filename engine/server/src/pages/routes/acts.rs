@@ -3,7 +3,7 @@
 use axum::{extract::Path, response::Response};
 use serde::Deserialize;
 
-use super::{Page, batches, html, lists, refused, runs, see_other};
+use super::{Page, batches, html, lists, no_act, refused, runs, see_other};
 use crate::pages::{
     act::{self, Act, ActivityAct, Ask, Dialog, Field, FieldKind, Form, IncidentAct},
     calls::{Answered, problem},
@@ -210,11 +210,6 @@ fn done(base: &str, word: &str, answered: &Answered) -> String {
 async fn shown(page: &Page, place: Place, dialog: Dialog) -> Response {
     let chrome = page.chrome(&dialog.title, place).await;
     html(act::page(chrome, dialog))
-}
-
-async fn no_act(page: &Page, place: Place) -> Response {
-    let problem = problem(404, "not_found", "there is no such act");
-    refused(page, place, "There is no such act", problem).await
 }
 
 /// One of many that an act is done to.

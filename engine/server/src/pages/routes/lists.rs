@@ -1,4 +1,4 @@
-//! Lists: workflows, incidents, and what else has a page of its own.
+//! Incidents, task queues, and the start of a workflow.
 
 use axum::{
     extract::Path,
@@ -8,17 +8,16 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Page, html, refused, runs, see_other, with_status};
+use super::{Page, html, refused, runs, see_other, status_of, with_status};
 use crate::pages::{
     act::IncidentAct,
     chrome::{Chrome, Note, Place},
     form,
     incidents::{self, GroupBy, InboxParts, IncidentParts},
-    list::{self, Asked, COUNTS, ListParts, PAGE_SIZE, QUERY_DEFAULT},
     plain::{self, TASK_QUEUES},
     seen::{Counts, Incident, IncidentPage, Problem, RunPage},
     start::{self, Filled, Info},
-    told::{Json, Told, percent},
+    told::{Told, percent},
 };
 
 /// Incidents that are read for the inbox.
@@ -26,75 +25,6 @@ const INCIDENTS_READ: &str = "500";
 
 /// Decisions, and solved incidents, that are shown.
 const SHOWN: &str = "50";
-
-pub(super) async fn workflows(page: Page) -> Response {
-    let asked = Asked {
-        query: page
-            .query
-            .get("query")
-            .map_or(QUERY_DEFAULT, String::as_str)
-            .to_owned(),
-        sort: page.of("sort").to_owned(),
-        columns: page.of("columns").to_owned(),
-        after: page.of("after").to_owned(),
-        page_size: page
-            .number("size")
-            .and_then(|size| u32::try_from(size).ok())
-            .unwrap_or(PAGE_SIZE)
-            .clamp(1, 500),
-    };
-    let (filter, size) = (asked.filter(), asked.page_size.to_string());
-    let query = [
-        ("query", filter.as_str()),
-        ("sort", &asked.sort),
-        ("page_size", &size),
-        ("page_token", &asked.after),
-    ];
-    let found = page.calls.get::<RunPage>("/workflows", &query).await;
-    let mut chrome = page.chrome(&"Workflows", Place::Workflows).await;
-    chrome.stream = asked
-        .after
-        .is_empty()
-        .then(|| format!("/api/v1/stream/workflows?query={}", percent(&filter)));
-    let (found, problem) = match found {
-        Ok(found) => (found, None),
-        Err(problem) => (RunPage::default(), Some(problem)),
-    };
-    let status = problem
-        .as_ref()
-        .and_then(|problem| StatusCode::from_u16(problem.status).ok());
-    let (counts, total) = counts(&page).await;
-    let info = page
-        .calls
-        .get::<Info>("/info", &[])
-        .await
-        .unwrap_or_default();
-    let parts = ListParts {
-        chrome,
-        asked,
-        rows: &found.workflows,
-        next: found.next_page_token,
-        counts,
-        total,
-        problem,
-        workflows: info.workflows.into_iter().map(|one| one.name).collect(),
-    };
-    with_status(status.unwrap_or(StatusCode::OK), list::page(parts))
-}
-
-/// The counts above the list; those that cannot be read are not told.
-async fn counts(page: &Page) -> ([Option<u64>; 7], Option<u64>) {
-    let mut counts = [None; 7];
-    for (count, (_, _, _, query)) in counts.iter_mut().zip(COUNTS) {
-        let answer = page
-            .calls
-            .get::<Counts>("/workflow-counts", &[("query", query)])
-            .await;
-        *count = answer.ok().map(|answer| answer.count);
-    }
-    let total = page.calls.get::<Counts>("/workflow-counts", &[]).await;
-    (counts, total.ok().map(|answer| answer.count))
-}
 
 /// To the run of an id that was typed.
 pub(super) async fn open(page: Page) -> Response {
@@ -162,8 +92,7 @@ pub(super) async fn start(page: Page, body: String) -> Response {
             ))
         }
         Err(problem) => {
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = status_of(&problem);
             let info = page
                 .calls
                 .get::<Info>("/info", &[])
@@ -185,13 +114,12 @@ pub(super) async fn incidents(page: Page) -> Response {
     ];
     let found = page.calls.get::<IncidentPage>("/incidents", &open).await;
     let mut chrome = page.chrome(&"Incidents", Place::Incidents).await;
-    chrome.stream = Some("/api/v1/stream/incidents".to_owned());
+    chrome.stream = Some("/read/stream/incidents".to_owned());
     chrome.note = note(&page);
     let (found, status) = match found {
         Ok(found) => (found, StatusCode::OK),
         Err(problem) => {
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = status_of(&problem);
             chrome.problem = Some(problem);
             (IncidentPage::default(), status)
         }
@@ -258,40 +186,12 @@ pub(super) async fn incident(Path(id): Path<String>, page: Page) -> Response {
         .chrome(&incident.workflow_id.line(), Place::Incidents)
         .await;
     chrome.note = note(&page);
-    chrome.stream = Some("/api/v1/stream/incidents".to_owned());
+    chrome.stream = Some("/read/stream/incidents".to_owned());
     html(incidents::page(IncidentParts {
         chrome,
         incident: &incident,
         run: run.ok().as_ref(),
     }))
-}
-
-pub(super) async fn schedule(Path(name): Path<String>, page: Page) -> Response {
-    let path = format!("/schedules/{}", percent(&name));
-    let next = page
-        .calls
-        .get::<Json>(&format!("{path}/next"), &[("count", "10")])
-        .await;
-    let parts = match page.calls.get::<Json>(&path, &[]).await {
-        Ok(schedule) => vec![("Schedule", schedule.all())]
-            .into_iter()
-            .chain(next.ok().map(|next| ("Next starts", next.all()))),
-        Err(problem) => {
-            return refused(
-                &page,
-                Place::Schedules,
-                "This schedule cannot be shown",
-                problem,
-            )
-            .await;
-        }
-    };
-    let chrome = page.chrome(&"Schedule", Place::Schedules).await;
-    html(plain::whole(
-        chrome,
-        Told::from(name.as_str()),
-        parts.collect(),
-    ))
 }
 
 pub(super) async fn task_queue(Path(name): Path<String>, page: Page) -> Response {

@@ -11,7 +11,6 @@ use crate::pages::{
     run::{self, Known, RunParts, Tab, quoted},
     seen::{Event, HistoryPage, Problem, Run, RunPage},
     start::Info,
-    time::At,
     timeline::Timeline,
     told::percent,
 };
@@ -105,10 +104,9 @@ async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
 async fn chrome(page: &Page, run: &Run) -> Chrome {
     let mut chrome = page.chrome(&run.workflow_id.line(), Place::Workflows).await;
     chrome.now = run.server_time.unwrap_or(chrome.now);
-    chrome.as_of = None::<At>;
     chrome.stream = run
         .is_open()
-        .then(|| format!("/api/v1/stream/workflows/{}", run.workflow_id.path()));
+        .then(|| format!("/read/stream/workflows/{}", run.workflow_id.path()));
     chrome.note = note(page, run);
     chrome
 }

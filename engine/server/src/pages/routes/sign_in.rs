@@ -7,6 +7,7 @@ use axum::{
 };
 
 use super::{see_other, with_status};
+use crate::api::is_foreign;
 use crate::pages::{
     calls::now,
     chrome::{Chrome, Place},
@@ -37,12 +38,15 @@ pub(super) fn ask(to: &str, was_refused: bool) -> Response {
     with_status(StatusCode::UNAUTHORIZED, page.render())
 }
 
-/// Keeps the token that was given. Whether it is known is seen at the next page.
-pub(super) async fn sign_in(body: String) -> Response {
+/// Keeps the token that was given. Whether it is known is seen at the next page. A page of another origin signs nobody in.
+pub(super) async fn sign_in(headers: HeaderMap, body: String) -> Response {
+    if is_foreign(&headers) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let form = form::form(&body);
     let token = form.get("token").map_or("", |token| token.trim());
     let to = form.get("to").map_or("/", String::as_str);
-    let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict");
+    let cookie = cookie(token, &headers);
     match HeaderValue::from_str(&cookie)
         .ok()
         .filter(|_| is_token(token))
@@ -50,6 +54,27 @@ pub(super) async fn sign_in(body: String) -> Response {
         Some(cookie) => ([(header::SET_COOKIE, cookie)], see_other(own(to))).into_response(),
         None => ask(own(to), true),
     }
+}
+
+/// Forgets the token.
+pub(super) async fn sign_out(headers: HeaderMap) -> Response {
+    if is_foreign(&headers) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let gone = format!("{}; Max-Age=0", cookie("", &headers));
+    let mut response = ask("/", false);
+    if let Ok(gone) = HeaderValue::from_str(&gone) {
+        response.headers_mut().insert(header::SET_COOKIE, gone);
+    }
+    response
+}
+
+/// No script reads it, no other site sends it, and where the browser came by TLS it goes by TLS only.
+fn cookie(token: &str, headers: &HeaderMap) -> String {
+    let origin = headers.get(header::ORIGIN);
+    let is_tls = origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    let secure = if is_tls { "; Secure" } else { "" };
+    format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}")
 }
 
 /// A path of this server: nobody is led elsewhere.

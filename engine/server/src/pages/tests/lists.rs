@@ -1,0 +1,135 @@
+//! The list: views that people keep, children below their parent, and what it says while it is empty.
+
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
+
+use super::{Caller, Shop};
+use crate::{offer::DemoOffer, pages::Welcome};
+
+#[tokio::test]
+async fn a_view_that_is_kept_is_listed_and_shown_by_its_name() {
+    let shop = Shop::open();
+
+    let (_, html) = shop.get("/workflows?view=big%2Fones").await;
+
+    assert!(html.contains("value=\"total &#62; 1\""), "{html}");
+    assert!(html.contains("href=\"/workflows?view=big%2Fones\" aria-current=\"true\""));
+    assert!(html.contains("class=\"c-took\"") && !html.contains("class=\"c-attempt\""));
+    let (_, other) = shop
+        .get("/workflows?view=big%2Fones&query=total%20%3E%202")
+        .await;
+    assert!(
+        other.contains("value=\"total &#62; 2\"") && !other.contains("big%2Fones\" aria-current")
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_kept_under_a_name_with_filter_order_and_columns() {
+    let shop = Shop::new();
+
+    let form = "name=big%2Fones&query=order-7&sort=-took&columns=took,queue";
+    let (_, headers, _) = shop.send(Method::POST, "/views", form).await;
+    let (status, ..) = shop
+        .send(Method::POST, "/views/big%2Fones/delete", "")
+        .await;
+    let (unnamed, ..) = shop.send(Method::POST, "/views", "name=+&query=").await;
+
+    assert_eq!(
+        headers[header::LOCATION],
+        "/workflows?view=big%2Fones&done=view"
+    );
+    assert_eq!(
+        (status, unnamed),
+        (StatusCode::SEE_OTHER, StatusCode::BAD_REQUEST)
+    );
+    let asked = shop.asked.lock().unwrap().clone();
+    let body = json!({"query": "WorkflowId CONTAINS \"order-7\"", "sort": "-took", "columns": ["took", "queue"]});
+    assert_eq!(
+        asked,
+        [
+            (
+                Method::PUT,
+                "/api/v1/views/big%2Fones".to_owned(),
+                body.to_string()
+            ),
+            (
+                Method::DELETE,
+                "/api/v1/views/big%2Fones".to_owned(),
+                String::new()
+            )
+        ]
+    );
+}
+
+#[tokio::test]
+async fn children_are_folded_under_their_parent() {
+    let mut shop = Shop::open();
+    shop.run["workflow_id"] = json!("batch/1");
+    shop.run["children"] =
+        json!({"total": 600, "running": 4, "completed": 590, "failed": 2, "canceled": 0});
+
+    let (_, folded) = shop.get("/workflows").await;
+    let (_, open) = shop.get("/workflows?unfold=batch%2F1").await;
+
+    assert!(folded.contains("▸ 600 children") && folded.contains("unfold=batch%2F1"));
+    assert!(!folded.contains("class=\"run child\""));
+    assert!(open.contains("▾ 600 children") && open.contains("class=\"run child\""));
+    assert!(open.contains("all children of batch/1 in the list"));
+}
+
+/// A list without a run, as the API has none.
+fn empty(demo: Option<DemoOffer>, caller: Option<Caller>) -> Shop {
+    Shop {
+        is_empty: true,
+        caller,
+        welcome: Welcome {
+            program: "target/debug/my-app".to_owned(),
+            kafka: "127.0.0.1:9092".to_owned(),
+            namespace: "shop".to_owned(),
+            demo,
+        },
+        ..Shop::new()
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_run_yet_a_newcomer_is_told_how_to_begin() {
+    let demo = DemoOffer::default();
+    let shop = empty(Some(demo.clone()), None);
+
+    let (_, html) = shop.get("/").await;
+    for told in [
+        "No runs yet.",
+        "Start the demo",
+        "target/debug/my-app workflow start --type order",
+        "kcat -P -b 127.0.0.1:9092 -t shop.inbox -k o-2",
+    ] {
+        assert!(html.contains(told), "{told}: {html}");
+    }
+    let (status, headers, _) = shop.send(Method::POST, "/demo", "").await;
+    assert_eq!(
+        (status, &headers[header::LOCATION]),
+        (
+            StatusCode::SEE_OTHER,
+            &"/workflows?done=demo".parse().unwrap()
+        )
+    );
+    demo.wanted().await;
+    assert!(!shop.get("/").await.1.contains("Start the demo"));
+}
+
+#[tokio::test]
+async fn no_demo_is_begun_that_is_not_offered_or_not_allowed() {
+    let reader = Caller {
+        name: None,
+        may_act: false,
+        may_delete: false,
+    };
+    let demo = DemoOffer::default();
+    for shop in [empty(None, None), empty(Some(demo.clone()), Some(reader))] {
+        assert!(!shop.get("/").await.1.contains("Start the demo"));
+        let (status, ..) = shop.send(Method::POST, "/demo", "").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+    assert!(demo.is_open());
+}
