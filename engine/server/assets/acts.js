@@ -24,9 +24,21 @@ export const startActs = () => {
     link.closest("details.menu")?.removeAttribute("open");
     open(link).catch(() => location.assign(link.href));
   });
+  // What is to be looked at before it is sent is shown in the same place.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("dialog form[data-review]")) return;
+    event.preventDefault();
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (answer.redirected) { location.assign(answer.url); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const next = page.getElementById("dialog") ?? page.getElementById("problem");
+    dialog.replaceChildren(document.importNode(next, true));
+    dialog.querySelector("button, [data-close]")?.focus();
+  });
   // A form that is sent is not sent twice.
   document.addEventListener("submit", (event) => {
-    if (event.target.method !== "post") return;
+    if (event.target.method !== "post" || event.target.matches("dialog form[data-review]")) return;
     if (event.target.dataset.sent) { event.preventDefault(); return; }
     event.target.dataset.sent = "1";
     setTimeout(() => { delete event.target.dataset.sent; }, 3000);

@@ -72,7 +72,29 @@ if (url.searchParams.has("done")) {
   history.replaceState(null, "", url);
 }
 
+// A row that is solved goes after a while, and the address forgets it.
+const GOES_MS = 10_000;
+const goes = new Set();
+const letGo = () => {
+  for (const row of document.querySelectorAll("[data-over]")) {
+    const id = row.dataset.over;
+    if (goes.has(id)) continue;
+    goes.add(id);
+    setTimeout(() => {
+      const here = new URL(location.href);
+      const rest = (here.searchParams.get("follow") ?? "").split(",").filter((one) => one && one !== id);
+      if (rest.length > 0) here.searchParams.set("follow", rest.join(",")); else here.searchParams.delete("follow");
+      history.replaceState(null, "", here);
+      const gone = document.querySelector(`[data-over="${CSS.escape(id)}"]`);
+      const group = gone?.closest(".group");
+      gone?.remove();
+      if (group && !group.querySelector(".incident-row")) group.remove();
+    }, GOES_MS);
+  }
+};
+
 startClock();
 startActs();
 startKeys();
-startLive(() => { copyable(); tick(); });
+startLive(() => { copyable(); tick(); letGo(); });
+letGo();

@@ -4,6 +4,7 @@
 
 mod ask;
 mod dialog;
+mod diff;
 mod schedule;
 
 use askama::Template;
@@ -155,6 +156,12 @@ pub(crate) struct Dialog {
     pub(crate) command: String,
     pub(crate) action: String,
     pub(crate) back: String,
+    /// What is changed, to be looked at before it is sent.
+    pub(crate) diff: Vec<Line>,
+    /// It may be answered by a question, which is shown in its place.
+    pub(crate) is_reviewed: bool,
+    /// Why what was filled in cannot be sent.
+    pub(crate) wrong: Option<String>,
 }
 
 #[derive(Template)]
@@ -172,6 +179,8 @@ struct AnswerPage {
     answer: String,
     back: String,
 }
+
+pub(crate) use diff::{Line, diff};
 
 /// The page of a dialog.
 ///

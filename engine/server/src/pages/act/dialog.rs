@@ -1,10 +1,10 @@
 //! What dialogs say. Names and numbers are the run's own, and each shows the same act as a command.
 
-use super::{Act, ActivityAct, Dialog, Field, FieldKind, IncidentAct};
+use super::{Act, ActivityAct, Dialog, Field, FieldKind, Form, IncidentAct, diff};
 use crate::pages::{
     run::Known,
     seen::{Activity, Incident, Run},
-    told::{Marked, Told},
+    told::{Json, Marked, Told},
 };
 
 const fn reason() -> Field {
@@ -103,6 +103,9 @@ impl Act {
             command: self.command(run, event),
             action: format!("{}/{}", run.href(), self.word()),
             back: run.href(),
+            diff: Vec::new(),
+            is_reviewed: false,
+            wrong: None,
         }
     }
 
@@ -208,6 +211,9 @@ impl ActivityAct {
             ),
             action: format!("{base}/activities/{}/{}", activity.activity_id, self.word()),
             back: base,
+            diff: Vec::new(),
+            is_reviewed: false,
+            wrong: None,
         }
     }
 }
@@ -266,8 +272,57 @@ impl IncidentAct {
             command: format!("sagaline incident {} {}{more}", self.word(), incident.id),
             action: format!("{href}/{}", self.word()),
             back: "/incidents".to_owned(),
+            diff: Vec::new(),
+            is_reviewed: self == Self::Retry && incident.activity.is_some(),
+            wrong: None,
         }
     }
+
+    /// The same with an input that is not the one it had: what changes, before it is sent.
+    pub(crate) fn review(self, incident: &Incident, run: Option<&Run>, form: &Form) -> Dialog {
+        let mut dialog = self.dialog(incident, run);
+        let given = |name: &str| form.get(name).map_or("", |value| value.trim());
+        let input = plain(given("input"));
+        let was = incident.input.as_ref().map(Json::editable);
+        match serde_json::from_str::<Json>(&input) {
+            Ok(new) => {
+                let new = new.editable();
+                dialog.diff = diff(&was.unwrap_or_default(), &new);
+                dialog.text = format!("{} The input changes:", dialog.text);
+                dialog.fields.push(Field {
+                    value: input.clone(),
+                    ..hidden("seen", None)
+                });
+            }
+            Err(error) => dialog.wrong = Some(format!("The input is no JSON: {error}.")),
+        }
+        for field in &mut dialog.fields {
+            match field.name {
+                "input" => field.value = input.clone(),
+                "reason" => field.value = given("reason").to_owned(),
+                _ => {}
+            }
+        }
+        dialog
+    }
+
+    /// Whether it is sent as it is: its input is as it was, or the change was seen.
+    pub(crate) fn is_seen(self, incident: &Incident, form: &Form) -> bool {
+        let given = |name: &str| form.get(name).map(|value| plain(value.trim()));
+        let Some(input) = given("input").filter(|input| !input.is_empty()) else {
+            return true;
+        };
+        let was = incident.input.as_ref().map(Json::editable);
+        let is_json = serde_json::from_str::<Json>(&input).map(|json| json.editable());
+        self != Self::Retry
+            || is_json.is_ok_and(|input| Some(input) == was)
+            || given("seen") == Some(input)
+    }
+}
+
+/// Lines as they were: forms are sent with others.
+fn plain(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 fn hidden(name: &'static str, value: Option<u64>) -> Field {

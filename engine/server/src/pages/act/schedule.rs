@@ -57,6 +57,9 @@ impl ScheduleAct {
             command: self.command(one),
             action: format!("{href}/{}", self.word()),
             back: href,
+            diff: Vec::new(),
+            is_reviewed: false,
+            wrong: None,
         }
     }
 

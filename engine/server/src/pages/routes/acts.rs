@@ -161,12 +161,9 @@ pub(super) async fn of_incident(Path((id, word)): Path<(String, String)>, page: 
         Ok(incident) => {
             let run =
                 runs::described(&page, incident.workflow_id.raw(), incident.run_id.raw()).await;
-            shown(
-                &page,
-                Place::Incidents,
-                act.dialog(&incident, run.ok().as_ref()),
-            )
-            .await
+            let mut dialog = act.dialog(&incident, run.ok().as_ref());
+            dialog.action = with_kept(&page, &dialog.action);
+            shown(&page, Place::Incidents, dialog).await
         }
         Err(problem) => {
             refused(
@@ -188,13 +185,51 @@ pub(super) async fn do_incident(
     let Some(act) = IncidentAct::of(&word) else {
         return no_act(&page, Place::Incidents).await;
     };
-    match page.calls.ask(act.ask(&id, &form::form(&body))).await {
-        Ok(_) => see_other(&format!(
-            "/incidents?done={}&incident={}",
-            act.word(),
-            percent(&id)
-        )),
+    let form = form::form(&body);
+    if act == IncidentAct::Retry && form.contains_key("input") {
+        let incident = match lists::read_incident(&page, &id).await {
+            Ok(incident) => incident,
+            Err(problem) => {
+                return refused(&page, Place::Incidents, "That was not done", problem).await;
+            }
+        };
+        if !act.is_seen(&incident, &form) {
+            let mut dialog = act.review(&incident, None, &form);
+            dialog.action = with_kept(&page, &dialog.action);
+            return shown(&page, Place::Incidents, dialog).await;
+        }
+    }
+    match page.calls.ask(act.ask(&id, &form)).await {
+        Ok(_) => {
+            // Its row stays, and says what becomes of it; so do those before it.
+            let mut ids = lists::ids_followed(&page);
+            ids.retain(|one| *one != id);
+            ids.insert(0, id);
+            let follow = percent(&ids.join(","));
+            let done = format!("/incidents?done={}&follow={follow}", act.word());
+            see_other(
+                &["group", "query"]
+                    .iter()
+                    .fold(done, |to, name| match page.of(name) {
+                        "" => to,
+                        value => format!("{to}&{name}={}", percent(value)),
+                    }),
+            )
+        }
         Err(problem) => refused(&page, Place::Incidents, "That was not done", problem).await,
+    }
+}
+
+/// A path with what of the address leads back to the same list.
+fn with_kept(page: &Page, path: &str) -> String {
+    let kept = ["group", "query", "follow"].map(|name| (name, page.of(name)));
+    let kept = kept.iter().filter(|(_, value)| !value.is_empty());
+    let kept: Vec<String> = kept
+        .map(|(name, value)| format!("{name}={}", percent(value)))
+        .collect();
+    match kept.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{}", kept.join("&")),
     }
 }
 
@@ -319,6 +354,9 @@ fn confirm(word: &str, ids: &[&str]) -> Dialog {
         command: String::new(),
         action: "/acts".to_owned(),
         back: back.to_owned(),
+        diff: Vec::new(),
+        is_reviewed: false,
+        wrong: None,
     }
 }
 

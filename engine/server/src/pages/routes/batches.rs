@@ -172,6 +172,9 @@ fn question(word: &str, query: &str, meant: &Meant) -> Dialog {
         },
         action: "/acts".to_owned(),
         back: format!("/workflows?query={}", percent(query)),
+        diff: Vec::new(),
+        is_reviewed: false,
+        wrong: None,
     }
 }
 

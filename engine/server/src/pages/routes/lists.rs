@@ -13,7 +13,7 @@ use crate::pages::{
     act::IncidentAct,
     chrome::{Chrome, Note, Place},
     form,
-    incidents::{self, GroupBy, InboxParts, IncidentParts},
+    incidents::{self, Followed, GroupBy, InboxParts, IncidentParts, Outcome},
     plain::{self, TASK_QUEUES},
     seen::{Counts, Incident, IncidentPage, Problem, RunPage},
     start::{self, Filled, Info},
@@ -22,6 +22,9 @@ use crate::pages::{
 
 /// Incidents that are read for the inbox.
 const INCIDENTS_READ: &str = "500";
+
+/// Incidents that one page follows.
+const FOLLOWED_MAX: usize = 20;
 
 /// Decisions, and solved incidents, that are shown.
 const SHOWN: &str = "50";
@@ -138,9 +141,11 @@ pub(super) async fn incidents(page: Page) -> Response {
         .calls
         .get::<Counts>("/workflow-counts", &[("query", "Situation = \"retrying\"")])
         .await;
+    let followed = followed(&page).await;
     let parts = InboxParts {
         chrome,
         incidents: &found.incidents,
+        followed: &followed,
         has_more: found.next_page_token.is_some(),
         solved: &solved.unwrap_or_default().incidents,
         decisions: &decisions.unwrap_or_default().workflows,
@@ -149,6 +154,27 @@ pub(super) async fn incidents(page: Page) -> Response {
         query: Told::from(query.as_str()),
     };
     with_status(status, incidents::inbox(parts))
+}
+
+/// Incidents that somebody here has acted on, by the address: they stay until what became of them is known.
+async fn followed(page: &Page) -> Vec<Followed> {
+    let mut followed = Vec::new();
+    for id in ids_followed(page) {
+        let Ok(incident) = read_incident(page, &id).await else {
+            continue;
+        };
+        let run = runs::described(page, incident.workflow_id.raw(), incident.run_id.raw()).await;
+        followed.push(Followed {
+            outcome: Outcome::of(&incident, run.ok().as_ref()),
+            incident,
+        });
+    }
+    followed
+}
+
+pub(super) fn ids_followed(page: &Page) -> Vec<String> {
+    let ids = page.of("follow").split(',').filter(|id| !id.is_empty());
+    ids.take(FOLLOWED_MAX).map(str::to_owned).collect()
 }
 
 fn note(page: &Page) -> Option<Note> {

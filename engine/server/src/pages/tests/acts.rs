@@ -168,3 +168,80 @@ async fn a_start_that_is_refused_keeps_what_was_filled_in() {
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(html.contains("{broken") && html.contains("invalid_body"));
 }
+
+/// An incident with an input, which is sent back by forms with the lines that browsers send.
+fn with_incident() -> Shop {
+    let mut shop = Shop::open();
+    shop.run["incidents"] = json!([{"id": "i", "workflow_id": "w", "run_id": "r", "workflow": "o", "version": "1", "kind": "attempts-exhausted",
+        "activity": "ship", "activity_id": 1, "error_type": "E", "message": "m", "times": 1, "resolution": null,
+        "input": {"address": "Mian Street 1", "n": 1}}]);
+    shop
+}
+
+#[tokio::test]
+async fn a_changed_input_is_shown_before_it_is_sent() {
+    let shop = with_incident();
+    let same =
+        "input=%7B%0D%0A++%22address%22%3A+%22Mian+Street+1%22%2C%0D%0A++%22n%22%3A+1%0D%0A%7D";
+    let changed = "input=%7B%22address%22%3A%22Main+Street+1%22%2C%22n%22%3A1%7D&reason=typo";
+    let seen = format!("{changed}&seen=%7B%22address%22%3A%22Main+Street+1%22%2C%22n%22%3A1%7D");
+    let uri = "/incidents/i/retry?follow=h&group=none";
+
+    let (status, _, review) = shop.send(Method::POST, uri, changed).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        review.contains("<del>-   &#34;address&#34;: &#34;Mian Street 1&#34;,</del>"),
+        "{review}"
+    );
+    assert!(review.contains("<ins>+   &#34;address&#34;: &#34;Main Street 1&#34;,</ins>"));
+    assert!(review.contains("value=\"typo\"") && review.contains("name=\"seen\""));
+    assert!(
+        review.contains("action=\"/incidents/i/retry?group=none&#38;follow=h\""),
+        "{review}"
+    );
+    let (_, _, broken) = shop.send(Method::POST, uri, "input=%7Bbroken").await;
+    assert!(broken.contains("The input is no JSON") && broken.contains("{broken"));
+    assert!(
+        shop.asked.lock().unwrap().is_empty(),
+        "nothing is sent that was not seen"
+    );
+
+    let (status, headers, _) = shop.send(Method::POST, uri, &seen).await;
+    assert_eq!(
+        (status, &headers[header::LOCATION]),
+        (
+            StatusCode::SEE_OTHER,
+            &"/incidents?done=retry&follow=i%2Ch&group=none"
+                .parse()
+                .unwrap()
+        )
+    );
+    shop.send(Method::POST, uri, same).await;
+    let bodies: Vec<String> = shop
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, _, body)| body.clone())
+        .collect();
+    assert_eq!(
+        bodies[0],
+        r#"{"reason":"typo","input":{"address":"Main Street 1","n":1}}"#
+    );
+    assert_eq!(bodies.len(), 2, "what is not changed is sent at once");
+}
+
+#[tokio::test]
+async fn an_incident_that_was_acted_on_stays_and_says_what_becomes_of_it() {
+    let mut shop = with_incident();
+    shop.run["incidents"][0]["resolution"] =
+        json!({"act": "retry", "actor": "ada", "at": "2026-11-26T18:45:48Z"});
+    shop.run["pending_activities"] = json!([{"activity": "ship", "activity_id": 1, "attempt": 4, "maximum_attempts": 6, "state": "running", "task_queue": "q"}]);
+
+    let (_, going) = shop.get("/incidents?follow=i").await;
+    shop.run["pending_activities"] = json!([]);
+    let (_, over) = shop.get("/incidents?follow=i").await;
+
+    assert!(going.contains("Retrying: attempt 4 of 6 is running") && !going.contains("data-over"));
+    assert!(over.contains("Solved") && over.contains("data-over=\"i\""));
+}
