@@ -57,10 +57,17 @@ const hold = (page) => {
   const [have, want] = [document.getElementById("rows"), page.getElementById("rows")];
   const bar = page.getElementById("new-rows");
   if (!have || !want || !bar || shownAll) { shownAll = false; return; }
-  const known = new Set([...have.children].map((row) => row.id));
-  const next = new Map([...want.children].map((row) => [row.id, row]));
+  const isOwn = (row) => !row.classList.contains("child");
+  const rows = [...have.children].filter(isOwn);
+  const known = new Set(rows.map((row) => row.id));
+  // Children that are unfolded come and go with their parent.
+  const next = new Map();
+  let last = null;
+  for (const row of want.children) {
+    if (isOwn(row)) next.set(row.id, last = [row]); else last?.push(row);
+  }
   pending = [...next.keys()].filter((id) => !known.has(id)).length;
-  const kept = [...have.children].map((row) => next.get(row.id) ?? row.cloneNode(true));
+  const kept = rows.flatMap((row) => next.get(row.id) ?? [row.cloneNode(true)]);
   want.replaceChildren(...kept);
   if (pending > 0) {
     const noun = location.pathname.startsWith("/incidents") ? "incident" : "run";

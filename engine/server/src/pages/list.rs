@@ -379,8 +379,15 @@ impl ListPage<'_> {
         VIEWS.map(|(title, query, sort)| (title, query.replace("TODAY", &today), sort))
     }
 
+    /// What the list shows, by the name of its view.
     fn view(&self) -> Told {
-        Told::from(self.asked.view.as_str())
+        if !self.asked.view.is_empty() {
+            return Told::from(self.asked.view.as_str());
+        }
+        let mut views = self.built_in().into_iter();
+        let shown =
+            views.find(|(_, query, sort)| *query == self.asked.query && *sort == self.asked.sort);
+        shown.map_or("Views", |(title, ..)| title).into()
     }
 
     fn is_unfolded(&self, run: &Run) -> bool {

@@ -317,6 +317,10 @@ const fn meaning(word: &str) -> (&'static str, &'static str) {
             "Send a signal to",
             "Each takes it when it asks for a signal of that name.",
         ),
+        b"reset" => (
+            "Reset",
+            "Of each a new run goes on from that event, and the run that there is ends as Terminated.",
+        ),
         b"incident-retry" => ("Retry", "Each gets a fresh set of attempts."),
         b"incident-skip" => (
             "Skip",
@@ -350,7 +354,7 @@ fn confirm(word: &str, ids: &[&str]) -> Dialog {
             _ => "Back",
         },
         go: format!("{verb} {many}"),
-        is_grave: matches!(word, "cancel" | "terminate" | "incident-fail"),
+        is_grave: matches!(word, "cancel" | "terminate" | "reset" | "incident-fail"),
         command: String::new(),
         action: "/acts".to_owned(),
         back: back.to_owned(),
@@ -379,6 +383,12 @@ fn fields(word: &str, ids: &[&str]) -> Vec<Field> {
             fields.push(field("input", "Input (JSON)", FieldKind::Json, ""));
             return fields;
         }
+        "reset" => fields.push(field(
+            "event_seq",
+            "Back to event",
+            FieldKind::Line,
+            batches::FIRST_EVENT,
+        )),
         "incident-skip" => {
             fields.push(field("result", "Result (JSON)", FieldKind::Json, "null"));
         }
@@ -409,8 +419,14 @@ async fn targets(page: &Page, word: &str, id: &str, form: &Form) -> Option<Vec<T
         ask,
     };
     if word != "retry" {
-        let act = Act::of(word)
-            .filter(|act| matches!(act, Act::Cancel | Act::Terminate | Act::Pause | Act::Signal))?;
+        let many = [
+            Act::Cancel,
+            Act::Terminate,
+            Act::Pause,
+            Act::Signal,
+            Act::Reset,
+        ];
+        let act = Act::of(word).filter(|act| many.contains(act))?;
         return Some(vec![target(act.ask(&run_id, &workflow_id, form))]);
     }
     let run: Run = runs::described(page, &workflow_id, &run_id)

@@ -2,7 +2,7 @@
 
 use axum::{extract::Path, response::Response};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Page, html, refused, see_other};
 use crate::pages::{
@@ -32,30 +32,51 @@ struct Begun {
     batch_id: Option<Told>,
 }
 
-/// What the API calls an act of the list, with its arguments; none: it cannot be done to all.
-fn called(word: &str) -> Option<(&'static str, Value)> {
+/// What the API calls an act of the list, with its arguments as JSON; none: it cannot be done to all.
+fn called(word: &str, form: &Form) -> Option<(&'static str, String)> {
+    let or = |name: &str, else_: &str| match text(form, name).trim() {
+        "" => else_.to_owned(),
+        given => given.to_owned(),
+    };
     Some(match word {
-        "cancel" => ("cancel", serde_json::json!({"compensate": true})),
-        "terminate" => ("terminate", serde_json::json!({"compensate": false})),
-        "pause" => ("pause", Value::Object(Map::new())),
-        "retry" => ("activity-retry", Value::Object(Map::new())),
+        "cancel" => ("cancel", r#"{"compensate":true}"#.to_owned()),
+        "terminate" => ("terminate", r#"{"compensate":false}"#.to_owned()),
+        "pause" => ("pause", "{}".to_owned()),
+        "retry" => ("activity-retry", "{}".to_owned()),
+        "signal" => {
+            // Until it is confirmed, only how many take it is asked: by any name.
+            let name = Value::from(or("name", "signal"));
+            let input = or("input", "null");
+            ("signal", format!("{{\"name\":{name},\"input\":{input}}}"))
+        }
+        "reset" => {
+            let event: u64 = or("event_seq", FIRST_EVENT).parse().ok()?;
+            ("reset", format!("{{\"event_seq\":{event}}}"))
+        }
         _ => return None,
     })
 }
 
+/// Where a reset begins anew, unless another event is named.
+pub(super) const FIRST_EVENT: &str = "1";
+
 /// An act on all that match, first as a question.
 pub(super) async fn all(page: &Page, form: &Form) -> Response {
     let (word, query) = (text(form, "act"), text(form, "query"));
-    let Some((act, arguments)) = called(word) else {
+    let Some((act, arguments)) = called(word, form) else {
         let problem = crate::pages::calls::problem(
             400,
             "invalid_act",
-            "that act is done to selected runs only",
+            "there is no such act, or what it needs is missing",
         );
         return refused(page, Place::Workflows, "That was not done", problem).await;
     };
-    let body = serde_json::json!({"query": query, "act": act, "arguments": arguments});
-    let meant = match asked::<Meant>(page, &body, true).await {
+    // What was filled in goes on verbatim: a number in it is never read as a float.
+    let body = format!(
+        "\"query\":{},\"act\":\"{act}\",\"arguments\":{arguments}",
+        Value::from(query)
+    );
+    let meant = match asked::<Meant>(page, format!("{{{body},\"dry_run\":true}}")).await {
         Ok(meant) => meant,
         Err(problem) => {
             return refused(page, Place::Workflows, "That cannot be done", problem).await;
@@ -64,22 +85,21 @@ pub(super) async fn all(page: &Page, form: &Form) -> Response {
     let is_typed = meant.matched < TYPED_FROM
         || text(form, "typed").trim().replace(',', "") == meant.matched.to_string();
     if form.contains_key("confirmed") && is_typed {
-        let mut body = body;
-        if let Some(reason) = form
-            .get("reason")
-            .filter(|reason| !reason.trim().is_empty())
-        {
-            body["reason"] = Value::from(reason.trim());
-        }
-        return match asked::<Begun>(page, &body, false).await {
-            Ok(begun) => see_other(&format!(
-                "/batches/{}",
-                begun.batch_id.unwrap_or_default().path()
-            )),
+        let reason = match text(form, "reason").trim() {
+            "" => String::new(),
+            reason => format!(",\"reason\":{}", Value::from(reason)),
+        };
+        let body = format!("{{{body}{reason},\"dry_run\":false}}");
+        return match asked::<Begun>(page, body).await {
+            Ok(begun) => match begun.batch_id {
+                Some(id) => see_other(&format!("/batches/{}", id.path())),
+                // None is meant any more.
+                None => see_other(&format!("/workflows?query={}", percent(query))),
+            },
             Err(problem) => refused(page, Place::Workflows, "That was not done", problem).await,
         };
     }
-    let dialog = question(word, query, &meant);
+    let dialog = question(word, (query, form), &meant);
     let chrome = page.chrome(&dialog.title, Place::Workflows).await;
     html(act::page(chrome, dialog))
 }
@@ -90,26 +110,20 @@ fn text<'a>(form: &'a Form, name: &str) -> &'a str {
 
 async fn asked<T: serde::de::DeserializeOwned + Default>(
     page: &Page,
-    body: &Value,
-    is_dry: bool,
+    body: String,
 ) -> Result<T, Problem> {
-    let mut body = body.clone();
-    body["dry_run"] = Value::Bool(is_dry);
     let ask = Ask {
         method: "POST",
         path: "/api/v1/batches".to_owned(),
-        body: body.to_string(),
+        body,
     };
     let answered = page.calls.ask(ask).await?;
     Ok(serde_json::from_str(&answered.body).unwrap_or_default())
 }
 
-fn question(word: &str, query: &str, meant: &Meant) -> Dialog {
-    let many = match meant.matched {
-        1 => "1 run".to_owned(),
-        count => format!("{} runs", number(count)),
-    };
-    let (verb, text) = match word {
+/// What an act on all of them is called, and what it means.
+fn meaning(word: &str, meant: &Meant) -> (&'static str, String) {
+    match word {
         "cancel" => (
             "Cancel",
             format!(
@@ -128,11 +142,27 @@ fn question(word: &str, query: &str, meant: &Meant) -> Dialog {
             "Pause",
             "Nothing new of them begins; what is in flight may finish.".to_owned(),
         ),
+        "signal" => (
+            "Send a signal to",
+            "Each takes it when it asks for a signal of that name.".to_owned(),
+        ),
+        "reset" => (
+            "Reset",
+            "Of each a new run goes on from that event, and the run that there is ends as Terminated. What came after that event happens again.".to_owned(),
+        ),
         _ => (
             "Retry now",
             "The next attempt of each activity that waits for one is sent.".to_owned(),
         ),
+    }
+}
+
+fn question(word: &str, (query, form): (&str, &Form), meant: &Meant) -> Dialog {
+    let many = match meant.matched {
+        1 => "1 run".to_owned(),
+        count => format!("{} runs", number(count)),
     };
+    let (verb, says) = meaning(word, meant);
     let field = |name, label, kind, value: &str, is_required| Field {
         name,
         label,
@@ -157,17 +187,62 @@ fn question(word: &str, query: &str, meant: &Meant) -> Dialog {
             true,
         ));
     }
-    fields.push(field("reason", "", FieldKind::Reason, "", false));
+    match word {
+        "signal" => {
+            fields.push(field(
+                "name",
+                "Name",
+                FieldKind::Line,
+                text(form, "name"),
+                true,
+            ));
+            let input = text(form, "input");
+            fields.push(field(
+                "input",
+                "Input (JSON)",
+                FieldKind::Json,
+                input,
+                false,
+            ));
+        }
+        "reset" => {
+            let event = text(form, "event_seq");
+            let event = if event.is_empty() { FIRST_EVENT } else { event };
+            fields.push(field(
+                "event_seq",
+                "Back to event",
+                FieldKind::Line,
+                event,
+                true,
+            ));
+        }
+        _ => {}
+    }
+    fields.push(field(
+        "reason",
+        "",
+        FieldKind::Reason,
+        text(form, "reason"),
+        false,
+    ));
     let quoted = query.replace('\'', "'\\''");
     Dialog {
         title: format!("{verb} {many}?"),
-        text: format!("{text} Runs that close before their turn are skipped."),
+        text: format!("{says} Runs that close before their turn are skipped."),
         fields,
         keep: "Keep running",
         go: format!("{verb} {many}"),
-        is_grave: matches!(word, "cancel" | "terminate"),
+        is_grave: matches!(word, "cancel" | "terminate" | "reset"),
         command: match word {
             "retry" => format!("sagaline activity retry -q '{}'", Marked(&quoted)),
+            "signal" => format!(
+                "sagaline workflow signal --name NAME --input JSON -q '{}'",
+                Marked(&quoted)
+            ),
+            "reset" => format!(
+                "sagaline workflow reset --event {FIRST_EVENT} -q '{}'",
+                Marked(&quoted)
+            ),
             word => format!("sagaline workflow {word} -q '{}'", Marked(&quoted)),
         },
         action: "/acts".to_owned(),

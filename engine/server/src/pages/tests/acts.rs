@@ -245,3 +245,45 @@ async fn an_incident_that_was_acted_on_stays_and_says_what_becomes_of_it() {
     assert!(going.contains("Retrying: attempt 4 of 6 is running") && !going.contains("data-over"));
     assert!(over.contains("Solved") && over.contains("data-over=\"i\""));
 }
+
+#[tokio::test]
+async fn many_are_reset_to_an_event_and_a_signal_goes_to_all_as_it_was_written() {
+    let shop = Shop::open();
+    let reset = "act=reset&all=true&query=total%20%3E%201&confirmed=yes&typed=204&event_seq=7";
+    let signal =
+        "act=signal&all=true&query=total%20%3E%201&confirmed=yes&typed=204&name=go&input=1.50";
+
+    let (_, _, question) = shop.send(Method::POST, "/acts", "act=reset&id=b/r2").await;
+    assert!(question.contains("Reset 1 run?") && question.contains("name=\"event_seq\""));
+    shop.send(
+        Method::POST,
+        "/acts",
+        "act=reset&id=b/r2&confirmed=yes&event_seq=4",
+    )
+    .await;
+    shop.send(Method::POST, "/acts", reset).await;
+    shop.send(Method::POST, "/acts", signal).await;
+    let (status, ..) = shop
+        .send(
+            Method::POST,
+            "/acts",
+            "act=reset&all=true&query=a&event_seq=x",
+        )
+        .await;
+
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let asked = shop.asked.lock().unwrap().clone();
+    let bodies: Vec<&str> = asked
+        .iter()
+        .map(|(_, _, body)| body.as_str())
+        .filter(|body| !body.contains("\"dry_run\":true"))
+        .collect();
+    assert_eq!(
+        bodies,
+        [
+            r#"{"event_seq":4}"#,
+            r#"{"query":"total > 1","act":"reset","arguments":{"event_seq":7},"dry_run":false}"#,
+            r#"{"query":"total > 1","act":"signal","arguments":{"name":"go","input":1.50},"dry_run":false}"#,
+        ]
+    );
+}
