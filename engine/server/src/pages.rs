@@ -16,6 +16,7 @@ mod history;
 mod incidents;
 mod list;
 mod plain;
+mod rejected;
 mod routes;
 mod run;
 mod schedule;

@@ -28,8 +28,6 @@ pub(crate) struct Kind {
     href: &'static str,
     empty: &'static str,
     command: &'static str,
-    /// An API that does not have it has none of it.
-    pub(crate) may_be_absent: bool,
 }
 
 pub(crate) const TASK_QUEUES: Kind = Kind {
@@ -50,7 +48,6 @@ pub(crate) const TASK_QUEUES: Kind = Kind {
     href: "/task-queues/",
     empty: "No queue has had a task yet.",
     command: "sagaline task-queue list",
-    may_be_absent: false,
 };
 
 pub(crate) const DEFINITIONS: Kind = Kind {
@@ -67,7 +64,6 @@ pub(crate) const DEFINITIONS: Kind = Kind {
     href: "",
     empty: "No definition: the workflows of this app are written in code.",
     command: "",
-    may_be_absent: true,
 };
 
 pub(crate) const RETRY_TOPICS: Kind = Kind {
@@ -87,7 +83,6 @@ pub(crate) const RETRY_TOPICS: Kind = Kind {
     href: "",
     empty: "This process has none of them.",
     command: "",
-    may_be_absent: false,
 };
 
 pub(crate) const PARTITIONS: Kind = Kind {
@@ -102,7 +97,9 @@ pub(crate) const PARTITIONS: Kind = Kind {
         ("owner.epoch", "Epoch"),
         ("owner.open_runs", "Open runs"),
         ("owner.open_incidents", "Incidents"),
-        ("projected.behind", "Behind"),
+        ("projected.next_offset", "Shown up to"),
+        ("projected.journal_end", "Journal ends at"),
+        ("projected.behind", "Behind, records"),
         ("projected.as_of", "As of"),
         ("owner.clock_skew_ms", "Clock, ms off"),
         ("owner.error.message", "Error"),
@@ -110,7 +107,6 @@ pub(crate) const PARTITIONS: Kind = Kind {
     href: "",
     empty: "There is no partition.",
     command: "",
-    may_be_absent: false,
 };
 
 pub(crate) const BATCHES: Kind = Kind {
@@ -130,7 +126,6 @@ pub(crate) const BATCHES: Kind = Kind {
     href: "/batches/",
     empty: "No batch yet.",
     command: "sagaline workflow cancel -q 'WorkflowType = \"order\" AND Open = true'",
-    may_be_absent: false,
 };
 
 struct Cell {
@@ -198,7 +193,7 @@ pub(crate) fn table_and(
     TablePage {
         chrome,
         title: kind.title.into(),
-        text: kind.text.to_owned(),
+        text: format!("{}{}", kind.text, lag(answer)),
         heads: kind
             .columns
             .iter()
@@ -272,6 +267,15 @@ pub(crate) fn outcomes(
         whole: Vec::new(),
     }
     .render()
+}
+
+/// How far lists are behind, where the answer says it.
+fn lag(answer: &Value) -> String {
+    match answer.get("behind_ms").and_then(Value::as_i64) {
+        None => String::new(),
+        Some(ms @ ..1_000) if ms >= 0 => " Lists are up to date.".to_owned(),
+        Some(ms) => format!(" Lists are {} behind.", super::time::age(ms)),
+    }
 }
 
 fn of_row(kind: &Kind, row: &Value) -> Row {

@@ -4,6 +4,7 @@ mod acts;
 mod batches;
 mod lists;
 mod read;
+mod rejected;
 mod runs;
 mod schedules;
 mod sign_in;
@@ -131,6 +132,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Wel
         )
         .route("/batches/{name}", get(batches::batch))
         .route("/read/{*path}", get(read::read))
+        .route("/inputs", get(rejected::list))
+        .route("/inputs/{id}/redrive", post(rejected::redrive))
         .route("/sign-in", post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/more", get(more))
@@ -282,16 +285,12 @@ fn see_other(to: &str) -> Response {
     }
 }
 
-/// A list of the API as a table. Of a list that this API does not have yet, it says so.
+/// A list of the API as a table.
 async fn list(page: Page, kind: &Kind) -> Response {
     let answer = page.calls.get::<serde_json::Value>(kind.path, &[]).await;
     let mut chrome = page.chrome(&kind.title, kind.place).await;
     match answer {
         Ok(answer) => html(plain::table(chrome, kind, &answer)),
-        // An app whose workflows are all code has no definitions.
-        Err(problem) if kind.may_be_absent && problem.status == 404 => {
-            html(plain::table(chrome, kind, &serde_json::Value::Null))
-        }
         Err(problem) => {
             let status = status_of(&problem);
             chrome.problem = Some(problem);

@@ -333,6 +333,8 @@ pub(crate) struct Cause {
     pub(crate) source: Told,
     pub(crate) id: Told,
     pub(crate) topic: Told,
+    pub(crate) partition: Option<i32>,
+    pub(crate) offset: Option<i64>,
 }
 
 impl Event {

@@ -22,7 +22,7 @@ pub(crate) struct Info {
 #[serde(default)]
 pub(crate) struct KnownWorkflow {
     pub(crate) name: Told,
-    pub(crate) example_input: Option<Json>,
+    pub(crate) example_inputs: Vec<Json>,
     pub(crate) signals: Vec<Told>,
     pub(crate) queries: Vec<Told>,
     pub(crate) updates: Vec<Told>,

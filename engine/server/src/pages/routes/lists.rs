@@ -66,7 +66,7 @@ fn with_example(mut filled: Filled, info: &Info) -> Filled {
         .iter()
         .find(|one| one.name.raw() == filled.workflow);
     let example = of
-        .and_then(|one| one.example_input.as_ref())
+        .and_then(|one| one.example_inputs.first())
         .filter(|_| filled.input.is_empty());
     if let Some(example) = example {
         filled.input = example.editable();

@@ -80,7 +80,7 @@ pub(super) async fn new(page: Page) -> Response {
     let info = info(&page).await;
     let workflow = page.of("workflow");
     let known = info.workflows.iter().find(|one| one.name.raw() == workflow);
-    let filled = Filled::of_workflow(workflow, known.and_then(|one| one.example_input.as_ref()));
+    let filled = Filled::of_workflow(workflow, known.and_then(|one| one.example_inputs.first()));
     let chrome = page.chrome(&"Create a schedule", Place::Schedules).await;
     html(schedule::form_page(chrome, filled, None, info.workflows))
 }

@@ -133,3 +133,25 @@ async fn no_demo_is_begun_that_is_not_offered_or_not_allowed() {
     }
     assert!(demo.is_open());
 }
+
+#[tokio::test]
+async fn a_rejected_input_says_why_and_is_sent_again() {
+    let shop = Shop::new();
+
+    let (_, html) = shop.get("/inputs?workflow_id=o%2F1").await;
+    let (_, headers, _) = shop.send(Method::POST, "/inputs/1-12/redrive", "").await;
+
+    assert!(
+        html.contains("unknown-workflow") && html.contains("sagaline.inbox"),
+        "{html}"
+    );
+    assert!(html.contains("action=\"/inputs/1-12/redrive\""));
+    assert!(
+        html.contains("href=\"/inputs?workflow_id=o%2F1&#38;after=t%2F1\""),
+        "{html}"
+    );
+    assert_eq!(headers[header::LOCATION], "/inputs?done=redrive");
+    let asked = shop.asked.lock().unwrap().clone();
+    let path = "/api/v1/inputs/rejected/1-12/redrive".to_owned();
+    assert_eq!(asked, [(Method::POST, path, "{}".to_owned())]);
+}
