@@ -8,9 +8,11 @@ import os
 import pathlib
 import sys
 import unittest
+import urllib.parse
 import urllib.request
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -28,9 +30,17 @@ PAGES = [
     "/workflows/demo-retrying", "/workflows/demo-compensated?tab=timeline", "/workflows/demo-compensated?tab=history",
     "/workflows/demo-compensated?tab=history&show=full", "/workflows/demo-compensated?tab=history&show=json",
     "/workflows/demo-batch?tab=children", "/workflows/demo-approval?tab=messages", "/workflows/demo-completed?tab=definition",
-    "/workflows/no-such-run", "/workflows/new", "/incidents", "/schedules", "/task-queues", "/task-queues/orders",
-    "/definitions", "/retry-topics", "/partitions", "/batches", "/more",
+    "/workflows/no-such-run", "/workflows/new", "/workflows?unfold=demo-batch", "/workflows?view=no-such-view", "/incidents",
+    "/schedules", "/schedules/nightly", "/schedules/nightly/edit", "/schedules/nightly/backfill", "/schedules/no-such-schedule",
+    "/new-schedule", "/task-queues", "/task-queues/orders", "/definitions", "/retry-topics", "/partitions", "/batches", "/inputs",
+    "/more",
 ]
+
+# Finds what is pressed and presses it in one step: between two a live page may have moved it.
+PRESS = """const named = [...document.querySelectorAll('button, a.button, summary, .menu a, a.fold')]
+    .find(one => one.textContent.trim() === arguments[0] && one.checkVisibility());
+if (named) named.click();
+return Boolean(named)"""
 
 
 def browser(javascript=True):
@@ -75,9 +85,34 @@ class Pages(unittest.TestCase):
     def until(self, what, holds):
         self.wait.until(lambda _: holds(), what)
 
-    def button(self, name, within=None):
-        within = within or self.driver
-        return next(one for one in within.find_elements(By.CSS_SELECTOR, "button, a.button, summary") if one.text.strip() == name and one.is_displayed())
+    def press(self, name):
+        self.until(f"there is {name} to press", lambda: self.driver.execute_script(PRESS, name))
+
+    def press_until(self, path, name, what, holds):
+        """Presses on a page, once more if that came to nothing: an attempt may have been under way just then."""
+        def done():
+            self.open(path)
+            self.until(f"{name} is there, or {what}", lambda: holds() or self.driver.execute_script(PRESS, name))
+            try:
+                return WebDriverWait(self.driver, 8).until(lambda _: holds())
+            except TimeoutException:
+                return False
+        self.until(what, done)
+
+    def field(self, name):
+        """A field of the dialog that is shown."""
+        found = []
+        def is_there():
+            fields = self.driver.find_elements(By.CSS_SELECTOR, f"#dialog [name={name}], form.start [name={name}]")
+            found[:] = [one for one in fields if one.is_displayed()]
+            return found
+        self.until(f"field {name} is shown", is_there)
+        return found[0]
+
+    def fill(self, name, value):
+        field = self.field(name)
+        field.clear()
+        field.send_keys(value)
 
     def test_1_the_list_shows_the_six_runs(self):
         self.open("/")
@@ -102,30 +137,27 @@ class Pages(unittest.TestCase):
 
     def test_3_retry_now_completes_what_waited(self):
         (DATA / "demo" / "gateway-down").unlink()
-        self.open("/workflows/demo-retrying")
-        self.until("there is a button", lambda: "Retry now" in self.text())
-        self.button("Retry now").click()
-        self.until("it is completed", lambda: status("demo-retrying") == "Completed")
+        self.press_until("/workflows/demo-retrying", "Retry now", "it is completed", lambda: status("demo-retrying") == "Completed")
         self.until("the page says so", lambda: "Completed" in self.text())
 
     def test_4_approve_is_one_click(self):
-        self.open("/incidents")
-        self.until("the decision is there", lambda: "demo-approval" in self.text())
-        self.button("Approve").click()
-        self.until("it is completed", lambda: status("demo-approval") == "Completed")
+        self.press_until("/incidents", "Approve", "it is completed", lambda: status("demo-approval") == "Completed")
 
-    def test_5_an_address_is_corrected(self):
+    def test_5_an_address_is_corrected_and_its_row_tells_what_becomes_of_it(self):
         self.open("/incidents")
-        self.until("the incident is there", lambda: "demo-incident" in self.text())
-        self.button("Change input…").click()
-        self.until("its input is there", lambda: self.driver.find_elements(By.CSS_SELECTOR, "textarea[name=input]"))
-        field = next(one for one in self.driver.find_elements(By.CSS_SELECTOR, "textarea[name=input]") if one.is_displayed())
-        corrected = field.get_attribute("value").replace("Mian", "Main")
-        field.clear()
-        field.send_keys(corrected)
-        form = field.find_element(By.XPATH, "./ancestor::form[1]")
-        form.find_element(By.CSS_SELECTOR, "button.primary, button[type=submit], button:not([type])").click()
+        self.press("Change input…")
+        corrected = self.field("input").get_attribute("value").replace("Mian", "Main")
+        self.fill("input", corrected)
+        self.press("Retry with this")
+        self.until("the change is shown", lambda: self.driver.execute_script(
+            "return [...document.querySelectorAll('#diff ins')].some(one => one.textContent.includes('Main Street 1'))"))
+        self.assertEqual(status("demo-incident"), "Running", "nothing is sent that was not seen")
+        self.press("Retry with this")
         self.until("it is completed", lambda: status("demo-incident") == "Completed")
+        rows = "return document.getElementById('rows').innerText"
+        self.until("its row says so", lambda: "Solved" in self.driver.execute_script(rows))
+        self.until("and goes", lambda: "demo-incident" not in self.driver.execute_script(rows))
+        self.assertNotIn("follow", self.driver.current_url)
 
     def test_6_a_hostile_id_is_text(self):
         evil = "<img src=x onerror=document.title='broken'>\u202e"
@@ -136,17 +168,61 @@ class Pages(unittest.TestCase):
         self.assertNotEqual(self.driver.title, "broken")
         self.assertEqual(self.driver.find_elements(By.CSS_SELECTOR, "main img"), [])
 
-    def test_7_every_page_is_accessible_and_says_no_error(self):
+    def test_6a_a_schedule_is_made_triggered_paused_and_changed(self):
+        self.open("/new-schedule")
+        self.fill("name", "nightly")
+        self.fill("cron", "30 2 * * *")
+        self.fill("workflow", "order")
+        self.fill("input", '{"order_id": "nightly", "total": 49.9}')
+        self.press("Create")
+        self.until("its page says what comes next", lambda: "The next one starts" in self.text())
+        self.assertEqual(len(self.driver.find_elements(By.CSS_SELECTOR, "#next li")), 10)
+        self.press("Start one now…")
+        self.press("Start one now")
+        self.until("it is among its runs", lambda: (self.open("/schedules/nightly"), "by hand" in self.text())[1])
+        self.press("Pause…")
+        self.fill("note", "stocktaking")
+        self.press("Pause")
+        self.until("it is paused", lambda: "nothing is started by itself" in self.text() and "stocktaking" in self.text())
+        self.press("Resume")
+        self.until("it goes on", lambda: "The next one starts" in self.text())
+        self.press("Edit")
+        self.fill("time_zone", "Europe/Zurich")
+        self.press("Save")
+        self.until("it is changed", lambda: "in Europe/Zurich" in self.text())
+
+    def test_6b_a_list_is_kept_and_forgotten(self):
+        self.open("/workflows?query=" + urllib.parse.quote('Status = "Failed"') + "&sort=-closed_at")
+        self.press("Views")
+        self.driver.execute_script("document.querySelector('.keep input').value = arguments[0]", "what failed / lately")
+        self.press("Keep")
+        self.until("it is shown by its name", lambda: urllib.parse.parse_qs(
+            urllib.parse.urlsplit(self.driver.current_url).query).get("view") == ["what failed / lately"])
+        self.assertIn("demo-compensated", self.text())
+        self.assertNotIn("demo-completed", self.text())
+        self.press("what failed / lately")
+        self.driver.execute_script("document.querySelector('[aria-label^=\"Delete view\"]').click()")
+        self.until("it is gone", lambda: "The view is deleted." in self.text())
+
+    def test_6c_children_are_unfolded(self):
+        self.open("/workflows")
+        self.press("▸ 600 children")
+        self.until("some are shown", lambda: "all children of demo-batch in the list" in self.text())
+
+    def test_7_every_page_is_accessible_in_both_themes_and_says_no_error(self):
         faults = []
-        for path in PAGES:
+        incident = api("/incidents?state=resolved")["incidents"][0]["id"]
+        pages = [(path, theme) for theme in ["light", "dark"] for path in [*PAGES, f"/incidents/{incident}"]]
+        for path, theme in pages:
             self.driver.get_log("browser")
+            self.driver.add_cookie({"name": "sl_theme", "value": theme, "path": "/"})
             self.open(path)
             self.driver.execute_script(AXE)
             found = self.driver.execute_async_script(
                 "const done = arguments[0]; axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']}).then(done);")
             for violation in found["violations"]:
                 targets = [" ".join(map(str, node["target"])) for node in violation["nodes"][:3]]
-                faults.append(f"{path}: {violation['impact']} {violation['id']}: {violation['help']}: {targets}")
+                faults.append(f"{path} ({theme}): {violation['impact']} {violation['id']}: {violation['help']}: {targets}")
             # A page that is not there answers 404, and the browser says so.
             faults += [f"{path}: {line['message']}" for line in self.driver.get_log("browser")
                        if line["level"] == "SEVERE" and "404" not in line["message"] and "400" not in line["message"]]
@@ -155,10 +231,18 @@ class Pages(unittest.TestCase):
     def test_8_pages_are_read_without_javascript(self):
         plain = browser(javascript=False)
         try:
-            for path, wanted in [("/", "demo-compensated"), ("/workflows/demo-compensated", "2 of 2 completed steps compensated"),
-                                 ("/workflows/demo-compensated?tab=history", "CourierRefused"), ("/incidents", "Incidents")]:
+            said = {"/workflows": "demo-compensated", "/workflows/demo-compensated?tab=timeline": "2 of 2 completed steps compensated",
+                    "/workflows/demo-compensated?tab=history": "CourierRefused", "/incidents": "Incidents",
+                    "/schedules/nightly": "Next starts", "/new-schedule": "Cron expressions",
+                    "/workflows?unfold=demo-batch": "all children of demo-batch"}
+            for path in PAGES:
                 plain.get(BASE + path)
-                self.assertIn(wanted, plain.find_element(By.TAG_NAME, "body").text, path)
+                text = plain.find_element(By.TAG_NAME, "main").text
+                self.assertIn(said.get(path, ""), text, path)
+                self.assertGreater(len(text), 20, path)
+                # Where nothing counts, times are absolute.
+                times = [one.text for one in plain.find_elements(By.CSS_SELECTOR, "main time")[:10]]
+                self.assertFalse([time for time in times if " ago" in time], path)
         finally:
             plain.quit()
 

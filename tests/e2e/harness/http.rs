@@ -109,12 +109,19 @@ pub(crate) struct Event {
 impl Events {
     /// Listens on a path, from behind the event of that id.
     pub(crate) fn open(address: &str, path: &str, last_seen: Option<&str>) -> Self {
+        let last_seen = last_seen.map(|id| ("Last-Event-ID", id));
+        Self::open_with(address, path, last_seen)
+    }
+
+    /// Listens on a path, with a header.
+    pub(crate) fn open_with(address: &str, path: &str, header: Option<(&str, &str)>) -> Self {
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream
             .set_read_timeout(Some(LIMIT))
             .expect("it is not zero");
-        let last_seen = last_seen.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{last_seen}\r\n");
+        let header =
+            header.map_or_else(String::new, |(name, value)| format!("{name}: {value}\r\n"));
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header}\r\n");
         stream
             .write_all(request.as_bytes())
             .expect("it takes a request");

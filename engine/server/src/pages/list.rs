@@ -235,6 +235,9 @@ pub(crate) fn keep(name: &str, asked: &Asked) -> Ask {
     }
 }
 
+/// Where commands look for brokers unless they are told.
+const KAFKA_DEFAULT: &str = "127.0.0.1:9092";
+
 /// Rows of a page, unless others are wanted.
 pub(crate) const PAGE_SIZE: u32 = 50;
 
