@@ -339,16 +339,20 @@ struct UnknownPage {
     title: String,
     text: String,
     search: Option<String>,
+    /// Where its inputs are that could not be taken, if there are any.
+    rejected: Option<String>,
 }
 
 /// There is no run of that id.
 ///
 /// # Errors
 /// None but those of writing to memory.
-pub(crate) fn no_run(chrome: Chrome, id: &str) -> askama::Result<String> {
+pub(crate) fn no_run(chrome: Chrome, id: &str, rejected: usize) -> askama::Result<String> {
     let told = Marked(id).to_string();
+    let inputs = || format!("/inputs?workflow_id={}", percent(id));
     UnknownPage {
         chrome,
+        rejected: (rejected > 0).then(inputs),
         title: format!("No run of {told}"),
         text: "It may not have started yet, or closed longer ago than runs are kept here."
             .to_owned(),
@@ -367,6 +371,7 @@ pub(crate) fn failed(chrome: Chrome, title: &str, text: &str) -> askama::Result<
         title: title.to_owned(),
         text: text.to_owned(),
         search: None,
+        rejected: None,
     }
     .render()
 }

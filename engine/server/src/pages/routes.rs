@@ -71,7 +71,6 @@ impl Welcome {
 
 /// All pages; `api` answers below `/api/v1`, with problems written out.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Welcome) -> Router<S> {
-    const RUN: &str = "/workflows/{id}/runs/{run_id}";
     let pages = Router::new()
         .route("/", get(workflows::list))
         .route("/workflows", get(workflows::list))
@@ -81,34 +80,9 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Wel
         .route("/workflows/open", get(lists::open))
         .route("/workflows/new", get(lists::new).post(lists::start))
         .route("/workflows/{id}", get(runs::newest))
-        .route(RUN, get(runs::run))
-        .route(&format!("{RUN}/history.jsonl"), get(read::history))
-        .route(
-            &format!("{RUN}/{{act}}"),
-            get(acts::of_run).post(acts::do_run),
-        )
-        .route(
-            &format!("{RUN}/activities/{{activity_id}}/{{act}}"),
-            get(acts::of_activity).post(acts::do_activity),
-        )
-        .route("/incidents", get(lists::incidents))
-        .route("/incidents/{incident}", get(lists::incident))
-        .route(
-            "/incidents/{incident}/{act}",
-            get(acts::of_incident).post(acts::do_incident),
-        )
+        .merge(of_runs())
         .route("/acts", post(acts::do_many))
-        .route("/schedules", get(schedules::list))
-        .route("/new-schedule", get(schedules::new).post(schedules::create))
-        .route("/schedules/{name}", get(schedules::one))
-        .route(
-            "/schedules/{name}/edit",
-            get(schedules::edit).post(schedules::change),
-        )
-        .route(
-            "/schedules/{name}/{act}",
-            get(schedules::of_act).post(schedules::do_act),
-        )
+        .merge(of_schedules())
         .route(
             "/task-queues",
             get(async |page: Page| list(page, &plain::TASK_QUEUES).await),
@@ -143,6 +117,43 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Wel
         api,
         welcome: Arc::new(welcome),
     })
+}
+
+/// Pages of runs and incidents, and acts on them.
+fn of_runs() -> Router<Pages> {
+    const RUN: &str = "/workflows/{id}/runs/{run_id}";
+    Router::new()
+        .route(RUN, get(runs::run))
+        .route(&format!("{RUN}/history.jsonl"), get(read::history))
+        .route(
+            &format!("{RUN}/{{act}}"),
+            get(acts::of_run).post(acts::do_run),
+        )
+        .route(
+            &format!("{RUN}/activities/{{activity_id}}/{{act}}"),
+            get(acts::of_activity).post(acts::do_activity),
+        )
+        .route("/incidents", get(lists::incidents))
+        .route("/incidents/{incident}", get(lists::incident))
+        .route(
+            "/incidents/{incident}/{act}",
+            get(acts::of_incident).post(acts::do_incident),
+        )
+}
+
+fn of_schedules() -> Router<Pages> {
+    Router::new()
+        .route("/schedules", get(schedules::list))
+        .route("/new-schedule", get(schedules::new).post(schedules::create))
+        .route("/schedules/{name}", get(schedules::one))
+        .route(
+            "/schedules/{name}/edit",
+            get(schedules::edit).post(schedules::change),
+        )
+        .route(
+            "/schedules/{name}/{act}",
+            get(schedules::of_act).post(schedules::do_act),
+        )
 }
 
 /// The headers of every page.

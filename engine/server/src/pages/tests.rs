@@ -45,6 +45,13 @@ struct Shop {
     is_empty: bool,
 }
 
+/// Inputs that were rejected.
+fn rejected() -> Value {
+    json!({"inputs": [{"id": "1-12", "workflow_id": EVIL, "at": "2026-11-26T18:45:48Z", "reason": "unknown-workflow", "message": EVIL,
+        "ce_type": EVIL, "cause": {"topic": "sagaline.inbox", "partition": 1, "offset": 7, "source": EVIL, "id": EVIL}, "key": EVIL,
+        "value": {"text": EVIL}, "value_bytes": 1200, "sha256": "ab"}], "next_page_token": "t/1"})
+}
+
 /// A schedule with something of everything.
 fn schedule() -> Value {
     json!({"name": "nightly", "schedule": {"spec": {"cron": ["0 3 * * *"], "time_zone": "Europe/Zurich", "jitter": "30s"},
@@ -141,21 +148,26 @@ impl Shop {
                     .into_response(),
             };
         }
+        if path == "/stream/workflows" {
+            let last = parts.headers.get("last-event-id");
+            return format!("event: hello\ndata: {last:?}\n\n").into_response();
+        }
+        match self.read(&path) {
+            Ok(answer) => answer.to_string().into_response(),
+            Err(code) => (StatusCode::NOT_FOUND, json!({"code": code}).to_string()).into_response(),
+        }
+    }
+
+    /// What is there, or the code that says that it is not.
+    fn read(&self, path: &str) -> Result<Value, &'static str> {
         let segments = path.split('/').collect::<Vec<_>>();
-        match segments.as_slice() {
+        Ok(match segments.as_slice() {
             ["", "workflows"] if self.is_empty => json!({"workflows": []}),
             ["", "workflow-counts"] if self.is_empty => json!({"count": 0}),
-            ["", "workflows"] | ["", "workflows", _, "runs"] => {
-                json!({"workflows": [self.run], "next_page_token": null})
-            }
+            ["", "workflows"] => json!({"workflows": [self.run], "next_page_token": null}),
+            ["", "workflows", _, "runs"] => json!({"runs": [self.run, self.run], "as_of": null}),
             ["", "workflows", _, "history"] => self.history.clone(),
-            ["", "workflows", "gone"] => {
-                return (
-                    StatusCode::NOT_FOUND,
-                    json!({"code": "workflow_not_found"}).to_string(),
-                )
-                    .into_response();
-            }
+            ["", "workflows", "gone"] => return Err("workflow_not_found"),
             ["", "workflows", _] => self.run.clone(),
             ["", "incidents"] => {
                 json!({"incidents": self.run["incidents"], "next_page_token": null})
@@ -168,27 +180,15 @@ impl Shop {
             }
             ["", "schedules", "nightly"] => self.schedule.clone(),
             ["", "definitions"] => json!({"definitions": [], "next_page_token": null}),
-            ["", "inputs", "rejected"] => json!({"inputs": [{"id": "1-12", "workflow_id": EVIL, "at": "2026-11-26T18:45:48Z",
-                "reason": "unknown-workflow", "message": EVIL, "ce_type": EVIL, "cause": {"topic": "sagaline.inbox", "partition": 1,
-                "offset": 7, "source": EVIL, "id": EVIL}, "key": EVIL, "value": {"text": EVIL}, "value_bytes": 1200, "sha256": "ab"}],
-                "next_page_token": "t/1"}),
-            ["", "views"] => json!({"views": [{"name": "big/ones", "definition": {"query": "total > 1"}}]}),
+            ["", "inputs", "rejected"] => rejected(),
+            ["", "views"] => {
+                json!({"views": [{"name": "big/ones", "definition": {"query": "total > 1"}}]})
+            }
             ["", "views", _] => {
                 json!({"name": "big/ones", "definition": {"query": "total > 1", "sort": "-took", "columns": ["took", "queue"]}})
             }
-            ["", "stream", "workflows"] => {
-                return format!("event: hello\ndata: {:?}\n\n", parts.headers.get("last-event-id")).into_response();
-            }
-            _ => {
-                return (
-                    StatusCode::NOT_FOUND,
-                    json!({"code": "not_found"}).to_string(),
-                )
-                    .into_response();
-            }
-        }
-        .to_string()
-        .into_response()
+            _ => return Err("not_found"),
+        })
     }
 
     async fn get(&self, uri: &str) -> (StatusCode, String) {
@@ -492,6 +492,7 @@ async fn a_run_that_is_not_there_is_told_with_a_way_on() {
 
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(html.contains("No run of gone") && html.contains("Look for ids that contain it"));
+    assert!(html.contains("href=\"/inputs?workflow_id=gone\""));
 }
 
 #[tokio::test]

@@ -163,6 +163,24 @@ fn question(word: &str, (query, form): (&str, &Form), meant: &Meant) -> Dialog {
         count => format!("{} runs", number(count)),
     };
     let (verb, says) = meaning(word, meant);
+    Dialog {
+        title: format!("{verb} {many}?"),
+        text: format!("{says} Runs that close before their turn are skipped."),
+        fields: fields(word, (query, form), meant),
+        keep: "Keep running",
+        go: format!("{verb} {many}"),
+        is_grave: matches!(word, "cancel" | "terminate" | "reset"),
+        command: command(word, query),
+        action: "/acts".to_owned(),
+        back: format!("/workflows?query={}", percent(query)),
+        diff: Vec::new(),
+        is_reviewed: false,
+        wrong: None,
+    }
+}
+
+/// What is sent once it is confirmed: the act, what it is about, and what it needs.
+fn fields(word: &str, (query, form): (&str, &Form), meant: &Meant) -> Vec<Field> {
     let field = |name, label, kind, value: &str, is_required| Field {
         name,
         label,
@@ -225,31 +243,18 @@ fn question(word: &str, (query, form): (&str, &Form), meant: &Meant) -> Dialog {
         text(form, "reason"),
         false,
     ));
+    fields
+}
+
+/// The same act as a command.
+fn command(word: &str, query: &str) -> String {
     let quoted = query.replace('\'', "'\\''");
-    Dialog {
-        title: format!("{verb} {many}?"),
-        text: format!("{says} Runs that close before their turn are skipped."),
-        fields,
-        keep: "Keep running",
-        go: format!("{verb} {many}"),
-        is_grave: matches!(word, "cancel" | "terminate" | "reset"),
-        command: match word {
-            "retry" => format!("sagaline activity retry -q '{}'", Marked(&quoted)),
-            "signal" => format!(
-                "sagaline workflow signal --name NAME --input JSON -q '{}'",
-                Marked(&quoted)
-            ),
-            "reset" => format!(
-                "sagaline workflow reset --event {FIRST_EVENT} -q '{}'",
-                Marked(&quoted)
-            ),
-            word => format!("sagaline workflow {word} -q '{}'", Marked(&quoted)),
-        },
-        action: "/acts".to_owned(),
-        back: format!("/workflows?query={}", percent(query)),
-        diff: Vec::new(),
-        is_reviewed: false,
-        wrong: None,
+    let query = format!("-q '{}'", Marked(&quoted));
+    match word {
+        "retry" => format!("sagaline activity retry {query}"),
+        "signal" => format!("sagaline workflow signal --name NAME --input JSON {query}"),
+        "reset" => format!("sagaline workflow reset --event {FIRST_EVENT} {query}"),
+        word => format!("sagaline workflow {word} {query}"),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::pages::{
     chrome::{Chrome, Note, Place},
     history::{self, Asked, History, WINDOW},
     plain,
+    rejected::RejectedPage,
     run::{self, Known, RunParts, Tab, quoted},
     seen::{Event, HistoryPage, Problem, Run, RunPage},
     start::Info,
@@ -38,7 +39,14 @@ async fn answer(page: &Page, id: &str, run_id: &str) -> Response {
         Ok(run) => run,
         Err(problem) if problem.code.raw() == "workflow_not_found" => {
             let chrome = page.chrome(&"No run", Place::Workflows).await;
-            return with_status(axum::http::StatusCode::NOT_FOUND, plain::no_run(chrome, id));
+            let query = [("workflow_id", id), ("page_size", "1")];
+            let inputs = page
+                .calls
+                .get::<RejectedPage>("/inputs/rejected", &query)
+                .await;
+            let rejected = inputs.unwrap_or_default().inputs.len();
+            let shown = plain::no_run(chrome, id, rejected);
+            return with_status(axum::http::StatusCode::NOT_FOUND, shown);
         }
         Err(problem) => {
             return refused(page, Place::Workflows, "This run cannot be shown", problem).await;
