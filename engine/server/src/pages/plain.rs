@@ -151,25 +151,30 @@ struct TablePage {
     empty: &'static str,
     command: &'static str,
     whole: Vec<(&'static str, String)>,
+    /// Where a form that does something leads, and what its button says.
+    act: Option<Act>,
 }
+
+/// Where a form leads, and what its button says.
+pub(crate) type Act = (String, &'static str);
 
 /// The table of a list, from the API's answer.
 ///
 /// # Errors
 /// None but those of writing to memory.
 pub(crate) fn table(chrome: Chrome, kind: &Kind, answer: &Value) -> askama::Result<String> {
-    table_and(chrome, kind, answer, Vec::new())
+    table_and(chrome, (kind, answer), Vec::new(), None)
 }
 
-/// The same with values below it.
+/// The same with something to do and values below it.
 ///
 /// # Errors
 /// None but those of writing to memory.
 pub(crate) fn table_and(
     chrome: Chrome,
-    kind: &Kind,
-    answer: &Value,
+    (kind, answer): (&Kind, &Value),
     whole: Vec<(&'static str, String)>,
+    act: Option<Act>,
 ) -> askama::Result<String> {
     let rows = answer.get(kind.key).and_then(Value::as_array);
     let rows: Vec<Row> = rows
@@ -217,6 +222,7 @@ pub(crate) fn table_and(
         empty: kind.empty,
         command: kind.command,
         whole,
+        act,
     }
     .render()
 }
@@ -265,6 +271,7 @@ pub(crate) fn outcomes(
         empty: "Nothing was selected.",
         command: "",
         whole: Vec::new(),
+        act: None,
     }
     .render()
 }

@@ -105,6 +105,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Wel
             get(async |page: Page| list(page, &plain::BATCHES).await),
         )
         .route("/batches/{name}", get(batches::batch))
+        .route("/batches/{name}/cancel", post(batches::stop))
         .route("/read/{*path}", get(read::read))
         .route("/inputs", get(rejected::list))
         .route("/inputs/{id}/redrive", post(rejected::redrive))

@@ -266,14 +266,26 @@ pub(super) async fn batch(Path(name): Path<String>, page: Page) -> Response {
             let chrome = page.chrome(&"Batch", Place::More).await;
             let json = serde_json::from_str::<Json>(&answer).map(|json| json.all());
             let value: Value = serde_json::from_str(&answer).unwrap_or_default();
+            let is_open = value.get("closed_at").is_some_and(Value::is_null);
+            let stop = is_open.then(|| (format!("{path}/cancel"), "Stop this batch"));
             let list = serde_json::json!({ "batches": [value] });
-            html(plain::table_and(
-                chrome,
-                &BATCHES,
-                &list,
-                vec![("All about it", json.unwrap_or_default())],
-            ))
+            let whole = vec![("All about it", json.unwrap_or_default())];
+            html(plain::table_and(chrome, (&BATCHES, &list), whole, stop))
         }
         Err(problem) => refused(&page, Place::More, "This batch cannot be shown", problem).await,
+    }
+}
+
+/// Stops one: what it has begun it ends.
+pub(super) async fn stop(Path(name): Path<String>, page: Page) -> Response {
+    let path = format!("/batches/{}", percent(&name));
+    let ask = Ask {
+        method: "POST",
+        path: format!("/api/v1{path}/cancel"),
+        body: "{}".to_owned(),
+    };
+    match page.calls.ask(ask).await {
+        Ok(_) => see_other(&path),
+        Err(problem) => refused(&page, Place::More, "The batch is not stopped", problem).await,
     }
 }

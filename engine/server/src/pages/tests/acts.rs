@@ -287,3 +287,17 @@ async fn many_are_reset_to_an_event_and_a_signal_goes_to_all_as_it_was_written()
         ]
     );
 }
+
+#[tokio::test]
+async fn a_batch_that_goes_on_is_stopped() {
+    let shop = Shop::new();
+
+    let (_, html) = shop.get("/batches/b-1").await;
+    let (status, headers, _) = shop.send(Method::POST, "/batches/b-1/cancel", "").await;
+
+    assert!(html.contains("action=\"/batches/b-1/cancel\"") && html.contains("Stop this batch"));
+    assert_eq!(
+        (status, &headers[header::LOCATION]),
+        (StatusCode::SEE_OTHER, &"/batches/b-1".parse().unwrap())
+    );
+}
