@@ -180,7 +180,9 @@ impl Shop {
             }
             ["", "schedules", "nightly"] => self.schedule.clone(),
             ["", "definitions"] => json!({"definitions": [], "next_page_token": null}),
-            ["", "batches", _] => json!({"batch_id": "b-1", "act": "cancel", "matched": 9, "done": 2, "closed_at": null}),
+            ["", "batches", _] => {
+                json!({"batch_id": "b-1", "act": "cancel", "matched": 9, "done": 2, "closed_at": null})
+            }
             ["", "inputs", "rejected"] => rejected(),
             ["", "views"] => {
                 json!({"views": [{"name": "big/ones", "definition": {"query": "total > 1"}}]})
