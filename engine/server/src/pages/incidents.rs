@@ -1,6 +1,9 @@
 //! The incident inbox: the work that waits for a person, by cause, and the page of one.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use askama::Template;
 
@@ -88,12 +91,12 @@ impl Group<'_> {
         percent(&parts.join(" AND "))
     }
 
+    /// The same for the same cause, however long its words are.
     fn key(&self) -> String {
-        percent(&format!(
-            "{}-{}",
-            self.first.error_type.raw(),
-            self.first.activity.as_ref().map_or("", Told::raw)
-        ))
+        let mut hasher = DefaultHasher::new();
+        let activity = self.first.activity.as_ref().map_or("", Told::raw);
+        (self.first.error_type.raw(), activity).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 }
 

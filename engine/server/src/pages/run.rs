@@ -22,6 +22,9 @@ const STEPS_SHOWN_MAX: usize = 20;
 /// Most attempts in the table of calls.
 const ATTEMPTS_LISTED_MAX: usize = 100;
 
+/// Longest value of an attribute that a link filters by.
+const FILTERED_BYTES_MAX: usize = 500;
+
 /// Types of events, for the filter.
 const EVENT_TYPES: [&str; 14] = [
     "WorkflowStarted",
@@ -209,16 +212,14 @@ impl RunPage<'_> {
 
     /// The list of runs whose attribute is the same.
     fn by_attribute(&self, name: &Told, value: &Json) -> String {
-        let value = value.raw();
-        let quoted = if value.starts_with('[') || value.starts_with('{') {
-            ""
-        } else {
-            value
+        let (name, value) = (name.raw(), value.raw());
+        // A list, or what makes no address, leads to all that have one.
+        let is_plain = value.len() <= FILTERED_BYTES_MAX && !value.starts_with(['[', '{']);
+        let filter = match is_plain {
+            true => format!("{name} = {value}"),
+            false => format!("{name} IS NOT NULL"),
         };
-        format!(
-            "/workflows?query={}",
-            percent(&format!("{} = {quoted}", name.raw()))
-        )
+        format!("/workflows?query={}", percent(&filter))
     }
 
     fn children_query(&self) -> String {
