@@ -217,6 +217,9 @@ impl App {
                 let workflows = self.workflows;
                 interruptible(|| verb.run(&global.session(Layer::default())?, &workflows))
             }
+            Command::Projection(verb) => {
+                interruptible(|| verb.run(&global.session(Layer::default())?))
+            }
             Command::Doctor(args) => {
                 interruptible(|| crate::cli::doctor::doctor(&global.session(args.layer())?))
             }

@@ -21,6 +21,7 @@ pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod operate;
+pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod rejected;
 pub(crate) mod reset;
@@ -137,6 +138,9 @@ pub(crate) enum Command {
     /// Read the journal
     #[command(subcommand)]
     Journal(journal::Verb),
+    /// What lists and pages are read from
+    #[command(subcommand)]
+    Projection(projection::Verb),
     /// Look for what would cost data or sleep: Kafka's version, rights, topics, lag, clocks, keys
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell

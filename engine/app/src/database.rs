@@ -25,9 +25,14 @@ pub(crate) struct Following {
 }
 
 impl Following {
-    /// How far it is behind.
+    /// How far behind the journal it is.
     pub(crate) fn lag(&self) -> Arc<Lag> {
         self.following.lag()
+    }
+
+    /// What this process is called where several share a database.
+    pub(crate) fn leader(&self) -> String {
+        self.following.leader().to_owned()
     }
 }
 

@@ -1,12 +1,15 @@
 //! Where the keys of an issuer of tokens are got: a file, or a URL.
 
-use std::{fs::File, io::Read as _};
+use std::{fs::File, io::Read as _, time::Duration};
 
 use sagaline_journal::{Error, ErrorKind};
 use sagaline_server::Fetch;
 use ureq::Agent;
 
 use crate::notices;
+
+/// How long it may take to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// Most bytes of what it answers.
 const BYTES_MAX: u64 = 256 * 1024;
@@ -17,7 +20,7 @@ pub(crate) struct Issuer(Agent);
 
 impl Issuer {
     pub(crate) fn new() -> Self {
-        Self(notices::agent())
+        Self(notices::agent(ANSWER_WAIT))
     }
 
     fn get(&self, url: &str) -> Result<Vec<u8>, String> {

@@ -47,6 +47,7 @@ mod scripted;
 mod server;
 mod settings;
 mod signals;
+mod traces;
 mod work;
 
 pub use app::{App, app};

@@ -72,7 +72,7 @@ pub(crate) async fn tell(
         None => None,
     };
     let mut teller = Teller {
-        agent: targets.webhook.as_ref().map(|_| agent()),
+        agent: targets.webhook.as_ref().map(|_| agent(ANSWER_WAIT)),
         producer,
         namespace,
         targets,
@@ -203,14 +203,14 @@ fn body(namespace: &str, notices: &[&Notice]) -> Value {
     })
 }
 
-/// Calls others by HTTP, for a limited time, and is not led elsewhere.
-pub(crate) fn agent() -> Agent {
+/// A client of HTTP that follows nobody elsewhere.
+pub(crate) fn agent(answer_wait: Duration) -> Agent {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::NativeTls)
         .root_certs(RootCerts::PlatformVerifier)
         .build();
     let config = Agent::config_builder()
-        .timeout_global(Some(ANSWER_WAIT))
+        .timeout_global(Some(answer_wait))
         .max_redirects(0)
         .tls_config(tls)
         .build();

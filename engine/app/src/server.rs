@@ -14,7 +14,8 @@ use sagaline_projection::Projection;
 use sagaline_runtime::{Engine, EngineSettings, Keys, Purpose, lane::NoLocalTasks};
 use sagaline_sdk::Workflows;
 use sagaline_server::{
-    Access, Api, ApiSettings, DemoOffer, HttpListener, Jwt, Login, Tls, Tokens, WorkflowInfo,
+    Access, Api, ApiSettings, DemoOffer, HttpListener, Jwt, Login, Retention, Tls, Tokens,
+    WorkflowInfo,
 };
 
 use tokio::{runtime::Runtime, signal::unix::Signal};
@@ -27,7 +28,9 @@ use crate::{
     fault::{Exit, Fault, Outcome},
     issuer::Issuer,
     notices::{self, Targets},
-    signals, work,
+    signals,
+    traces::Collector,
+    work,
 };
 
 /// Runs the engine until SIGTERM or SIGINT, or until it ends by itself.
@@ -219,6 +222,8 @@ struct Http {
     access: Access,
     database: Database,
     notices: Targets,
+    retention: Retention,
+    traces: Option<Collector>,
 }
 
 impl Http {
@@ -232,6 +237,8 @@ impl Http {
             access: access(session, purpose, &listener)?,
             database: Database::open(runtime, session)?,
             notices: session.settings.notices.clone(),
+            retention: session.settings.retention.clone(),
+            traces: session.settings.traces.clone(),
             listener,
             tls,
         })
@@ -249,6 +256,8 @@ impl Http {
             access,
             database,
             notices,
+            retention,
+            traces,
         } = self;
         let address = listener.address();
         let mut settings = settings(database.projection(), access);
@@ -273,6 +282,10 @@ impl Http {
             runtime.spawn(renew(tls, signals::hang_up()?));
         }
         let api = Api::new(settings);
+        runtime.spawn(api.clone().retain(following.leader(), retention));
+        if let Some(collector) = traces {
+            runtime.spawn(collector.tell(api.clone()));
+        }
         tracing::info!(
             http = listener.url(),
             "HTTP answers /api/v1, /healthz, /readyz and /metrics"

@@ -16,16 +16,18 @@ use std::{
 
 use anyhow::{bail, ensure};
 use sagaline_journal::wire::topic;
-use sagaline_server::JwtSettings;
+use sagaline_server::{JwtSettings, Retention};
 
-use crate::notices::Targets;
+use crate::{notices::Targets, traces::Collector};
 
-pub(crate) use layer::{EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, WorkerLayer};
+pub(crate) use layer::{
+    EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, TracesLayer, WorkerLayer,
+};
 pub(crate) use source::{properties_file, settings_file, variables};
 pub(crate) use span::Span;
 
 /// All settings, each with a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     /// What topics and consumer groups begin with.
     pub(crate) namespace: String,
@@ -57,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) http_host: Vec<String>,
     /// The database of what HTTP reads; none: a file of its own.
     pub(crate) database: Option<String>,
+    /// How long closed runs are kept there, and where they go then.
+    pub(crate) retention: Retention,
     /// Who may use HTTP; none: nobody logs in.
     pub(crate) tokens_file: Option<PathBuf>,
     /// Whose tokens count over HTTP beside those; none: nobody's.
@@ -65,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Where people are told of incidents and failures.
     pub(crate) notices: Targets,
+    /// Where spans go; none: nowhere.
+    pub(crate) traces: Option<Collector>,
     /// Activities that run at the same time.
     pub(crate) max_in_flight: NonZeroUsize,
     /// How long a stopping worker waits for what it has begun.
@@ -80,6 +86,7 @@ impl Settings {
             engine,
             http,
             notices,
+            traces,
             worker,
             ..
         } = said;
@@ -120,10 +127,15 @@ impl Settings {
             http_port: http.port,
             http_host,
             database: http.database,
+            retention: Retention {
+                keep: http.retention.map_or(RETENTION_DEFAULT, Span::get),
+                archive: http.archive,
+            },
             issuer,
             tls: tls(http.tls_cert, http.tls_key)?,
             tokens_file: http.tokens_file,
             notices: targets(notices)?,
+            traces: collector(traces)?,
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
             drain: worker.drain.map_or(DRAIN_DEFAULT, Span::get),
         })
@@ -136,6 +148,8 @@ const PARTITIONS_DEFAULT: u16 = 12;
 const PARTITIONS_MAX: u16 = 1_000;
 
 const CLOSED_RETENTION_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+const RETENTION_DEFAULT: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
 
@@ -184,6 +198,22 @@ fn targets(notices: NoticesLayer) -> anyhow::Result<Targets> {
         );
     }
     Ok(Targets { webhook, topic })
+}
+
+fn collector(traces: TracesLayer) -> anyhow::Result<Option<Collector>> {
+    let share = traces.share.unwrap_or(1.0);
+    ensure!(
+        (0.0..=1.0).contains(&share),
+        "traces.share = {share}: it is 0 to 1"
+    );
+    let Some(endpoint) = traces.endpoint else {
+        return Ok(None);
+    };
+    ensure!(
+        endpoint.starts_with("https://") || endpoint.starts_with("http://"),
+        "traces.endpoint is a URL that begins with https:// or http://"
+    );
+    Ok(Some(Collector { endpoint, share }))
 }
 
 /// Which tokens of an issuer count: those for an audience.
@@ -314,6 +344,8 @@ mod tests {
             "[http]\ntls_cert = '/cert.pem'",
             "[notices]\nwebhook = 'file:///etc/passwd'",
             "[notices]\ntopic = 'a b'",
+            "[traces]\nshare = 1.5",
+            "[traces]\nendpoint = 'collector:4318'",
             "[http]\nhost = ['127.0.0.1', '']",
             "[engine]\ndelay_targets = ['a b']",
             "namespace = 'shop'\n[engine]\ndelay_targets = ['shop.journal']",

@@ -1,7 +1,7 @@
 //! The fold of the journal, run by run: what is not in memory is read from the rows.
 //!
-//! Invariant: core's own `apply` changes runs; nothing here depends on what happens to be in memory. Deliberately absent:
-//! what only owners need, programs, replies, the replay log.
+//! Invariant: core's own `apply` changes runs; nothing here depends on what happens to be in memory. A run that is kept no longer,
+//! or begins before the journal does, is left out. Deliberately absent: what only owners need, programs, replies, the replay log.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use sagaline_core::{
     run::{Activations, Carried},
     view::Deleted,
 };
-use sagaline_journal::{Batch, Error, ErrorKind, Journaled};
+use sagaline_journal::{Batch, Error, Journaled};
 
 use crate::{
     notice::Notice,
@@ -86,6 +86,8 @@ pub(crate) struct Fold {
     /// Inputs that could not be taken.
     rejected: Vec<RejectedRow>,
     kept: usize,
+    /// Records since the last commit of runs that are not known.
+    unknown: u64,
 }
 
 impl Default for Fold {
@@ -106,6 +108,7 @@ impl Fold {
             queues: Vec::new(),
             rejected: Vec::new(),
             kept,
+            unknown: 0,
         }
     }
 
@@ -153,6 +156,14 @@ impl Fold {
                 self.runs.remove(&run_id);
                 self.used.pop(&run_id);
             }
+        }
+        if self.unknown > 0 {
+            let records = self.unknown;
+            tracing::warn!(
+                records,
+                "records of runs that are not known, since they are kept no longer or begin before the journal, were left out"
+            );
+            self.unknown = 0;
         }
         self.queues.clear();
         self.rejected.clear();
@@ -218,8 +229,10 @@ impl Fold {
                 }));
                 continue;
             }
-            let tracked = self.run(rows, run_id).await?;
-            let tracked = tracked.ok_or_else(|| unknown(partition, journaled))?;
+            let Some(tracked) = self.run(rows, run_id).await? else {
+                self.unknown += 1;
+                return Ok(());
+            };
             if let Event::IncidentResolved(event) = event {
                 let solved = SolvedIncident::of(&tracked.stored, event, transition.at);
                 tracked.solved.extend(solved);
@@ -236,8 +249,9 @@ impl Fold {
                 tracked.raised.push(seq);
             }
         }
-        let tracked = self.run(rows, run_id).await?;
-        let tracked = tracked.ok_or_else(|| unknown(partition, journaled))?;
+        let Some(tracked) = self.run(rows, run_id).await? else {
+            return Ok(());
+        };
         let was_open = tracked.stored.closed_by.is_none();
         end_record(tracked, journaled, goes_on);
         if is_told && was_open && !goes_on {
@@ -389,12 +403,4 @@ fn end_record(tracked: &mut Tracked, journaled: &Journaled, goes_on: bool) {
     if run.closed.is_some() && stored.closed_by.is_none() {
         stored.closed_by = Some(transition.cause.source.as_ref().into());
     }
-}
-
-fn unknown(partition: i32, journaled: &Journaled) -> Error {
-    let text = format!(
-        "partition {partition} at {}: the beginning of that run was never projected",
-        journaled.offset
-    );
-    Error::new(ErrorKind::Corrupt, "projection-corrupt", text)
 }

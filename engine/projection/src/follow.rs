@@ -54,6 +54,9 @@ const RECORDS_OF_TURN: usize = 256;
 /// How long nothing is looked after while nothing comes.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
 
+/// How often one looks whether other tables are to be read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Pause before all begins again after an error.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -62,10 +65,17 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub struct Following {
     stopping: Arc<AtomicBool>,
     lag: Arc<Lag>,
+    leader: String,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Following {
+    /// What it is called in `partitions`.
+    #[must_use]
+    pub fn leader(&self) -> &str {
+        &self.leader
+    }
+
     /// How far it is behind.
     #[must_use]
     pub fn lag(&self) -> Arc<Lag> {
@@ -93,11 +103,12 @@ impl Projection {
     pub fn follow(&self, kafka: &Kafka, namespace: &str) -> Result<Following, Error> {
         let stopping = Arc::new(AtomicBool::new(false));
         let lag = Arc::new(Lag::default());
+        let leader = lead::name();
         let session = Session {
             projection: self.clone(),
             kafka: kafka.clone(),
             topic: topic::journal(namespace),
-            leader: lead::name(),
+            leader: leader.clone(),
             runtime: Handle::current(),
             stopping: stopping.clone(),
             lag: lag.clone(),
@@ -117,6 +128,7 @@ impl Projection {
         Ok(Following {
             stopping,
             lag,
+            leader,
             thread: Some(thread),
         })
     }
@@ -176,7 +188,7 @@ impl Session {
     /// Projects until something else is to be led, or an error.
     fn pass(&self) -> Result<Ended, Error> {
         let partitions = self.partitions()?;
-        let pool = &self.projection.shared.pool;
+        let pool = self.projection.pool();
         let mut connection = self.runtime.block_on(pool.acquire()).map_err(unavailable)?;
         let told_from = self.runtime.block_on(told_from(&mut connection))?;
         let mut lead = Lead::new(
@@ -189,12 +201,14 @@ impl Session {
             connection,
             fold: Fold::default().telling_from(told_from),
             readers: BTreeMap::new(),
-            at_end: BTreeSet::new(),
+            reached: BTreeSet::new(),
+            is_drained: false,
             uncommitted: None,
             committed_at: Moment::now(),
             items: Vec::new(),
         };
         let led = self.runtime.block_on(lead.look(&mut pass.connection))?;
+        let mut looked_at = Moment::now();
         let mut tail = Tail::open(&self.kafka, &self.topic)?;
         if let Some(partition) = pass.begin(&mut tail, led)? {
             return Ok(Ended::Recreated(partition));
@@ -203,6 +217,12 @@ impl Session {
             pass.turn(&mut tail)?;
             if pass.is_due() && pass.commit()? == Committed::Overtaken {
                 return Ok(Ended::Others);
+            }
+            if looked_at.elapsed() >= LOOK_EVERY {
+                looked_at = Moment::now();
+                if self.runtime.block_on(self.projection.moved())? {
+                    return Ok(Ended::Others);
+                }
             }
             if lead.is_due() {
                 let led = self.runtime.block_on(lead.look(&mut pass.connection))?;
@@ -257,8 +277,10 @@ struct Pass<'a> {
     connection: PoolConnection<Any>,
     fold: Fold,
     readers: BTreeMap<i32, Read>,
-    /// Partitions of which nothing more is there for now.
-    at_end: BTreeSet<i32>,
+    /// Partitions whose end was reached.
+    reached: BTreeSet<i32>,
+    /// Nothing more had come when one last looked.
+    is_drained: bool,
     /// Since when there is something to commit.
     uncommitted: Option<Moment>,
     committed_at: Moment,
@@ -313,17 +335,22 @@ impl Pass<'_> {
             Some(_) => COMMIT_PAUSE.saturating_sub(self.committed_at.elapsed()),
             None => IDLE_WAIT,
         };
+        self.is_drained = false;
         for _ in 0..RECORDS_OF_TURN {
             match tail.poll(wait)? {
                 Some(Tailed::Record(record)) => self.record(record)?,
                 Some(Tailed::End(partition)) => {
-                    self.at_end.insert(partition);
+                    self.reached.insert(partition);
                 }
-                None => break,
+                None => {
+                    self.is_drained = true;
+                    break;
+                }
             }
             wait = Duration::ZERO;
         }
-        if self.uncommitted.is_none() && self.at_end.len() == self.readers.len() {
+        let has_all = self.is_drained && self.reached.len() == self.readers.len();
+        if self.uncommitted.is_none() && has_all {
             self.session.lag.caught_up();
         }
         Ok(())
@@ -331,7 +358,6 @@ impl Pass<'_> {
 
     fn record(&mut self, record: sagaline_journal::Record) -> Result<(), Error> {
         let partition = record.partition;
-        self.at_end.remove(&partition);
         let Some(read) = self.readers.get_mut(&partition) else {
             return Ok(());
         };
@@ -351,8 +377,8 @@ impl Pass<'_> {
     /// Whether what was read is to be written now: nothing more is there, or it has been long enough, or much.
     fn is_due(&self) -> bool {
         self.uncommitted.is_some_and(|since| {
-            let is_idle = self.at_end.len() == self.readers.len()
-                && self.committed_at.elapsed() >= COMMIT_PAUSE;
+            // Partitions that are written to all the time are never at their end.
+            let is_idle = self.is_drained && self.committed_at.elapsed() >= COMMIT_PAUSE;
             is_idle || since.elapsed() >= COMMIT_EVERY || self.fold.old_rows() >= COMMIT_RUNS
         })
     }

@@ -6,17 +6,21 @@
 //! The engine never waits for it, and it may be lost: it is rebuilt from the journal. Deliberately absent: HTTP, JSON of the API
 //! (core's views make that of the runs that are read here), anything that an owner decides by.
 
+mod database;
+mod expire;
 mod fold;
 mod follow;
 mod key;
 mod notice;
 mod query;
+mod rebuild;
 mod row;
 mod sql;
 mod state;
 mod store;
 mod write;
 
+pub use expire::EXPIRED_MAX;
 pub use follow::{Following, Lag};
 pub use notice::{NOTICES_MAX, Notice};
 pub use query::{
@@ -26,6 +30,7 @@ pub use query::{
     QueueSettings, QueueWork, RUNS_OF_ID_MAX, RejectedPlace, SavedView, Seen, StoredIncident,
     VIEW_BYTES_MAX, VIEWS_MAX,
 };
+pub use rebuild::{RETIRE_AFTER, Rebuild};
 pub use state::{Place, StoredRun};
 pub use store::{Changed, PartitionProgress, Projection};
 

@@ -164,7 +164,7 @@ impl Projection {
         }
         sql.push(" ORDER BY at, id LIMIT ").bind(NOTICES_MAX);
         sql.push(") RETURNING id, at, cause, notice");
-        let rows = sql.query().fetch_all(&self.shared.pool).await;
+        let rows = sql.query().fetch_all(&self.pool()).await;
         let rows = rows.map_err(unavailable)?;
         let notices = rows.iter().map(|row| {
             Ok(Notice {
@@ -184,7 +184,7 @@ impl Projection {
     /// # Errors
     /// `projection-unavailable`: the database does not answer.
     pub async fn told(&self, ids: &[String], now: Timestamp) -> Result<(), Error> {
-        let pool = &self.shared.pool;
+        let pool = &self.pool();
         for some in ids.chunks(64) {
             let mut sql = Sql::new("UPDATE notices SET told_at = ");
             sql.bind(millis(now)).push(" WHERE id IN (VALUES ");
@@ -206,7 +206,7 @@ impl Projection {
         let mut sql = Sql::new("INSERT INTO meta (name, value) VALUES ('notices_from', ");
         sql.bind(millis(now).to_string());
         sql.push(") ON CONFLICT (name) DO NOTHING");
-        let made = sql.query().execute(&self.shared.pool).await;
+        let made = sql.query().execute(&self.pool()).await;
         made.map(drop).map_err(unavailable)
     }
 }

@@ -35,6 +35,7 @@ pub use incident::{
 pub use list::PAGE_SIZE_MAX;
 pub use named::{ATTRIBUTES_MAX, AttributeKind, NamedAttribute};
 pub use queue::{QUEUE_SETTINGS_MAX, QUEUES_MAX, QueueSettings, QueueWork};
+pub(crate) use read::RUN as RUN_COLUMNS;
 pub use rejected::RejectedPlace;
 pub use run::RUNS_OF_ID_MAX;
 pub(crate) use search::FEW;

@@ -1,39 +1,24 @@
-//! The database: SQLite in a file of its own, or PostgreSQL.
+//! A projection: what is read, what is told, and how it begins.
 
 use std::{
     fmt,
-    sync::{Arc, Once},
-    time::Duration,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use sagaline_core::{RunId, Timestamp, WorkflowId};
 use sagaline_journal::{Error, ErrorKind, Footing};
-use sqlx::{
-    AnyPool, Executor as _, Row as _,
-    any::AnyPoolOptions,
-    migrate::{Migration, MigrationType, Migrator},
-};
+use sqlx::{AnyPool, Executor as _, Row as _};
 use tokio::sync::broadcast;
 
-use crate::{query::FEW, sql::Sql, state::STATE_VERSION};
-
-/// Most connections at a time: one writes, the others read.
-const CONNECTIONS_MAX: u32 = 8;
-
-/// How long a request waits for a connection before the database counts as gone.
-const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+use crate::{
+    database::{Database, Dialect, Tables},
+    query::FEW,
+    sql::Sql,
+    state::STATE_VERSION,
+};
 
 /// Changes that a slow listener may be behind; then it is told that it missed some.
 const CHANGES_MAX: usize = 1_024;
-
-/// Which database it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// SQLite.
-    Sqlite,
-    /// PostgreSQL.
-    Postgres,
-}
 
 /// What a commit changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,11 +47,15 @@ pub struct Projection {
 }
 
 pub(crate) struct Shared {
-    pub(crate) pool: AnyPool,
+    pub(crate) database: Database,
     pub(crate) dialect: Dialect,
+    /// Those that are read now.
+    tables: RwLock<Tables>,
     pub(crate) changes: broadcast::Sender<Arc<Changed>>,
     /// Most runs that are found by another index than the order's and sorted.
     pub(crate) few: i64,
+    /// It stays with its tables, whatever is to be read.
+    is_pinned: bool,
 }
 
 impl Projection {
@@ -76,38 +65,61 @@ impl Projection {
     /// # Errors
     /// `projection-unavailable`: it does not answer. `projection-url`: that is no URL of a database that is known here.
     pub async fn open(url: &str, namespace: &str) -> Result<Self, Error> {
-        static DRIVERS: Once = Once::new();
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let (dialect, url) = location(url)?;
-        let options = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(CONNECTION_WAIT)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if dialect == Dialect::Sqlite {
-                        connection.execute(SQLITE_SETTINGS).await?;
-                    }
-                    Ok(())
-                })
-            });
-        let pool = options.connect(&url).await.map_err(unavailable)?;
-        migrator(dialect).run(&pool).await.map_err(|error| {
-            Error::new(
-                ErrorKind::Unavailable,
-                "projection-unavailable",
-                format!("the tables of the projection cannot be made: {error}"),
-            )
-        })?;
-        let projection = Self {
-            shared: Arc::new(Shared {
-                pool,
-                dialect,
-                changes: broadcast::Sender::new(CHANGES_MAX),
-                few: FEW,
-            }),
-        };
+        let database = Database::open(url).await?;
+        let generation = database.serving().await?;
+        let projection = Self::of(database, generation, false).await?;
         projection.empty_unless_of(namespace).await?;
         Ok(projection)
+    }
+
+    /// The tables of a generation, made if they are not there.
+    pub(crate) async fn of(
+        database: Database,
+        generation: i64,
+        is_pinned: bool,
+    ) -> Result<Self, Error> {
+        let tables = Tables::open(&database, generation).await?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                dialect: database.dialect,
+                database,
+                tables: RwLock::new(tables),
+                changes: broadcast::Sender::new(CHANGES_MAX),
+                few: FEW,
+                is_pinned,
+            }),
+        })
+    }
+
+    /// The connections to the tables that are read now.
+    pub(crate) fn pool(&self) -> AnyPool {
+        self.tables().pool.clone()
+    }
+
+    pub(crate) fn tables(&self) -> Tables {
+        let tables = self.shared.tables.read();
+        tables.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes on with the tables that are to be read now, if they are others.
+    pub(crate) async fn moved(&self) -> Result<bool, Error> {
+        if self.shared.is_pinned {
+            return Ok(false);
+        }
+        let (database, now) = (&self.shared.database, self.tables());
+        let serving = database.serving().await?;
+        if serving == now.generation {
+            return Ok(false);
+        }
+        let tables = Tables::open(database, serving).await?;
+        // Those of another build are for that.
+        if tables.said("state").await? != now.said("state").await? {
+            return Ok(false);
+        }
+        tracing::info!(generation = serving, "the projection was made anew");
+        let kept = self.shared.tables.write();
+        *kept.unwrap_or_else(PoisonError::into_inner) = tables;
+        Ok(true)
     }
 
     /// Hears of each commit after it.
@@ -123,10 +135,7 @@ impl Projection {
     pub async fn progress(&self) -> Result<Vec<PartitionProgress>, Error> {
         let query =
             sqlx::query("SELECT partition, next_offset, as_of FROM partitions ORDER BY partition");
-        let rows = query
-            .fetch_all(&self.shared.pool)
-            .await
-            .map_err(unavailable)?;
+        let rows = query.fetch_all(&self.pool()).await.map_err(unavailable)?;
         let progress = rows.iter().map(|row| {
             Ok(PartitionProgress {
                 partition: i32::try_from(row.try_get::<i64, _>(0)?).unwrap_or_default(),
@@ -145,7 +154,7 @@ impl Projection {
         let mut sql =
             Sql::new("SELECT next_offset, epoch, batch_no FROM partitions WHERE partition = ");
         sql.bind(i64::from(partition));
-        let row = sql.query().fetch_optional(&self.shared.pool).await;
+        let row = sql.query().fetch_optional(&self.pool()).await;
         let Some(row) = row.map_err(unavailable)? else {
             return Ok(Footing::START);
         };
@@ -165,7 +174,7 @@ impl Projection {
     /// # Errors
     /// `projection-unavailable`: the database does not answer.
     pub async fn empty(&self) -> Result<(), Error> {
-        let mut transaction = self.shared.pool.begin().await.map_err(unavailable)?;
+        let mut transaction = self.pool().begin().await.map_err(unavailable)?;
         for table in PROJECTED {
             transaction.execute(table).await.map_err(unavailable)?;
         }
@@ -178,10 +187,7 @@ impl Projection {
             ("state", STATE_VERSION.to_string()),
         ];
         let query = sqlx::query("SELECT name, value FROM meta");
-        let rows = query
-            .fetch_all(&self.shared.pool)
-            .await
-            .map_err(unavailable)?;
+        let rows = query.fetch_all(&self.pool()).await.map_err(unavailable)?;
         let has = |name: &str, value: &str| {
             rows.iter().any(|row| {
                 row.try_get::<&str, _>(0).is_ok_and(|seen| seen == name)
@@ -195,16 +201,14 @@ impl Projection {
             tracing::warn!("the projection is of another namespace or form: it is made anew");
         }
         self.empty().await?;
-        for (name, value) in wanted {
-            let mut sql = Sql::new("INSERT INTO meta (name, value) VALUES (");
-            sql.bind(name).push(", ").bind(value);
-            sql.push(") ON CONFLICT (name) DO UPDATE SET value = excluded.value");
-            sql.query()
-                .execute(&self.shared.pool)
-                .await
-                .map_err(unavailable)?;
-        }
-        Ok(())
+        self.name(namespace).await
+    }
+
+    /// Says of which namespace and form its rows are.
+    pub(crate) async fn name(&self, namespace: &str) -> Result<(), Error> {
+        let tables = self.tables();
+        tables.say("namespace", namespace).await?;
+        tables.say("state", &STATE_VERSION.to_string()).await
     }
 }
 
@@ -216,12 +220,8 @@ impl fmt::Debug for Projection {
     }
 }
 
-/// Of a power cut the last commits may be lost, with the offsets that they say: they are projected again.
-const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000; \
-     PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864";
-
 /// The tables whose rows come from the journal.
-const PROJECTED: [&str; 9] = [
+pub(crate) const PROJECTED: [&str; 9] = [
     "DELETE FROM partitions",
     "DELETE FROM runs",
     "DELETE FROM states",
@@ -232,62 +232,6 @@ const PROJECTED: [&str; 9] = [
     "DELETE FROM queues",
     "DELETE FROM rejected",
 ];
-
-fn migrator(dialect: Dialect) -> Migrator {
-    let migrations = match dialect {
-        Dialect::Sqlite => [
-            (
-                "projection",
-                include_str!("../migrations/sqlite/0001_projection.sql"),
-            ),
-            (
-                "notices",
-                include_str!("../migrations/sqlite/0002_notices.sql"),
-            ),
-            (
-                "rejected",
-                include_str!("../migrations/sqlite/0003_rejected.sql"),
-            ),
-        ],
-        Dialect::Postgres => [
-            (
-                "projection",
-                include_str!("../migrations/postgres/0001_projection.sql"),
-            ),
-            (
-                "notices",
-                include_str!("../migrations/postgres/0002_notices.sql"),
-            ),
-            (
-                "rejected",
-                include_str!("../migrations/postgres/0003_rejected.sql"),
-            ),
-        ],
-    };
-    let migrations = (1..).zip(migrations).map(|(version, (name, text))| {
-        let text = sqlx::SqlStr::from_static(text);
-        Migration::new(version, name.into(), MigrationType::Simple, text, false)
-    });
-    Migrator::with_migrations(migrations.collect())
-}
-
-/// The database of a URL, and the URL as the driver wants it.
-fn location(url: &str) -> Result<(Dialect, String), Error> {
-    if let Some(path) = url.strip_prefix("sqlite:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        // What the driver would take for a part of a URL.
-        let path = path
-            .replace('%', "%25")
-            .replace('?', "%3F")
-            .replace('#', "%23");
-        return Ok((Dialect::Sqlite, format!("sqlite:{path}?mode=rwc")));
-    }
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok((Dialect::Postgres, url.to_owned()));
-    }
-    let text = "a database is `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`";
-    Err(Error::new(ErrorKind::Invalid, "projection-url", text))
-}
 
 /// The database does not answer, or not as it should.
 pub(crate) fn unavailable(error: sqlx::Error) -> Error {

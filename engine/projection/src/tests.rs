@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sagaline_core::{RunId, Timestamp};
+use sagaline_core::{Name, RunId, Timestamp};
 use sagaline_journal::{Footing, Item, JournalReader, Record};
 use sagaline_testkit::{Settings, simulate_journal};
 use sqlx::{Column as _, Row as _};
 
 use crate::{
-    Projection,
+    Projection, Rebuild, SavedView,
     fold::{Fold, Rows},
     query::tests::{Database, databases},
     state::StoredRun,
@@ -25,7 +25,7 @@ async fn project(
     kept: usize,
     mut cuts: impl FnMut(usize) -> bool,
 ) {
-    let mut connection = projection.shared.pool.acquire().await.unwrap();
+    let mut connection = projection.pool().acquire().await.unwrap();
     for (partition, records) in (0..).zip(journal) {
         let start = format!(
             "INSERT INTO partitions (partition, next_offset, epoch, batch_no, as_of, leader, beat) VALUES ({partition}, 0, 0, 0, 0, '{LEADER}', 0)"
@@ -93,7 +93,7 @@ async fn dump(projection: &Projection) -> BTreeMap<&'static str, Vec<String>> {
         ),
     ] {
         let rows = sqlx::query(statement)
-            .fetch_all(&projection.shared.pool)
+            .fetch_all(&projection.pool())
             .await
             .unwrap();
         let text = |row: &sqlx::any::AnyRow| {
@@ -181,7 +181,7 @@ async fn what_a_row_tells_of_a_run_is_what_its_owner_would() {
 async fn told_as_by_its_owner(database: &Database) {
     let journal = journal(5);
     project(&database.projection, &journal, 0, |_| true).await;
-    let mut connection = database.projection.shared.pool.acquire().await.unwrap();
+    let mut connection = database.projection.pool().acquire().await.unwrap();
     let mut seen = 0;
     for (partition, records) in (0..).zip(&journal) {
         let mut fold = Fold::keeping(usize::MAX);
@@ -224,7 +224,7 @@ async fn overtaken(database: &Database) {
     let journal = journal(1);
     project(&database.projection, &journal, usize::MAX, |_| false).await;
     let before = dump(&database.projection).await;
-    let mut connection = database.projection.shared.pool.acquire().await.unwrap();
+    let mut connection = database.projection.pool().acquire().await.unwrap();
     let mut fold = Fold::default();
     let mut reader = JournalReader::after(Footing::START);
     let mut items = Vec::new();
@@ -264,13 +264,13 @@ async fn a_database_of_another_namespace_is_emptied_and_keeps_what_people_keep_i
     let projection = Projection::open(&url, "ns").await.unwrap();
     project(&projection, &journal(2), usize::MAX, |_| false).await;
     sqlx::query("INSERT INTO views (name, definition) VALUES ('mine', '{}')")
-        .execute(&projection.shared.pool)
+        .execute(&projection.pool())
         .await
         .map_err(unavailable)
         .unwrap();
     let rows = async |projection: &Projection, statement: &'static str| {
         let row = sqlx::query(statement)
-            .fetch_one(&projection.shared.pool)
+            .fetch_one(&projection.pool())
             .await
             .unwrap();
         row.try_get::<i64, _>(0).unwrap()
@@ -315,4 +315,169 @@ async fn told_once(database: &Database) {
     let is_ordered = mine.is_sorted_by_key(|one| (one.at, one.id.clone()));
     let texts = mine.iter().map(|one| one.json["text"].as_str().unwrap());
     assert!(is_ordered && texts.clone().all(|text| text.contains(": ")));
+}
+
+#[tokio::test]
+async fn closed_runs_are_forgotten_whole_and_only_by_who_projects_them() {
+    for database in databases().await {
+        forgotten(&database).await;
+    }
+}
+
+async fn forgotten(database: &Database) {
+    let projection = &database.projection;
+    let mut journal = journal(11);
+    for records in &mut journal {
+        // Some runs are still open then.
+        records.truncate(records.len() / 2);
+    }
+    project(projection, &journal, usize::MAX, |_| false).await;
+    let all = dump(projection).await;
+    let end = Timestamp::from_millis(i64::MAX / 1_000);
+
+    assert_eq!(projection.expired("another", end).await.unwrap(), []);
+    assert_eq!(
+        projection
+            .expired(LEADER, Timestamp::default())
+            .await
+            .unwrap(),
+        []
+    );
+    let mut gone = Vec::new();
+    loop {
+        let some = projection.expired(LEADER, end).await.unwrap();
+        if some.is_empty() {
+            break;
+        }
+        projection.forget(&some).await.unwrap();
+        gone.extend(some);
+    }
+
+    let closed: Vec<_> = gone
+        .iter()
+        .map(|run| run.run.closed.as_ref().unwrap().at)
+        .collect();
+    assert!(closed.is_sorted(), "those that closed first go first");
+    let left = dump(projection).await;
+    let of_gone = |row: &String| {
+        gone.iter()
+            .any(|run| row.contains(&run.run.run_id.to_string()))
+    };
+    for (table, rows) in all {
+        if ["notices", "queues", "rejected"].contains(&table) {
+            assert_eq!(left[table], rows, "{table}");
+            continue;
+        }
+        let kept: Vec<_> = rows.into_iter().filter(|row| !of_gone(row)).collect();
+        assert!(left[table].iter().all(|row| !of_gone(row)), "{table}");
+        assert!(left[table].len() <= kept.len(), "{table}");
+    }
+    assert!(
+        left["runs"]
+            .iter()
+            .all(|row| row.contains("closed_at=None")),
+        "only open ones stay"
+    );
+    assert!(
+        !left["runs"].is_empty() && gone.len() > 10,
+        "the journal has both"
+    );
+    let states = sqlx::query("SELECT COUNT(*) FROM states");
+    let states = states.fetch_one(&projection.pool()).await.unwrap();
+    let states: i64 = states.try_get(0).unwrap();
+    assert_eq!(usize::try_from(states).unwrap(), left["runs"].len());
+}
+
+/// What was forgotten, or begins before the journal, may be told of again.
+#[tokio::test]
+async fn records_of_unknown_runs_are_left_out() {
+    let journal = journal(12);
+    let mut nothing = NoRows;
+    let mut fold = Fold::default();
+    let mut reader = JournalReader::after(Footing::START);
+    let mut left_out = 0;
+    for record in journal[0].clone() {
+        let mut items = Vec::new();
+        reader.read(record, &mut items).unwrap();
+        for item in items {
+            let Item::Batch(mut batch) = item else {
+                continue;
+            };
+            let before = batch.transitions.len();
+            batch
+                .transitions
+                .retain(|one| one.transition.first_seq != 1);
+            left_out += before - batch.transitions.len();
+            fold.batch(&mut nothing, 0, batch).await.unwrap();
+        }
+    }
+    assert!(left_out > 0 && fold.to_write().0.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_made_anew_is_read_by_all_once_it_is_whole() {
+    for database in databases().await {
+        made_anew(&database).await;
+    }
+}
+
+async fn made_anew(database: &Database) {
+    let (url, serving) = (&database.url, &database.projection);
+    let other = Projection::open(url, "ns").await.unwrap();
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    serving
+        .give_notice_from(Timestamp::default())
+        .await
+        .unwrap();
+    let journal = journal(14);
+    project(serving, &journal, usize::MAX, |_| false).await;
+    let told = serving.untold(now, &[]).await.unwrap();
+    let told: Vec<String> = told.into_iter().map(|one| one.id).collect();
+    serving.told(&told[..1], now).await.unwrap();
+    let view = SavedView {
+        name: Name::new("mine").unwrap(),
+        definition: r#"{"query":"Open = true"}"#.into(),
+    };
+    serving.put_view(&view).await.unwrap();
+    let whole = dump(serving).await;
+    // What a defect has spoilt.
+    let spoil = sqlx::query("DELETE FROM runs WHERE open = 0");
+    spoil.execute(&serving.pool()).await.unwrap();
+
+    for generation in 1..3 {
+        let rebuild = Rebuild::begin(url, "ns").await.unwrap();
+        project(rebuild.projection(), &journal, usize::MAX, |_| false).await;
+        assert!(!serving.moved().await.unwrap(), "it is not whole yet");
+        assert!(!rebuild.projection().moved().await.unwrap());
+        rebuild.serve(now).await.unwrap();
+        assert!(serving.moved().await.unwrap() && other.moved().await.unwrap());
+        rebuild.retire().await.unwrap();
+
+        let opened = Projection::open(url, "ns").await.unwrap();
+        for one in [serving, &other, &opened] {
+            assert_eq!(one.tables().generation, generation);
+            let (mut rows, mut before) = (dump(one).await, whole.clone());
+            // When somebody began to tell, and has told, is in them.
+            let notices = (rows.remove("notices"), before.remove("notices"));
+            assert_eq!(rows, before);
+            let count = |rows: Option<Vec<String>>| rows.unwrap().len();
+            assert_eq!(count(notices.0), count(notices.1));
+            assert_eq!(one.views().await.unwrap(), [view.clone()]);
+        }
+        let again = other.untold(now, &[]).await.unwrap();
+        assert!(again.is_empty(), "nobody is told twice: {again:?}");
+    }
+}
+
+#[tokio::test]
+async fn tables_of_another_form_are_left_to_others() {
+    for database in databases().await {
+        let rebuild = Rebuild::begin(&database.url, "ns").await.unwrap();
+        let tables = rebuild.projection().tables();
+        tables.say("state", "0").await.unwrap();
+        rebuild.serve(Timestamp::default()).await.unwrap();
+
+        assert!(!database.projection.moved().await.unwrap());
+        assert_eq!(database.projection.tables().generation, 0);
+    }
 }

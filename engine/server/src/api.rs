@@ -10,6 +10,7 @@
 mod access;
 mod act;
 mod answer;
+mod archive;
 mod ask;
 mod attempts;
 mod attributes;
@@ -38,6 +39,7 @@ mod schedule;
 mod start;
 mod step;
 mod stream;
+mod traces;
 mod views;
 
 use std::{fmt, sync::Arc};
@@ -52,8 +54,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{OnceCell, Semaphore};
 
-pub use self::access::{Access, Fetch, Jwt, JwtSettings, Login, Tokens};
 pub(crate) use self::access::{Behind, Caller, is_foreign};
+pub(crate) use self::journal::now;
+pub use self::{
+    access::{Access, Fetch, Jwt, JwtSettings, Login, Tokens},
+    archive::Retention,
+};
 use crate::{offer::DemoOffer, problem::Problem};
 
 /// Bodies that are read at a time: so much memory strangers can fill, and no more.
@@ -146,6 +152,11 @@ impl Api {
 
     pub(crate) fn engine(&self) -> &EngineView {
         &self.settings().engine
+    }
+
+    /// How far the projection of this process is, if it has one.
+    pub(crate) fn lag(&self) -> Option<&Lag> {
+        self.settings().lag.as_deref()
     }
 
     fn access(&self) -> &Access {

@@ -17,6 +17,8 @@ mod pages;
 mod problem;
 mod routes;
 
-pub use api::{Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Tokens, WorkflowInfo};
+pub use api::{
+    Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Retention, Tokens, WorkflowInfo,
+};
 pub use listen::{HttpListener, Tls};
 pub use offer::DemoOffer;

@@ -14,8 +14,9 @@ use axum::{
     routing::get,
 };
 use sagaline_core::event::Outcome;
+use sagaline_projection::Lag;
 use sagaline_runtime::{
-    EngineIdentity, EngineView,
+    EngineIdentity,
     delay::TierStatus,
     engine::{InputsWaiting, TasksWaiting},
     figures::{ActivityFigures, Reading},
@@ -23,12 +24,14 @@ use sagaline_runtime::{
 };
 
 use self::text::Page;
+use crate::api::{Api, now};
 
-pub(crate) fn routes() -> Router<EngineView> {
+pub(crate) fn routes() -> Router<Api> {
     Router::new().route("/metrics", get(metrics))
 }
 
-async fn metrics(State(engine): State<EngineView>) -> Response {
+async fn metrics(State(api): State<Api>) -> Response {
+    let engine = api.engine();
     let figures = Figures {
         process: Process {
             identity: engine.identity().clone(),
@@ -40,6 +43,7 @@ async fn metrics(State(engine): State<EngineView>) -> Response {
         workers: engine.queues_with_workers(),
         inputs: engine.inputs_waiting(),
         tasks: engine.tasks_waiting(),
+        projected: api.lag().map(Projected::of),
         measured: Measured::of(engine.figures()),
     };
     ([(CONTENT_TYPE, text::CONTENT_TYPE)], figures.page()).into_response()
@@ -54,7 +58,25 @@ struct Figures {
     workers: Vec<(String, bool)>,
     inputs: Vec<InputsWaiting>,
     tasks: Vec<TasksWaiting>,
+    projected: Option<Projected>,
     measured: Measured,
+}
+
+/// How far the projection of this process is.
+struct Projected {
+    lag_ms: u64,
+    waits: bool,
+    commits: u64,
+}
+
+impl Projected {
+    fn of(lag: &Lag) -> Self {
+        Self {
+            lag_ms: lag.behind(now()).0,
+            waits: lag.failure().is_some(),
+            commits: lag.commits(),
+        }
+    }
 }
 
 /// What the lanes have measured together.
@@ -133,6 +155,7 @@ impl Figures {
         page.add(families::TASKS, self.tasks.iter(), |tasks| {
             [("queue", tasks.queue.clone())]
         });
+        page.add(families::PROJECTED, self.projected.iter(), |_| []);
     }
 
     fn add_measured(&self, page: &mut Page) {

@@ -17,8 +17,8 @@ use crate::{
 
 /// Everything that is answered, to requests that name one of `hosts`.
 pub(crate) fn routes(api: Api, hosts: Hosts) -> Router {
-    let engine = health::routes().merge(metrics::routes());
-    let engine = engine.with_state(api.engine().clone());
+    let engine = health::routes().with_state(api.engine().clone());
+    let engine = engine.merge(metrics::routes());
     let calls = Router::new().nest("/api/v1", api::routes(&api));
     // Pages call the same routes in this process, and are told of problems as others are.
     let of_pages = calls.clone().layer(middleware::from_fn(problem::write));

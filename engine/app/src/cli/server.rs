@@ -97,6 +97,7 @@ impl ServerArgs {
                 roles_claim: self.roles_claim.clone(),
                 tls_cert: self.tls_cert.clone(),
                 tls_key: self.tls_key.clone(),
+                ..HttpLayer::default()
             },
             worker: self.limits.layer(),
             ..Layer::default()

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Span;
 
 /// What one source says; none: nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Layer {
     pub(crate) namespace: Option<String>,
@@ -18,6 +18,7 @@ pub(crate) struct Layer {
     pub(crate) engine: EngineLayer,
     pub(crate) http: HttpLayer,
     pub(crate) notices: NoticesLayer,
+    pub(crate) traces: TracesLayer,
     pub(crate) worker: WorkerLayer,
 }
 
@@ -48,6 +49,8 @@ pub(crate) struct HttpLayer {
     pub(crate) port: Option<u16>,
     pub(crate) host: Option<Vec<String>>,
     pub(crate) database: Option<String>,
+    pub(crate) retention: Option<Span>,
+    pub(crate) archive: Option<PathBuf>,
     pub(crate) tokens_file: Option<PathBuf>,
     pub(crate) jwks: Option<String>,
     pub(crate) issuer: Option<String>,
@@ -63,6 +66,14 @@ pub(crate) struct HttpLayer {
 pub(crate) struct NoticesLayer {
     pub(crate) webhook: Option<String>,
     pub(crate) topic: Option<String>,
+}
+
+/// The table `traces`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TracesLayer {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) share: Option<f64>,
 }
 
 /// The table `worker`.
@@ -106,6 +117,10 @@ impl Layer {
                 webhook: self.notices.webhook.or(below.notices.webhook),
                 topic: self.notices.topic.or(below.notices.topic),
             },
+            traces: TracesLayer {
+                endpoint: self.traces.endpoint.or(below.traces.endpoint),
+                share: self.traces.share.or(below.traces.share),
+            },
             worker: WorkerLayer {
                 max_in_flight: self.worker.max_in_flight.or(below.worker.max_in_flight),
                 drain: self.worker.drain.or(below.worker.drain),
@@ -120,6 +135,8 @@ impl HttpLayer {
             port: self.port.or(below.port),
             host: self.host.or(below.host),
             database: self.database.or(below.database),
+            retention: self.retention.or(below.retention),
+            archive: self.archive.or(below.archive),
             tokens_file: self.tokens_file.or(below.tokens_file),
             jwks: self.jwks.or(below.jwks),
             issuer: self.issuer.or(below.issuer),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Display, path::Path, str::FromStr};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, WorkerLayer};
+use super::{EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, TracesLayer, WorkerLayer};
 
 /// Every variable that is looked at. An empty one says nothing.
 pub(crate) const VARIABLES: &[&str] = &[
@@ -23,6 +23,8 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_HTTP_PORT",
     "SAGALINE_HTTP_HOST",
     "SAGALINE_DATABASE",
+    "SAGALINE_RETENTION",
+    "SAGALINE_ARCHIVE",
     "SAGALINE_TOKENS_FILE",
     "SAGALINE_JWKS",
     "SAGALINE_ISSUER",
@@ -32,6 +34,8 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_TLS_KEY",
     "SAGALINE_NOTICES_WEBHOOK",
     "SAGALINE_NOTICES_TOPIC",
+    "SAGALINE_TRACES_ENDPOINT",
+    "SAGALINE_TRACES_SHARE",
     "SAGALINE_MAX_IN_FLIGHT",
     "SAGALINE_DRAIN",
 ];
@@ -68,6 +72,8 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
             port: parsed("SAGALINE_HTTP_PORT", text)?,
             host: list("SAGALINE_HTTP_HOST"),
             database: text("SAGALINE_DATABASE"),
+            retention: parsed("SAGALINE_RETENTION", text)?,
+            archive: text("SAGALINE_ARCHIVE").map(Into::into),
             tokens_file: text("SAGALINE_TOKENS_FILE").map(Into::into),
             jwks: text("SAGALINE_JWKS"),
             issuer: text("SAGALINE_ISSUER"),
@@ -79,6 +85,10 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
         notices: NoticesLayer {
             webhook: text("SAGALINE_NOTICES_WEBHOOK"),
             topic: text("SAGALINE_NOTICES_TOPIC"),
+        },
+        traces: TracesLayer {
+            endpoint: text("SAGALINE_TRACES_ENDPOINT"),
+            share: parsed("SAGALINE_TRACES_SHARE", text)?,
         },
         worker: WorkerLayer {
             max_in_flight: parsed("SAGALINE_MAX_IN_FLIGHT", text)?,

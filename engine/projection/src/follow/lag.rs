@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use sagaline_core::{Millis, Timestamp};
@@ -16,6 +16,8 @@ pub struct Lag {
     /// When the last batch was appended that is committed while more is there; 0: everything is.
     newest_ms: AtomicI64,
     last_ms: AtomicI64,
+    /// Everything that was there when one looked is committed.
+    is_caught_up: AtomicBool,
     commits: AtomicU64,
     /// Why it waits.
     failed: Mutex<Option<(&'static str, String)>>,
@@ -29,6 +31,12 @@ impl Lag {
         let since = known(&self.oldest_ms).or_else(|| known(&self.newest_ms));
         let since = since.map(Timestamp::from_millis);
         since.map_or_else(Millis::default, |since| now.since(since))
+    }
+
+    /// Whether everything that there was when it last looked is committed.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.is_caught_up.load(Ordering::Relaxed)
     }
 
     /// Commits so far.
@@ -48,6 +56,7 @@ impl Lag {
     pub(super) fn seen(&self, appended_at: Timestamp) {
         let at = appended_at.as_millis();
         self.last_ms.store(at, Ordering::Relaxed);
+        self.is_caught_up.store(false, Ordering::Relaxed);
         // Whoever has begun to wait waits since then.
         let waits = &self.oldest_ms;
         let _ = waits.compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed);
@@ -65,6 +74,7 @@ impl Lag {
     /// Everything is committed.
     pub(super) fn caught_up(&self) {
         self.newest_ms.store(0, Ordering::Relaxed);
+        self.is_caught_up.store(true, Ordering::Relaxed);
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

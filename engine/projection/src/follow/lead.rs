@@ -10,11 +10,7 @@ use sagaline_journal::{Error, Footing};
 use sqlx::{AnyConnection, Row as _};
 
 use super::clock::Moment;
-use crate::{
-    sql::Sql,
-    store::{Dialect, unavailable},
-    write::signed,
-};
+use crate::{database::Dialect, sql::Sql, store::unavailable, write::signed};
 
 /// How often a leader says that it lives, and others look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use sagaline_core::{
 };
 
 use super::Seen;
-use crate::{key, sql::Sql, store::Dialect};
+use crate::{database::Dialect, key, sql::Sql};
 
 /// What is the same for all parts of a statement.
 #[derive(Clone, Copy, Debug)]

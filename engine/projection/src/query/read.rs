@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What [`run`] reads, of `runs r` and `states s`.
-pub(super) const RUN: &str = "r.partition, r.workflow_id, r.first_offset, s.state";
+pub(crate) const RUN: &str = "r.partition, r.workflow_id, r.first_offset, s.state";
 
 /// The times of the last batches, by partition.
 #[derive(Debug)]
@@ -66,13 +66,13 @@ pub(super) fn keys(row: &AnyRow, from: usize, keys: &[Key<'_>]) -> Result<Vec<Ke
 impl Projection {
     /// The rows of a statement.
     pub(super) async fn rows(&self, sql: Sql) -> Result<Vec<AnyRow>, Error> {
-        let rows = sql.query().fetch_all(&self.shared.pool).await;
+        let rows = sql.query().fetch_all(&self.pool()).await;
         rows.map_err(unavailable)
     }
 
     /// The one number that a statement comes to.
     pub(super) async fn number(&self, sql: Sql) -> Result<i64, Error> {
-        let row = sql.query().fetch_one(&self.shared.pool).await;
+        let row = sql.query().fetch_one(&self.pool()).await;
         row.and_then(|row| row.try_get(0)).map_err(unavailable)
     }
 }

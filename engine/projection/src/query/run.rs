@@ -133,7 +133,7 @@ impl Projection {
         Ok(places)
     }
 
-    async fn runs(&self, sql: Sql) -> Result<Vec<StoredRun>, Error> {
+    pub(crate) async fn runs(&self, sql: Sql) -> Result<Vec<StoredRun>, Error> {
         let as_of = AsOf::read(self).await?;
         let rows = self.rows(sql).await?;
         rows.iter().map(|row| read::run(row, &as_of)).collect()

@@ -20,11 +20,7 @@ use super::{
     attribute,
     condition::{Part, Writer, is_true},
 };
-use crate::{
-    key,
-    sql::Sql,
-    store::{Dialect, Projection},
-};
+use crate::{database::Dialect, key, sql::Sql, store::Projection};
 
 /// Most runs that are found by another index than the order's and sorted: that takes as long as going along the order to the
 /// first page of so many among 1,000,000.

@@ -28,6 +28,7 @@ const NOW_MS: i64 = 1_800_000_000_000;
 /// A database of its own, gone with it.
 pub(crate) struct Database {
     pub(crate) projection: Projection,
+    pub(crate) url: String,
     _folder: TempDir,
 }
 
@@ -37,6 +38,7 @@ pub(crate) async fn databases() -> Vec<Database> {
     let url = format!("sqlite:{}", folder.path().join("a ?#%.db").display());
     let mut databases = vec![Database {
         projection: Projection::open(&url, "ns").await.unwrap(),
+        url,
         _folder: folder,
     }];
     if let Ok(server) = std::env::var("SAGALINE_TEST_POSTGRES") {
@@ -48,10 +50,10 @@ pub(crate) async fn databases() -> Vec<Database> {
         let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
         connection.execute(create).await.unwrap();
         let (base, _) = server.rsplit_once('/').unwrap();
+        let url = format!("{base}/{name}");
         databases.push(Database {
-            projection: Projection::open(&format!("{base}/{name}"), "ns")
-                .await
-                .unwrap(),
+            projection: Projection::open(&url, "ns").await.unwrap(),
+            url,
             _folder: tempfile::tempdir().unwrap(),
         });
     }
@@ -83,7 +85,7 @@ impl Database {
 
     async fn write_tracked(&self, tracked: Vec<Tracked>) {
         let tracked: Vec<&Tracked> = tracked.iter().collect();
-        let mut transaction = self.projection.shared.pool.begin().await.unwrap();
+        let mut transaction = self.projection.pool().begin().await.unwrap();
         write::write(&mut transaction, &tracked).await.unwrap();
         transaction.commit().await.unwrap();
     }

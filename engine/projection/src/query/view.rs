@@ -85,7 +85,7 @@ impl Projection {
     }
 
     async fn execute(&self, sql: Sql) -> Result<u64, Error> {
-        let done = sql.query().execute(&self.shared.pool).await;
+        let done = sql.query().execute(&self.pool()).await;
         done.map(|done| done.rows_affected()).map_err(unavailable)
     }
 

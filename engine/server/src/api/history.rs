@@ -34,7 +34,7 @@ const PAGE_SIZE_MAX: usize = 1_000;
 const SCANNED_MAX: u64 = 5_000;
 
 /// Events whose places are read at once.
-const WINDOW: u64 = 250;
+pub(super) const WINDOW: u64 = 250;
 
 /// Most bytes of a page's events: one more event is not added.
 const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -141,7 +141,7 @@ fn read_pass(
     clippy::disallowed_methods,
     reason = "what people see is told by this machine's clock: nothing of it is replayed"
 )]
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = std::time::SystemTime::now();
     let since = now.duration_since(std::time::SystemTime::UNIX_EPOCH);
     let micros = since.unwrap_or_default().as_micros();

@@ -28,8 +28,12 @@ use super::{
     reads::Consistency,
     refusal::{self, Subject},
     result,
+    traces::is_traceparent,
 };
 use crate::problem::Problem;
+
+/// Longest `traceparent` or `tracestate` that is taken over.
+const TRACE_BYTES_MAX: usize = 512;
 
 /// The start of a workflow.
 #[derive(Deserialize, ToSchema)]
@@ -168,7 +172,8 @@ impl Asked {
                 return Err(invalid("`signal` and `update` do not go together"));
             }
         };
-        let mut request = body.headers(call.request(ce_type, &id)?)?;
+        let request = traced(call, call.request(ce_type, &id)?);
+        let mut request = body.headers(request)?;
         request = request.value(input(body.input.as_deref(), "`input`")?);
         let mut update_id = None;
         if let Some(message) = message {
@@ -198,6 +203,21 @@ impl Asked {
             conflict,
             request,
         })
+    }
+}
+
+/// Within the trace of who calls; what is no trace is none.
+fn traced(call: &Call, request: RawRequest) -> RawRequest {
+    let given = |name: &str, most: usize| {
+        let value = call.headers.get(name)?.to_str().ok()?;
+        (value.len() <= most).then(|| value.to_owned())
+    };
+    match given(header::TRACEPARENT, TRACE_BYTES_MAX).filter(|parent| is_traceparent(parent)) {
+        Some(parent) => request.header(header::TRACEPARENT, Some(parent)).header(
+            header::TRACESTATE,
+            given(header::TRACESTATE, TRACE_BYTES_MAX),
+        ),
+        None => request,
     }
 }
 

@@ -9,7 +9,7 @@ use sagaline_runtime::{
 };
 
 use super::{
-    Measured, Process,
+    Measured, Process, Projected,
     text::{Family, Histogram},
 };
 
@@ -233,6 +233,24 @@ pub(super) const TASKS: &[Family<TasksWaiting>] = &[
         "sagaline_queue_oldest_seconds",
         "For how long the oldest of them has waited, at least.",
         |tasks| Some(tasks.oldest_ms as f64 / 1_000.0),
+    ),
+];
+
+pub(super) const PROJECTED: &[Family<Projected>] = &[
+    Family::gauge(
+        "sagaline_projection_lag_seconds",
+        "How old what lists do not show yet is at least.",
+        |projected| Some(projected.lag_ms as f64 / 1_000.0),
+    ),
+    Family::gauge(
+        "sagaline_projection_waits",
+        "Whether the projection waits for its database, or for the journal.",
+        |projected| flag(projected.waits),
+    ),
+    Family::counter(
+        "sagaline_projection_commits_total",
+        "Transactions of the projection.",
+        |projected| count(projected.commits),
     ),
 ];
 

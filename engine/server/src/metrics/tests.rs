@@ -97,6 +97,11 @@ fn figures() -> Figures {
             waiting: 25,
             oldest_ms: 26_500,
         }],
+        projected: Some(Projected {
+            lag_ms: 1_250,
+            waits: false,
+            commits: 30,
+        }),
         measured: Measured {
             started: 27,
             closed: vec![(Outcome::Completed, 28), (Outcome::TimedOut, 1)],
@@ -137,6 +142,9 @@ fn every_number_stands_in_its_place_in_base_units() {
         "sagaline_results_waiting{partition=\"1\"} 24",
         "sagaline_queue_backlog{queue=\"payments\"} 25",
         "sagaline_queue_oldest_seconds{queue=\"payments\"} 26.5",
+        "sagaline_projection_lag_seconds 1.25",
+        "sagaline_projection_waits 0",
+        "sagaline_projection_commits_total 30",
         "sagaline_runs_started_total 27",
         "sagaline_runs_closed_total{status=\"Completed\"} 28",
         "sagaline_runs_closed_total{status=\"TimedOut\"} 1",

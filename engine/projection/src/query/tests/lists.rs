@@ -434,7 +434,7 @@ async fn places_are_those_of_the_events_that_are_asked_for() {
         let mut tracked = crate::fold::Tracked::new(stored.clone());
         for older in &older {
             tracked.older.clone_from(older);
-            let mut transaction = database.projection.shared.pool.begin().await.unwrap();
+            let mut transaction = database.projection.pool().begin().await.unwrap();
             crate::write::write(&mut transaction, &[&tracked])
                 .await
                 .unwrap();

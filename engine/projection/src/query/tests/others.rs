@@ -88,7 +88,7 @@ async fn inputs_that_could_not_be_taken_come_newest_first_page_by_page() {
         .collect();
 
     for database in databases().await {
-        let mut transaction = database.projection.shared.pool.begin().await.unwrap();
+        let mut transaction = database.projection.pool().begin().await.unwrap();
         // Twice is as once.
         for _ in 0..2 {
             write::write_rejected(&mut transaction, &rows)

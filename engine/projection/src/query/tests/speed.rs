@@ -70,7 +70,7 @@ fn ms(clock: ClockId) -> f64 {
 }
 
 async fn fill(projection: &Projection) {
-    let pool = &projection.shared.pool;
+    let pool = &projection.pool();
     for from in (1..=RUNS).step_by(50_000) {
         let text = format!(
             "{FILL_RUNS}WITH RECURSIVE n(i) AS (SELECT $8 UNION ALL SELECT i + 1 FROM n WHERE i < $9) SELECT i FROM n) a) b) c"
