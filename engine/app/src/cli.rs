@@ -4,6 +4,7 @@
 
 pub(crate) mod act;
 pub(crate) mod activity;
+pub(crate) mod api;
 pub(crate) mod ask;
 pub(crate) mod batch;
 pub(crate) mod broker;
@@ -26,7 +27,9 @@ pub(crate) mod query;
 pub(crate) mod rejected;
 pub(crate) mod reset;
 mod result;
+mod rows;
 pub(crate) mod schedule;
+mod seen;
 pub(crate) mod server;
 pub(crate) mod signal;
 pub(crate) mod start;
@@ -48,7 +51,10 @@ use crate::{
     fault::{Fault, Outcome},
     logging::LogFormat,
     output::{ColorMode, Format, Output, Terminal, TimeStyle},
-    settings::{KafkaLayer, Layer, Settings, properties_file, settings_file, variables},
+    settings::{
+        ClientLayer, KafkaLayer, Layer, Secret, Settings, Sources, properties_file, settings_file,
+        variables,
+    },
 };
 
 /// The whole command line.
@@ -71,7 +77,22 @@ pub(crate) struct Global {
     /// Settings file [env: SAGALINE_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Kafka's brokers [env: SAGALINE_KAFKA] [default: 127.0.0.1:9092]
+    /// Table of the settings file to go by: `[profile.NAME]` [env: SAGALINE_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Server that commands ask over HTTP; wins over --kafka [env: SAGALINE_ADDRESS] [default: http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL")]
+    address: Option<String>,
+    /// Who you are to the server; better as a variable, which others on this machine do not see [env: SAGALINE_TOKEN]
+    #[arg(long, global = true)]
+    token: Option<Secret>,
+    /// Send the token also where the network could see it
+    #[arg(long, global = true)]
+    allow_plain_token: bool,
+    /// File of PEM with the authorities that the server's certificate is trusted by [env: SAGALINE_TLS_CA] [default: the system's]
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// Kafka's brokers: commands go by the topics then [env: SAGALINE_KAFKA] [default: 127.0.0.1:9092]
     #[arg(long, global = true, value_name = "HOST:PORT,…")]
     kafka: Option<String>,
     /// File of librdkafka properties, lines `key=value` [env: SAGALINE_KAFKA_CONFIG]
@@ -196,6 +217,8 @@ pub(crate) struct Session {
     pub(crate) settings: Settings,
     pub(crate) output: Output,
     pub(crate) coding: Coding,
+    /// Whether a token may go over the network as it is.
+    pub(crate) plain_token: bool,
 }
 
 impl Global {
@@ -227,9 +250,21 @@ impl Global {
                 bootstrap: self.kafka,
                 properties,
             },
+            client: ClientLayer {
+                address: self.address,
+                token: self.token,
+                tls_ca: self.tls_ca,
+            },
             ..Layer::default()
         };
-        let settings = Settings::of([flags, global, variables(variable)?, file])?;
+        let named = variable("SAGALINE_PROFILE").filter(|name| !name.is_empty());
+        let sources = Sources {
+            flags: flags.over(global),
+            variables: variables(variable)?,
+            file,
+            profile: self.profile.or(named),
+        };
+        let settings = sources.settings()?;
         Ok(Session {
             settings,
             output: Output {
@@ -242,6 +277,7 @@ impl Global {
                     .then(|| &*Box::leak(Box::new(self.coding.clone()))),
             },
             coding: self.coding,
+            plain_token: self.allow_plain_token,
         })
     }
 }

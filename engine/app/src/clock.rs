@@ -36,6 +36,15 @@ impl Deadline {
         Self(span.map(|span| Instant::now() + span))
     }
 
+    /// How long is left, at most so long.
+    #[expect(clippy::disallowed_methods, reason = "people wait in real time")]
+    pub(crate) fn left(self, most: Duration) -> Duration {
+        let left = self
+            .0
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        left.map_or(most, |left| left.min(most))
+    }
+
     /// Whether it has passed.
     #[expect(clippy::disallowed_methods, reason = "people wait in real time")]
     pub(crate) fn passed(self) -> bool {

@@ -32,6 +32,8 @@ pub(crate) struct Fault {
     exit: Exit,
     message: String,
     hint: Option<String>,
+    /// What the API calls it.
+    code: String,
 }
 
 impl Fault {
@@ -40,6 +42,7 @@ impl Fault {
             exit,
             message: message.into(),
             hint: None,
+            code: String::new(),
         }
     }
 
@@ -59,6 +62,21 @@ impl Fault {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    pub(crate) fn code(mut self, code: &str) -> Self {
+        code.clone_into(&mut self.code);
+        self
+    }
+
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Whether the API calls it so.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.code == code
     }
 
     pub(crate) fn message(&self) -> &str {

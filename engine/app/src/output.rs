@@ -162,6 +162,15 @@ impl Output {
         table::table(headings, rows, self.terminal)
     }
 
+    /// A time of the API in a table; what is none stays as it is.
+    pub(crate) fn time_of(self, text: &str) -> String {
+        let instant: Result<jiff::Timestamp, _> = text.parse();
+        instant.map_or_else(
+            |_| text.to_owned(),
+            |instant| self.time(Timestamp::from_micros(instant.as_microsecond())),
+        )
+    }
+
     /// A time in a table.
     pub(crate) fn time(self, at: Timestamp) -> String {
         match self.time {

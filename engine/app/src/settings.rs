@@ -4,8 +4,10 @@
 //! key does is said in `reference.toml`, which a test reads. Deliberately absent: what the app's code decides.
 
 mod layer;
+mod secret;
 mod source;
 mod span;
+mod way;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,10 +23,13 @@ use sagaline_server::{JwtSettings, Retention};
 use crate::{notices::Targets, traces::Collector};
 
 pub(crate) use layer::{
-    EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, TracesLayer, WorkerLayer,
+    ClientLayer, EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, ProfileLayer,
+    TracesLayer, WorkerLayer,
 };
+pub(crate) use secret::Secret;
 pub(crate) use source::{properties_file, settings_file, variables};
 pub(crate) use span::Span;
+pub(crate) use way::{ADDRESS_DEFAULT, Way};
 
 /// All settings, each with a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,11 +80,65 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: NonZeroUsize,
     /// How long a stopping worker waits for what it has begun.
     pub(crate) drain: Duration,
+    /// By which way commands reach the engine.
+    pub(crate) way: Way,
+    /// Whether somebody said which brokers.
+    pub(crate) names_kafka: bool,
+    /// Who somebody is, to the API.
+    pub(crate) token: Option<Secret>,
+    /// Whom TLS to the API trusts; none: whom the system does.
+    pub(crate) tls_ca: Option<PathBuf>,
+}
+
+/// Where settings come from, the first wins.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    pub(crate) flags: Layer,
+    pub(crate) variables: Layer,
+    pub(crate) file: Layer,
+    /// Which profile of the file counts before the rest of it.
+    pub(crate) profile: Option<String>,
+}
+
+impl Sources {
+    /// What they say together.
+    pub(crate) fn settings(self) -> anyhow::Result<Settings> {
+        let Self {
+            flags,
+            variables,
+            mut file,
+            profile,
+        } = self;
+        let mut profiles = std::mem::take(&mut file.profile);
+        let chosen = match profile {
+            None => ProfileLayer::default(),
+            Some(name) => profiles
+                .remove(&name)
+                .ok_or_else(|| no_profile(&name, &profiles))?,
+        };
+        Settings::of([flags.over(variables), chosen.into(), file])
+    }
+}
+
+fn no_profile(name: &str, profiles: &BTreeMap<String, ProfileLayer>) -> anyhow::Error {
+    let known: Vec<&str> = profiles.keys().map(String::as_str).collect();
+    match known.is_empty() {
+        true => anyhow::anyhow!(
+            "profile {name:?}: no settings file has profiles; --config names one with [profile.{name}]"
+        ),
+        false => anyhow::anyhow!(
+            "profile {name:?}: the settings file has {}",
+            known.join(", ")
+        ),
+    }
 }
 
 impl Settings {
     /// What the layers say together; of each key the first that says something counts.
     pub(crate) fn of(layers: impl IntoIterator<Item = Layer>) -> anyhow::Result<Self> {
+        let layers: Vec<Layer> = layers.into_iter().collect();
+        let way = Way::of(&layers);
+        let names_kafka = layers.iter().any(Layer::names_kafka);
         let said = layers.into_iter().fold(Layer::default(), Layer::over);
         let Layer {
             kafka,
@@ -88,6 +147,7 @@ impl Settings {
             notices,
             traces,
             worker,
+            client,
             ..
         } = said;
         let namespace = said.namespace.unwrap_or_else(|| "sagaline".to_owned());
@@ -138,6 +198,10 @@ impl Settings {
             traces: collector(traces)?,
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
             drain: worker.drain.map_or(DRAIN_DEFAULT, Span::get),
+            way,
+            names_kafka,
+            token: client.token,
+            tls_ca: client.tls_ca,
         })
     }
 }
@@ -267,7 +331,13 @@ mod tests {
     fn the_reference_says_the_defaults() {
         let reference: Layer = toml::from_str(REFERENCE).unwrap();
 
-        assert_eq!(Settings::of([reference]).unwrap(), defaults());
+        let settings = Settings {
+            // Naming brokers, even the default ones, is a choice of its own.
+            way: Way::Default,
+            names_kafka: false,
+            ..Settings::of([reference]).unwrap()
+        };
+        assert_eq!(settings, defaults());
     }
 
     #[test]
@@ -315,6 +385,35 @@ mod tests {
             settings.properties,
             BTreeMap::from([("a".into(), "file".into()), ("b".into(), "flag".into())])
         );
+    }
+
+    #[test]
+    fn a_profile_counts_before_the_file_and_behind_flags_and_variables() {
+        let layer = |text: &str| toml::from_str::<Layer>(text).unwrap();
+        let file = "namespace = 'file'\n[client]\naddress = 'http://file'\n\
+            [profile.prod]\naddress = 'https://prod'\nnamespace = 'shop'\ntoken = 't'\n[profile.test]\nkafka = 'k:1'";
+        let settings = |flags: &str, profile: Option<&str>| {
+            let sources = Sources {
+                flags: layer(flags),
+                file: layer(file),
+                profile: profile.map(str::to_owned),
+                ..Sources::default()
+            };
+            sources.settings()
+        };
+
+        let prod = settings("", Some("prod")).unwrap();
+        assert_eq!(prod.way, Way::Http("https://prod".to_owned()));
+        assert_eq!((&*prod.namespace, prod.token.is_some()), ("shop", true));
+        assert_eq!(settings("", Some("test")).unwrap().way, Way::Kafka);
+        assert_eq!(
+            settings("", None).unwrap().way,
+            Way::Http("http://file".to_owned())
+        );
+        let flags = "[kafka]\nbootstrap = 'k:2'";
+        assert_eq!(settings(flags, Some("prod")).unwrap().way, Way::Kafka);
+        let unknown = settings("", Some("stage")).unwrap_err().to_string();
+        assert!(unknown.contains("has prod, test"), "{unknown}");
     }
 
     #[test]

@@ -1,21 +1,22 @@
 //! `workflow cancel`, `terminate`, `pause` and `resume`: of one run, or of all that a filter means.
 
 use clap::Args;
-use sagaline_core::{RunId, Seq, WorkflowId};
+use sagaline_core::{RunId, WorkflowId};
 use sagaline_journal::wire::{act, ce_type, header};
 use sagaline_sdk::batch::Batch;
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 
 use super::{
     Session,
+    api::{Door, Method, Path},
     bulk::{Bulk, Doing, Many},
-    operate::{Body, Operation, Why, tell_all},
+    operate::{Body, Operation, Told, Why, tell_all},
     workflow_id,
 };
 use crate::{
     fault::Outcome,
     inbox::{Inbox, Question},
-    output::Format,
     settings::Span,
 };
 
@@ -129,13 +130,6 @@ pub(crate) fn terminate(session: &Session, args: &TerminateArgs) -> Outcome {
     stop.tell(session, &args.act)
 }
 
-#[derive(Serialize)]
-struct Told<'a> {
-    workflow_id: &'a WorkflowId,
-    run_id: Option<RunId>,
-    event_seq: Option<Seq>,
-}
-
 /// Asks one run; prints what was done, which is told `, run …`.
 pub(super) fn tell_one(
     session: &Session,
@@ -150,19 +144,16 @@ pub(super) fn tell_one(
     let inbox = Inbox::open(session)?;
     let asked = inbox.ask(question)?;
     let answer = inbox.accepted(&asked, args.why.timeout.map(Span::get))?;
-    match session.output.format {
-        Format::Json | Format::Jsonl => session.output.json(&Told {
-            workflow_id: id,
-            run_id: answer.run_id,
-            event_seq: answer.event_seq,
-        })?,
-        Format::Table => {
-            let run = answer.run_id;
-            let run = run.map_or_else(String::new, |run_id| format!(", run {run_id}"));
-            session.output.say(&done(&run))?;
-        }
-    }
-    Ok(())
+    let told = Told::of(id, &answer);
+    told.print(session.output, &done(&told.run()))
+}
+
+/// The body of the API.
+#[derive(Serialize)]
+struct Stopped<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    compensate: bool,
 }
 
 /// The same of many, as a batch takes it.
@@ -197,6 +188,16 @@ impl Stop {
             };
             return bulk.run(Batch::new(act, &HowToStop { compensate }));
         };
+        if let Door::Http(api) = session.door()? {
+            let path = Path::run(id, *run_id).then(match self.ce_type {
+                ce_type::WORKFLOW_CANCEL => "cancel",
+                _ => "terminate",
+            });
+            let reason = why.reason.as_deref();
+            let body = to_raw_value(&Stopped { reason, compensate })?;
+            let told = why.send(&api, (Method::Post, path), body)?;
+            return told.print(session.output, &self.done(id, &told.run()));
+        }
         let question = self.question(id, *run_id, why);
         tell_one(session, args, question, |run| self.done(id, run))
     }

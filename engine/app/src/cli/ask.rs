@@ -4,7 +4,14 @@ use clap::Args;
 use sagaline_core::Name;
 use sagaline_journal::wire::{ce_type, header};
 
-use super::{RunOf, Session, input::Input, name, result::print_payload, update::answered};
+use super::{
+    RunOf, Session,
+    api::{Change, Door, Path, payload, shown},
+    input::Input,
+    name,
+    result::print_payload,
+    update::answered,
+};
 use crate::{
     fault::Outcome,
     inbox::{Inbox, Question},
@@ -31,6 +38,18 @@ pub(crate) fn query(session: &Session, args: &QueryArgs) -> Outcome {
         of, name, input, ..
     } = args;
     let id = of.id.get();
+    if let Door::Http(api) = session.door()? {
+        let path = Path::run(id, of.run_id).then("queries").then(name.as_str());
+        let question = Change {
+            timeout: args.timeout,
+            ..Change::post(path, shown(&input.payload()?)?)
+        };
+        let answer = api.change(&question)?;
+        return Ok(print_payload(
+            session.output,
+            &payload(&api, &answer.json)?,
+        )?);
+    }
     let run_id = of.run_id.map(|run_id| run_id.to_string());
     let question = Question::new(ce_type::WORKFLOW_QUERY, id)
         .header(header::QUERY, Some(name.to_string()))

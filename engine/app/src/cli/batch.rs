@@ -3,14 +3,17 @@
 //! What a batch has done stands in its run's memo, so all that was ever begun can be seen, also when no engine runs.
 
 use clap::{Args, Subcommand};
-use sagaline_core::{BATCH_ID_PREFIX, BATCH_WORKFLOW, Timestamp, WorkflowId};
+use sagaline_core::{BATCH_ID_PREFIX, BATCH_WORKFLOW, WorkflowId};
 use sagaline_journal::wire::{ce_type, header};
 use sagaline_sdk::batch::{self, Description, Tally};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     Session,
+    api::{Change, Door, Path},
     bulk::number,
+    rows::{self, Rows},
     unread::{self, Unread},
 };
 use crate::{
@@ -75,25 +78,30 @@ pub(crate) struct CancelArgs {
     reason: Option<String>,
 }
 
-/// A batch as the journal tells it.
-#[derive(Serialize)]
+/// A batch as the journal tells it, or a server.
+#[derive(Deserialize, Serialize)]
 struct Seen {
-    status: &'static str,
+    status: String,
     started_at: String,
     closed_at: Option<String>,
     /// Why it did not end well.
     failure: Option<String>,
-    /// What that is called for people: who cancels gives a reason.
-    #[serde(skip)]
-    why: &'static str,
     #[serde(flatten)]
     about: About,
-    #[serde(skip)]
-    began: Timestamp,
+}
+
+impl Seen {
+    /// What `failure` is called for people: who cancels gives a reason.
+    fn why(&self) -> &'static str {
+        match self.status.as_str() {
+            "Failed" | "TimedOut" => "Failure",
+            _ => "Reason",
+        }
+    }
 }
 
 /// What a batch says of itself.
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 enum About {
     Read(Description),
@@ -174,8 +182,15 @@ impl About {
 }
 
 #[derive(Serialize)]
-struct List<'a> {
-    batches: &'a [Seen],
+struct List {
+    batches: Vec<Box<RawValue>>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Reason<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -190,36 +205,60 @@ fn seen(session: &Session, runs: &Runs, id: &WorkflowId, run: &SeenRun) -> Seen 
         let failure = failure.map(|failure| failure.message.to_string());
         failure.or_else(|| closed.reason.as_ref().map(ToString::to_string))
     });
-    let began = run.run.execution_started_at();
+    let status = runs.view(id, run, session.output.now, &[]).status();
     Seen {
-        status: runs.view(id, run, session.output.now, &[]).status(),
-        started_at: began.to_rfc3339(),
+        status: status.to_owned(),
+        started_at: run.run.execution_started_at().to_rfc3339(),
         closed_at: closed.map(|closed| closed.at.to_rfc3339()),
-        why: match closed.is_some_and(|closed| closed.failure.is_some()) {
-            true => "Failure",
-            false => "Reason",
-        },
         failure,
         about: About::of(session, id, run),
-        began,
     }
 }
 
 fn list(session: &Session, args: &ListArgs) -> Outcome {
+    if let Door::Http(api) = session.door()? {
+        let rows = Rows::read(&api, &Path::new("batches"), "batches", args.limit)?;
+        let list = List {
+            batches: rows.rows,
+            next_page_token: rows.next_page_token,
+        };
+        print(session.output, &list)?;
+        if rows.is_cut {
+            aside("… more: --limit");
+        }
+        return Ok(());
+    }
     let folded = Journal::open(session)?.fold_all()?;
     let mut all = Vec::new();
     for runs in &folded {
         let batches = runs.iter().filter(|(_, run)| is_batch(run));
-        all.extend(batches.map(|(id, run)| seen(session, runs, id, run)));
+        all.extend(batches.map(|(id, run)| {
+            let began = run.run.execution_started_at();
+            (began, seen(session, runs, id, run))
+        }));
     }
-    all.sort_by_key(|batch| std::cmp::Reverse(batch.began));
+    all.sort_by_key(|(began, _)| std::cmp::Reverse(*began));
     let count = all.len();
     all.truncate(args.limit);
-    let output = session.output;
+    let rows = all.iter().map(|(_, batch)| to_raw_value(batch));
+    let list = List {
+        batches: rows.collect::<Result<_, _>>()?,
+        next_page_token: None,
+    };
+    print(session.output, &list)?;
+    if count > args.limit {
+        aside(&format!("… {} more: --limit", count - args.limit));
+    }
+    Ok(())
+}
+
+fn print(output: Output, list: &List) -> Outcome {
+    let batches = &list.batches;
     match output.format {
-        Format::Json => output.json(&List { batches: &all })?,
-        Format::Jsonl => all.iter().try_for_each(|one| output.json(one))?,
+        Format::Json => output.json(list)?,
+        Format::Jsonl => batches.iter().try_for_each(|one| output.json(one))?,
         Format::Table => {
+            let all: Vec<Seen> = rows::parsed(batches)?;
             let rows: Vec<Vec<String>> = all.iter().map(|one| row(output, one)).collect();
             output.table(
                 &[
@@ -228,13 +267,8 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
                 ],
                 &rows,
             )?;
+            unread::aside_of(all.iter().filter_map(|one| one.about.unread()));
         }
-    }
-    if output.format == Format::Table {
-        unread::aside_of(all.iter().filter_map(|one| one.about.unread()));
-    }
-    if count > args.limit {
-        aside(&format!("… {} more: --limit", count - args.limit));
     }
     Ok(())
 }
@@ -260,14 +294,14 @@ fn row(output: Output, batch: &Seen) -> Vec<String> {
     let matched = about.matched().map(many);
     let tally = about.tally();
     vec![
-        batch.status.to_owned(),
+        batch.status.clone(),
         about.batch_id().to_owned(),
         read(|about| &about.act),
         matched.unwrap_or_else(|| unread::DASH.to_owned()),
         many(tally.done),
         many(tally.skipped),
         many(tally.failed),
-        output.time(batch.began),
+        output.time_of(&batch.started_at),
         read(|about| &about.actor),
     ]
 }
@@ -277,13 +311,20 @@ pub(super) fn many(count: u64) -> String {
 }
 
 fn describe(session: &Session, of: &Named) -> Outcome {
-    let (_, runs) = Journal::open(session)?.runs_of(&of.id)?;
-    let run = runs.find(&of.id, None).filter(|run| is_batch(run));
-    let batch = seen(session, &runs, &of.id, run.ok_or_else(|| unknown(&of.id))?);
     let output = session.output;
+    let json = match session.door()? {
+        Door::Http(api) => api.get(&path(&of.id))?,
+        Door::Kafka => {
+            let (_, runs) = Journal::open(session)?.runs_of(&of.id)?;
+            let run = runs.find(&of.id, None).filter(|run| is_batch(run));
+            let run = run.ok_or_else(|| unknown(&of.id))?;
+            to_raw_value(&seen(session, &runs, &of.id, run))?
+        }
+    };
     if output.format != Format::Table {
-        return Ok(output.json(&batch)?);
+        return Ok(output.json(&json)?);
     }
+    let batch: Seen = serde_json::from_str(json.get())?;
     output.table(&[], &facts(output, &batch))?;
     let tally = batch.about.tally();
     let errors = tally.errors.iter();
@@ -300,6 +341,12 @@ fn describe(session: &Session, of: &Named) -> Outcome {
     Ok(())
 }
 
+/// As the API has it: without the prefix.
+fn path(id: &WorkflowId) -> Path {
+    let batch_id = id.as_str().strip_prefix(BATCH_ID_PREFIX);
+    Path::new("batches").then(batch_id.unwrap_or(id.as_str()))
+}
+
 fn facts(output: Output, batch: &Seen) -> Vec<Vec<String>> {
     let (about, tally) = (&batch.about, batch.about.tally());
     let read = about.read();
@@ -308,7 +355,7 @@ fn facts(output: Output, batch: &Seen) -> Vec<Vec<String>> {
     let unread = unread.map(|why| format!("{why}: the app's own binary shows the rest"));
     let rows = [
         ("Batch", Some(about.batch_id().to_owned())),
-        ("Status", Some(batch.status.to_owned())),
+        ("Status", Some(batch.status.clone())),
         ("Act", read.map(|about| about.act.clone())),
         ("Query", read.and_then(|about| about.query.clone())),
         ("Reason", read.and_then(|about| about.reason.clone())),
@@ -318,9 +365,12 @@ fn facts(output: Output, batch: &Seen) -> Vec<Vec<String>> {
         ("Done", Some(many(tally.done))),
         ("Skipped", Some(many(tally.skipped))),
         ("Failed", Some(many(tally.failed))),
-        ("Started", Some(output.time(batch.began))),
-        ("Ended", batch.closed_at.clone()),
-        (batch.why, batch.failure.clone()),
+        ("Started", Some(output.time_of(&batch.started_at))),
+        (
+            "Ended",
+            batch.closed_at.as_ref().map(|at| output.time_of(at)),
+        ),
+        (batch.why(), batch.failure.clone()),
         ("Not read", unread),
     ];
     let rows = rows.into_iter();
@@ -330,6 +380,14 @@ fn facts(output: Output, batch: &Seen) -> Vec<Vec<String>> {
 
 fn cancel(session: &Session, args: &CancelArgs) -> Outcome {
     let id = &args.of.id;
+    if let Door::Http(api) = session.door()? {
+        let reason = Reason {
+            reason: args.reason.as_deref(),
+        };
+        let path = path(id).then("cancel");
+        api.change(&Change::post(path, to_raw_value(&reason)?))?;
+        return canceled(session.output, id);
+    }
     let question =
         Question::new(ce_type::WORKFLOW_CANCEL, id).header(header::REASON, args.reason.as_ref());
     let inbox = Inbox::open(session)?;
@@ -340,11 +398,13 @@ fn cancel(session: &Session, args: &CancelArgs) -> Outcome {
             .hint("`batch list` shows all, and how they ended"));
     }
     answer.taken()?;
-    match session.output.format {
-        Format::Json | Format::Jsonl => session.output.json(&Canceled { workflow_id: id })?,
-        Format::Table => session
-            .output
-            .say(&format!("Asked {id} to stop; what it has begun it ends."))?,
+    canceled(session.output, id)
+}
+
+fn canceled(output: Output, id: &WorkflowId) -> Outcome {
+    match output.format {
+        Format::Json | Format::Jsonl => output.json(&Canceled { workflow_id: id })?,
+        Format::Table => output.say(&format!("Asked {id} to stop; what it has begun it ends."))?,
     }
     Ok(())
 }

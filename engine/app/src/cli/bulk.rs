@@ -5,6 +5,7 @@
 //! told everything; a command that ends before has done nothing.
 
 mod begin;
+mod http;
 mod target;
 mod words;
 
@@ -18,7 +19,7 @@ use self::{
     begin::Begun,
     target::{Covered, Target, targets},
 };
-use super::{Session, operate::Why, query};
+use super::{Session, api::Door, operate::Why, query};
 use crate::{
     fault::{Exit, Fault, Outcome},
     inbox::source,
@@ -92,6 +93,9 @@ impl Bulk<'_> {
         batch
             .check()
             .map_err(|error| Fault::usage(error.message()))?;
+        if let Door::Http(api) = self.session.door()? {
+            return http::run(self, &api, batch);
+        }
         let targets = targets(self.session, &filter, self.doing.scope())?;
         if self.many.dry_run {
             return self.print(&targets);

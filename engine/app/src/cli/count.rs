@@ -7,11 +7,12 @@ use sagaline_core::{
     filter::{Field, Filter, Subject},
     view::View,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     Session,
+    api::{Door, Path},
     bulk::number,
     query::{Query, queues_of, read_field},
 };
@@ -32,7 +33,7 @@ pub(crate) struct CountArgs {
 }
 
 /// As the API answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Counts {
     count: usize,
     /// All were counted.
@@ -40,7 +41,7 @@ struct Counts {
     groups: Vec<Group>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Group {
     values: Vec<Box<RawValue>>,
     count: usize,
@@ -49,6 +50,18 @@ struct Group {
 pub(crate) fn count(session: &Session, args: &CountArgs) -> Outcome {
     let filter = args.query.filter()?;
     let field = args.group_by.as_deref().map(read_field).transpose()?;
+    if let Door::Http(api) = session.door()? {
+        let path = Path::new("workflow-counts").maybe("query", args.query.text());
+        let json = api.get(&path.maybe("group_by", args.group_by.as_ref()))?;
+        return match session.output.format {
+            Format::Table => print(
+                session.output,
+                args.group_by.as_deref(),
+                &api.parsed(&json)?,
+            ),
+            Format::Json | Format::Jsonl => Ok(session.output.json(&json)?),
+        };
+    }
     let folded = Journal::open(session)?.fold_all()?;
     let fields = filter.fields().chain(&field);
     let unread = queues_of(session, fields, &folded)?;

@@ -5,6 +5,7 @@ use sagaline_journal::wire::act;
 
 use super::{
     RunOf, Session,
+    api::{Door, Method, Path},
     describe::unknown,
     operate::{Body, Operation, Why},
 };
@@ -22,6 +23,12 @@ pub(crate) struct DeleteArgs {
 /// Deletes a run, or without one the newest, and those in whose place it went on; returns when that is in the journal.
 pub(crate) fn delete(session: &Session, args: &DeleteArgs) -> Outcome {
     let id = args.of.id.get();
+    if let Door::Http(api) = session.door()? {
+        let call = (Method::Delete, Path::run(id, args.of.run_id));
+        let told = args.why.tell(&api, call, &Body::default())?;
+        let done = format!("Workflow {id}{} is deleted.", told.run());
+        return told.print(session.output, &done);
+    }
     let (_, runs) = Journal::open(session)?.runs_of(id)?;
     let seen = runs.find(id, args.of.run_id);
     // The engine forgets closed runs after some days: the journal knows which is meant.

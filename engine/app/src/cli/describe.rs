@@ -2,13 +2,16 @@
 
 use clap::Args;
 use sagaline_core::{
-    Activity, Fields, Millis, Name, Payload, Run, RunId, Wait, WorkflowId, is_local,
-    run::{ActivityState, PendingUpdate, RegistrationState},
-    view::{AttemptView, ResetView, View},
+    Activity, Millis, Name, Payload, RunId, WorkflowId, is_local, run::ActivityState,
 };
 use sagaline_journal::{kafka::Group, wire::topic};
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::{RunOf, Session};
+use super::{
+    RunOf, Session,
+    api::{Door, Path},
+    seen::{self, Fields, Run, Wait},
+};
 use crate::{
     fault::{Exit, Fault, Outcome},
     journal::Journal,
@@ -24,17 +27,31 @@ pub(crate) struct DescribeArgs {
 }
 
 pub(crate) fn describe(session: &Session, args: &DescribeArgs) -> Outcome {
-    let id = args.of.id.get();
-    let journal = Journal::open(session)?;
-    let (_, runs) = journal.runs_of(id)?;
-    let seen = runs
-        .find(id, args.of.run_id)
-        .ok_or_else(|| unknown(id, args.of.run_id))?;
-    let unread = unread_queues(session, [&seen.run])?;
-    let view = runs.view(id, seen, session.output.now, &unread);
-    match session.output.format {
-        Format::Json | Format::Jsonl => session.output.json(&view.describe())?,
-        Format::Table => session.output.line(&text(session.output, &view, seen))?,
+    let (id, run_id) = (args.of.id.get(), args.of.run_id);
+    match session.door()? {
+        Door::Http(api) => {
+            let json = api.get(&Path::run(id, run_id))?;
+            print(session.output, &json, &api.parsed(&json)?)
+        }
+        Door::Kafka => {
+            let journal = Journal::open(session)?;
+            let (_, runs) = journal.runs_of(id)?;
+            let seen = runs.find(id, run_id).ok_or_else(|| unknown(id, run_id))?;
+            let unread = unread_queues(session, [&seen.run])?;
+            let view = runs.view(id, seen, session.output.now, &unread);
+            print(
+                session.output,
+                &to_raw_value(&view.describe())?,
+                &Run::of(&view)?,
+            )
+        }
+    }
+}
+
+fn print(output: Output, json: &RawValue, run: &Run) -> Outcome {
+    match output.format {
+        Format::Json | Format::Jsonl => output.json(&json)?,
+        Format::Table => output.line(&text(output, run))?,
     }
     Ok(())
 }
@@ -61,7 +78,7 @@ pub(crate) fn refuse_deleted(id: &WorkflowId, seen: &SeenRun) -> Outcome {
 /// The queues of those runs in which a task has waited a while and whose group has no member.
 pub(crate) fn unread_queues<'a>(
     session: &Session,
-    runs: impl IntoIterator<Item = &'a Run>,
+    runs: impl IntoIterator<Item = &'a sagaline_core::Run>,
 ) -> Outcome<Vec<Name>> {
     let now = session.output.now;
     let waits = |one: &&Activity| {
@@ -93,82 +110,75 @@ fn answers(wait: &Wait) -> impl Iterator<Item = String> {
     let choices = wait.choices.iter();
     choices.map(|choice| {
         let (name, label) = (&wait.name, visible(&choice.label));
-        format!("Answer         {label}: {name} {}", payload(&choice.input))
+        let input = payload(&seen::payload(&choice.input));
+        format!("Answer         {label}: {name} {input}")
     })
 }
 
 /// A queue is called unread only when a task has waited for so long: a worker may be starting.
 const QUEUED_MIN: Millis = Millis::from_secs(5);
 
-fn text(output: Output, view: &View<'_>, seen: &SeenRun) -> String {
-    let run = view.run;
+fn text(output: Output, run: &Run) -> String {
     let mut lines = vec![
-        head(view, false),
-        view.waiting_for().text,
+        head(run, false),
+        run.waiting_for.text.clone(),
         String::new(),
         format!("Run            {}", run.run_id),
-        format!("Started        {}", output.time(run.started_at)),
+        format!("Started        {}", output.time_of(&run.started_at)),
     ];
-    lines.extend(
-        run.delayed_until
-            .map(|at| format!("Starts         {}", output.time(at))),
-    );
+    lines.extend(begins(output, run));
     lines.extend(continues(run));
-    lines.extend(ResetView::of(run).map(|reset| format!("Reset          {reset}")));
+    lines.extend(reset(run));
     lines.extend(attempt(run));
-    let closed = run.closed.as_ref();
-    lines.extend(closed.map(|closed| format!("Closed         {}", output.time(closed.at))));
-    lines.push(format!(
-        "Input          {}",
-        payload(&output.decoded(&run.started.input))
-    ));
-    lines.extend(about(run));
-    if let Some(result) = closed.and_then(|closed| closed.result.as_ref()) {
-        lines.push(format!(
-            "Result         {}",
-            payload(&output.decoded(result))
-        ));
+    let closed = run.closed_at.as_ref();
+    lines.extend(closed.map(|at| format!("Closed         {}", output.time_of(at))));
+    let given = |json: Option<&RawValue>| {
+        let given = json.map_or_else(Payload::empty, seen::payload);
+        payload(&output.decoded(&given))
+    };
+    lines.push(format!("Input          {}", given(run.input.as_deref())));
+    lines.extend(about("Attribute      ", &run.attributes));
+    lines.extend(about("Memo           ", &run.memo));
+    if let Some(result) = run.result.as_deref() {
+        lines.push(format!("Result         {}", given(Some(result))));
     }
-    if let Some(failure) = closed.and_then(|closed| closed.failure.as_ref()) {
+    if let Some(failure) = &run.failure {
         lines.push(format!(
             "Failure        {}: {}",
             failure.error_type, failure.message
         ));
     }
     lines.push(format!(
-        "History        {} events, {} bytes, in {} records of partition {}",
-        run.seq,
-        run.history.bytes,
-        seen.history.len(),
-        view.journal_partition
+        "History        {} events, {} bytes, in partition {}",
+        run.history_events, run.history_bytes, run.journal_partition
     ));
     lines.extend(run.waits.iter().flat_map(answers));
-    lines.extend(updates(seen));
-    lines.extend(run.activities.iter().flat_map(|one| pending(output, one)));
+    lines.extend(updates(run));
+    let activities = run.pending_activities.iter();
+    lines.extend(activities.flat_map(|one| pending(output, one)));
     lines.extend(compensations(run));
     lines.extend(incidents(run));
     // Names are strangers' as messages are.
     let mut lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
     if let (true, Some(first)) = (output.terminal.color, lines.first_mut()) {
-        *first = head(view, true);
+        *first = head(run, true);
     }
     lines.join("\n")
 }
 
 /// `order-1   Running, retrying   order@1`
-pub(super) fn head(view: &View<'_>, color: bool) -> String {
+pub(super) fn head(run: &Run, color: bool) -> String {
     let tone = |word: &str| match color {
-        true => toned(word),
-        false => word.to_owned(),
+        true => toned(&visible(word)),
+        false => visible(word),
     };
-    let situation = view.situation();
-    let situation = situation.map(|situation| format!(", {}", tone(situation.as_str())));
-    let (id, started) = (view.workflow_id.as_str(), &view.run.started);
-    let workflow = format!("{}@{}", started.workflow, started.version);
+    let situation = run.situation.as_ref();
+    let situation = situation.map(|situation| format!(", {}", tone(situation)));
+    let workflow = format!("{}@{}", run.workflow, run.version);
     format!(
         "{}   {}{}   {}",
-        visible(id),
-        tone(view.status()),
+        visible(&run.workflow_id),
+        tone(&run.status),
         situation.unwrap_or_default(),
         visible(&workflow)
     )
@@ -176,138 +186,135 @@ pub(super) fn head(view: &View<'_>, color: bool) -> String {
 
 /// What waits for a person, by the id that acts on it take.
 pub(super) fn incidents(run: &Run) -> impl Iterator<Item = String> {
-    run.incidents.iter().map(|incident| {
-        format!(
-            "Incident       {}.{}: {}",
-            run.run_id, incident.seq, incident.failure.message
-        )
-    })
+    let incidents = run.incidents.iter();
+    incidents.map(|one| format!("Incident       {}: {}", one.id, one.message))
 }
 
 /// Its updates that have not ended; of a run that was deleted nothing.
-pub(super) fn updates(seen: &SeenRun) -> Vec<String> {
-    let (run, deleted) = (&seen.run, seen.deleted.is_some());
-    let state = match run.closed.is_some() {
+pub(super) fn updates(run: &Run) -> impl Iterator<Item = String> {
+    let state = match run.is_closed() {
         true => "cut off when the run closed",
         false => "under way",
     };
-    let pending = run.updates.pending().iter().filter(|_| !deleted);
-    let line = |one: &PendingUpdate| {
-        format!(
-            "Update         {}, update {}: {state}",
-            one.update, one.update_id
-        )
-    };
-    pending.map(line).collect()
+    let pending = run.pending_updates.iter();
+    pending.map(move |one| {
+        let (update, update_id) = (&one.update, &one.update_id);
+        format!("Update         {update}, update {update_id}: {state}")
+    })
 }
 
 /// How its steps are undone, and which nobody knows how to.
 pub(super) fn compensations(run: &Run) -> Vec<String> {
-    let registered = run.registrations.iter().map(|one| {
-        let state = match one.state {
-            RegistrationState::Registered => "registered",
-            RegistrationState::Running => "running",
-            RegistrationState::Completed => "completed",
-            RegistrationState::Failed => "failed",
-        };
-        format!(
-            "Compensation   {} undoes {}: {state}",
-            one.registered.activity, one.of
-        )
+    let steps = run.compensation.iter().flat_map(|all| &all.steps);
+    let registered = steps.map(|step| {
+        let (activity, of, state) = (&step.activity, &step.of, &step.state);
+        format!("Compensation   {activity} undoes {of}: {state}")
     });
-    let uncovered = run.uncovered_steps();
-    let uncovered =
-        uncovered.map(|step| format!("Compensation   {}: none registered", step.activity));
+    let uncovered = run.uncovered_steps.iter();
+    let uncovered = uncovered.map(|step| format!("Compensation   {step}: none registered"));
     registered.chain(uncovered).collect()
+}
+
+/// When a run begins that has not begun yet.
+fn begins(output: Output, run: &Run) -> Option<String> {
+    let instant = |text: &String| text.parse::<jiff::Timestamp>().ok();
+    let now = run.server_time.as_ref().and_then(instant);
+    let retried = run.retry.as_ref().and(run.next_attempt_at.as_ref());
+    let at = retried.or(run.start_at.as_ref())?;
+    let is_ahead = !run.is_closed() && instant(at).zip(now).is_some_and(|(at, now)| at > now);
+    is_ahead.then(|| format!("Starts         {}", output.time_of(at)))
 }
 
 /// In whose place a run goes on, or which it tries again.
 fn continues(run: &Run) -> Option<String> {
-    let chain = run.started.chain.as_ref()?;
-    let (before, first) = (chain.continued_from, chain.first_run_id);
-    let first = match before == first {
-        true => ", the first".to_owned(),
-        false => format!("; the first was {first}"),
+    let before = run.continued_from.as_ref()?;
+    let first = match run.first_run_id.as_ref().filter(|first| *first != before) {
+        None => ", the first".to_owned(),
+        Some(first) => format!("; the first was {first}"),
     };
-    let what = match chain.attempt {
-        Some(_) => "Tries again    ",
-        None => "Continues      ",
+    let is_retry = run.retry.as_ref().is_some_and(|retry| retry.attempt > 1);
+    let what = match is_retry {
+        true => "Tries again    ",
+        false => "Continues      ",
     };
     Some(format!("{what}run {before}{first}"))
 }
 
+/// From which event of which run it goes on.
+fn reset(run: &Run) -> Option<String> {
+    let (of, reset) = (run.reset_of.as_ref()?, run.reset.as_ref()?);
+    let reason = reset.reason.as_ref();
+    let reason = reason.map_or_else(String::new, |reason| format!(": \"{reason}\""));
+    let (seq, by) = (reset.event_seq, &reset.by);
+    Some(format!(
+        "Reset          to event {seq} of run {of} by {by}{reason}"
+    ))
+}
+
 /// Which attempt of its workflow a run is, where there may be more than one.
 fn attempt(run: &Run) -> Option<String> {
-    AttemptView::of(run).map(|attempt| format!("Retry          {attempt}"))
+    let retry = run.retry.as_ref()?;
+    let of = retry.maximum_attempts;
+    let of = of.map_or_else(String::new, |maximum| format!(" of {maximum}"));
+    Some(format!("Retry          Attempt {}{of}", retry.attempt))
 }
 
-/// Search attributes and memo, one a line.
-fn about(run: &Run) -> Vec<String> {
-    let lines = |head: &'static str, fields: Option<&Fields>| -> Vec<String> {
-        let fields = fields.into_iter().flat_map(Fields::iter);
-        fields
-            .map(|field| format!("{head}{}={}", field.name, field.json))
-            .collect()
-    };
-    [
-        lines("Attribute      ", run.started.attributes.as_ref()),
-        lines("Memo           ", run.started.memo.as_ref()),
-    ]
-    .concat()
-}
-
-/// Whether its last attempt did; one that was paused in the line of a limited queue was never made.
-fn has_failed(activity: &Activity) -> bool {
-    let last = activity.last_failure.as_ref();
-    last.is_some_and(|last| last.attempt == activity.attempt)
+/// Search attributes or a memo, one a line.
+fn about(head: &'static str, fields: &Fields) -> impl Iterator<Item = String> {
+    let fields = fields.iter();
+    fields.map(move |(name, json)| format!("{head}{name}={json}"))
 }
 
 /// An activity that is not done, and why its last attempt failed.
-pub(super) fn pending(output: Output, activity: &Activity) -> Vec<String> {
-    let of = match activity.maximum_attempts {
-        0 => String::new(),
-        maximum => format!(" of {maximum}"),
-    };
-    let state = match &activity.state {
-        ActivityState::Held => format!(
-            "waits for its turn in queue {} since {}",
-            activity.scheduled.task_queue,
-            output.time(activity.attempt_at)
-        ),
-        ActivityState::Queued => format!("sent {}", output.time(activity.sent_at)),
-        ActivityState::Running { started_at, .. } => {
-            format!("running since {}", output.time(*started_at))
-        }
-        ActivityState::Backoff { .. } if !has_failed(activity) => {
-            "was not sent; the next is when it goes on".to_owned()
-        }
-        ActivityState::Backoff { next_attempt_at } => {
-            format!("failed; the next is due {}", output.time(*next_attempt_at))
-        }
-        ActivityState::Parked => "failed; waits for a person".to_owned(),
-    };
+pub(super) fn pending(output: Output, activity: &seen::Activity) -> Vec<String> {
+    let of = activity.maximum_attempts;
+    let of = of.map_or_else(String::new, |maximum| format!(" of {maximum}"));
     let failure = activity.last_failure.as_ref().map(|last| {
-        let worker = last
-            .worker
-            .as_ref()
-            .map(|worker| format!(", worker {worker}"))
-            .unwrap_or_default();
-        let (failure, took) = (&last.failure, last.took.0);
+        let worker = last.worker.as_ref();
+        let worker = worker.map_or_else(String::new, |worker| format!(", worker {worker}"));
         format!(
-            "               {}: {}, after {took} ms{worker}",
-            failure.error_type, failure.message
+            "               {}: {}, after {} ms{worker}",
+            last.error_type, last.message, last.took_ms
         )
     });
-    let (name, id, attempt) = (
-        &activity.scheduled.activity,
-        activity.activity_id,
-        activity.attempt,
-    );
-    let line = format!(
-        "Pending        {name} #{id}, queue {}, attempt {attempt}{of} {state}",
-        activity.scheduled.task_queue
-    );
+    let seen::Activity {
+        activity: name,
+        activity_id: id,
+        task_queue: queue,
+        attempt,
+        ..
+    } = activity;
+    let state = state(output, activity);
+    let line = format!("Pending        {name} #{id}, queue {queue}, attempt {attempt}{of} {state}");
     std::iter::once(line).chain(failure).collect()
+}
+
+/// Where an activity is.
+fn state(output: Output, activity: &seen::Activity) -> String {
+    let time = |at: &Option<String>| at.as_ref().map(|at| output.time_of(at));
+    let (sent, started) = (time(&activity.sent_at), time(&activity.started_at));
+    let next = time(&activity.next_attempt_at);
+    match (activity.state.as_str(), sent, started) {
+        ("parked", ..) => "failed; waits for a person".to_owned(),
+        ("retrying" | "paused", None, _) => "was not sent; the next is when it goes on".to_owned(),
+        ("retrying" | "paused", Some(_), _) => match next {
+            Some(next) => format!("failed; the next is due {next}"),
+            None => "failed; the next is when it goes on".to_owned(),
+        },
+        (state, _, Some(started)) => format!("{} since {started}", running(state)),
+        ("queued", None, _) => "waits for its turn".to_owned(),
+        ("queued", Some(sent), _) => format!("sent {sent}"),
+        (state, Some(sent), _) => format!("{state}, sent {sent}"),
+        (state, None, _) => state.to_owned(),
+    }
+}
+
+/// A worker is at it, also when it was asked to stop.
+fn running(state: &str) -> &str {
+    match state {
+        "cancel-requested" => "asked to stop, running",
+        other => other,
+    }
 }
 
 /// A payload in one line, cut where it gets long.
@@ -357,7 +364,8 @@ mod tests {
             coding: None,
         };
         let seen = runs.find(id, None).unwrap();
-        text(output, &runs.view(id, seen, output.now, &[]), seen)
+        let view = runs.view(id, seen, output.now, &[]);
+        text(output, &Run::of(&view).unwrap())
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl Check {
 
 /// Looks at everything; fails when something is to be done.
 pub(crate) fn doctor(session: &Session) -> Outcome {
+    session.by_topics("`doctor`")?;
     let kafka = session.kafka()?;
     let admin = Admin::open(&kafka)?;
     let brokers = admin.cluster()?.brokers.len();

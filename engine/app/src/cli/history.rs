@@ -1,17 +1,27 @@
 //! `workflow history`: the events of a run, as `GET /workflows/{id}/history` has them.
 
+mod pages;
+mod summary;
+
 use std::ops::ControlFlow;
 
 use clap::Args;
 use sagaline_core::{
-    RunId, Timestamp, Transition, WorkflowId,
-    view::{HistoryEvent, HistoryLine, HistoryPage},
+    RunId, Timestamp, WorkflowId,
+    view::{HistoryEvent, HistoryPage},
 };
 use sagaline_journal::{Item, JournalReader, Journaled};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
+pub(super) use self::pages::Pages;
+use self::summary::summary;
 use super::{
     RunOf, Session,
+    api::{Api, Door},
     describe::{refuse_deleted, unknown},
 };
 use crate::{
@@ -31,7 +41,64 @@ pub(crate) struct HistoryArgs {
     follow: bool,
 }
 
+/// An event as the API has it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Event {
+    pub(super) seq: u64,
+    at: String,
+    r#type: String,
+    attributes: Box<RawValue>,
+    cause: Box<RawValue>,
+    partition: i32,
+    offset: i64,
+}
+
+/// One event on a line of its own, which says of which run.
+#[derive(Serialize)]
+struct Line<'a> {
+    workflow_id: &'a str,
+    run_id: &'a str,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
 pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
+    match session.door()? {
+        Door::Http(api) => by_pages(session.output, &api, args),
+        Door::Kafka => by_journal(session, args),
+    }
+}
+
+/// As a server has it.
+fn by_pages(output: Output, api: &Api, args: &HistoryArgs) -> Outcome {
+    let mut pages = Pages::of(api, args.of.id.get(), args.of.run_id);
+    let mut printed = Printed::new(output);
+    let mut all = Vec::new();
+    while let Some(page) = pages.next()? {
+        all.extend(page);
+    }
+    let events: Vec<Event> = parsed(api, &all)?;
+    match output.format {
+        Format::Json if !args.follow => output.json(&pages.whole(all))?,
+        _ => printed.print_all(&pages.run(), &events)?,
+    }
+    say_before(output, args.of.id.get(), events.first());
+    let mut has_ended = events.iter().any(Event::is_last);
+    while args.follow && (!has_ended || pages.has_more()) {
+        let events = parsed(api, &pages.newer(Deadline::after(None))?)?;
+        printed.print(&pages.run(), &events)?;
+        has_ended |= events.iter().any(Event::is_last);
+    }
+    Ok(())
+}
+
+/// Events as what they are.
+pub(super) fn parsed(api: &Api, events: &[Box<RawValue>]) -> Outcome<Vec<Event>> {
+    events.iter().map(|event| api.parsed(event)).collect()
+}
+
+/// As the journal has it.
+fn by_journal(session: &Session, args: &HistoryArgs) -> Outcome {
     let id = args.of.id.get();
     let output = session.output;
     let journal = Journal::open(session)?;
@@ -40,50 +107,37 @@ pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Outcome {
         .find(id, args.of.run_id)
         .ok_or_else(|| unknown(id, args.of.run_id))?;
     refuse_deleted(id, seen)?;
-    let mut previous = seen.run.started_at;
+    let run_id = seen.run.run_id;
+    let mut printed = Printed::new(output);
+    let events = seen.history.iter().map(|one| events_of(one, partition));
+    let events: Vec<Event> = events
+        .collect::<Outcome<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    let run = (id.as_str(), &*run_id.to_string());
     match output.format {
         Format::Json if !args.follow => {
             let events = seen
                 .history
                 .iter()
                 .flat_map(|one| HistoryEvent::of(&one.transition, partition, one.offset));
-            output.json(&HistoryPage::new(id, seen.run.run_id, events.collect()))?;
+            output.json(&HistoryPage::new(id, run_id, events.collect()))?;
         }
-        Format::Table => {
-            let rows: Vec<_> = seen
-                .history
-                .iter()
-                .flat_map(|one| rows(output, one, &mut previous))
-                .collect();
-            output.table(HEADINGS, &rows)?;
-        }
-        Format::Json | Format::Jsonl => seen
-            .history
-            .iter()
-            .try_for_each(|one| lines(output, (id, partition), one))?,
+        _ => printed.print_all(&run, &events)?,
     }
-    let chain = seen.run.started.chain.as_ref();
-    if let (Format::Table, Some(chain)) = (output.format, chain) {
-        let before = chain.continued_from;
-        aside(&format!(
-            "… what happened before: workflow history {id} -r {before}"
-        ));
+    say_before(output, id, events.first());
+    if !args.follow || seen.run.closed.is_some() {
+        return Ok(());
     }
-    if args.follow && seen.run.closed.is_none() {
-        let shown = seen.history.last().map_or(-1, |one| one.offset);
-        follow(
-            session,
-            &journal,
-            Following {
-                id,
-                partition,
-                run_id: seen.run.run_id,
-                shown,
-                previous,
-            },
-        )?;
-    }
-    Ok(())
+    let shown = seen.history.last().map_or(-1, |one| one.offset);
+    let following = Following {
+        id,
+        partition,
+        run_id,
+        shown,
+    };
+    following.follow(&journal, &mut printed)
 }
 
 /// A run whose further events are awaited.
@@ -93,222 +147,149 @@ struct Following<'a> {
     run_id: RunId,
     /// Offset of the last record that was printed.
     shown: i64,
-    previous: Timestamp,
 }
 
-fn follow(session: &Session, journal: &Journal, mut following: Following<'_>) -> Outcome {
-    let output = session.output;
-    let mut reader = JournalReader::new();
-    let mut items = Vec::new();
-    let Following {
-        id,
-        partition,
-        run_id,
-        shown,
-        ..
-    } = following;
-    journal.follow((partition, 0), Deadline::after(None), |record| {
-        reader.read(record, &mut items)?;
-        for item in items.drain(..) {
-            let Item::Batch(batch) = item else { continue };
-            for one in batch
-                .transitions
-                .iter()
-                .filter(|one| one.offset > shown && one.transition.run_id == Some(run_id))
-            {
-                match output.format {
-                    Format::Table => {
-                        output.table(&[], &rows(output, one, &mut following.previous))?
+impl Following<'_> {
+    fn follow(self, journal: &Journal, printed: &mut Printed) -> Outcome {
+        let mut reader = JournalReader::new();
+        let mut items = Vec::new();
+        let run = (self.id.as_str(), &*self.run_id.to_string());
+        journal.follow((self.partition, 0), Deadline::after(None), |record| {
+            reader.read(record, &mut items)?;
+            for item in items.drain(..) {
+                let Item::Batch(batch) = item else { continue };
+                let is_new = |one: &&Journaled| {
+                    one.offset > self.shown && one.transition.run_id == Some(self.run_id)
+                };
+                for one in batch.transitions.iter().filter(is_new) {
+                    let events = events_of(one, self.partition)?;
+                    printed.print(&run, &events)?;
+                    if events.iter().any(Event::is_last) {
+                        return Ok(ControlFlow::Break(()));
                     }
-                    Format::Json | Format::Jsonl => lines(output, (id, partition), one)?,
-                }
-                if is_last(&one.transition) {
-                    return Ok(ControlFlow::Break(()));
                 }
             }
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(())
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(())
+    }
 }
 
-/// Whether the run has closed with this record.
-fn is_last(transition: &Transition) -> bool {
-    use sagaline_core::Event;
-    transition.events.iter().any(|event| {
-        matches!(
-            event,
-            Event::WorkflowCompleted(_)
-                | Event::WorkflowFailed(_)
-                | Event::WorkflowCanceled(_)
-                | Event::WorkflowTerminated(_)
-                | Event::WorkflowTimedOut(_)
-                | Event::WorkflowContinuedAsNew(_)
-        )
-    })
+/// Says where what happened before is to be found.
+fn say_before(output: Output, id: &WorkflowId, first: Option<&Event>) {
+    let before = first.and_then(|first| {
+        let chain = &first.attributes()["chain"];
+        Some(chain["continued_from"].as_str()?.to_owned())
+    });
+    if let (Format::Table, Some(before)) = (output.format, before) {
+        let before = crate::output::visible(&before);
+        aside(&format!(
+            "… what happened before: workflow history {id} -r {before}"
+        ));
+    }
 }
 
 pub(super) const HEADINGS: &[&str] = &["SEQ", "AT", "AFTER", "EVENT", "", "OFFSET"];
 
-/// Prints a record's events, one a line.
-pub(super) fn lines(
-    output: Output,
-    (id, partition): (&WorkflowId, i32),
-    one: &Journaled,
-) -> Outcome {
-    let Some(run_id) = one.transition.run_id else {
-        return Ok(());
-    };
-    for event in HistoryEvent::of(&one.transition, partition, one.offset) {
-        output.json(&HistoryLine::new(id, run_id, event))?;
+impl Event {
+    /// Whether its run has closed with it.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(
+            self.r#type.as_str(),
+            "WorkflowCompleted"
+                | "WorkflowFailed"
+                | "WorkflowCanceled"
+                | "WorkflowTerminated"
+                | "WorkflowTimedOut"
+                | "WorkflowContinuedAsNew"
+        )
     }
-    Ok(())
+
+    fn attributes(&self) -> Value {
+        serde_json::from_str(self.attributes.get()).unwrap_or_default()
+    }
+
+    fn instant(&self) -> Option<Timestamp> {
+        let instant: jiff::Timestamp = self.at.parse().ok()?;
+        Some(Timestamp::from_micros(instant.as_microsecond()))
+    }
 }
 
-/// A record's events as rows under the [`HEADINGS`]; `previous` is when the record before was written.
-pub(super) fn rows(output: Output, one: &Journaled, previous: &mut Timestamp) -> Vec<Vec<String>> {
-    let transition = &one.transition;
-    let after = transition.at.since(*previous);
-    *previous = transition.at;
-    let events = (transition.first_seq..).zip(&transition.events);
-    events
-        .enumerate()
-        .map(|(index, (seq, event))| {
-            let attributes =
-                serde_json::to_value(sagaline_core::show::Shown(event)).unwrap_or_default();
-            vec![
-                seq.to_string(),
-                output.time(transition.at),
-                if index == 0 {
-                    format!("{} ms", after.0)
-                } else {
-                    String::new()
-                },
-                event.name().to_owned(),
-                summary(&attributes),
-                one.offset.to_string(),
-            ]
-        })
+/// A record's events.
+pub(super) fn events_of(one: &Journaled, partition: i32) -> Outcome<Vec<Event>> {
+    HistoryEvent::of(&one.transition, partition, one.offset)
+        .map(|event| Ok(serde_json::from_str(to_raw_value(&event)?.get())?))
         .collect()
 }
 
-/// An event in a few words, whatever its attributes are.
-fn summary(attributes: &Value) -> String {
-    let text = |key: &str| match attributes.get(key) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    };
-    let failure = attributes
-        .get("failure")
-        .filter(|failure| failure.is_object())
-        .map(|failure| {
-            let of = |key: &str| failure.get(key).and_then(Value::as_str).unwrap_or_default();
-            format!("{}: {}", of("type"), of("message"))
-        });
-    let parts = [
-        text("workflow").map(|name| format!("{name} {}", text("version").unwrap_or_default())),
-        text("activity").map(|name| format!("{name} #{}", text("activity_id").unwrap_or_default())),
-        text("signal"),
-        text("update")
-            .map(|name| format!("{name}, update {}", text("update_id").unwrap_or_default())),
-        text("new_run_id").map(|run| format!("as run {run}")),
-        reset(attributes).or_else(|| chain(attributes)),
-        waits(attributes),
-        text("compensates").map(|step| format!("undoes #{step}")),
-        text("attempt").map(|attempt| format!("attempt {attempt}")),
-        text("outcome"),
-        failure,
-        options(attributes),
-        text("next_attempt_at").map(|at| format!("next at {at}")),
-        text("act"),
-        text("actor").map(|actor| format!("by {actor}")),
-        text("reason").map(|reason| format!("\"{reason}\"")),
-        text("worker").map(|worker| format!("worker {worker}")),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+/// What was printed of a history so far.
+#[derive(Debug)]
+pub(super) struct Printed {
+    output: Output,
+    /// Offset and time of the record of the last event.
+    last: Option<(i64, Timestamp)>,
 }
 
-/// Of which run it begins with a copy: `to event 5 of run 0198…, by ada`.
-fn reset(attributes: &Value) -> Option<String> {
-    let of = attributes.get("reset_of")?.as_str()?;
-    let reset = attributes.get("reset")?;
-    let (seq, actor) = (reset.get("event_seq")?, reset.get("actor")?.as_str()?);
-    let reason = reset.get("reason").and_then(Value::as_str);
-    let reason = reason.map_or_else(String::new, |reason| format!(", \"{reason}\""));
-    Some(format!(
-        "reset to event {seq} of run {of}, by {actor}{reason}"
-    ))
-}
-
-/// In whose place a run goes on.
-fn chain(attributes: &Value) -> Option<String> {
-    let before = attributes.get("chain")?.get("continued_from")?.as_str()?;
-    Some(format!("in the place of run {before}"))
-}
-
-/// What a run waits for: `signal approve, signal reject`.
-fn waits(attributes: &Value) -> Option<String> {
-    let waits = attributes.get("waits")?.as_array()?;
-    let of = |wait: &Value, key: &str| wait[key].as_str().unwrap_or_default().to_owned();
-    let told = waits.iter();
-    let told = told.map(|wait| format!("{} {}", of(wait, "kind"), of(wait, "name")));
-    Some(match waits.len() {
-        0 => "nothing".to_owned(),
-        _ => told.collect::<Vec<_>>().join(", "),
-    })
-}
-
-/// What a person changed of an activity's options: `maximum_attempts 20, heartbeat none`.
-fn options(attributes: &Value) -> Option<String> {
-    let timeouts = attributes.get("timeouts_ms")?;
-    let changed = |options: Option<&Value>, none: &Value| -> Vec<String> {
-        let options = options.and_then(Value::as_object).into_iter().flatten();
-        let changed = options.filter(|(_, value)| !value.is_null());
-        let told = changed.map(|(name, value)| match value == none {
-            true => format!("{name} none"),
-            false => format!("{name} {value}"),
-        });
-        told.collect()
-    };
-    let mut told = changed(attributes.get("retry"), &Value::Null);
-    told.extend(changed(Some(timeouts), &Value::from(0)));
-    (!told.is_empty()).then(|| told.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::summary;
-
-    #[test]
-    fn an_event_is_told_in_a_few_words() {
-        let failed = json!({"activity": "ship", "activity_id": 5, "attempt": 2,
-            "failure": {"type": "CourierRefused", "message": "no"}, "next_attempt_at": null, "worker": "w-1"});
-
-        assert_eq!(
-            summary(&failed),
-            "ship #5, attempt 2, CourierRefused: no, worker w-1"
-        );
-        assert_eq!(summary(&json!({"result": {"x": 1}})), "");
-        let received = json!({"signal": "approve", "input": {"x": 1}});
-        assert_eq!(summary(&received), "approve");
-        let rejected = json!({"update": "add", "update_id": "u-1", "failure": {"type": "TooMany", "message": "no"}});
-        assert_eq!(summary(&rejected), "add, update u-1, TooMany: no");
-        let waits = json!({"waits": [{"kind": "signal", "name": "approve"}, {"kind": "signal", "name": "reject"}]});
-        assert_eq!(summary(&waits), "signal approve, signal reject");
-        assert_eq!(summary(&json!({"waits": []})), "nothing");
-        let updated = json!({"activity": "ship", "activity_id": 5, "actor": "ann", "next_attempt_at": null,
-            "retry": {"initial_interval_ms": 200, "maximum_attempts": null},
-            "timeouts_ms": {"start_to_close": 9000, "heartbeat": 0}});
-        let told = summary(&updated);
-        assert!(
-            told.contains("initial_interval_ms 200, ")
-                && told.contains("start_to_close 9000")
-                && told.contains("heartbeat none")
-                && !told.contains("maximum_attempts"),
-            "{told}"
-        );
+impl Printed {
+    pub(super) const fn new(output: Output) -> Self {
+        Self { output, last: None }
     }
+
+    /// Prints a whole history: a table under its headings.
+    fn print_all(&mut self, run: &(&str, &str), events: &[Event]) -> Outcome {
+        match self.output.format {
+            Format::Table => Ok(self.output.table(HEADINGS, &self.rows(events))?),
+            Format::Json | Format::Jsonl => self.print(run, events),
+        }
+    }
+
+    /// Prints what has come, an event a line.
+    fn print(&mut self, run: &(&str, &str), events: &[Event]) -> Outcome {
+        match self.output.format {
+            Format::Table => self.output.table(&[], &self.rows(events))?,
+            Format::Json | Format::Jsonl => lines(self.output, run, events)?,
+        }
+        Ok(())
+    }
+
+    /// Events as rows under the [`HEADINGS`].
+    pub(super) fn rows(&mut self, events: &[Event]) -> Vec<Vec<String>> {
+        events.iter().map(|event| self.row(event)).collect()
+    }
+
+    fn row(&mut self, event: &Event) -> Vec<String> {
+        let at = event.instant();
+        let is_first = self.last.is_none_or(|(offset, _)| offset != event.offset);
+        // Those of one record came at one time.
+        let after = at.filter(|_| is_first).map(|at| {
+            let before = self.last.map_or(at, |(_, before)| before);
+            format!("{} ms", at.since(before).0)
+        });
+        if let Some(at) = at {
+            self.last = Some((event.offset, at));
+        }
+        vec![
+            event.seq.to_string(),
+            self.output.time_of(&event.at),
+            after.unwrap_or_default(),
+            event.r#type.clone(),
+            summary(&event.attributes()),
+            event.offset.to_string(),
+        ]
+    }
+}
+
+/// Prints events, one a line.
+pub(super) fn lines(
+    output: Output,
+    (workflow_id, run_id): &(&str, &str),
+    events: &[Event],
+) -> Outcome {
+    events.iter().try_for_each(|event| {
+        Ok(output.json(&Line {
+            workflow_id,
+            run_id,
+            event,
+        })?)
+    })
 }

@@ -5,23 +5,27 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use sagaline_core::{
     RunId, Seq, WorkflowId,
-    filter::Subject,
+    filter::{Filter, Subject},
     view::{IncidentView, View},
 };
 use sagaline_journal::wire::{act, header};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     Session,
+    api::{Api, Door, Method, Path},
     bulk::{Doing, Many},
     input::{Input, read},
     operate::{Body, Operation, Why, tell_all},
     query::{Query, queues_asked_for},
+    rows::{self, Rows},
+    seen::Incident,
 };
 use crate::{
     fault::{Fault, Outcome},
     journal::Journal,
-    output::{Format, aside},
+    output::{Format, Output, aside},
     runs::Runs,
 };
 
@@ -155,15 +159,44 @@ impl Verb {
 }
 
 #[derive(Serialize)]
-struct List<'a> {
-    incidents: Vec<IncidentView<'a>>,
-    next_page_token: Option<()>,
+struct List {
+    incidents: Vec<Box<RawValue>>,
+    next_page_token: Option<String>,
 }
 
 fn list(session: &Session, args: &ListArgs) -> Outcome {
     let filter = args.query.filter()?;
+    match session.door()? {
+        Door::Http(api) => by_pages(session.output, &api, args),
+        Door::Kafka => by_journal(session, args, &filter),
+    }
+}
+
+/// As a server has it.
+fn by_pages(output: Output, api: &Api, args: &ListArgs) -> Outcome {
+    let path = Path::new("incidents").maybe("query", args.query.text());
+    let rows = Rows::read(api, &path, "incidents", args.limit)?;
+    let exist = match (rows.rows.is_empty(), args.query.text()) {
+        (true, Some(_)) => !Rows::read(api, &Path::new("incidents"), "incidents", 1)?
+            .rows
+            .is_empty(),
+        _ => !rows.rows.is_empty(),
+    };
+    let list = List {
+        incidents: rows.rows,
+        next_page_token: rows.next_page_token,
+    };
+    print(output, &list, exist)?;
+    if rows.is_cut {
+        aside("… more: --limit");
+    }
+    Ok(())
+}
+
+/// As the journal has it.
+fn by_journal(session: &Session, args: &ListArgs, filter: &Filter) -> Outcome {
     let folded = Journal::open(session)?.fold_all()?;
-    let unread = queues_asked_for(session, &filter, &folded)?;
+    let unread = queues_asked_for(session, filter, &folded)?;
     let views: Vec<View<'_>> = folded
         .iter()
         .flat_map(|runs| {
@@ -187,41 +220,40 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
     if !filter.order.is_empty() {
         seen.sort_by_cached_key(|(subject, _)| filter.sort_key(subject));
     }
-    let mut incidents: Vec<IncidentView<'_>> =
-        seen.into_iter().map(|(_, incident)| incident).collect();
-    let all = incidents.len();
-    incidents.truncate(args.limit);
-    match session.output.format {
-        Format::Json => session.output.json(&List {
-            incidents,
-            next_page_token: None,
-        })?,
-        Format::Jsonl => incidents
-            .iter()
-            .try_for_each(|incident| session.output.json(incident))?,
-        Format::Table if incidents.is_empty() => session.output.line(match exist {
+    let all = seen.len();
+    let incidents = seen.iter().take(args.limit);
+    let list = List {
+        incidents: incidents
+            .map(|(_, incident)| to_raw_value(incident))
+            .collect::<Result<_, _>>()?,
+        next_page_token: None,
+    };
+    print(session.output, &list, exist)?;
+    if all > args.limit {
+        aside(&format!("… {} more: --limit", all - args.limit));
+    }
+    Ok(())
+}
+
+/// Prints incidents; `exist`: there are some, whether or not they are meant.
+fn print(output: Output, list: &List, exist: bool) -> Outcome {
+    let incidents = &list.incidents;
+    match output.format {
+        Format::Json => output.json(list)?,
+        Format::Jsonl => incidents.iter().try_for_each(|one| output.json(one))?,
+        Format::Table if incidents.is_empty() => output.line(match exist {
             true => "No incident matches.",
             false => "Nothing needs you.",
         })?,
         Format::Table => {
-            let rows: Vec<Vec<String>> = incidents
-                .iter()
-                .map(|incident| {
-                    vec![
-                        incident.id().to_owned(),
-                        incident.workflow_id().to_string(),
-                        session.output.time(incident.since()),
-                        incident.what(),
-                    ]
-                })
-                .collect();
-            session
-                .output
-                .table(&["INCIDENT", "WORKFLOW ID", "SINCE", ""], &rows)?;
+            let incidents: Vec<Incident> = rows::parsed(incidents)?;
+            let rows = incidents.into_iter().map(|one| {
+                let (since, what) = (output.time_of(&one.since), one.what());
+                vec![one.id, one.workflow_id, since, what]
+            });
+            let rows: Vec<Vec<String>> = rows.collect();
+            output.table(&["INCIDENT", "WORKFLOW ID", "SINCE", ""], &rows)?;
         }
-    }
-    if all > args.limit {
-        aside(&format!("… {} more: --limit", all - args.limit));
     }
     Ok(())
 }
@@ -235,6 +267,17 @@ fn solve(
     let Some(id) = args.id else {
         return tell_all(session, (&args.many, &args.why), (doing, act), body);
     };
+    let verb = match act {
+        act::INCIDENT_RETRY => "retry",
+        act::INCIDENT_SKIP => "skip",
+        _ => "fail",
+    };
+    if let Door::Http(api) = session.door()? {
+        let path = Path::new("incidents").then(&id.to_string()).then(verb);
+        let told = args.why.tell(&api, (Method::Post, path), body)?;
+        let workflow_id = told.workflow_id();
+        return told.print(session.output, &solved(id, workflow_id, act));
+    }
     let workflow_id = workflow_of(session, id)?;
     let operation = Operation {
         workflow_id: &workflow_id,
@@ -242,13 +285,17 @@ fn solve(
         act,
         target: Some((header::INCIDENT, id.to_string())),
     };
+    let done = solved(id, workflow_id.as_str(), act);
+    operation.tell(session, &args.why, body, &done)
+}
+
+fn solved(id: IncidentId, workflow_id: &str, act: &str) -> String {
     let done = match act {
         act::INCIDENT_RETRY => "tries again",
         act::INCIDENT_SKIP => "goes on without",
         _ => "gives up",
     };
-    let done = format!("Solved {id}: {workflow_id} {done}.");
-    operation.tell(session, &args.why, body, &done)
+    format!("Solved {id}: {workflow_id} {done}.")
 }
 
 /// The workflow whose run it is: an incident's id does not say it.

@@ -24,6 +24,7 @@ pub(crate) enum Verb {
 
 impl Verb {
     pub(crate) fn run(self, session: &Session, workflows: &Workflows) -> Outcome {
+        session.by_topics("`journal`")?;
         match self {
             Self::Tail(args) => tail::tail(session, &args),
             Self::Verify(args) => verify::verify(session, &args),

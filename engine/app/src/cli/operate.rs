@@ -2,9 +2,9 @@
 
 use clap::Args;
 use sagaline_core::{Payload, RunId, Seq, WorkflowId, show::Shown};
-use sagaline_journal::wire::{ce_type, header};
+use sagaline_journal::wire::{act, ce_type, header};
 use sagaline_sdk::{Coding, batch::Batch};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{
     Value,
     value::{RawValue, to_raw_value},
@@ -12,12 +12,13 @@ use serde_json::{
 
 use super::{
     Session,
+    api::{Api, Change, Door, Method, Path},
     bulk::{Bulk, Doing, Many},
 };
 use crate::{
     fault::{Fault, Outcome},
-    inbox::{Inbox, Question, coding_fault},
-    output::Format,
+    inbox::{Answer, Inbox, Question, coding_fault},
+    output::{Format, Output},
     server::keys,
     settings::Span,
 };
@@ -53,8 +54,19 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// As it goes to the engine: what is not JSON once it is encoded is written as `$base64`.
+    /// As it goes to the engine, with its payloads encoded.
     fn json(&self, coding: &Coding) -> Outcome<Payload> {
+        let json = self.shown(coding, None)?;
+        Ok(Payload::json(json.get().as_bytes()))
+    }
+
+    /// As the API takes it: a server encodes.
+    fn plain(&self, reason: Option<&str>) -> Outcome<Box<RawValue>> {
+        self.shown(&Coding::default(), reason)
+    }
+
+    /// What is not JSON, or could be mistaken for what is not, is written as `$base64`.
+    fn shown(&self, coding: &Coding, reason: Option<&str>) -> Outcome<Box<RawValue>> {
         #[derive(Serialize)]
         struct Json<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,21 +83,20 @@ impl Body {
             event_seq: Option<Seq>,
             #[serde(skip_serializing_if = "Option::is_none")]
             reapply: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'a str>,
             #[serde(flatten)]
             options: Option<&'a Value>,
         }
         let raw = |payload: &'_ Option<Payload>| {
             let encoded = payload.clone().map(|payload| coding.encode(payload));
             let encoded = encoded.transpose().map_err(coding_fault)?;
-            let json = encoded.map(|payload| match payload.is_json() {
-                true => serde_json::from_slice::<Box<RawValue>>(payload.data()),
-                false => to_raw_value(&Shown(&payload)),
-            });
+            let json = encoded.map(|payload| to_raw_value(&Shown(&payload)));
             let json = json.transpose();
             json.map_err(|error| Fault::usage(format!("no JSON: {error}")))
         };
         let (input, result) = (raw(&self.input)?, raw(&self.result)?);
-        let json = serde_json::to_vec(&Json {
+        Ok(to_raw_value(&Json {
             input: input.as_deref(),
             result: result.as_deref(),
             r#type: self.error_type.as_deref(),
@@ -93,9 +104,9 @@ impl Body {
             even_if_running: self.even_if_running,
             event_seq: self.event_seq,
             reapply: self.reapply,
+            reason,
             options: self.options.as_ref(),
-        });
-        Ok(Payload::json(json.map_err(std::io::Error::from)?))
+        })?)
     }
 }
 
@@ -115,16 +126,80 @@ pub(crate) struct Operation<'a> {
     pub(crate) target: Option<(&'static str, String)>,
 }
 
-#[derive(Serialize)]
-struct Told<'a> {
-    workflow_id: &'a WorkflowId,
+/// What was done, as the API answers it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Told {
+    #[serde(default)]
+    workflow_id: String,
     run_id: Option<RunId>,
     event_seq: Option<Seq>,
+}
+
+impl Told {
+    pub(super) fn of(workflow_id: &WorkflowId, answer: &Answer) -> Self {
+        Self {
+            workflow_id: workflow_id.as_str().to_owned(),
+            run_id: answer.run_id,
+            event_seq: answer.event_seq,
+        }
+    }
+
+    pub(super) fn workflow_id(&self) -> &str {
+        &self.workflow_id
+    }
+
+    /// `, run 0198…`
+    pub(super) fn run(&self) -> String {
+        let run = self.run_id;
+        run.map_or_else(String::new, |run_id| format!(", run {run_id}"))
+    }
+
+    /// Prints it; for people the sentence.
+    pub(super) fn print(&self, output: Output, done: &str) -> Outcome {
+        match output.format {
+            Format::Json | Format::Jsonl => output.json(self)?,
+            Format::Table => output.say(done)?,
+        }
+        Ok(())
+    }
+}
+
+impl Why {
+    /// Has a server do it; returns when it is in the journal.
+    pub(super) fn tell(
+        &self,
+        api: &Api,
+        (method, path): (Method, Path),
+        body: &Body,
+    ) -> Outcome<Told> {
+        self.send(api, (method, path), body.plain(self.reason.as_deref())?)
+    }
+
+    /// The same with a body that is whole.
+    pub(super) fn send(
+        &self,
+        api: &Api,
+        (method, path): (Method, Path),
+        body: Box<RawValue>,
+    ) -> Outcome<Told> {
+        let answer = api.change(&Change {
+            method,
+            path,
+            body,
+            key: self.idempotency_key.as_deref(),
+            timeout: self.timeout,
+        })?;
+        api.parsed(&answer.json)
+    }
 }
 
 impl Operation<'_> {
     /// Does it; returns when it is in the journal, and prints `done`.
     pub(crate) fn tell(&self, session: &Session, why: &Why, body: &Body, done: &str) -> Outcome {
+        if let Door::Http(api) = session.door()? {
+            let told = why.tell(&api, self.call(), body)?;
+            return told.print(session.output, done);
+        }
         let mut question = self.signed(session, why, body)?;
         if let Some(key) = &why.idempotency_key {
             question = question.id(key.clone());
@@ -132,15 +207,23 @@ impl Operation<'_> {
         let inbox = Inbox::open(session)?;
         let asked = inbox.ask(question)?;
         let answer = inbox.accepted(&asked, why.timeout.map(Span::get))?;
-        match session.output.format {
-            Format::Json | Format::Jsonl => session.output.json(&Told {
-                workflow_id: self.workflow_id,
-                run_id: answer.run_id,
-                event_seq: answer.event_seq,
-            })?,
-            Format::Table => session.output.say(done)?,
+        Told::of(self.workflow_id, &answer).print(session.output, done)
+    }
+
+    /// The call of the API that does the same.
+    pub(super) fn call(&self) -> (Method, Path) {
+        let run = Path::run(self.workflow_id, self.run_id);
+        let of_activity = self.act.strip_prefix("activity-");
+        match (self.act, of_activity, &self.target) {
+            (act::DELETE, ..) => (Method::Delete, run),
+            (act::ACTIVITY_UPDATE_OPTIONS, _, Some((_, id))) => {
+                (Method::Patch, run.then("activities").then(id))
+            }
+            (_, Some(verb), Some((_, id))) => {
+                (Method::Post, run.then("activities").then(id).then(verb))
+            }
+            (act, ..) => (Method::Post, run.then(act)),
         }
-        Ok(())
     }
 
     /// The request, signed.
@@ -200,5 +283,56 @@ mod tests {
             body.json(&Coding::default()).unwrap().data(),
             br#"{"input":{"total": 49.90}}"#
         );
+        assert_eq!(
+            body.plain(Some("late")).unwrap().get(),
+            r#"{"input":{"total": 49.90},"reason":"late"}"#
+        );
+    }
+
+    #[test]
+    fn json_that_could_be_mistaken_for_bytes_is_said_to_be_json() {
+        let body = Body {
+            result: Some(Payload::json(*br#"{"$base64":"?"}"#)),
+            ..Body::default()
+        };
+
+        assert_eq!(
+            body.plain(None).unwrap().get(),
+            r#"{"result":{"$base64":"eyIkYmFzZTY0IjoiPyJ9","content_type":"application/json"}}"#
+        );
+    }
+
+    #[test]
+    fn each_act_is_a_call_of_the_api() {
+        let id = WorkflowId::new("a/b").unwrap();
+        let call = |act, target: Option<&str>| {
+            let operation = Operation {
+                workflow_id: &id,
+                run_id: None,
+                act,
+                target: target.map(|id| (header::ACTIVITY_ID, id.to_owned())),
+            };
+            operation.call()
+        };
+        let run = || Path::new("workflows").then("a/b");
+        let activity = || run().then("activities").then("3");
+
+        for (act, target, expected) in [
+            (act::PAUSE, None, (Method::Post, run().then("pause"))),
+            (act::RESET, None, (Method::Post, run().then("reset"))),
+            (act::DELETE, None, (Method::Delete, run())),
+            (
+                act::ACTIVITY_RETRY,
+                Some("3"),
+                (Method::Post, activity().then("retry")),
+            ),
+            (
+                act::ACTIVITY_UPDATE_OPTIONS,
+                Some("3"),
+                (Method::Patch, activity()),
+            ),
+        ] {
+            assert_eq!(call(act, target), expected, "{act}");
+        }
     }
 }

@@ -21,6 +21,11 @@ pub(crate) struct Query {
 }
 
 impl Query {
+    /// What the flag says.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
     /// The filter; without the flag one that means everything.
     pub(crate) fn filter(&self) -> Outcome<Filter> {
         read(self.query.as_deref().unwrap_or_default())

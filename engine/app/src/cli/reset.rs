@@ -7,6 +7,7 @@ use sagaline_journal::wire::act;
 use super::{
     Session,
     act::{ActArgs, tell_one},
+    api::{Door, Method, Path},
     bulk::Doing,
     describe::unknown,
     operate::{Body, Operation, tell_all},
@@ -55,6 +56,15 @@ pub(crate) fn reset(session: &Session, args: &ResetArgs) -> Outcome {
         let doing = (Doing::Reset { event_seq: seq }, act::RESET);
         return tell_all(session, (&args.act.many, &args.act.why), doing, &body);
     };
+    if let Door::Http(api) = session.door()? {
+        let path = Path::run(id, args.act.run_id).then("reset");
+        let told = args.act.why.tell(&api, (Method::Post, path), &body)?;
+        let done = format!(
+            "Workflow {id} is reset to event {seq}{} goes on.",
+            told.run()
+        );
+        return told.print(session.output, &done);
+    }
     let (_, runs) = Journal::open(session)?.runs_of(id)?;
     let seen = runs.find(id, args.act.run_id);
     // The engine forgets closed runs after some days: the journal knows which is meant.

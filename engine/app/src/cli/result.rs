@@ -12,6 +12,7 @@ use sagaline_core::{
 
 use super::{
     RunOf, Session,
+    api::{Api, Door, Path, payload},
     describe::{refuse_deleted, unknown},
 };
 use crate::{
@@ -35,7 +36,30 @@ pub(crate) struct ResultArgs {
 
 pub(crate) fn result(session: &Session, args: &ResultArgs) -> Outcome {
     let deadline = Deadline::after(args.timeout.map(Span::get));
-    wait(session, (args.of.id.get(), args.of.run_id), deadline)
+    let of = (args.of.id.get(), args.of.run_id);
+    match session.door()? {
+        Door::Http(api) => wait_at(session.output, &api, of, deadline),
+        Door::Kafka => wait(session, of, deadline),
+    }
+}
+
+/// Has a server wait for the end of a run, in turns, and prints its result.
+pub(super) fn wait_at(
+    output: Output,
+    api: &Api,
+    (id, run_id): (&WorkflowId, Option<RunId>),
+    deadline: Deadline,
+) -> Outcome {
+    let path = Path::run(id, run_id).then("result");
+    match api.until(&path, deadline)? {
+        Some(json) => Ok(print_payload(output, &payload(api, &json)?)?),
+        None => Err(still_open(id)),
+    }
+}
+
+fn still_open(id: &WorkflowId) -> Fault {
+    Fault::new(Exit::TimedOut, format!("workflow {id} is still open"))
+        .hint(format!("`workflow describe {id}` says what it waits for"))
 }
 
 /// Waits for the end of a run, or without `run_id` of the newest, and prints its result: that of the run that stands last
@@ -47,10 +71,7 @@ pub(crate) fn wait(
 ) -> Outcome {
     match end(session, (id, run_id), deadline)? {
         Some(closed) => print(session.output, id, &closed),
-        None => Err(
-            Fault::new(Exit::TimedOut, format!("workflow {id} is still open"))
-                .hint(format!("`workflow describe {id}` says what it waits for")),
-        ),
+        None => Err(still_open(id)),
     }
 }
 
@@ -100,7 +121,7 @@ pub(super) fn run_of(session: &Session, id: &WorkflowId, start: &Cause) -> Outco
 }
 
 /// Prints the result of a completed run; of any other why there is none.
-pub(crate) fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outcome {
+fn print(output: Output, id: &WorkflowId, closed: &ClosedBy) -> Outcome {
     match failed(id, closed) {
         Some(fault) => Err(fault),
         None => {

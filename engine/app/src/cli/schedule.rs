@@ -1,6 +1,7 @@
 //! `schedule`: its verbs. A schedule is a run of a built-in workflow: each verb is a start, an update, a query or a cancel.
 
 mod flags;
+mod http;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -10,7 +11,7 @@ use sagaline_sdk::schedule::{self, Backfill, Description, Instant, Overlap, Sche
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::flags::Flags;
-use super::{Session, unread, update::answered};
+use super::{Session, api::Door, unread, update::answered};
 use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
@@ -47,6 +48,13 @@ pub(crate) enum Verb {
 
 impl Verb {
     pub(crate) fn run(self, session: &Session) -> Outcome {
+        match session.door()? {
+            Door::Http(api) => http::run(session, &api, &self),
+            Door::Kafka => self.by_topics(session),
+        }
+    }
+
+    fn by_topics(self, session: &Session) -> Outcome {
         match self {
             Self::Create(args) => create(session, &args),
             Self::Update(args) => update(session, &args),
@@ -189,13 +197,15 @@ fn create(session: &Session, args: &CreateArgs) -> Outcome {
     let asked = inbox.ask(question)?;
     let answer = inbox.first(&asked, None)?;
     if answer.is_of_used_id() {
-        return Err(
-            Fault::refused(format!("there is a schedule {name} already"))
-                .hint(format!("`schedule update {name}` changes it")),
-        );
+        return Err(exists(name));
     }
     answer.taken()?;
     told(session, name, id, "Created")
+}
+
+fn exists(name: &str) -> Fault {
+    Fault::refused(format!("there is a schedule {name} already"))
+        .hint(format!("`schedule update {name}` changes it"))
 }
 
 fn update(session: &Session, args: &CreateArgs) -> Outcome {
@@ -215,20 +225,23 @@ fn note(session: &Session, args: &NoteArgs, act: &str) -> Outcome {
     told(session, args.of.name(), args.of.id(), done)
 }
 
+#[derive(Serialize)]
+struct Trigger {
+    overlap: Option<Overlap>,
+}
+
 fn trigger(session: &Session, args: &TriggerArgs) -> Outcome {
-    #[derive(Serialize)]
-    struct Trigger {
-        overlap: Option<Overlap>,
-    }
     let overlap = args.overlap;
     let answer = change(session, &args.of, "trigger", &Trigger { overlap })?;
+    triggered(session, &args.of, answer)
+}
+
+/// Prints what came of a trigger.
+fn triggered(session: &Session, of: &Named, answer: Payload) -> Outcome {
     if session.output.format != Format::Table {
         return Ok(super::result::print_payload(session.output, &answer)?);
     }
-    let what = format!(
-        "schedule {} took the trigger; what came of it",
-        args.of.name()
-    );
+    let what = format!("schedule {} took the trigger; what came of it", of.name());
     let triggered: Triggered = unread::read(session, &what, answer)?;
     let text = match (&triggered.workflow_id, triggered.outcome.as_str()) {
         (Some(workflow_id), _) => format!("Started {workflow_id}."),
@@ -240,12 +253,18 @@ fn trigger(session: &Session, args: &TriggerArgs) -> Outcome {
     Ok(session.output.say(&text)?)
 }
 
+impl BackfillArgs {
+    fn backfill(&self) -> Backfill {
+        Backfill {
+            from: self.from,
+            to: self.to,
+            overlap: self.overlap.unwrap_or(Overlap::BufferAll),
+        }
+    }
+}
+
 fn backfill(session: &Session, args: &BackfillArgs) -> Outcome {
-    let backfill = Backfill {
-        from: args.from,
-        to: args.to,
-        overlap: args.overlap.unwrap_or(Overlap::BufferAll),
-    };
+    let backfill = args.backfill();
     let _: Payload = change(session, &args.of, "backfill", &backfill)?;
     told(session, args.of.name(), args.of.id(), "Began to backfill")
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     Session,
     act::{ActArgs, tell_one},
+    api::{Door, Method, Path, shown},
     bulk::{Bulk, Doing},
     input::Input,
     name,
@@ -54,6 +55,14 @@ pub(crate) fn signal(session: &Session, args: &SignalArgs) -> Outcome {
         };
         return bulk.run(Batch::new("signal", &message));
     };
+    if let Door::Http(api) = session.door()? {
+        let path = Path::run(id, act.run_id)
+            .then("signals")
+            .then(name.as_str());
+        let told = act.why.send(&api, (Method::Post, path), shown(&input)?)?;
+        let done = format!("Sent {name} to {id}{}.", told.run());
+        return told.print(session.output, &done);
+    }
     let run_id = act.run_id.map(|run_id| run_id.to_string());
     let question = question(id, name, &input).header(header::RUN_ID, run_id);
     tell_one(session, act, question, |run| {

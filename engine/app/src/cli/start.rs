@@ -1,5 +1,6 @@
 //! `workflow start` and `execute`.
 
+mod http;
 mod retry;
 
 use std::collections::BTreeMap;
@@ -7,21 +8,22 @@ use std::collections::BTreeMap;
 use clap::{Args, ValueEnum};
 use sagaline_core::{Millis, Name, Payload, RunId, Timestamp, WorkflowId, is_field_name};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     Session,
+    api::Door,
     input::{Input, read},
     name, result,
-    update::AskedUpdate,
+    update::{self, Accepted, AskedUpdate},
     workflow_id,
 };
 use crate::{
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
     inbox::{Answer, Asked, Inbox, Question, new_id},
-    output::Format,
+    output::{Format, Output},
     settings::Span,
 };
 
@@ -149,6 +151,28 @@ enum IdReuse {
     AllowDuplicateFailedOnly,
 }
 
+impl IdConflict {
+    /// The same word goes into the inbox and to the API.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::UseExisting => id_conflict::USE_EXISTING,
+            Self::Fail => id_conflict::FAIL,
+            Self::TerminateExisting => id_conflict::TERMINATE_EXISTING,
+        }
+    }
+}
+
+impl IdReuse {
+    /// The same.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::RejectDuplicate => id_reuse::REJECT_DUPLICATE,
+            Self::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
+            Self::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
+        }
+    }
+}
+
 /// A name with its JSON.
 #[derive(Clone, Debug)]
 pub(super) struct Given(pub(super) String, pub(super) Box<RawValue>);
@@ -189,12 +213,34 @@ fn object(fields: &[Given]) -> Outcome<Option<String>> {
     })
 }
 
-#[derive(Serialize)]
-struct Started<'a> {
-    workflow_id: &'a WorkflowId,
+/// As the API answers it.
+#[derive(Debug, Deserialize, Serialize)]
+struct Started {
+    workflow_id: WorkflowId,
     run_id: Option<RunId>,
     /// False: the run was there already.
     started: bool,
+}
+
+impl Started {
+    /// Prints it; `begins`: not at once; `before`: what is so where it was there already.
+    fn print(&self, output: Output, begins: Option<Timestamp>, before: &str) -> Outcome {
+        if output.format != Format::Table {
+            return Ok(output.json(self)?);
+        }
+        let run_id = self.run_id.map(|run_id| run_id.to_string());
+        let said = match (self.started, begins) {
+            (true, Some(at)) => ["Starts".to_owned(), output.time(at)],
+            (true, None) => ["Started", "now"].map(str::to_owned),
+            (false, _) => ["Started", before].map(str::to_owned),
+        };
+        let rows = [
+            vec!["Workflow".to_owned(), self.workflow_id.to_string()],
+            vec!["Run".to_owned(), run_id.unwrap_or_default()],
+            said.to_vec(),
+        ];
+        Ok(output.table(&[], &rows)?)
+    }
 }
 
 /// Starts a workflow and prints its run once the start is in the journal.
@@ -228,6 +274,18 @@ pub(crate) fn update_with_start(session: &Session, args: UpdateWithStartArgs) ->
     };
     let wait = args.start.timeout.map(Span::get);
     let deadline = Deadline::after(wait);
+    if let Door::Http(api) = session.door()? {
+        let asked = http::ask(session, &api, (&args.start, Some(&update)))?;
+        let accepted = Accepted {
+            workflow_id: asked.started.workflow_id.to_string(),
+            run_id: asked.started.run_id,
+            update_id,
+        };
+        return match args.wait {
+            Stage::Accepted => accepted.print(session.output, &args.name),
+            Stage::Completed => update::http::wait(session.output, &api, &accepted, deadline),
+        };
+    }
     let (id, inbox, asked) = ask(session, args.start, Some(update))?;
     let update = AskedUpdate {
         inbox,
@@ -250,42 +308,37 @@ fn beside(flag: &str, given: Option<&str>) -> Outcome<Payload> {
 fn begin(session: &Session, args: StartArgs, signal: Option<Beside>) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let begins = start_at(session, &args).filter(|at| *at > session.output.now);
+    if let Door::Http(api) = session.door()? {
+        let asked = http::ask(session, &api, (&args, signal.as_ref()))?;
+        return asked.started.print(session.output, begins, OPEN_BEFORE);
+    }
     let (id, inbox, asked) = ask(session, args, signal)?;
     let answer = inbox.first(&asked, wait)?;
     let (run_id, before) = match taken_before(session, (&id, &asked), &answer)? {
         Some(run_id) => (Some(run_id), "before: its run is over"),
-        None => (answer.taken()?.run_id, "before: this run was open already"),
+        None => (answer.taken()?.run_id, OPEN_BEFORE),
     };
     let new_run = inbox.run_of_start(&asked)?;
     let started = Started {
-        workflow_id: &id,
+        workflow_id: id,
         run_id,
         started: new_run.is_some() && new_run == run_id,
     };
-    match session.output.format {
-        Format::Json | Format::Jsonl => session.output.json(&started)?,
-        Format::Table => {
-            let run_id = run_id.map(|run_id| run_id.to_string()).unwrap_or_default();
-            let said = match (started.started, begins) {
-                (true, Some(at)) => ["Starts".to_owned(), session.output.time(at)],
-                (true, None) => ["Started", "now"].map(str::to_owned),
-                (false, _) => ["Started", before].map(str::to_owned),
-            };
-            let rows = [
-                vec!["Workflow".to_owned(), id.as_str().to_owned()],
-                vec!["Run".to_owned(), run_id],
-                said.to_vec(),
-            ];
-            session.output.table(&[], &rows)?;
-        }
-    }
-    Ok(())
+    started.print(session.output, begins, before)
 }
+
+/// What is said of a start of what is there.
+const OPEN_BEFORE: &str = "before: this run was open already";
 
 /// Starts a workflow, waits for its end and prints what it returned.
 pub(crate) fn execute(session: &Session, args: StartArgs) -> Outcome {
     let wait = args.timeout.map(Span::get);
     let deadline = Deadline::after(wait);
+    if let Door::Http(api) = session.door()? {
+        let started = http::ask(session, &api, (&args, None))?.started;
+        let of = (&started.workflow_id, started.run_id);
+        return result::wait_at(session.output, &api, of, deadline);
+    }
     let (id, inbox, asked) = ask(session, args, None)?;
     let answer = inbox.first(&asked, wait)?;
     if let Some(run_id) = taken_before(session, (&id, &asked), &answer)? {
@@ -332,16 +385,7 @@ fn ask(
         Some(id) => id,
         None => workflow_id(&new_id()).map_err(Fault::usage)?,
     };
-    let conflict = match args.id_conflict {
-        IdConflict::UseExisting => id_conflict::USE_EXISTING,
-        IdConflict::Fail => id_conflict::FAIL,
-        IdConflict::TerminateExisting => id_conflict::TERMINATE_EXISTING,
-    };
-    let reuse = match args.id_reuse {
-        IdReuse::RejectDuplicate => id_reuse::REJECT_DUPLICATE,
-        IdReuse::AllowDuplicate => id_reuse::ALLOW_DUPLICATE,
-        IdReuse::AllowDuplicateFailedOnly => id_reuse::ALLOW_DUPLICATE_FAILED_ONLY,
-    };
+    let (conflict, reuse) = (args.id_conflict.as_str(), args.id_reuse.as_str());
     let ce_type = beside
         .as_ref()
         .map_or(ce_type::WORKFLOW_START, |beside| beside.ce_type);

@@ -1,12 +1,17 @@
 //! `task-queue`: what waits in task queues and who works on it, and the acts that limit and pause them.
 
 mod act;
+mod http;
 mod see;
 
 use clap::{Args, Subcommand};
 use sagaline_core::Name;
 
-use super::{Session, operate::Why};
+use super::{
+    Session,
+    api::{Api, Door},
+    operate::Why,
+};
 use crate::fault::Outcome;
 
 /// What can be done with task queues.
@@ -67,6 +72,25 @@ fn name(text: &str) -> Result<Name, String> {
 
 impl Verb {
     pub(crate) fn run(self, session: &Session) -> Outcome {
+        match session.door()? {
+            Door::Http(api) => self.at(session, &api),
+            Door::Kafka => self.by_topics(session),
+        }
+    }
+
+    /// Asks a server.
+    fn at(self, session: &Session, api: &Api) -> Outcome {
+        match self {
+            Self::List => http::list(session.output, api),
+            Self::Describe(args) => http::describe(session.output, api, &args.queue),
+            Self::Limit(args) => http::limit(session, api, &args),
+            Self::Pause(args) => http::hold(session, api, &args, "pause"),
+            Self::Resume(args) => http::hold(session, api, &args, "resume"),
+        }
+    }
+
+    /// Goes by the topics.
+    fn by_topics(self, session: &Session) -> Outcome {
         match self {
             Self::List => see::list(session),
             Self::Describe(args) => see::describe(session, &args.queue),

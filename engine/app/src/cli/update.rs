@@ -1,5 +1,7 @@
 //! `workflow update`: asks an open run to change, and prints what came of it.
 
+pub(super) mod http;
+
 use std::{ops::ControlFlow, time::Duration};
 
 use clap::{Args, Subcommand};
@@ -8,10 +10,11 @@ use sagaline_core::{
     run::{EndedUpdate, UpdateOutcome},
 };
 use sagaline_journal::wire::{ce_type, header, outcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     RunOf, Session,
+    api::Door,
     describe::{refuse_deleted, unknown},
     input::Input,
     name,
@@ -22,7 +25,7 @@ use crate::{
     fault::{Exit, Fault, Outcome},
     inbox::{Answer, Asked, Inbox, Question, new_id},
     journal::Journal,
-    output::Format,
+    output::{Format, Output},
     settings::Span,
 };
 
@@ -78,18 +81,40 @@ pub(crate) struct ResultArgs {
     timeout: Option<Span>,
 }
 
-#[derive(Serialize)]
-struct Accepted<'a> {
-    workflow_id: &'a str,
-    run_id: Option<RunId>,
-    update_id: &'a str,
+/// A run has said that it will change.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Accepted {
+    pub(super) workflow_id: String,
+    pub(super) run_id: Option<RunId>,
+    pub(super) update_id: String,
+}
+
+impl Accepted {
+    pub(super) fn print(&self, output: Output, name: &Name) -> Outcome {
+        match output.format {
+            Format::Json | Format::Jsonl => output.json(self)?,
+            Format::Table => {
+                let (id, update_id) = (&self.workflow_id, &self.update_id);
+                let run = self.run_id;
+                let run = run.map_or_else(String::new, |run_id| format!(", run {run_id}"));
+                output.say(&format!("{id}{run} takes {name}, update {update_id}."))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn start(session: &Session, args: &UpdateArgs) -> Outcome {
+    if let Door::Http(api) = session.door()? {
+        return http::start(session.output, &api, args);
+    }
     ask(session, args)?.accepted(session, args.timeout.map(Span::get))
 }
 
 fn execute(session: &Session, args: &UpdateArgs) -> Outcome {
+    if let Door::Http(api) = session.door()? {
+        return http::execute(session.output, &api, args);
+    }
     let wait = args.timeout.map(Span::get);
     let deadline = Deadline::after(wait);
     ask(session, args)?.ended(session, wait, deadline)
@@ -122,20 +147,12 @@ impl AskedUpdate {
     /// Waits until its run has said that it will, and prints which update it is.
     pub(super) fn accepted(&self, session: &Session, wait: Option<Duration>) -> Outcome {
         let answer = self.first(wait)?;
-        let (id, run_id, update_id) = (&self.id, answer.run_id, &self.update_id);
-        match session.output.format {
-            Format::Json | Format::Jsonl => session.output.json(&Accepted {
-                workflow_id: id.as_str(),
-                run_id,
-                update_id,
-            })?,
-            Format::Table => {
-                let run = run_id.map_or_else(String::new, |run_id| format!(", run {run_id}"));
-                let text = format!("{id}{run} takes {}, update {update_id}.", self.name);
-                session.output.say(&text)?;
-            }
-        }
-        Ok(())
+        let accepted = Accepted {
+            workflow_id: self.id.as_str().to_owned(),
+            run_id: answer.run_id,
+            update_id: self.update_id.clone(),
+        };
+        accepted.print(session.output, &self.name)
     }
 
     /// Waits until it has ended, and prints the answer.
@@ -184,6 +201,9 @@ fn ask(session: &Session, args: &UpdateArgs) -> Outcome<AskedUpdate> {
 fn result(session: &Session, args: &ResultArgs) -> Outcome {
     let (id, update_id) = (args.of.id.get(), &args.update_id);
     let deadline = Deadline::after(args.timeout.map(Span::get));
+    if let Door::Http(api) = session.door()? {
+        return http::result(session.output, &api, (args, deadline));
+    }
     let journal = Journal::open(session)?;
     let (partition, mut runs) = journal.runs_of(id)?;
     let seen = runs.find(id, args.of.run_id);

@@ -50,6 +50,7 @@ struct Change {
 }
 
 pub(crate) fn versions(session: &Session, args: &VersionsArgs) -> Outcome {
+    session.by_topics("`workflow versions`")?;
     let filter = args.query.filter()?;
     let now = session.output.now;
     let folded = Journal::open(session)?.fold_all()?;

@@ -3,6 +3,7 @@
 //! On a terminal what the run does is drawn anew as it changes and as the countdowns go; anywhere else each event is a line.
 //! Deliberately absent: the engine. All is folded from the journal, so it can be watched while no engine runs.
 
+mod http;
 mod screen;
 
 use std::{
@@ -13,17 +14,19 @@ use std::{
 };
 
 use clap::Args;
-use sagaline_core::{Name, RunId, WorkflowId, view::View};
+use sagaline_core::{Name, RunId, WorkflowId};
 use sagaline_journal::Record;
 
 use self::screen::Screen;
 use super::{
     RunOf, Session,
+    api::Door,
     describe::{
         compensations, head, incidents, pending, refuse_deleted, unknown, unread_queues, updates,
     },
-    history::{self, HEADINGS},
+    history::{self, Event, HEADINGS, Printed, events_of},
     result,
+    seen::Run,
 };
 use crate::{
     clock::{self, Deadline},
@@ -58,6 +61,9 @@ const EVENTS_WIDTH_MIN: usize = 60;
 
 pub(crate) fn watch(session: &Session, args: &WatchArgs) -> Outcome {
     let id = args.of.id.get();
+    if let Door::Http(api) = session.door()? {
+        return http::watch(session.output, &api, args);
+    }
     let journal = Journal::open(session)?;
     let (partition, runs) = journal.runs_of(id)?;
     let seen = runs
@@ -89,6 +95,7 @@ struct Watch<'a> {
     run_id: RunId,
     /// So many of its records were printed, where each event is a line.
     printed: usize,
+    rows: Printed,
     is_drawn: bool,
     screen: Screen,
     drawn_at: Option<Instant>,
@@ -107,6 +114,7 @@ impl<'a> Watch<'a> {
             runs,
             run_id,
             printed: 0,
+            rows: Printed::new(session.output),
             is_drawn: format == Format::Table && terminal.width.is_some(),
             screen: Screen::default(),
             drawn_at: None,
@@ -165,26 +173,19 @@ impl<'a> Watch<'a> {
         let (output, partition) = (self.session.output, self.runs.partition());
         loop {
             let seen = self.seen();
+            let (count, run_id) = (seen.history.len(), self.run_id.to_string());
             let new = seen.history.iter().skip(self.printed);
-            let before = seen.history.iter().take(self.printed).next_back();
-            let mut previous = before.map_or(seen.run.started_at, |one| one.transition.at);
-            for one in new {
-                match output.format {
-                    Format::Table => {
-                        for row in history::rows(output, one, &mut previous) {
-                            output.say(&line(&row))?;
-                        }
-                    }
-                    Format::Json | Format::Jsonl => {
-                        history::lines(output, (self.id, partition), one)?;
-                    }
-                }
+            let new = new.map(|one| events_of(one, partition));
+            let new: Vec<Vec<Event>> = new.collect::<Outcome<_>>()?;
+            for events in &new {
+                show(&mut self.rows, output, (self.id.as_str(), &run_id), events)?;
             }
-            self.printed = seen.history.len();
+            self.printed = count;
             let Some(next) = self.runs.next_of(self.id, self.run_id) else {
                 return Ok(());
             };
             (self.run_id, self.printed) = (next.run.run_id, 0);
+            self.rows = Printed::new(output);
         }
     }
 
@@ -204,20 +205,19 @@ impl<'a> Watch<'a> {
     }
 
     fn draw(&mut self) -> Outcome {
-        let now = clock::now();
-        let output = Output {
-            now,
-            time: TimeStyle::Relative,
-            terminal: Terminal {
-                color: self.session.output.terminal.color,
-                ..Terminal::of_stdout(Default::default())
-            },
-            ..self.session.output
-        };
-        let height = console::Term::stdout().size().0.into();
+        let output = drawing(self.session.output);
         let seen = self.seen();
-        let view = self.runs.view(self.id, seen, now, &self.unread);
-        let lines = lines(output, &view, seen, height);
+        let view = self.runs.view(self.id, seen, output.now, &self.unread);
+        // Each record has an event at least.
+        let begin = seen.history.len().saturating_sub(EVENTS_MAX + 1);
+        let last = seen.history.iter().skip(begin);
+        let last = last.map(|one| events_of(one, view.journal_partition));
+        let events: Vec<Event> = last
+            .collect::<Outcome<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let lines = lines(output, &Run::of(&view)?, &events, height());
         self.screen.draw(io::stdout().lock(), &lines)?;
         self.drawn_at = Some(clock::instant());
         Ok(())
@@ -252,17 +252,47 @@ fn line(row: &[String]) -> String {
     }
 }
 
+/// Prints what has happened, an event a line.
+fn show(rows: &mut Printed, output: Output, run: (&str, &str), events: &[Event]) -> Outcome {
+    match output.format {
+        Format::Table => rows
+            .rows(events)
+            .iter()
+            .try_for_each(|row| Ok(output.say(&line(row))?)),
+        Format::Json | Format::Jsonl => history::lines(output, &run, events),
+    }
+}
+
+/// The way to a terminal that is drawn on: its size is what it is now.
+fn drawing(output: Output) -> Output {
+    Output {
+        now: clock::now(),
+        time: TimeStyle::Relative,
+        terminal: Terminal {
+            color: output.terminal.color,
+            ..Terminal::of_stdout(Default::default())
+        },
+        ..output
+    }
+}
+
+/// Of the terminal.
+fn height() -> usize {
+    console::Term::stdout().size().0.into()
+}
+
 /// What stands on a terminal of that height: what the run does, what is pending, and the last that happened.
-fn lines(output: Output, view: &View<'_>, seen: &SeenRun, height: usize) -> Vec<String> {
-    let (width, run) = (output.terminal.width.unwrap_or(usize::MAX), view.run);
-    let plain = head(view, false);
+fn lines(output: Output, run: &Run, events: &[Event], height: usize) -> Vec<String> {
+    let width = output.terminal.width.unwrap_or(usize::MAX);
+    let plain = head(run, false);
     let first = match columns(&plain) <= width {
-        true => head(view, output.terminal.color),
+        true => head(run, output.terminal.color),
         false => cut(&plain, width),
     };
-    let mut below = vec![view.waiting_for().text, String::new()];
-    below.extend(run.activities.iter().flat_map(|one| pending(output, one)));
-    below.extend(updates(seen));
+    let mut below = vec![run.waiting_for.text.clone(), String::new()];
+    let activities = run.pending_activities.iter();
+    below.extend(activities.flat_map(|one| pending(output, one)));
+    below.extend(updates(run));
     below.extend(compensations(run));
     below.extend(incidents(run));
     let below = below.iter().map(|line| cut(&visible(line), width));
@@ -271,7 +301,7 @@ fn lines(output: Output, view: &View<'_>, seen: &SeenRun, height: usize) -> Vec<
     let room = height.saturating_sub(lines.len() + 3).min(EVENTS_MAX);
     if room > 0 && width >= EVENTS_WIDTH_MIN {
         lines.push(String::new());
-        let events = events(output, seen, room);
+        let events = last_of(output, events, room);
         lines.extend(events.lines().map(str::to_owned));
     }
     lines.truncate(height.saturating_sub(1).max(1));
@@ -279,16 +309,8 @@ fn lines(output: Output, view: &View<'_>, seen: &SeenRun, height: usize) -> Vec<
 }
 
 /// The last events, so many at most.
-fn events(output: Output, seen: &SeenRun, most: usize) -> String {
-    // Each record has an event at least.
-    let begin = seen.history.len().saturating_sub(most);
-    let (before, last) = seen.history.split_at(begin);
-    let before = before.last().map(|one| one.transition.at);
-    let mut previous = before.unwrap_or(seen.run.started_at);
-    let mut rows: Vec<Vec<String>> = last
-        .iter()
-        .flat_map(|one| history::rows(output, one, &mut previous))
-        .collect();
+fn last_of(output: Output, events: &[Event], most: usize) -> String {
+    let mut rows = Printed::new(output).rows(events);
     rows.drain(..rows.len().saturating_sub(most));
     // Where it lies in the journal is of no use while it goes by.
     let headings = HEADINGS.split_last().map_or(HEADINGS, |(_, shown)| shown);
@@ -327,7 +349,9 @@ mod tests {
             coding: None,
         };
         let seen = runs.find(&id, None).unwrap();
-        lines(output, &runs.view(&id, seen, now, &[]), seen, height)
+        let events = events_of(&seen.history[0], 3).unwrap();
+        let run = Run::of(&runs.view(&id, seen, now, &[])).unwrap();
+        lines(output, &run, &events, height)
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr, path::Path};
 use crate::{
     demo::{Example, Line},
     output::visible,
+    settings::ADDRESS_DEFAULT,
 };
 
 /// What is said once everything runs.
@@ -115,14 +116,11 @@ impl Banner<'_> {
 
     fn to_try(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let program = self.program;
-        let kafka = match self.kafka.to_string().as_str() {
-            DEFAULT_KAFKA => String::new(),
-            other => format!("--kafka {other} "),
-        };
         let lines = [self.to_look_at(), self.to_start(), self.to_list()];
         let heads = std::iter::once("Try").chain(std::iter::repeat(""));
         for (head, command) in heads.zip(lines.into_iter().flatten()) {
-            writeln!(f, "  {head:8} {program} {kafka}{command}")?;
+            let way = self.way(&command);
+            writeln!(f, "  {head:8} {program} {way}{command}")?;
         }
         if self.data.is_some() {
             let kill = format!("kill -9 {}", self.process);
@@ -132,6 +130,16 @@ impl Banner<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// How a command finds this process, where it would not by itself.
+    fn way(&self, command: &str) -> String {
+        match (self.http, self.kafka.to_string()) {
+            (Some(ADDRESS_DEFAULT), _) if command != DOCTOR => String::new(),
+            (Some(http), _) if command != DOCTOR => format!("--address {http} "),
+            (_, kafka) if command == DOCTOR && kafka == DEFAULT_KAFKA => String::new(),
+            (_, kafka) => format!("--kafka {kafka} "),
+        }
     }
 
     /// The run of the demo that a person can change; else the first.
@@ -155,7 +163,7 @@ impl Banner<'_> {
     /// What there is to see without a demo.
     fn to_list(&self) -> Option<String> {
         let command = match self.workflows.is_empty() {
-            true => "doctor",
+            true => DOCTOR,
             false => "workflow list",
         };
         self.demo.is_empty().then(|| command.to_owned())
@@ -183,7 +191,10 @@ fn listed(noun: &str, names: &BTreeSet<String>) -> String {
     format!("{noun}{plural} {}", names.join(", "))
 }
 
-/// Where commands look for brokers when nobody says otherwise.
+/// The command that asks the brokers, whatever else there is.
+const DOCTOR: &str = "doctor";
+
+/// Where it looks for brokers when nobody says otherwise.
 const DEFAULT_KAFKA: &str = "127.0.0.1:9092";
 
 #[cfg(test)]

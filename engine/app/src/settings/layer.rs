@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::Span;
+use super::{Secret, Span};
 
 /// What one source says; none: nothing.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -20,6 +20,8 @@ pub(crate) struct Layer {
     pub(crate) notices: NoticesLayer,
     pub(crate) traces: TracesLayer,
     pub(crate) worker: WorkerLayer,
+    pub(crate) client: ClientLayer,
+    pub(crate) profile: BTreeMap<String, ProfileLayer>,
 }
 
 /// The table `kafka`.
@@ -84,6 +86,44 @@ pub(crate) struct WorkerLayer {
     pub(crate) drain: Option<Span>,
 }
 
+/// The table `client`: how commands reach an engine over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ClientLayer {
+    pub(crate) address: Option<String>,
+    pub(crate) token: Option<Secret>,
+    pub(crate) tls_ca: Option<PathBuf>,
+}
+
+/// A table `profile.NAME`: one of several engines that commands may be for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ProfileLayer {
+    pub(crate) address: Option<String>,
+    pub(crate) kafka: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) token: Option<Secret>,
+    pub(crate) tls_ca: Option<PathBuf>,
+}
+
+impl From<ProfileLayer> for Layer {
+    fn from(profile: ProfileLayer) -> Self {
+        Self {
+            namespace: profile.namespace,
+            kafka: KafkaLayer {
+                bootstrap: profile.kafka,
+                ..KafkaLayer::default()
+            },
+            client: ClientLayer {
+                address: profile.address,
+                token: profile.token,
+                tls_ca: profile.tls_ca,
+            },
+            ..Self::default()
+        }
+    }
+}
+
 impl Layer {
     /// This layer, and what it leaves open from the one below. Properties of Kafka are taken one by one.
     pub(crate) fn over(self, below: Self) -> Self {
@@ -125,6 +165,13 @@ impl Layer {
                 max_in_flight: self.worker.max_in_flight.or(below.worker.max_in_flight),
                 drain: self.worker.drain.or(below.worker.drain),
             },
+            client: ClientLayer {
+                address: self.client.address.or(below.client.address),
+                token: self.client.token.or(below.client.token),
+                tls_ca: self.client.tls_ca.or(below.client.tls_ca),
+            },
+            // One of them was chosen before: they are no settings by themselves.
+            profile: BTreeMap::new(),
         }
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Display, path::Path, str::FromStr};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, TracesLayer, WorkerLayer};
+use super::{
+    ClientLayer, EngineLayer, HttpLayer, KafkaLayer, Layer, NoticesLayer, Secret, TracesLayer,
+    WorkerLayer,
+};
 
 /// Every variable that is looked at. An empty one says nothing.
 pub(crate) const VARIABLES: &[&str] = &[
@@ -38,6 +41,9 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_TRACES_SHARE",
     "SAGALINE_MAX_IN_FLIGHT",
     "SAGALINE_DRAIN",
+    "SAGALINE_ADDRESS",
+    "SAGALINE_TOKEN",
+    "SAGALINE_TLS_CA",
 ];
 
 /// What the environment says; `variable` looks one up.
@@ -94,7 +100,19 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
             max_in_flight: parsed("SAGALINE_MAX_IN_FLIGHT", text)?,
             drain: parsed("SAGALINE_DRAIN", text)?,
         },
+        client: ClientLayer {
+            address: text("SAGALINE_ADDRESS"),
+            token: token(text("SAGALINE_TOKEN"))?,
+            tls_ca: text("SAGALINE_TLS_CA").map(Into::into),
+        },
+        profile: BTreeMap::new(),
     })
+}
+
+/// What is wrong with it is said without it.
+fn token(text: Option<String>) -> anyhow::Result<Option<Secret>> {
+    let parsed = text.map(|text| text.parse::<Secret>()).transpose();
+    parsed.map_err(|wrong| anyhow!("SAGALINE_TOKEN: {wrong}"))
 }
 
 /// What commas separate.

@@ -23,6 +23,8 @@ pub struct PendingActivity<'a> {
     state: &'static str,
     task_queue: &'a Name,
     scheduled_at: Shown<'a, Timestamp>,
+    /// When its last attempt was sent; null: that waits for its turn.
+    sent_at: Option<Shown<'a, Timestamp>>,
     started_at: Option<Shown<'a, Timestamp>>,
     last_failure: Option<LastFailureView<'a>>,
     failures: Vec<FailureCount<'a>>,
@@ -72,6 +74,7 @@ impl<'a> PendingActivity<'a> {
             state: state(view.run, activity),
             task_queue: &activity.scheduled.task_queue,
             scheduled_at: Shown(&activity.scheduled_at),
+            sent_at: was_sent(activity).then_some(Shown(&activity.sent_at)),
             started_at: match &activity.state {
                 ActivityState::Running { started_at, .. } => Some(Shown(started_at)),
                 ActivityState::Held
@@ -120,6 +123,18 @@ impl<'a> LastFailureView<'a> {
             took_ms: took.0,
             worker: worker.as_ref(),
         })
+    }
+}
+
+/// Whether its last attempt went out; one that was paused in the line of a limited queue never did.
+fn was_sent(activity: &Activity) -> bool {
+    match activity.state {
+        ActivityState::Held => false,
+        ActivityState::Backoff { .. } => {
+            let last = activity.last_failure.as_ref();
+            last.is_some_and(|last| last.attempt == activity.attempt)
+        }
+        ActivityState::Queued | ActivityState::Running { .. } | ActivityState::Parked => true,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     activity::PendingActivity, compensation::CompensationView,
 };
 use crate::{
-    ActivityId, Failure, Payload, RunId, Seq, Timestamp, WorkflowId, run::Timer, show::Shown,
+    ActivityId, Failure, Name, Payload, RunId, Seq, Timestamp, WorkflowId, run::Timer, show::Shown,
 };
 
 /// A row of the list, and all else that is known of the run.
@@ -40,6 +40,17 @@ pub struct Description<'a> {
     pending_activities: Vec<PendingActivity<'a>>,
     pending_timers: Vec<PendingTimer<'a>>,
     pending_children: Option<PendingChildren<'a>>,
+    /// Of a closed run those that it cut off.
+    pending_updates: Vec<PendingUpdateView<'a>>,
+    /// Steps that are done and of which nobody said how to undo them.
+    uncovered_steps: Vec<&'a Name>,
+}
+
+/// An update that has not ended.
+#[derive(Debug, Serialize)]
+struct PendingUpdateView<'a> {
+    update_id: &'a Name,
+    update: &'a Name,
 }
 
 /// A timer that is not due yet.
@@ -89,8 +100,22 @@ impl<'a> Description<'a> {
                 .collect(),
             pending_timers: run.timers.iter().map(PendingTimer::of).collect(),
             pending_children: PendingChildren::of(run),
+            pending_updates: updates(view),
+            uncovered_steps: run.uncovered_steps().map(|step| &step.activity).collect(),
         }
     }
+}
+
+/// Of a run that was deleted none.
+fn updates<'a>(view: &View<'a>) -> Vec<PendingUpdateView<'a>> {
+    let pending = view.run.updates.pending().iter();
+    let pending = pending.filter(|_| view.deleted.is_none());
+    pending
+        .map(|one| PendingUpdateView {
+            update_id: &one.update_id,
+            update: &one.update,
+        })
+        .collect()
 }
 
 fn shown<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {

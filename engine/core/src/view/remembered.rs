@@ -51,6 +51,8 @@ pub struct Remembered<'a> {
     pending_activities: Empty,
     pending_timers: Empty,
     pending_children: Unknown,
+    pending_updates: Empty,
+    uncovered_steps: Empty,
 }
 
 type Unknown = Option<()>;
@@ -111,6 +113,8 @@ impl<'a> Remembered<'a> {
             pending_activities: Empty,
             pending_timers: Empty,
             pending_children: None,
+            pending_updates: Empty,
+            uncovered_steps: Empty,
         }
     }
 }

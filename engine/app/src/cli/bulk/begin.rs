@@ -18,7 +18,10 @@ use super::{
     words::{counted, number},
 };
 use crate::{
-    cli::{batch, result, unread},
+    cli::{
+        api::{self, Door, Path},
+        batch, result, unread,
+    },
     clock::Deadline,
     fault::{Exit, Fault, Outcome},
     inbox::{ANSWER_WAIT, Inbox, Question, Told, new_id},
@@ -82,6 +85,19 @@ impl Begun {
         })
     }
 
+    /// One that a server has begun.
+    pub(super) fn of(batch_id: Option<String>, matched: usize) -> Outcome<Self> {
+        let named = batch_id.map(|batch_id| {
+            let id = workflow_id(&batch_id).map_err(|error| error.message().to_owned());
+            let id = id.and_then(|id| WorkflowId::new(&id).map_err(|error| error.to_string()));
+            id.map(|id| (batch_id, id)).map_err(Fault::usage)
+        });
+        Ok(Self {
+            batch: named.transpose()?,
+            matched,
+        })
+    }
+
     /// Prints which it is.
     pub(super) fn print(&self, bulk: &Bulk<'_>) -> Outcome {
         let output = bulk.session.output;
@@ -128,23 +144,13 @@ impl Begun {
             return Ok(());
         };
         let deadline = Deadline::after(bulk.why.timeout.map(Span::get));
-        let progress = Progress::new(self.matched as u64, "done");
-        let look = |seen: &SeenRun| progress.at(|| batch::dealt_with(seen));
-        let closed = result::end_seen(bulk.session, (id, None), deadline, look)?;
-        drop(progress);
-        let Some(closed) = closed else {
+        let Some(ended) = self.end(bulk, id, deadline)? else {
             let text = format!("batch {batch_id} goes on");
             return Err(Fault::new(Exit::TimedOut, text)
                 .hint(format!("`batch describe {batch_id}` says how far it is")));
         };
-        let Some(ended) = closed.result.clone() else {
-            return result::print(output, id, &closed);
-        };
-        let about: Description = unread::read(
-            bulk.session,
-            &format!("what became of batch {batch_id}"),
-            ended,
-        )?;
+        let what = format!("what became of batch {batch_id}");
+        let about: Description = unread::read(bulk.session, &what, ended)?;
         let tally = &about.tally;
         match output.format {
             Format::Json | Format::Jsonl => output.json(&about)?,
@@ -162,6 +168,32 @@ impl Begun {
                 Err(Fault::new(Exit::Failed, text)
                     .hint(format!("`batch describe {batch_id}` names them")))
             }
+        }
+    }
+}
+
+impl Begun {
+    /// Waits for what it returns; none when the deadline passes.
+    fn end(
+        &self,
+        bulk: &Bulk<'_>,
+        id: &WorkflowId,
+        deadline: Deadline,
+    ) -> Outcome<Option<Payload>> {
+        if let Door::Http(api) = bulk.session.door()? {
+            let ended = api.until(&Path::run(id, None).then("result"), deadline)?;
+            return ended.map(|json| api::payload(&api, &json)).transpose();
+        }
+        let progress = Progress::new(self.matched as u64, "done");
+        let look = |seen: &SeenRun| progress.at(|| batch::dealt_with(seen));
+        let closed = result::end_seen(bulk.session, (id, None), deadline, look)?;
+        drop(progress);
+        let Some(closed) = closed else {
+            return Ok(None);
+        };
+        match result::failed(id, &closed) {
+            Some(fault) => Err(fault),
+            None => Ok(Some(closed.result.unwrap_or_else(Payload::empty))),
         }
     }
 }

@@ -9,7 +9,7 @@ use sagaline_core::{
     view::View,
 };
 use sagaline_sdk::batch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     cli::{Session, query::queues_asked_for},
@@ -107,7 +107,7 @@ impl Target {
 }
 
 /// What the runs that are meant have done, and how much of it would be undone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Covered {
     pub(super) completed_steps: usize,
     /// Of these, those that would be compensated.

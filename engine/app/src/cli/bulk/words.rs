@@ -63,14 +63,22 @@ impl Doing {
 
     /// What will happen, as a question.
     pub(super) fn question(self, targets: &[Target]) -> String {
-        let of = Counted::of(targets);
+        self.ask(&Counted::of(targets))
+    }
+
+    /// The same where only numbers are known.
+    pub(super) fn question_by_numbers(self, matched: usize, covered: &Covered) -> String {
+        self.ask(&Counted::by_numbers(self.scope(), matched, covered))
+    }
+
+    fn ask(self, of: &Counted<'_>) -> String {
         let Counted {
             runs,
             steps,
             compensated,
             in_flight,
             ..
-        } = &of;
+        } = of;
         let what = of.what();
         match self {
             Self::Cancel { compensate: true } => format!(
@@ -116,7 +124,7 @@ impl Doing {
             Self::UpdateOptions => {
                 format!("Change the options of {what}? Attempts that wait are judged anew.")
             }
-            Self::RetryIncident => format!("Retry all {}?{}", number(targets.len()), of.attempts()),
+            Self::RetryIncident => format!("Retry all {}?{}", number(of.matched), of.attempts()),
             Self::SkipIncident => format!(
                 "Skip {what} with this result? The workflows go on as if {name} had returned it; {name} is \
                  not done.",
@@ -132,7 +140,10 @@ impl Doing {
 /// What is meant, in numbers.
 struct Counted<'a> {
     targets: &'a [Target],
+    matched: usize,
     runs: String,
+    /// What is acted on, where runs are not.
+    parts: Option<String>,
     /// `74 completed steps stay`.
     steps: String,
     /// `74 completed steps are`, as many as would be compensated.
@@ -153,6 +164,8 @@ impl<'a> Counted<'a> {
         let covered = Covered::of(targets);
         Self {
             targets,
+            matched: targets.len(),
+            parts: None,
             runs: counted(runs.len(), "run"),
             steps: those(covered.completed_steps, ["stays", "stay"]),
             compensated: those(covered.registered, ["is", "are"]),
@@ -162,12 +175,34 @@ impl<'a> Counted<'a> {
         }
     }
 
+    /// How many attempts are in flight, and in how many runs, is not known.
+    fn by_numbers(scope: Scope, matched: usize, covered: &Covered) -> Self {
+        let parts = match scope {
+            Scope::Runs => None,
+            Scope::Activities if matched == 1 => Some("1 activity".to_owned()),
+            Scope::Activities => Some(format!("{} activities", number(matched))),
+            Scope::Incidents => Some(counted(matched, "incident")),
+        };
+        Self {
+            targets: &[],
+            matched,
+            runs: counted(matched, "run"),
+            parts,
+            steps: those(covered.completed_steps, ["stays", "stay"]),
+            compensated: those(covered.registered, ["is", "are"]),
+            in_flight: "attempts".to_owned(),
+            name: None,
+            uncovered: covered.without_compensation,
+        }
+    }
+
     /// `ship in 37 runs`, or `40 in 37 runs`.
     fn what(&self) -> String {
         let runs = &self.runs;
-        match &self.name {
-            Some(name) => format!("{name} in {runs}"),
-            None => format!("{} in {runs}", number(self.targets.len())),
+        match (&self.name, &self.parts) {
+            (_, Some(parts)) => parts.clone(),
+            (Some(name), None) => format!("{name} in {runs}"),
+            (None, None) => format!("{} in {runs}", number(self.matched)),
         }
     }
 
@@ -264,6 +299,30 @@ mod tests {
             question(Doing::Pause),
             "Pause 37 runs? No new activity, retry, timer or child starts; 37 attempts in flight may finish. \
              Time-outs of the runs go on."
+        );
+    }
+
+    #[test]
+    fn where_only_numbers_are_known_only_they_are_told() {
+        let covered = Covered {
+            completed_steps: 74,
+            registered: 36,
+            without_compensation: 1,
+        };
+        let question = |doing: Doing| doing.question_by_numbers(37, &covered);
+
+        assert_eq!(
+            question(Doing::Cancel { compensate: true }),
+            Doing::Cancel { compensate: true }.question(&ships(37))
+        );
+        assert_eq!(
+            question(Doing::PauseActivity),
+            "Pause 37 activities? No attempt starts; attempts in flight may finish."
+        );
+        assert_eq!(question(Doing::RetryIncident), "Retry all 37?");
+        assert_eq!(
+            question(Doing::FailIncident),
+            "Fail 37 incidents? They fail and 36 completed steps are compensated."
         );
     }
 

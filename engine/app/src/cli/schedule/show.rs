@@ -28,7 +28,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(crate) struct ListArgs {
     /// Most rows that are printed
     #[arg(long, default_value_t = 50, value_name = "ROWS")]
-    limit: usize,
+    pub(super) limit: usize,
 }
 
 #[derive(Serialize)]
@@ -49,12 +49,12 @@ struct List<'a> {
 
 /// A schedule as it says itself, and what the journal knows of its run.
 #[derive(Serialize)]
-struct Seen {
+pub(super) struct Seen {
     /// Somebody holds up the run that is the schedule, with `workflow pause`: nothing is started before it is resumed.
     #[serde(skip_serializing_if = "is_false")]
-    run_paused: bool,
+    pub(super) run_paused: bool,
     #[serde(flatten)]
-    about: About,
+    pub(super) about: About,
 }
 
 const fn is_false(value: &bool) -> bool {
@@ -64,7 +64,7 @@ const fn is_false(value: &bool) -> bool {
 /// What a schedule says of itself.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum About {
+pub(super) enum About {
     Read(Box<Description>),
     /// It answers what this binary cannot read, or not at all.
     Unread {
@@ -83,7 +83,16 @@ pub(super) fn describe(session: &Session, of: &Named) -> Outcome {
         let about = About::Read(about);
         return Ok(output.json(&Seen { run_paused, about })?);
     }
-    output.table(&[], &facts(output, &about, run_paused))?;
+    print(output, of, (&about, run_paused))
+}
+
+/// Prints a schedule for people; `run_paused`: somebody holds up the run that it is.
+pub(super) fn print(
+    output: Output,
+    of: &Named,
+    (about, run_paused): (&Description, bool),
+) -> Outcome {
+    output.table(&[], &facts(output, about, run_paused))?;
     if run_paused {
         aside(&format!("`workflow resume {}` lets its run go on", of.id()));
     }
@@ -192,13 +201,12 @@ fn word(value: &impl Serialize) -> String {
 
 pub(super) fn next(session: &Session, of: &Named, count: u32) -> Outcome {
     let answer = ask(session, of, "next", &Many { count })?;
-    let next: Vec<Upcoming> = read(session, of, answer)?;
-    let output = session.output;
+    print_next(session.output, of.name(), read(session, of, answer)?)
+}
+
+pub(super) fn print_next(output: Output, schedule: &str, next: Vec<Upcoming>) -> Outcome {
     match output.format {
-        Format::Json => output.json(&Times {
-            schedule: of.name(),
-            next,
-        })?,
+        Format::Json => output.json(&Times { schedule, next })?,
         Format::Jsonl => {
             for one in next {
                 output.json(&one)?;
@@ -244,18 +252,22 @@ pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
                 output.json(one)?;
             }
         }
-        Format::Table => {
-            let rows: Vec<Vec<String>> = schedules.iter().map(|one| row(output, one)).collect();
-            output.table(
-                &["STATE", "NAME", "WHEN", "STARTS", "RUNNING", "NEXT"],
-                &rows,
-            )?;
-            unread::aside_of(schedules.iter().filter_map(|one| one.about.unread()));
-        }
+        Format::Table => print_list(output, &schedules)?,
     }
     if all > args.limit {
         aside(&format!("… {} more: --limit", all - args.limit));
     }
+    Ok(())
+}
+
+/// Prints schedules for people.
+pub(super) fn print_list(output: Output, schedules: &[Seen]) -> Outcome {
+    let rows: Vec<Vec<String>> = schedules.iter().map(|one| row(output, one)).collect();
+    output.table(
+        &["STATE", "NAME", "WHEN", "STARTS", "RUNNING", "NEXT"],
+        &rows,
+    )?;
+    unread::aside_of(schedules.iter().filter_map(|one| one.about.unread()));
     Ok(())
 }
 

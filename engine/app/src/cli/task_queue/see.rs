@@ -58,6 +58,10 @@ struct List<'a> {
     task_queues: Vec<Seen<'a>>,
 }
 
+pub(super) const HEADINGS: &[&str] = &[
+    "QUEUE", "WORKERS", "BACKLOG", "OLDEST", "HELD", "OUT", "LIMITS",
+];
+
 pub(super) fn list(session: &Session) -> Outcome {
     let queues = Queues::read(session)?;
     let kafka = session.kafka()?;
@@ -75,10 +79,7 @@ pub(super) fn list(session: &Session) -> Outcome {
             .line("No task queue yet: the first is made when an activity is scheduled.")?,
         Format::Table => {
             let rows: Vec<Vec<String>> = seen.iter().map(Seen::cells).collect();
-            let head = [
-                "QUEUE", "WORKERS", "BACKLOG", "OLDEST", "HELD", "OUT", "LIMITS",
-            ];
-            session.output.table(&head, &rows)?;
+            session.output.table(HEADINGS, &rows)?;
         }
     }
     Ok(())
