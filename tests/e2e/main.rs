@@ -7,6 +7,7 @@ mod answers;
 mod attempts;
 mod batches;
 mod bulk;
+mod by_http;
 mod chain;
 mod children;
 mod cli;

@@ -28,7 +28,7 @@ impl Folder {
         Self { path }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(path_of("order-saga"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAGALINE_")) {
             command.env_remove(name);

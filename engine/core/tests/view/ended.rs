@@ -78,7 +78,7 @@ fn a_completed_run_shows_its_result_and_every_key() {
     let keys = "workflow_id run_id workflow version status situation waiting_for waits task_queue attempt maximum_attempts \
         next_attempt_at last_failure started_at closed_at parent children compensation incidents attributes input result \
         failure memo root first_run_id continued_from continued_as reset reset_of start_at retry deleted history_events history_bytes journal_partition as_of server_time pending_activities \
-        pending_timers pending_children";
+        pending_timers pending_children pending_updates uncovered_steps";
     for key in keys.split_whitespace() {
         assert!(
             described.get(key).is_some(),

@@ -30,6 +30,8 @@ pub(super) fn fault(status: u16, body: &[u8], address: &str) -> Fault {
     let said = cut(said);
     let text = match code.as_str() {
         "" => said,
+        // What failed has a type of its own, which says more.
+        _ if exit == Exit::Failed && status < 500 => said,
         code => format!("{said} ({code})"),
     };
     let fault = Fault::quoting(exit, &text).code(&code);
