@@ -1,14 +1,12 @@
 //! The command line over HTTP: the same words, the same JSON and the same exit codes as over Kafka.
+//!
+//! Commands are written as at a shell; what has a blank in it is in single quotes.
 
-use std::{
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    process::{Command, Output},
-    thread,
-};
+mod strangers;
+
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::harness::{
     http,
@@ -44,64 +42,81 @@ impl Shop {
     }
 
     /// Over HTTP alone.
-    fn http(&self, arguments: &[&str]) -> Output {
-        let mut command = alone(self.binary, arguments);
+    fn http(&self, line: &str) -> Output {
+        let mut command = alone(self.binary, line);
         let output = command.args(["--address", &self.url]).output();
         output.expect("the binary runs")
     }
 
     /// What it prints over HTTP, or why it failed.
     #[track_caller]
-    fn says(&self, code: i32, arguments: &[&str]) -> String {
-        said(&self.http(arguments), code, arguments)
+    fn says(&self, code: i32, line: &str) -> String {
+        said(&self.http(line), code, line)
+    }
+
+    /// What it prints over Kafka alone, or why it failed.
+    #[track_caller]
+    fn by_kafka(&self, code: i32, line: &str) -> String {
+        let words = words(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.world.says(self.binary, code, &words)
     }
 
     #[track_caller]
-    fn json(&self, arguments: &[&str]) -> Value {
-        as_json(&self.says(0, &[arguments, &["-o", "json"]].concat()))
+    fn json(&self, line: &str) -> Value {
+        as_json(&self.says(0, &format!("{line} -o json")))
     }
 
     /// The same JSON both ways; what differs by when it was asked is left out.
     #[track_caller]
-    fn same(&self, arguments: &[&str]) -> Value {
-        let arguments = [arguments, &["-o", "json"]].concat();
-        let kafka = self.world.says(self.binary, 0, &arguments);
-        let [http, kafka] = [self.says(0, &arguments), kafka].map(|json| timeless(as_json(&json)));
-        assert_eq!(http, kafka, "{arguments:?}");
+    fn same(&self, line: &str) -> Value {
+        let line = format!("{line} -o json");
+        let said = [self.says(0, &line), self.by_kafka(0, &line)];
+        let [http, kafka] = said.map(|json| timeless(as_json(&json)));
+        assert_eq!(http, kafka, "{line}");
         http
     }
 
     /// The same lines both ways.
     #[track_caller]
-    fn same_text(&self, arguments: &[&str]) -> String {
-        let http = self.says(0, arguments);
-        let kafka = self.world.says(self.binary, 0, arguments);
-        assert_eq!(http, kafka, "{arguments:?}");
+    fn same_text(&self, line: &str) -> String {
+        let http = self.says(0, line);
+        assert_eq!(http, self.by_kafka(0, line), "{line}");
         http
     }
 
     /// The same exit code both ways; what was said over HTTP.
     #[track_caller]
-    fn refused(&self, code: i32, arguments: &[&str]) -> String {
-        self.world.says(self.binary, code, arguments);
-        self.says(code, arguments)
+    fn refused(&self, code: i32, line: &str) -> String {
+        self.by_kafka(code, line);
+        self.says(code, line)
     }
 }
 
+/// The words of a line.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('\'').enumerate();
+    let words = parts.flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    words.collect()
+}
+
 /// A binary that knows of no server and no brokers.
-fn alone(binary: &str, arguments: &[&str]) -> Command {
+fn alone(binary: &str, line: &str) -> Command {
     let mut command = Command::new(path_of(binary));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAGALINE_")) {
         command.env_remove(name);
     }
-    command.args(arguments);
+    command.args(words(line));
     command
 }
 
 #[track_caller]
-fn said(output: &Output, code: i32, arguments: &[&str]) -> String {
+fn said(output: &Output, code: i32, line: &str) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+    assert_eq!(output.status.code(), Some(code), "{line}: {stderr}");
     match code {
         0 => String::from_utf8(output.stdout.clone()).expect("it prints text"),
         _ => stderr.into_owned(),
@@ -132,335 +147,205 @@ fn timeless(mut json: Value) -> Value {
 fn what_is_seen_over_http_is_what_the_journal_tells() {
     let shop = Shop::of("order-saga", &[]);
     let begin = |verb, id: &str, courier| {
-        let input = order(id, "visa", courier).to_string();
-        let command = [
-            "workflow", verb, "--type", "order", "--id", id, "-i", &input,
-        ];
-        shop.http(&command)
+        let input = order(id, "visa", courier);
+        shop.http(&format!(
+            "workflow {verb} --type order --id '{id}' -i '{input}'"
+        ))
     };
 
-    let good = begin("execute", "good", "ok");
-    let bad = begin("execute", "a/b c?", "refuses");
-    let used = said(&begin("start", "good", "ok"), 4, &["start"]);
-
-    assert!(used.contains("workflow good was used before"), "{used}");
-    let good = as_json(&said(&good, 0, &["execute"]));
+    let good = as_json(&said(&begin("execute", "good", "ok"), 0, "execute"));
     assert_eq!(good["charge"]["payment"], "card-good");
-    let bad = said(&bad, 1, &["execute"]);
+    let bad = said(&begin("execute", "a/b c?", "refuses"), 1, "execute");
     assert!(
         bad.contains("workflow a/b c? failed: CourierRefused: "),
         "{bad}"
     );
-    shop.says(
-        0,
-        &[
-            "workflow",
-            "start",
-            "-t",
-            "order",
-            "-w",
-            "..",
-            "-i",
-            "null",
-            "--start-delay",
-            "1h",
-        ],
-    );
-    for id in ["good", "a/b c?", ".."] {
-        shop.same(&["workflow", "describe", id]);
-        shop.same(&["workflow", "history", id]);
-        shop.same_text(&["workflow", "history", id]);
+    let used = said(&begin("start", "good", "ok"), 4, "start");
+    assert!(used.contains("workflow good was used before"), "{used}");
+    shop.says(0, "workflow start -t order -w .. -i null --start-delay 1h");
+
+    for id in ["good", "'a/b c?'", ".."] {
+        shop.same(&format!("workflow describe {id}"));
+        shop.same(&format!("workflow history {id}"));
+        shop.same_text(&format!("workflow history {id}"));
     }
-    shop.same_text(&["workflow", "describe", "good"]);
-    let described = shop.same_text(&["workflow", "describe", "a/b c?"]);
-    assert!(
-        described.contains("Compensation   release-stock undoes reserve-stock: completed"),
-        "{described}"
-    );
-    assert_eq!(shop.same(&["workflow", "result", "good"]), good);
-    shop.same_text(&["workflow", "result", "good"]);
-    shop.same_text(&["workflow", "history", "good", "-o", "jsonl"]);
-    shop.same_text(&["workflow", "list", "-q", "Status != \"Running\""]);
-    let list = shop.same(&["workflow", "list", "-q", "Status = \"Failed\""]);
-    assert_eq!(list["workflows"][0]["workflow_id"], "a/b c?");
-    shop.same(&["workflow", "count", "--group-by", "WorkflowType"]);
-    shop.same_text(&["workflow", "count"]);
-    let none = shop.same_text(&["workflow", "list", "-q", "WorkflowId = \"none\""]);
-    assert_eq!(none, "No run matches. 3 exist without this filter.\n");
-    let some = shop.http(&["workflow", "list", "--limit", "2", "-o", "jsonl"]);
+    shop.same_text("workflow describe good");
+    let described = shop.same_text("workflow describe 'a/b c?'");
+    let undone = "Compensation   release-stock undoes reserve-stock: completed";
+    assert!(described.contains(undone), "{described}");
+    assert_eq!(shop.same("workflow result good"), good);
+    shop.same_text("workflow result good");
+    shop.same_text("workflow history good -o jsonl");
+    let followed = shop.same_text("workflow show 'a/b c?' --follow -o jsonl");
+    assert!(followed.contains("WorkflowFailed"), "{followed}");
+    let watched = shop.says(0, "workflow watch good");
+    let last = watched.lines().last().expect("it says something");
+    assert!(last.starts_with("Completed in "), "{watched}");
+    shop.refused(1, "workflow watch 'a/b c?'");
+}
+
+#[test]
+fn lists_are_the_same_and_an_address_wins_over_brokers() {
+    let shop = Shop::of("order-saga", &[]);
+    for id in ["a", "b", "c"] {
+        shop.says(
+            0,
+            &format!("workflow start -t order -w {id} -i null --start-delay 1h"),
+        );
+    }
+    shop.says(0, "workflow terminate a --reason 'a drill'");
+
+    shop.same_text("workflow list -q 'Open = false'");
+    let list = shop.same("workflow list -q 'Status = \"Terminated\"'");
+    assert_eq!(list["workflows"][0]["workflow_id"], "a");
+    shop.same("workflow count --group-by WorkflowType");
+    assert_eq!(shop.same_text("workflow count"), "3\n");
+    let none = shop.same_text("workflow list -q 'WorkflowId = \"none\"'");
+    assert_eq!(none, "No run matches. 3 runs exist without this filter.\n");
+    let some = shop.http("workflow list --limit 2 -o jsonl");
     assert_eq!(some.stdout.iter().filter(|byte| **byte == b'\n').count(), 2);
     assert_eq!(String::from_utf8_lossy(&some.stderr), "… more: --limit\n");
-    let watched = shop.says(0, &["workflow", "watch", "good"]);
-    assert!(
-        watched.lines().last().unwrap().starts_with("Completed in "),
-        "{watched}"
-    );
-    let queue = shop.json(&["task-queue", "describe", "orders"]);
-    assert_eq!(queue["name"], "orders");
-    let queues = shop.says(0, &["task-queue", "list"]);
-    assert!(queues.contains("orders"), "{queues}");
+    let namespace = |name: &str, code| {
+        let list = format!("workflow list --namespace {name} --kafka 127.0.0.1:1");
+        let mut command = alone("order-saga", &list);
+        let output = command.env("SAGALINE_ADDRESS", &shop.url).output();
+        said(&output.expect("the binary runs"), code, &list)
+    };
+    let listed = namespace(&shop.world.namespace, 0);
+    assert!(listed.contains("Terminated by "), "{listed}");
+    let other = namespace("elsewhere", 4);
+    assert!(other.contains("and elsewhere was asked for"), "{other}");
 }
+
+/// What is refused alike by both ways: the exit code, the command, what is said over HTTP.
+#[rustfmt::skip]
+const REFUSALS: &[(i32, &str, &str)] = &[
+    (4, "workflow describe nobody", "(workflow_not_found)"),
+    (4, "workflow history nobody", "(workflow_not_found)"),
+    (4, "workflow result nobody", "(workflow_not_found)"),
+    (4, "workflow watch nobody", "(workflow_not_found)"),
+    (4, "workflow cancel nobody", "(workflow_not_found)"),
+    (4, "workflow reset nobody --event-seq 1", "(workflow_not_found)"),
+    (4, "workflow delete nobody", "(workflow_not_found)"),
+    (4, "workflow signal nobody --name x", "(workflow_not_found)"),
+    (4, "workflow query nobody --name x", "(workflow_not_found)"),
+    (4, "workflow pause nobody", "(workflow_not_found)"),
+    (4, "workflow start -t nothing", "error: "),
+    (4, "workflow start -t order -w open --id-conflict fail", "(workflow_open)"),
+    (4, "workflow describe open -r 6fa459ea-ee8a-3ca4-894e-db77e160355e", "(workflow_not_found)"),
+    (4, "activity retry open 7", "(activity_not_found)"),
+    (4, "activity pause -w open --activity-id 7", "(activity_not_found)"),
+    (4, "incident retry 6fa459ea-ee8a-3ca4-894e-db77e160355e.12", "(incident_not_found)"),
+    (4, "schedule describe nothing", "(schedule_not_found)"),
+    (4, "schedule pause nothing", "(schedule_not_found)"),
+    (4, "batch describe nothing", "(batch_not_found)"),
+    (4, "batch cancel nothing", "(batch_not_found)"),
+    (4, "task-queue describe nothing", "(task_queue_not_found)"),
+    (2, "workflow list -q 'Status ='", "invalid query"),
+    (2, "workflow cancel -q 'Open = true'", "there is no terminal"),
+    (2, "workflow cancel -q ''", "a query that says nothing"),
+    (5, "workflow result open --timeout 300ms", "is still open"),
+    (5, "workflow watch open --timeout 300ms", "is still open"),
+    (5, "workflow execute -t order -i null --start-delay 1h --timeout 900ms", "is still open"),
+];
 
 #[test]
 fn what_is_refused_is_refused_alike() {
     let shop = Shop::of("order-saga", &[]);
-    let start = [
-        "workflow",
-        "start",
-        "-t",
-        "order",
-        "-w",
-        "open",
-        "-i",
-        "null",
-        "--start-delay",
-        "1h",
-    ];
-    shop.says(0, &start);
+    shop.says(
+        0,
+        "workflow start -t order -w open -i null --start-delay 1h",
+    );
 
-    for (code, arguments, said) in [
-        (
-            4,
-            &["workflow", "describe", "nobody"][..],
-            "(workflow_not_found)",
-        ),
-        (
-            4,
-            &["workflow", "history", "nobody"],
-            "(workflow_not_found)",
-        ),
-        (4, &["workflow", "result", "nobody"], "(workflow_not_found)"),
-        (4, &["workflow", "watch", "nobody"], "(workflow_not_found)"),
-        (4, &["workflow", "cancel", "nobody"], "(workflow_not_found)"),
-        (
-            4,
-            &["workflow", "signal", "nobody", "--name", "x"],
-            "(workflow_not_found)",
-        ),
-        (
-            4,
-            &["workflow", "query", "nobody", "--name", "x"],
-            "(workflow_not_found)",
-        ),
-        (4, &["workflow", "pause", "nobody"], "(workflow_not_found)"),
-        (4, &["workflow", "start", "-t", "nothing"], "error: "),
-        (
-            4,
-            &[
-                "workflow",
-                "start",
-                "-t",
-                "order",
-                "-w",
-                "open",
-                "--id-conflict",
-                "fail",
-            ],
-            "(workflow_open)",
-        ),
-        (
-            4,
-            &[
-                "workflow",
-                "describe",
-                "open",
-                "-r",
-                "6fa459ea-ee8a-3ca4-894e-db77e160355e",
-            ],
-            "(workflow_not_found)",
-        ),
-        (
-            4,
-            &["activity", "retry", "open", "7"],
-            "(activity_not_found)",
-        ),
-        (
-            4,
-            &[
-                "incident",
-                "retry",
-                "6fa459ea-ee8a-3ca4-894e-db77e160355e.12",
-            ],
-            "(incident_not_found)",
-        ),
-        (
-            4,
-            &["schedule", "describe", "nothing"],
-            "(schedule_not_found)",
-        ),
-        (4, &["schedule", "pause", "nothing"], "(schedule_not_found)"),
-        (4, &["batch", "describe", "nothing"], "(batch_not_found)"),
-        (4, &["batch", "cancel", "nothing"], "(batch_not_found)"),
-        (
-            4,
-            &["task-queue", "describe", "nothing"],
-            "(task_queue_not_found)",
-        ),
-        (2, &["workflow", "list", "-q", "Status ="], "invalid query"),
-        (
-            2,
-            &["workflow", "cancel", "-q", "Open = true"],
-            "there is no terminal",
-        ),
-        (
-            5,
-            &["workflow", "result", "open", "--timeout", "300ms"],
-            "is still open",
-        ),
-        (
-            5,
-            &["workflow", "watch", "open", "--timeout", "300ms"],
-            "is still open",
-        ),
-        (
-            5,
-            &[
-                "workflow",
-                "execute",
-                "-t",
-                "order",
-                "-i",
-                "null",
-                "--start-delay",
-                "1h",
-                "--timeout",
-                "900ms",
-            ],
-            "is still open",
-        ),
-    ] {
-        let text = shop.refused(code, arguments);
+    for (code, line, said) in REFUSALS {
+        let text = shop.refused(*code, line);
         assert!(
             text.starts_with("error: ") && text.contains(said),
-            "{arguments:?}: {text}"
+            "{line}: {text}"
         );
     }
-    let again = shop.json(&[
-        "workflow", "start", "-t", "order", "-w", "open", "-i", "null",
-    ]);
+    let again = shop.json("workflow start -t order -w open -i null");
     assert_eq!(again["started"], false, "{again}");
-    for verb in [
-        &["journal", "verify"][..],
-        &["doctor"],
-        &["workflow", "versions"],
-    ] {
-        let text = shop.says(2, verb);
-        assert!(text.contains("hint: --kafka"), "{verb:?}: {text}");
+    let metadata = shop.says(0, "workflow metadata -t order");
+    assert!(metadata.starts_with("WORKFLOW  VERSIONS"), "{metadata}");
+    let unknown = shop.says(4, "workflow metadata -t nothing");
+    assert!(unknown.contains("has no workflow nothing"), "{unknown}");
+    for line in ["journal verify", "doctor", "workflow versions"] {
+        let text = shop.says(2, line);
+        assert!(text.contains("hint: --kafka"), "{line}: {text}");
     }
 }
 
 #[test]
-fn runs_are_asked_and_changed() {
+fn runs_are_started_asked_and_changed() {
     let shop = Shop::of("victim", &[]);
-    let run = |code, rest: &[&str]| shop.says(code, &[&["workflow"], rest].concat());
-    let basket = ["workflow", "start", "--type", "basket", "--id", "b-1"];
+    let basket = "workflow start --type basket --id b-1";
+    let keyed = format!("{basket} --idempotency-key k-1");
 
-    let keyed = [&basket[..], &["--idempotency-key", "k-1"]].concat();
     assert_eq!(shop.json(&keyed)["started"], true);
+    assert_eq!(shop.json(&keyed)["started"], true, "as the first time");
+    assert_eq!(shop.json(basket)["started"], false);
+    let add = "workflow update execute b-1 --name add -i 7 --update-id";
+    assert_eq!(shop.says(0, &format!("{add} u-1")), "1\n");
     assert_eq!(
-        shop.json(&keyed)["started"],
-        true,
-        "the same again is answered as before"
+        shop.says(0, &format!("{add} u-1")),
+        "1\n",
+        "it is done once"
     );
-    assert_eq!(shop.json(&basket)["started"], false);
-    let add = |code, verb, number, id| {
-        let update = [
-            "update",
-            verb,
-            "b-1",
-            "--name",
-            "add",
-            "-i",
-            number,
-            "--update-id",
-            id,
-        ];
-        run(code, &update)
-    };
-    assert_eq!(add(0, "execute", "7", "u-1"), "1\n");
-    assert_eq!(add(0, "execute", "7", "u-1"), "1\n", "it is done once");
-    let twice = add(4, "execute", "7", "u-2");
+    let twice = shop.says(4, &format!("{add} u-2"));
     assert!(
         twice.contains("Twice: 7 is in there (update_rejected)"),
         "{twice}"
     );
-    let slow = [
-        "update",
-        "start",
-        "b-1",
-        "--name",
-        "work-and-add",
-        "-i",
-        "1000",
-        "--update-id",
-        "u-3",
-    ];
-    let started = run(0, &slow);
+    let slow = "workflow update start b-1 --name work-and-add -i 1000 --update-id u-3";
+    let started = shop.says(0, slow);
     assert!(
         started.contains("takes work-and-add, update u-3."),
         "{started}"
     );
-    let of = ["update", "result", "b-1", "--update-id", "u-3"];
-    let early = run(5, &[&of[..], &["--timeout", "100ms"]].concat());
+    let of = "workflow update result b-1 --update-id u-3";
+    let early = shop.says(5, &format!("{of} --timeout 100ms"));
     assert!(early.contains("has not ended"), "{early}");
-    let pending = shop
-        .world
-        .says("victim", 0, &["workflow", "describe", "b-1"]);
+    let pending = shop.by_kafka(0, "workflow describe b-1");
     assert!(pending.contains("update u-3: under way"), "{pending}");
-    run(0, &of);
-    assert_eq!(
-        run(0, &["query", "b-1", "--name", "numbers"])
-            .split(',')
-            .count(),
-        2
-    );
-    let unknown = shop.refused(1, &["workflow", "query", "b-1", "--name", "sum"]);
+    shop.says(0, of);
+    let numbers = shop.json("workflow query b-1 --name numbers");
+    assert_eq!(numbers.as_array().map(Vec::len), Some(2));
+    let unknown = shop.refused(1, "workflow query b-1 --name sum");
     assert!(unknown.contains("numbers, explode, large"), "{unknown}");
 
-    assert!(run(0, &["pause", "b-1", "--reason", "a drill"]).contains("b-1 is paused."));
-    assert_eq!(
-        shop.json(&["workflow", "describe", "b-1"])["status"],
-        "Paused"
-    );
-    assert!(run(0, &["unpause", "b-1"]).contains("b-1 goes on."));
-    let sent = shop.json(&["workflow", "signal", "b-1", "--name", "close"]);
+    let paused = shop.says(0, "workflow pause b-1 --reason 'a drill'");
+    assert!(paused.contains("b-1 is paused."), "{paused}");
+    assert_eq!(shop.json("workflow describe b-1")["status"], "Paused");
+    let resumed = shop.says(0, "workflow unpause b-1");
+    assert!(resumed.contains("b-1 goes on."), "{resumed}");
+    let sent = shop.json("workflow signal b-1 --name close");
     assert!(
         sent["run_id"].is_string() && sent["event_seq"].is_u64(),
         "{sent}"
     );
-    let numbers = as_json(&run(0, &["result", "b-1", "--timeout", "30s"]));
-    assert_eq!(numbers.as_array().map(Vec::len), Some(2));
-    let closed = shop.refused(4, &["workflow", "signal", "b-1", "--name", "close"]);
+    assert_eq!(shop.json("workflow result b-1 --timeout 30s"), numbers);
+    let closed = shop.refused(4, "workflow signal b-1 --name close");
     assert!(closed.contains("(workflow_closed)"), "{closed}");
+}
 
-    let with = [
-        "--type",
-        "basket",
-        "--id",
-        "b-2",
-        "--name",
-        "add",
-        "--update-input",
-        "3",
-    ];
-    assert_eq!(run(0, &[&["update-with-start"], &with[..]].concat()), "1\n");
-    let close = [
-        "signal-with-start",
-        "--type",
-        "basket",
-        "--id",
-        "b-2",
-        "--name",
-        "close",
-    ];
-    run(0, &close);
-    assert_eq!(run(0, &["result", "b-2"]), "[3]\n");
-    let told = shop.json(&["workflow", "delete", "b-2", "--reason", "a customer asked"]);
-    assert!(
-        told["event_seq"].is_null() || told["event_seq"].is_u64(),
-        "{told}"
-    );
-    let deleted = run(4, &["result", "b-2"]);
+#[test]
+fn a_start_brings_a_message_and_what_is_deleted_is_gone() {
+    let shop = Shop::of("victim", &[]);
+    let basket = "--type basket --id b-1";
+    let add = format!("workflow update-with-start {basket} --name add --update-input 3");
+
+    assert_eq!(shop.says(0, &add), "1\n");
+    // The run ends by it, and so may have ended before the command looks.
+    let close = format!("workflow signal-with-start {basket} --name close");
+    shop.says(0, &close);
+    assert_eq!(shop.says(0, "workflow result b-1"), "[3]\n");
+    let late = shop.says(4, &close);
+    assert!(late.contains("b-1 was used before"), "{late}");
+
+    let told = shop.json("workflow delete b-1 --reason 'a customer asked'");
+    assert_eq!(told["workflow_id"], "b-1", "{told}");
+    let deleted = shop.refused(4, "workflow result b-1");
     assert!(deleted.contains("(workflow_deleted)"), "{deleted}");
 }
 
@@ -468,298 +353,98 @@ fn runs_are_asked_and_changed() {
 fn what_waits_for_a_person_is_solved_over_http() {
     let shop = Shop::of("flaky-payment", &[]);
     let start = |id: &str| {
-        let input = json!({"fail_times": 100, "park": true}).to_string();
+        let input = json!({"fail_times": 100, "park": true});
         shop.says(
             0,
-            &[
-                "workflow",
-                "start",
-                "-t",
-                "flaky-payment",
-                "-w",
-                id,
-                "-i",
-                &input,
-            ],
+            &format!("workflow start -t flaky-payment -w {id} -i '{input}'"),
         );
     };
     let incident = |id: &str| {
         until("the incident is there", || {
-            let list = shop.json(&["incident", "list"]);
+            let list = shop.json("incident list");
             let all = list["incidents"].as_array().expect("it is a list").clone();
             let found = all.into_iter().find(|one| one["workflow_id"] == id)?;
             Some(found["id"].as_str().expect("it has an id").to_owned())
         })
     };
-    assert_eq!(
-        shop.same_text(&["incident", "list"]),
-        "Nothing needs you.\n"
-    );
-    start("p-1");
-    start("p-2");
-    start("p-3");
-    let ids = ["p-1", "p-2", "p-3"].map(incident);
+    assert_eq!(shop.same_text("incident list"), "Nothing needs you.\n");
+    ["p-1", "p-2", "p-3"].into_iter().for_each(start);
+    let [id, ..] = ["p-1", "p-2", "p-3"].map(incident);
 
-    shop.same(&["incident", "list"]);
-    shop.same_text(&["incident", "list"]);
-    shop.same_text(&["workflow", "list"]);
-    let described = shop.same_text(&["workflow", "describe", "p-1"]);
+    shop.same("incident list");
+    shop.same_text("incident list");
+    shop.same_text("workflow list");
+    let described = shop.same_text("workflow describe p-1");
     assert!(
-        described.contains(&format!("Incident       {}", ids[0])),
+        described.contains(&format!("Incident       {id}")),
         "{described}"
     );
-    let done = shop.says(
-        0,
-        &["incident", "skip", &ids[0], "--result", "{\"$base64\":1}"],
-    );
-    assert_eq!(done, format!("Solved {}: p-1 goes on without.\n", ids[0]));
-    let again = shop.refused(4, &["incident", "skip", &ids[0], "--result", "1"]);
+    let skip = format!("incident skip {id} --result");
+    // JSON that could be mistaken for bytes is JSON.
+    let done = shop.says(0, &format!("{skip} '{{\"$base64\":1}}'"));
+    assert_eq!(done, format!("Solved {id}: p-1 goes on without.\n"));
+    let again = shop.refused(4, &format!("{skip} 1"));
     assert!(again.contains("(incident_resolved)"), "{again}");
-    let query = [
-        "incident",
-        "fail",
-        "-q",
-        "WorkflowId = \"p-2\" OR WorkflowId = \"p-3\"",
-    ];
-    let dry = shop.says(0, &[&query[..], &["--dry-run"]].concat());
-    assert_eq!(dry, "2 matched\n");
-    let all = shop.says(
-        0,
-        &[&query[..], &["--yes", "--wait", "--reason", "a drill"]].concat(),
-    );
+    let fail = "incident fail -q 'WorkflowId = \"p-2\" OR WorkflowId = \"p-3\"'";
+    assert_eq!(shop.says(0, &format!("{fail} --dry-run")), "2 matched\n");
+    let all = shop.says(0, &format!("{fail} --yes --wait --reason 'a drill'"));
     assert!(all.contains("2 done, 0 skipped, 0 failed"), "{all}");
-    let batches = shop.same(&["batch", "list"]);
+    let batches = shop.same("batch list");
     assert_eq!(batches["batches"][0]["act"], "incident-fail");
-    let batch_id = batches["batches"][0]["batch_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    shop.same(&["batch", "describe", &batch_id]);
-    shop.same_text(&["batch", "describe", &batch_id]);
-    shop.refused(1, &["workflow", "result", "p-2"]);
+    let batch_id = batches["batches"][0]["batch_id"].as_str().unwrap();
+    shop.same(&format!("batch describe {batch_id}"));
+    shop.same_text(&format!("batch describe {batch_id}"));
+    shop.refused(1, "workflow result p-2");
 }
 
 #[test]
 fn schedules_and_queues_are_steered_over_http() {
     let shop = Shop::of("victim", &[]);
-    let schedule = |code, rest: &[&str]| shop.says(code, &[&["schedule"], rest].concat());
-    let create = [
-        "create",
-        "s-1",
-        "--interval",
-        "1h",
-        "--type",
-        "steps",
-        "-i",
-        "[]",
-    ];
+    let create = "schedule create s-1 --interval 1h --type steps -i []";
 
-    assert_eq!(schedule(0, &create), "Created schedule s-1.\n");
-    let again = schedule(4, &create);
+    assert_eq!(shop.says(0, create), "Created schedule s-1.\n");
+    let again = shop.says(4, create);
     assert!(again.contains("there is a schedule s-1 already"), "{again}");
-    assert_eq!(
-        schedule(0, &["update", "s-1", "--note", "hourly"]),
-        "Updated schedule s-1.\n"
-    );
-    assert_eq!(schedule(0, &["pause", "s-1"]), "Paused schedule s-1.\n");
-    assert_eq!(schedule(0, &["resume", "s-1"]), "Resumed schedule s-1.\n");
-    shop.same(&["schedule", "describe", "s-1"]);
-    let described = shop.same_text(&["schedule", "describe", "s-1"]);
-    assert!(
-        described.contains("hourly") || described.contains("every 1h"),
-        "{described}"
-    );
-    shop.same(&["schedule", "next", "s-1", "--count", "3"]);
-    let started = schedule(0, &["trigger", "s-1"]);
-    assert!(started.starts_with("Started "), "{started}");
-    let list = schedule(0, &["list"]);
-    assert!(list.contains("s-1") && list.contains("every 1h"), "{list}");
-    let time = [
-        "--from",
-        "2026-01-01T00:00:00Z",
-        "--to",
-        "2026-01-01T01:00:00Z",
-    ];
-    let filled = schedule(0, &[&["backfill", "s-1"], &time[..]].concat());
-    assert_eq!(filled, "Began to backfill schedule s-1.\n");
-    assert_eq!(schedule(0, &["delete", "s-1"]), "Deleted schedule s-1.\n");
-    schedule(4, &["describe", "s-1"]);
-
-    let queue = |rest: &[&str]| shop.json(&[&["task-queue"], rest].concat());
-    assert_eq!(
-        queue(&["limit", "default", "--rate", "30/min"])["queue"],
-        "default"
-    );
-    assert_eq!(
-        queue(&["pause", "default", "--type", "work"])["queue"],
-        "default"
-    );
-    assert_eq!(queue(&["resume", "default"])["queue"], "default");
-    let kafka = shop
-        .world
-        .says("victim", 0, &["task-queue", "describe", "default"]);
-    assert!(kafka.contains("30 a minute; work paused by "), "{kafka}");
-}
-
-#[test]
-fn who_is_not_let_in_is_told_and_no_token_is_shown() {
-    let world = World::new(1);
-    let tokens = world.file("tokens");
-    let line = |name: &str, role: &str, token: &str| {
-        let hash = Sha256::digest(token.as_bytes());
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{name} {role} {hash}\n")
-    };
-    let lines = line("ada", "operator", "s3cr3t-ada") + &line("bob", "reader", "s3cr3t-bob");
-    std::fs::write(&tokens, lines).expect("it can be written");
-    let tokens = tokens.to_str().expect("it is text").to_owned();
-    let shop = Shop::of("order-saga", &["--tokens-file", &tokens]);
-    let list = ["workflow", "list", "-o", "json"];
-    let start = [
-        "workflow",
-        "start",
-        "-t",
-        "order",
-        "-w",
-        "o-1",
-        "-i",
-        "null",
-        "--start-delay",
-        "1h",
-    ];
-    let by = |token: &str, code, arguments: &[&str]| {
-        shop.says(code, &[arguments, &["--token", token]].concat())
-    };
-
-    for text in [shop.says(4, &list), by("s3cr3t-eve", 4, &list)] {
-        assert!(
-            text.contains("(token_needed)") && text.contains("--token"),
-            "{text}"
-        );
-        assert!(!text.contains("s3cr3t"), "{text}");
+    for (line, done) in [
+        (
+            "schedule update s-1 --note hourly",
+            "Updated schedule s-1.\n",
+        ),
+        ("schedule pause s-1", "Paused schedule s-1.\n"),
+        ("schedule resume s-1", "Resumed schedule s-1.\n"),
+    ] {
+        assert_eq!(shop.says(0, line), done);
     }
-    by("s3cr3t-bob", 0, &list);
-    let forbidden = by("s3cr3t-bob", 4, &start);
-    assert!(
-        forbidden.contains("bob is a reader") && forbidden.contains("(forbidden)"),
-        "{forbidden}"
-    );
-    by("s3cr3t-ada", 0, &start);
-    let output = alone("order-saga", &["workflow", "history", "o-1", "-o", "json"])
-        .env("SAGALINE_ADDRESS", &shop.url)
-        .env("SAGALINE_TOKEN", "s3cr3t-ada")
-        .env("SAGALINE_LOG", "trace")
-        .output()
-        .expect("the binary runs");
-    let history = as_json(&said(&output, 0, &[]));
-    assert_eq!(history["events"][0]["cause"]["source"], "sagaline.http/ada");
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cr3t"));
+    shop.same("schedule describe s-1");
+    let described = shop.same_text("schedule describe s-1");
+    assert!(described.contains("every 1h"), "{described}");
+    shop.same("schedule next s-1 --count 3");
+    let started = shop.says(0, "schedule trigger s-1");
+    assert!(started.starts_with("Started "), "{started}");
+    let list = shop.same_text("schedule list");
+    assert!(list.contains("active  s-1   every 1h"), "{list}");
+    shop.says(0, "workflow pause schedule/s-1");
+    let list = shop.same_text("schedule list");
+    assert!(list.contains("paused run"), "{list}");
+    shop.says(0, "workflow resume schedule/s-1");
+    let time = "--from 2026-01-01T00:00:00Z --to 2026-01-01T01:00:00Z";
+    let filled = shop.says(0, &format!("schedule backfill s-1 {time}"));
+    assert_eq!(filled, "Began to backfill schedule s-1.\n");
+    let deleted = shop.says(0, "schedule delete s-1");
+    assert_eq!(deleted, "Deleted schedule s-1.\n");
+    shop.refused(4, "schedule describe s-1");
 
-    let config = world.file("settings.toml");
-    let settings = format!(
-        "[profile.shop]\naddress = '{}'\ntoken = 's3cr3t-bob'\n[profile.far]\naddress = 'http://shop.invalid'\ntoken = 't'\n",
-        shop.url
-    );
-    std::fs::write(&config, settings).expect("it can be written");
-    let config = config.to_str().expect("it is text").to_owned();
-    let profile = |name: &str| {
-        let flags = ["--config", &config, "--profile", name];
-        alone("order-saga", &[&list[..], &flags].concat())
-            .output()
-            .expect("the binary runs")
-    };
-    assert_eq!(
-        as_json(&said(&profile("shop"), 0, &[]))["workflows"][0]["workflow_id"],
-        "o-1"
-    );
-    let plain = said(&profile("far"), 2, &[]);
-    assert!(
-        plain.contains("in plain sight") && plain.contains("--allow-plain-token"),
-        "{plain}"
-    );
-    let unknown = said(&profile("none"), 2, &[]);
-    assert!(unknown.contains("has far, shop"), "{unknown}");
-}
-
-/// A server that answers everything with these bytes, as long as somebody reads them.
-fn answering(bytes: impl Fn(&mut TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it has one");
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("it connects");
-            let mut request = [0; 4_096];
-            let _ = stream.read(&mut request);
-            bytes(&mut stream);
-        }
-    });
-    format!("http://{address}")
-}
-
-fn canned(status: &'static str, body: &'static str) -> String {
-    answering(move |stream| {
-        let head = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let _ = stream.write_all(head.as_bytes());
-        let _ = stream.write_all(body.as_bytes());
-    })
-}
-
-#[test]
-fn a_server_that_is_none_or_means_harm_does_none() {
-    let list = ["workflow", "list", "--address"];
-    let ask = |address: &str, code| {
-        let arguments = [&list[..], &[address]].concat();
-        let output = alone("order-saga", &arguments)
-            .output()
-            .expect("the binary runs");
-        let text = [&output.stdout[..], &output.stderr].concat();
-        let text = String::from_utf8(text).expect("it prints text");
-        assert_eq!(output.status.code(), Some(code), "{text}");
-        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
-        text
-    };
-
-    let nobody = ask("http://127.0.0.1:1", 3);
-    assert!(
-        nobody.contains("cannot reach http://127.0.0.1:1: nothing listens there"),
-        "{nobody}"
-    );
-    assert!(
-        nobody.contains("hint: ") && nobody.contains("--address"),
-        "{nobody}"
-    );
-    let html = ask(&canned("200 OK", "<html>\u{1b}[2J</html>"), 3);
-    assert!(
-        html.contains("does not answer as expected: it is no JSON"),
-        "{html}"
-    );
-    ask(&canned("200 OK", r#"{"workflows":7}"#), 3);
-    let moved = canned("302 Found\r\nLocation: http://127.0.0.1:1/", "");
-    assert!(ask(&moved, 3).contains("answered 302"));
-    let evil = canned(
-        "409 Conflict",
-        "{\"detail\":\"a\\u001b[2J\\nhint: run this\u{202e}\",\"code\":\"x\\u001b[1m\"}",
-    );
-    let evil = ask(&evil, 4);
-    assert!(!evil.contains("\nhint: run this"), "{evil}");
-    let names = canned(
-        "200 OK",
-        "{\"workflows\":[{\"workflow_id\":\"a\\u001b[2J\\nb\",\"status\":\"\\u001b[31m\",\"workflow\":\"\u{202e}w\",\
-         \"waiting_for\":{\"text\":\"t\\u001b\"},\"started_at\":\"\\u001b\"}],\"next_page_token\":null}",
-    );
-    assert!(ask(&names, 0).contains("a␛[2J␊b"));
-    let endless = answering(|stream| {
-        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let chunk = format!("10000\r\n{}\r\n", " ".repeat(65_536));
-        let mut written = stream.write_all(head.as_bytes());
-        while written.is_ok() {
-            written = stream.write_all(chunk.as_bytes());
-        }
-    });
-    assert!(ask(&endless, 3).contains("more than 67108864 bytes"));
-    let wrong = ask("http://ada:s3cr3t@127.0.0.1", 2);
-    assert!(!wrong.contains("s3cr3t"), "{wrong}");
+    for line in [
+        "task-queue limit default --rate 30/min",
+        "task-queue pause default --type work",
+        "task-queue resume default",
+    ] {
+        assert_eq!(shop.json(line)["queue"], "default", "{line}");
+    }
+    let kafka = shop.by_kafka(0, "task-queue describe default");
+    assert!(kafka.contains("30 a minute; work paused by "), "{kafka}");
+    let http = shop.says(0, "task-queue describe default");
+    assert!(http.contains("30 a minute"), "{http}");
+    let queues = shop.says(0, "task-queue list");
+    assert!(queues.contains("default"), "{queues}");
 }

@@ -21,6 +21,7 @@ pub(crate) mod input;
 pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod man;
+mod metadata;
 pub(crate) mod operate;
 pub(crate) mod projection;
 pub(crate) mod query;
@@ -345,6 +346,7 @@ mod tests {
             ("workflow cancel o-1", "workflow cancel"),
             ("workflow pause -w o-1", "workflow pause"),
             ("activity retry o-1 3", "activity retry"),
+            ("activity retry -w o-1 --activity-id 3", "activity retry"),
             (
                 "incident fail 6fa459ea-ee8a-3ca4-894e-db77e160355e.12",
                 "incident fail",
@@ -361,6 +363,28 @@ mod tests {
                     "{many} {flags}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn an_activity_is_named_by_both_of_its_ids() {
+        let parse = |line: &str| Cli::try_parse_from(line.split_whitespace());
+
+        for line in ["o-1 3", "-w o-1 --activity-id 3"] {
+            assert!(parse(&format!("x activity pause {line}")).is_ok(), "{line}");
+        }
+        for line in [
+            "",
+            "o-1",
+            "-w o-1",
+            "--activity-id 3",
+            "o-1 3 --activity-id 3",
+            "o-1 3 -w o-1",
+        ] {
+            assert!(
+                parse(&format!("x activity pause {line}")).is_err(),
+                "{line}"
+            );
         }
     }
 

@@ -82,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// By which way commands reach the engine.
     pub(crate) way: Way,
+    /// Whether somebody said which namespace.
+    pub(crate) names_namespace: bool,
     /// Whether somebody said which brokers.
     pub(crate) names_kafka: bool,
     /// Who somebody is, to the API.
@@ -150,6 +152,7 @@ impl Settings {
             client,
             ..
         } = said;
+        let names_namespace = said.namespace.is_some();
         let namespace = said.namespace.unwrap_or_else(|| "sagaline".to_owned());
         check_namespace(&namespace)?;
         let partitions = engine.partitions.unwrap_or(PARTITIONS_DEFAULT);
@@ -199,6 +202,7 @@ impl Settings {
             max_in_flight: at_least_one("max_in_flight", worker.max_in_flight.unwrap_or(64))?,
             drain: worker.drain.map_or(DRAIN_DEFAULT, Span::get),
             way,
+            names_namespace,
             names_kafka,
             token: client.token,
             tls_ca: client.tls_ca,
@@ -334,6 +338,7 @@ mod tests {
         let settings = Settings {
             // Naming brokers, even the default ones, is a choice of its own.
             way: Way::Default,
+            names_namespace: false,
             names_kafka: false,
             ..Settings::of([reference]).unwrap()
         };

@@ -40,13 +40,32 @@ struct ActivityOf {
     #[arg(
         value_name = "WORKFLOW_ID",
         value_parser = workflow_id,
-        required_unless_present = "query",
+        required_unless_present_any = ["workflow_id", "query"],
+        requires = "number",
+        conflicts_with_all = ["workflow_id", "query", "yes", "dry_run"]
+    )]
+    id: Option<WorkflowId>,
+    /// Number of the activity, as `workflow describe` prints it
+    #[arg(value_name = "ACTIVITY_ID", value_parser = activity_id, conflicts_with = "query")]
+    number: Option<ActivityId>,
+    /// Workflow id
+    #[arg(
+        short,
+        long,
+        value_name = "ID",
+        value_parser = workflow_id,
         requires = "activity_id",
         conflicts_with_all = ["query", "yes", "dry_run"]
     )]
     workflow_id: Option<WorkflowId>,
-    /// Number of the activity, as `workflow describe` prints it
-    #[arg(value_name = "ACTIVITY_ID", value_parser = activity_id, conflicts_with = "query")]
+    /// Number of the activity
+    #[arg(
+        long,
+        value_name = "ACTIVITY_ID",
+        value_parser = activity_id,
+        requires = "workflow_id",
+        conflicts_with_all = ["number", "query"]
+    )]
     activity_id: Option<ActivityId>,
     /// Only of this run; otherwise of the open one
     #[arg(short, long, conflicts_with = "query")]
@@ -175,7 +194,11 @@ fn tell(
     (doing, act): (Doing, &'static str),
     body: &Body,
 ) -> Outcome {
-    let (Some(workflow_id), Some(activity_id)) = (&of.workflow_id, of.activity_id) else {
+    let (workflow_id, activity_id) = (
+        of.id.as_ref().or(of.workflow_id.as_ref()),
+        of.number.or(of.activity_id),
+    );
+    let (Some(workflow_id), Some(activity_id)) = (workflow_id, activity_id) else {
         return tell_all(session, (&of.many, &of.why), (doing, act), body);
     };
     let done = match act {

@@ -14,7 +14,7 @@ mod problem;
 use std::{io, time::Duration};
 
 use sagaline_core::{Payload, show::Read as _, show::Shown};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 use ureq::{
     Agent, Body,
@@ -111,6 +111,9 @@ impl Session {
             Way::Http(address) => address,
         };
         let api = Api::open(&self.settings, address, self.plain_token)?;
+        if self.settings.names_namespace {
+            api.serves(&self.settings.namespace)?;
+        }
         Ok(Door::Http(Box::new(api)))
     }
 
@@ -159,6 +162,24 @@ impl Api {
             address,
             token,
         })
+    }
+
+    /// Refuses a server of another namespace than the one that was named: it would act on other runs.
+    fn serves(&self, namespace: &str) -> Outcome {
+        #[derive(Deserialize)]
+        struct Info {
+            namespace: String,
+        }
+        let info: Info = self.read(&Path::new("info"))?;
+        match info.namespace == namespace {
+            true => Ok(()),
+            false => {
+                let (address, other) = (&self.address, info.namespace);
+                let text =
+                    format!("{address} serves namespace {other}, and {namespace} was asked for");
+                Err(Fault::quoting(Exit::Refused, &text).hint("--namespace or SAGALINE_NAMESPACE says which is meant; each has servers of its own"))
+            }
+        }
     }
 
     /// Asks for JSON.
@@ -280,9 +301,13 @@ impl Api {
             ureq::Error::HostNotFound => "there is no such host".to_owned(),
             other => other.to_string(),
         };
-        Fault::quoting(Exit::Unreachable, &format!("cannot reach {address}: {why}")).hint(
-            "does `dev`, or a `server` with --http-port, run there? --address or SAGALINE_ADDRESS says where; --kafka goes by the topics",
-        )
+        let hint = match why.contains("certificate") {
+            true => "--tls-ca FILE has the authorities that the server's certificate is trusted by",
+            false => {
+                "does `dev`, or a `server` with --http-port, run there? --address or SAGALINE_ADDRESS says where; --kafka goes by the topics"
+            }
+        };
+        Fault::quoting(Exit::Unreachable, &format!("cannot reach {address}: {why}")).hint(hint)
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     Session,
     api::{Change, Door, Path},
     bulk::number,
+    operate::Told,
     rows::{self, Rows},
     unread::{self, Unread},
 };
@@ -191,11 +192,6 @@ struct List {
 struct Reason<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Canceled<'a> {
-    workflow_id: &'a WorkflowId,
 }
 
 fn seen(session: &Session, runs: &Runs, id: &WorkflowId, run: &SeenRun) -> Seen {
@@ -385,8 +381,8 @@ fn cancel(session: &Session, args: &CancelArgs) -> Outcome {
             reason: args.reason.as_deref(),
         };
         let path = path(id).then("cancel");
-        api.change(&Change::post(path, to_raw_value(&reason)?))?;
-        return canceled(session.output, id);
+        let answer = api.change(&Change::post(path, to_raw_value(&reason)?))?;
+        return canceled(session.output, id, &api.parsed(&answer.json)?);
     }
     let question =
         Question::new(ce_type::WORKFLOW_CANCEL, id).header(header::REASON, args.reason.as_ref());
@@ -397,16 +393,15 @@ fn cancel(session: &Session, args: &CancelArgs) -> Outcome {
         return Err(Fault::refused(format!("{id} is not under way"))
             .hint("`batch list` shows all, and how they ended"));
     }
-    answer.taken()?;
-    canceled(session.output, id)
+    let told = Told::of(id, &answer.taken()?);
+    canceled(session.output, id, &told)
 }
 
-fn canceled(output: Output, id: &WorkflowId) -> Outcome {
-    match output.format {
-        Format::Json | Format::Jsonl => output.json(&Canceled { workflow_id: id })?,
-        Format::Table => output.say(&format!("Asked {id} to stop; what it has begun it ends."))?,
-    }
-    Ok(())
+fn canceled(output: Output, id: &WorkflowId, told: &Told) -> Outcome {
+    told.print(
+        output,
+        &format!("Asked {id} to stop; what it has begun it ends."),
+    )
 }
 
 fn unknown(id: &WorkflowId) -> Fault {

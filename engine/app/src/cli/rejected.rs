@@ -3,21 +3,16 @@
 //! Each is an `InputRejected` in the journal, with the reason and the first 64 KB of its value. Its id is where that lies:
 //! `<partition>.<offset>` of the journal.
 
+mod http;
 mod redrive;
 
 use clap::{Args, Subcommand};
 use sagaline_core::{Cause, WorkflowId};
 use sagaline_journal::{Item, JournalReader};
-use sagaline_runtime::RejectedInput;
-use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use sagaline_runtime::{RejectedInput, RejectedView};
+use serde::Serialize;
 
-use super::{
-    Session,
-    api::{Api, Door, Path},
-    rows::{self, Rows},
-    workflow_id,
-};
+use super::{Session, api::Door, workflow_id};
 use crate::{
     fault::Outcome,
     journal::Journal,
@@ -35,15 +30,12 @@ pub(crate) enum Verb {
 
 impl Verb {
     pub(crate) fn run(self, session: &Session) -> Outcome {
+        if let Door::Http(api) = session.door()? {
+            return http::run(session.output, &api, &self);
+        }
         match self {
-            Self::ListRejected(args) => match session.door()? {
-                Door::Http(api) => by_pages(session.output, &api, &args),
-                Door::Kafka => list(session, &args),
-            },
-            Self::Redrive(args) => {
-                session.by_topics("`input redrive`")?;
-                redrive::redrive(session, &args)
-            }
+            Self::ListRejected(args) => list(session, &args),
+            Self::Redrive(args) => redrive::redrive(session, &args),
         }
     }
 }
@@ -60,64 +52,27 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Serialize)]
-struct List {
-    inputs: Vec<Box<RawValue>>,
-    next_page_token: Option<String>,
+struct List<'a> {
+    inputs: Vec<RejectedView<'a>>,
+    next_page_token: Option<()>,
 }
 
-/// What is shown of one to people.
-#[derive(Deserialize)]
-struct Seen {
-    id: String,
-    workflow_id: Option<String>,
-    at: String,
-    reason: String,
-    message: String,
-    cause: Place,
-}
-
-/// Where a record lies.
-#[derive(Deserialize)]
-struct Place {
-    topic: String,
-    partition: i32,
-    offset: i64,
-}
-
-impl Seen {
-    fn cells(self, output: Output) -> Vec<String> {
-        let Place {
-            topic,
-            partition,
-            offset,
-        } = self.cause;
-        vec![
-            self.id,
-            output.time_of(&self.at),
-            self.reason,
-            self.workflow_id.unwrap_or_else(|| "–".to_owned()),
-            format!("{topic}/{partition} at {offset}"),
-            self.message,
-        ]
-    }
-}
-
-/// As a server has them.
-fn by_pages(output: Output, api: &Api, args: &ListArgs) -> Outcome {
-    let id = args.workflow_id.as_ref().map(WorkflowId::as_str);
-    let path = Path::new("inputs")
-        .then("rejected")
-        .maybe("workflow_id", id);
-    let rows = Rows::read(api, &path, "inputs", args.limit)?;
-    let list = List {
-        inputs: rows.rows,
-        next_page_token: rows.next_page_token,
-    };
-    print(output, &list)?;
-    if rows.is_cut {
-        aside("… more: --limit");
-    }
-    Ok(())
+fn cells(rejected: &RejectedInput, output: Output) -> Vec<String> {
+    let Cause {
+        topic,
+        partition,
+        offset,
+        ..
+    } = &rejected.cause;
+    let id = rejected.workflow_id.as_ref();
+    vec![
+        rejected.id.to_string(),
+        output.time(rejected.at),
+        rejected.event.reason.as_str().to_owned(),
+        id.map_or_else(|| "–".to_owned(), ToString::to_string),
+        format!("{topic}/{partition} at {offset}"),
+        rejected.event.message.to_string(),
+    ]
 }
 
 fn list(session: &Session, args: &ListArgs) -> Outcome {
@@ -133,31 +88,23 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
     all.sort_by_key(|one| std::cmp::Reverse((one.at, one.id)));
     let count = all.len();
     all.truncate(args.limit);
-    let rows = all.iter().map(|one| to_raw_value(&one.view()));
-    let list = List {
-        inputs: rows.collect::<Result<_, _>>()?,
-        next_page_token: None,
-    };
-    print(session.output, &list)?;
-    if count > args.limit {
-        aside(&format!("… {} more: --limit", count - args.limit));
-    }
-    Ok(())
-}
-
-fn print(output: Output, list: &List) -> Outcome {
-    let inputs = &list.inputs;
+    let (output, rows) = (session.output, all.iter().map(RejectedInput::view));
     match output.format {
-        Format::Json => output.json(list)?,
-        Format::Jsonl => inputs.iter().try_for_each(|row| output.json(row))?,
+        Format::Json => output.json(&List {
+            inputs: rows.collect(),
+            next_page_token: None,
+        })?,
+        Format::Jsonl => rows.into_iter().try_for_each(|row| output.json(&row))?,
         Format::Table => {
-            let seen: Vec<Seen> = rows::parsed(inputs)?;
-            let rows = seen.into_iter().map(|one| one.cells(output));
+            let rows: Vec<Vec<String>> = all.iter().map(|one| cells(one, output)).collect();
             output.table(
                 &["ID", "REJECTED", "REASON", "WORKFLOW ID", "RECORD", ""],
-                &rows.collect::<Vec<_>>(),
+                &rows,
             )?;
         }
+    }
+    if count > args.limit {
+        aside(&format!("… {} more: --limit", count - args.limit));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use sagaline_core::{Payload, show::Read as _, view::View};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::fault::Outcome;
@@ -19,12 +19,15 @@ pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
 pub(super) struct Run {
     pub(super) workflow_id: String,
     pub(super) run_id: String,
+    #[serde(deserialize_with = "known")]
     pub(super) workflow: String,
+    #[serde(deserialize_with = "known")]
     pub(super) version: String,
     pub(super) status: String,
     pub(super) situation: Option<String>,
     pub(super) waiting_for: WaitingFor,
     pub(super) waits: Vec<Wait>,
+    #[serde(deserialize_with = "known")]
     pub(super) started_at: String,
     pub(super) closed_at: Option<String>,
     pub(super) start_at: Option<String>,
@@ -41,7 +44,9 @@ pub(super) struct Run {
     pub(super) failure: Option<Failure>,
     pub(super) attributes: Fields,
     pub(super) memo: Fields,
+    #[serde(deserialize_with = "known")]
     pub(super) history_events: u64,
+    #[serde(deserialize_with = "known")]
     pub(super) history_bytes: u64,
     pub(super) journal_partition: i32,
     pub(super) pending_activities: Vec<Activity>,
@@ -49,6 +54,13 @@ pub(super) struct Run {
     pub(super) compensation: Option<Compensation>,
     pub(super) uncovered_steps: Vec<String>,
     pub(super) incidents: Vec<Incident>,
+}
+
+/// What is null is nothing: an owner remembers little of a run that has closed.
+fn known<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// The sentence.

@@ -280,6 +280,7 @@ pub(crate) fn update_with_start(session: &Session, args: UpdateWithStartArgs) ->
             workflow_id: asked.started.workflow_id.to_string(),
             run_id: asked.started.run_id,
             update_id,
+            stage: update::Stage::Accepted,
         };
         return match args.wait {
             Stage::Accepted => accepted.print(session.output, &args.name),

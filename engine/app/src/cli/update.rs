@@ -87,6 +87,17 @@ pub(super) struct Accepted {
     pub(super) workflow_id: String,
     pub(super) run_id: Option<RunId>,
     pub(super) update_id: String,
+    /// Its end follows.
+    #[serde(default)]
+    pub(super) stage: Stage,
+}
+
+/// How far an update is that has not ended.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stage {
+    #[default]
+    Accepted,
 }
 
 impl Accepted {
@@ -151,6 +162,7 @@ impl AskedUpdate {
             workflow_id: self.id.as_str().to_owned(),
             run_id: answer.run_id,
             update_id: self.update_id.clone(),
+            stage: Stage::Accepted,
         };
         accepted.print(session.output, &self.name)
     }

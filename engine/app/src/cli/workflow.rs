@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    Session, act, ask, count, delete, describe, history, list, reset, result, signal, start,
-    update, versions, watch,
+    Session, act, ask, count, delete, describe, history, list, metadata, reset, result, signal,
+    start, update, versions, watch,
 };
 use crate::fault::Outcome;
 
@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     List(list::ListArgs),
     /// Count runs, all or by the value of a field
     Count(count::CountArgs),
+    /// Print the workflows of the app, and which signals, queries and updates each handles
+    Metadata(metadata::MetadataArgs),
     /// Print which versions of workflows, and of changes in them, open runs go by
     Versions(versions::VersionsArgs),
     /// Send a run a message
@@ -67,6 +69,7 @@ impl Verb {
             Self::Watch(args) => watch::watch(session, &args),
             Self::Count(args) => count::count(session, &args),
             Self::List(args) => list::list(session, &args),
+            Self::Metadata(args) => metadata::metadata(session, &args),
             Self::Versions(args) => versions::versions(session, &args),
             Self::Signal(args) => signal::signal(session, &args),
             Self::SignalWithStart(args) => start::signal_with_start(session, args),

@@ -81,6 +81,8 @@ fn hint(code: &str) -> Option<&'static str> {
         "incident_not_found" => "`incident list` prints what is open",
         "task_queue_not_found" => "`task-queue list` prints those that are known",
         "schedule_not_found" => "`schedule list` shows all",
+        "input_not_found" => "`input list-rejected` prints all",
+        "not_found" => "has that server another version? --kafka goes by the topics",
         "batch_not_found" => "`batch list` shows all",
         "workflow_id_used" => "--id-reuse says when an id may be used again",
         "workflow_open" => "cancel or terminate it first",

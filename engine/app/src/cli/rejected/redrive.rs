@@ -25,10 +25,10 @@ use crate::{
 pub(crate) struct RedriveArgs {
     /// Which, as `input list-rejected` prints them
     #[arg(required = true, value_name = "ID")]
-    ids: Vec<InputId>,
+    pub(super) ids: Vec<InputId>,
     /// Give up waiting for the engine after this long [default: 30s]
     #[arg(long, value_name = "SPAN")]
-    timeout: Option<Span>,
+    pub(super) timeout: Option<Span>,
 }
 
 pub(super) fn redrive(session: &Session, args: &RedriveArgs) -> Outcome {

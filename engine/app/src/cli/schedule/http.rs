@@ -1,6 +1,8 @@
 //! Schedules over HTTP: each verb is one call.
 
-use sagaline_core::{Payload, SCHEDULE_WORKFLOW, show::Read as _};
+use std::collections::BTreeSet;
+
+use sagaline_core::{Payload, SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, show::Read as _};
 use sagaline_sdk::schedule::Description;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -14,7 +16,7 @@ use crate::{
     cli::{
         Session,
         api::{Api, Change, Method, Path, payload},
-        rows::Rows,
+        rows::{self, Rows},
         seen::Run,
         unread::{self, Unread},
     },
@@ -158,10 +160,12 @@ fn list(session: &Session, api: &Api, args: &ListArgs) -> Outcome {
         })?,
         Format::Jsonl => rows.rows.iter().try_for_each(|one| output.json(one))?,
         Format::Table => {
+            let paused = paused(api)?;
             let seen = rows.rows.iter().map(|one| {
+                let one: Listed = api.parsed(one)?;
                 Ok(Seen {
-                    run_paused: false,
-                    about: about(session, api.parsed(one)?),
+                    run_paused: paused.contains(&format!("{SCHEDULE_ID_PREFIX}{}", one.name)),
+                    about: about(session, one),
                 })
             });
             show::print_list(output, &seen.collect::<Outcome<Vec<_>>>()?)?;
@@ -172,6 +176,18 @@ fn list(session: &Session, api: &Api, args: &ListArgs) -> Outcome {
     }
     Ok(())
 }
+
+/// Schedules whose run somebody holds up.
+fn paused(api: &Api) -> Outcome<BTreeSet<String>> {
+    let query = format!("WorkflowType = \"{SCHEDULE_WORKFLOW}\" AND Status = \"Paused\"");
+    let path = Path::new("workflows").param("query", &query);
+    let runs = Rows::read(api, &path, "workflows", PAUSED_MAX)?.rows;
+    let runs: Vec<Run> = rows::parsed(&runs)?;
+    Ok(runs.into_iter().map(|run| run.workflow_id).collect())
+}
+
+/// Most that are looked for.
+const PAUSED_MAX: usize = 10_000;
 
 #[derive(Serialize)]
 struct List<'a> {

@@ -19,11 +19,21 @@ use crate::{
 #[serde(default)]
 struct Queue {
     name: String,
-    workers: Vec<Worker>,
-    backlog: i64,
-    pending: u64,
+    /// None, as the next: Kafka did not say.
+    workers: Option<Vec<Worker>>,
+    backlog: Option<i64>,
+    pending: Option<u64>,
     oldest_ms: Option<u64>,
+    rates: Option<Rates>,
     limits: Option<Limits>,
+}
+
+/// How many tasks come and go.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rates {
+    added_per_second: f64,
+    taken_per_second: f64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -40,9 +50,10 @@ struct Limits {
     rate_per_second: Option<f64>,
     is_paused: bool,
     paused: Vec<Pause>,
-    waiting: u64,
-    held_back: u64,
-    outstanding: u64,
+    /// None, as the next two: another process has its home.
+    waiting: Option<u64>,
+    held_back: Option<u64>,
+    outstanding: Option<u64>,
 }
 
 /// Something that is paused.
@@ -99,21 +110,21 @@ fn path(name: &Name) -> Path {
 
 impl Queue {
     fn cells(&self) -> Vec<String> {
-        let none = || "-".to_owned();
+        let none = || NOTHING.to_owned();
         let limits = self.limits.as_ref();
-        let of =
-            |number: fn(&Limits) -> u64| limits.map_or_else(none, |one| number(one).to_string());
+        let number = |number: Option<u64>| shown(number.as_ref());
         vec![
             self.name.clone(),
-            match self.workers.len() {
-                0 => "none".to_owned(),
-                some => some.to_string(),
+            match self.workers.as_ref().map(Vec::len) {
+                None => none(),
+                Some(0) => "none".to_owned(),
+                Some(some) => some.to_string(),
             },
-            self.backlog.to_string(),
+            shown(self.backlog.as_ref()),
             self.oldest_ms
                 .map_or_else(none, |oldest| age(Millis(oldest))),
-            of(|one| one.waiting + one.held_back),
-            of(|one| one.outstanding),
+            number(limits.and_then(Limits::held)),
+            number(limits.and_then(|one| one.outstanding)),
             limits.and_then(Limits::in_force).unwrap_or_else(none),
         ]
     }
@@ -123,22 +134,34 @@ impl Queue {
         let mut line = |what: &str, text: String| lines.push(format!("  {what:<13}{text}"));
         let oldest = self.oldest_ms;
         let oldest = oldest.map(|oldest| format!(", the oldest for {}", age(Millis(oldest))));
-        let backlog = format!("{} tasks{}", self.backlog, oldest.unwrap_or_default());
-        line("Backlog", backlog);
-        line("Pending", format!("{} activities", self.pending));
+        let (backlog, oldest) = (shown(self.backlog.as_ref()), oldest.unwrap_or_default());
+        line("Backlog", format!("{backlog} tasks{oldest}"));
+        line(
+            "Pending",
+            format!("{} activities", shown(self.pending.as_ref())),
+        );
+        if let Some(rates) = &self.rates {
+            let (added, taken) = (rates.added_per_second, rates.taken_per_second);
+            line(
+                "Rates",
+                format!("{added:.1} a second come, {taken:.1} are taken"),
+            );
+        }
         if let Some(limits) = &self.limits {
-            let (waiting, held_back) = (limits.waiting, limits.held_back);
+            let waiting = shown(limits.waiting.as_ref());
+            let held_back = shown(limits.held_back.as_ref());
             line(
                 "Held",
                 format!("{waiting} wait for their turn, {held_back} are paused"),
             );
-            line("Outstanding", limits.outstanding.to_string());
+            line("Outstanding", shown(limits.outstanding.as_ref()));
         }
         let in_force = self.limits.as_ref().and_then(Limits::in_force);
         line("Limits", in_force.unwrap_or_else(|| "none".to_owned()));
-        match self.workers.as_slice() {
-            [] => line("Workers", "none: no worker reads it".to_owned()),
-            workers => {
+        match self.workers.as_deref() {
+            None => line("Workers", NOTHING.to_owned()),
+            Some([]) => line("Workers", "none: no worker reads it".to_owned()),
+            Some(workers) => {
                 for (number, worker) in workers.iter().enumerate() {
                     let what = if number == 0 { "Workers" } else { "" };
                     line(what, format!("{} from {}", worker.client_id, worker.host));
@@ -150,7 +173,19 @@ impl Queue {
     }
 }
 
+/// Stands for what is not known, or not there.
+const NOTHING: &str = "-";
+
+fn shown(number: Option<&impl ToString>) -> String {
+    number.map_or_else(|| NOTHING.to_owned(), ToString::to_string)
+}
+
 impl Limits {
+    /// Tasks that wait before the topic.
+    fn held(&self) -> Option<u64> {
+        Some(self.waiting?.saturating_add(self.held_back?))
+    }
+
     /// `10 at once and 5 a second; charge paused by ada`; none: nothing limits it.
     fn in_force(&self) -> Option<String> {
         let at_once = self.max_outstanding.map(|max| format!("{max} at once"));

@@ -3,7 +3,7 @@
 use sagaline_core::{Name, RunId, WorkflowId};
 use serde_json::value::RawValue;
 
-use super::{Accepted, ResultArgs, UpdateArgs, pending};
+use super::{Accepted, ResultArgs, Stage, UpdateArgs, pending};
 use crate::{
     cli::{
         api::{Answer, Api, Change, Path, payload, shown},
@@ -25,6 +25,7 @@ pub(super) fn start(output: Output, api: &Api, args: &UpdateArgs) -> Outcome {
             workflow_id: args.of.id.get().to_string(),
             run_id: args.of.run_id,
             update_id,
+            stage: Stage::Accepted,
         },
     };
     accepted.print(output, &args.name)
