@@ -12,13 +12,13 @@ use crate::harness::{
     http,
     process::Process,
     records::order,
-    wait::until,
+    wait::{until, until_true},
     world::{World, path_of},
 };
 
 /// An engine with its activities, and both ways to it.
 struct Shop {
-    _engine: Process,
+    engine: Process,
     url: String,
     binary: &'static str,
     world: World,
@@ -34,7 +34,7 @@ impl Shop {
             (http::get(&address, "/readyz").status == 200).then_some(())
         });
         Self {
-            _engine: engine,
+            engine,
             url: format!("http://{address}"),
             binary,
             world,
@@ -327,6 +327,33 @@ fn runs_are_started_asked_and_changed() {
     assert_eq!(shop.json("workflow result b-1 --timeout 30s"), numbers);
     let closed = shop.refused(4, "workflow signal b-1 --name close");
     assert!(closed.contains("(workflow_closed)"), "{closed}");
+}
+
+#[test]
+fn who_waits_goes_on_when_the_server_comes_again() {
+    let mut shop = Shop::of("victim", &[]);
+    shop.says(0, "workflow start --type basket --id b-1");
+    let mut watch = alone("victim", "workflow watch b-1");
+    let mut watch = shop
+        .world
+        .spawn("watch", watch.args(["--address", &shop.url]));
+    until_true("it is watched", || watch.said("WorkflowStarted") > 0);
+
+    shop.engine.kill();
+    until_true("that is noticed", || {
+        watch.said("does not answer; trying again") > 0
+    });
+    let port = shop.url.rsplit(':').next().expect("it has a port");
+    let again = ["--with-worker", "--http-port", port];
+    let mut again = shop.world.server("victim", &again);
+    shop.engine = shop.world.engine_of(&mut again);
+    until("somebody has the basket again", || {
+        let close = shop.http("workflow signal b-1 --name close");
+        close.status.success().then_some(())
+    });
+
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.log());
+    assert_eq!(watch.said("WorkflowCompleted"), 1, "{}", watch.log());
 }
 
 #[test]

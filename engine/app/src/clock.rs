@@ -25,6 +25,15 @@ pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
+/// Lets so much time pass.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command that waits for a server does nothing else"
+)]
+pub(crate) fn pause(span: Duration) {
+    std::thread::sleep(span);
+}
+
 /// How long somebody waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Option<Instant>);

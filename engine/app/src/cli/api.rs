@@ -4,7 +4,7 @@
 //! path, body, key ─▶ request ─▶ 2xx: JSON as it came ─▶ printed, or read for people
 //!                            └▶ a problem, or nothing: a fault with its exit code
 //! ```
-//! Deliberately absent: retries, since `--idempotency-key` is the caller's, and redirects, which would hand a token on. Invariant:
+//! Deliberately absent: retries of what changes something, since `--idempotency-key` is the caller's, and redirects, which would hand a token on. Invariant:
 //! no token stands in an error or a log; none goes over the network in plain sight unless somebody says so.
 
 mod address;
@@ -26,8 +26,9 @@ use self::address::Address;
 pub(crate) use self::path::Path;
 use super::Session;
 use crate::{
-    clock::Deadline,
+    clock::{self, Deadline},
     fault::{Exit, Fault, Outcome},
+    output::aside,
     settings::{ADDRESS_DEFAULT, Secret, Settings, Span, Way},
 };
 
@@ -40,8 +41,12 @@ const ANSWER_WAIT: Duration = Duration::from_secs(40);
 /// How long a connection may take.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
+/// How long somebody who waits tries again when the server is gone, and how often.
+const AGAIN_WITHIN: Duration = Duration::from_secs(60);
+const AGAIN_EVERY: Duration = Duration::from_secs(1);
+
 /// The longest that one call waits for what it asks for: the API has 60 s, a proxy often less.
-pub(crate) const TURN: Duration = Duration::from_secs(25);
+const TURN: Duration = Duration::from_secs(25);
 
 /// The way to a server.
 #[derive(Clone, Debug)]
@@ -199,15 +204,41 @@ impl Api {
 
     /// Asks again and again for what may take long, until it is there; none when the deadline passes.
     pub(crate) fn until(&self, path: &Path, deadline: Deadline) -> Outcome<Option<Box<RawValue>>> {
-        loop {
-            let left = deadline.left(TURN);
-            let wait = format!("{}ms", left.as_millis());
-            let answer = self.look(&path.clone().param("wait", &wait), left + ANSWER_WAIT)?;
-            if !answer.goes_on {
-                return Ok(Some(answer.json));
-            }
+        let mut answer = self.wait(path, deadline)?;
+        while answer.goes_on {
             if deadline.passed() {
                 return Ok(None);
+            }
+            answer = self.patiently(path, deadline)?;
+        }
+        Ok(Some(answer.json))
+    }
+
+    /// Waits for what may take long, for one turn at most.
+    fn wait(&self, path: &Path, deadline: Deadline) -> Outcome<Answer> {
+        let left = deadline.left(TURN);
+        let wait = format!("{}ms", left.as_millis());
+        self.look(&path.clone().param("wait", &wait), left + ANSWER_WAIT)
+    }
+
+    /// The same of a server that has answered before: one that is being deployed anew comes again.
+    pub(crate) fn patiently(&self, path: &Path, deadline: Deadline) -> Outcome<Answer> {
+        let patience = Deadline::after(Some(AGAIN_WITHIN));
+        let mut is_told = false;
+        loop {
+            match self.wait(path, deadline) {
+                Err(fault)
+                    if fault.exit() == Exit::Unreachable
+                        && !patience.passed()
+                        && !deadline.passed() =>
+                {
+                    if !is_told {
+                        aside(&format!("… {} does not answer; trying again", self.address));
+                        is_told = true;
+                    }
+                    clock::pause(deadline.left(AGAIN_EVERY));
+                }
+                answered => return answered,
             }
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    cli::api::{Api, Path, TURN},
+    cli::api::{Api, Path},
     clock::Deadline,
     fault::Outcome,
 };
@@ -80,10 +80,9 @@ impl<'a> Pages<'a> {
         if self.token.is_some() {
             return Ok(self.next()?.unwrap_or_default());
         }
-        let wait = format!("{}ms", deadline.left(TURN).as_millis());
         let path = self.path().param("page_size", PAGE_SIZE);
         let path = path.param("after", &self.last.to_string());
-        let answer = self.api.look(&path.param("wait", &wait), TURN + TURN)?;
+        let answer = self.api.patiently(&path, deadline)?;
         let page: Page = self.api.parsed(&answer.json)?;
         self.token = page.next_page_token.clone().map(Some);
         self.take(page)
