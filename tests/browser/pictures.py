@@ -75,7 +75,7 @@ def main():
         for name, path, width, height, theme in PICTURES:
             look(BASE, path, width, height, theme)
             take(name)
-        look(EMPTY, "/", 1280, 540)
+        look(EMPTY, "/", 1280, 600)
         take("empty")
         with urllib.request.urlopen(f"{BASE}/api/v1/incidents") as answer:
             incident = json.load(answer)["incidents"][0]["id"]

@@ -556,6 +556,31 @@ fn a_stream_tells_what_changes_and_goes_on_where_it_ended() {
     problem(&api.get("/stream/workflows?query=1"), 400, "invalid_query");
 }
 
+/// Pages are told by the cookie who signed in, rita or otto, and so are their events.
+fn pages_go_by_the_cookie(address: &str) {
+    let page = |token: &str| {
+        let cookie = format!("sl_token={token}");
+        http::ask(
+            address,
+            "GET /workflows?query=",
+            &[("Cookie", &cookie)],
+            b"",
+        )
+    };
+    let (unknown, reader, operator) = (page("t-x"), page("t-r"), page("t-o"));
+    let events = "/read/stream/workflows";
+    let unheard = http::get(address, events);
+    let hello = Events::open_with(address, events, Some(("Cookie", "sl_token=t-r"))).next();
+
+    assert!(
+        unknown.status == 401 && unknown.body.contains("Sign in"),
+        "{unknown:?}"
+    );
+    assert!(reader.body.contains("Signed in as rita") && reader.body.contains("p-1"));
+    assert!(!reader.body.contains("Terminate…") && operator.body.contains("Terminate…"));
+    assert_eq!((unheard.status, hello.name.as_str()), (401, "hello"));
+}
+
 #[test]
 fn who_has_no_token_sees_nothing_and_who_has_one_does_what_it_is_for() {
     let world = World::new(1);
@@ -599,28 +624,8 @@ fn who_has_no_token_sees_nothing_and_who_has_one_does_what_it_is_for() {
     let starts = ask("POST /api/v1/workflows?wait=60s", "t-o");
     let history = ok(&ask("GET /api/v1/workflows/p-1/history", "t-r"), 200);
     let deletes = ask("DELETE /api/v1/workflows/p-1", "t-o");
-    // Pages go by the cookie of who signed in, and so do their events.
-    let page = |token: &str| {
-        let cookie = format!("sl_token={token}");
-        http::ask(
-            &address,
-            "GET /workflows?query=",
-            &[("Cookie", &cookie)],
-            b"",
-        )
-    };
-    let (unknown, reader, operator) = (page("t-x"), page("t-r"), page("t-o"));
-    let events = "/read/stream/workflows";
-    let unheard = http::get(&address, events);
-    let hello = Events::open_with(&address, events, Some(("Cookie", "sl_token=t-r"))).next();
+    pages_go_by_the_cookie(&address);
 
-    assert!(
-        unknown.status == 401 && unknown.body.contains("Sign in"),
-        "{unknown:?}"
-    );
-    assert!(reader.body.contains("Signed in as rita") && reader.body.contains("p-1"));
-    assert!(!reader.body.contains("Terminate…") && operator.body.contains("Terminate…"));
-    assert_eq!((unheard.status, hello.name.as_str()), (401, "hello"));
     problem(&nobody, 401, "token_needed");
     assert!(
         nobody.head.contains("www-authenticate: Bearer"),
