@@ -174,7 +174,7 @@ impl Api {
     /// How old what lists do not show yet is at least; none: that is not known.
     fn behind(&self) -> Option<Millis> {
         let lag = self.settings().lag.as_ref()?;
-        Some(lag.behind(journal::now()))
+        Some(lag.behind(now()))
     }
 
     pub(crate) fn namespace(&self) -> &str {
