@@ -62,6 +62,25 @@ fn attribute<'a>(span: &'a Value, key: &str) -> Option<&'a Value> {
     found["value"].as_object()?.values().next()
 }
 
+/// The number in a span, of nanoseconds since 1970.
+fn nanos(span: &Value, key: &str) -> u64 {
+    let text = span[key].as_str().expect("64 bits are a text");
+    text.parse().expect("it is a number")
+}
+
+/// A start within a trace, until its end.
+fn start(address: &str, id: &str, parent: &str) {
+    let body = json!({"workflow": "flaky-payment", "id": id, "input": {"fail_times": 2}});
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("traceparent", parent),
+        ("tracestate", "shop=1"),
+    ];
+    let line = "POST /api/v1/workflows?wait=30s";
+    let answer = http::ask(address, line, &headers, body.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
 #[test]
 fn a_run_is_a_span_in_its_callers_trace_and_its_attempts_are_below_it() {
     let world = World::new(2);
@@ -72,21 +91,10 @@ fn a_run_is_a_span_in_its_callers_trace_and_its_attempts_are_below_it() {
     until("the engine is ready", || {
         (http::get(&address, "/readyz").status == 200).then_some(())
     });
-    let start = |id: &str, parent: &str| {
-        let body = json!({"workflow": "flaky-payment", "id": id, "input": {"fail_times": 2}});
-        let headers = [
-            ("Content-Type", "application/json"),
-            ("traceparent", parent),
-            ("tracestate", "shop=1"),
-        ];
-        let line = "POST /api/v1/workflows?wait=30s";
-        let answer = http::ask(&address, line, &headers, body.to_string().as_bytes());
-        assert_eq!(answer.status, 200, "{answer:?}");
-    };
 
-    start("unsampled", UNSAMPLED);
-    start("outside", "no trace at all");
-    start("traced", CALLER);
+    start(&address, "unsampled", UNSAMPLED);
+    start(&address, "outside", "no trace at all");
+    start(&address, "traced", CALLER);
 
     let mut by_trace: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     while by_trace.values().map(Vec::len).sum::<usize>() < 8 {
@@ -107,10 +115,6 @@ fn a_run_is_a_span_in_its_callers_trace_and_its_attempts_are_below_it() {
         Some(&json!("traced"))
     );
     assert_eq!(attribute(run, "sagaline.status"), Some(&json!("Completed")));
-    let nanos = |span: &Value, key: &str| {
-        let text = span[key].as_str().expect("64 bits are a text");
-        text.parse::<u64>().expect("it is a number")
-    };
     let mut attempts: Vec<&Value> = traced.iter().filter(|span| *span != run).collect();
     attempts.sort_by_key(|span| nanos(span, "startTimeUnixNano"));
     let failed: Vec<_> = attempts

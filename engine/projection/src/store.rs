@@ -93,7 +93,7 @@ impl Projection {
 
     /// The connections to the tables that are read now.
     pub(crate) fn pool(&self) -> AnyPool {
-        self.tables().pool.clone()
+        self.tables().pool
     }
 
     pub(crate) fn tables(&self) -> Tables {

@@ -462,7 +462,7 @@ async fn made_anew(database: &Database) {
             assert_eq!(rows, before);
             let count = |rows: Option<Vec<String>>| rows.unwrap().len();
             assert_eq!(count(notices.0), count(notices.1));
-            assert_eq!(one.views().await.unwrap(), [view.clone()]);
+            assert_eq!(one.views().await.unwrap(), std::slice::from_ref(&view));
         }
         let again = other.untold(now, &[]).await.unwrap();
         assert!(again.is_empty(), "nobody is told twice: {again:?}");
