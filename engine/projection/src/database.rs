@@ -10,7 +10,7 @@ use std::{fs, io, path::PathBuf, sync::Once, time::Duration};
 
 use sagaline_journal::{Error, ErrorKind};
 use sqlx::{
-    AnyPool, Executor as _, Row as _,
+    AnyConnection, AnyPool, Executor as _, Row as _,
     any::AnyPoolOptions,
     migrate::{Migration, MigrationType, Migrator},
 };
@@ -36,6 +36,16 @@ pub(crate) enum Dialect {
     Sqlite,
     /// PostgreSQL.
     Postgres,
+}
+
+impl Dialect {
+    /// That of a connection.
+    pub(crate) fn of(connection: &AnyConnection) -> Self {
+        match connection.backend_name() {
+            "PostgreSQL" => Self::Postgres,
+            _ => Self::Sqlite,
+        }
+    }
 }
 
 /// A database, whatever is in it.

@@ -9,7 +9,8 @@ use sagaline_core::{
     show::Shown,
 };
 use sagaline_journal::Journaled;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{key, sql::Bind, state::StoredRun};
 
@@ -201,6 +202,15 @@ pub(crate) struct SolvedIncident {
     pub(crate) json: Vec<u8>,
 }
 
+/// How an incident was solved, as the API has it.
+#[derive(Serialize)]
+struct Resolution<'a> {
+    act: &'a str,
+    actor: &'a str,
+    reason: Option<&'a str>,
+    at: Shown<'a, Timestamp>,
+}
+
 impl SolvedIncident {
     /// An incident of a run, before the event that solves it is applied.
     pub(crate) fn of(
@@ -214,17 +224,20 @@ impl SolvedIncident {
             .position(|one| one.seq == event.incident_seq)?;
         let view = stored.view(at, &[]);
         let seen = view.incidents().into_iter().nth(place)?;
-        let mut json = serde_json::to_value(seen).ok()?;
-        json["resolution"] = json!({
-            "act": event.act,
-            "actor": event.actor,
-            "reason": event.reason,
-            "at": Shown(&at),
-        });
+        let resolution = Resolution {
+            act: event.act.as_str(),
+            actor: event.actor.as_str(),
+            reason: event.reason.as_deref(),
+            at: Shown(&at),
+        };
+        // Verbatim but for its last member, which is null.
+        let open = serde_json::to_string(&seen).ok()?;
+        let open = open.strip_suffix("null}")?;
+        let json = format!("{open}{}}}", serde_json::to_string(&resolution).ok()?);
         Some(Self {
             incident: incidents.get(place)?.clone(),
             at,
-            json: json.to_string().into_bytes(),
+            json: json.into_bytes(),
         })
     }
 }

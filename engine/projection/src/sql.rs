@@ -1,10 +1,13 @@
 //! SQL text and what is bound to it: the only way in which statements are made here.
 //!
-//! Placeholders are `$1`, `$2` …, which both databases take. Invariant: text of strangers is bound, never part of a statement.
+//! Placeholders are `$1`, `$2` …, which both databases take; SQLite looks each of them up among all others, so that statements of
+//! many rows have `?` there. Invariant: text of strangers is bound, never part of a statement.
 
 use sqlx::{Any, any::AnyArguments, query::Query};
 
 use std::fmt::Write as _;
+
+use crate::database::Dialect;
 
 /// A value that is bound.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +73,8 @@ impl From<Vec<u8>> for Bind {
 pub(crate) struct Sql {
     text: String,
     binds: Vec<Bind>,
+    /// Placeholders have no numbers.
+    is_plain: bool,
 }
 
 impl Sql {
@@ -78,6 +83,15 @@ impl Sql {
         Self {
             text: text.to_owned(),
             binds: Vec::new(),
+            is_plain: false,
+        }
+    }
+
+    /// The same for many rows, on this database.
+    pub(crate) fn of_rows(dialect: Dialect, text: &'static str) -> Self {
+        Self {
+            is_plain: dialect == Dialect::Sqlite,
+            ..Self::new(text)
         }
     }
 
@@ -90,7 +104,12 @@ impl Sql {
     /// Puts a value here.
     pub(crate) fn bind(&mut self, value: impl Into<Bind>) -> &mut Self {
         self.binds.push(value.into());
-        write!(self.text, "${}", self.binds.len()).expect("a String takes all text");
+        match self.is_plain {
+            true => self.text.push('?'),
+            false => {
+                write!(self.text, "${}", self.binds.len()).expect("a String takes all text");
+            }
+        }
         self
     }
 

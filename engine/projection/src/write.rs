@@ -10,6 +10,7 @@ use sagaline_journal::{Error, ErrorKind, Footing};
 use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
 
 use crate::{
+    database::Dialect,
     fold::{Fold, Rows, Tracked},
     notice::Notice,
     row::{self, Hanging, RejectedRow},
@@ -55,10 +56,14 @@ pub(crate) async fn commit(
             return Ok(Committed::Overtaken);
         }
     }
+    let dialect = Dialect::of(&transaction);
     let (runs, queues) = fold.to_write();
     write(&mut transaction, &runs).await?;
     for some in fold.notices().chunks(ROWS_OF_STATEMENT) {
-        let mut sql = Sql::new("INSERT INTO notices (id, at, cause, notice) VALUES ");
+        let mut sql = Sql::of_rows(
+            dialect,
+            "INSERT INTO notices (id, at, cause, notice) VALUES ",
+        );
         sql.rows(some.iter().map(Notice::row));
         sql.push(" ON CONFLICT (id) DO NOTHING");
         execute(&mut transaction, sql).await?;
@@ -137,10 +142,11 @@ async fn write_runs(
     transaction: &mut Transaction<'_, Any>,
     runs: &[&Tracked],
 ) -> Result<HashMap<String, i64>, Error> {
+    let dialect = Dialect::of(transaction);
     let mut ids = HashMap::with_capacity(runs.len());
     for some in runs.chunks(ROWS_OF_STATEMENT) {
         let rows = some.iter().map(|tracked| row::run(&tracked.stored));
-        let mut sql = Sql::new("INSERT INTO runs (");
+        let mut sql = Sql::of_rows(dialect, "INSERT INTO runs (");
         sql.push(row::RUN_COLUMNS).push(") VALUES ").rows(rows);
         sql.push(" ON CONFLICT (run_id) DO UPDATE SET ")
             .push(row::RUN_UPDATES);
@@ -156,7 +162,7 @@ async fn write_runs(
             Ok(vec![id.into(), stored.encode()?.into()])
         });
         let states: Vec<Vec<Bind>> = states.collect::<Result<_, Error>>()?;
-        let mut sql = Sql::new("INSERT INTO states (id, state) VALUES ");
+        let mut sql = Sql::of_rows(dialect, "INSERT INTO states (id, state) VALUES ");
         sql.rows(states);
         sql.push(" ON CONFLICT (id) DO UPDATE SET state = excluded.state");
         execute(transaction, sql).await?;
@@ -190,6 +196,7 @@ async fn write_hanging(
     runs: &[&Tracked],
     ids: &HashMap<String, i64>,
 ) -> Result<(), Error> {
+    let dialect = Dialect::of(transaction);
     let mut around = Around::default();
     for tracked in runs {
         around.add(tracked, ids)?;
@@ -218,7 +225,7 @@ async fn write_hanging(
     ];
     for (begin, rows) in gone {
         for some in rows.chunks(ROWS_OF_STATEMENT) {
-            let mut sql = Sql::new(begin);
+            let mut sql = Sql::of_rows(dialect, begin);
             sql.rows(some.to_vec()).push(")");
             execute(transaction, sql).await?;
         }
@@ -238,7 +245,7 @@ async fn write_hanging(
     ];
     for (table, columns, rows, conflict) in new {
         for some in rows.chunks(ROWS_OF_STATEMENT) {
-            let mut sql = Sql::new("INSERT INTO ");
+            let mut sql = Sql::of_rows(dialect, "INSERT INTO ");
             sql.push(table).push(" (").push(columns).push(") VALUES ");
             sql.rows(some.to_vec()).push(conflict);
             execute(transaction, sql).await?;

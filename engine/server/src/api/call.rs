@@ -305,6 +305,11 @@ impl Call {
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let text = self.json()?;
         let text = text.map_or("{}", RawValue::get);
+        // A list would do for a struct, too.
+        if !text.trim_start().starts_with('{') {
+            let text = "the body: a JSON object is expected";
+            return Err(Problem::bad_request("invalid_body", text));
+        }
         serde_json::from_str(text)
             .map_err(|invalid| Problem::bad_request("invalid_body", format!("the body: {invalid}")))
     }

@@ -1,12 +1,17 @@
 //! Payloads as the API has them: JSON verbatim, other bytes as `{"$base64","content_type"}`.
 
+use std::{borrow::Cow, fmt};
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sagaline_core::{PAYLOAD_BYTES_MAX, Payload, show::Shown};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::problem::Problem;
@@ -20,19 +25,40 @@ struct Encoded {
     content_type: Option<String>,
 }
 
-/// Whether there is a key `$base64`.
-#[derive(Deserialize)]
-struct Marked {
-    #[serde(rename = "$base64")]
-    _base64: serde::de::IgnoredAny,
+/// Whether it is an object with a key `$base64`, once or more often.
+struct Marked(bool);
+
+impl<'de> Deserialize<'de> for Marked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Marked;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Marked, A::Error> {
+                let mut is_marked = false;
+                while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+                    is_marked |= key == "$base64";
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Ok(Marked(is_marked))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
 }
 
 /// The payload that JSON is; `what` it is, for people.
 pub(crate) fn read(json: &RawValue, what: &str) -> Result<Payload, Problem> {
     let text = json.get();
     let payload = match serde_json::from_str::<Marked>(text) {
-        Err(_) => Payload::json(text.as_bytes()),
-        Ok(_) => decoded(text).map_err(|wrong| {
+        Err(_) | Ok(Marked(false)) => Payload::json(text.as_bytes()),
+        Ok(Marked(true)) => decoded(text).map_err(|wrong| {
             Problem::bad_request("invalid_payload", format!("{what}: {wrong}")).hint(
                 r#"bytes are {"$base64": "…", "content_type": "…"}; so is JSON that has a key `$base64`"#,
             )
@@ -95,6 +121,10 @@ mod tests {
             r#"{"total": 49.90, "n":12345678901234567890}"#,
             "null",
             "[1,  2]",
+            "[1]",
+            r#"["x"]"#,
+            r#"["aGVsbG8=", "text/plain"]"#,
+            r#"[{"$base64":"AP8="}]"#,
         ] {
             assert_eq!(of(text), Ok(Payload::json(text.as_bytes())));
         }
@@ -112,6 +142,7 @@ mod tests {
         for text in [
             r#"{"$base64":1}"#,
             r#"{"$base64":"?"}"#,
+            r#"{"$base64":"AP8=","$base64":"AP8="}"#,
             r#"{"$base64":"AP8=","other":1}"#,
             r#"{"$base64":"AP8=","content_type":"a\nb"}"#,
         ] {

@@ -12,7 +12,7 @@ use sagaline_journal::wire::outcome;
 use sagaline_projection::StoredRun;
 use sagaline_sdk::client::RawAnswer;
 use serde::Serialize;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Api, answer, call::Call, history::refuse_deleted, payload, reads::missing, refusal};
 use crate::problem::Problem;
@@ -122,7 +122,8 @@ fn ended(code: &'static str, id: &WorkflowId, how: &str, closed: &ClosedBy) -> P
     };
     let mut problem = Problem::conflict(code, format!("workflow {id} {how}{why}"));
     let failure = closed.failure.as_ref();
-    problem.failure = failure.and_then(|failure| to_raw_value(&Shown(failure)).ok());
+    let failure = failure.and_then(|failure| to_raw_value(&Shown(failure)).ok());
+    problem.failure = Some(failure.unwrap_or_else(|| RawValue::NULL.to_owned()));
     problem
 }
 

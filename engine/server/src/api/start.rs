@@ -12,7 +12,7 @@ use axum::{extract::State, http::header::LOCATION, response::Response};
 use sagaline_core::{
     Cause, Name, Payload, RunId, Timestamp, WorkflowId, error_type, show::Read as _,
 };
-use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse};
+use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
 use sagaline_projection::StoredRun;
 use sagaline_runtime::retry_policy;
 use sagaline_sdk::client::{RawAnswer, RawAnswers, RawRequest};
@@ -31,6 +31,9 @@ use super::{
     traces::is_traceparent,
 };
 use crate::problem::Problem;
+
+/// How long the end of a run, of which its caller was told already, may take to be projected.
+const END_WAIT: Duration = Duration::from_secs(5);
 
 /// Longest `traceparent` or `tracestate` that is taken over.
 const TRACE_BYTES_MAX: usize = 512;
@@ -335,7 +338,18 @@ impl Begun<'_> {
             api.wrote(self.id);
             match (last, self.update_id) {
                 (Some(last), Some(_)) => return message::ended(&last),
-                (Some(last), None) => return result::of_answer(self.id, &last),
+                (Some(last), None) => {
+                    // Of a failure the run knows more than its answer has room for.
+                    let has_failed = !matches!(
+                        last.outcome.as_str(),
+                        outcome::COMPLETED | outcome::REJECTED
+                    );
+                    if let Some(run_id) = first.run_id.filter(|_| has_failed) {
+                        api.fresh(self.id, Consistency::Strong).await?;
+                        return api.end_of(self.id, (run_id, true), END_WAIT).await;
+                    }
+                    return result::of_answer(self.id, &last);
+                }
                 (None, _) => {}
             }
         }

@@ -18,7 +18,10 @@ use sagaline_core::{
     view::{Description, IncidentView, Row, View},
 };
 use serde::Serialize;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
@@ -132,18 +135,24 @@ async fn send(
     if missed {
         told(timed("reload")).await?;
     }
+    // Only what was sent puts it off: what others do is not seen by who waits, nor by proxies between.
+    let mut comment_at = Instant::now() + COMMENT_EVERY;
     loop {
         let next = tokio::select! {
-            next = timeout(COMMENT_EVERY, seat.next()) => next,
+            next = timeout_at(comment_at, seat.next()) => next,
             () = sender.closed() => return Ok(()),
         };
         match next {
-            Err(_) => told(format!(": {}\n\n", now().to_rfc3339()).into()).await?,
+            Err(_) => {
+                told(format!(": {}\n\n", now().to_rfc3339()).into()).await?;
+                comment_at = Instant::now() + COMMENT_EVERY;
+            }
             Ok(Next::End) => return Ok(()),
             Ok(Next::Missed) => told(timed("reload")).await?,
             Ok(Next::Tick(tick)) => {
                 if let Some(event) = about.event(hub, &tick) {
                     told(event).await?;
+                    comment_at = Instant::now() + COMMENT_EVERY;
                 }
             }
         }
