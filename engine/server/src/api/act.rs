@@ -1,7 +1,7 @@
 //! What a person does to a run: cancel, terminate, pause, resume, reset, delete.
 
 use axum::{extract::State, response::Response};
-use sagaline_core::{Payload, Seq, WorkflowId};
+use sagaline_core::{Payload, RunId, Seq, WorkflowId};
 use sagaline_journal::wire::{act, ce_type, header};
 use sagaline_sdk::client::RawRequest;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,11 @@ async fn hold(api: &Api, call: &Call, act: &'static str) -> Result<Response, Pro
     let (id, body) = (call.workflow_id()?, call.body::<Why>()?);
     let mut request = call.operate(&id, act, body.reason, Payload::empty())?;
     if act == act::DELETE {
-        request = api.of_newest(call, &id, request).await?;
+        let run_id;
+        (run_id, request) = api.of_newest(call, &id, request).await?;
+        // Its answer has no run: to its owner it may be long forgotten.
+        let about = (&id, Some(run_id));
+        return api.change_of(about, request, Subject::Workflow).await;
     }
     api.change(&id, request, Subject::Workflow).await
 }
@@ -116,7 +120,7 @@ pub(crate) async fn reset(State(api): State<Api>, call: Call) -> Result<Response
         reapply: given.reapply.unwrap_or(Reapply::Signals),
     });
     let request = call.operate(&id, act::RESET, given.reason, body)?;
-    let request = api.of_newest(&call, &id, request).await?;
+    let (_, request) = api.of_newest(&call, &id, request).await?;
     api.change(&id, request, Subject::Workflow).await
 }
 
@@ -128,13 +132,14 @@ impl Api {
         call: &Call,
         id: &WorkflowId,
         request: RawRequest,
-    ) -> Result<RawRequest, Problem> {
-        if call.run_id()?.is_some() {
-            return Ok(request);
+    ) -> Result<(RunId, RawRequest), Problem> {
+        if let Some(run_id) = call.run_id()? {
+            return Ok((run_id, request));
         }
         self.fresh(id, Consistency::Strong).await?;
         let newest = self.found(id, None).await?.run.run_id;
-        Ok(request.header(header::RUN_ID, Some(newest.to_string())))
+        let request = request.header(header::RUN_ID, Some(newest.to_string()));
+        Ok((newest, request))
     }
 }
 

@@ -72,11 +72,21 @@ impl Api {
         request: RawRequest,
         subject: Subject,
     ) -> Result<Response, Problem> {
+        self.change_of((workflow_id, None), request, subject).await
+    }
+
+    /// The same; the answer is about that run unless it says another.
+    pub(super) async fn change_of(
+        &self,
+        (workflow_id, run_id): (&WorkflowId, Option<RunId>),
+        request: RawRequest,
+        subject: Subject,
+    ) -> Result<Response, Problem> {
         let (first, _) = self.tell(request, subject).await?;
         self.wrote(workflow_id);
         Ok(answer::accepted(&Done {
             workflow_id,
-            run_id: first.run_id,
+            run_id: first.run_id.or(run_id),
             event_seq: first.event_seq,
         }))
     }

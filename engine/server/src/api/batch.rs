@@ -401,5 +401,13 @@ pub(crate) async fn cancel(State(api): State<Api>, call: Call) -> Result<Respons
     let request = call
         .request(ce_type::WORKFLOW_CANCEL, &id)?
         .header(header::REASON, why);
-    api.change(&id, request, About::Batch).await
+    let changed = api.change(&id, request, About::Batch).await;
+    if changed.is_err() {
+        let batch = api.stored(&id, None).await?;
+        if batch.is_some_and(|batch| batch.run.closed.is_some()) {
+            let text = format!("{id} has ended: there is nothing to stop");
+            return Err(Problem::conflict("workflow_closed", text));
+        }
+    }
+    changed
 }
