@@ -45,7 +45,7 @@ impl Projection {
             sql.push(" AND p.leader = ").bind(leader);
             sql.push(" ORDER BY r.closed_at, r.started_at, r.run_id LIMIT ")
                 .bind(most());
-            sql.push(") AS some");
+            sql.push(") AS part");
         }
         sql.push(") AS r JOIN states s ON s.id = r.id ORDER BY r.closed_at, r.started_at, r.run_id LIMIT ");
         sql.bind(most());
