@@ -1,5 +1,7 @@
 //! Which events of a history are wanted.
 
+use std::num::NonZeroU64;
+
 use sagaline_core::view::HistoryEvent;
 use serde_json::Value;
 
@@ -33,7 +35,9 @@ impl Wanted {
         }
         Ok(Self {
             types: types.map(str::to_owned).collect(),
-            activity_id: call.parsed("activity_id", "a number from 1 is expected")?,
+            activity_id: call
+                .parsed::<NonZeroU64>("activity_id", "a number from 1 is expected")?
+                .map(NonZeroU64::get),
             text: text.map(str::to_lowercase),
             failures: call.flag("failures")?.unwrap_or_default(),
         })
