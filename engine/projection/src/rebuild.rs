@@ -6,7 +6,7 @@
 //! Invariant: what people keep here, and what they were told, goes along. Deliberately absent: when it has everything (whoever
 //! follows it knows).
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use sagaline_core::{Millis, Timestamp};
 use sagaline_journal::Error;
@@ -97,7 +97,7 @@ impl Rebuild {
             .fetch_all(&self.before.pool)
             .await
             .map_err(unavailable)?;
-        let known: Vec<String> = known
+        let known: HashSet<String> = known
             .iter()
             .map(|row| row.try_get(0))
             .collect::<Result<_, _>>()
