@@ -47,4 +47,5 @@ mod stops;
 mod strays;
 mod timeouts;
 mod traces;
+mod trims;
 mod versions;

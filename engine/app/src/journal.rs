@@ -5,9 +5,11 @@ use std::ops::ControlFlow;
 use sagaline_core::WorkflowId;
 use sagaline_journal::{
     Error, Item, JournalReader, Record,
-    kafka::{Admin, Kafka, Reader, TopicState},
+    kafka::{Admin, Beginnings, Reader, TopicState},
     wire::{partition_of, topic},
 };
+use sagaline_runtime::Fold;
+use sagaline_schemas::Claim;
 
 use crate::{
     cli::Session,
@@ -23,6 +25,7 @@ pub(crate) struct Journal {
     /// The topic's; the namespace may be pinned to fewer.
     pub(crate) partitions: i32,
     reader: Reader,
+    beginnings: Beginnings,
 }
 
 impl Journal {
@@ -42,39 +45,57 @@ impl Journal {
                 )));
             }
         };
-        Self::of(&kafka, topic, partitions)
+        Self::of(session, topic, partitions)
     }
 
-    fn of(kafka: &Kafka, topic: String, partitions: i32) -> Outcome<Self> {
+    fn of(session: &Session, topic: String, partitions: i32) -> Outcome<Self> {
+        let kafka = session.kafka()?;
         Ok(Self {
             topic,
             partitions,
-            reader: Reader::open(kafka)?,
+            reader: Reader::open(&kafka)?,
+            beginnings: Beginnings::open(&kafka, &session.settings.namespace)?,
         })
     }
 
     /// Another connection to the same journal.
     pub(crate) fn again(&self, session: &Session) -> Outcome<Self> {
-        Self::of(&session.kafka()?, self.topic.clone(), self.partitions)
+        Self::of(session, self.topic.clone(), self.partitions)
+    }
+
+    /// What a partition's readers begin with: nothing, or, where it was trimmed, what its snapshot has.
+    pub(crate) fn beginning(&self, partition: i32) -> Outcome<Fold> {
+        Ok(match self.beginnings.snapshot(partition)? {
+            Some(snapshot) => Fold::restored(0, &snapshot)?,
+            None => Fold::new(0),
+        })
+    }
+
+    /// Where snapshots are looked for.
+    pub(crate) const fn beginnings(&self) -> &Beginnings {
+        &self.beginnings
     }
 
     /// The partition of an id. The first claim's number of partitions holds, also when somebody added some.
     pub(crate) fn partition_of(&self, id: &WorkflowId) -> Outcome<i32> {
-        let mut reader = JournalReader::new();
-        let mut items = Vec::new();
-        let mut pinned = None;
-        self.visit(0, |record| {
-            reader.read(record, &mut items)?;
-            pinned = items.drain(..).find_map(|item| match item {
-                Item::Claim(seen) if seen.valid => i32::try_from(seen.claim.partitions).ok(),
-                Item::Claim(_) | Item::Batch(_) | Item::Void(_) => None,
-            });
-            Ok(if pinned.is_some() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
+        let beginning = self.beginning(0)?;
+        let of_claim = |claim: &Claim| i32::try_from(claim.partitions).ok();
+        let mut pinned = beginning.claim().and_then(of_claim);
+        if pinned.is_none() {
+            let mut reader = JournalReader::after(beginning.footing());
+            let mut items = Vec::new();
+            self.visit((0, beginning.next_offset()), |record| {
+                reader.read(record, &mut items)?;
+                pinned = items.drain(..).find_map(|item| match item {
+                    Item::Claim(seen) if seen.valid => of_claim(&seen.claim),
+                    Item::Claim(_) | Item::Batch(_) | Item::Void(_) => None,
+                });
+                Ok(match pinned {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
+                })
+            })?;
+        }
         Ok(partition_of(
             id.as_str().as_bytes(),
             pinned
@@ -94,8 +115,10 @@ impl Journal {
 
     /// Folds a partition to its end as it is now.
     pub(crate) fn fold(&self, partition: i32, keep: Keep) -> Outcome<Runs> {
-        let mut runs = Runs::new(partition, keep);
-        self.read(partition, |record| runs.record(record))?;
+        let mut runs = Runs::from(&self.beginning(partition)?, partition, keep);
+        self.read((partition, runs.next_offset()), |record| {
+            runs.record(record)
+        })?;
         Ok(runs)
     }
 
@@ -106,24 +129,44 @@ impl Journal {
             .collect()
     }
 
-    /// Gives every record of a partition, from the first to the end as it is now.
+    /// Gives every record of a partition, from that offset to the end as it is now.
     pub(crate) fn read(
         &self,
-        partition: i32,
+        place: (i32, i64),
         mut take: impl FnMut(Record) -> Result<(), Error>,
     ) -> Outcome {
-        self.visit(partition, |record| take(record).map(ControlFlow::Continue))
+        self.visit(place, |record| take(record).map(ControlFlow::Continue))
+    }
+
+    /// The same up to that offset, exclusive.
+    pub(crate) fn read_until(
+        &self,
+        place: (i32, i64),
+        until: i64,
+        mut take: impl FnMut(Record) -> Result<(), Error>,
+    ) -> Outcome {
+        if until <= place.1 {
+            return Ok(());
+        }
+        self.visit(place, |record| {
+            let is_last = record.offset.saturating_add(1) >= until;
+            take(record)?;
+            Ok(match is_last {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
+        })
     }
 
     /// The same until `take` breaks off.
     fn visit(
         &self,
-        partition: i32,
+        (partition, from): (i32, i64),
         mut take: impl FnMut(Record) -> Result<ControlFlow<()>, Error>,
     ) -> Outcome {
         let mut failed = None;
         self.reader
-            .read(&self.topic, partition, 0, None, |record| {
+            .read(&self.topic, partition, from, None, |record| {
                 take(record.clone()).unwrap_or_else(|error| {
                     failed = Some(error);
                     ControlFlow::Break(())
@@ -137,11 +180,12 @@ impl Journal {
         Ok(self.reader.end(&self.topic, partition)?)
     }
 
-    /// So many offsets these partitions have now, for a bar.
+    /// So many offsets these partitions have now, about, for a bar.
     pub(crate) fn offsets(&self, mut partitions: std::ops::Range<i32>) -> Outcome<u64> {
         partitions.try_fold(0, |sum: u64, partition| {
-            let end = u64::try_from(self.end(partition)?).unwrap_or_default();
-            Ok(sum.saturating_add(end))
+            let first = self.reader.beginning(&self.topic, partition)?;
+            let records = self.end(partition)?.saturating_sub(first);
+            Ok(sum.saturating_add(u64::try_from(records).unwrap_or_default()))
         })
     }
 

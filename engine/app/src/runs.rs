@@ -12,6 +12,7 @@ use sagaline_core::{
     view::{Deleted, View},
 };
 use sagaline_journal::{Batch, Error, Item, JournalReader, Journaled, Record};
+use sagaline_runtime::Fold;
 
 /// What is kept of a partition's runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,16 @@ pub(crate) struct SeenRun {
 }
 
 impl SeenRun {
+    const fn begun(run: Run) -> Self {
+        Self {
+            run,
+            history: Vec::new(),
+            closed_by: None,
+            reset_as: None,
+            deleted: None,
+        }
+    }
+
     /// Whether another run goes on in its place.
     fn goes_on(&self) -> bool {
         self.next().is_some()
@@ -63,16 +74,23 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    pub(crate) fn new(partition: i32, keep: Keep) -> Self {
-        let reader = JournalReader::new();
+    /// Of a partition that is read from here on. Of runs that were open here the earlier events are not known.
+    pub(crate) fn from(beginning: &Fold, partition: i32, keep: Keep) -> Self {
+        let is_kept = |id: &WorkflowId| match &keep {
+            Keep::Runs => true,
+            Keep::Histories(wanted) => wanted == id,
+        };
+        let open = beginning.state.runs().into_iter();
+        let open = open.filter(|(id, _)| is_kept(id));
+        let runs = open.map(|(id, run)| (id.clone(), vec![SeenRun::begun(run.clone())]));
         Self {
+            runs: runs.collect(),
             partition,
             keep,
-            reader,
-            runs: BTreeMap::new(),
-            queues: BTreeMap::new(),
-            as_of: Timestamp::default(),
-            next_offset: 0,
+            reader: JournalReader::after(beginning.footing()),
+            queues: beginning.state.queues().clone(),
+            as_of: beginning.state.now(),
+            next_offset: beginning.next_offset(),
         }
     }
 
@@ -201,13 +219,7 @@ impl Runs {
                 }
                 let starts = IdentityRing::default();
                 let run = Run::start(run_id, place, started, starts, carried);
-                runs.push(SeenRun {
-                    run,
-                    history: Vec::new(),
-                    closed_by: None,
-                    reset_as: None,
-                    deleted: None,
-                });
+                runs.push(SeenRun::begun(run));
             } else if let Some(seen) = runs.last_mut() {
                 seen.run.apply(place, event);
             }
@@ -292,7 +304,7 @@ mod tests {
     }
 
     fn folded(script: Script, keep: Keep) -> Runs {
-        let mut runs = Runs::new(3, keep);
+        let mut runs = Runs::from(&Fold::new(0), 3, keep);
         for record in script.records {
             runs.record(record).unwrap();
         }

@@ -58,7 +58,7 @@ impl Cause {
 }
 
 /// A 128-bit hash (XXH3) of an input's source and id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity([u8; 16]);
 
 impl core::fmt::Display for Identity {
@@ -82,10 +82,10 @@ impl Identity {
 }
 
 /// The last [`IDENTITIES_MAX`] of some inputs of a workflow. Shared, since few inputs add to it; most hold but one start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityRing(Seen);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Seen {
     #[default]
     None,

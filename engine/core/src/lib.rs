@@ -92,7 +92,7 @@ pub use retry::{
     OnExhausted, RETRY_AFTER_MAX, RETRY_TAKEN_OVER_AFTER, RetryPolicy, UNKNOWN_ACTIVITY_RETRY,
 };
 pub use run::{Activity, Run};
-pub use state::{Closed, Delta, Overlay, Position, Queue, State};
+pub use state::{Closed, Delta, Overlay, Position, Queue, Restored, Snapshot, State};
 pub use time::{InvalidSpan, Millis, Timestamp};
 pub use transact::{Env, Transacted, fold, settle, transact};
 pub use wait::{CHOICES_BYTES_MAX, Choice, WAITS_MAX, Wait, WaitFor};

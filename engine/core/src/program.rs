@@ -7,6 +7,8 @@ mod inquiry;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ActivityId, Failure, Fields, Name, Payload, RetryPolicy, Run, RunId, Seq, SignalExternal,
     StartChild, Stop, Timestamp, Wait, WorkflowId,
@@ -105,7 +107,7 @@ impl Activation<'_> {
 }
 
 /// What happened to a run, as its program sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Job {
     /// The run began.
     Started {
@@ -369,7 +371,7 @@ pub struct RegisterCompensation {
 }
 
 /// One command as history remembers it: what replay must find again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// Position of its event.
     pub seq: Seq,
@@ -384,7 +386,7 @@ pub struct Recorded {
 }
 
 /// The kinds of command that replay compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandKind {
     /// [`ProgramCommand::ScheduleActivity`].
     ScheduleActivity,

@@ -7,6 +7,7 @@ mod deadlines;
 mod open;
 mod overlay;
 mod queue;
+mod snapshot;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -15,6 +16,7 @@ use alloc::{
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use deadlines::Deadlines;
@@ -25,6 +27,7 @@ pub use overlay::{Delta, Overlay};
 pub use queue::Queue;
 use queue::QueueDelta;
 pub(crate) use queue::{Happened, is_limited};
+pub use snapshot::{Restored, Snapshot};
 
 use crate::{IdentityRing, Millis, Name, Outcome, Run, RunId, Timestamp, WorkflowId};
 
@@ -38,7 +41,7 @@ const CLOSED_RETENTION_MIN: Millis = Millis::from_secs(1);
 pub(crate) type Map<K, V> = HashMap<K, V, FixedState>;
 
 /// Where a keyed piece of state last changed: batch and index of the record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// The batch's number.
     pub batch: u64,
@@ -47,7 +50,7 @@ pub struct Position {
 }
 
 /// What is remembered of an id whose last run is closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     /// The last run.
     pub run_id: RunId,

@@ -11,6 +11,7 @@
 //! Deliberately absent: transactions, automatic commits, the client's partitioner, statistics.
 
 mod admin;
+mod beginning;
 mod client;
 mod clock;
 mod config;
@@ -34,6 +35,7 @@ pub use admin::{
     Admin, Broker, Cluster, Creation, Group, GroupMember, Overview, TopicInfo, TopicSpec,
     TopicState,
 };
+pub use beginning::Beginnings;
 pub use client::{
     Appended, Bulk, Committer, Follower, From, GroupConsumer, GroupEvent, GroupSettings, Producer,
 };

@@ -10,6 +10,7 @@ pub mod kafka;
 mod port;
 mod reader;
 mod record;
+mod snapshot;
 mod split;
 mod validity;
 pub mod wire;
@@ -22,6 +23,7 @@ pub use item::{Batch, ClaimSeen, Footing, Item, Journaled};
 pub use port::{Delivery, LanePort, PortEvent, SendError, SendErrorKind, Tag};
 pub use reader::{JournalReader, transition_of};
 pub use record::{Headers, NewRecord, Record};
+pub use snapshot::{Folded, SNAPSHOT_BYTES_MAX, Snapshot, Snapshots};
 pub use split::split;
 pub use validity::{Entry, Validity, Verdict};
 pub use writer::{

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use sagaline_core::Timestamp;
 
-use crate::{NewRecord, Record};
+use crate::{Error, NewRecord, Record};
 
 /// A request's mark, chosen by the lane, never used twice within a process.
 pub type Tag = u64;
@@ -86,7 +86,7 @@ pub enum PortEvent {
         /// Whether the read is over; until then more follow.
         done: bool,
         /// Why it ended early.
-        error: Option<String>,
+        error: Option<Error>,
     },
     /// Where both inputs end.
     Ends {

@@ -28,6 +28,12 @@ pub mod topic {
         format!("{namespace}.journal")
     }
 
+    /// What was folded of journals whose beginning is gone.
+    #[must_use]
+    pub fn state(namespace: &str) -> String {
+        format!("{namespace}.state")
+    }
+
     /// Activity tasks of one queue.
     #[must_use]
     pub fn tasks(namespace: &str, queue: &str) -> String {

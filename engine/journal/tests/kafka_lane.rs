@@ -362,9 +362,9 @@ fn a_read_ends_where_it_was_asked_to_and_comes_in_chunks() {
         (Vec::new(), 7, None)
     );
     let (_, _, error) = lane.read((&journal, 0), 5, 2_490, Some(2_600));
-    assert!(error.unwrap().contains("ends at 2500"));
+    assert!(error.unwrap().message().contains("ends at 2500"));
     let (_, _, error) = lane.read((&journal, 0), 6, 2_600, None);
-    assert!(error.unwrap().contains("ends at 2500"));
+    assert!(error.unwrap().message().contains("ends at 2500"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use lru::LruCache;
 use sagaline_core::{
-    Event, IdentityRing, Place as EventPlace, Run, RunId, Seq, Timestamp,
+    Event, IdentityRing, Place as EventPlace, Run, RunId, Seq, State, Timestamp,
     event::{QueueChanged, WorkflowDeleted, WorkflowStarted},
     run::{Activations, Carried},
     view::Deleted,
@@ -86,6 +86,8 @@ pub(crate) struct Fold {
     /// Inputs that could not be taken.
     rejected: Vec<RejectedRow>,
     kept: usize,
+    /// Runs that were open where a trimmed journal begins: no row has them, others may take something over from them.
+    cut: HashMap<RunId, Run>,
     /// Records since the last commit of runs that are not known.
     unknown: u64,
 }
@@ -108,6 +110,7 @@ impl Fold {
             queues: Vec::new(),
             rejected: Vec::new(),
             kept,
+            cut: HashMap::new(),
             unknown: 0,
         }
     }
@@ -116,6 +119,18 @@ impl Fold {
     pub(crate) const fn telling_from(mut self, at: Timestamp) -> Self {
         self.told_from = at;
         self
+    }
+
+    /// Goes on from where a trimmed journal begins. Nobody looks for the runs that were open there: they closed long ago.
+    pub(crate) fn begin(&mut self, partition: i32, state: &State) {
+        let open = state.runs().into_iter();
+        self.cut
+            .extend(open.map(|(_, run)| (run.run_id, run.clone())));
+        for queue in state.queues().values() {
+            if let (Some(settings), Some(at)) = (queue.settings(), queue.changed_at()) {
+                self.queues.push((partition, settings.clone(), *at));
+            }
+        }
     }
 
     /// What people are told.
@@ -229,6 +244,10 @@ impl Fold {
                 }));
                 continue;
             }
+            if let Some(run) = self.cut.get_mut(&run_id) {
+                run.apply(place, event);
+                continue;
+            }
             let Some(tracked) = self.run(rows, run_id).await? else {
                 self.unknown += 1;
                 return Ok(());
@@ -248,6 +267,9 @@ impl Fold {
                 tracked.solved.retain(|solved| solved.incident.seq != seq);
                 tracked.raised.push(seq);
             }
+        }
+        if let Some(run) = self.cut.get_mut(&run_id).filter(|_| !goes_on) {
+            run.end_transition(transition.at);
         }
         let Some(tracked) = self.run(rows, run_id).await? else {
             return Ok(());
@@ -272,6 +294,9 @@ impl Fold {
         let Some(before_id) = started.continued_from() else {
             return Ok(Carried::default());
         };
+        if let Some(before) = self.cut.get_mut(&before_id) {
+            return Ok(before.carry());
+        }
         let Some(before) = self.run(rows, before_id).await? else {
             return Ok(Carried::default());
         };

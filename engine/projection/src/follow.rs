@@ -23,7 +23,7 @@ use std::{
 use sagaline_core::Timestamp;
 use sagaline_journal::{
     Error, ErrorKind, Footing, Item, JournalReader,
-    kafka::{Admin, Kafka, Tail, Tailed, TopicState},
+    kafka::{Admin, Beginnings, Kafka, Tail, Tailed, TopicState},
     wire::topic,
 };
 use sqlx::{Any, pool::PoolConnection};
@@ -107,6 +107,7 @@ impl Projection {
         let session = Session {
             projection: self.clone(),
             kafka: kafka.clone(),
+            namespace: namespace.to_owned(),
             topic: topic::journal(namespace),
             leader: leader.clone(),
             runtime: Handle::current(),
@@ -138,6 +139,7 @@ impl Projection {
 struct Session {
     projection: Projection,
     kafka: Kafka,
+    namespace: String,
     topic: String,
     leader: String,
     runtime: Handle,
@@ -165,7 +167,7 @@ impl Session {
                 Ok(Ended::Recreated(partition)) => {
                     tracing::warn!(
                         partition,
-                        "the journal is another one: the projection is made anew"
+                        "the journal does not go on from what was projected: the projection is made anew"
                     );
                     if let Err(error) = self.runtime.block_on(self.projection.empty()) {
                         tracing::error!(%error, code = error.code(), "the projection cannot be emptied");
@@ -288,7 +290,7 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Begins to read what is led; a partition whose journal ends before what is projected is another one.
+    /// Begins to read what is led; a partition that ends before what is projected, or begins behind it, is another one.
     fn begin(
         &mut self,
         tail: &mut Tail,
@@ -297,28 +299,30 @@ impl Pass<'_> {
         let partitions: Vec<i32> = led.iter().map(|(partition, ..)| *partition).collect();
         let ends = tail.ends(&partitions)?;
         let next = |footing: Footing| footing.offset.saturating_add(1);
-        let shrunk = led.iter().find(|(partition, footing, _)| {
-            ends.get(partition).is_some_and(|end| *end < next(*footing))
-        });
-        if let Some((partition, ..)) = shrunk {
-            return Ok(Some(*partition));
+        let beginnings = Beginnings::open(&self.session.kafka, &self.session.namespace)?;
+        let mut from = Vec::new();
+        for (partition, committed, mut as_of) in led {
+            let mut footing = committed;
+            let beginning = beginnings.of(partition)?;
+            let is_gone = committed.offset < beginning.offset;
+            if is_gone && committed == Footing::START {
+                if let Some(snapshot) = beginnings.snapshot(partition)? {
+                    let state = snapshot.folded(0)?.state;
+                    self.fold.begin(partition, &state);
+                    (footing, as_of) = (snapshot.footing, state.now());
+                }
+            } else if is_gone || ends.get(&partition).is_some_and(|end| *end < next(footing)) {
+                return Ok(Some(partition));
+            }
+            from.push((partition, next(footing)));
+            let read = Read {
+                reader: JournalReader::after(footing),
+                committed,
+                as_of,
+            };
+            self.readers.insert(partition, read);
         }
-        let from: Vec<(i32, i64)> = led
-            .iter()
-            .map(|(partition, footing, _)| (*partition, next(*footing)))
-            .collect();
         tail.assign(&from)?;
-        self.readers = led
-            .into_iter()
-            .map(|(partition, footing, as_of)| {
-                let read = Read {
-                    reader: JournalReader::after(footing),
-                    committed: footing,
-                    as_of,
-                };
-                (partition, read)
-            })
-            .collect();
         Ok(None)
     }
 

@@ -5,6 +5,7 @@
 
 mod care;
 mod milestones;
+mod snapshot;
 
 use std::collections::VecDeque;
 
@@ -90,6 +91,11 @@ impl Fold {
     #[must_use]
     pub const fn footing(&self) -> Footing {
         self.footing
+    }
+
+    /// From where the journal was read.
+    pub(crate) const fn beginning(&self) -> Footing {
+        self.milestones.beginning()
     }
 
     /// From where whoever wants all that was journaled at `since` or later must read.

@@ -19,6 +19,7 @@ mod making;
 mod outbox;
 mod proof;
 mod queued;
+mod snapshot;
 mod status;
 mod takeover;
 mod topics;
@@ -27,7 +28,7 @@ mod turn;
 use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc};
 
 use sagaline_core::{Cause, Command, Millis, Name, RunId, Timestamp};
-use sagaline_journal::{Error, JournalWriter, LanePort, PortEvent, Tag, wire::topic};
+use sagaline_journal::{Error, JournalWriter, LanePort, PortEvent, Snapshots, Tag, wire::topic};
 
 use self::{
     batch::Flight,
@@ -86,6 +87,8 @@ pub struct LaneShared {
     pub(crate) closed_retention: Millis,
     pub(crate) programs_kept: NonZeroUsize,
     pub(crate) journal: Arc<str>,
+    /// Where snapshots are.
+    pub(crate) state: Arc<str>,
     pub(crate) reading: Reading,
     pub(crate) writing: Writing,
     pub(crate) topics: Arc<dyn QueueTopics>,
@@ -134,6 +137,7 @@ impl LaneShared {
         };
         Self {
             journal: topic::journal(&config.namespace).into(),
+            state: topic::state(&config.namespace).into(),
             namespace: config.namespace,
             app: config.app,
             build: config.build,
@@ -213,6 +217,8 @@ pub struct Lane {
 /// Where a lane is between the lease and the loop.
 #[derive(Debug)]
 enum Phase {
+    /// Reading what took the place of the journal's beginning, if it was trimmed.
+    ReadingSnapshot { tag: Tag, snapshots: Snapshots },
     /// Reading the journal to its end.
     Reading { tag: Tag },
     /// The claim is on its way.
@@ -374,6 +380,7 @@ impl Lane {
             }
             Phase::Active => self.work(now, port),
             Phase::BackingOff { .. }
+            | Phase::ReadingSnapshot { .. }
             | Phase::Reading { .. }
             | Phase::Claiming { .. }
             | Phase::ReadingClaim { .. }
@@ -448,7 +455,8 @@ impl Lane {
                     .flatten()
                     .min()
             }
-            Phase::Reading { .. }
+            Phase::ReadingSnapshot { .. }
+            | Phase::Reading { .. }
             | Phase::Claiming { .. }
             | Phase::ReadingClaim { .. }
             | Phase::ProvingLease { .. }
@@ -489,5 +497,5 @@ struct ReadBack {
     tag: Tag,
     records: Vec<sagaline_journal::Record>,
     done: bool,
-    error: Option<String>,
+    error: Option<Error>,
 }

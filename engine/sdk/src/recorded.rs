@@ -64,6 +64,17 @@ impl Runs {
         })
     }
 
+    /// Takes a run as it was where a trimmed journal begins. What it was given and wanted is part of it; its earlier events
+    /// are gone.
+    pub fn resume(&mut self, workflow_id: &WorkflowId, run: &Run) {
+        self.0.push(Recorded {
+            workflow_id: workflow_id.clone(),
+            run: run.clone(),
+            transitions: Vec::new(),
+            ended: None,
+        });
+    }
+
     /// Forgets a run.
     pub fn forget(&mut self, run_id: RunId) {
         self.0.retain(|one| one.run.run_id != run_id);

@@ -244,6 +244,13 @@ impl World {
         partitions.map(end).collect()
     }
 
+    /// The first offset of a partition that is still there.
+    pub(crate) fn beginning(&self, topic: &str, partition: i32) -> i64 {
+        until(&format!("{topic}/{partition} begins"), || {
+            self.reader.beginning(topic, partition).ok()
+        })
+    }
+
     /// The journal, not read yet.
     pub(crate) fn journal(&self) -> Journal<'_> {
         Journal::new(self)

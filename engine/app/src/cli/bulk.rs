@@ -144,7 +144,7 @@ struct Meant {
 }
 
 /// Asks a person.
-fn confirmed(question: &str) -> Outcome<bool> {
+pub(super) fn confirmed(question: &str) -> Outcome<bool> {
     let mut stderr = io::stderr().lock();
     write!(stderr, "{} [y/N] ", visible(question))?;
     stderr.flush()?;

@@ -164,7 +164,7 @@ mod tests {
             transition("b", 1, [started(), completed()]),
             transition("c", 1, [started(), completed()]),
         ]);
-        let mut runs = Runs::new(3, Keep::Runs);
+        let mut runs = Runs::from(&sagaline_runtime::Fold::new(0), 3, Keep::Runs);
         for record in script.records {
             runs.record(record).unwrap();
         }

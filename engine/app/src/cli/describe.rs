@@ -352,7 +352,11 @@ mod tests {
 
     /// What is said of the newest run of `id`.
     fn said(id: &WorkflowId, script: Script) -> String {
-        let mut runs = Runs::new(3, Keep::Histories(id.clone()));
+        let mut runs = Runs::from(
+            &sagaline_runtime::Fold::new(0),
+            3,
+            Keep::Histories(id.clone()),
+        );
         for record in script.records {
             runs.record(record).unwrap();
         }

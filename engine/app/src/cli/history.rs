@@ -151,10 +151,12 @@ struct Following<'a> {
 
 impl Following<'_> {
     fn follow(self, journal: &Journal, printed: &mut Printed) -> Outcome {
-        let mut reader = JournalReader::new();
+        let beginning = journal.beginnings().of(self.partition)?;
+        let from = beginning.offset.saturating_add(1);
+        let mut reader = JournalReader::after(beginning);
         let mut items = Vec::new();
         let run = (self.id.as_str(), &*self.run_id.to_string());
-        journal.follow((self.partition, 0), Deadline::after(None), |record| {
+        journal.follow((self.partition, from), Deadline::after(None), |record| {
             reader.read(record, &mut items)?;
             for item in items.drain(..) {
                 let Item::Batch(batch) = item else { continue };

@@ -1,8 +1,9 @@
 //! `journal`: its verbs. `tail` prints what counts, `verify` proves that it can be trusted, `replay`
-//! that the workflows of this binary can go on from it.
+//! that the workflows of this binary can go on from it, `trim` deletes what nobody needs.
 
 mod replay;
 mod tail;
+mod trim;
 mod verify;
 
 use clap::Subcommand;
@@ -20,6 +21,8 @@ pub(crate) enum Verb {
     Verify(verify::VerifyArgs),
     /// Run this program's workflows again on every history, and tell what differs
     Replay(replay::ReplayArgs),
+    /// Delete the beginning of every partition, as far as nothing there is needed any more
+    Trim(trim::TrimArgs),
 }
 
 impl Verb {
@@ -29,6 +32,7 @@ impl Verb {
             Self::Tail(args) => tail::tail(session, &args),
             Self::Verify(args) => verify::verify(session, &args),
             Self::Replay(args) => replay::replay(session, workflows, &args),
+            Self::Trim(args) => trim::trim(session, &args),
         }
     }
 }

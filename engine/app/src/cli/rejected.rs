@@ -111,10 +111,12 @@ fn list(session: &Session, args: &ListArgs) -> Outcome {
 
 /// What was rejected according to a partition of the journal, in its order.
 fn rejected(journal: &Journal, partition: i32) -> Outcome<Vec<RejectedInput>> {
-    let mut reader = JournalReader::new();
+    let beginning = journal.beginnings().of(partition)?;
+    let from = beginning.offset.saturating_add(1);
+    let mut reader = JournalReader::after(beginning);
     let mut items = Vec::new();
     let mut found = Vec::new();
-    journal.read(partition, |record| {
+    journal.read((partition, from), |record| {
         reader.read(record, &mut items)?;
         for item in items.drain(..) {
             if let Item::Batch(batch) = item {

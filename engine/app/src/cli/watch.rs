@@ -330,7 +330,11 @@ mod tests {
 
     fn drawn(width: usize, height: usize) -> Vec<String> {
         let id = WorkflowId::new("order-\u{1b}[2J").unwrap();
-        let mut runs = Runs::new(3, Keep::Histories(id.clone()));
+        let mut runs = Runs::from(
+            &sagaline_runtime::Fold::new(0),
+            3,
+            Keep::Histories(id.clone()),
+        );
         for record in Script::new()
             .batch(&[transition(id.as_str(), 1, [started()])])
             .records

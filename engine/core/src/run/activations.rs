@@ -6,6 +6,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use super::HistorySize;
@@ -21,7 +22,7 @@ pub struct Activations {
 }
 
 /// What the program was given at once, and what it wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivationRecord {
     /// The transition's time.
     pub at: Timestamp,
@@ -117,6 +118,23 @@ impl PartialEq for Activations {
 }
 
 impl Eq for Activations {}
+
+/// As a list, the oldest first.
+impl Serialize for Activations {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_vec().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Activations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut activations = Self::default();
+        for record in Vec::<ActivationRecord>::deserialize(deserializer)? {
+            activations.push(record);
+        }
+        Ok(activations)
+    }
+}
 
 impl fmt::Debug for Activations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

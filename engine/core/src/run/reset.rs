@@ -6,10 +6,12 @@
 //! ```
 //! Invariant: copies change state as their originals did and have no effects; what ends with the last of them is here.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Attempt, Run, RunId, Seq, event::Reset, run::ActivityState};
 
 /// Where a run is that begins with copies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Copied {
     /// They are over, or still to come, or there are none.
     #[default]

@@ -7,6 +7,8 @@ mod line;
 
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
+use serde::{Deserialize, Serialize};
+
 use super::Position;
 use crate::{
     Cause, Event, IdentityRing, Name, PausedType, QueueTask, Timestamp, event::QueueChanged,
@@ -24,7 +26,7 @@ const BURST_US: u64 = 100_000;
 const HOUR_US: u64 = 3_600_000_000;
 
 /// What a partition knows of a limited queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queue {
     settings: Option<Arc<QueueChanged>>,
     changed_at: Timestamp,

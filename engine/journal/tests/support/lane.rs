@@ -7,7 +7,7 @@ use std::{
 };
 
 use sagaline_journal::{
-    Delivery, LanePort, NewRecord, PortEvent, Record,
+    Delivery, Error, LanePort, NewRecord, PortEvent, Record,
     kafka::{Kafka, KafkaLane, LaneTopics, Lease},
 };
 
@@ -96,7 +96,7 @@ impl Lane {
         tag: u64,
         from: i64,
         to: Option<i64>,
-    ) -> (Vec<Record>, i64, Option<String>) {
+    ) -> (Vec<Record>, i64, Option<Error>) {
         self.port.read(topic.clone(), partition, tag, from, to);
         let mut all = Vec::new();
         let (next, error) = self.wait(|event| match event {

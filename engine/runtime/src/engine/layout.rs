@@ -60,6 +60,10 @@ impl Layout {
             ("message.timestamp.type", "LogAppendTime"),
             ("max.message.bytes", &*message_bytes),
         ];
+        let compacted = [
+            ("cleanup.policy", "compact"),
+            ("max.message.bytes", &*message_bytes),
+        ];
         let hour = [
             ("retention.ms", "3600000"),
             ("max.message.bytes", &*message_bytes),
@@ -69,6 +73,7 @@ impl Layout {
             self.spec(topic::inbox(namespace), partitions, &forever),
             self.spec(topic::results(namespace), partitions, &forever),
             self.spec(topic::journal(namespace), partitions, &forever),
+            self.spec(topic::state(namespace), partitions, &compacted),
             self.spec(topic::control(namespace), 1, &hour),
             self.spec(topic::replies(namespace), 1, &hour),
         ]
@@ -101,7 +106,9 @@ impl Layout {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        config.insert("cleanup.policy".to_owned(), "delete".to_owned());
+        config
+            .entry("cleanup.policy".to_owned())
+            .or_insert_with(|| "delete".to_owned());
         if self.replication >= 3 {
             config.insert("min.insync.replicas".to_owned(), "2".to_owned());
             config.insert(
@@ -178,6 +185,6 @@ mod tests {
              --replication-factor 1 --config cleanup.policy=delete --config max.message.bytes=8388608 \
              --config message.timestamp.type=LogAppendTime --config retention.ms=-1"
         );
-        assert!(commands[4].contains("shop.replies --partitions 1 "));
+        assert!(commands[5].contains("shop.replies --partitions 1 "));
     }
 }

@@ -8,23 +8,47 @@ use sagaline_journal::Footing;
 const RECORDS_BETWEEN: i64 = 10_000;
 
 /// In the order of the journal, and so of time.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Milestones(Vec<(Timestamp, Footing)>);
+#[derive(Clone, Debug)]
+pub(super) struct Milestones {
+    /// Before it there is nothing to be read.
+    beginning: Footing,
+    passed: Vec<(Timestamp, Footing)>,
+}
+
+impl Default for Milestones {
+    fn default() -> Self {
+        Self::from(Footing::START)
+    }
+}
 
 impl Milestones {
+    /// Of a journal that is read from here on.
+    pub(super) const fn from(beginning: Footing) -> Self {
+        Self {
+            beginning,
+            passed: Vec::new(),
+        }
+    }
+
+    /// From where the journal is read.
+    pub(super) const fn beginning(&self) -> Footing {
+        self.beginning
+    }
+
     /// All up to this footer or claim was seen, the newest of it written at `now`.
     pub(super) fn pass(&mut self, footing: Footing, now: Timestamp) {
-        let last = self.0.last().map_or(0, |(_, last)| last.offset);
+        let last = self.passed.last();
+        let last = last.map_or(self.beginning.offset.max(0), |(_, last)| last.offset);
         if footing.offset >= last + RECORDS_BETWEEN {
-            self.0.push((now, footing));
+            self.passed.push((now, footing));
         }
     }
 
     /// The last one behind which lies all that was journaled at `since` or later.
     pub(super) fn before(&self, since: Timestamp) -> Footing {
-        let earlier = self.0.partition_point(|(at, _)| *at < since);
-        let last = earlier.checked_sub(1).and_then(|at| self.0.get(at));
-        last.map_or(Footing::START, |(_, footing)| *footing)
+        let earlier = self.passed.partition_point(|(at, _)| *at < since);
+        let last = earlier.checked_sub(1).and_then(|at| self.passed.get(at));
+        last.map_or(self.beginning, |(_, footing)| *footing)
     }
 }
 
@@ -47,7 +71,7 @@ mod tests {
             milestones.pass(footing(number * RECORDS_BETWEEN / 2), at(number));
         }
 
-        assert_eq!(milestones.0.len(), 2);
+        assert_eq!(milestones.passed.len(), 2);
         for (since, offset) in [
             (1, Footing::START.offset),
             (2, Footing::START.offset),

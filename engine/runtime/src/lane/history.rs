@@ -7,7 +7,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sagaline_core::{Act, Command, Event, Run, RunId, Transition, WorkflowId};
-use sagaline_journal::{Batch, Error, Footing, Item, JournalReader, LanePort, Tag};
+use sagaline_journal::{
+    Batch, Error, ErrorKind, Footing, Item, JournalReader, LanePort, Snapshots, Tag,
+};
 
 use super::{Lane, ReadBack, Taken, making::Making};
 use crate::input::Input;
@@ -21,6 +23,8 @@ pub(super) struct HistoryRead {
     run_id: RunId,
     /// Behind this lies all that there is of it.
     from: Footing,
+    /// Set while one looks where the journal begins now: it was trimmed since this lane folded it.
+    trimmed: Option<Snapshots>,
     reader: JournalReader,
     /// What lies before was read.
     next: i64,
@@ -38,6 +42,7 @@ impl HistoryRead {
             workflow_id,
             run_id,
             from,
+            trimmed: None,
             reader: JournalReader::after(from),
             next: from.offset + 1,
             stretch: None,
@@ -50,7 +55,15 @@ impl HistoryRead {
         self.act_at == act_at && self.workflow_id == *workflow_id && self.run_id == run_id
     }
 
+    /// The same from elsewhere on.
+    fn again(&self, from: Footing) -> Self {
+        Self::new(self.act_at, self.workflow_id.clone(), self.run_id, from)
+    }
+
     fn was_read(&mut self, read: ReadBack) -> Result<(), Error> {
+        if self.trimmed.is_some() {
+            return self.beginning_was_read(read);
+        }
         let mut items = Vec::new();
         for record in read.records {
             self.reader.read(record, &mut items)?;
@@ -61,20 +74,36 @@ impl HistoryRead {
             }
         }
         match (read.error, self.stretch) {
+            (Some(error), _) if error.kind() == ErrorKind::NotFound => {
+                *self = Self {
+                    trimmed: Some(Snapshots::of_footings()),
+                    ..self.again(self.from)
+                };
+            }
             (Some(error), _) => {
                 tracing::warn!(workflow_id = %self.workflow_id, %error, "the history of a run to be reset could not be read; trying again");
-                *self = Self::new(
-                    self.act_at,
-                    self.workflow_id.clone(),
-                    self.run_id,
-                    self.from,
-                );
+                *self = self.again(self.from);
             }
             (None, Some((_, to))) if read.done => {
                 self.next = to;
                 self.stretch = None;
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what the topic `state` says of where the journal begins.
+    fn beginning_was_read(&mut self, read: ReadBack) -> Result<(), Error> {
+        let Some(snapshots) = &mut self.trimmed else {
+            return Ok(());
+        };
+        for record in &read.records {
+            snapshots.record(record)?;
+        }
+        if read.done || read.error.is_some() {
+            let from = snapshots.footing().unwrap_or(self.from);
+            *self = self.again(from);
         }
         Ok(())
     }
@@ -130,8 +159,11 @@ impl Lane {
         if read.stretch.is_none() && read.next < to {
             self.next_tag = tag;
             read.stretch = Some((tag, to));
-            let journal = self.shared.journal.clone();
-            port.read(journal, self.partition, tag, read.next, Some(to));
+            let (topic, from, to) = match read.trimmed {
+                None => (&self.shared.journal, read.next, Some(to)),
+                Some(_) => (&self.shared.state, 0, None),
+            };
+            port.read(topic.clone(), self.partition, tag, from, to);
         }
         self.history = Some(read);
     }
@@ -180,7 +212,7 @@ impl Lane {
         let open = self.fold.state.run(workflow_id);
         let is_of_chain = |run: &&Run| [run.run_id, run.first_run_id()].contains(&run_id);
         let open = open.filter(is_of_chain);
-        open.map_or(Footing::START, |run| {
+        open.map_or(self.fold.beginning(), |run| {
             self.fold.before(run.execution_started_at())
         })
     }

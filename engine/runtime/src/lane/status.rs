@@ -111,7 +111,8 @@ impl Lane {
             Phase::Active => Stage::Active,
             Phase::Stopped => Stage::Stopped,
             Phase::Failed(_) => Stage::Failed,
-            Phase::Reading { .. }
+            Phase::ReadingSnapshot { .. }
+            | Phase::Reading { .. }
             | Phase::Claiming { .. }
             | Phase::ReadingClaim { .. }
             | Phase::ProvingLease { .. }

@@ -49,6 +49,11 @@ pub(super) struct Claiming {
 }
 
 impl Claiming {
+    /// Something could not be read: the next try waits longer.
+    pub(super) const fn read_failed(&mut self) {
+        self.failures += 1;
+    }
+
     /// Tells people how far a long fold is.
     fn say_progress(&mut self, fold: &Fold, partition: i32, now: Now) {
         let since = *self.progress_at.get_or_insert(now.monotonic);
@@ -66,6 +71,13 @@ impl Claiming {
 
 impl Lane {
     pub(super) fn read_to_end(&mut self, port: &mut dyn LanePort) {
+        match self.fold.next_offset() {
+            0 => self.read_snapshot(port),
+            _ => self.read_journal(port),
+        }
+    }
+
+    pub(super) fn read_journal(&mut self, port: &mut dyn LanePort) {
         let tag = self.tag();
         self.phase = Phase::Reading { tag };
         port.read(
@@ -80,6 +92,9 @@ impl Lane {
     pub(super) fn was_read(&mut self, read: ReadBack, now: Now, port: &mut dyn LanePort) {
         match self.phase {
             Phase::Reading { tag } | Phase::ReadingClaim { tag } if tag == read.tag => {}
+            Phase::ReadingSnapshot { tag, .. } if tag == read.tag => {
+                return self.snapshot_was_read(read, now, port);
+            }
             Phase::Active => return self.was_read_while_active(read, now, port),
             _ => return,
         }
@@ -91,7 +106,7 @@ impl Lane {
         self.claiming.say_progress(&self.fold, self.partition, now);
         if let Some(error) = read.error {
             tracing::warn!(partition = self.partition, %error, "journal could not be read; trying again");
-            self.claiming.failures += 1;
+            self.claiming.read_failed();
             return self.pause(now);
         }
         if !read.done {

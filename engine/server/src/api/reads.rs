@@ -233,6 +233,8 @@ pub(super) fn unread_error(error: &Error) -> Problem {
                 "workflows run on; GET /api/v1/workflows/{id}?consistency=strong asks the owner",
             )
         }
+        ("kafka-offset-missing", _) => Problem::new(axum::http::StatusCode::GONE, "history_trimmed", text)
+            .hint("the journal begins later by now: `journal trim` deleted what was there, an archive may have it"),
         (_, ErrorKind::Unavailable | ErrorKind::NotFound) => {
             Problem::unavailable("kafka_unavailable", text)
         }

@@ -1,7 +1,7 @@
 //! Reads: of ranges, in pieces and with errors; of the inputs, ahead of the lane; of where these end.
 
 use sagaline_journal::{
-    PortEvent, Record, Tag,
+    Error, ErrorKind, PortEvent, Record, Tag,
     wire::{header, kind},
 };
 
@@ -46,7 +46,8 @@ impl World {
             records,
             next,
             done,
-            error: fails.then(|| "simulated".into()),
+            error: fails
+                .then(|| Error::new(ErrorKind::Unavailable, "kafka-unavailable", "simulated")),
         };
         self.push(
             Span::millis(1),

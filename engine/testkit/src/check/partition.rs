@@ -2,7 +2,7 @@
 
 use sagaline_core::{Millis, Timestamp, Transition, run::ActivityState};
 use sagaline_journal::{
-    Footing, Item, JournalReader, NewRecord, Record,
+    Footing, Item, JournalReader, NewRecord, Record, Snapshot,
     wire::{ce_type, header},
 };
 use sagaline_runtime::{
@@ -48,6 +48,8 @@ pub(super) struct Partition {
     pub(super) batches: u64,
     /// A place from which the journal is read once more in the end, and how many batches were there.
     footing: Option<(Footing, u64)>,
+    /// What was folded up to that place.
+    snapshot: Option<Snapshot>,
 }
 
 impl Partition {
@@ -65,6 +67,7 @@ impl Partition {
             local: Local::default(),
             batches: 0,
             footing: None,
+            snapshot: None,
         }
     }
 
@@ -94,9 +97,23 @@ impl Partition {
                 self.footer = Some(batch.footer);
                 if self.batches.is_power_of_two() {
                     self.footing = Some((self.reader.footing(), self.batches));
+                    self.take_snapshot()?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What is kept of the fold is all of it.
+    fn take_snapshot(&mut self) -> Result<(), Violation> {
+        let broken = |error: &sagaline_journal::Error| self.broken("I4", &error.to_string());
+        let snapshot = self.fold.snapshot().map_err(|error| broken(&error))?;
+        let restored = Fold::restored(1, &snapshot).map_err(|error| broken(&error))?;
+        let again = restored.snapshot().map_err(|error| broken(&error))?;
+        if restored.state != self.fold.state || again != snapshot {
+            return Err(self.broken("I4", "a snapshot was taken back as another state"));
+        }
+        self.snapshot = Some(snapshot);
         Ok(())
     }
 
@@ -286,6 +303,11 @@ impl Partition {
         let Some((footing, before)) = self.footing else {
             return Ok(());
         };
+        let snapshot = self.snapshot.as_ref();
+        let mut fold = snapshot
+            .map(|snapshot| Fold::restored(2, snapshot))
+            .transpose()
+            .map_err(|error| self.broken("I4", &error.to_string()))?;
         let mut reader = JournalReader::after(footing);
         let mut items = Vec::new();
         for record in log.range(
@@ -297,6 +319,13 @@ impl Partition {
             reader
                 .read(record.clone(), &mut items)
                 .map_err(|error| self.broken("I4", &error.to_string()))?;
+            if let Some(fold) = &mut fold {
+                fold.record(record.clone())
+                    .map_err(|error| self.broken("I4", &error.to_string()))?;
+            }
+        }
+        if fold.is_some_and(|fold| fold.state != self.fold.state) {
+            return Err(self.broken("I4", "from a snapshot on, another state"));
         }
         let found = items
             .iter()

@@ -74,9 +74,15 @@ pub(super) fn replay(session: &Session, workflows: &Workflows, args: &ReplayArgs
             runs: Runs::default(),
             report: &mut report,
         };
-        let mut reader = JournalReader::new();
+        let beginning = journal.beginning(partition)?;
+        for (id, run) in beginning.state.runs() {
+            if replay.only.is_none_or(|only| only == id) {
+                replay.runs.resume(id, run);
+            }
+        }
+        let mut reader = JournalReader::after(beginning.footing());
         let mut items = Vec::new();
-        journal.read(partition, |record| {
+        journal.read((partition, beginning.next_offset()), |record| {
             progress.one();
             reader.read(record, &mut items)?;
             for item in items.drain(..) {

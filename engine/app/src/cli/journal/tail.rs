@@ -8,7 +8,7 @@ use std::{ops::ControlFlow, str::FromStr, sync::mpsc, thread};
 
 use clap::Args;
 use sagaline_core::{WorkflowId, view::JournalLine};
-use sagaline_journal::{Batch, Item, JournalReader, Record};
+use sagaline_journal::{Batch, Footing, Item, JournalReader, Record};
 use serde_json::value::RawValue;
 
 use self::other::{ClaimLine, MarkLine, VoidLine};
@@ -58,9 +58,9 @@ pub(super) fn tail(session: &Session, args: &TailArgs) -> Outcome {
     };
     if args.until_end {
         return partitions.into_iter().try_for_each(|partition| {
-            let mut lines = Lines::new(args, partition, journal.end(partition)?);
+            let mut lines = Lines::begin(args, partition, &journal)?;
             let mut failed = Ok(());
-            journal.read(partition, |record| {
+            journal.read((partition, lines.begins), |record| {
                 let printed = lines
                     .of(record)?
                     .into_iter()
@@ -108,8 +108,8 @@ fn follow_one(
     sender: &mpsc::SyncSender<Outcome<Box<RawValue>>>,
 ) -> Outcome {
     let journal = journal.again(session)?;
-    let mut lines = Lines::new(args, partition, journal.end(partition)?);
-    journal.follow((partition, 0), Deadline::after(None), |record| {
+    let mut lines = Lines::begin(args, partition, &journal)?;
+    journal.follow((partition, lines.begins), Deadline::after(None), |record| {
         let gone = lines
             .of(record)?
             .into_iter()
@@ -127,18 +127,32 @@ fn follow_one(
 struct Lines<'a> {
     args: &'a TailArgs,
     partition: i32,
+    /// Offset of the record to read first.
+    begins: i64,
     from: i64,
     reader: JournalReader,
     items: Vec<Item>,
 }
 
 impl<'a> Lines<'a> {
-    fn new(args: &'a TailArgs, partition: i32, end: i64) -> Self {
+    fn begin(args: &'a TailArgs, partition: i32, journal: &Journal) -> Outcome<Self> {
+        let beginning = journal.beginnings().of(partition)?;
+        Ok(Self::new(
+            args,
+            partition,
+            beginning,
+            journal.end(partition)?,
+        ))
+    }
+
+    fn new(args: &'a TailArgs, partition: i32, beginning: Footing, end: i64) -> Self {
+        let reader = JournalReader::after(beginning);
         let reader = match args.all {
-            true => JournalReader::new().with_void_records(),
-            false => JournalReader::new(),
+            true => reader.with_void_records(),
+            false => reader,
         };
         Self {
+            begins: beginning.offset.saturating_add(1),
             args,
             partition,
             from: args.from.map_or(end, |from| from.0),
@@ -224,7 +238,7 @@ mod tests {
             ])
             .batch(&[])
             .foreign();
-        let mut lines = Lines::new(&args, 3, 5);
+        let mut lines = Lines::new(&args, 3, Footing::START, 5);
         let lines = script
             .records
             .into_iter()
@@ -264,7 +278,7 @@ mod tests {
         };
         let input = Payload::json(*b"{\n  \"card\": \"visa\"\r\n}");
         let script = Script::new().batch(&[transition("a", 1, [started_with(input)])]);
-        let mut lines = Lines::new(&args, 3, 2);
+        let mut lines = Lines::new(&args, 3, Footing::START, 2);
 
         let printed: Vec<_> = script
             .records

@@ -79,15 +79,15 @@ pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
 }
 
 fn verify_one(journal: &Journal, partition: i32, progress: &Progress) -> Outcome<Report> {
-    let mut fold = Fold::new(0);
-    let mut reader = JournalReader::new();
-    let mut histories = Histories::default();
+    let mut fold = journal.beginning(partition)?;
+    let mut reader = JournalReader::after(fold.footing());
+    let mut histories = Histories::of(&fold);
     let mut report = Report {
         partition,
         ..Report::default()
     };
     let mut items = Vec::new();
-    journal.read(partition, |record| {
+    journal.read((partition, fold.next_offset()), |record| {
         report.records += 1;
         progress.one();
         reader.read(record.clone(), &mut items)?;
@@ -117,6 +117,12 @@ fn verify_one(journal: &Journal, partition: i32, progress: &Progress) -> Outcome
 struct Histories(HashMap<RunId, Seq>);
 
 impl Histories {
+    /// Of the runs that were open where the journal begins.
+    fn of(beginning: &Fold) -> Self {
+        let runs = beginning.state.runs().into_iter();
+        Self(runs.map(|(_, run)| (run.run_id, run.seq)).collect())
+    }
+
     /// Checks the events of a batch and counts them.
     fn batch(&mut self, batch: &Batch) -> Result<u64, sagaline_journal::Error> {
         let mut events = 0;

@@ -100,9 +100,11 @@ fn await_owner(
     if partition >= journal.partitions {
         return Ok(Some(Dealt::Taken));
     }
-    let mut reader = JournalReader::new();
+    let beginning = journal.beginnings().of(partition)?;
+    let from = beginning.offset.saturating_add(1);
+    let mut reader = JournalReader::after(beginning);
     let mut items = Vec::new();
-    journal.follow((partition, 0), deadline, |record| {
+    journal.follow((partition, from), deadline, |record| {
         reader.read(record, &mut items)?;
         for item in items.drain(..) {
             if let Item::Batch(batch) = item

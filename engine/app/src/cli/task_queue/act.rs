@@ -171,9 +171,12 @@ impl Change<'_> {
     /// The queue's settings as its home has them now: an act is answered once it is in the journal.
     fn after(&self, session: &Session, key: &WorkflowId) -> Outcome<Queue> {
         let journal = Journal::open(session)?;
-        let (mut reader, mut items) = (JournalReader::new(), Vec::new());
-        let mut queue = Queue::default();
-        journal.read(journal.partition_of(key)?, |record| {
+        let partition = journal.partition_of(key)?;
+        let beginning = journal.beginning(partition)?;
+        let known = beginning.state.queues().get(self.queue);
+        let mut queue = known.cloned().unwrap_or_default();
+        let (mut reader, mut items) = (JournalReader::after(beginning.footing()), Vec::new());
+        journal.read((partition, beginning.next_offset()), |record| {
             reader.read(record, &mut items)?;
             let batches = items.drain(..).filter_map(|item| match item {
                 Item::Batch(batch) => Some(batch),

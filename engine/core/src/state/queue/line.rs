@@ -8,10 +8,12 @@ use alloc::{
     vec::Vec,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ActivityId, Attempt, PausedType, QueueTask, RunId, Timestamp, queue::TaskKey};
 
 /// The tasks of a queue at its home.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Line {
     /// Whose turn it is, the next first.
     turns: BTreeMap<u64, RunId>,
@@ -25,13 +27,13 @@ pub(super) struct Line {
 }
 
 /// What waits of one run, in the order of its numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct OfRun {
     turn: u64,
     tasks: BTreeMap<(ActivityId, Attempt), Waiting>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiting {
     task: QueueTask,
     since: Timestamp,

@@ -19,7 +19,7 @@ use std::{
 use self::desk::Desk;
 use super::{LaneTopics, inbox::Inbox};
 use crate::{
-    Error, PortEvent, Record, Tag,
+    Error, ErrorKind, PortEvent, Record, Tag,
     kafka::{Kafka, fault, wake::Wake},
 };
 
@@ -54,7 +54,7 @@ impl Job {
         }
     }
 
-    fn failed(&self, records: Vec<Record>, next: i64, error: String) -> PortEvent {
+    fn failed(&self, records: Vec<Record>, next: i64, error: Error) -> PortEvent {
         PortEvent::Read {
             partition: self.partition,
             tag: self.tag,
@@ -100,8 +100,12 @@ impl Reads {
                 let (job, _) = match error {
                     TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
                 };
-                self.inbox
-                    .push(job.failed(Vec::new(), job.from, "too many reads wait".to_owned()));
+                let error = Error::new(
+                    ErrorKind::Unavailable,
+                    "kafka-unavailable",
+                    "too many reads wait",
+                );
+                self.inbox.push(job.failed(Vec::new(), job.from, error));
             }
         }
     }

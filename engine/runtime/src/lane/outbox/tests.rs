@@ -5,6 +5,8 @@ use sagaline_core::{
     effect_without_run,
 };
 
+use sagaline_journal::{Error, ErrorKind};
+
 use super::{reply::REPLY_AGAIN_AFTER, *};
 use crate::lane::{QueueTopic, ReadBack, ReplyTopic, queued};
 
@@ -322,7 +324,7 @@ impl Bench {
             tag,
             records: Vec::new(),
             done,
-            error: error.map(str::to_owned),
+            error: error.map(|text| Error::new(ErrorKind::Unavailable, "kafka-unavailable", text)),
         };
         self.outbox
             .forward_was_read(&read, &self.shared, Millis(10))

@@ -96,10 +96,7 @@ impl Desk {
             match self.open(&job, cancelled) {
                 Ok(Some(range)) => self.running.push(range),
                 Ok(None) => self.inbox.push(job.chunk(Vec::new(), job.from, true)),
-                Err(error) => {
-                    let event = job.failed(Vec::new(), job.from, error.message().to_owned());
-                    self.inbox.push(event);
-                }
+                Err(error) => self.inbox.push(job.failed(Vec::new(), job.from, error)),
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     kafka::{
         clock::Deadline,
         ends::{self, Edge},
-        record,
+        fault, record,
         splits::{Split, Splits},
     },
 };
@@ -49,7 +49,7 @@ pub(super) enum Step {
     /// The last records.
     Done(Vec<Record>),
     /// The last records, and why there are no more.
-    Failed(Vec<Record>, String),
+    Failed(Vec<Record>, Error),
 }
 
 impl Range {
@@ -132,11 +132,12 @@ impl Range {
                 Some(Err(KafkaError::PartitionEOF(_))) => match self.check_end(splits) {
                     Ok(true) => self.next = self.to,
                     Ok(false) => {}
-                    Err(error) => return Step::Failed(records, error.message().to_owned()),
+                    Err(error) => return Step::Failed(records, error),
                 },
-                Some(Err(_)) => {
+                Some(Err(error)) => {
                     let reason = splits.last_error();
-                    return Step::Failed(records, format!("{}: {reason}", self.doing()));
+                    let error = fault::error_because(&self.doing(), &error, &reason);
+                    return Step::Failed(records, error);
                 }
                 None if records.is_empty() => return self.silent(),
                 None => {
@@ -157,6 +158,7 @@ impl Range {
             self.doing(),
             SILENCE_MAX.as_secs()
         );
+        let error = Error::new(ErrorKind::Unavailable, "kafka-timeout", error);
         Step::Failed(Vec::new(), error)
     }
 
