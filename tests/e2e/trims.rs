@@ -104,6 +104,9 @@ fn a_trimmed_journal_is_read_on_by_engines_and_commands_and_remembers_closed_ids
             "{tail}"
         );
         if round == 0 {
+            // Its owner folded the journal when that was whole, and reads it now from where it begins.
+            let reset = ["workflow", "reset", "t-open", "--event-seq", "1"];
+            says(0, &[&reset[..], &["--reason", "try"]].concat());
             engine.kill();
             engine = serve(&world);
         }
