@@ -35,7 +35,7 @@ use sagaline_journal::{
     kafka::{Admin, Kafka, LaneTopics, Lease},
 };
 
-pub use durability::{Finding, findings};
+pub use durability::{Finding, findings, forgetful};
 pub use ends::{InputsWaiting, TasksWaiting};
 pub use topics::{DEFAULT_PARTITIONS, missing_topics};
 pub use view::{EngineIdentity, EngineView};

@@ -39,6 +39,12 @@ pub fn findings(admin: &Admin, kafka: &Kafka, namespace: &str) -> Result<Vec<Fin
             findings.extend(small_records(kafka.bootstrap(), name, &config));
         }
     }
+    let state = topic::state(namespace);
+    if let TopicState::Present(info) = admin.topic(&state)? {
+        let config = admin.topic_config(&state)?;
+        findings.extend(too_few_copies(&state, info.replication, &config));
+        findings.extend(forgetful(&state, &config));
+    }
     let retries = Tier::ALL.map(|tier| topic::retry(namespace, tier.name()));
     findings.extend(findings_of_retries(admin, &retries)?);
     Ok(findings)
@@ -61,8 +67,18 @@ fn findings_of_retries(admin: &Admin, names: &[String]) -> Result<Vec<Finding>, 
     Ok(findings)
 }
 
-/// Settings with which something is lost one day.
-pub(super) fn unsafe_settings(
+/// The topic of snapshots, if it does not keep the newest: what a trimmed journal has no more is nowhere else.
+#[must_use]
+pub fn forgetful(name: &str, config: &BTreeMap<String, String>) -> Option<Finding> {
+    let policy = config.get("cleanup.policy").map_or("", String::as_str);
+    (policy != "compact").then(|| Finding {
+        code: "no-compaction",
+        text: format!("{name} has cleanup.policy={policy}; set it to compact: it must keep the newest record of each key for ever"),
+    })
+}
+
+/// Settings with which a lost disk, or a slow one, loses what was acknowledged.
+fn too_few_copies(
     name: &str,
     replication: usize,
     config: &BTreeMap<String, String>,
@@ -85,6 +101,18 @@ pub(super) fn unsafe_settings(
         );
         find("unclean-election", text);
     }
+    findings
+}
+
+/// Settings with which something is lost one day.
+pub(super) fn unsafe_settings(
+    name: &str,
+    replication: usize,
+    config: &BTreeMap<String, String>,
+) -> Vec<Finding> {
+    let mut findings = too_few_copies(name, replication, config);
+    let mut find = |code, text: String| findings.push(Finding { code, text });
+    let setting = |key: &str| config.get(key).map_or("", String::as_str);
     if setting("message.timestamp.type") != "LogAppendTime" {
         let text =
             format!("{name} keeps the senders' clocks; set message.timestamp.type=LogAppendTime");

@@ -145,7 +145,7 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::durability::{small_records, unsafe_settings};
+    use crate::engine::durability::{forgetful, small_records, unsafe_settings};
 
     #[test]
     fn a_topic_as_the_engine_makes_it_has_nothing_to_be_found() {
@@ -161,6 +161,10 @@ mod tests {
             assert_eq!(unsafe_settings(&spec.name, 3, &spec.config), []);
             assert_eq!(small_records("h:9", &spec.name, &spec.config), None);
         }
+        let state = &layout.specs()[3];
+        assert_eq!(state.name, "shop.state");
+        assert_eq!(forgetful(&state.name, &state.config), None);
+        assert!(forgetful("shop.journal", &layout.specs()[2].config).is_some());
     }
 
     #[test]

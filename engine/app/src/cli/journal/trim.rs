@@ -15,11 +15,11 @@ use clap::Args;
 use sagaline_core::Millis;
 use sagaline_journal::{
     Error, ErrorKind, Item, JournalReader, NewRecord, Record, Snapshots,
-    kafka::{Admin, Producer},
+    kafka::{Admin, Producer, TopicState},
     wire::topic,
 };
 use sagaline_projection::Projection;
-use sagaline_runtime::Fold;
+use sagaline_runtime::{Fold, engine::forgetful};
 use serde::Serialize;
 
 use self::needed::{Kept, Needed, Oldest};
@@ -89,6 +89,7 @@ pub(super) fn trim(session: &Session, args: &TrimArgs) -> Outcome {
         );
     }
     let journal = Journal::open(session)?;
+    check_state(session)?;
     let shown = shown(session, args)?;
     let all = args
         .partition
@@ -126,6 +127,23 @@ pub(super) fn trim(session: &Session, args: &TrimArgs) -> Outcome {
     }
     let trimmed: Vec<Trimmed> = trims.into_iter().map(Trim::told).collect();
     print(session, &trimmed, args.dry_run)
+}
+
+/// Snapshots must be kept for ever.
+fn check_state(session: &Session) -> Outcome {
+    let admin = Admin::open(&session.kafka()?)?;
+    let state = topic::state(&session.settings.namespace);
+    match admin.topic(&state)? {
+        TopicState::Present(_) => match forgetful(&state, &admin.topic_config(&state)?) {
+            Some(finding) => Err(Fault::refused(finding.text).code("no-compaction")),
+            None => Ok(()),
+        },
+        TopicState::Missing => Err(Fault::refused(format!("there is no topic {state}"))
+            .hint("engines make it when they start: start one of this version first")),
+        TopicState::Denied => Err(Fault::refused(format!(
+            "the principal may not read {state}"
+        ))),
+    }
 }
 
 /// Where the first record lies, by partition, that the named database needs.
