@@ -37,6 +37,8 @@ pub(crate) enum Event {
     Relay(Relay),
     /// A retry topic is deleted.
     RetryTopicLost,
+    /// Somebody trims the journal.
+    Trim,
     /// A read reaches the broker.
     Read(Reading),
     /// A question for the ends of the inputs reaches the broker.
@@ -125,6 +127,7 @@ impl Event {
             | Self::Delay { .. }
             | Self::Relay(_)
             | Self::RetryTopicLost
+            | Self::Trim
             | Self::Read(_)
             | Self::Ends { .. }
             | Self::Lease { .. }

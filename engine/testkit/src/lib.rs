@@ -34,6 +34,7 @@ mod sim;
 mod time;
 mod topics;
 mod trace;
+mod trim;
 mod worker;
 mod world;
 

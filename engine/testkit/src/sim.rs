@@ -20,6 +20,7 @@ use crate::{
     schedule::Schedule,
     time::{Moment, Span},
     trace::Trace,
+    trim::Trims,
     worker::Workers,
     world::{self, World},
 };
@@ -53,6 +54,8 @@ pub struct Report {
     pub children: u64,
     /// Runs that go on from an event of another, which was reset.
     pub resets: u64,
+    /// Times that the beginning of the journal was deleted.
+    pub trims: u64,
     /// Steps that are done in the end, and could be undone.
     pub kept: u64,
     /// Steps that were undone by the run that had done them.
@@ -163,6 +166,7 @@ impl World {
             clients: Clients::default(),
             workers: Workers::default(),
             trace: Trace::new(settings.verbose),
+            trims: Trims::new(settings.seed),
             rng,
             steps: 0,
             kills: BTreeMap::new(),
@@ -178,6 +182,7 @@ impl World {
             self.push(after, Event::RetryTopicLost);
         }
         self.schedule_clients();
+        self.schedule_trims();
         let active = self.settings.active_for();
         self.push(active, Event::Heal);
         let mut deadline = None;
@@ -285,6 +290,7 @@ impl World {
             runs,
             children,
             resets: self.check.resets(),
+            trims: self.trims.count,
             kept: counted.kept,
             undone: counted.undone,
             undone_by_parents: counted.undone_by_parents,

@@ -30,6 +30,7 @@ use crate::{
     time::{Moment, Span},
     topics::{QUEUE_PARTITIONS, QueueTopicsThere},
     trace::Trace,
+    trim::Trims,
     worker::Workers,
 };
 
@@ -64,6 +65,7 @@ pub(crate) struct World {
     pub(crate) workers: Workers,
     pub(crate) check: Check,
     pub(crate) trace: Trace,
+    pub(crate) trims: Trims,
     pub(crate) steps: u64,
     /// How many processes each run killed.
     pub(crate) kills: BTreeMap<RunId, u32>,
@@ -123,6 +125,7 @@ impl World {
                 self.lose_retry_topic();
                 Ok(())
             }
+            Event::Trim => self.trim(),
             Event::Read(reading) => {
                 self.read(reading);
                 Ok(())
@@ -326,6 +329,7 @@ pub(crate) fn log(topics: &Topics, partitions: i32) -> Log {
     }
     log.create(MAIL.into(), MAIL_PARTITIONS);
     log.create(topics.control.clone(), 1);
+    log.create(topic::state(NAMESPACE).into(), partitions);
     debug_assert!(topics.inbox.starts_with(NAMESPACE));
     log
 }

@@ -40,9 +40,12 @@ fn a_seed_decides_everything() {
 
 #[test]
 fn invariants_hold_whatever_goes_wrong() {
-    let resets: u64 = (0..50).map(|seed| run(settings(seed)).resets).sum();
+    let reports: Vec<Report> = (0..50).map(|seed| run(settings(seed))).collect();
 
+    let resets: u64 = reports.iter().map(|report| report.resets).sum();
     assert!(resets > 20, "only {resets} runs were reset");
+    let trims: u64 = reports.iter().map(|report| report.trims).sum();
+    assert!(trims > 20, "the journal was trimmed only {trims} times");
 }
 
 #[test]

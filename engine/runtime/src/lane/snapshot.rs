@@ -1,6 +1,7 @@
 //! What a lane folds from: the journal's first record, or the snapshot that took its place when it was trimmed.
 //!
-//! Read before the journal whenever nothing was folded yet: the journal cannot say what is gone of it.
+//! Read before the journal whenever nothing was folded yet, and when the next record is gone: the journal cannot say why. A snapshot
+//! of less than what was folded is of no use: then the journal has lost its end, and nobody may go on from it.
 
 use sagaline_journal::{ErrorKind, LanePort, Snapshots};
 
@@ -43,7 +44,7 @@ impl Lane {
             newest.transpose()
         });
         match restored {
-            Ok(Some(fold)) => {
+            Ok(Some(fold)) if fold.next_offset() > self.fold.next_offset() => {
                 tracing::info!(
                     partition = self.partition,
                     offset = fold.next_offset(),
@@ -52,7 +53,7 @@ impl Lane {
                 );
                 self.fold = fold;
             }
-            Ok(None) => {}
+            Ok(_) => {}
             // A whole journal is enough; where it was trimmed, reading it will say so.
             Err(error) => {
                 tracing::error!(partition = self.partition, %error, code = error.code(), "the snapshot is of no use; the journal is read from its first record");

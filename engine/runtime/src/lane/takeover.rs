@@ -44,6 +44,8 @@ pub(super) struct Claiming {
     pub(super) other: Option<String>,
     /// The lease was proved after the last foreign claim was seen.
     proved: bool,
+    /// The record to be read next is not there: perhaps a snapshot is by now.
+    was_trimmed: bool,
     /// When a long fold last said how far it is.
     progress_at: Option<Millis>,
 }
@@ -71,8 +73,10 @@ impl Claiming {
 
 impl Lane {
     pub(super) fn read_to_end(&mut self, port: &mut dyn LanePort) {
+        let was_trimmed = std::mem::take(&mut self.claiming.was_trimmed);
         match self.fold.next_offset() {
             0 => self.read_snapshot(port),
+            _ if was_trimmed => self.read_snapshot(port),
             _ => self.read_journal(port),
         }
     }
@@ -106,6 +110,7 @@ impl Lane {
         self.claiming.say_progress(&self.fold, self.partition, now);
         if let Some(error) = read.error {
             tracing::warn!(partition = self.partition, %error, "journal could not be read; trying again");
+            self.claiming.was_trimmed = error.kind() == ErrorKind::NotFound;
             self.claiming.read_failed();
             return self.pause(now);
         }

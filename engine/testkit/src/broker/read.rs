@@ -20,6 +20,13 @@ impl World {
             return;
         };
         let partition = slot.partition;
+        let begins_at = match *reading.topic == *self.topics.journal {
+            true => self.trims.begins_at(reading.partition),
+            false => 0,
+        };
+        if reading.from < begins_at {
+            return self.nothing_there(partition, &reading);
+        }
         let to = reading
             .to
             .unwrap_or_else(|| self.log.end(&reading.topic, reading.partition));
@@ -65,6 +72,21 @@ impl World {
             };
             self.push(after, Event::Read(rest));
         }
+    }
+
+    /// What was to be read is gone.
+    fn nothing_there(&mut self, partition: i32, reading: &Reading) {
+        let error = Error::new(ErrorKind::NotFound, "kafka-offset-missing", "trimmed");
+        let event = PortEvent::Read {
+            partition,
+            tag: reading.tag,
+            records: Vec::new(),
+            next: reading.from,
+            done: true,
+            error: Some(error),
+        };
+        let lane = reading.lane;
+        self.push(Span::millis(1), Event::Back { lane, event });
     }
 
     /// What a lane is given of a read: everything, but for a planted bug.
