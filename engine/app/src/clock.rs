@@ -45,6 +45,14 @@ impl Deadline {
         Self(span.map(|span| Instant::now() + span))
     }
 
+    /// This one; where it never comes, one that far from now.
+    pub(crate) fn or_after(self, span: Duration) -> Self {
+        match self.0 {
+            Some(_) => self,
+            None => Self::after(Some(span)),
+        }
+    }
+
     /// How long is left, at most so long.
     #[expect(clippy::disallowed_methods, reason = "people wait in real time")]
     pub(crate) fn left(self, most: Duration) -> Duration {

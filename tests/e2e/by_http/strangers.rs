@@ -1,6 +1,7 @@
 //! Who is not let in, and servers that are none or mean harm.
 
 use std::{
+    cell::Cell,
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -92,30 +93,32 @@ fn a_profile_says_which_server_and_who_asks_there() {
     assert!(unknown.contains("has far, shop"), "{unknown}");
 }
 
-/// A server that answers everything with these bytes, as long as somebody reads them.
-fn answering(bytes: impl Fn(&mut TcpStream) + Send + 'static) -> String {
+/// A server that answers requests with these bytes, as long as somebody reads them.
+fn answering(bytes: impl Fn(&mut TcpStream, &str) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has one");
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("it connects");
             let mut request = [0; 4_096];
-            let _ = stream.read(&mut request);
-            bytes(&mut stream);
+            let read = stream.read(&mut request).unwrap_or_default();
+            bytes(&mut stream, &String::from_utf8_lossy(&request[..read]));
         }
     });
     format!("http://{address}")
 }
 
 fn canned(status: &'static str, body: &'static str) -> String {
-    answering(move |stream| {
-        let head = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let _ = stream.write_all(head.as_bytes());
-        let _ = stream.write_all(body.as_bytes());
-    })
+    answering(move |stream, _| answer(stream, status, body))
+}
+
+fn answer(stream: &mut TcpStream, status: &str, body: &str) {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(body.as_bytes());
 }
 
 #[test]
@@ -161,7 +164,7 @@ fn a_server_that_is_none_or_means_harm_does_none() {
          \"waiting_for\":{\"text\":\"t\\u001b\"},\"started_at\":\"\\u001b\"}],\"next_page_token\":null}",
     );
     assert!(ask(&names, 0).contains("a␛[2J␊b"));
-    let endless = answering(|stream| {
+    let endless = answering(|stream, _| {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let chunk = format!("10000\r\n{}\r\n", " ".repeat(65_536));
         let mut written = stream.write_all(head.as_bytes());
@@ -172,4 +175,34 @@ fn a_server_that_is_none_or_means_harm_does_none() {
     assert!(ask(&endless, 3).contains("more than 67108864 bytes"));
     let wrong = ask("http://ada:s3cr3t@127.0.0.1", 2);
     assert!(!wrong.contains("s3cr3t"), "{wrong}");
+}
+
+/// A server that is there at a first look, does not answer so many that wait, and then has the result.
+fn falling(falls: usize) -> String {
+    let left = Cell::new(falls);
+    answering(move |stream, request| match (request, left.get()) {
+        (look, _) if look.contains("wait=0ms") => answer(stream, "202 Accepted", "{}"),
+        (_, 0) => answer(stream, "200 OK", "[7]"),
+        (_, more) => left.set(more - 1),
+    })
+}
+
+#[test]
+fn who_waits_for_a_result_asks_on_from_the_first_second_until_the_time_is_over() {
+    let result = |falls, timeout: &str, code| {
+        let line = format!("workflow result a {timeout} --address {}", falling(falls));
+        let output = alone("order-saga", &line).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), stderr)
+    };
+
+    let (printed, told) = result(2, "", 0);
+    let (nothing, late) = result(usize::MAX, "--timeout 900ms", 5);
+
+    assert_eq!((&*printed, &*nothing), ("[7]\n", ""));
+    for text in [told, late] {
+        let times = text.matches("does not answer; trying again").count();
+        assert_eq!(times, 1, "it is said once: {text}");
+    }
 }

@@ -41,9 +41,12 @@ const ANSWER_WAIT: Duration = Duration::from_secs(40);
 /// How long a connection may take.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
-/// How long somebody who waits tries again when the server is gone, and how often.
-const AGAIN_WITHIN: Duration = Duration::from_secs(60);
-const AGAIN_EVERY: Duration = Duration::from_secs(1);
+/// How long somebody who waits and named no time-out tries again when the server is gone.
+const AGAIN_WITHIN: Duration = Duration::from_secs(300);
+
+/// The pause before that, which doubles each time.
+const AGAIN_AFTER_MIN: Duration = Duration::from_millis(250);
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(4);
 
 /// The longest that one call waits for what it asks for: the API has 60 s, a proxy often less.
 const TURN: Duration = Duration::from_secs(25);
@@ -204,42 +207,55 @@ impl Api {
 
     /// Asks again and again for what may take long, until it is there; none when the deadline passes.
     pub(crate) fn until(&self, path: &Path, deadline: Deadline) -> Outcome<Option<Box<RawValue>>> {
-        let mut answer = self.wait(path, deadline)?;
+        // The first look waits for nothing: from then on it is known that a server is there, which comes again.
+        let mut answer = self.wait(path, (deadline, Duration::ZERO))?;
         while answer.goes_on {
             if deadline.passed() {
                 return Ok(None);
             }
-            answer = self.patiently(path, deadline)?;
+            answer = self.patiently(path, (deadline, TURN))?;
         }
         Ok(Some(answer.json))
     }
 
-    /// Waits for what may take long, for one turn at most.
-    fn wait(&self, path: &Path, deadline: Deadline) -> Outcome<Answer> {
-        let left = deadline.left(TURN);
+    /// Waits for what may take long, for a turn that ends with the deadline.
+    pub(crate) fn wait(
+        &self,
+        path: &Path,
+        (deadline, turn): (Deadline, Duration),
+    ) -> Outcome<Answer> {
+        let left = deadline.left(turn.min(TURN));
         let wait = format!("{}ms", left.as_millis());
         self.look(&path.clone().param("wait", &wait), left + ANSWER_WAIT)
     }
 
-    /// The same of a server that has answered before: one that is being deployed anew comes again.
-    pub(crate) fn patiently(&self, path: &Path, deadline: Deadline) -> Outcome<Answer> {
-        let patience = Deadline::after(Some(AGAIN_WITHIN));
-        let mut is_told = false;
+    /// The same of a server that has answered before.
+    pub(crate) fn patiently(&self, path: &Path, turn: (Deadline, Duration)) -> Outcome<Answer> {
+        self.again(turn.0, || self.wait(path, turn))
+    }
+
+    /// Asks a server that has answered before until it answers: one that is being deployed anew comes again.
+    pub(crate) fn again<T>(&self, deadline: Deadline, ask: impl Fn() -> Outcome<T>) -> Outcome<T> {
+        let patience = deadline.or_after(AGAIN_WITHIN);
+        let mut pause = None;
         loop {
-            match self.wait(path, deadline) {
-                Err(fault)
-                    if fault.exit() == Exit::Unreachable
-                        && !patience.passed()
-                        && !deadline.passed() =>
-                {
-                    if !is_told {
-                        aside(&format!("… {} does not answer; trying again", self.address));
-                        is_told = true;
-                    }
-                    clock::pause(deadline.left(AGAIN_EVERY));
-                }
+            let fault = match ask() {
+                Err(fault) if fault.exit() == Exit::Unreachable => fault,
                 answered => return answered,
+            };
+            if deadline.passed() {
+                return Err(fault.with_exit(Exit::TimedOut));
             }
+            if patience.passed() {
+                return Err(fault);
+            }
+            let next = pause.map_or(AGAIN_AFTER_MIN, |pause: Duration| pause * 2);
+            if pause.is_none() {
+                aside(&format!("… {} does not answer; trying again", self.address));
+            }
+            let next = next.min(AGAIN_AFTER_MAX);
+            pause = Some(next);
+            clock::pause(patience.left(next));
         }
     }
 

@@ -3,7 +3,7 @@
 mod pages;
 mod summary;
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Duration};
 
 use clap::Args;
 use sagaline_core::{
@@ -85,7 +85,7 @@ fn by_pages(output: Output, api: &Api, args: &HistoryArgs) -> Outcome {
     say_before(output, args.of.id.get(), events.first());
     let mut has_ended = events.iter().any(Event::is_last);
     while args.follow && (!has_ended || pages.has_more()) {
-        let events = parsed(api, &pages.newer(Deadline::after(None))?)?;
+        let events = parsed(api, &pages.newer((Deadline::after(None), Duration::MAX))?)?;
         printed.print(&pages.run(), &events)?;
         has_ended |= events.iter().any(Event::is_last);
     }

@@ -1,5 +1,7 @@
 //! The history of a run as a server has it, page by page, and what comes after.
 
+use std::time::Duration;
+
 use sagaline_core::{RunId, WorkflowId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -75,14 +77,18 @@ impl<'a> Pages<'a> {
         self.take(page).map(Some)
     }
 
-    /// Waits for events behind the last; none come when the deadline passes.
-    pub(crate) fn newer(&mut self, deadline: Deadline) -> Outcome<Vec<Box<RawValue>>> {
+    /// Waits for events behind the last, for a turn that ends with the deadline; none come when that has passed.
+    pub(crate) fn newer(&mut self, turn: (Deadline, Duration)) -> Outcome<Vec<Box<RawValue>>> {
         if self.token.is_some() {
             return Ok(self.next()?.unwrap_or_default());
         }
         let path = self.path().param("page_size", PAGE_SIZE);
         let path = path.param("after", &self.last.to_string());
-        let answer = self.api.patiently(&path, deadline)?;
+        // Once there was a page, it is known that a server is there.
+        let answer = match self.named.is_empty() {
+            true => self.api.wait(&path, turn)?,
+            false => self.api.patiently(&path, turn)?,
+        };
         let page: Page = self.api.parsed(&answer.json)?;
         self.token = page.next_page_token.clone().map(Some);
         self.take(page)

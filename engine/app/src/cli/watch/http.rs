@@ -60,10 +60,10 @@ impl Watch<'_> {
         let mut has_ended = false;
         loop {
             let turn = match self.screen {
-                Some(_) => Deadline::after(Some(self.deadline.left(DRAW_EVERY))),
-                None => self.deadline,
+                Some(_) => DRAW_EVERY,
+                None => Duration::MAX,
             };
-            let events = parsed(self.api, &pages.newer(turn)?)?;
+            let events = parsed(self.api, &pages.newer((self.deadline, turn))?)?;
             self.run_id = pages.run_id();
             has_ended |= events.iter().any(Event::is_last);
             let path = self.path();
@@ -72,13 +72,13 @@ impl Watch<'_> {
                 Some(screen) => {
                     last.extend(events);
                     last.drain(..last.len().saturating_sub(EVENTS_MAX + 1));
-                    let run: Run = self.api.read(&path)?;
+                    let run: Run = self.again(&path)?;
                     let lines = lines(drawing(self.output), &run, &last, height());
                     screen.draw(io::stdout().lock(), &lines)?;
                 }
             }
             if has_ended && !pages.has_more() {
-                let run: Run = self.api.read(&path)?;
+                let run: Run = self.again(&path)?;
                 let next = run.continued_as.and_then(|next| next.parse().ok());
                 return Ok(next.filter(|next| Some(*next) != self.run_id));
             }
@@ -88,6 +88,11 @@ impl Watch<'_> {
                 return Err(Fault::new(Exit::TimedOut, text).hint(hint));
             }
         }
+    }
+
+    /// Asks for the run, of a server that has answered before.
+    fn again(&self, path: &Path) -> Outcome<Run> {
+        self.api.again(self.deadline, || self.api.read(path))
     }
 
     fn path(&self) -> Path {
