@@ -82,6 +82,28 @@ fn what_came_too_early_is_listed_and_sent_again_over_http() {
 }
 
 #[test]
+fn a_batch_of_ids_says_which_of_them_nobody_knows_and_which_are_over() {
+    let api = Api::of("flaky-payment");
+    ok(&api.post("/workflows", &payment("open", 9, true)), 202);
+    ok(&api.post("/workflows?wait=60s", &payment("over", 0, false)), 200);
+    let batch = json!({"ids": ["open", "nobody", "over", "open"], "act": "pause", "reason": "a drill"});
+
+    let begun = ok(&api.post("/batches", &batch), 202);
+
+    assert_eq!(begun["matched"], 3, "{begun}");
+    let path = format!("/batches/{}", begun["batch_id"].as_str().unwrap());
+    let ended = until("the batch has ended", || {
+        let batch = ok(&api.get(&path), 200);
+        (batch["status"] == "Completed").then_some(batch)
+    });
+    let counts = ["matched", "done", "skipped", "failed"].map(|name| ended[name].as_u64());
+    assert_eq!(counts, [Some(3), Some(1), Some(1), Some(1)], "{ended}");
+    let unknown = json!([{"workflow_id": "nobody", "code": "not_found"}]);
+    assert_eq!(ended["errors"], unknown);
+    api.world.journal().audit();
+}
+
+#[test]
 fn attributes_are_named_with_their_kinds_and_definitions_are_none() {
     let api = Api::of("flaky-payment");
     let mut start = payment("p-1", 0, false);

@@ -1,5 +1,7 @@
 //! Acts on many: what a filter means is found here, one by one, and told to a run of a built-in workflow, which does it.
 
+use std::collections::BTreeSet;
+
 use axum::{extract::State, response::Response};
 use sagaline_core::{
     Activity, BATCH_ID_PREFIX, BATCH_WORKFLOW, Name, RunId, WorkflowId,
@@ -231,14 +233,32 @@ impl Meant {
         ids: Vec<String>,
         of: (&Filter, Scope),
     ) -> Result<(), Problem> {
+        let mut named = BTreeSet::new();
         for id in ids {
             let id = WorkflowId::new(&id)
                 .map_err(|wrong| Problem::bad_request("invalid_workflow_id", wrong.to_string()))?;
-            if let Some(run) = api.stored(&id, None).await? {
-                self.add(&run.view(now(), &[]), of)?;
+            if !named.insert(id.clone()) {
+                continue;
+            }
+            match api.stored(&id, None).await? {
+                Some(run) if run.run.closed.is_none() || of.1 != Scope::Runs => {
+                    self.add(&run.view(now(), &[]), of)?;
+                }
+                // Who names one hears what becomes of it: that it is over, or that nobody knows it.
+                Some(run) => self.refer(&id, Some(run.run.run_id)),
+                None => self.refer(&id, None),
             }
         }
         Ok(())
+    }
+
+    /// Leaves it to the engine to say why nothing is done on one.
+    fn refer(&mut self, id: &WorkflowId, run_id: Option<RunId>) {
+        self.matched += 1;
+        self.targets.push(Target {
+            run_id: run_id.map(|run_id| run_id.to_string()),
+            ..Target::workflow(id.as_str())
+        });
     }
 
     /// What of an open run is meant.

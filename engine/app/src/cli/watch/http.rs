@@ -72,13 +72,13 @@ impl Watch<'_> {
                 Some(screen) => {
                     last.extend(events);
                     last.drain(..last.len().saturating_sub(EVENTS_MAX + 1));
-                    let run: Run = self.again(&path)?;
+                    let run: Run = again(self.api, &path, self.deadline)?;
                     let lines = lines(drawing(self.output), &run, &last, height());
                     screen.draw(io::stdout().lock(), &lines)?;
                 }
             }
             if has_ended && !pages.has_more() {
-                let run: Run = self.again(&path)?;
+                let run: Run = again(self.api, &path, self.deadline)?;
                 let next = run.continued_as.and_then(|next| next.parse().ok());
                 return Ok(next.filter(|next| Some(*next) != self.run_id));
             }
@@ -88,11 +88,6 @@ impl Watch<'_> {
                 return Err(Fault::new(Exit::TimedOut, text).hint(hint));
             }
         }
-    }
-
-    /// Asks for the run, of a server that has answered before.
-    fn again(&self, path: &Path) -> Outcome<Run> {
-        self.api.again(self.deadline, || self.api.read(path))
     }
 
     fn path(&self) -> Path {
@@ -110,4 +105,9 @@ impl Watch<'_> {
         self.api.get(&path.then("result"))?;
         Ok(())
     }
+}
+
+/// Asks for the run, of a server that has answered before.
+fn again(api: &Api, path: &Path, deadline: Deadline) -> Outcome<Run> {
+    api.again(deadline, || api.read(path))
 }
