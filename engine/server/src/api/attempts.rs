@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use sagaline_core::{
     ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, RunId, Seq, Timestamp,
-    Transition, WorkflowId, event::ActivityScheduled, show::Shown,
+    Transition, WorkflowId, event::ActivityScheduled, show::Shown, view::View,
 };
 use serde::{Serialize, Serializer};
 
@@ -13,6 +13,7 @@ use super::{
     answer,
     call::Call,
     history::{refuse_deleted, told},
+    journal::now,
 };
 use crate::problem::Problem;
 
@@ -21,6 +22,9 @@ const WINDOW: Seq = 500;
 
 /// Most attempts that are kept: the first and the last of more.
 const ATTEMPTS_MAX: usize = 1_000;
+
+/// What has no outcome yet.
+const PENDING: &str = "pending";
 
 /// An activity.
 #[derive(Debug, Serialize)]
@@ -39,7 +43,8 @@ struct Activity {
     scheduled_at: Timestamp,
     #[serde(serialize_with = "shown")]
     closed_at: Option<Timestamp>,
-    /// `pending`, `completed`, `failed`, `timed-out` or `canceled`.
+    /// Of one without an outcome as among the run's pending activities, `queued`, `retrying` and so on; else `completed`,
+    /// `failed`, `timed-out` or `canceled`.
     state: &'static str,
     #[serde(serialize_with = "shown")]
     result: Option<Payload>,
@@ -98,7 +103,7 @@ pub(crate) async fn activity(State(api): State<Api>, call: Call) -> Result<Respo
         seq = next;
     }
     match activity {
-        Some(activity) => Ok(answer::json(&activity)),
+        Some(activity) => Ok(answer::json(&activity.as_of(&run.view(now(), &[])))),
         None => {
             let run_id = run.run.run_id;
             let text = format!("run {run_id} of workflow {id} has no activity {activity_id}");
@@ -158,6 +163,14 @@ fn take(
             activity.close(at, "timed-out");
         }
         Event::ActivityCanceled(of) if of.activity_id == wanted => activity.close(at, "canceled"),
+        Event::ActivityOptionsUpdated(of) if of.activity_id == wanted => {
+            if let Some(retry) = &of.retry {
+                retry.change(&mut activity.retry);
+            }
+            if let Some(input) = &of.input {
+                activity.input = input.clone();
+            }
+        }
         _ => {}
     }
 }
@@ -175,12 +188,22 @@ impl Activity {
             compensates: of.compensates,
             scheduled_at: at,
             closed_at: None,
-            state: "pending",
+            state: PENDING,
             result: None,
             failure: None,
             attempts: Vec::new(),
             attempts_left_out: 0,
         }
+    }
+
+    /// Where it is, if it has no outcome: what a person holds up or has asked to stop no event of its own says.
+    fn as_of(mut self, view: &View<'_>) -> Self {
+        let mut pending = view.run.activities.iter();
+        let pending = pending.find(|one| one.activity_id == self.activity_id);
+        if let Some(pending) = pending.filter(|_| self.closed_at.is_none()) {
+            self.state = view.activity_state(pending);
+        }
+        self
     }
 
     /// The attempt of that number. The first has no event of its own: it is sent with the activity.
@@ -200,7 +223,7 @@ impl Activity {
                 scheduled_at,
                 started_at: None,
                 ended_at: None,
-                outcome: "pending",
+                outcome: PENDING,
                 failure: None,
                 next_attempt_at: None,
                 worker: None,
