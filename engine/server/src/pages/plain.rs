@@ -44,6 +44,7 @@ pub(crate) const TASK_QUEUES: Kind = Kind {
         ("limits.max_outstanding", "At once"),
         ("limits.rate_per_second", "Per second"),
         ("limits.is_paused", "Paused"),
+        ("limits.paused", "Pauses"),
     ],
     href: "/task-queues/",
     empty: "No queue has had a task yet.",

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Limits {
     max_outstanding: Option<u32>,
     rate_per_second: Option<f64>,
+    /// All of it; `paused` has single activities, too.
     is_paused: bool,
     paused: Vec<Paused>,
     /// Tasks that wait for their turn; null, as the next two: another process has its home.
@@ -60,7 +61,7 @@ impl Limits {
         let holds = holds
             .iter()
             .any(|tasks| tasks.is_some_and(|tasks| tasks > 0));
-        holds || self.is_paused || self.max_outstanding.is_some() || self.rate_per_second.is_some()
+        holds || !self.paused.is_empty() || self.max_outstanding.is_some() || self.rate_per_second.is_some()
     }
 
     fn of(changed: Changed, changed_at: String) -> Self {
@@ -69,7 +70,7 @@ impl Limits {
         Self {
             max_outstanding: changed.max_outstanding,
             rate_per_second: changed.rate_per_hour.map(per_second),
-            is_paused: !changed.paused.is_empty(),
+            is_paused: changed.paused.iter().any(|one| one.activity.is_none()),
             paused: changed.paused.into_iter().map(Paused::of).collect(),
             waiting: None,
             held_back: None,
@@ -167,5 +168,23 @@ mod tests {
             (&"bob".into(), &"ada".into())
         );
         assert!(json["waiting"].is_null() && limits[&Name::from("payments")].matter());
+    }
+
+    #[test]
+    fn a_queue_of_which_one_activity_is_paused_is_not_paused_itself() {
+        let of_one = settings(3, 1, 10);
+        let of_all = of_one.changed.replace("\"charge\"", "null");
+        let of_all = QueueSettings {
+            changed: of_all.into(),
+            ..settings(3, 1, 10)
+        };
+        for (settings, is_paused) in [(of_one, false), (of_all, true)] {
+            let limits = of(&[settings], &[]);
+
+            let json = serde_json::to_value(&limits[&Name::from("payments")]).unwrap();
+
+            assert_eq!(json["is_paused"], is_paused, "{json}");
+            assert_eq!(json["paused"].as_array().map(Vec::len), Some(1));
+        }
     }
 }
