@@ -82,6 +82,35 @@ fn what_came_too_early_is_listed_and_sent_again_over_http() {
 }
 
 #[test]
+fn an_activity_is_told_of_as_it_goes_on_now() {
+    let api = Api::of("flaky-payment");
+    ok(&api.post("/workflows", &payment("p-1", 9, true)), 202);
+    let path = "/workflows/p-1/activities/1";
+    let until_it_is = |state: &str| {
+        until(state, || {
+            let activity = ok(&api.get(path), 200);
+            (activity["state"] == state).then_some(activity)
+        })
+    };
+    ok(&api.post(&format!("{path}/pause"), &json!({})), 202);
+    until_it_is("paused");
+    let retry = json!({"retry": {"maximum_attempts": 20, "initial_interval": "1h"}});
+    ok(&api.send(&format!("PATCH {path}"), &[], &retry), 202);
+    let changed = until_it_is("paused");
+    ok(&api.post(&format!("{path}/resume"), &json!({})), 202);
+    until_it_is("retrying");
+    ok(&api.post(&format!("{path}/complete"), &json!({"result": 7})), 202);
+
+    let done = until_it_is("completed");
+
+    for activity in [changed, done] {
+        let retry = &activity["retry"];
+        assert_eq!(retry["maximum_attempts"], 20, "{activity}");
+        assert_eq!(retry["initial_interval_ms"], 3_600_000, "{activity}");
+    }
+}
+
+#[test]
 fn a_batch_of_ids_says_which_of_them_nobody_knows_and_which_are_over() {
     let api = Api::of("flaky-payment");
     ok(&api.post("/workflows", &payment("open", 9, true)), 202);
@@ -185,6 +214,11 @@ fn a_queue_is_told_of_with_its_limits_by_every_node() {
         (know && homes.count() == 1).then_some(seen)
     });
 
+    let put = |limits: Value| {
+        http::ask(&addresses[0], path, &kind, limits.to_string().as_bytes())
+    };
+    let none = problem(&put(json!({"max_outstanding": 0})), 400, "invalid_body");
+    assert!(none["hint"].as_str().unwrap().contains("pause"), "{none}");
     for queue in &seen {
         assert_eq!(queue["limits"]["reason"], "the bank is slow", "{queue}");
         assert_eq!(queue["limits"]["changed_by"], "anonymous", "{queue}");
