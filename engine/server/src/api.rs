@@ -23,6 +23,7 @@ mod hub;
 mod incident;
 mod info;
 mod journal;
+mod keyed;
 mod list;
 mod location;
 mod message;
@@ -125,6 +126,7 @@ struct Shared {
     queue_watch: Arc<queues::Watch>,
     /// Rejected inputs that are sent again at a time.
     redrive_permits: Semaphore,
+    keyed: keyed::Keyed,
 }
 
 impl Api {
@@ -140,6 +142,7 @@ impl Api {
             kafka_permits: Semaphore::new(KAFKA_ASKED_MAX),
             queue_watch: Arc::default(),
             redrive_permits: Semaphore::new(rejected::REDRIVES_MAX),
+            keyed: keyed::Keyed::default(),
             settings,
             client: OnceCell::new(),
             bodies: Semaphore::new(BODIES_MAX),
@@ -193,6 +196,10 @@ impl Api {
         &self.0.redrive_permits
     }
 
+    fn keyed(&self) -> &keyed::Keyed {
+        &self.0.keyed
+    }
+
     fn hub(&self) -> &Arc<hub::Hub> {
         &self.0.hub
     }
@@ -222,5 +229,6 @@ impl fmt::Debug for Api {
 /// The calls, without what stands before `/api/v1`.
 pub(crate) fn routes(api: &Api) -> Router<Api> {
     let calls = calls::router();
+    let calls = calls.route_layer(middleware::from_fn_with_state(api.clone(), keyed::remember));
     calls.route_layer(middleware::from_fn_with_state(api.clone(), access::check))
 }

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 
-use super::{Api, access::Principal, payload};
+use super::{Api, access::Principal, keyed::Noted, payload};
 use crate::problem::Problem;
 
 /// Most bytes of a body: a payload of 900 KB in base64, and what stands around it. Lists of ids for a batch, too.
@@ -47,14 +47,19 @@ impl FromRequest<Api> for Call {
         let path = path(&mut parts).await?;
         let params = params(parts.uri.query().unwrap_or_default())?;
         let principal = parts.extensions.remove().unwrap_or_default();
+        let noted: Option<Noted> = parts.extensions.remove();
         let body = body_of(api, &parts.headers, body).await?;
-        Ok(Self {
+        let call = Self {
             path,
             params,
             headers: parts.headers,
             principal,
             body,
-        })
+        };
+        if let Some(noted) = noted {
+            noted.check(api.keyed(), (&parts.method, &parts.uri), &call)?;
+        }
+        Ok(call)
     }
 }
 
@@ -220,6 +225,16 @@ impl Call {
 
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(String::as_str)
+    }
+
+    /// All of them, by name.
+    pub(super) fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.params.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The body as it came.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.body
     }
 
     /// A parameter as what it is.
