@@ -14,7 +14,7 @@ use crate::harness::{
 
 /// An engine with its activities, and its API.
 struct Api {
-    _engine: Process,
+    engine: Process,
     address: String,
     world: World,
 }
@@ -29,7 +29,7 @@ impl Api {
             (http::get(&address, "/readyz").status == 200).then_some(())
         });
         Self {
-            _engine: engine,
+            engine,
             address,
             world,
         }
@@ -508,6 +508,18 @@ fn what_cannot_be_read_is_refused(api: &Api) {
         ("workflows?query=Status", 400, "invalid_query"),
         ("workflows?page_size=0", 400, "invalid_parameter"),
         ("workflows?page_token=x", 400, "invalid_page_token"),
+        ("workflows?sort=startedAt", 400, "invalid_parameter"),
+        ("incidents?sort=-none", 400, "invalid_parameter"),
+        (
+            "workflows/p-1/history?type=Started",
+            400,
+            "invalid_parameter",
+        ),
+        (
+            "workflows/p-1/history?page_token=3",
+            400,
+            "invalid_page_token",
+        ),
         ("workflows/p?run_id=x", 400, "invalid_parameter"),
         ("nothing", 404, "not_found"),
     ] {

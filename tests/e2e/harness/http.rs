@@ -130,6 +130,13 @@ impl Events {
         }
     }
 
+    /// Everything until the server ends the stream.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).expect("it is not cut");
+        rest
+    }
+
     /// The next event; chunks begin and end between lines, so that those are passed over.
     pub(crate) fn next(&mut self) -> Event {
         let (mut id, mut name) = (None, String::new());

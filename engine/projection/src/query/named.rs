@@ -81,6 +81,17 @@ impl Projection {
         Ok((attributes, false))
     }
 
+    /// Whether a run has this search attribute.
+    ///
+    /// # Errors
+    /// `projection-unavailable`: the database does not answer.
+    pub async fn has_attribute(&self, name: &str) -> Result<bool, Error> {
+        let mut sql = Sql::new("SELECT COUNT(*) FROM (SELECT 1 FROM attributes WHERE name = ");
+        sql.bind(key::text_key(name).into_owned())
+            .push(" LIMIT 1) x");
+        Ok(self.number(sql).await? > 0)
+    }
+
     /// The key of the first name behind this one.
     async fn attribute_behind(&self, last: Option<&str>) -> Result<Option<String>, Error> {
         let mut sql = Sql::new("SELECT name FROM attributes");

@@ -8,18 +8,20 @@
 mod filter;
 mod lines;
 mod shorten;
+mod token;
 
 use std::{ops::Range, time::Duration};
 
 use axum::{extract::State, response::Response};
 use sagaline_core::{RunId, Seq, Timestamp, WorkflowId, show::Read as _, view::HistoryEvent};
 use sagaline_projection::StoredRun;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use self::{
     filter::Wanted,
     shorten::{Payloads, shortened},
+    token::Token,
 };
 use super::{Api, answer, call::Call, journal::Told, reads::unread_error};
 use crate::problem::Problem;
@@ -49,9 +51,11 @@ struct Page<'a> {
 }
 
 /// Which end comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Order {
+    #[serde(rename = "asc")]
     Ascending,
+    #[serde(rename = "desc")]
     Descending,
 }
 
@@ -59,6 +63,8 @@ enum Order {
 struct Asked {
     /// Only these positions.
     seqs: Range<Seq>,
+    /// Where a page before ended.
+    token: Option<Token>,
     order: Order,
     wanted: Wanted,
     payloads: Payloads,
@@ -91,6 +97,7 @@ pub(crate) async fn history(State(api): State<Api>, call: Call) -> Result<Respon
     api.fresh(&id, call.consistency()?).await?;
     let run = api.found(&id, run_id).await?;
     refuse_deleted(&run)?;
+    asked.goes_on_in(run.run.run_id)?;
     if let Some(at) = instant(&call)? {
         let seq = seek(&api, &run, at).await?;
         asked.seqs.start = asked.seqs.start.max(seq);
@@ -120,7 +127,7 @@ pub(crate) async fn history(State(api): State<Api>, call: Call) -> Result<Respon
         workflow_id: &id,
         run_id,
         events,
-        next_page_token: next.map(|seq| seq.to_string()),
+        next_page_token: next.map(|seq| Token::new(run_id, asked.order, seq).to_string()),
     }))
 }
 
@@ -165,9 +172,7 @@ impl Asked {
         let position = "the position of an event is expected";
         let after: Option<Seq> = call.parsed("after", position)?;
         let before: Option<Seq> = call.parsed("before", position)?;
-        let token: Option<Seq> = call.parsed("page_token", position).map_err(|_| {
-            Problem::bad_request("invalid_page_token", "that is no token of a page")
-        })?;
+        let token = call.param("page_token").map(Token::read).transpose()?;
         let order = match call.param("order") {
             None | Some("asc") => Order::Ascending,
             Some("desc") => Order::Descending,
@@ -178,11 +183,6 @@ impl Asked {
         };
         let first = after.map_or(1, |after| after.saturating_add(1));
         let end = before.unwrap_or(Seq::MAX);
-        let seqs = match (order, token) {
-            (Order::Ascending, Some(token)) => first.max(token)..end,
-            (Order::Descending, Some(token)) => first..end.min(token),
-            (_, None) => first..end,
-        };
         let page_size = call.parsed("page_size", "a number from 1 is expected")?;
         let page_size = page_size.unwrap_or(PAGE_SIZE_DEFAULT);
         if !(1..=PAGE_SIZE_MAX).contains(&page_size) {
@@ -190,13 +190,27 @@ impl Asked {
             return Err(Problem::bad_request("invalid_parameter", text));
         }
         Ok(Self {
-            seqs,
+            seqs: first..end,
+            token,
             order,
             wanted: Wanted::of(call)?,
             payloads: Payloads::of(call)?,
             page_size,
             wait: call.wait()?,
         })
+    }
+
+    /// Goes on where the page before ended, which was one of that run.
+    fn goes_on_in(&mut self, run_id: RunId) -> Result<(), Problem> {
+        let Some(token) = &self.token else {
+            return Ok(());
+        };
+        let seq = token.seq_of(run_id, self.order)?;
+        match self.order {
+            Order::Ascending => self.seqs.start = self.seqs.start.max(seq),
+            Order::Descending => self.seqs.end = self.seqs.end.min(seq),
+        }
+        Ok(())
     }
 }
 

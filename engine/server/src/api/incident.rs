@@ -57,6 +57,7 @@ pub(crate) async fn incidents(State(api): State<Api>, call: Call) -> Result<Resp
     };
     let fields = call.param("group_by").map(fields).transpose()?;
     api.all_fresh(call.consistency()?).await?;
+    api.knows_sort(&call, &filter).await?;
     let (now, unread) = (now(), api.unread());
     let seen = Seen {
         now,

@@ -46,6 +46,7 @@ pub(crate) async fn workflows(State(api): State<Api>, call: Call) -> Result<Resp
     call.knows(&["query", "sort", "page_size", "page_token", "consistency"])?;
     let (filter, page_size) = (call.filter()?, call.page_size()?);
     api.all_fresh(call.consistency()?).await?;
+    api.knows_sort(&call, &filter).await?;
     let (now, unread) = (now(), api.unread());
     let list = List {
         filter: &filter,
@@ -176,14 +177,7 @@ fn sorted(name: &str) -> Result<OrderBy, Problem> {
     let column = COLUMNS.into_iter().find(|(column, _)| *column == name);
     let field = match column {
         Some((_, field)) => field,
-        None => field(name).map_err(|_| {
-            let columns: Vec<&str> = COLUMNS.iter().map(|(column, _)| *column).collect();
-            let text = format!("parameter `sort`: `{name}` is no column and no attribute");
-            Problem::bad_request("invalid_parameter", text).hint(format!(
-                "columns are {}; `-` before it begins at the other end",
-                columns.join(", ")
-            ))
-        })?,
+        None => field(name).map_err(|_| unsortable(name))?,
     };
     Ok(OrderBy {
         field: Spanned {
@@ -192,6 +186,31 @@ fn sorted(name: &str) -> Result<OrderBy, Problem> {
         },
         direction,
     })
+}
+
+fn unsortable(name: &str) -> Problem {
+    let columns: Vec<&str> = COLUMNS.iter().map(|(column, _)| *column).collect();
+    let text = format!("parameter `sort`: `{name}` is no column, and no attribute that runs have");
+    Problem::bad_request("invalid_parameter", text).hint(format!(
+        "columns are {}; `-` before it begins at the other end; GET /api/v1/attributes has the attributes",
+        columns.join(", ")
+    ))
+}
+
+impl Api {
+    /// Refuses a `sort` by what no run has: it would be misspelt.
+    pub(super) async fn knows_sort(&self, call: &Call, filter: &Filter) -> Result<(), Problem> {
+        let sorts = call.param("sort").is_some();
+        for order in filter.order.iter().filter(|_| sorts) {
+            if let Field::Attribute(name) = &order.field.node {
+                let known = self.projection().has_attribute(name.as_str()).await;
+                if !known.map_err(|error| unread_error(&error))? {
+                    return Err(unsortable(name.as_str()));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The filter that a text is.

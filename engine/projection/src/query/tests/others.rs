@@ -49,6 +49,8 @@ async fn attributes_are_told_with_the_kinds_that_runs_have() {
         assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
         assert!(!more && attributes.iter().all(|one| one.exact));
         assert_ne!(attributes[0].kinds[0].0, AttributeKind::Other);
+        let has = |name| database.projection.has_attribute(name);
+        assert!(has(&attributes[0].name).await.unwrap() && !has("none").await.unwrap());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use sagaline_core::view::HistoryEvent;
+use sagaline_core::{Event, view::HistoryEvent};
 use serde_json::Value;
 
 use super::super::call::Call;
@@ -28,6 +28,11 @@ impl Wanted {
     pub(super) fn of(call: &Call) -> Result<Self, Problem> {
         let types = call.param("type").unwrap_or_default();
         let types = types.split(',').filter(|name| !name.is_empty());
+        if let Some(unknown) = types.clone().find(|name| !Event::NAMES.contains(name)) {
+            let text = format!("parameter `type`: no event has the name `{unknown}`");
+            return Err(Problem::bad_request("invalid_parameter", text)
+                .hint(format!("events are {}", Event::NAMES.join(", "))));
+        }
         let text = call.param("text").filter(|text| !text.is_empty());
         if text.is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
             let text = format!("parameter `text`: at most {TEXT_BYTES_MAX} bytes are looked for");
