@@ -152,7 +152,7 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
         })
     });
     // What is read from stays until HTTP is no longer answered.
-    let (http, _database) = http.transpose()?.unzip();
+    let (http, answers) = http.transpose()?.unzip();
     let readied = Mutex::new(Ok(()));
     let worked = runtime.block_on(async {
         let ended = async {
@@ -164,6 +164,9 @@ pub(crate) fn run<S: Future<Output = ()> + Send>(
                 served = serve_on(&engine, host, http) => served,
             };
             host.stopping(engine.view().is_ready().then(|| runs(&engine)));
+            if let Some((api, _)) = &answers {
+                api.close();
+            }
             *readied.lock().unwrap_or_else(PoisonError::into_inner) = served;
         };
         work::run_both(worker, local, ended).await
@@ -244,12 +247,13 @@ impl Http {
         })
     }
 
-    /// Answers for the engine as long as the runtime lives: also while the engine stops. Gives where, and what must be kept.
+    /// Answers for the engine as long as the runtime lives: also while the engine stops. Gives where, by what, and what must be
+    /// kept.
     fn serve(
         self,
         runtime: &Runtime,
         settings: impl FnOnce(Projection, Access) -> ApiSettings,
-    ) -> Outcome<(SocketAddr, Following)> {
+    ) -> Outcome<(SocketAddr, (Api, Following))> {
         let Self {
             listener,
             tls,
@@ -290,12 +294,13 @@ impl Http {
             http = listener.url(),
             "HTTP answers /api/v1, /healthz, /readyz and /metrics"
         );
+        let served = api.clone();
         runtime.spawn(async move {
-            if let Err(error) = listener.serve(api).await {
+            if let Err(error) = listener.serve(served).await {
                 tracing::error!(%error, "HTTP is not answered any more");
             }
         });
-        Ok((address, following))
+        Ok((address, (api, following)))
     }
 }
 

@@ -17,6 +17,7 @@ mod attributes;
 mod batch;
 mod call;
 mod calls;
+mod closing;
 mod definitions;
 mod history;
 mod hub;
@@ -127,6 +128,7 @@ struct Shared {
     /// Rejected inputs that are sent again at a time.
     redrive_permits: Semaphore,
     keyed: keyed::Keyed,
+    closing: closing::Closing,
 }
 
 impl Api {
@@ -143,6 +145,7 @@ impl Api {
             queue_watch: Arc::default(),
             redrive_permits: Semaphore::new(rejected::REDRIVES_MAX),
             keyed: keyed::Keyed::default(),
+            closing: closing::Closing::default(),
             settings,
             client: OnceCell::new(),
             bodies: Semaphore::new(BODIES_MAX),
@@ -194,6 +197,10 @@ impl Api {
 
     fn redrive_permits(&self) -> &Semaphore {
         &self.0.redrive_permits
+    }
+
+    fn closing(&self) -> &closing::Closing {
+        &self.0.closing
     }
 
     fn keyed(&self) -> &keyed::Keyed {

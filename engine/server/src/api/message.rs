@@ -9,7 +9,6 @@ use sagaline_core::{Name, RunId, WorkflowId, error_type};
 use sagaline_journal::wire::{ce_type, header, outcome};
 use sagaline_sdk::client::RawAnswer;
 use serde::Serialize;
-use tokio::time::timeout;
 
 use super::{
     Api,
@@ -103,10 +102,10 @@ pub(crate) async fn update(State(api): State<Api>, call: Call) -> Result<Respons
     let last = match (first.is_last(), stage) {
         (true, _) => Some(first.clone()),
         (false, Stage::Accepted) => None,
-        (false, Stage::Completed) => match timeout(WAIT_MAX, answers.last()).await {
-            Ok(last) => Some(last.map_err(|error| refusal::unsent(&error))?),
-            Err(_) => None,
-        },
+        (false, Stage::Completed) => {
+            let last = api.closing().within(WAIT_MAX, answers.last()).await;
+            last.transpose().map_err(|error| refusal::unsent(&error))?
+        }
     };
     api.wrote(&id);
     match last {

@@ -168,7 +168,8 @@ impl Api {
         found.ok_or_else(|| missing(id, run_id))
     }
 
-    /// What `look` finds of a workflow's runs once it finds something; looks again at each change, until `wait` is over.
+    /// What `look` finds of a workflow's runs once it finds something; looks again at each change, until `wait` is over or the
+    /// process stops.
     pub(super) async fn until<T, F: Future<Output = Result<Option<T>, Problem>>>(
         &self,
         (id, wait): (&WorkflowId, Duration),
@@ -176,12 +177,20 @@ impl Api {
     ) -> Result<Option<T>, Problem> {
         let mut changes = self.projection().changes();
         let deadline = Instant::now() + wait;
+        let mut begins = !wait.is_zero();
         loop {
             if let Some(found) = look().await? {
                 return Ok(Some(found));
             }
+            if std::mem::take(&mut begins) {
+                self.closing().refuse()?;
+            }
             loop {
-                match timeout_at(deadline, changes.recv()).await {
+                let changed = tokio::select! {
+                    changed = timeout_at(deadline, changes.recv()) => changed,
+                    () = self.closing().begun() => return Ok(None),
+                };
+                match changed {
                     Err(_) => return Ok(None),
                     // One that was missed may have been it.
                     Ok(Err(_)) => break,

@@ -18,7 +18,6 @@ use sagaline_runtime::retry_policy;
 use sagaline_sdk::client::{RawAnswer, RawAnswers, RawRequest};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::{
@@ -330,10 +329,10 @@ impl Begun<'_> {
         if let Some(wait) = self.wait {
             let last = match (self.update_id, first.is_last()) {
                 (Some(_), true) => Some(first.clone()),
-                _ => match timeout(wait, answers.last()).await {
-                    Ok(last) => Some(last.map_err(|error| refusal::unsent(&error))?),
-                    Err(_) => None,
-                },
+                _ => {
+                    let last = api.closing().within(wait, answers.last()).await;
+                    last.transpose().map_err(|error| refusal::unsent(&error))?
+                }
             };
             api.wrote(self.id);
             match (last, self.update_id) {

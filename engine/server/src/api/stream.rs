@@ -38,6 +38,9 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// Events that are ahead of a slow reader.
 const AHEAD_MAX: usize = 4;
 
+/// Said last by a process that stops: when to come again, in milliseconds.
+const RETRY: &str = "retry: 1000\n\n";
+
 /// What of the changes is told.
 enum About {
     /// Runs that a filter means.
@@ -104,9 +107,13 @@ fn open(api: &Api, call: &Call, about: About) -> Result<Response, Problem> {
     let hub = api.hub().clone();
     let (seat, missed) = hub.join((api.projection(), api.engine()), last_seen)?;
     let (sender, events) = mpsc::channel(AHEAD_MAX);
+    let api = api.clone();
     tokio::spawn(async move {
-        // It ends when who listened has gone.
-        let _ = send(&hub, seat, &about, &sender, missed).await;
+        // It ends when who listened has gone, or the process goes.
+        tokio::select! {
+            _ = send(&hub, seat, &about, &sender, missed) => {}
+            () = api.closing().begun() => drop(sender.send(Ok(RETRY.into())).await),
+        }
     });
     let head = [
         (CONTENT_TYPE, "text/event-stream"),
