@@ -37,8 +37,10 @@ pub struct App {
     pub(crate) data: Vec<GiveData>,
     pub(crate) coding: Coding,
     pub(crate) demo: Option<Demo>,
-    /// That of the demo, once somebody has taken it.
-    pub(crate) example_input: Option<(String, Box<RawValue>)>,
+    /// Those of the demo, once somebody has taken it.
+    pub(crate) example_inputs: Vec<(String, Box<RawValue>)>,
+    /// Workflows, and signals that they wait for.
+    pub(crate) waits: Vec<(String, String)>,
     default_queue: Option<String>,
 }
 
@@ -61,6 +63,27 @@ impl App {
     /// When two have the same name and version.
     pub fn workflows(mut self, workflows: Workflows) -> Self {
         self.workflows = self.workflows.and(workflows);
+        self
+    }
+
+    /// Says which signals runs of a workflow wait for, by name: people are told them before a run waits. Those that it
+    /// handles are known without.
+    ///
+    /// # Panics
+    /// When no workflow of that name was added before.
+    pub fn waits_for<'a>(
+        mut self,
+        workflow: &str,
+        signals: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let is_known = self.workflows.versions().any(|(name, _)| name == workflow);
+        assert!(
+            is_known,
+            "workflow `{workflow}` is added before it is said what it waits for"
+        );
+        let signals = signals.into_iter();
+        self.waits
+            .extend(signals.map(|signal| (workflow.to_owned(), signal.to_owned())));
         self
     }
 

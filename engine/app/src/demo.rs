@@ -71,6 +71,9 @@ struct Start {
     says: String,
     begin: Begin,
     file: Option<Switch>,
+    workflow: String,
+    /// What it is given, unless that is large.
+    input: Option<Box<RawValue>>,
 }
 
 type Begin = Box<dyn FnOnce(Client) -> BoxFuture<'static, Result<(), ClientError>> + Send>;
@@ -87,6 +90,15 @@ struct Switch {
 pub(crate) struct Example {
     pub(crate) workflow: String,
     pub(crate) input: PathBuf,
+}
+
+/// An example that is JSON and not large.
+fn told(bytes: &[u8]) -> Option<Box<RawValue>> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let is_small = u64::try_from(text.len()).is_ok_and(|bytes| bytes <= EXAMPLE_BYTES_MAX);
+    RawValue::from_string(text.to_owned())
+        .ok()
+        .filter(|_| is_small)
 }
 
 impl Demo {
@@ -106,6 +118,8 @@ impl Demo {
         self.starts.push(Start {
             workflow_id: id.clone(),
             says: says.to_owned(),
+            workflow: call.workflow().to_owned(),
+            input: call.input().and_then(|input| told(input.data())),
             begin: Box::new(move |client| {
                 Box::pin(async move { client.start(call, id).await.map(drop) })
             }),
@@ -146,13 +160,25 @@ impl Demo {
         example.filter(|example| example.input.is_file())
     }
 
-    /// The same as the API has it: which workflow, and the JSON in that file.
-    pub(crate) fn example_input(&self) -> Option<(String, Box<RawValue>)> {
-        let example = self.example.as_ref()?;
-        let bytes = fs::metadata(&example.input).ok()?.len();
-        let text = (bytes <= EXAMPLE_BYTES_MAX).then(|| fs::read_to_string(&example.input));
-        let input = RawValue::from_string(text?.ok()?.trim().to_owned()).ok()?;
-        Some((example.workflow.clone(), input))
+    /// Inputs to begin with, as the API has them beside their workflows: the JSON in that file, and of each workflow what the first
+    /// run of it is given.
+    pub(crate) fn example_inputs(&self) -> Vec<(String, Box<RawValue>)> {
+        let mut inputs: Vec<(String, Box<RawValue>)> = Vec::new();
+        if let Some(Example { workflow, input }) = &self.example {
+            let bytes = fs::metadata(input).map_or(u64::MAX, |file| file.len());
+            let text = (bytes <= EXAMPLE_BYTES_MAX).then(|| fs::read(input));
+            let input = text.and_then(|text| told(&text.ok()?));
+            inputs.extend(input.map(|input| (workflow.clone(), input)));
+        }
+        for start in &self.starts {
+            let is_known = inputs
+                .iter()
+                .any(|(workflow, _)| *workflow == start.workflow);
+            if let Some(input) = start.input.as_ref().filter(|_| !is_known) {
+                inputs.push((start.workflow.clone(), input.clone()));
+            }
+        }
+        inputs
     }
 
     /// Makes the folder with its files, unless it is there.
@@ -338,6 +364,23 @@ mod tests {
 
         assert!(there.example_here().is_none());
         assert!(here.example_here().is_some());
-        assert!(here.example_input().is_none(), "it is no JSON");
+    }
+
+    #[test]
+    fn an_input_to_begin_with_is_that_of_the_file_or_of_the_first_run() {
+        let data = data("example");
+        let json = data.join("input.json");
+        fs::write(&json, " {\"n\": 1}\n").unwrap();
+        let of = |file: &Path| {
+            let inputs = demo().example("order", file).example_inputs().into_iter();
+            let inputs = inputs.map(|(workflow, input)| format!("{workflow} {}", input.get()));
+            inputs.collect::<Vec<_>>()
+        };
+
+        // One is no JSON, and one is not there.
+        assert_eq!(of(Path::new("Cargo.toml")), ["order null"]);
+        assert_eq!(of(&data.join("none")), ["order null"]);
+        assert_eq!(of(&json), ["order {\"n\": 1}"]);
+        fs::remove_dir_all(data).unwrap();
     }
 }

@@ -93,7 +93,8 @@ pub(crate) fn dev(global: Global, mut app: App, args: &DevArgs) -> Outcome {
 /// What is to be shown, and where its files are, which the app's activities are told.
 fn demo(app: &mut App, folder: &Folder) -> (Option<Demo>, DemoFolder) {
     let files = DemoFolder::of_data(&folder.path);
-    app.example_input = app.demo.as_ref().and_then(Demo::example_input);
+    let demo = app.demo.as_ref();
+    app.example_inputs = demo.map(Demo::example_inputs).unwrap_or_default();
     let demo = app.demo.take();
     if demo.is_some() {
         let told = files.clone();

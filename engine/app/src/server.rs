@@ -400,12 +400,19 @@ fn workflows(app: &App) -> Vec<WorkflowInfo> {
             info.updates = owned(&handled.updates);
         }
     }
-    let example = app.example_input.clone();
-    let example = example.or_else(|| app.demo.as_ref().and_then(Demo::example_input));
-    if let Some((workflow, input)) = example
-        && let Some(info) = infos.get_mut(&*workflow)
-    {
-        info.example_inputs.push(input);
+    for (workflow, signal) in &app.waits {
+        if let Some(info) = infos.get_mut(&**workflow)
+            && !info.signals.contains(signal)
+        {
+            info.signals.push(signal.clone());
+        }
+    }
+    let of_demo = app.demo.as_ref().map(Demo::example_inputs);
+    let examples = app.example_inputs.iter().cloned();
+    for (workflow, input) in examples.chain(of_demo.unwrap_or_default()) {
+        if let Some(info) = infos.get_mut(&*workflow) {
+            info.example_inputs.push(input);
+        }
     }
     infos.into_values().collect()
 }

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     sagaline::app()
         .workflow(workflow::order)
         .workflow(workflow::order_batch)
+        .waits_for("order", ["approve"])
         .activities(inventory::all())
         .demo(demo::demo())
         .run()

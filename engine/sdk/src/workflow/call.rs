@@ -87,6 +87,12 @@ impl<R, W> WorkflowCall<R, W> {
         self.call.workflow.as_str()
     }
 
+    /// What the workflow is given; none: it cannot be written as JSON.
+    #[must_use]
+    pub fn input(&self) -> Option<&Payload> {
+        self.call.input.as_ref().ok()
+    }
+
     /// Starts this version; unless said, the highest that the engine has.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.call.version = Some(version.into());
