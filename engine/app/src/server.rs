@@ -193,6 +193,10 @@ fn listener(session: &Session, purpose: Purpose) -> Outcome<Option<(HttpListener
         Some(tls) => listener.with_tls(tls.clone()),
         None => listener,
     };
+    let listener = match settings.behind_proxy {
+        true => listener.behind_proxy(),
+        false => listener,
+    };
     Ok(Some((listener, tls)))
 }
 

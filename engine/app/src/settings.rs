@@ -72,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) issuer: Option<JwtSettings>,
     /// Certificate and key of HTTP; none: it is plain.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// A proxy before it says in `X-Forwarded-Proto` how browsers came.
+    pub(crate) behind_proxy: bool,
     /// Where people are told of incidents and failures.
     pub(crate) notices: Targets,
     /// Where spans go; none: nowhere.
@@ -196,6 +198,7 @@ impl Settings {
             },
             issuer,
             tls: tls(http.tls_cert, http.tls_key)?,
+            behind_proxy: http.behind_proxy.unwrap_or_default(),
             tokens_file: http.tokens_file,
             notices: targets(notices)?,
             traces: collector(traces)?,

@@ -16,6 +16,7 @@ mod offer;
 mod pages;
 mod problem;
 mod routes;
+mod secure;
 
 pub use api::{
     Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Retention, Tokens, WorkflowInfo,

@@ -26,7 +26,7 @@ use tokio::{
 
 use self::open::{Connection, Open};
 pub use self::tls::Tls;
-use crate::{api::Api, hosts::Hosts, routes::routes};
+use crate::{api::Api, hosts::Hosts, routes::routes, secure::Told};
 
 /// Most connections at a time, 10,000 streams among them; for another one, that which was longest without a request ends.
 const CONNECTIONS_MAX: usize = 10_500;
@@ -69,6 +69,7 @@ pub struct HttpListener {
     address: SocketAddr,
     hosts: Hosts,
     tls: Option<Tls>,
+    is_behind_proxy: bool,
 }
 
 impl HttpListener {
@@ -92,6 +93,7 @@ impl HttpListener {
             address,
             hosts: Hosts::new(hosts, address.ip()),
             tls: None,
+            is_behind_proxy: false,
         })
     }
 
@@ -99,6 +101,13 @@ impl HttpListener {
     #[must_use]
     pub fn with_tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Takes the word of `X-Forwarded-Proto` for whether a browser came by TLS: where only a proxy that sets it can connect.
+    #[must_use]
+    pub const fn behind_proxy(mut self) -> Self {
+        self.is_behind_proxy = true;
         self
     }
 
@@ -152,6 +161,10 @@ impl HttpListener {
                     let connection = open.connection();
                     let routes = routes.clone();
                     let conversation = Conversation {
+                        told: Told {
+                            by_connection: self.tls.is_some(),
+                            by_header: self.is_behind_proxy,
+                        },
                         open: connection,
                         routes,
                         patience,
@@ -170,6 +183,7 @@ impl HttpListener {
 
 /// One connection, as long as it lasts.
 struct Conversation {
+    told: Told,
     open: Arc<Connection>,
     routes: Router,
     patience: Patience,
@@ -194,14 +208,17 @@ impl Conversation {
 
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let Self {
+            told,
             open,
             routes,
             patience,
             _slot,
         } = self;
         let routes = TowerToHyperService::new(routes);
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: hyper::Request<_>| {
             open.used();
+            let secure = told.of(request.headers());
+            request.extensions_mut().insert(secure);
             routes.call(request)
         });
         let connection = http1::Builder::new()

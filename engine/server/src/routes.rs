@@ -50,12 +50,15 @@ async fn not_allowed(method: Method, uri: Uri) -> impl IntoResponse {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use axum::routing::get;
+    use axum::{Extension, routing::get};
 
     use super::*;
+    use crate::secure::Secure;
 
     /// Routes without an engine, guarded as the others are.
     pub(crate) fn bare(hosts: Hosts) -> Router {
-        guarded(Router::new().route("/here", get(async || "here\n")), hosts)
+        let secure = async |Extension(Secure(is_secure)): Extension<Secure>| is_secure.to_string();
+        let routes = Router::new().route("/here", get(async || "here\n"));
+        guarded(routes.route("/secure", get(secure)), hosts)
     }
 }

@@ -64,6 +64,9 @@ pub(crate) struct ServerArgs {
     /// Its key, PEM [env: SAGALINE_TLS_KEY]
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
+    /// A proxy before it ends TLS and sets X-Forwarded-Proto, which counts then [env: SAGALINE_BEHIND_PROXY]
+    #[arg(long)]
+    behind_proxy: bool,
     /// Run this program's activities in the same process, too
     #[arg(long)]
     pub(crate) with_worker: bool,
@@ -97,6 +100,7 @@ impl ServerArgs {
                 roles_claim: self.roles_claim.clone(),
                 tls_cert: self.tls_cert.clone(),
                 tls_key: self.tls_key.clone(),
+                behind_proxy: self.behind_proxy.then_some(true),
                 ..HttpLayer::default()
             },
             worker: self.limits.layer(),

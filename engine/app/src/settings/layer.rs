@@ -60,6 +60,7 @@ pub(crate) struct HttpLayer {
     pub(crate) roles_claim: Option<String>,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) behind_proxy: Option<bool>,
 }
 
 /// The table `notices`.
@@ -191,6 +192,7 @@ impl HttpLayer {
             roles_claim: self.roles_claim.or(below.roles_claim),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
+            behind_proxy: self.behind_proxy.or(below.behind_proxy),
         }
     }
 }

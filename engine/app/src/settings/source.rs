@@ -35,6 +35,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "SAGALINE_ROLES_CLAIM",
     "SAGALINE_TLS_CERT",
     "SAGALINE_TLS_KEY",
+    "SAGALINE_BEHIND_PROXY",
     "SAGALINE_NOTICES_WEBHOOK",
     "SAGALINE_NOTICES_TOPIC",
     "SAGALINE_TRACES_ENDPOINT",
@@ -87,6 +88,7 @@ pub(crate) fn variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Re
             roles_claim: text("SAGALINE_ROLES_CLAIM"),
             tls_cert: text("SAGALINE_TLS_CERT").map(Into::into),
             tls_key: text("SAGALINE_TLS_KEY").map(Into::into),
+            behind_proxy: parsed("SAGALINE_BEHIND_PROXY", text)?,
         },
         notices: NoticesLayer {
             webhook: text("SAGALINE_NOTICES_WEBHOOK"),

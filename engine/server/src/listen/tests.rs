@@ -86,6 +86,19 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
+fn what_is_no_request_is_refused_by_the_library_with_an_empty_body() {
+    for request in [
+        "no request\r\n\r\n",
+        "GET /here HTTP/1.1\r\nno header\r\n\r\n",
+    ] {
+        let answer = answers(Patience::DEFAULT, request);
+
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+}
+
+#[test]
 fn a_body_is_not_waited_for() {
     let answer = answer_to(
         "POST",
@@ -254,7 +267,7 @@ async fn asks_by_tls(address: SocketAddr) -> Option<(String, Option<Vec<u8>>, St
     let peer = stream.ssl().peer_certificate().unwrap();
     let serial = peer.serial_number().to_bn().unwrap().to_string();
     let protocol = stream.ssl().selected_alpn_protocol().map(<[u8]>::to_vec);
-    let request = "GET /here HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let request = "GET /secure HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer).await;
@@ -279,6 +292,7 @@ fn with_a_certificate_https_is_answered_and_a_new_one_is_taken_while_it_runs() {
             ("1", Some(&b"http/1.1"[..]))
         );
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.ends_with("true"), "it came by TLS: {answer}");
 
         certificate(folder.path(), 2);
         tls.reload().unwrap();
@@ -300,6 +314,31 @@ fn with_a_certificate_https_is_answered_and_a_new_one_is_taken_while_it_runs() {
             "nothing is said in the clear"
         );
     });
+}
+
+#[test]
+fn a_header_says_that_a_browser_came_by_tls_only_behind_a_proxy() {
+    let asks = |listener: HttpListener| {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let address = listener.address();
+            let routes = bare(listener.hosts.clone());
+            tokio::spawn(listener.answer(routes, Patience::DEFAULT));
+            let request = "GET /secure HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n";
+            let mut answer = String::new();
+            let mut stream = says(address, request).await;
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        })
+    };
+
+    let (plain, proxied) = (
+        asks(local(0).unwrap()),
+        asks(local(0).unwrap().behind_proxy()),
+    );
+
+    assert!(plain.ends_with("false"), "{plain}");
+    assert!(proxied.ends_with("true"), "{proxied}");
 }
 
 #[test]

@@ -2,17 +2,18 @@
 
 use askama::Template;
 use axum::{
+    Extension,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 
 use super::{see_other, with_status};
-use crate::api::is_foreign;
 use crate::pages::{
     calls::now,
     chrome::{Chrome, Place},
     form,
 };
+use crate::{api::is_foreign, secure::Secure};
 
 /// Name of the cookie.
 const COOKIE: &str = "sl_token";
@@ -39,14 +40,14 @@ pub(super) fn ask(to: &str, was_refused: bool) -> Response {
 }
 
 /// Keeps the token that was given. Whether it is known is seen at the next page. A page of another origin signs nobody in.
-pub(super) async fn sign_in(headers: HeaderMap, body: String) -> Response {
+pub(super) async fn sign_in(secure: Way, headers: HeaderMap, body: String) -> Response {
     if is_foreign(&headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let form = form::form(&body);
     let token = form.get("token").map_or("", |token| token.trim());
     let to = form.get("to").map_or("/", String::as_str);
-    let cookie = cookie(token, &headers);
+    let cookie = cookie(token, secure);
     match HeaderValue::from_str(&cookie)
         .ok()
         .filter(|_| is_token(token))
@@ -57,11 +58,11 @@ pub(super) async fn sign_in(headers: HeaderMap, body: String) -> Response {
 }
 
 /// Forgets the token.
-pub(super) async fn sign_out(headers: HeaderMap) -> Response {
+pub(super) async fn sign_out(secure: Way, headers: HeaderMap) -> Response {
     if is_foreign(&headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let gone = format!("{}; Max-Age=0", cookie("", &headers));
+    let gone = format!("{}; Max-Age=0", cookie("", secure));
     let mut response = ask("/", false);
     if let Ok(gone) = HeaderValue::from_str(&gone) {
         response.headers_mut().insert(header::SET_COOKIE, gone);
@@ -69,11 +70,13 @@ pub(super) async fn sign_out(headers: HeaderMap) -> Response {
     response
 }
 
+/// How the request came, where a socket says so.
+type Way = Option<Extension<Secure>>;
+
 /// No script reads it, no other site sends it, and where the browser came by TLS it goes by TLS only.
-fn cookie(token: &str, headers: &HeaderMap) -> String {
-    let origin = headers.get(header::ORIGIN);
-    let is_tls = origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
-    let secure = if is_tls { "; Secure" } else { "" };
+fn cookie(token: &str, way: Way) -> String {
+    let is_secure = way.is_some_and(|Extension(Secure(is_secure))| is_secure);
+    let secure = if is_secure { "; Secure" } else { "" };
     format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}")
 }
 

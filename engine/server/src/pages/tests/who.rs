@@ -9,6 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
 use super::{Behind, Caller, Shop};
+use crate::secure::Secure;
 
 fn caller(name: Option<&str>, may_act: bool) -> Option<Caller> {
     Some(Caller {
@@ -127,12 +128,13 @@ async fn events_come_to_who_has_the_cookie_and_to_nobody_else() {
 
 #[tokio::test]
 async fn the_cookie_goes_by_tls_only_where_the_browser_came_by_it() {
-    let send = async |path: &str, origin: &str| {
+    let send = async |path: &str, origin: &str, is_secure: bool| {
         let request = axum::http::Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(header::HOST, "sagas.example")
             .header(header::ORIGIN, origin);
+        let request = request.extension(Secure(is_secure));
         let request = request.body(Body::from("token=t-2&to=/incidents")).unwrap();
         let service = TowerToHyperService::new(Shop::new().pages());
         let response = service.call(request).await.unwrap();
@@ -144,15 +146,29 @@ async fn the_cookie_goes_by_tls_only_where_the_browser_came_by_it() {
     };
 
     assert_eq!(
-        send("/sign-in", "https://sagas.example").await.1.unwrap(),
+        send("/sign-in", "https://sagas.example", true)
+            .await
+            .1
+            .unwrap(),
         "sl_token=t-2; Path=/; HttpOnly; SameSite=Strict; Secure"
     );
+    // What a browser calls its page says nothing of how it came.
     assert_eq!(
-        send("/sign-in", "https://evil.example").await,
+        send("/sign-in", "https://sagas.example", false)
+            .await
+            .1
+            .unwrap(),
+        "sl_token=t-2; Path=/; HttpOnly; SameSite=Strict"
+    );
+    assert_eq!(
+        send("/sign-in", "https://evil.example", true).await,
         (StatusCode::FORBIDDEN, None)
     );
     assert_eq!(
-        send("/sign-out", "http://sagas.example").await.1.unwrap(),
+        send("/sign-out", "http://sagas.example", false)
+            .await
+            .1
+            .unwrap(),
         "sl_token=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"
     );
 }
