@@ -1,6 +1,6 @@
 //! The journal as commands read it: by the reader that everyone uses, to the end as it is at the call, or following it.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use sagaline_core::WorkflowId;
 use sagaline_journal::{
@@ -102,6 +102,24 @@ impl Journal {
                 .filter(|&pinned| pinned > 0)
                 .unwrap_or(self.partitions),
         ))
+    }
+
+    /// Names of the workflows that engines have had, as the claims of the id's partition say; none: no engine has said.
+    pub(crate) fn workflows(&self, id: &WorkflowId) -> Outcome<BTreeSet<String>> {
+        let mut reader = JournalReader::new();
+        let mut items = Vec::new();
+        let mut names = BTreeSet::new();
+        self.read(self.partition_of(id)?, |record| {
+            reader.read(record, &mut items)?;
+            for item in items.drain(..) {
+                match item {
+                    Item::Claim(seen) if seen.valid => names.extend(seen.claim.workflows),
+                    Item::Claim(_) | Item::Batch(_) | Item::Void(_) => {}
+                }
+            }
+            Ok(())
+        })?;
+        Ok(names)
     }
 
     /// Folds the partition of an id, with the histories of its runs; says which partition that is.

@@ -5,7 +5,7 @@ mod http;
 mod show;
 
 use clap::{Args, Subcommand};
-use sagaline_core::{Payload, SCHEDULE_WORKFLOW, WorkflowId};
+use sagaline_core::{OUR_NAMES, Payload, SCHEDULE_WORKFLOW, WorkflowId};
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse};
 use sagaline_sdk::schedule::{self, Backfill, Description, Instant, Overlap, Schedule, Triggered};
 use serde::{Serialize, de::DeserializeOwned};
@@ -186,6 +186,7 @@ struct Note<'a> {
 fn create(session: &Session, args: &CreateArgs) -> Outcome {
     let schedule = args.flags.schedule(None)?;
     let (name, id) = (args.of.name(), args.of.id());
+    knows_action(session, id, &schedule)?;
     let question = Question::new(ce_type::WORKFLOW_START, id)
         .header(header::WORKFLOW, Some(SCHEDULE_WORKFLOW))
         .header(header::ID_CONFLICT, Some(id_conflict::FAIL))
@@ -203,6 +204,24 @@ fn create(session: &Session, args: &CreateArgs) -> Outcome {
     told(session, name, id, "Created")
 }
 
+/// Refuses a schedule of a workflow that no engine of the namespace has had: each start of it would be refused.
+fn knows_action(session: &Session, id: &WorkflowId, schedule: &Schedule) -> Outcome {
+    let workflow = &schedule.action.workflow;
+    let known = Journal::open(session)?.workflows(id)?;
+    match known.is_empty() || known.contains(workflow) {
+        true => Ok(()),
+        false => {
+            let names = known.iter().filter(|name| !name.starts_with(OUR_NAMES));
+            let names: Vec<&str> = names.map(String::as_str).collect();
+            let text = format!(
+                "the schedule would start workflow {workflow}, which no engine of this namespace has"
+            );
+            Err(Fault::quoting(Exit::Refused, &text)
+                .hint(format!("they have: {}", names.join(", "))))
+        }
+    }
+}
+
 fn exists(name: &str) -> Fault {
     Fault::refused(format!("there is a schedule {name} already"))
         .hint(format!("`schedule update {name}` changes it"))
@@ -212,6 +231,7 @@ fn update(session: &Session, args: &CreateArgs) -> Outcome {
     let before = ask(session, &args.of, "describe", &())?;
     let before: Description = read(session, &args.of, before)?;
     let schedule = args.flags.schedule(Some(before.schedule))?;
+    knows_action(session, args.of.id(), &schedule)?;
     let _: Payload = change(session, &args.of, "update", &schedule)?;
     told(session, args.of.name(), args.of.id(), "Updated")
 }

@@ -1,6 +1,6 @@
 //! Schedules: each is a run of a built-in workflow, so every call is a start, an update, a query or a cancel of it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{extract::State, response::Response};
 use sagaline_core::{SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, WorkflowId};
@@ -39,7 +39,8 @@ struct Done<'a> {
 #[derive(Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Note {
-    #[serde(default)]
+    /// `reason` as in other acts, too.
+    #[serde(default, alias = "reason")]
     note: String,
 }
 
@@ -80,6 +81,7 @@ pub(crate) async fn put(State(api): State<Api>, call: Call) -> Result<Response, 
     schedule
         .check()
         .map_err(|wrong| Problem::bad_request("invalid_schedule", wrong.message()))?;
+    api.knows_action(&schedule)?;
     let begin = json(&Begin {
         schedule: &schedule,
     });
@@ -99,9 +101,58 @@ pub(crate) async fn put(State(api): State<Api>, call: Call) -> Result<Response, 
     Ok(done(&call, &id))
 }
 
+impl Api {
+    /// Refuses a schedule of a workflow that the app of this namespace does not have: each start of it would be refused.
+    fn knows_action(&self, schedule: &Schedule) -> Result<(), Problem> {
+        let workflow = &schedule.action.workflow;
+        let mut known = self.settings().workflows.iter();
+        match known.any(|one| one.name == *workflow) {
+            true => Ok(()),
+            false => {
+                let (code, hint) = Subject::Definition.missing();
+                let text = format!(
+                    "the schedule would start workflow {workflow}, which this app does not have"
+                );
+                Err(Problem::not_found(code, text).hint(hint))
+            }
+        }
+    }
+
+    /// The same of the input of a run that is to be a schedule; what it cannot read its program refuses.
+    pub(super) fn knows_scheduled(&self, input: Option<&RawValue>) -> Result<(), Problem> {
+        #[derive(Deserialize)]
+        struct Begin {
+            schedule: Schedule,
+        }
+        let begin: Option<Begin> = input.and_then(|input| serde_json::from_str(input.get()).ok());
+        begin.map_or(Ok(()), |begin| self.knows_action(&begin.schedule))
+    }
+}
+
 pub(crate) async fn describe(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
     call.knows(&[])?;
-    ask(&api, &call, "describe", &()).await
+    let request = question(&call, "describe", &())?;
+    let (first, _) = api.tell(request, Subject::Schedule).await?;
+    let answer = message::ended(&first)?;
+    let run = api.stored(&id(&call)?, None).await?;
+    let is_paused = run.is_some_and(|run| run.run.paused.is_some());
+    Ok(match first.value.is_json() {
+        true => told(first.value.data(), is_paused).unwrap_or(answer),
+        // Who can read it asks for the run, too.
+        false => answer,
+    })
+}
+
+/// What a schedule says of itself, and whether somebody holds up the run that it is: what it does not know.
+fn told(said: &[u8], run_paused: bool) -> Option<Response> {
+    #[derive(Serialize)]
+    struct Told {
+        run_paused: bool,
+        #[serde(flatten)]
+        said: BTreeMap<String, Box<RawValue>>,
+    }
+    let said = serde_json::from_slice(said).ok()?;
+    Some(answer::json(&Told { run_paused, said }))
 }
 
 pub(crate) async fn next(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
@@ -156,6 +207,8 @@ pub(crate) async fn delete(State(api): State<Api>, call: Call) -> Result<Respons
 #[derive(Serialize)]
 struct Seen {
     name: String,
+    /// Somebody holds up the run that it is: nothing is started before that is resumed.
+    run_paused: bool,
     /// What it says; null: it did not answer in time.
     description: Option<Box<RawValue>>,
 }
@@ -195,6 +248,7 @@ pub(crate) async fn list(State(api): State<Api>, call: Call) -> Result<Response,
             call.principal.source(),
             run.workflow_id.clone(),
         );
+        let run_paused = run.run.paused.is_some();
         tokio::spawn(async move {
             let request = RawRequest::new(ce_type::WORKFLOW_QUERY, &id, &source)
                 .header(header::QUERY, Some("describe"))
@@ -206,7 +260,11 @@ pub(crate) async fn list(State(api): State<Api>, call: Call) -> Result<Response,
                 Ok(Ok((answer, _))) if !answer.is_refusal() => Some(payload::shown(&answer.value)),
                 _ => None,
             };
-            Seen { name, description }
+            Seen {
+                name,
+                run_paused,
+                description,
+            }
         })
     });
     let asked: Vec<_> = asked.collect();
@@ -230,12 +288,16 @@ async fn ask(
     query: &str,
     input: &impl Serialize,
 ) -> Result<Response, Problem> {
-    let request = call
-        .request(ce_type::WORKFLOW_QUERY, &id(call)?)?
-        .header(header::QUERY, Some(query))
-        .value(json(input));
-    let (first, _) = api.tell(request, Subject::Schedule).await?;
+    let (first, _) = api
+        .tell(question(call, query, input)?, Subject::Schedule)
+        .await?;
     message::ended(&first)
+}
+
+fn question(call: &Call, query: &str, input: &impl Serialize) -> Result<RawRequest, Problem> {
+    let request = call.request(ce_type::WORKFLOW_QUERY, &id(call)?)?;
+    let request = request.header(header::QUERY, Some(query));
+    Ok(request.value(json(input)))
 }
 
 /// Changes it, and waits until that is so.

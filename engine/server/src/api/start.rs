@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use axum::{extract::State, http::header::LOCATION, response::Response};
 use sagaline_core::{
-    Cause, Name, Payload, RunId, Timestamp, WorkflowId, error_type, show::Read as _,
+    Cause, Name, Payload, RunId, SCHEDULE_WORKFLOW, Timestamp, WorkflowId, error_type,
+    show::Read as _,
 };
 use sagaline_journal::wire::{ce_type, header, id_conflict, id_reuse, outcome};
 use sagaline_projection::StoredRun;
@@ -123,6 +124,9 @@ pub(crate) async fn start(State(api): State<Api>, call: Call) -> Result<Response
     call.knows(&["wait"])?;
     let wait = call.wait()?;
     let body = call.body::<Start>()?;
+    if body.workflow == SCHEDULE_WORKFLOW {
+        api.knows_scheduled(body.input.as_deref())?;
+    }
     let asked = Asked::of(&api, &call, body)?;
     let subject = match asked.update_id {
         Some(_) => Subject::Update,
