@@ -133,6 +133,10 @@ fn timeless(mut json: Value) -> Value {
         for name in ["as_of", "server_time"] {
             members.remove(name);
         }
+        // Only a process that looks again knows them.
+        if let Some(rates) = members.get_mut("rates") {
+            *rates = Value::Null;
+        }
         members
             .values_mut()
             .for_each(|one| *one = timeless(one.take()));
@@ -237,6 +241,7 @@ const REFUSALS: &[(i32, &str, &str)] = &[
     (4, "activity pause -w open --activity-id 7", "(activity_not_found)"),
     (4, "incident retry 6fa459ea-ee8a-3ca4-894e-db77e160355e.12", "(incident_not_found)"),
     (4, "schedule describe nothing", "(schedule_not_found)"),
+    (4, "schedule create none --interval 1h --type none", "would start workflow none"),
     (4, "schedule pause nothing", "(schedule_not_found)"),
     (4, "batch describe nothing", "(batch_not_found)"),
     (4, "batch cancel nothing", "(batch_not_found)"),
@@ -453,6 +458,10 @@ fn schedules_and_queues_are_steered_over_http() {
     shop.says(0, "workflow pause schedule/s-1");
     let list = shop.same_text("schedule list");
     assert!(list.contains("paused run"), "{list}");
+    let list = shop.same("schedule list");
+    assert_eq!(list["schedules"][0]["run_paused"], true, "{list}");
+    let described = shop.same("schedule describe s-1");
+    assert_eq!(described["run_paused"], true, "{described}");
     shop.says(0, "workflow resume schedule/s-1");
     let time = "--from 2026-01-01T00:00:00Z --to 2026-01-01T01:00:00Z";
     let filled = shop.says(0, &format!("schedule backfill s-1 {time}"));
@@ -474,4 +483,11 @@ fn schedules_and_queues_are_steered_over_http() {
     assert!(http.contains("30 a minute"), "{http}");
     let queues = shop.says(0, "task-queue list");
     assert!(queues.contains("default"), "{queues}");
+    let described = shop.same("task-queue describe default");
+    let limits = &described["limits"];
+    assert_eq!(
+        (&limits["is_paused"], &limits["paused"][0]["activity"]),
+        (&json!(false), &json!("work"))
+    );
+    shop.same("task-queue list");
 }

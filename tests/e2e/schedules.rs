@@ -187,7 +187,7 @@ fn people_change_list_and_delete_by_the_command_line() {
     let listed: Value = serde_json::from_str(&world.says(BINARY, 0, &list)).unwrap();
     let rare = &listed["schedules"][0];
     assert_eq!(rare["name"], json!("rare"));
-    assert_eq!(rare["schedule"]["note"], json!("back again"));
+    assert_eq!(rare["description"]["schedule"]["note"], json!("back again"));
     let deleted = says(&world, 0, "delete", "rare", &[]);
     assert_eq!(deleted, "Deleted schedule rare.");
     journal.until_ended("schedule/rare");
@@ -245,5 +245,5 @@ fn a_schedule_whose_run_a_person_holds_up_says_so_until_it_is_resumed() {
     let listed = world.says(BINARY, 0, &["schedule", "list"]);
     assert!(listed.contains("active  rare"), "{listed}");
     let described = json_of(&world, "describe", "rare", &[]);
-    assert_eq!(described.get("run_paused"), None, "{described}");
+    assert_eq!(described["run_paused"], false, "{described}");
 }

@@ -14,6 +14,8 @@ pub struct QueueView<'a> {
     pub max_outstanding: Option<u32>,
     /// How many tasks are released in a second.
     pub rate_per_second: Option<f64>,
+    /// Nothing is released at all; `paused` has single activities, too.
+    pub is_paused: bool,
     /// Of which activities nothing is released.
     pub paused: Vec<PauseView<'a>>,
     /// Tasks that wait for their turn.
@@ -57,6 +59,7 @@ impl<'a> QueueView<'a> {
         Self {
             max_outstanding: settings.and_then(|one| one.max_outstanding),
             rate_per_second: settings.and_then(per_second),
+            is_paused: paused.iter().any(|one| one.activity.is_none()),
             paused: paused.iter().map(pause).collect(),
             waiting: queue.waiting(),
             held_back: queue.held_back(),

@@ -1,8 +1,6 @@
 //! Schedules over HTTP: each verb is one call.
 
-use std::collections::BTreeSet;
-
-use sagaline_core::{Payload, SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, show::Read as _};
+use sagaline_core::{Payload, SCHEDULE_WORKFLOW, show::Read as _};
 use sagaline_sdk::schedule::Description;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -16,9 +14,8 @@ use crate::{
     cli::{
         Session,
         api::{Api, Change, Method, Path, payload},
-        rows::{self, Rows},
-        seen::Run,
-        unread::{self, Unread},
+        rows::Rows,
+        unread::Unread,
     },
     fault::Outcome,
     inbox::new_id,
@@ -138,15 +135,22 @@ fn describe(session: &Session, api: &Api, named: &Named) -> Outcome {
     if session.output.format != Format::Table {
         return Ok(session.output.json(&json)?);
     }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Held {
+        run_paused: bool,
+    }
     let about: Description = read(session, named, payload(api, &json)?)?;
-    let run: Run = api.read(&Path::run(named.id(), None))?;
-    show::print(session.output, named, (&about, run.status == "Paused"))
+    let Held { run_paused } = api.parsed(&json).unwrap_or_default();
+    show::print(session.output, named, (&about, run_paused))
 }
 
 /// One of a list.
 #[derive(Deserialize)]
 struct Listed {
     name: String,
+    #[serde(default)]
+    run_paused: bool,
     description: Option<Box<RawValue>>,
 }
 
@@ -160,13 +164,9 @@ fn list(session: &Session, api: &Api, args: &ListArgs) -> Outcome {
         })?,
         Format::Jsonl => rows.rows.iter().try_for_each(|one| output.json(one))?,
         Format::Table => {
-            let paused = paused(api)?;
             let seen = rows.rows.iter().map(|one| {
                 let one: Listed = api.parsed(one)?;
-                Ok(Seen {
-                    run_paused: paused.contains(&format!("{SCHEDULE_ID_PREFIX}{}", one.name)),
-                    about: about(session, one),
-                })
+                Ok(seen_of(session, one))
             });
             show::print_list(output, &seen.collect::<Outcome<Vec<_>>>()?)?;
         }
@@ -177,36 +177,20 @@ fn list(session: &Session, api: &Api, args: &ListArgs) -> Outcome {
     Ok(())
 }
 
-/// Schedules whose run somebody holds up.
-fn paused(api: &Api) -> Outcome<BTreeSet<String>> {
-    let query = format!("WorkflowType = \"{SCHEDULE_WORKFLOW}\" AND Status = \"Paused\"");
-    let path = Path::new("workflows").param("query", &query);
-    let runs = Rows::read(api, &path, "workflows", PAUSED_MAX)?.rows;
-    let runs: Vec<Run> = rows::parsed(&runs)?;
-    Ok(runs.into_iter().map(|run| run.workflow_id).collect())
-}
-
-/// Most that are looked for.
-const PAUSED_MAX: usize = 10_000;
-
 #[derive(Serialize)]
 struct List<'a> {
     schedules: &'a [Box<RawValue>],
     next_page_token: Option<String>,
 }
 
-fn about(session: &Session, listed: Listed) -> About {
-    let said = listed
-        .description
-        .ok_or_else(|| Unread::unknown("it does not answer"));
-    let read = said
-        .and_then(|json| Payload::read(&json).map_err(|wrong| Unread::unknown(&wrong)))
-        .and_then(|payload| unread::value(session, payload));
-    match read {
-        Ok(about) => About::Read(about),
-        Err(Unread { why: unread, .. }) => About::Unread {
-            name: listed.name,
-            unread,
-        },
+fn seen_of(session: &Session, listed: Listed) -> Seen {
+    let said = listed.description.as_ref();
+    let said = said.ok_or_else(|| Unread::unknown("it does not answer"));
+    let said = said.and_then(|json| Payload::read(json).map_err(|wrong| Unread::unknown(&wrong)));
+    Seen {
+        about: About::of(session, &listed.name, said),
+        name: listed.name,
+        run_paused: listed.run_paused,
+        description: listed.description,
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use sagaline_core::{SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, WorkflowId};
+use sagaline_core::{Payload, SCHEDULE_ID_PREFIX, SCHEDULE_WORKFLOW, WorkflowId, show::Shown};
 use sagaline_sdk::schedule::{Description, Exclusion, Instant, Spec, Taken, Upcoming};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Named, ask, is_run_paused, json, question_of, read};
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
         update::answered,
     },
     fault::{Exit, Fault, Outcome},
-    inbox::{Answer, Inbox, Told},
+    inbox::{Inbox, Told},
     journal::Journal,
     output::{Format, Output, aside},
 };
@@ -45,25 +46,30 @@ struct Times<'a> {
 #[derive(Serialize)]
 struct List<'a> {
     schedules: &'a [Seen],
+    next_page_token: Option<()>,
 }
 
-/// A schedule as it says itself, and what the journal knows of its run.
+/// A schedule as it says itself, and what the journal knows of its run. Its JSON is that of `GET /schedules`.
 #[derive(Serialize)]
 pub(super) struct Seen {
+    pub(super) name: String,
     /// Somebody holds up the run that is the schedule, with `workflow pause`: nothing is started before it is resumed.
-    #[serde(skip_serializing_if = "is_false")]
     pub(super) run_paused: bool,
-    #[serde(flatten)]
+    /// What it says, as it came; none: it did not answer.
+    pub(super) description: Option<Box<RawValue>>,
+    #[serde(skip)]
     pub(super) about: About,
 }
 
-const fn is_false(value: &bool) -> bool {
-    !*value
+/// One as `GET /schedules/{name}` has it.
+#[derive(Serialize)]
+struct Described<'a> {
+    run_paused: bool,
+    #[serde(flatten)]
+    about: &'a Description,
 }
 
 /// What a schedule says of itself.
-#[derive(Serialize)]
-#[serde(untagged)]
 pub(super) enum About {
     Read(Box<Description>),
     /// It answers what this binary cannot read, or not at all.
@@ -80,8 +86,10 @@ pub(super) fn describe(session: &Session, of: &Named) -> Outcome {
     let run_paused = is_run_paused(session, of.id());
     let output = session.output;
     if output.format != Format::Table {
-        let about = About::Read(about);
-        return Ok(output.json(&Seen { run_paused, about })?);
+        return Ok(output.json(&Described {
+            run_paused,
+            about: &about,
+        })?);
     }
     print(output, of, (&about, run_paused))
 }
@@ -246,6 +254,7 @@ pub(super) fn list(session: &Session, args: &ListArgs) -> Outcome {
     match output.format {
         Format::Json => output.json(&List {
             schedules: &schedules,
+            next_page_token: None,
         })?,
         Format::Jsonl => {
             for one in &schedules {
@@ -292,33 +301,38 @@ fn seen(session: &Session, open: &[Open<'_>]) -> Outcome<Vec<Seen>> {
     for (&Open { id, run_paused }, told) in open.iter().zip(told) {
         let name = id.as_str().strip_prefix(SCHEDULE_ID_PREFIX);
         let name = name.unwrap_or_else(|| id.as_str());
-        let read = match told {
+        let said = match told {
             // It was deleted meanwhile.
             Told::Answer(answer) if answer.is_of_no_open_run() => continue,
-            Told::Answer(answer) => description(session, name, answer),
+            Told::Answer(answer) => answered(&format!("schedule {name}"), answer)
+                .map_err(|fault| Unread::unknown(fault.message())),
             Told::Unsent(why) => return Err(Fault::new(Exit::Unreachable, why)),
             Told::Silent => Err(Unread::unknown("it does not answer")),
         };
-        let about = read.map_or_else(
-            |Unread { why: unread, .. }| About::Unread {
-                name: name.to_owned(),
-                unread,
-            },
-            About::Read,
-        );
-        schedules.push(Seen { run_paused, about });
+        let description = said.as_ref().ok();
+        let description = description.and_then(|said| to_raw_value(&Shown(said)).ok());
+        schedules.push(Seen {
+            name: name.to_owned(),
+            run_paused,
+            description,
+            about: About::of(session, name, said),
+        });
     }
     Ok(schedules)
 }
 
-/// What one of many says; if it cannot be read, the others still can.
-fn description(session: &Session, name: &str, answer: Answer) -> Result<Box<Description>, Unread> {
-    let answer = answered(&format!("schedule {name}"), answer);
-    let answer = answer.map_err(|fault| Unread::unknown(fault.message()))?;
-    unread::value(session, answer)
-}
-
 impl About {
+    /// What one of many says; if it cannot be read, the others still can.
+    pub(super) fn of(session: &Session, name: &str, said: Result<Payload, Unread>) -> Self {
+        match said.and_then(|said| unread::value(session, said)) {
+            Ok(about) => Self::Read(about),
+            Err(Unread { why: unread, .. }) => Self::Unread {
+                name: name.to_owned(),
+                unread,
+            },
+        }
+    }
+
     fn unread(&self) -> Option<&str> {
         match self {
             Self::Read(_) => None,

@@ -28,7 +28,7 @@ struct Queues {
     folded: Vec<Runs>,
 }
 
-/// One queue as it is seen now.
+/// One queue as it is seen now; its JSON is that of `GET /task-queues`.
 #[derive(Debug, Serialize)]
 struct Seen<'a> {
     name: &'a Name,
@@ -38,9 +38,14 @@ struct Seen<'a> {
     /// For how long the oldest attempt waits that no worker said to have begun with.
     oldest_ms: Option<u64>,
     /// The same of those that wait before the topic.
+    #[serde(skip)]
     oldest_held_ms: Option<u64>,
     #[serde(skip)]
     oldest_queued_ms: Option<u64>,
+    /// Activities that have no outcome.
+    pending: u64,
+    /// How many came and went since an earlier look, which is a server's.
+    rates: Option<()>,
     limits: Option<QueueView<'a>>,
     #[serde(skip)]
     queue: Option<&'a Queue>,
@@ -56,6 +61,8 @@ struct Worker {
 #[derive(Serialize)]
 struct List<'a> {
     task_queues: Vec<Seen<'a>>,
+    left_out: usize,
+    incomplete: bool,
 }
 
 pub(super) const HEADINGS: &[&str] = &[
@@ -72,7 +79,11 @@ pub(super) fn list(session: &Session) -> Outcome {
         .map(|name| queues.see(session, &kafka, name))
         .collect::<Outcome<_>>()?;
     match session.output.format {
-        Format::Json => session.output.json(&List { task_queues: seen })?,
+        Format::Json => session.output.json(&List {
+            task_queues: seen,
+            left_out: 0,
+            incomplete: false,
+        })?,
         Format::Jsonl => seen.iter().try_for_each(|one| session.output.json(one))?,
         Format::Table if seen.is_empty() => session
             .output
@@ -141,13 +152,17 @@ impl Queues {
             || self.waiting().any(|one| one.scheduled.task_queue == *name)
     }
 
-    /// Attempts that no worker said to have begun with.
-    fn waiting(&self) -> impl Iterator<Item = &Activity> {
+    /// Activities that have no outcome.
+    fn pending(&self) -> impl Iterator<Item = &Activity> {
         let runs = self.folded.iter().flat_map(Runs::iter);
         let open = runs.filter(|(_, seen)| seen.run.closed.is_none());
-        let waits =
-            |one: &&Activity| matches!(one.state, ActivityState::Held | ActivityState::Queued);
-        open.flat_map(move |(_, seen)| seen.run.activities.iter().filter(waits))
+        open.flat_map(|(_, seen)| seen.run.activities.iter())
+    }
+
+    /// Of these, those that no worker said to have begun with.
+    fn waiting(&self) -> impl Iterator<Item = &Activity> {
+        self.pending()
+            .filter(|one| matches!(one.state, ActivityState::Held | ActivityState::Queued))
     }
 
     fn see<'a>(&'a self, session: &Session, kafka: &Kafka, name: &'a Name) -> Outcome<Seen<'a>> {
@@ -173,6 +188,11 @@ impl Queues {
             oldest_ms: oldest_held_ms.max(oldest_queued_ms),
             oldest_held_ms,
             oldest_queued_ms,
+            pending: self
+                .pending()
+                .map(|one| u64::from(one.scheduled.task_queue == *name))
+                .sum(),
+            rates: None,
             limits: queue.map(QueueView::of),
             queue,
         })
@@ -352,6 +372,8 @@ mod tests {
             oldest_ms: Some(7_000),
             oldest_held_ms: Some(7_000),
             oldest_queued_ms: None,
+            pending: 0,
+            rates: None,
             limits: Some(QueueView::of(queue)),
             queue: Some(queue),
         }
