@@ -1,9 +1,19 @@
 //! What operators look at: inputs that could not be taken, task queues, search attributes, definitions.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
 use serde_json::{Value, json};
 
 use super::{Api, http, ok, payment, problem};
-use crate::harness::{wait::until, world::World};
+use crate::harness::{
+    http::Events,
+    process::Signal,
+    wait::{LIMIT, until},
+    world::World,
+};
 
 #[test]
 fn what_came_too_early_is_listed_and_sent_again_over_http() {
@@ -82,6 +92,122 @@ fn what_came_too_early_is_listed_and_sent_again_over_http() {
 }
 
 #[test]
+fn a_schedule_of_what_nobody_has_is_refused_and_one_is_paused_with_a_reason() {
+    let api = Api::of("flaky-payment");
+    let put = |workflow: &str| {
+        let schedule = json!({
+            "spec": {"intervals": [{"every": "1h"}]},
+            "action": {"workflow": workflow, "input": {"fail_times": 0, "park": false}},
+        });
+        api.send("PUT /schedules/s-1", &[], &schedule)
+    };
+
+    problem(&put("nothing"), 404, "definition_not_found");
+    problem(&api.get("/schedules/s-1"), 404, "schedule_not_found");
+    ok(&put("flaky-payment"), 202);
+    problem(&put("nothing"), 404, "definition_not_found");
+    for (word, why) in [("reason", "a drill"), ("note", "another")] {
+        ok(&api.post("/schedules/s-1/pause", &json!({word: why})), 202);
+        let seen = ok(&api.get("/schedules/s-1"), 200);
+        let schedule = &seen["schedule"];
+        assert_eq!(
+            (&schedule["paused"], &schedule["note"]),
+            (&json!(true), &json!(why))
+        );
+    }
+}
+
+#[test]
+fn who_waits_when_the_server_stops_is_answered_before_it_has_gone() {
+    let mut api = Api::of("victim");
+    ok(
+        &api.post("/workflows", &json!({"workflow": "basket", "id": "b-1"})),
+        202,
+    );
+    let mut stream = Events::open(&api.address, "/api/v1/stream/workflows", None);
+    assert_eq!(stream.next().name, "hello");
+    let waits =
+        ["result?wait=60s", "history?after=99&wait=60s"].map(|path| waiting(&api.address, path));
+
+    api.engine.signal(Signal::Term);
+
+    for (mut wait, status) in waits.into_iter().zip([202, 200]) {
+        let mut rest = String::new();
+        wait.read_to_string(&mut rest).expect("it is answered");
+        // Nobody sees from outside whether it waits already: one that does not yet is told to ask again.
+        let is_answered =
+            rest.contains(&format!("HTTP/1.1 {status} ")) || rest.contains("\"stopping\"");
+        assert!(is_answered, "{rest}");
+    }
+    assert!(stream.rest().contains("retry: 1000"));
+    assert!(api.engine.end().success());
+}
+
+/// A connection that has had its first answer, and asks behind it for what takes long.
+fn waiting(address: &str, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream
+        .set_read_timeout(Some(LIMIT))
+        .expect("it is not zero");
+    let first = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let then = format!(
+        "GET /api/v1/workflows/b-1/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    );
+    stream
+        .write_all((first + &then).as_bytes())
+        .expect("it is sent");
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).expect("the first is answered");
+    assert_eq!(&line, b"HTTP/1.1 200");
+    stream
+}
+
+#[test]
+fn a_newcomer_is_told_what_an_order_takes_and_waits_for() {
+    let api = Api::of("order-saga");
+
+    let info = ok(&api.get("/info"), 200);
+
+    let workflows = info["workflows"].as_array().unwrap();
+    let order = workflows.iter().find(|one| one["name"] == "order").unwrap();
+    assert_eq!(order["signals"], json!(["approve"]), "{order}");
+    let example = &order["example_inputs"][0];
+    assert!(
+        example["total"].is_number() && example["card"].is_string(),
+        "{order}"
+    );
+}
+
+#[test]
+fn a_key_that_was_used_is_not_taken_for_something_else() {
+    let api = Api::of("victim");
+    let key = [("Idempotency-Key", "k-1")];
+    let send = |line: &str, body: Value| api.send(line, &key, &body);
+    let basket = |input: Value| json!({"workflow": "basket", "id": "b-1", "memo": input});
+    ok(&send("POST /workflows", basket(json!({"n": 1}))), 202);
+    ok(&send("POST /workflows", basket(json!({"n": 1}))), 202);
+    let wrong = json!({"reasons": "a drill"});
+    problem(
+        &send("POST /workflows/b-1/pause", wrong),
+        400,
+        "invalid_body",
+    );
+    let pause = json!({"reason": "a drill"});
+    for _ in 0..2 {
+        ok(&send("POST /workflows/b-1/pause", pause.clone()), 202);
+    }
+
+    for (line, body) in [
+        ("POST /workflows", basket(json!({"n": 2}))),
+        ("POST /workflows/b-1/pause", json!({"reason": "no drill"})),
+        ("POST /workflows/b-1/resume", pause),
+    ] {
+        problem(&send(line, body), 409, "idempotency_key_reused");
+    }
+    assert_eq!(ok(&api.get("/workflows/b-1"), 200)["status"], "Paused");
+}
+
+#[test]
 fn an_activity_is_told_of_as_it_goes_on_now() {
     let api = Api::of("flaky-payment");
     ok(&api.post("/workflows", &payment("p-1", 9, true)), 202);
@@ -99,7 +225,10 @@ fn an_activity_is_told_of_as_it_goes_on_now() {
     let changed = until_it_is("paused");
     ok(&api.post(&format!("{path}/resume"), &json!({})), 202);
     until_it_is("retrying");
-    ok(&api.post(&format!("{path}/complete"), &json!({"result": 7})), 202);
+    ok(
+        &api.post(&format!("{path}/complete"), &json!({"result": 7})),
+        202,
+    );
 
     let done = until_it_is("completed");
 
@@ -114,8 +243,12 @@ fn an_activity_is_told_of_as_it_goes_on_now() {
 fn a_batch_of_ids_says_which_of_them_nobody_knows_and_which_are_over() {
     let api = Api::of("flaky-payment");
     ok(&api.post("/workflows", &payment("open", 9, true)), 202);
-    ok(&api.post("/workflows?wait=60s", &payment("over", 0, false)), 200);
-    let batch = json!({"ids": ["open", "nobody", "over", "open"], "act": "pause", "reason": "a drill"});
+    ok(
+        &api.post("/workflows?wait=60s", &payment("over", 0, false)),
+        200,
+    );
+    let batch =
+        json!({"ids": ["open", "nobody", "over", "open"], "act": "pause", "reason": "a drill"});
 
     let begun = ok(&api.post("/batches", &batch), 202);
 
@@ -214,9 +347,7 @@ fn a_queue_is_told_of_with_its_limits_by_every_node() {
         (know && homes.count() == 1).then_some(seen)
     });
 
-    let put = |limits: Value| {
-        http::ask(&addresses[0], path, &kind, limits.to_string().as_bytes())
-    };
+    let put = |limits: Value| http::ask(&addresses[0], path, &kind, limits.to_string().as_bytes());
     let none = problem(&put(json!({"max_outstanding": 0})), 400, "invalid_body");
     assert!(none["hint"].as_str().unwrap().contains("pause"), "{none}");
     for queue in &seen {

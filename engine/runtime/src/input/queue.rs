@@ -165,7 +165,8 @@ fn limits(body: &[u8]) -> Result<QueueAct, Refusal> {
         None => Limit::Keep,
         Some(None) => Limit::Lift,
         Some(Some(0)) => {
-            let text = "max_outstanding: 0; 1 is the least, and a queue that is paused lets nothing out";
+            let text =
+                "max_outstanding: 0; 1 is the least, and a queue that is paused lets nothing out";
             return Err(refused(text.to_owned()));
         }
         Some(Some(max)) => Limit::Set(max),

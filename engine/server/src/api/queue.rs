@@ -59,7 +59,8 @@ pub(crate) async fn limit(State(api): State<Api>, call: Call) -> Result<Response
         return Err(Problem::bad_request("invalid_body", text));
     }
     if limits.max_outstanding == Some(Some(0)) {
-        let text = "`max_outstanding`: 0 would let no task out; 1 is the least, and null lifts the limit";
+        let text =
+            "`max_outstanding`: 0 would let no task out; 1 is the least, and null lifts the limit";
         return Err(Problem::bad_request("invalid_body", text)
             .hint("to stop a queue, pause it: POST …/pause"));
     }

@@ -61,7 +61,10 @@ impl Limits {
         let holds = holds
             .iter()
             .any(|tasks| tasks.is_some_and(|tasks| tasks > 0));
-        holds || !self.paused.is_empty() || self.max_outstanding.is_some() || self.rate_per_second.is_some()
+        holds
+            || !self.paused.is_empty()
+            || self.max_outstanding.is_some()
+            || self.rate_per_second.is_some()
     }
 
     fn of(changed: Changed, changed_at: String) -> Self {
