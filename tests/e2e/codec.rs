@@ -67,7 +67,7 @@ fn all_that_are_open(world: &World, act: &[&str]) {
 fn is_listed_by_the_stock_binary(world: &World) {
     let says = |code, command: &[&str]| world.says("victim", code, command);
     let create = ["schedule", "create", "plain", "--cron", "@yearly"];
-    says(0, &[&create[..], &["--type", "steps"]].concat());
+    says(0, &[&create[..], &["--type", "encrypted-order"]].concat());
     let encoded = "encoded with application/vnd.example.encrypted";
 
     // The engine has the app's codec, and encodes what any schedule answers.

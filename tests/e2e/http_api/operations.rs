@@ -181,28 +181,27 @@ fn a_newcomer_is_told_what_an_order_takes_and_waits_for() {
 #[test]
 fn a_key_that_was_used_is_not_taken_for_something_else() {
     let api = Api::of("victim");
-    let key = [("Idempotency-Key", "k-1")];
-    let send = |line: &str, body: Value| api.send(line, &key, &body);
-    let basket = |input: Value| json!({"workflow": "basket", "id": "b-1", "memo": input});
-    ok(&send("POST /workflows", basket(json!({"n": 1}))), 202);
-    ok(&send("POST /workflows", basket(json!({"n": 1}))), 202);
-    let wrong = json!({"reasons": "a drill"});
-    problem(
-        &send("POST /workflows/b-1/pause", wrong),
-        400,
-        "invalid_body",
-    );
-    let pause = json!({"reason": "a drill"});
+    let send =
+        |line: &str, key: &str, body: Value| api.send(line, &[("Idempotency-Key", key)], &body);
+    let basket = |n: u8| json!({"workflow": "basket", "id": "b-1", "memo": {"n": n}});
+    let pause = "POST /workflows/b-1/pause";
+    let drill = json!({"reason": "a drill"});
     for _ in 0..2 {
-        ok(&send("POST /workflows/b-1/pause", pause.clone()), 202);
+        ok(&send("POST /workflows", "k-1", basket(1)), 202);
+    }
+    let wrong = json!({"reasons": "a drill"});
+    problem(&send(pause, "k-2", wrong), 400, "invalid_body");
+    for _ in 0..2 {
+        ok(&send(pause, "k-2", drill.clone()), 202);
     }
 
-    for (line, body) in [
-        ("POST /workflows", basket(json!({"n": 2}))),
-        ("POST /workflows/b-1/pause", json!({"reason": "no drill"})),
-        ("POST /workflows/b-1/resume", pause),
+    for (line, key, body) in [
+        ("POST /workflows", "k-1", basket(2)),
+        (pause, "k-1", drill.clone()),
+        (pause, "k-2", json!({"reason": "no drill"})),
+        ("POST /workflows/b-1/resume", "k-2", drill),
     ] {
-        problem(&send(line, body), 409, "idempotency_key_reused");
+        problem(&send(line, key, body), 409, "idempotency_key_reused");
     }
     assert_eq!(ok(&api.get("/workflows/b-1"), 200)["status"], "Paused");
 }

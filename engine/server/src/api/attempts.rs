@@ -43,8 +43,8 @@ struct Activity {
     scheduled_at: Timestamp,
     #[serde(serialize_with = "shown")]
     closed_at: Option<Timestamp>,
-    /// Of one without an outcome as among the run's pending activities, `queued`, `retrying` and so on; else `completed`,
-    /// `failed`, `timed-out` or `canceled`.
+    /// Of one without an outcome as among the run's pending activities, `queued`, `retrying` and so on, or `pending` when the
+    /// run has ended; else `completed`, `failed`, `timed-out` or `canceled`.
     state: &'static str,
     #[serde(serialize_with = "shown")]
     result: Option<Payload>,
@@ -103,7 +103,7 @@ pub(crate) async fn activity(State(api): State<Api>, call: Call) -> Result<Respo
         seq = next;
     }
     match activity {
-        Some(activity) => Ok(answer::json(&activity.as_of(&run.view(now(), &[])))),
+        Some(activity) => Ok(answer::json(&activity.seen_in(&run.view(now(), &[])))),
         None => {
             let run_id = run.run.run_id;
             let text = format!("run {run_id} of workflow {id} has no activity {activity_id}");
@@ -197,7 +197,7 @@ impl Activity {
     }
 
     /// Where it is, if it has no outcome: what a person holds up or has asked to stop no event of its own says.
-    fn as_of(mut self, view: &View<'_>) -> Self {
+    fn seen_in(mut self, view: &View<'_>) -> Self {
         let mut pending = view.run.activities.iter();
         let pending = pending.find(|one| one.activity_id == self.activity_id);
         if let Some(pending) = pending.filter(|_| self.closed_at.is_none()) {

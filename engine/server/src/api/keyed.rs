@@ -17,6 +17,7 @@ use axum::{
     response::Response,
 };
 use lru::LruCache;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -111,32 +112,34 @@ impl Keyed {
 
 impl Use {
     fn of(key: &str, (method, path): (&Method, &str), call: &Call) -> Self {
-        let workflow_id = call.param("workflow_id").unwrap_or_default();
-        let of_start = match path {
-            "/workflows" => id_of(call.bytes()),
-            _ => String::new(),
-        };
         let source = call.principal.source();
-        let about = [&*source, key, about(path), workflow_id, &*of_start];
+        let about = about(path, call);
         let params = call.params();
         let params = params.filter(|(name, _)| !OF_WAITING.contains(name));
         let params: Vec<&str> = params.flat_map(<[&str; 2]>::from).collect();
         let body = json(call.bytes());
         let request = [&[method.as_str(), path, &*body], &params[..]].concat();
         Self {
-            key: print(&about),
+            key: print(&[&source, key, &about]),
             request: print(&request),
         }
     }
 }
 
 /// What a key is told apart by beside its caller: the workflow, the queue, the schedule. The same key for another is another request.
-fn about(path: &str) -> &str {
-    if path.starts_with("/inputs/") {
-        return path;
+fn about(path: &str, call: &Call) -> String {
+    let of_run = path.strip_prefix("/workflows/");
+    let of_run = of_run.and_then(|rest| rest.split('/').next());
+    match (of_run, path) {
+        (Some("-"), _) => format!("workflow {}", call.param("workflow_id").unwrap_or("-")),
+        (Some(id), _) => format!("workflow {}", percent_decode_str(id).decode_utf8_lossy()),
+        (None, "/workflows") => format!("workflow {}", id_of(call.bytes())),
+        (None, path) if path.starts_with("/inputs/") => path.to_owned(),
+        (None, path) => {
+            let mut ends = path.match_indices('/').skip(2);
+            ends.next().map_or(path, |(end, _)| &path[..end]).to_owned()
+        }
     }
-    let mut ends = path.match_indices('/').skip(2);
-    ends.next().map_or(path, |(end, _)| &path[..end])
 }
 
 /// The id of a workflow that is to be started.
@@ -205,12 +208,15 @@ mod tests {
             of("POST /workflows/o-1/cancel", "", r#"{"reason":"x"}"#),
             of("POST /workflows/o-1/cancel", "run_id=x", "{}"),
             of("DELETE /workflows/o-1/cancel", "", "{}"),
+            of("POST /workflows/-/cancel", "workflow_id=o-1", "{}"),
+            of("POST /workflows/o%2D1/cancel", "", "{}"),
+            of("POST /workflows", "", r#"{"id":"o-1"}"#),
         ] {
             assert!(keyed.differs(&other));
         }
         for elsewhere in [
             of("POST /workflows/o-2/pause", "", "{}"),
-            of("POST /workflows", "", r#"{"id":"o-1"}"#),
+            of("POST /task-queues/o-1/pause", "", "{}"),
         ] {
             assert!(!keyed.differs(&elsewhere));
         }

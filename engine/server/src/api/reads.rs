@@ -164,6 +164,11 @@ impl Api {
         id: &WorkflowId,
         run_id: Option<RunId>,
     ) -> Result<StoredRun, Problem> {
+        if let Some(run) = self.stored(id, run_id).await? {
+            return Ok(run);
+        }
+        // A process that has just been started knows of no run until it has read the journal.
+        self.fresh(id, Consistency::Strong).await?;
         let found = self.stored(id, run_id).await?;
         found.ok_or_else(|| missing(id, run_id))
     }
