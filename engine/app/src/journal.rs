@@ -106,10 +106,13 @@ impl Journal {
 
     /// Names of the workflows that engines have had, as the claims of the id's partition say; none: no engine has said.
     pub(crate) fn workflows(&self, id: &WorkflowId) -> Outcome<BTreeSet<String>> {
-        let mut reader = JournalReader::new();
+        let partition = self.partition_of(id)?;
+        let beginning = self.beginning(partition)?;
+        let mut reader = JournalReader::after(beginning.footing());
         let mut items = Vec::new();
-        let mut names = BTreeSet::new();
-        self.read(self.partition_of(id)?, |record| {
+        let claimed = beginning.claim().map(|claim| claim.workflows.clone());
+        let mut names = BTreeSet::from_iter(claimed.unwrap_or_default());
+        self.read((partition, beginning.next_offset()), |record| {
             reader.read(record, &mut items)?;
             for item in items.drain(..) {
                 match item {
