@@ -88,7 +88,7 @@ impl Snapshot {
             bytes: self.bytes.len() as u64,
             checksum: XxHash3_64::oneshot(&self.bytes),
         };
-        let told = serde_json::to_vec(&told).expect("numbers are JSON");
+        let told = serde_json::json!(told).to_string().into_bytes();
         records.push(record(self.footing.offset.to_string().into_bytes(), told));
         records
     }

@@ -87,7 +87,6 @@ pub struct LaneShared {
     pub(crate) closed_retention: Millis,
     pub(crate) programs_kept: NonZeroUsize,
     pub(crate) journal: Arc<str>,
-    /// Where snapshots are.
     pub(crate) state: Arc<str>,
     pub(crate) reading: Reading,
     pub(crate) writing: Writing,
