@@ -41,6 +41,7 @@ mod journal;
 mod logging;
 mod notices;
 mod output;
+mod renewal;
 mod runs;
 #[cfg(test)]
 mod scripted;

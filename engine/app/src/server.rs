@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -18,7 +17,7 @@ use sagaline_server::{
     WorkflowInfo,
 };
 
-use tokio::{runtime::Runtime, signal::unix::Signal};
+use tokio::runtime::Runtime;
 
 use crate::{
     App,
@@ -28,6 +27,7 @@ use crate::{
     fault::{Exit, Fault, Outcome},
     issuer::Issuer,
     notices::{self, Targets},
+    renewal::Renewal,
     signals,
     traces::Collector,
     work,
@@ -200,17 +200,17 @@ fn listener(session: &Session, purpose: Purpose) -> Outcome<Option<(HttpListener
     Ok(Some((listener, tls)))
 }
 
-/// Who may do what over HTTP.
-fn access(session: &Session, purpose: Purpose, listener: &HttpListener) -> Outcome<Access> {
+/// Who may do what over HTTP; `tokens` are those of the file, if there is one.
+fn access(
+    session: &Session,
+    purpose: Purpose,
+    listener: &HttpListener,
+    tokens: Option<Tokens>,
+) -> Outcome<Access> {
     let is_local = listener.address().ip().is_loopback();
-    let tokens = session.settings.tokens_file.as_ref().map(|path| {
-        let text = fs::read_to_string(path)
-            .map_err(|error| Fault::usage(format!("tokens file {}: {error}", path.display())))?;
-        Ok::<_, Fault>(Tokens::parse(&text)?)
-    });
     let issuer = session.settings.issuer.clone();
     let issuer = issuer.map(|issuer| Jwt::new(issuer, Arc::new(Issuer::new())));
-    match (tokens.transpose()?, issuer.transpose()?) {
+    match (tokens, issuer.transpose()?) {
         (None, None) if is_local || purpose == Purpose::Development => Ok(Access::Open),
         (None, None) => {
             tracing::warn!(
@@ -225,7 +225,7 @@ fn access(session: &Session, purpose: Purpose, listener: &HttpListener) -> Outco
 /// HTTP before the engine runs: what it needs is there.
 struct Http {
     listener: HttpListener,
-    tls: Option<Tls>,
+    renewal: Renewal,
     access: Access,
     database: Database,
     notices: Targets,
@@ -240,14 +240,20 @@ impl Http {
         (listener, tls): (HttpListener, Option<Tls>),
         purpose: Purpose,
     ) -> Outcome<Self> {
+        let tokens = session.settings.tokens_file.as_ref();
+        let tokens = tokens.map(|path| Tokens::load(path)).transpose()?;
         Ok(Self {
-            access: access(session, purpose, &listener)?,
+            access: access(session, purpose, &listener, tokens.clone())?,
             database: Database::open(runtime, session)?,
             notices: session.settings.notices.clone(),
             retention: session.settings.retention.clone(),
             traces: session.settings.traces.clone(),
             listener,
-            tls,
+            renewal: Renewal {
+                tls,
+                tokens,
+                purpose,
+            },
         })
     }
 
@@ -260,7 +266,7 @@ impl Http {
     ) -> Outcome<(SocketAddr, (Api, Following))> {
         let Self {
             listener,
-            tls,
+            renewal,
             access,
             database,
             notices,
@@ -285,10 +291,7 @@ impl Http {
                 }
             });
         }
-        if let Some(tls) = tls {
-            let _inside = runtime.enter();
-            runtime.spawn(renew(tls, signals::hang_up()?));
-        }
+        renewal.begin(runtime)?;
         let api = Api::new(settings);
         runtime.spawn(api.clone().retain(following.leader(), retention));
         if let Some(collector) = traces {
@@ -305,18 +308,6 @@ impl Http {
             }
         });
         Ok((address, (api, following)))
-    }
-}
-
-/// Reads the certificate anew at each SIGHUP.
-async fn renew(tls: Tls, mut hang_up: Signal) {
-    while hang_up.recv().await.is_some() {
-        match tls.reload() {
-            Ok(()) => tracing::info!("the certificate was read anew"),
-            Err(error) => {
-                tracing::error!(%error, code = error.code(), "the certificate of before goes on");
-            }
-        }
     }
 }
 

@@ -34,9 +34,32 @@ pub(crate) fn stop() -> Outcome<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Hears SIGHUP from this call on, which is within a runtime; it ends the process no more.
-pub(crate) fn hang_up() -> Outcome<Signal> {
-    Ok(signal(SignalKind::hangup())?)
+/// SIGHUP, where it means that files are to be read anew.
+#[derive(Debug)]
+pub(crate) struct HangUps(Option<Signal>);
+
+impl HangUps {
+    /// Hears it from this call on, which is within a runtime; it ends the process no more.
+    pub(crate) fn heard() -> Outcome<Self> {
+        Ok(Self(Some(signal(SignalKind::hangup())?)))
+    }
+
+    /// Where it ends the process, as a terminal that is closed wants it.
+    pub(crate) const fn unheard() -> Self {
+        Self(None)
+    }
+
+    /// Returns at the next one.
+    pub(crate) async fn next(&mut self) {
+        let next = match &mut self.0 {
+            Some(signal) => signal.recv().await,
+            None => None,
+        };
+        if next.is_none() {
+            // None is heard, or comes any more.
+            std::future::pending().await
+        }
+    }
 }
 
 async fn hear(mut terminate: Signal, mut interrupt: Signal, tell: oneshot::Sender<()>) {

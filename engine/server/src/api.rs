@@ -59,7 +59,7 @@ use tokio::sync::{OnceCell, Semaphore};
 pub(crate) use self::access::{Behind, Caller, is_foreign};
 pub(crate) use self::journal::now;
 pub use self::{
-    access::{Access, Fetch, Jwt, JwtSettings, Login, Tokens},
+    access::{Access, Fetch, Jwt, JwtSettings, Login, Look, Tokens},
     archive::Retention,
 };
 use crate::{offer::DemoOffer, problem::Problem};

@@ -19,7 +19,7 @@ mod routes;
 mod secure;
 
 pub use api::{
-    Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Retention, Tokens, WorkflowInfo,
+    Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Look, Retention, Tokens, WorkflowInfo,
 };
 pub use listen::{HttpListener, Tls};
 pub use offer::DemoOffer;

@@ -3,6 +3,7 @@
 //! A page in somebody's browser sends requests as that person. So a write that a browser says comes from elsewhere is refused.
 
 mod crypto;
+mod holders;
 mod jwt;
 mod keys;
 mod login;
@@ -16,13 +17,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+pub(crate) use self::tokens::Standing;
 pub use self::{
     jwt::{Jwt, JwtSettings},
     keys::Fetch,
     login::Login,
-    tokens::Tokens,
+    tokens::{Look, Tokens},
 };
-use self::{login::Refused, role::Role};
+use self::{login::Refused, role::Role, tokens::Known};
 use super::Api;
 use crate::problem::Problem;
 
@@ -103,11 +105,11 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
     }
     let needed = needed(request.method(), request.uri().path());
     let mut caller = Caller::with(Role::Admin);
-    let principal = match api.access() {
-        Access::Open => Principal::default(),
+    let (principal, standing) = match api.access() {
+        Access::Open => Default::default(),
         Access::ReadOnly if needed == Role::Reader => {
             caller = Caller::with(Role::Reader);
-            Principal::default()
+            Default::default()
         }
         Access::ReadOnly => {
             let text = "nobody can log in here, and others than this machine can connect: nothing is changed";
@@ -117,31 +119,35 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
         }
         Access::Login(login) => match login.of(request.headers(), api.namespace()).await {
             Err(refused) => return unauthorized(refused),
-            Ok((principal, Some(role))) if role >= needed => {
-                caller = Caller::with(role);
-                caller.name = Some(principal.0.clone());
-                principal
-            }
-            Ok((principal, role)) => {
-                let (name, namespace) = (&principal.0, api.namespace());
-                let text = match role {
-                    Some(role) => format!("{name} is a {}, which may not do this", role.as_str()),
-                    None => format!("{name} is known, and may do nothing in namespace {namespace}"),
-                };
-                let hint = format!("this takes the role {}", needed.as_str());
-                return Problem::new(StatusCode::FORBIDDEN, "forbidden", text)
-                    .hint(hint)
-                    .into_response();
-            }
+            Ok(known) => match known.role {
+                Some(role) if role >= needed => {
+                    caller = Caller::with(role);
+                    caller.name = Some(known.principal.0.clone());
+                    (known.principal, known.standing)
+                }
+                _ => return forbidden(&known, needed, api.namespace()),
+            },
         },
     };
     request.extensions_mut().insert(principal);
+    request.extensions_mut().insert(standing);
     let mut response = next.run(request).await;
     response.extensions_mut().insert(caller);
     if let Some(behind) = api.behind() {
         response.extensions_mut().insert(Behind(behind.0));
     }
     response
+}
+
+fn forbidden(known: &Known, needed: Role, namespace: &str) -> Response {
+    let name = &known.principal.0;
+    let text = match known.role {
+        Some(role) => format!("{name} is a {}, which may not do this", role.as_str()),
+        None => format!("{name} is known, and may do nothing in namespace {namespace}"),
+    };
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", text)
+        .hint(format!("this takes the role {}", needed.as_str()))
+        .into_response()
 }
 
 fn unauthorized(refused: Refused) -> Response {

@@ -17,7 +17,12 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 
-use super::{Api, access::Principal, keyed::Noted, payload};
+use super::{
+    Api,
+    access::{Principal, Standing},
+    keyed::Noted,
+    payload,
+};
 use crate::problem::Problem;
 
 /// Most bytes of a body: a payload of 900 KB in base64, and what stands around it. Lists of ids for a batch, too.
@@ -36,6 +41,7 @@ pub(crate) struct Call {
     params: BTreeMap<String, String>,
     pub(crate) headers: HeaderMap,
     pub(crate) principal: Principal,
+    pub(crate) standing: Standing,
     body: Vec<u8>,
 }
 
@@ -47,6 +53,7 @@ impl FromRequest<Api> for Call {
         let path = path(&mut parts).await?;
         let params = params(parts.uri.query().unwrap_or_default())?;
         let principal = parts.extensions.remove().unwrap_or_default();
+        let standing = parts.extensions.remove().unwrap_or_default();
         let noted: Option<Noted> = parts.extensions.remove();
         let body = body_of(api, &parts.headers, body).await?;
         let call = Self {
@@ -54,6 +61,7 @@ impl FromRequest<Api> for Call {
             params,
             headers: parts.headers,
             principal,
+            standing,
             body,
         };
         if let Some(noted) = noted {
@@ -375,6 +383,7 @@ pub(crate) mod tests {
             params: params(query).unwrap(),
             headers: HeaderMap::from_iter([kind]),
             principal: Principal::default(),
+            standing: Standing::default(),
             body: body.into(),
         }
     }

@@ -107,11 +107,12 @@ fn open(api: &Api, call: &Call, about: About) -> Result<Response, Problem> {
     let hub = api.hub().clone();
     let (seat, missed) = hub.join((api.projection(), api.engine()), last_seen)?;
     let (sender, events) = mpsc::channel(AHEAD_MAX);
-    let api = api.clone();
+    let (api, standing) = (api.clone(), call.standing.clone());
     tokio::spawn(async move {
-        // It ends when who listened has gone, or the process goes.
+        // It ends when who listened has gone or may listen no longer, or the process goes.
         tokio::select! {
             _ = send(&hub, seat, &about, &sender, missed) => {}
+            () = standing.ends() => {}
             () = api.closing().begun() => drop(sender.send(Ok(RETRY.into())).await),
         }
     });

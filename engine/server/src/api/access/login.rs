@@ -2,7 +2,10 @@
 
 use axum::http::{HeaderMap, header};
 
-use super::{Jwt, Principal, Tokens, role::Role};
+use super::{
+    Jwt, Tokens,
+    tokens::{Known, Standing},
+};
 
 /// Who may log in: whoever has a token of a file, or one of an issuer, or either.
 #[derive(Clone, Debug)]
@@ -29,19 +32,22 @@ impl Login {
         Self { tokens, issuer }
     }
 
-    /// Who asks, and what they may do in a namespace; no role: nothing.
-    pub(super) async fn of(
-        &self,
-        headers: &HeaderMap,
-        namespace: &str,
-    ) -> Result<(Principal, Option<Role>), Refused> {
+    /// Who asks, and what they may do in a namespace.
+    pub(super) async fn of(&self, headers: &HeaderMap, namespace: &str) -> Result<Known, Refused> {
         let token = bearer(headers).ok_or(Refused::Unknown)?;
         let in_file = self.tokens.as_ref();
         if let Some(known) = in_file.and_then(|tokens| tokens.of(token, namespace)) {
             return Ok(known);
         }
         match &self.issuer {
-            Some(issuer) if Jwt::is_one(token) => issuer.of(token, namespace).await,
+            Some(issuer) if Jwt::is_one(token) => {
+                let (principal, role) = issuer.of(token, namespace).await?;
+                Ok(Known {
+                    principal,
+                    role,
+                    standing: Standing::default(),
+                })
+            }
             Some(_) | None => Err(Refused::Unknown),
         }
     }
