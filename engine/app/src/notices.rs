@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! rows of the projection ─▶ claimed for a minute ─▶ by cause: one POST, a record each ─▶ marked
+//!            ▲                                                  │ failed
+//!            └──────── released, a pause of 1 s, 2 s, … 60 s ◀──┘
 //! ```
 //! Of one cause a webhook hears at once, and then at most every [`CAUSE_PAUSE`]: what came meanwhile is told together, with its
 //! number. Deliberately absent: what a notice is (projection). Invariant: none is lost; after a crash some may come twice, under the same id.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,8 +34,11 @@ const CAUSE_PAUSE: Duration = Duration::from_secs(60);
 /// How often rows are looked at without anybody having said that there are new ones.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// Pause after a call that failed; each further one doubles it.
+const AGAIN_FIRST: Duration = Duration::from_secs(1);
+
 /// Longest pause after calls that failed.
-const AGAIN_MAX: Duration = Duration::from_secs(300);
+const AGAIN_MAX: Duration = Duration::from_secs(60);
 
 /// How long the webhook may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
@@ -78,25 +83,27 @@ pub(crate) async fn tell(
         targets,
         projection,
         told: BTreeMap::new(),
+        refused: BTreeMap::new(),
+        appended: BTreeSet::new(),
         failures: 0,
     };
     let mut changes = teller.projection.changes();
     loop {
-        let pause = match teller.turn().await {
-            Ok(()) => LOOK_EVERY,
+        match teller.turn().await {
+            // Whether something was missed does not matter: all rows are looked at.
+            Ok(()) => drop(tokio::time::timeout(LOOK_EVERY, changes.recv()).await),
             Err(error) => {
                 tracing::warn!(%error, code = error.code(), "people are not told; trying again");
+                tokio::time::sleep(pause(teller.failures)).await;
                 teller.failures = teller.failures.saturating_add(1);
-                AGAIN_MAX.min(Duration::from_secs(1 << teller.failures.min(9)))
             }
-        };
-        if teller.failures > 0 {
-            tokio::time::sleep(pause).await;
-        } else {
-            // Whether something was missed does not matter: all rows are looked at.
-            drop(tokio::time::timeout(pause, changes.recv()).await);
         }
     }
+}
+
+/// How long nobody is called after so many failures in a row.
+fn pause(failures: u32) -> Duration {
+    AGAIN_MAX.min(AGAIN_FIRST.saturating_mul(2_u32.saturating_pow(failures)))
 }
 
 /// Who tells.
@@ -108,29 +115,60 @@ struct Teller {
     projection: Projection,
     /// Causes of which the webhook has heard, and when.
     told: BTreeMap<String, Instant>,
+    /// Causes of which it did not want to hear, and how often: one that it never takes comes last and holds up no other.
+    refused: BTreeMap<String, u32>,
+    /// Notices that are on the topic, and of which the webhook has not heard.
+    appended: BTreeSet<String>,
+    /// In a row.
     failures: u32,
 }
 
 impl Teller {
-    /// Tells what nobody was told yet.
+    /// Tells what nobody was told yet. After an error what is left is anybody's to tell.
     async fn turn(&mut self) -> Result<(), Error> {
         self.told.retain(|_, at| at.elapsed() < CAUSE_PAUSE);
         let except: Vec<String> = self.told.keys().cloned().collect();
-        let untold = self.projection.untold(clock::now(), &except).await?;
+        let claimed = clock::now();
+        let untold = self.projection.untold(claimed, &except).await?;
+        let mut left: BTreeSet<&str> = untold.iter().map(|one| one.id.as_str()).collect();
+        self.appended.retain(|id| left.contains(id.as_str()));
         let mut causes: BTreeMap<&str, Vec<&Notice>> = BTreeMap::new();
         for notice in &untold {
             causes.entry(&notice.cause).or_default().push(notice);
         }
+        self.refused
+            .retain(|cause, _| causes.contains_key(&**cause));
+        let mut causes: Vec<(&str, Vec<&Notice>)> = causes.into_iter().collect();
+        causes.sort_by_key(|(cause, _)| self.refused.get(*cause).copied());
         for (cause, notices) in causes {
-            self.append(&notices).await?;
-            self.call(&notices).await?;
-            if self.agent.is_some() {
-                self.told.insert(cause.to_owned(), now());
+            if let Err(error) = self.tell(cause, &notices).await {
+                let left: Vec<String> = left.into_iter().map(str::to_owned).collect();
+                // Those that cannot be released are free after a minute; why the call failed says more.
+                let _ = self.projection.release(&left, claimed).await;
+                return Err(error);
             }
-            let ids: Vec<String> = notices.iter().map(|one| one.id.clone()).collect();
-            self.projection.told(&ids, clock::now()).await?;
-            self.failures = 0;
+            for notice in notices {
+                left.remove(notice.id.as_str());
+            }
         }
+        Ok(())
+    }
+
+    /// Tells of one cause.
+    async fn tell(&mut self, cause: &str, notices: &[&Notice]) -> Result<(), Error> {
+        let ids = || notices.iter().map(|one| one.id.clone());
+        self.append(notices).await?;
+        self.appended.extend(ids());
+        if let Err(error) = self.call(notices).await {
+            *self.refused.entry(cause.to_owned()).or_default() += 1;
+            return Err(error);
+        }
+        if self.agent.is_some() {
+            self.told.insert(cause.to_owned(), now());
+        }
+        let ids: Vec<String> = ids().collect();
+        self.projection.told(&ids, clock::now()).await?;
+        self.failures = 0;
         Ok(())
     }
 
@@ -139,7 +177,8 @@ impl Teller {
         let (Some(producer), Some(topic)) = (&self.producer, &self.targets.topic) else {
             return Ok(());
         };
-        for notice in notices {
+        let appended = |notice: &&&Notice| self.appended.contains(&notice.id);
+        for notice in notices.iter().filter(|notice| !appended(notice)) {
             let workflow_id = notice.json["workflow_id"].as_str().unwrap_or_default();
             let mut record = NewRecord {
                 topic: topic.as_str().into(),
@@ -243,6 +282,14 @@ mod tests {
             cause: "incident order ship AddressUnknown".to_owned(),
             json: json!({"id": id, "text": format!("{id} waits for a person: ship")}),
         }
+    }
+
+    #[test]
+    fn pauses_double_from_a_second_to_a_minute() {
+        let seconds: Vec<u64> = (0..8).map(|failures| pause(failures).as_secs()).collect();
+
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(pause(u32::MAX), AGAIN_MAX);
     }
 
     #[test]

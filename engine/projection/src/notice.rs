@@ -179,6 +179,24 @@ impl Projection {
         Ok(notices)
     }
 
+    /// These are anybody's to tell again, at once: nobody was told of them since this process was given them at `claimed`. What another was
+    /// given meanwhile stays with it.
+    ///
+    /// # Errors
+    /// `projection-unavailable`: the database does not answer; they are free after a minute anyway.
+    pub async fn release(&self, ids: &[String], claimed: Timestamp) -> Result<(), Error> {
+        for some in ids.chunks(64) {
+            let mut sql = Sql::new("UPDATE notices SET claimed_at = NULL WHERE claimed_at = ");
+            sql.bind(millis(claimed));
+            sql.push(" AND told_at IS NULL AND id IN (VALUES ");
+            sql.rows(some.iter().map(|id| vec![id.as_str().into()]))
+                .push(")");
+            let released = sql.query().execute(&self.pool()).await;
+            released.map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
     /// People were told of these at `now`; what they were told a week ago is forgotten.
     ///
     /// # Errors

@@ -301,15 +301,21 @@ async fn told_once(database: &Database) {
     let later = |seconds: i64| Timestamp::from_millis(now.as_millis() + seconds * 1_000);
 
     let mine = projection.untold(now, &[]).await.unwrap();
+    let ids: Vec<String> = mine.iter().map(|one| one.id.clone()).collect();
+    // By somebody whose claim has run out.
+    projection.release(&ids, later(-61)).await.unwrap();
     let other = projection.untold(later(30), &[]).await.unwrap();
+    projection.release(&ids, now).await.unwrap();
+    let again = projection.untold(later(30), &[]).await.unwrap();
     let left = projection
-        .untold(later(61), &[mine[0].cause.clone()])
+        .untold(later(91), &[mine[0].cause.clone()])
         .await
         .unwrap();
-    let ids: Vec<String> = mine.iter().map(|one| one.id.clone()).collect();
-    projection.told(&ids, later(62)).await.unwrap();
+    projection.told(&ids, later(92)).await.unwrap();
+    projection.release(&ids, later(91)).await.unwrap();
     let after = projection.untold(later(600), &[]).await.unwrap();
 
+    assert_eq!(again, mine);
     assert!(!mine.is_empty() && other.is_empty() && after.is_empty());
     assert!(left.iter().all(|one| one.cause != mine[0].cause));
     let is_ordered = mine.is_sorted_by_key(|one| (one.at, one.id.clone()));
