@@ -104,7 +104,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// A binary that knows of no server and no brokers.
-fn alone(binary: &str, line: &str) -> Command {
+pub(crate) fn alone(binary: &str, line: &str) -> Command {
     let mut command = Command::new(path_of(binary));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SAGALINE_")) {
         command.env_remove(name);
@@ -114,7 +114,7 @@ fn alone(binary: &str, line: &str) -> Command {
 }
 
 #[track_caller]
-fn said(output: &Output, code: i32, line: &str) -> String {
+pub(crate) fn said(output: &Output, code: i32, line: &str) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{line}: {stderr}");
     match code {

@@ -3,6 +3,7 @@
 //! Each test has a namespace of its own on one broker that all share. What a test found in a journal is checked as a
 //! whole at its end: see `harness/check.rs`. `tools/test-e2e` builds what the tests run.
 
+mod access;
 mod answers;
 mod attempts;
 mod batches;

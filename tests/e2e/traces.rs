@@ -1,12 +1,6 @@
 //! Spans of runs, as a collector of OpenTelemetry gets them.
 
-use std::{
-    collections::BTreeMap,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpListener,
-    sync::mpsc,
-    thread,
-};
+use std::{collections::BTreeMap, sync::mpsc};
 
 use serde_json::{Value, json};
 
@@ -17,43 +11,18 @@ const UNSAMPLED: &str = "00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00
 
 /// A collector: its address, and the spans that it is sent.
 fn collector() -> (String, mpsc::Receiver<Value>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it listens");
     let (sender, spans) = mpsc::channel();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.expect("somebody calls"));
-            let (mut length, mut line) = (0, String::new());
-            let mut path = String::new();
-            while stream.read_line(&mut line).expect("it has a head") > 2 {
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().expect("a length");
-                }
-                if path.is_empty() {
-                    path = line.clone();
-                }
-                line.clear();
-            }
-            assert!(path.starts_with("POST /v1/traces "), "{path}");
-            let mut body = vec![0; length];
-            stream.read_exact(&mut body).expect("it has a body");
-            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
-            stream
-                .get_mut()
-                .write_all(answer.as_bytes())
-                .expect("it waits");
-            let body: Value = serde_json::from_slice(&body).expect("it is JSON");
-            for span in body["resourceSpans"][0]["scopeSpans"][0]["spans"]
-                .as_array()
-                .expect("spans")
-            {
-                if sender.send(span.clone()).is_err() {
-                    return;
-                }
-            }
+    let url = http::serve(move |request| {
+        assert_eq!(request.line, "POST /v1/traces");
+        let body = request.json();
+        let scope = &body["resourceSpans"][0]["scopeSpans"][0];
+        for span in scope["spans"].as_array().expect("spans") {
+            // Who listened may have heard enough.
+            let _ = sender.send(span.clone());
         }
+        (200, json!({}))
     });
-    (format!("http://{address}"), spans)
+    (url, spans)
 }
 
 fn attribute<'a>(span: &'a Value, key: &str) -> Option<&'a Value> {

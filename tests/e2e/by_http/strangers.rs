@@ -8,19 +8,13 @@ use std::{
     thread,
 };
 
-use sha2::{Digest as _, Sha256};
-
 use super::{Shop, alone, as_json, said};
-use crate::harness::world::World;
+use crate::{access::token_line, harness::world::World};
 
 /// A file of tokens with an operator, ada, and a reader, bob.
 fn tokens(world: &World) -> String {
-    let line = |name: &str, role: &str, token: &str| {
-        let hash = Sha256::digest(token.as_bytes());
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{name} {role} {hash}\n")
-    };
-    let lines = line("ada", "operator", "s3cr3t-ada") + &line("bob", "reader", "s3cr3t-bob");
+    let lines =
+        token_line("ada", "operator", "s3cr3t-ada") + &token_line("bob", "reader", "s3cr3t-bob");
     written(world, "tokens", &lines)
 }
 

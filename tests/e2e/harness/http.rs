@@ -1,10 +1,15 @@
-//! A client of HTTP: one request, one connection.
+//! A client of HTTP: one request, one connection. And a server, for what calls others.
+
+mod server;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
 };
 
+use serde_json::Value;
+
+pub(crate) use self::server::serve;
 use super::{
     process::Process,
     wait::{LIMIT, until},
@@ -23,9 +28,40 @@ pub(crate) struct Answer {
 pub(crate) fn address_of(engine: &Process) -> String {
     until("the engine says where it answers HTTP", || {
         let log = engine.log();
-        let (_, url) = log.split_once("http=\"http://")?;
-        url.split_once('"').map(|(address, _)| address.to_owned())
+        let (_, url) = log.split_once("http=\"http")?;
+        let (_, address) = url.split_once("://")?;
+        address
+            .split_once('"')
+            .map(|(address, _)| address.to_owned())
     })
+}
+
+/// The JSON of an answer.
+pub(crate) fn json_of(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("it is JSON: {answer:?}"))
+}
+
+/// The JSON of an answer that has this status.
+#[track_caller]
+pub(crate) fn ok(answer: &Answer, status: u16) -> Value {
+    assert_eq!(answer.status, status, "{answer:?}");
+    json_of(answer)
+}
+
+/// A problem with all its members.
+#[track_caller]
+pub(crate) fn problem(answer: &Answer, status: u16, code: &str) -> Value {
+    let problem = ok(answer, status);
+    assert_eq!(problem["code"], code, "{answer:?}");
+    assert_eq!(problem["status"], status);
+    assert!(
+        answer.head.contains("application/problem+json"),
+        "{answer:?}"
+    );
+    for member in ["type", "title", "detail", "hint", "instance"] {
+        assert!(problem.get(member).is_some(), "{member}: {answer:?}");
+    }
+    problem
 }
 
 /// Asks for a path.
@@ -35,10 +71,25 @@ pub(crate) fn get(address: &str, path: &str) -> Answer {
 
 /// Makes a request: `line` is the method and the path.
 pub(crate) fn ask(address: &str, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).expect("it listens");
+    exchange(connect(address), (address, line), headers, body)
+}
+
+/// Connects, and waits for what comes no longer than everything else.
+pub(crate) fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it listens");
     stream
         .set_read_timeout(Some(LIMIT))
         .expect("it is not zero");
+    stream
+}
+
+/// Makes a request on a connection that is there, and ends with it.
+pub(crate) fn exchange(
+    mut stream: impl Read + Write,
+    (address, line): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
     let is_named = headers
         .iter()
@@ -95,7 +146,7 @@ fn unchunked(mut rest: &str) -> String {
 
 /// Server-sent events, as they come.
 pub(crate) struct Events {
-    lines: BufReader<TcpStream>,
+    lines: BufReader<Box<dyn Read>>,
 }
 
 /// One of them.
@@ -115,10 +166,15 @@ impl Events {
 
     /// Listens on a path, with a header.
     pub(crate) fn open_with(address: &str, path: &str, header: Option<(&str, &str)>) -> Self {
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream
-            .set_read_timeout(Some(LIMIT))
-            .expect("it is not zero");
+        Self::on(connect(address), (address, path), header)
+    }
+
+    /// The same on a connection that is there.
+    pub(crate) fn on(
+        mut stream: impl Read + Write + 'static,
+        (address, path): (&str, &str),
+        header: Option<(&str, &str)>,
+    ) -> Self {
         let header =
             header.map_or_else(String::new, |(name, value)| format!("{name}: {value}\r\n"));
         let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header}\r\n");
@@ -126,7 +182,7 @@ impl Events {
             .write_all(request.as_bytes())
             .expect("it takes a request");
         Self {
-            lines: BufReader::new(stream),
+            lines: BufReader::new(Box::new(stream)),
         }
     }
 
@@ -154,5 +210,9 @@ impl Events {
                 _ => {}
             }
         }
+    }
+    /// Waits until the server ends the stream.
+    pub(crate) fn end(mut self) {
+        self.rest();
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Signal {
     /// Ctrl-C.
     #[cfg(not(feature = "apache"))]
     Int,
+    /// Files are to be read anew.
+    Hup,
     /// Freezes it.
     Stop,
     /// Thaws it.
@@ -84,6 +86,7 @@ impl Process {
             Signal::Term => "TERM",
             #[cfg(not(feature = "apache"))]
             Signal::Int => "INT",
+            Signal::Hup => "HUP",
             Signal::Stop => "STOP",
             Signal::Cont => "CONT",
         };
