@@ -32,7 +32,8 @@ PAGES = [
     "/workflows/demo-batch?tab=children", "/workflows/demo-approval?tab=messages", "/workflows/demo-completed?tab=definition",
     "/workflows/no-such-run", "/workflows/new", "/workflows?unfold=demo-batch", "/workflows?view=no-such-view", "/incidents",
     "/schedules", "/schedules/nightly", "/schedules/nightly/edit", "/schedules/nightly/backfill", "/schedules/no-such-schedule",
-    "/new-schedule", "/task-queues", "/task-queues/orders", "/definitions", "/retry-topics", "/partitions", "/batches", "/inputs",
+    "/new-schedule", "/task-queues", "/task-queues/orders", "/task-queues/orders/pause", "/task-queues/orders/limit",
+    "/workflows?columns=attempt,customer", "/definitions", "/retry-topics", "/partitions", "/batches", "/inputs",
     "/more",
 ]
 
@@ -209,6 +210,46 @@ class Pages(unittest.TestCase):
         self.press("▸ 600 children")
         self.until("some are shown", lambda: "all children of demo-batch in the list" in self.text())
 
+    def test_6d_a_task_queue_is_limited_paused_and_resumed(self):
+        self.open("/task-queues/orders")
+        self.press("Limit…")
+        self.fill("max_outstanding", "50")
+        self.press("Set limits")
+        self.until("the limit is in force", lambda: "At most 50 at once go to workers." in self.text())
+        self.assertEqual(api("/task-queues/orders")["limits"]["max_outstanding"], 50)
+        self.press("Pause…")
+        self.fill("reason", "stocktaking")
+        self.assertIn("No further task goes out until it is resumed", self.driver.find_element(By.ID, "dialog").text)
+        self.press("Pause")
+        self.until("it is paused", lambda: "Paused: no task of it goes out" in self.text() and "stocktaking" in self.text())
+        self.press("Resume…")
+        self.press("Resume")
+        self.until("it goes on", lambda: "At most 50 at once go to workers." in self.text())
+        self.assertEqual(api("/task-queues/orders")["limits"]["paused"], [])
+
+    def test_6e_attributes_are_columns(self):
+        for name, customer, amount in [("attr-1", "<b>ada", 7), ("attr-2", "bob", 30)]:
+            body = json.dumps({"workflow": "order", "id": name, "input": {"order_id": name, "total": 1},
+                               "attributes": {"customer": customer, "amount": amount}}).encode()
+            start = urllib.request.Request(f"{BASE}/api/v1/workflows", body, {"Content-Type": "application/json"})
+            urllib.request.urlopen(start).close()
+        path = "/workflows?query=" + urllib.parse.quote('WorkflowId STARTS_WITH "attr-"')
+        self.until("both are listed", lambda: (self.open(path), "attr-1" in self.text() and "attr-2" in self.text())[1])
+        for name in ["customer", "amount"]:
+            self.press("Columns")
+            self.driver.execute_script("document.querySelector(`[data-column='${arguments[0]}']`).click()", name)
+            self.until(f"{name} is in the address", lambda: name in urllib.parse.unquote(self.driver.current_url))
+        cells = "return [...document.querySelectorAll('td.c-attribute')].map(cell => cell.innerText)"
+        self.until("they are shown as text", lambda: sorted(self.driver.execute_script(cells)) == ["30", "7", "<b>ada", "bob"])
+        for order in [["30", "7"], ["7", "30"]]:
+            self.driver.find_element(By.LINK_TEXT, "amount").click()
+            self.until(f"amounts are {order}", lambda: [cell for cell in self.driver.execute_script(cells) if cell.isdigit()] == order)
+        self.press("Views")
+        self.driver.execute_script("document.querySelector('.keep input').value = arguments[0]", "by amount")
+        self.press("Keep")
+        self.until("they are kept with the view", lambda: "view=by" in self.driver.current_url
+                   and [cell for cell in self.driver.execute_script(cells) if cell.isdigit()] == ["7", "30"])
+
     def test_7_every_page_is_accessible_in_both_themes_and_says_no_error(self):
         faults = []
         incident = api("/incidents?state=resolved")["incidents"][0]["id"]
@@ -243,8 +284,27 @@ class Pages(unittest.TestCase):
                 # Where nothing counts, times are absolute.
                 times = [one.text for one in plain.find_elements(By.CSS_SELECTOR, "main time")[:10]]
                 self.assertFalse([time for time in times if " ago" in time], path)
+            self.columns_are_chosen(plain)
+            self.a_queue_is_limited(plain)
         finally:
             plain.quit()
+
+    def columns_are_chosen(self, plain):
+        plain.get(BASE + "/workflows?query=" + urllib.parse.quote('WorkflowId = "attr-2"'))
+        plain.find_element(By.CSS_SELECTOR, "details.columns > summary").click()
+        plain.find_element(By.CSS_SELECTOR, "input[name=column][value=customer]").click()
+        plain.find_element(By.CSS_SELECTOR, "button[form=columns]").click()
+        self.until("the column is shown", lambda: plain.find_elements(By.CSS_SELECTOR, "td.c-attribute"))
+        self.assertEqual(plain.find_element(By.CSS_SELECTOR, "td.c-attribute").text, "bob")
+        self.assertIn("columns=", plain.current_url)
+
+    def a_queue_is_limited(self, plain):
+        plain.get(BASE + "/task-queues/orders")
+        plain.find_element(By.LINK_TEXT, "Limit…").click()
+        self.until("the act has a page", lambda: plain.find_elements(By.NAME, "max_outstanding"))
+        plain.find_element(By.NAME, "max_outstanding").clear()
+        plain.find_element(By.CSS_SELECTOR, "#dialog button").click()
+        self.until("nothing limits it", lambda: "Nothing limits it." in plain.find_element(By.TAG_NAME, "main").text)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 mod ask;
 mod dialog;
 mod diff;
+mod queue;
 mod schedule;
 
 use askama::Template;
@@ -54,6 +55,14 @@ pub(crate) enum ScheduleAct {
     Trigger,
     Backfill,
     Delete,
+}
+
+/// An act on a task queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QueueAct {
+    Pause,
+    Resume,
+    Limit,
 }
 
 macro_rules! words {
@@ -109,6 +118,12 @@ words!(ScheduleAct {
     Trigger = "trigger", "One is asked for.";
     Backfill = "backfill", "What was due in that time is started.";
     Delete = "delete", "The schedule is deleted.";
+});
+
+words!(QueueAct {
+    Pause = "pause", "Paused: nothing further goes out.";
+    Resume = "resume", "What was held goes out again.";
+    Limit = "limit", "The limits are changed.";
 });
 
 /// What a form sent.
@@ -180,6 +195,7 @@ struct AnswerPage {
     back: String,
 }
 
+pub(super) use dialog::shell;
 pub(crate) use diff::{Line, diff};
 
 /// The page of a dialog.
@@ -213,7 +229,6 @@ pub(crate) fn answer(
 mod tests {
     use super::{
         super::{run::Known, seen::Run},
-        dialog::shell,
         *,
     };
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{
     act::Ask,
     chrome::{Chrome, Place},
+    columns::{self, Column, Columns},
     routes::Welcome,
     run::quoted,
     seen::{Problem, Run},
@@ -71,51 +72,13 @@ const VIEWS: [(&str, &str, &str); 6] = [
     ("All", "", ""),
 ];
 
-/// A column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Column {
-    pub(crate) slug: &'static str,
-    pub(crate) title: &'static str,
-    /// What the API sorts by; empty: it does not.
-    pub(crate) sort: &'static str,
-    is_usual: bool,
-}
-
-const fn column(
-    slug: &'static str,
-    title: &'static str,
-    sort: &'static str,
-    is_usual: bool,
-) -> Column {
-    Column {
-        slug,
-        title,
-        sort,
-        is_usual,
-    }
-}
-
-/// Columns but those of status and id, which are always there.
-const COLUMNS: [Column; 10] = [
-    column("workflow", "Workflow", "workflow", true),
-    column("attempt", "Attempt", "attempt", true),
-    column("next_attempt", "Next", "next_attempt_at", true),
-    column("last_failure", "Last failure", "last_failure", false),
-    column("started", "Started", "started_at", true),
-    column("closed", "Closed", "closed_at", false),
-    column("took", "Took", "took", false),
-    column("children", "Children", "", false),
-    column("queue", "Queue", "task_queue", false),
-    column("attributes", "Attributes", "", false),
-];
-
 /// What is asked of the list, as it stands in the URL.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
     /// What stands in the field.
     pub(crate) query: String,
     pub(crate) sort: String,
-    pub(crate) columns: String,
+    pub(crate) columns: Columns,
     pub(crate) after: String,
     pub(crate) page_size: u32,
     /// The kept view that it is, unless anything of it was changed.
@@ -149,7 +112,8 @@ impl Asked {
     }
 
     /// The same list with another query, sort or page.
-    fn href(&self, changed: &[(&str, &str)]) -> String {
+    pub(crate) fn href(&self, changed: &[(&str, &str)]) -> String {
+        let columns = self.columns.to_string();
         let size = self.page_size.to_string();
         let size = if self.page_size == PAGE_SIZE {
             ""
@@ -159,7 +123,7 @@ impl Asked {
         let all = [
             ("query", self.query.as_str()),
             ("sort", &self.sort),
-            ("columns", &self.columns),
+            ("columns", &columns),
             ("size", size),
         ];
         let of = |name: &str| {
@@ -211,17 +175,14 @@ impl Asked {
         self.view = name.to_owned();
         self.query = definition.query;
         self.sort = definition.sort.unwrap_or_default();
-        self.columns = definition.columns.unwrap_or_default().join(",");
+        let columns = definition.columns.unwrap_or_default();
+        self.columns = columns.iter().map(String::as_str).collect();
     }
 }
 
 /// What the API is asked, to keep a list under a name.
 pub(crate) fn keep(name: &str, asked: &Asked) -> Ask {
-    let columns: Vec<&str> = asked
-        .columns
-        .split(',')
-        .filter(|slug| !slug.is_empty())
-        .collect();
+    let columns = asked.columns.slugs();
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let body = serde_json::json!({
         "query": asked.filter(),
@@ -278,6 +239,8 @@ struct ListPage<'a> {
     views: Vec<KeptView>,
     welcome: &'a Welcome,
     columns: Vec<Column>,
+    /// Those that may be shown.
+    offered: Vec<Column>,
 }
 
 /// The page.
@@ -293,20 +256,11 @@ pub(crate) fn page(parts: ListParts<'_>) -> askama::Result<String> {
         query,
         count,
     });
-    let wanted: Vec<&str> = parts
-        .asked
-        .columns
-        .split(',')
-        .filter(|slug| !slug.is_empty())
-        .collect();
-    let columns = COLUMNS
-        .into_iter()
-        .filter(|column| match wanted.is_empty() {
-            true => column.is_usual,
-            false => wanted.contains(&column.slug),
-        });
+    let columns = parts.asked.columns.shown();
+    let rows = parts.rows.iter().chain(parts.children);
     ListPage {
-        columns: columns.collect(),
+        offered: columns::offered(&columns, rows),
+        columns,
         counts: counts.collect(),
         query: Told::from(parts.asked.query.as_str()),
         chrome: parts.chrome,
@@ -334,13 +288,11 @@ impl ListPage<'_> {
 
     /// Sorted by that column; once more: the other way round.
     fn sorted(&self, column: &Column) -> String {
-        let down = format!("-{}", column.sort);
-        let sort = if self.asked.sort == down {
-            column.sort
-        } else {
-            &down
+        let sort = match self.direction(column) {
+            Some("descending") => column.sort.clone(),
+            _ => format!("-{}", column.sort),
         };
-        self.asked.href(&[("sort", sort)])
+        self.asked.href(&[("sort", &sort)])
     }
 
     /// How it is sorted by that column.
@@ -351,8 +303,8 @@ impl ListPage<'_> {
             &self.asked.sort
         };
         match sort.strip_prefix('-') {
-            Some(by) if by == column.sort => Some("descending"),
-            None if sort == column.sort => Some("ascending"),
+            Some(by) if column.is_sorted_by(by) => Some("descending"),
+            None if column.is_sorted_by(sort) => Some("ascending"),
             _ => None,
         }
     }

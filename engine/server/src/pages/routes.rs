@@ -3,6 +3,7 @@
 mod acts;
 mod batches;
 mod lists;
+mod queues;
 mod read;
 mod rejected;
 mod runs;
@@ -24,7 +25,6 @@ use axum::{
 pub(super) use sign_in::bearer;
 
 use super::{
-    act::Form,
     assets,
     calls::{Calls, now, problem},
     chrome::{Chrome, Place, Reader, Theme, Wishes},
@@ -83,11 +83,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Wel
         .merge(of_runs())
         .route("/acts", post(acts::do_many))
         .merge(of_schedules())
-        .route(
-            "/task-queues",
-            get(async |page: Page| list(page, &plain::TASK_QUEUES).await),
-        )
-        .route("/task-queues/{name}", get(lists::task_queue))
+        .merge(of_queues())
         .route(
             "/definitions",
             get(async |page: Page| list(page, &plain::DEFINITIONS).await),
@@ -157,6 +153,19 @@ fn of_schedules() -> Router<Pages> {
         )
 }
 
+fn of_queues() -> Router<Pages> {
+    Router::new()
+        .route(
+            "/task-queues",
+            get(async |page: Page| list(page, &plain::TASK_QUEUES).await),
+        )
+        .route("/task-queues/{name}", get(queues::one))
+        .route(
+            "/task-queues/{name}/{act}",
+            get(queues::of_act).post(queues::do_act),
+        )
+}
+
 /// The headers of every page.
 async fn guarded(request: Request, next: Next) -> Response {
     let to = request.uri().path_and_query().map(ToString::to_string);
@@ -188,7 +197,7 @@ async fn guarded(request: Request, next: Next) -> Response {
 struct Page {
     calls: Calls,
     welcome: Arc<Welcome>,
-    query: Form,
+    query: Vec<(String, String)>,
     wishes: Wishes,
 }
 
@@ -199,7 +208,7 @@ impl FromRequestParts<Pages> for Page {
         Ok(Self {
             calls: Calls::of(&pages.api, parts),
             welcome: pages.welcome.clone(),
-            query: form::form(parts.uri.query().unwrap_or_default()),
+            query: form::pairs(parts.uri.query().unwrap_or_default()),
             wishes: wishes(&parts.headers),
         })
     }
@@ -207,7 +216,17 @@ impl FromRequestParts<Pages> for Page {
 
 impl Page {
     fn of(&self, name: &str) -> &str {
-        self.query.get(name).map_or("", String::as_str)
+        self.said(name).unwrap_or_default()
+    }
+
+    /// What the address says of that name: the last counts.
+    fn said(&self, name: &str) -> Option<&str> {
+        self.all(name).last()
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let all = self.query.iter().filter(move |(said, _)| said == name);
+        all.map(|(_, value)| value.as_str())
     }
 
     fn number(&self, name: &str) -> Option<u64> {

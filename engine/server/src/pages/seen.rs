@@ -302,6 +302,13 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 impl Fields {
+    pub(crate) fn get(&self, name: &Told) -> Option<&Json> {
+        let mut fields = self.iter();
+        fields
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
+    }
+
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, (Told, Json)> {
         self.0.iter()
     }

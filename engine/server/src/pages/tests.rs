@@ -3,6 +3,7 @@
 mod acts;
 mod hostile;
 mod lists;
+mod queues;
 mod schedules;
 mod who;
 
@@ -39,6 +40,7 @@ struct Shop {
     wants: Option<&'static str>,
     welcome: super::Welcome,
     schedule: Value,
+    queue: Value,
     /// Who the API says that it is.
     caller: Option<Caller>,
     behind: Option<Behind>,
@@ -79,6 +81,7 @@ impl Shop {
             wants: None,
             welcome: super::Welcome::default(),
             schedule: schedule(),
+            queue: queues::queue(),
             caller: None,
             behind: None,
             is_empty: false,
@@ -180,6 +183,7 @@ impl Shop {
                 json!({"schedules": [{"name": "nightly", "description": self.schedule}, {"name": "slow", "description": null}]})
             }
             ["", "schedules", "nightly"] => self.schedule.clone(),
+            ["", "task-queues", _] => self.queue.clone(),
             ["", "definitions"] => json!({"definitions": [], "next_page_token": null}),
             ["", "batches", _] => {
                 json!({"batch_id": "b-1", "act": "cancel", "matched": 9, "done": 2, "closed_at": null})
@@ -240,6 +244,9 @@ async fn every_page_is_there_and_may_run_only_this_server_s_scripts() {
         "/new-schedule",
         "/schedules/nightly/backfill",
         "/workflows?view=big%2Fones",
+        "/workflows?columns=attempt,customer",
+        "/task-queues/payments",
+        "/task-queues/payments/limit",
         "/inputs?workflow_id=x",
         "/definitions",
         "/workflows/x/runs/r?tab=history&show=full&at=3",

@@ -138,6 +138,12 @@ impl Json {
         Line(self.raw())
     }
 
+    /// A text as itself, everything else as it is written.
+    pub(crate) fn plain(&self) -> Told {
+        let text = serde_json::from_str::<Told>(self.raw());
+        text.unwrap_or_else(|_| Told::from(self.raw()))
+    }
+
     /// With a line for each member, and marks; as much as a page shows at once.
     pub(crate) fn start(&self) -> String {
         let text = indented(cut(self.raw(), VALUE_BYTES_MAX));

@@ -102,7 +102,8 @@ impl IncidentAct {
     }
 }
 
-fn put_text(body: &mut Map<String, Value>, form: &Form, name: &str) {
+/// Adds a text that was filled in.
+pub(super) fn put_text(body: &mut Map<String, Value>, form: &Form, name: &str) {
     let text = form.get(name).filter(|text| !text.trim().is_empty());
     if let Some(text) = text {
         body.insert(name.to_owned(), Value::String(text.trim().to_owned()));

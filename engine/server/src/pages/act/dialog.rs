@@ -7,7 +7,7 @@ use crate::pages::{
     told::{Json, Marked, Told},
 };
 
-const fn reason() -> Field {
+pub(super) const fn reason() -> Field {
     Field {
         name: "reason",
         label: "Reason",
@@ -407,7 +407,7 @@ fn reset(event: Option<u64>) -> String {
 }
 
 /// An id as a shell takes it.
-pub(super) fn shell(id: &Told) -> String {
+pub(in crate::pages) fn shell(id: &Told) -> String {
     let raw = id.raw();
     let is_plain = raw
         .bytes()

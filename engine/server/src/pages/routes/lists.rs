@@ -1,12 +1,7 @@
-//! Incidents, task queues, and the start of a workflow.
+//! Incidents, and the start of a workflow.
 
-use axum::{
-    extract::Path,
-    http::StatusCode,
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::Path, http::StatusCode, response::Response};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Page, html, refused, runs, see_other, status_of, with_status};
 use crate::pages::{
@@ -14,7 +9,6 @@ use crate::pages::{
     chrome::{Chrome, Note, Place},
     form,
     incidents::{self, Followed, GroupBy, InboxParts, IncidentParts, Outcome},
-    plain::{self, TASK_QUEUES},
     seen::{Counts, Incident, IncidentPage, Problem, RunPage},
     start::{self, Filled, Info},
     told::{Told, percent},
@@ -218,26 +212,4 @@ pub(super) async fn incident(Path(id): Path<String>, page: Page) -> Response {
         incident: &incident,
         run: run.ok().as_ref(),
     }))
-}
-
-pub(super) async fn task_queue(Path(name): Path<String>, page: Page) -> Response {
-    let answer = page
-        .calls
-        .get::<Value>(&format!("/task-queues/{}", percent(&name)), &[])
-        .await;
-    match answer {
-        Ok(queue) => {
-            let chrome = page.chrome(&name, Place::TaskQueues).await;
-            let list = serde_json::json!({ "task_queues": [queue] });
-            html(plain::table(chrome, &TASK_QUEUES, &list))
-        }
-        Err(problem) => refused(
-            &page,
-            Place::TaskQueues,
-            "This task queue cannot be shown",
-            problem,
-        )
-        .await
-        .into_response(),
-    }
 }

@@ -13,6 +13,7 @@ use crate::{
         act::{Ask, Form},
         calls::problem,
         chrome::{Note, Place},
+        columns::Columns,
         form,
         list::{self, Asked, COUNTS, KeptView, KeptViews, ListParts, PAGE_SIZE, QUERY_DEFAULT},
         run::quoted,
@@ -27,6 +28,10 @@ const CHILDREN_SHOWN: &str = "8";
 
 pub(super) async fn list(page: Page) -> Response {
     let (asked, view_problem) = asked(&page).await;
+    // A form has each column by itself, an address all of them together.
+    if page.said("column").is_some() {
+        return see_other(&asked.href(&[]));
+    }
     let (filter, size) = (asked.filter(), asked.page_size.to_string());
     let query = [
         ("query", filter.as_str()),
@@ -92,7 +97,7 @@ async fn asked(page: &Page) -> (Asked, Option<Problem>) {
         }
     }
     // What the address says besides counts more, and makes another list of it.
-    let said = |name: &str| page.query.get(name).cloned();
+    let said = |name: &str| page.said(name).map(str::to_owned);
     if let Some(query) = said("query") {
         asked.query = query;
         asked.view = String::new();
@@ -101,7 +106,11 @@ async fn asked(page: &Page) -> (Asked, Option<Problem>) {
         asked.sort = sort;
         asked.view = String::new();
     }
-    if let Some(columns) = said("columns") {
+    let columns: Option<Columns> = match page.all("column").next() {
+        Some(_) => Some(page.all("column").collect::<Columns>().or_least()),
+        None => said("columns").map(|columns| columns.split(',').collect()),
+    };
+    if let Some(columns) = columns {
         asked.columns = columns;
         asked.view = String::new();
     }
@@ -158,7 +167,7 @@ pub(super) async fn keep(page: Page, body: String) -> Response {
     let asked = Asked {
         query: of("query").to_owned(),
         sort: of("sort").to_owned(),
-        columns: of("columns").to_owned(),
+        columns: of("columns").split(',').collect(),
         ..Asked::default()
     };
     let name = of("name");

@@ -95,6 +95,7 @@ async fn text_of_strangers_is_text_on_every_page() {
         json!({"type": "t", "message": "m", "details": {"a": "b"}, "non_retryable": false});
     poison(&mut shop.run);
     poison(&mut shop.schedule);
+    poison(&mut shop.queue);
     shop.history["events"]
         .as_array_mut()
         .unwrap()
@@ -122,6 +123,7 @@ async fn text_of_strangers_is_text_on_every_page() {
     let others = [
         "/workflows",
         "/workflows?columns=last_failure,queue,attributes",
+        "/workflows?columns=customer",
         "/incidents",
         "/incidents/i",
         "/incidents/i/skip",
@@ -129,6 +131,9 @@ async fn text_of_strangers_is_text_on_every_page() {
         "/schedules",
         "/schedules/nightly",
         "/schedules/nightly/pause",
+        "/task-queues/x",
+        "/task-queues/x/pause",
+        "/task-queues/x/resume?activity=y",
         "/inputs",
     ];
     // What a form sends back is as it was.
@@ -148,6 +153,8 @@ async fn a_query_of_a_stranger_is_text() {
     for page in [
         format!("/workflows?query={evil}"),
         format!("/workflows?sort={evil}&columns={evil}"),
+        format!("/workflows?columns=%60{evil}%60"),
+        format!("/task-queues/x/pause?activity={evil}"),
         format!("/incidents?query={evil}"),
         format!("/workflows/gone?x={evil}"),
     ] {
@@ -179,6 +186,7 @@ async fn a_value_of_a_megabyte_is_cut_until_it_is_asked_for() {
     for page in [
         "/workflows",
         "/workflows?columns=attributes",
+        "/workflows?columns=customer",
         "/workflows/x/runs/r",
         "/workflows/x/runs/r?tab=history",
         "/workflows/x/runs/r?tab=history&show=full",

@@ -61,6 +61,64 @@ async fn a_list_is_kept_under_a_name_with_filter_order_and_columns() {
     );
 }
 
+/// The main part of a page, with its form for columns and what it says of itself.
+async fn main_of(shop: &Shop, path: &str) -> String {
+    let (status, html) = shop.get(path).await;
+    assert_eq!(status, StatusCode::OK, "{path}");
+    html.split_once("<main").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn attributes_are_columns_that_are_offered_shown_sorted_by_and_kept() {
+    let mut shop = Shop::open();
+    shop.run["attributes"] =
+        json!({"customer": "ada & co", "amount": 49.90, "queue": ["a", "b"], "no name": 1});
+
+    let usual = main_of(&shop, "/workflows").await;
+    let path =
+        "/workflows?query=&columns=customer,attempt,%60queue%60,amount,missing&sort=-%60amount%60";
+    let html = main_of(&shop, path).await;
+
+    for name in ["customer", "amount", "`queue`"] {
+        let offered = format!("name=\"column\" value=\"{name}\" data-column=\"{name}\"");
+        assert!(usual.contains(&offered), "{offered}: {usual}");
+        assert!(html.contains(&format!("{offered} checked")), "{html}");
+    }
+    assert!(!usual.contains("no name"), "{usual}");
+    assert!(!usual.contains("c-attribute") && html.contains("c-attempt"));
+    for told in [
+        // Text is without its quotes; lists are as they are written.
+        "data-title=\"customer\">ada &#38; co</td>",
+        "data-title=\"amount\">49.9</td>",
+        "data-title=\"queue\">[&#34;a&#34;,&#34;b&#34;]</td>",
+        "data-title=\"missing\"><span class=\"quiet\">–</span></td>",
+        "aria-sort=\"descending\"><a href=\"/workflows?query=&#38;sort=%60amount%60&#38;columns=customer%2Cattempt%2C%60queue%60%2Camount%2Cmissing\">amount</a>",
+        "sort=-%60customer%60",
+        // What is kept as a view.
+        "name=\"columns\" value=\"customer,attempt,`queue`,amount,missing\"",
+    ] {
+        assert!(html.contains(told), "{told}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn columns_are_chosen_by_a_form_without_modules_and_stand_in_the_address() {
+    let shop = Shop::open();
+    let choose = async |columns: &str| {
+        let uri = format!("/workflows?query=a+%3D+1&sort=-took{columns}");
+        let (status, headers, _) = shop.send(Method::GET, &uri, "").await;
+        assert_eq!(status, StatusCode::SEE_OTHER);
+        headers[header::LOCATION].to_str().unwrap().to_owned()
+    };
+    let base = "/workflows?query=a%20%3D%201&sort=-took&columns=";
+
+    let some = choose("&column=attempt&column=started&column=customer").await;
+    let none = choose("&column=").await;
+
+    assert_eq!(some, format!("{base}attempt%2Cstarted%2Ccustomer"));
+    assert_eq!(none, format!("{base}workflow"));
+}
+
 #[tokio::test]
 async fn children_are_folded_under_their_parent() {
     let mut shop = Shop::open();

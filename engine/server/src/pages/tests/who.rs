@@ -49,6 +49,7 @@ async fn readers_are_offered_no_act_on_any_page() {
         "/schedules",
         "/schedules/nightly",
         "/task-queues",
+        "/task-queues/payments",
         "/batches",
     ] {
         let (_, html) = reads.get(page).await;
