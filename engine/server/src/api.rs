@@ -43,6 +43,7 @@ mod step;
 mod stream;
 mod traces;
 mod views;
+mod walk;
 
 use std::{fmt, sync::Arc};
 

@@ -14,17 +14,13 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use sagaline_core::{Seq, Timestamp, view::HistoryEvent};
+use sagaline_core::{Timestamp, view::HistoryEvent};
 use sagaline_journal::{Error, ErrorKind};
 use sagaline_projection::StoredRun;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{
-    Api,
-    history::{WINDOW, told},
-    journal::now,
-};
+use super::{Api, journal::now, walk::Walk};
 use crate::problem::Problem;
 
 /// Pause between two looks, at most.
@@ -87,22 +83,15 @@ impl Api {
         if run.deleted.is_some() {
             return Ok(());
         }
-        let (mut from, end): (Seq, Seq) = (1, run.run.seq.saturating_add(1));
-        while from < end {
-            let window = from..end.min(from.saturating_add(WINDOW));
-            let told = told(self, run, window.clone()).await;
-            for one in told.map_err(unread)? {
-                let events = HistoryEvent::of(&one.transition, run.partition, one.offset);
-                let events = (one.transition.first_seq..).zip(events);
-                for (_, event) in events.filter(|(seq, _)| window.contains(seq)) {
-                    file.line(&EventLine {
-                        workflow_id: run.workflow_id.as_str(),
-                        run_id: run.run.run_id.to_string(),
-                        event,
-                    })?;
-                }
+        let mut walk = Walk::through(self, run);
+        while let Some(window) = walk.next().await.map_err(unread)? {
+            for (_, event) in window.shown() {
+                file.line(&EventLine {
+                    workflow_id: run.workflow_id.as_str(),
+                    run_id: run.run.run_id.to_string(),
+                    event,
+                })?;
             }
-            from = window.end;
         }
         Ok(())
     }

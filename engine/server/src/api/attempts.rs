@@ -2,23 +2,15 @@
 
 use axum::{extract::State, response::Response};
 use sagaline_core::{
-    ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, RunId, Seq, Timestamp,
-    Transition, WorkflowId, event::ActivityScheduled, show::Shown, view::View,
+    ActivityId, Attempt, Event, Failure, Name, Payload, RetryPolicy, RunId, Timestamp, Transition,
+    WorkflowId, event::ActivityScheduled, show::Shown, view::View,
 };
 use serde::{Serialize, Serializer};
 
 use super::{
-    Api,
-    act::OF_RUN,
-    answer,
-    call::Call,
-    history::{refuse_deleted, told},
-    journal::now,
+    Api, act::OF_RUN, answer, call::Call, history::refuse_deleted, journal::now, walk::Walk,
 };
 use crate::problem::Problem;
-
-/// Events that are read at once.
-const WINDOW: Seq = 500;
 
 /// Most attempts that are kept: the first and the last of more.
 const ATTEMPTS_MAX: usize = 1_000;
@@ -89,18 +81,11 @@ pub(crate) async fn activity(State(api): State<Api>, call: Call) -> Result<Respo
     api.fresh(&id, call.consistency()?).await?;
     let run = api.found(&id, run_id).await?;
     refuse_deleted(&run)?;
-    let (mut activity, end) = (None, run.run.seq.saturating_add(1));
-    let mut seq = 1;
-    while seq < end {
-        let next = end.min(seq + WINDOW);
-        for one in told(&api, &run, seq..next).await? {
-            // A record that reaches into the next window is read twice, and told once.
-            let events = (one.transition.first_seq..).zip(&one.transition.events);
-            for (_, event) in events.filter(|(at, _)| (seq..next).contains(at)) {
-                take(&mut activity, (&id, activity_id), &one.transition, event);
-            }
+    let (mut activity, mut walk) = (None, Walk::through(&api, &run));
+    while let Some(window) = walk.next().await? {
+        for (transition, event) in window.events() {
+            take(&mut activity, (&id, activity_id), transition, event);
         }
-        seq = next;
     }
     match activity {
         Some(activity) => Ok(answer::json(&activity.seen_in(&run.view(now(), &[])))),

@@ -13,9 +13,9 @@ mod token;
 use std::{ops::Range, time::Duration};
 
 use axum::{extract::State, response::Response};
-use sagaline_core::{RunId, Seq, Timestamp, WorkflowId, show::Read as _, view::HistoryEvent};
+use sagaline_core::{RunId, Seq, Timestamp, WorkflowId, show::Read as _};
 use sagaline_projection::StoredRun;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use self::{
@@ -23,7 +23,11 @@ use self::{
     shorten::{Payloads, shortened},
     token::Token,
 };
-use super::{Api, answer, call::Call, journal::Told, reads::unread_error};
+use super::{
+    Api, answer,
+    call::Call,
+    walk::{self, Order, Walk},
+};
 use crate::problem::Problem;
 
 /// Events of a page, unless said.
@@ -35,9 +39,6 @@ const PAGE_SIZE_MAX: usize = 1_000;
 /// Most events that are looked at for one page.
 const SCANNED_MAX: u64 = 5_000;
 
-/// Events whose places are read at once.
-pub(super) const WINDOW: u64 = 250;
-
 /// Most bytes of a page's events: one more event is not added.
 const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -48,15 +49,6 @@ struct Page<'a> {
     run_id: RunId,
     events: Vec<Box<RawValue>>,
     next_page_token: Option<String>,
-}
-
-/// Which end comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Order {
-    #[serde(rename = "asc")]
-    Ascending,
-    #[serde(rename = "desc")]
-    Descending,
 }
 
 /// What is asked for.
@@ -212,6 +204,10 @@ impl Asked {
         }
         Ok(())
     }
+
+    fn walk<'a>(&self, api: &'a Api, run: &'a StoredRun) -> Walk<'a> {
+        Walk::within(api, run, (self.seqs.clone(), self.order))
+    }
 }
 
 /// The events of a page, and the token of the next.
@@ -220,82 +216,30 @@ async fn page(
     run: &StoredRun,
     asked: &Asked,
 ) -> Result<(Vec<Box<RawValue>>, Option<Seq>), Problem> {
-    let mut left = asked.seqs.start..asked.seqs.end.min(run.run.seq.saturating_add(1));
+    let mut walk = asked.walk(api, run);
     let (mut events, mut bytes, mut scanned) = (Vec::new(), 0, 0);
-    while left.start < left.end {
-        if scanned >= SCANNED_MAX {
-            return Ok((events, Some(edge(&left, asked.order))));
-        }
-        let window = window(&left, asked.order);
-        scanned += window.end - window.start;
-        let mut told = told(api, run, window.clone()).await?;
-        if asked.order == Order::Descending {
-            told.reverse();
-        }
-        for one in &told {
-            for (seq, event) in in_order(run, one, asked) {
-                if !window.contains(&seq) || !asked.wanted.selects(&event) {
-                    continue;
-                }
-                let json = shortened(&event, asked.payloads)?;
-                bytes += json.get().len();
-                if events.len() >= asked.page_size || (bytes > PAGE_BYTES_MAX && !events.is_empty())
-                {
-                    let edge = match asked.order {
-                        Order::Ascending => seq,
-                        Order::Descending => seq + 1,
-                    };
-                    return Ok((events, Some(edge)));
-                }
-                events.push(json);
+    while scanned < SCANNED_MAX {
+        let Some(window) = walk.next().await? else {
+            return Ok((events, None));
+        };
+        scanned += window.len();
+        let wanted = window
+            .shown()
+            .filter(|(_, event)| asked.wanted.selects(event));
+        for (seq, event) in wanted {
+            let json = shortened(&event, asked.payloads)?;
+            bytes += json.get().len();
+            if events.len() >= asked.page_size || (bytes > PAGE_BYTES_MAX && !events.is_empty()) {
+                let edge = match asked.order {
+                    Order::Ascending => seq,
+                    Order::Descending => seq + 1,
+                };
+                return Ok((events, Some(edge)));
             }
-        }
-        match asked.order {
-            Order::Ascending => left.start = window.end,
-            Order::Descending => left.end = window.start,
+            events.push(json);
         }
     }
-    Ok((events, None))
-}
-
-/// The events of a record, in the order that is asked for.
-fn in_order<'a>(run: &StoredRun, told: &'a Told, asked: &Asked) -> Vec<(Seq, HistoryEvent<'a>)> {
-    let events = HistoryEvent::of(&told.transition, run.partition, told.offset);
-    let mut events: Vec<_> = (told.transition.first_seq..).zip(events).collect();
-    if asked.order == Order::Descending {
-        events.reverse();
-    }
-    events
-}
-
-fn edge(left: &Range<Seq>, order: Order) -> Seq {
-    match order {
-        Order::Ascending => left.start,
-        Order::Descending => left.end,
-    }
-}
-
-fn window(left: &Range<Seq>, order: Order) -> Range<Seq> {
-    match order {
-        Order::Ascending => left.start..left.end.min(left.start.saturating_add(WINDOW)),
-        Order::Descending => left.start.max(left.end.saturating_sub(WINDOW))..left.end,
-    }
-}
-
-/// What the journal tells of these positions.
-pub(super) async fn told(
-    api: &Api,
-    run: &StoredRun,
-    seqs: Range<Seq>,
-) -> Result<Vec<Told>, Problem> {
-    let places = api.projection().places(run, seqs).await;
-    let places = places.map_err(|error| unread_error(&error))?;
-    let mut offsets: Vec<i64> = places.iter().map(|place| place.offset).collect();
-    offsets.dedup();
-    let told = api.journal().read(run.partition, offsets).await;
-    let mut told = told.map_err(|error| unread_error(&error))?;
-    told.retain(|one| one.transition.run_id == Some(run.run.run_id));
-    Ok(told)
+    Ok((events, walk.edge()))
 }
 
 /// Position of the first event that is not before an instant.
@@ -303,7 +247,7 @@ async fn seek(api: &Api, run: &StoredRun, at: Timestamp) -> Result<Seq, Problem>
     let (mut low, mut high) = (1, run.run.seq.saturating_add(1));
     while low < high {
         let middle = low + (high - low) / 2;
-        let one = told(api, run, middle..middle + 1).await?;
+        let one = walk::records(api, run, middle..middle + 1).await?;
         let is_before = one.last().is_some_and(|one| one.transition.at < at);
         match is_before {
             true => low = middle + 1,

@@ -24,11 +24,12 @@ use utoipa::ToSchema;
 use super::{
     Api, answer,
     call::Call,
-    history, location, message, payload,
+    location, message, payload,
     reads::Consistency,
     refusal::{self, Subject},
     result,
     traces::is_traceparent,
+    walk,
 };
 use crate::problem::Problem;
 
@@ -406,7 +407,7 @@ async fn began_with(api: &Api, run: &StoredRun, start: &Cause) -> Result<bool, P
     let Some(first) = api.stored(&run.workflow_id, Some(first)).await? else {
         return Ok(false);
     };
-    let told = history::told(api, &first, 1..2).await?;
+    let told = walk::records(api, &first, 1..2).await?;
     let began = told.first().map(|one| &one.transition.cause);
     Ok(began.is_some_and(|cause| (&cause.source, &cause.id) == (&start.source, &start.id)))
 }

@@ -20,11 +20,7 @@ use tokio::{
 
 pub(super) use self::span::is_traceparent;
 use self::span::{Span, Spans, is_sampled, request};
-use super::{
-    Api,
-    history::{WINDOW, told},
-    journal::now,
-};
+use super::{Api, journal::now, walk::Walk};
 use crate::problem::Problem;
 
 /// Spans of one request.
@@ -103,16 +99,11 @@ impl Api {
         let Some(mut spans) = Spans::of(&run) else {
             return Ok(Vec::new());
         };
-        let (mut from, end) = (1, run.run.seq.saturating_add(1));
-        while from < end {
-            let window = from..end.min(from + WINDOW);
-            for one in told(self, &run, window.clone()).await? {
-                let events = (one.transition.first_seq..).zip(&one.transition.events);
-                for (_, event) in events.filter(|(seq, _)| window.contains(seq)) {
-                    spans.take(run_id, &one.transition, event);
-                }
+        let mut walk = Walk::through(self, &run);
+        while let Some(window) = walk.next().await? {
+            for (transition, event) in window.events() {
+                spans.take(run_id, transition, event);
             }
-            from = window.end;
         }
         Ok(spans.finish())
     }

@@ -9,7 +9,7 @@ use sagaline_projection::StoredRun;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Asked, Order, in_order, shortened, told, window};
+use super::{Asked, shortened};
 use crate::{api::Api, problem::Problem};
 
 /// Windows that are ahead of a slow reader.
@@ -36,28 +36,18 @@ pub(super) fn stream(api: Api, run: StoredRun, asked: Asked) -> Response {
 type Lines = mpsc::Sender<Result<Bytes, std::io::Error>>;
 
 async fn send(api: &Api, run: &StoredRun, asked: &Asked, lines: &Lines) -> Result<(), Problem> {
-    let mut left = asked.seqs.start..asked.seqs.end.min(run.run.seq.saturating_add(1));
-    while left.start < left.end {
-        let window = window(&left, asked.order);
-        let mut told = told(api, run, window.clone()).await?;
-        if asked.order == Order::Descending {
-            told.reverse();
-        }
+    let mut walk = asked.walk(api, run);
+    while let Some(window) = walk.next().await? {
         let mut text = Vec::new();
-        for one in &told {
-            for (seq, event) in in_order(run, one, asked) {
-                if window.contains(&seq) && asked.wanted.selects(&event) {
-                    text.extend_from_slice(shortened(&event, asked.payloads)?.get().as_bytes());
-                    text.push(b'\n');
-                }
-            }
+        let wanted = window
+            .shown()
+            .filter(|(_, event)| asked.wanted.selects(event));
+        for (_, event) in wanted {
+            text.extend_from_slice(shortened(&event, asked.payloads)?.get().as_bytes());
+            text.push(b'\n');
         }
         if !text.is_empty() && lines.send(Ok(text.into())).await.is_err() {
             return Ok(());
-        }
-        match asked.order {
-            Order::Ascending => left.start = window.end,
-            Order::Descending => left.end = window.start,
         }
     }
     Ok(())
