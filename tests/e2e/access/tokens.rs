@@ -102,7 +102,7 @@ fn a_file_that_changes_is_followed_and_a_token_that_was_taken_out_opens_nothing_
     assert_eq!(of_page.next().name, "hello");
 
     let ada = token_line("ada", "operator", "t-a");
-    fs::write(&file, [rita.clone(), ada.clone()].concat()).expect("it is written");
+    fs::write(&file, [rita, ada.clone()].concat()).expect("it is written");
     of_otto.end();
     of_page.end();
     problem(&door.get("/workflows", "t-o"), 401, "token_needed");

@@ -148,6 +148,42 @@ pub(crate) struct Field {
     pub(crate) options: Vec<Told>,
 }
 
+impl Field {
+    /// One that may stay empty.
+    pub(crate) fn new(
+        (name, label): (&'static str, &'static str),
+        kind: FieldKind,
+        value: impl Into<String>,
+    ) -> Self {
+        Self {
+            name,
+            label,
+            kind,
+            value: value.into(),
+            is_required: false,
+            options: Vec::new(),
+        }
+    }
+
+    /// One that nobody sees.
+    pub(crate) fn hidden(name: &'static str, value: impl Into<String>) -> Self {
+        Self::new((name, ""), FieldKind::Hidden, value)
+    }
+
+    /// Why somebody does it.
+    pub(crate) fn reason() -> Self {
+        Self::new(("reason", "Reason"), FieldKind::Reason, "")
+    }
+
+    /// The same, and it must be filled in.
+    pub(crate) fn required(self) -> Self {
+        Self {
+            is_required: true,
+            ..self
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldKind {
     Hidden,
@@ -159,7 +195,7 @@ pub(crate) enum FieldKind {
 }
 
 /// A dialog: a page of its own without modules.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dialog {
     pub(crate) title: String,
     pub(crate) text: String,

@@ -79,6 +79,17 @@ pub(crate) struct Note {
     pub(crate) href: Option<String>,
 }
 
+impl Note {
+    /// Of what has no event.
+    pub(crate) const fn of(text: &'static str) -> Self {
+        Self {
+            text,
+            event: None,
+            href: None,
+        }
+    }
+}
+
 /// What stands on every page.
 #[derive(Clone, Debug)]
 pub(crate) struct Chrome {

@@ -299,6 +299,18 @@ async fn refused(page: &Page, place: Place, title: &str, problem: Problem) -> Re
     with_status(status, plain::failed(chrome, title, ""))
 }
 
+/// What was found; or nothing, with the reason on the page.
+fn found_or_not<T: Default>(found: Result<T, Problem>, chrome: &mut Chrome) -> (T, StatusCode) {
+    match found {
+        Ok(found) => (found, StatusCode::OK),
+        Err(problem) => {
+            let status = status_of(&problem);
+            chrome.problem = Some(problem);
+            (T::default(), status)
+        }
+    }
+}
+
 fn status_of(problem: &Problem) -> StatusCode {
     StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
@@ -320,14 +332,8 @@ fn see_other(to: &str) -> Response {
 async fn list(page: Page, kind: &Kind) -> Response {
     let answer = page.calls.get::<serde_json::Value>(kind.path, &[]).await;
     let mut chrome = page.chrome(&kind.title, kind.place).await;
-    match answer {
-        Ok(answer) => html(plain::table(chrome, kind, &answer)),
-        Err(problem) => {
-            let status = status_of(&problem);
-            chrome.problem = Some(problem);
-            with_status(status, plain::table(chrome, kind, &serde_json::Value::Null))
-        }
-    }
+    let (answer, status) = found_or_not(answer, &mut chrome);
+    with_status(status, plain::table(chrome, kind, &answer))
 }
 
 async fn more(page: Page) -> Response {

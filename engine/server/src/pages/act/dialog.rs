@@ -7,37 +7,12 @@ use crate::pages::{
     told::{Json, Marked, Told},
 };
 
-pub(super) const fn reason() -> Field {
-    Field {
-        name: "reason",
-        label: "Reason",
-        kind: FieldKind::Reason,
-        value: String::new(),
-        is_required: false,
-        options: Vec::new(),
-    }
+fn json(name: &'static str, label: &'static str, value: impl Into<String>) -> Field {
+    Field::new((name, label), FieldKind::Json, value)
 }
 
-const fn json(name: &'static str, label: &'static str, value: String) -> Field {
-    Field {
-        name,
-        label,
-        kind: FieldKind::Json,
-        value,
-        is_required: false,
-        options: Vec::new(),
-    }
-}
-
-const fn line(name: &'static str, label: &'static str, options: Vec<Told>) -> Field {
-    Field {
-        name,
-        label,
-        kind: FieldKind::Line,
-        value: String::new(),
-        is_required: true,
-        options,
-    }
+fn line(name: &'static str, label: &'static str) -> Field {
+    Field::new((name, label), FieldKind::Line, "")
 }
 
 impl Act {
@@ -46,8 +21,11 @@ impl Act {
         let id = run.workflow_id.line().to_string();
         let message = |names: &[Told]| {
             vec![
-                line("name", "Name", names.to_vec()),
-                json("input", "Input (JSON)", String::new()),
+                Field {
+                    options: names.to_vec(),
+                    ..line("name", "Name").required()
+                },
+                json("input", "Input (JSON)", ""),
             ]
         };
         let (text, fields) = match self {
@@ -68,28 +46,30 @@ impl Act {
                     "What is in flight is asked to stop and awaited; then {}. It ends as Canceled.",
                     compensated(run)
                 ),
-                vec![reason()],
+                vec![Field::reason()],
             ),
-            Self::Terminate => (terminated(run), vec![reason()]),
-            Self::Pause => (paused(run), vec![reason()]),
-            Self::Resume => ("What was held up goes on.".to_owned(), vec![reason()]),
+            Self::Terminate => (terminated(run), vec![Field::reason()]),
+            Self::Pause => (paused(run), vec![Field::reason()]),
+            Self::Resume => (
+                "What was held up goes on.".to_owned(),
+                vec![Field::reason()],
+            ),
             Self::Delete => (
                 "What was given to it, and what it gave, is shown to nobody any more.".to_owned(),
-                vec![reason()],
+                vec![Field::reason()],
             ),
-            Self::Reset => (reset(event), vec![hidden("event_seq", event), reason()]),
+            Self::Reset => (
+                reset(event),
+                vec![
+                    Field::hidden(
+                        "event_seq",
+                        event.map(|event| event.to_string()).unwrap_or_default(),
+                    ),
+                    Field::reason(),
+                ],
+            ),
         };
-        let (title, keep, go) = match self {
-            Self::Signal => (format!("Send {id} a signal"), "Back", "Send signal"),
-            Self::Query => (format!("Ask {id}"), "Back", "Ask"),
-            Self::Update => (format!("Send {id} an update"), "Back", "Send update"),
-            Self::Cancel => (format!("Cancel {id}?"), "Keep running", "Cancel run"),
-            Self::Terminate => (format!("Terminate {id}?"), "Keep running", "Terminate"),
-            Self::Pause => (format!("Pause {id}?"), "Keep running", "Pause run"),
-            Self::Resume => (format!("Resume {id}?"), "Back", "Resume"),
-            Self::Delete => (format!("Delete {id}?"), "Keep", "Delete"),
-            Self::Reset => (format!("Reset {id}?"), "Back", "Start a new run from there"),
-        };
+        let (title, keep, go) = self.words(&id);
         Dialog {
             title,
             text,
@@ -103,9 +83,22 @@ impl Act {
             command: self.command(run, event),
             action: format!("{}/{}", run.href(), self.word()),
             back: run.href(),
-            diff: Vec::new(),
-            is_reviewed: false,
-            wrong: None,
+            ..Dialog::default()
+        }
+    }
+
+    /// Title, and what the buttons say.
+    fn words(self, id: &str) -> (String, &'static str, &'static str) {
+        match self {
+            Self::Signal => (format!("Send {id} a signal"), "Back", "Send signal"),
+            Self::Query => (format!("Ask {id}"), "Back", "Ask"),
+            Self::Update => (format!("Send {id} an update"), "Back", "Send update"),
+            Self::Cancel => (format!("Cancel {id}?"), "Keep running", "Cancel run"),
+            Self::Terminate => (format!("Terminate {id}?"), "Keep running", "Terminate"),
+            Self::Pause => (format!("Pause {id}?"), "Keep running", "Pause run"),
+            Self::Resume => (format!("Resume {id}?"), "Back", "Resume"),
+            Self::Delete => (format!("Delete {id}?"), "Keep", "Delete"),
+            Self::Reset => (format!("Reset {id}?"), "Back", "Start a new run from there"),
         }
     }
 
@@ -145,11 +138,8 @@ impl ActivityAct {
                     "The workflow goes on as if the worker had sent it. A later answer of attempt {attempt} is ignored."
                 ),
                 vec![
-                    Field {
-                        is_required: true,
-                        ..json("result", "Result (JSON)", "null".to_owned())
-                    },
-                    reason(),
+                    json("result", "Result (JSON)", "null").required(),
+                    Field::reason(),
                 ],
                 "Complete",
             ),
@@ -160,11 +150,8 @@ impl ActivityAct {
                     compensated(run)
                 ),
                 vec![
-                    line("type", "Error type", Vec::new()),
-                    Field {
-                        is_required: false,
-                        ..line("message", "Message", Vec::new())
-                    },
+                    line("type", "Error type").required(),
+                    line("message", "Message"),
                 ],
                 "Fail it",
             ),
@@ -174,19 +161,19 @@ impl ActivityAct {
                     "Attempt {} is sent now. It uses up an attempt like any other.",
                     attempt.saturating_add(1)
                 ),
-                vec![json("input", "Input (JSON)", input), reason()],
+                vec![json("input", "Input (JSON)", input), Field::reason()],
                 "Retry now",
             ),
             Self::Pause => (
                 format!("Pause {name}?"),
                 "No attempt begins; one in flight may end.".to_owned(),
-                vec![reason()],
+                vec![Field::reason()],
                 "Pause",
             ),
             Self::Resume => (
                 format!("Resume {name}?"),
                 "The next attempt is sent when it is due.".to_owned(),
-                vec![reason()],
+                vec![Field::reason()],
                 "Resume",
             ),
         }
@@ -211,9 +198,7 @@ impl ActivityAct {
             ),
             action: format!("{base}/activities/{}/{}", activity.activity_id, self.word()),
             back: base,
-            diff: Vec::new(),
-            is_reviewed: false,
-            wrong: None,
+            ..Dialog::default()
         }
     }
 }
@@ -236,14 +221,14 @@ impl IncidentAct {
             Self::Retry if incident.activity.is_some() => (
                 format!("Retry {name} of {id}?"),
                 "It gets a fresh set of attempts; their numbers go on.".to_owned(),
-                vec![json("input", "Input (JSON)", input), reason()],
+                vec![json("input", "Input (JSON)", input), Field::reason()],
                 "Retry with this",
             ),
-            Self::Retry => (format!("Retry {id}?"), "Its program is activated again.".to_owned(), vec![reason()], "Retry"),
+            Self::Retry => (format!("Retry {id}?"), "Its program is activated again.".to_owned(), vec![Field::reason()], "Retry"),
             Self::Skip => (
                 format!("Skip {name} of {id} with this result?"),
                 format!("The workflow goes on as if {name} had returned it; {name} is not done."),
-                vec![Field { is_required: true, ..json("result", "Result (JSON)", "null".to_owned()) }, reason()],
+                vec![json("result", "Result (JSON)", "null").required(), Field::reason()],
                 "Skip with this result",
             ),
             Self::Fail => (
@@ -252,7 +237,7 @@ impl IncidentAct {
                     Some(run) => format!("Unless the workflow handles the error it fails, and {}.", compensated(run)),
                     None => "Unless the workflow handles the error it fails, and its completed steps are compensated.".to_owned(),
                 },
-                vec![reason()],
+                vec![Field::reason()],
                 "Fail it",
             ),
         };
@@ -272,9 +257,8 @@ impl IncidentAct {
             command: format!("sagaline incident {} {}{more}", self.word(), incident.id),
             action: format!("{href}/{}", self.word()),
             back: "/incidents".to_owned(),
-            diff: Vec::new(),
             is_reviewed: self == Self::Retry && incident.activity.is_some(),
-            wrong: None,
+            ..Dialog::default()
         }
     }
 
@@ -289,10 +273,7 @@ impl IncidentAct {
                 let new = new.editable();
                 dialog.diff = diff(&was.unwrap_or_default(), &new);
                 dialog.text = format!("{} The input changes:", dialog.text);
-                dialog.fields.push(Field {
-                    value: input.clone(),
-                    ..hidden("seen", None)
-                });
+                dialog.fields.push(Field::hidden("seen", input.clone()));
             }
             Err(error) => dialog.wrong = Some(format!("The input is no JSON: {error}.")),
         }
@@ -323,17 +304,6 @@ impl IncidentAct {
 /// Lines as they were: forms are sent with others.
 fn plain(text: &str) -> String {
     text.replace("\r\n", "\n")
-}
-
-fn hidden(name: &'static str, value: Option<u64>) -> Field {
-    Field {
-        name,
-        label: "",
-        kind: FieldKind::Hidden,
-        value: value.map(|value| value.to_string()).unwrap_or_default(),
-        is_required: true,
-        options: Vec::new(),
-    }
 }
 
 /// `1 completed step is compensated: release-stock`

@@ -2,11 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    Ask, Dialog, Field, FieldKind, Form, QueueAct,
-    ask::put_text,
-    dialog::{reason, shell},
-};
+use super::{Ask, Dialog, Field, FieldKind, Form, QueueAct, ask::put_text, dialog::shell};
 use crate::pages::{
     queue::{Queue, UNITS},
     told::{Marked, Told, percent},
@@ -63,30 +59,19 @@ impl QueueAct {
             command: self.command(queue, activity),
             action: format!("{base}/{}", self.word()),
             back: base,
-            diff: Vec::new(),
-            is_reviewed: false,
-            wrong: None,
+            ..Dialog::default()
         }
     }
 
     fn fields(self, queue: &Queue, activity: Option<&Told>) -> Vec<Field> {
-        let field = |name, label, kind, value: String| Field {
-            name,
-            label,
-            kind,
-            value,
-            is_required: false,
-            options: Vec::new(),
-        };
         let activity = activity.map_or("", Told::raw).to_owned();
         let mut fields = match self {
-            Self::Pause => vec![field(
-                "activity",
-                "Only this activity",
+            Self::Pause => vec![Field::new(
+                ("activity", "Only this activity"),
                 FieldKind::Line,
                 activity,
             )],
-            Self::Resume => vec![field("activity", "", FieldKind::Hidden, activity)],
+            Self::Resume => vec![Field::hidden("activity", activity)],
             Self::Limit => {
                 let limits = queue.limits.as_ref();
                 let most = limits.and_then(|limits| limits.max_outstanding);
@@ -96,13 +81,13 @@ impl QueueAct {
                     (rate.to_string(), unit)
                 });
                 vec![
-                    field("max_outstanding", "Tasks at once", FieldKind::Line, most),
-                    field("rate", "Tasks", FieldKind::Line, rate),
-                    field("unit", "in", FieldKind::Choice(&UNITS), unit.to_owned()),
+                    Field::new(("max_outstanding", "Tasks at once"), FieldKind::Line, most),
+                    Field::new(("rate", "Tasks"), FieldKind::Line, rate),
+                    Field::new(("unit", "in"), FieldKind::Choice(&UNITS), unit),
                 ]
             }
         };
-        fields.push(reason());
+        fields.push(Field::reason());
         fields
     }
 

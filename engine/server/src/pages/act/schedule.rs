@@ -57,38 +57,22 @@ impl ScheduleAct {
             command: self.command(one),
             action: format!("{href}/{}", self.word()),
             back: href,
-            diff: Vec::new(),
-            is_reviewed: false,
-            wrong: None,
+            ..Dialog::default()
         }
     }
 
     fn fields(self, one: &Description, now: At) -> Vec<Field> {
-        let line = |name, label, value: String| Field {
-            name,
-            label,
-            kind: FieldKind::Line,
-            value,
-            is_required: true,
-            options: Vec::new(),
-        };
-        let overlap = |value: &str| Field {
-            name: "overlap",
-            label: "While another is under way",
-            kind: FieldKind::Choice(&OVERLAPS),
-            value: value.to_owned(),
-            is_required: false,
-            options: Vec::new(),
+        let line = |name, label, value| Field::new((name, label), FieldKind::Line, value);
+        let overlap = |value: &str| {
+            let named = ("overlap", "While another is under way");
+            Field::new(named, FieldKind::Choice(&OVERLAPS), value)
         };
         match self {
-            Self::Pause | Self::Resume | Self::Delete => vec![Field {
-                is_required: false,
-                ..line("note", "Note", String::new())
-            }],
+            Self::Pause | Self::Resume | Self::Delete => vec![line("note", "Note", String::new())],
             Self::Trigger => vec![overlap(&one.schedule.overlap)],
             Self::Backfill => vec![
-                line("from", "From", At::from_ms(now.ms() - BACKFILL_MS).iso()),
-                line("to", "To", now.iso()),
+                line("from", "From", At::from_ms(now.ms() - BACKFILL_MS).iso()).required(),
+                line("to", "To", now.iso()).required(),
                 overlap("buffer_all"),
             ],
         }

@@ -358,43 +358,30 @@ fn confirm(word: &str, ids: &[&str]) -> Dialog {
         command: String::new(),
         action: "/acts".to_owned(),
         back: back.to_owned(),
-        diff: Vec::new(),
-        is_reviewed: false,
-        wrong: None,
+        ..Dialog::default()
     }
 }
 
 /// What is sent once it is confirmed: the act, whom it is about, and what it needs.
 fn fields(word: &str, ids: &[&str]) -> Vec<Field> {
-    let field = |name, label, kind, value: &str| Field {
-        name,
-        label,
-        kind,
-        value: value.to_owned(),
-        is_required: false,
-        options: Vec::new(),
-    };
-    let hidden = |name, value: &str| field(name, "", FieldKind::Hidden, value);
-    let mut fields = vec![hidden("act", word), hidden("confirmed", "yes")];
-    fields.extend(ids.iter().map(|id| hidden("id", id)));
+    let line = |name, label, value: &str| Field::new((name, label), FieldKind::Line, value);
+    let json = |name, label, value: &str| Field::new((name, label), FieldKind::Json, value);
+    let mut fields = vec![
+        Field::hidden("act", word),
+        Field::hidden("confirmed", "yes"),
+    ];
+    fields.extend(ids.iter().map(|id| Field::hidden("id", *id)));
     match word {
         "signal" => {
-            fields.push(field("name", "Name", FieldKind::Line, ""));
-            fields.push(field("input", "Input (JSON)", FieldKind::Json, ""));
+            fields.push(line("name", "Name", ""));
+            fields.push(json("input", "Input (JSON)", ""));
             return fields;
         }
-        "reset" => fields.push(field(
-            "event_seq",
-            "Back to event",
-            FieldKind::Line,
-            batches::FIRST_EVENT,
-        )),
-        "incident-skip" => {
-            fields.push(field("result", "Result (JSON)", FieldKind::Json, "null"));
-        }
+        "reset" => fields.push(line("event_seq", "Back to event", batches::FIRST_EVENT)),
+        "incident-skip" => fields.push(json("result", "Result (JSON)", "null")),
         _ => {}
     }
-    fields.push(field("reason", "", FieldKind::Reason, ""));
+    fields.push(Field::reason());
     fields
 }
 

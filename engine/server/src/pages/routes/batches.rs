@@ -173,76 +173,39 @@ fn question(word: &str, (query, form): (&str, &Form), meant: &Meant) -> Dialog {
         command: command(word, query),
         action: "/acts".to_owned(),
         back: format!("/workflows?query={}", percent(query)),
-        diff: Vec::new(),
-        is_reviewed: false,
-        wrong: None,
+        ..Dialog::default()
     }
 }
 
 /// What is sent once it is confirmed: the act, what it is about, and what it needs.
 fn fields(word: &str, (query, form): (&str, &Form), meant: &Meant) -> Vec<Field> {
-    let field = |name, label, kind, value: &str, is_required| Field {
-        name,
-        label,
-        kind,
-        value: value.to_owned(),
-        is_required,
-        options: Vec::new(),
-    };
-    let hidden = |name, value| field(name, "", FieldKind::Hidden, value, true);
+    let line = |name, label, value| Field::new((name, label), FieldKind::Line, value).required();
     let mut fields = vec![
-        hidden("act", word),
-        hidden("all", "true"),
-        hidden("confirmed", "yes"),
-        hidden("query", query),
+        Field::hidden("act", word),
+        Field::hidden("all", "true"),
+        Field::hidden("confirmed", "yes"),
+        Field::hidden("query", query),
     ];
     if meant.matched >= TYPED_FROM {
-        fields.push(field(
-            "typed",
-            "Type how many runs these are",
-            FieldKind::Line,
-            "",
-            true,
-        ));
+        fields.push(line("typed", "Type how many runs these are", ""));
     }
     match word {
         "signal" => {
-            fields.push(field(
-                "name",
-                "Name",
-                FieldKind::Line,
-                text(form, "name"),
-                true,
-            ));
-            let input = text(form, "input");
-            fields.push(field(
-                "input",
-                "Input (JSON)",
-                FieldKind::Json,
-                input,
-                false,
-            ));
+            fields.push(line("name", "Name", text(form, "name")));
+            let named = ("input", "Input (JSON)");
+            fields.push(Field::new(named, FieldKind::Json, text(form, "input")));
         }
         "reset" => {
             let event = text(form, "event_seq");
             let event = if event.is_empty() { FIRST_EVENT } else { event };
-            fields.push(field(
-                "event_seq",
-                "Back to event",
-                FieldKind::Line,
-                event,
-                true,
-            ));
+            fields.push(line("event_seq", "Back to event", event));
         }
         _ => {}
     }
-    fields.push(field(
-        "reason",
-        "",
-        FieldKind::Reason,
-        text(form, "reason"),
-        false,
-    ));
+    fields.push(Field {
+        value: text(form, "reason").to_owned(),
+        ..Field::reason()
+    });
     fields
 }
 

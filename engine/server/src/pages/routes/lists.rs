@@ -1,9 +1,9 @@
 //! Incidents, and the start of a workflow.
 
-use axum::{extract::Path, http::StatusCode, response::Response};
+use axum::{extract::Path, response::Response};
 use serde::Deserialize;
 
-use super::{Page, html, refused, runs, see_other, status_of, with_status};
+use super::{Page, found_or_not, html, refused, runs, see_other, status_of, with_status};
 use crate::pages::{
     act::IncidentAct,
     chrome::{Chrome, Note, Place},
@@ -113,14 +113,7 @@ pub(super) async fn incidents(page: Page) -> Response {
     let mut chrome = page.chrome(&"Incidents", Place::Incidents).await;
     chrome.stream = Some("/read/stream/incidents".to_owned());
     chrome.note = note(&page);
-    let (found, status) = match found {
-        Ok(found) => (found, StatusCode::OK),
-        Err(problem) => {
-            let status = status_of(&problem);
-            chrome.problem = Some(problem);
-            (IncidentPage::default(), status)
-        }
-    };
+    let (found, status) = found_or_not(found, &mut chrome);
     let solved = page
         .calls
         .get::<IncidentPage>("/incidents", &[("state", "resolved"), ("page_size", SHOWN)])

@@ -27,11 +27,7 @@ pub(super) async fn one(Path(name): Path<String>, page: Page) -> Response {
     match described(&page, &name).await {
         Ok(one) => {
             let mut chrome = page.chrome(&one.name.line(), Place::TaskQueues).await;
-            chrome.note = QueueAct::of(page.of("done")).map(|act| Note {
-                text: act.note(),
-                event: None,
-                href: None,
-            });
+            chrome.note = QueueAct::of(page.of("done")).map(|act| Note::of(act.note()));
             html(queue::page(chrome, one))
         }
         Err(problem) => not_shown(&page, problem).await,

@@ -1,8 +1,8 @@
 //! Rejected inputs: the list, and sending one again.
 
-use axum::{extract::Path, http::StatusCode, response::Response};
+use axum::{extract::Path, response::Response};
 
-use super::{Page, refused, see_other, status_of, with_status};
+use super::{Page, found_or_not, refused, see_other, with_status};
 use crate::pages::{
     act::Ask,
     chrome::{Note, Place},
@@ -25,19 +25,9 @@ pub(super) async fn list(page: Page) -> Response {
         .get::<RejectedPage>("/inputs/rejected", &query)
         .await;
     let mut chrome = page.chrome(&"Rejected inputs", Place::More).await;
-    chrome.note = (page.of("done") == "redrive").then_some(Note {
-        text: "It was sent again, and is taken.",
-        event: None,
-        href: None,
-    });
-    let (found, status) = match found {
-        Ok(found) => (found, StatusCode::OK),
-        Err(problem) => {
-            let status = status_of(&problem);
-            chrome.problem = Some(problem);
-            (RejectedPage::default(), status)
-        }
-    };
+    let is_sent = page.of("done") == "redrive";
+    chrome.note = is_sent.then_some(Note::of("It was sent again, and is taken."));
+    let (found, status) = found_or_not(found, &mut chrome);
     with_status(status, rejected::list(chrome, id, found, !after.is_empty()))
 }
 

@@ -2,11 +2,10 @@
 
 use axum::{
     extract::Path,
-    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 
-use super::{Page, html, no_act, refused, see_other, status_of, with_status};
+use super::{Page, found_or_not, html, no_act, refused, see_other, status_of, with_status};
 use crate::pages::{
     act::{self, Form, ScheduleAct},
     chrome::{Note, Place},
@@ -21,14 +20,7 @@ pub(super) async fn list(page: Page) -> Response {
     let found = page.calls.get::<SchedulePage>("/schedules", &[]).await;
     let mut chrome = page.chrome(&"Schedules", Place::Schedules).await;
     chrome.note = note(&page);
-    let (found, status) = match found {
-        Ok(found) => (found, StatusCode::OK),
-        Err(problem) => {
-            let status = status_of(&problem);
-            chrome.problem = Some(problem);
-            (SchedulePage::default(), status)
-        }
-    };
+    let (found, status) = found_or_not(found, &mut chrome);
     with_status(status, schedule::list(chrome, found))
 }
 
@@ -69,11 +61,7 @@ fn note(page: &Page) -> Option<Note> {
         "edit" => "The schedule is changed.",
         word => ScheduleAct::of(word)?.note(),
     };
-    Some(Note {
-        text,
-        event: None,
-        href: None,
-    })
+    Some(Note::of(text))
 }
 
 pub(super) async fn new(page: Page) -> Response {

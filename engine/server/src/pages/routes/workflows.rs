@@ -153,11 +153,7 @@ fn note(page: &Page) -> Option<Note> {
         "demo" => "The demo begins: its runs appear here.",
         _ => return None,
     };
-    Some(Note {
-        text,
-        event: None,
-        href: None,
-    })
+    Some(Note::of(text))
 }
 
 /// Keeps the list that the form is about.
