@@ -164,11 +164,6 @@ fn limits(body: &[u8]) -> Result<QueueAct, Refusal> {
     let max_outstanding = match limits.max_outstanding {
         None => Limit::Keep,
         Some(None) => Limit::Lift,
-        Some(Some(0)) => {
-            let text =
-                "max_outstanding: 0; 1 is the least, and a queue that is paused lets nothing out";
-            return Err(refused(text.to_owned()));
-        }
         Some(Some(max)) => Limit::Set(max),
     };
     let rate_per_hour = match limits.rate_per_second {
@@ -350,8 +345,8 @@ mod tests {
             Some((Limit::Lift, Limit::Set(1_800)))
         );
         assert_eq!(
-            read(r#"{"max_outstanding":1,"rate_per_second":null}"#),
-            Some((Limit::Set(1), Limit::Lift))
+            read(r#"{"max_outstanding":0,"rate_per_second":null}"#),
+            Some((Limit::Set(0), Limit::Lift))
         );
         let absurd = read(r#"{"rate_per_second":-3}"#);
         assert_eq!(absurd, Some((Limit::Keep, Limit::Set(0))));
@@ -375,7 +370,6 @@ mod tests {
             "[]",
             r#"{"max":1}"#,
             r#"{"max_outstanding":-1}"#,
-            r#"{"max_outstanding":0}"#,
             r#"{"rate_per_second":"1"}"#,
         ] {
             assert!(read(body).is_none(), "{body}");

@@ -21,7 +21,7 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_u32)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_u32)]
     max_outstanding: Option<Option<u32>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<f64>)]
@@ -57,12 +57,6 @@ pub(crate) async fn limit(State(api): State<Api>, call: Call) -> Result<Response
         let text =
             "`max_outstanding` or `rate_per_second` says what is to change; null lifts a limit";
         return Err(Problem::bad_request("invalid_body", text));
-    }
-    if limits.max_outstanding == Some(Some(0)) {
-        let text =
-            "`max_outstanding`: 0 would let no task out; 1 is the least, and null lifts the limit";
-        return Err(Problem::bad_request("invalid_body", text)
-            .hint("to stop a queue, pause it: POST …/pause"));
     }
     let told = json(&Told {
         max_outstanding: limits.max_outstanding,

@@ -37,11 +37,8 @@ pub(super) fn tasks(text: &str) -> Result<Limit<u32>, String> {
     if text == "none" {
         return Ok(Limit::None);
     }
-    match text.parse() {
-        Ok(0) => Err("the smallest limit is 1; to stop a queue, pause it".to_owned()),
-        Ok(number) => Ok(Limit::Of(number)),
-        Err(_) => Err("a number of tasks from 1, or none, is expected".to_owned()),
-    }
+    let number = text.parse().map(Limit::Of);
+    number.map_err(|_| "a number of tasks from 0, or none, is expected".to_owned())
 }
 
 /// Tasks per second.
