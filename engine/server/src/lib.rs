@@ -17,6 +17,7 @@ mod pages;
 mod problem;
 mod routes;
 mod secure;
+mod wrote;
 
 pub use api::{
     Access, Api, ApiSettings, Fetch, Jwt, JwtSettings, Login, Look, Retention, Tokens, WorkflowInfo,

@@ -13,6 +13,7 @@ use crate::{
     hosts::{self, Hosts},
     metrics, pages, problem,
     problem::Problem,
+    wrote,
 };
 
 /// Everything that is answered, to requests that name one of `hosts`.
@@ -32,6 +33,7 @@ fn guarded<S: Clone + Send + Sync + 'static>(routes: Router<S>, hosts: Hosts) ->
     routes
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn(wrote::tell))
         .layer(middleware::from_fn_with_state(hosts, hosts::check))
         .layer(middleware::from_fn(problem::write))
         .layer(middleware::from_fn(guard::headers))

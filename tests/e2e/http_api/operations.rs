@@ -366,3 +366,40 @@ fn a_queue_is_told_of_with_its_limits_by_every_node() {
         "{list}"
     );
 }
+
+#[test]
+fn who_wrote_to_one_node_reads_it_at_the_other() {
+    let world = World::new(4);
+    let nodes: Vec<_> = (0..2)
+        .map(|_| world.engine_of(&mut world.server("victim", &["--http-port", "0"])))
+        .collect();
+    let addresses: Vec<String> = nodes.iter().map(http::address_of).collect();
+    for address in &addresses {
+        until("both nodes are ready", || {
+            (http::get(address, "/readyz").status == 200).then_some(())
+        });
+    }
+
+    for number in 0..30 {
+        let (here, there) = (&addresses[number % 2], &addresses[(number + 1) % 2]);
+        let kind = [("Content-Type", "application/json")];
+        let start = json!({"workflow": "collect", "id": format!("r-{number}"), "input": 1});
+        let line = "POST /api/v1/workflows";
+        let started = http::ask(here, line, &kind, start.to_string().as_bytes());
+        assert_eq!(started.status, 202, "{started:?}");
+        let head = started.head.to_lowercase();
+        let told = head
+            .lines()
+            .find_map(|line| line.strip_prefix("sagaline-wrote: "));
+        let told = told.expect("it says where it wrote").trim();
+
+        let path = format!("GET /api/v1/workflows?query=WorkflowId%20%3D%20%27r-{number}%27");
+        let listed = ok(
+            &http::ask(there, &path, &[("Sagaline-Wrote", told)], b""),
+            200,
+        );
+
+        let rows = listed["workflows"].as_array().map(Vec::len);
+        assert_eq!(rows, Some(1), "r-{number}: {listed}");
+    }
+}

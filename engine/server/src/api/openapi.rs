@@ -43,7 +43,7 @@ const PARAMS: [(&str, &str); 26] = [
     ),
     (
         "consistency",
-        "`strong`: everything that is in the journal now; `eventual`: what is projected, and what this process has written",
+        "`strong`: everything that is in the journal now; `eventual`: what is projected, and what this process, or this caller, has written",
     ),
     (
         "wait",

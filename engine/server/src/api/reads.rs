@@ -1,6 +1,6 @@
 //! What reads go by: the projection, how far it is, and what nobody but this process knows.
 //!
-//! Invariant: a read after a write of the same process sees it, or says that the projection is behind.
+//! Invariant: a read after a write of the same process, or of the same caller, sees it, or says that the projection is behind.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use sagaline_projection::{Projection, StoredRun};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Api, call::Call, journal::Journal, refusal::Subject};
-use crate::problem::Problem;
+use crate::{problem::Problem, wrote};
 
 /// For so long after a write a read looks whether the projection has it.
 const WRITE_MATTERS: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ impl Written {
 pub(super) enum Consistency {
     /// Everything that was in the journal when it was asked.
     Strong,
-    /// What the projection has, and what this process has lately written.
+    /// What the projection has, and what this process, or this caller, has lately written.
     Eventual,
 }
 
@@ -86,6 +86,17 @@ impl Api {
     /// Something of that partition was.
     pub(super) fn wrote_to(&self, partition: i32) {
         self.0.written.note(partition);
+        wrote::note(partition);
+    }
+
+    /// Partitions to which this process, or by what it says the caller, has lately written.
+    fn lately(&self) -> Vec<i32> {
+        let mut lately = self.0.written.lately();
+        let partitions = 0..self.engine().partitions();
+        let others = wrote::before().into_iter();
+        let others = others.filter(|one| partitions.contains(one) && !lately.contains(one));
+        lately.extend(others.collect::<Vec<_>>());
+        lately
     }
 
     /// Queues of which it is known that no worker reads them.
@@ -102,7 +113,7 @@ impl Api {
         let partition = self.partition_of(id);
         match how {
             Consistency::Strong => self.caught_up(vec![partition]).await,
-            Consistency::Eventual if self.0.written.lately().contains(&partition) => {
+            Consistency::Eventual if self.lately().contains(&partition) => {
                 self.caught_up(vec![partition]).await
             }
             Consistency::Eventual => Ok(()),
@@ -113,7 +124,7 @@ impl Api {
     pub(super) async fn all_fresh(&self, how: Consistency) -> Result<(), Problem> {
         let partitions = match how {
             Consistency::Strong => (0..self.engine().partitions()).collect(),
-            Consistency::Eventual => self.0.written.lately(),
+            Consistency::Eventual => self.lately(),
         };
         self.caught_up(partitions).await
     }
