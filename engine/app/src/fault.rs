@@ -160,7 +160,11 @@ impl From<sagaline_journal::Error> for Fault {
             (ErrorKind::Invalid, _) => fault(Exit::Usage),
             (ErrorKind::NotFound, "kafka-topic-missing") => fault(Exit::Refused)
                 .hint("is the namespace right? the engine makes its topics when it starts"),
+            (ErrorKind::NotFound, "kafka-offset-missing") => fault(Exit::Refused)
+                .hint("somebody may have trimmed the journal meanwhile: run it again"),
             (ErrorKind::NotFound | ErrorKind::Conflict, _) => fault(Exit::Refused),
+            (ErrorKind::Unavailable, "projection-unavailable") => fault(Exit::Unreachable)
+                .hint("--database names the database that the servers have"),
             (ErrorKind::Unavailable, _) => fault(Exit::Unreachable)
                 .hint("is Kafka running there? --kafka or SAGALINE_KAFKA names its brokers"),
             (ErrorKind::Fenced | ErrorKind::Corrupt | ErrorKind::Internal, _) => {

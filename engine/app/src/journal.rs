@@ -110,8 +110,8 @@ impl Journal {
         let beginning = self.beginning(partition)?;
         let mut reader = JournalReader::after(beginning.footing());
         let mut items = Vec::new();
-        let claimed = beginning.claim().map(|claim| claim.workflows.clone());
-        let mut names = BTreeSet::from_iter(claimed.unwrap_or_default());
+        let claimed = beginning.state.workflows().iter();
+        let mut names: BTreeSet<String> = claimed.map(ToString::to_string).collect();
         self.read((partition, beginning.next_offset()), |record| {
             reader.read(record, &mut items)?;
             for item in items.drain(..) {

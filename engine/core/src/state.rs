@@ -93,6 +93,7 @@ impl PartialEq for State {
             && self.forget_order == other.forget_order
             && self.queues == other.queues
             && self.workflows == other.workflows
+            && self.partitions == other.partitions
             && self.closed_retention == other.closed_retention
             && self.digest == other.digest
             && self.now == other.now
@@ -195,6 +196,12 @@ impl State {
     #[must_use]
     pub fn next_release(&self) -> Option<Timestamp> {
         self.queues.values().filter_map(Queue::next_release).min()
+    }
+
+    /// Workflows that any valid claim named.
+    #[must_use]
+    pub const fn workflows(&self) -> &BTreeSet<Name> {
+        &self.workflows
     }
 
     /// Whether a valid claim ever named this workflow.

@@ -50,8 +50,22 @@ struct Told {
     batch_no: u64,
     parts: u64,
     bytes: u64,
-    /// XXH3-64 of all bytes.
+    /// XXH3-64 of all bytes: in hexadecimal digits, since not every language has numbers of 64 bits.
+    #[serde(with = "hexadecimal")]
     checksum: u64,
+}
+
+mod hexadecimal {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{number:016x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        let digits = String::deserialize(from)?;
+        u64::from_str_radix(&digits, 16).map_err(D::Error::custom)
+    }
 }
 
 impl Told {
@@ -147,9 +161,6 @@ impl Snapshots {
             (offset, None) => {
                 let told = told_of(record, offset, value)?;
                 self.told.insert(offset, told);
-                let newest = self.told.keys().next_back().copied();
-                // What an earlier one had is of no more use.
-                self.parts.retain(|(of, _), _| Some(*of) >= newest);
             }
             (offset, Some(number)) if !self.footings_only => {
                 self.parts.insert((offset, number), value.to_vec());
@@ -172,24 +183,54 @@ impl Snapshots {
         }
     }
 
-    fn told(&self) -> Option<Told> {
-        self.told.values().next_back().copied()
+    /// The footer of the snapshot that a journal goes on from whose first record is there: of the oldest behind that, so that as
+    /// little as can be is left out.
+    #[must_use]
+    pub fn footing(&self, first: i64) -> Option<Footing> {
+        self.told_from(first).map(|told| told.footing()).next()
     }
 
-    /// The footer of the newest snapshot.
-    #[must_use]
-    pub fn footing(&self) -> Option<Footing> {
-        self.told().map(|told| told.footing())
+    /// That snapshot; none: there is none, or the journal does not need one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`], code `snapshot-corrupt`: of all that it could go on from a part is lacking, or is another than was
+    /// written.
+    pub fn fitting(&self, first: i64) -> Result<Option<Snapshot>, Error> {
+        let mut failed = None;
+        for told in self.told_from(first) {
+            match self.whole(told) {
+                Ok(snapshot) => return Ok(Some(snapshot)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(None), Err)
     }
 
-    /// Records that make those go that the newest snapshot does not need.
+    /// The newest snapshot that is whole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`], code `snapshot-corrupt`: there are some, and none is.
+    pub fn newest(&self) -> Result<Option<Snapshot>, Error> {
+        let mut failed = None;
+        for told in self.told.values().rev() {
+            match self.whole(told) {
+                Ok(snapshot) => return Ok(Some(snapshot)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(None), Err)
+    }
+
+    fn told_from(&self, first: i64) -> impl Iterator<Item = &Told> {
+        self.told
+            .range(first.saturating_sub(1)..)
+            .map(|(_, told)| told)
+    }
+
+    /// Records that make those go that are older than the snapshot at this offset. What is newer somebody may be writing.
     #[must_use]
-    pub fn clearing(&self, topic: &Arc<str>, partition: i32) -> Vec<NewRecord> {
-        let newest = self.told().map(|told| told.offset);
-        let others = self
-            .keys
-            .iter()
-            .filter(|(offset, _)| Some(*offset) != newest);
+    pub fn clearing(&self, current: i64, topic: &Arc<str>, partition: i32) -> Vec<NewRecord> {
+        let others = self.keys.iter().filter(|(offset, _)| *offset < current);
         let key = |(offset, number): &Key| match number {
             Some(number) => part_key(*offset, *number),
             None => offset.to_string().into_bytes(),
@@ -205,14 +246,7 @@ impl Snapshots {
             .collect()
     }
 
-    /// The newest snapshot, if there is any.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Corrupt`], code `snapshot-corrupt`: a part of it is lacking, or another than was written.
-    pub fn newest(&self) -> Result<Option<Snapshot>, Error> {
-        let Some(told) = self.told() else {
-            return Ok(None);
-        };
+    fn whole(&self, told: &Told) -> Result<Snapshot, Error> {
         let lacks = |text: String| {
             let text = format!("the snapshot at offset {}: {text}", told.offset);
             Error::new(ErrorKind::Corrupt, "snapshot-corrupt", text)
@@ -227,10 +261,10 @@ impl Snapshots {
                 "its parts are not those that were written".to_owned(),
             ));
         }
-        Ok(Some(Snapshot {
+        Ok(Snapshot {
             footing: told.footing(),
             bytes,
-        }))
+        })
     }
 }
 
@@ -304,7 +338,8 @@ mod tests {
             };
             let read = read(&records[..written]);
             assert_eq!(read.newest().unwrap(), expect, "{written} records");
-            assert_eq!(read.footing(), expect.map(|one| one.footing));
+            let footing = read.told.values().next_back().map(Told::footing);
+            assert_eq!(footing, expect.map(|one| one.footing));
         }
     }
 
@@ -334,17 +369,17 @@ mod tests {
     }
 
     #[test]
-    fn what_no_snapshot_needs_is_cleared() {
+    fn what_is_older_is_cleared_and_what_is_newer_may_be_in_the_making() {
         let (old, new) = (snapshot(7, PART_BYTES + 1), snapshot(70, 10));
         let mut records = log(&[old, new.clone(), snapshot(700, 10)]);
         records.pop();
         let topic = records[0].topic.clone();
-        let clearing = read(&records).clearing(&topic, 2);
+        let clearing = read(&records).clearing(70, &topic, 2);
         let keys: Vec<_> = clearing
             .iter()
             .map(|one| one.key.clone().unwrap())
             .collect();
-        assert_eq!(keys, [&b"7"[..], b"7/0", b"7/1", b"700/0"]);
+        assert_eq!(keys, [&b"7"[..], b"7/0", b"7/1"]);
 
         let cleared = clearing
             .iter()
@@ -352,7 +387,28 @@ mod tests {
         records.extend(cleared);
         let left = read(&records);
         assert_eq!(left.newest().unwrap(), Some(new));
-        assert!(left.clearing(&topic, 2).is_empty());
+        assert!(left.clearing(70, &topic, 2).is_empty());
+    }
+
+    #[test]
+    fn a_journal_goes_on_from_the_oldest_that_fits_and_is_whole() {
+        let (old, new) = (snapshot(7, 10), snapshot(70, 10));
+        let records = log(&[old.clone(), new.clone()]);
+        let all = read(&records);
+        for (first, expect) in [(0, &old), (8, &old), (9, &new), (71, &new)] {
+            assert_eq!(
+                all.fitting(first).unwrap().as_ref(),
+                Some(expect),
+                "{first}"
+            );
+            assert_eq!(all.footing(first), Some(expect.footing), "{first}");
+        }
+        assert_eq!(all.fitting(72).unwrap(), None);
+
+        let without_a_part = read(&records[1..]);
+        assert_eq!(without_a_part.fitting(0).unwrap(), Some(new));
+        let old_alone = read([&records[0], &records[1], &records[3]]);
+        assert_eq!(old_alone.newest().unwrap(), Some(old));
     }
 
     #[test]
@@ -381,8 +437,8 @@ mod tests {
         for value in [
             &b""[..],
             b"{}",
-            br#"{"form":1,"offset":2,"epoch":1,"batch_no":1,"parts":0,"bytes":0,"checksum":0}"#,
-            br#"{"form":2,"offset":1,"epoch":1,"batch_no":1,"parts":0,"bytes":0,"checksum":0}"#,
+            br#"{"form":1,"offset":2,"epoch":1,"batch_no":1,"parts":0,"bytes":0,"checksum":"0"}"#,
+            br#"{"form":2,"offset":1,"epoch":1,"batch_no":1,"parts":0,"bytes":0,"checksum":"0"}"#,
         ] {
             let refused = snapshots.record(&record(b"1", value));
             assert_eq!(refused.unwrap_err().code(), "snapshot-corrupt");

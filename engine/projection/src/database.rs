@@ -65,11 +65,15 @@ pub(crate) struct Tables {
     pub(crate) pool: AnyPool,
 }
 
+fn install_drivers() {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+}
+
 impl Database {
     /// The database of a URL, with the tables of generation 0.
     pub(crate) async fn open(url: &str) -> Result<Self, Error> {
-        static DRIVERS: Once = Once::new();
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        install_drivers();
         let (dialect, place) = location(url)?;
         let control = options(dialect, 0, CONTROL_MAX);
         let control = control.connect_lazy(&url_of(dialect, &place, 0));
@@ -80,6 +84,24 @@ impl Database {
             place,
             control,
         })
+    }
+
+    /// The tables that are read now, of a database that is there: nothing is made.
+    pub(crate) async fn look(url: &str) -> Result<Tables, Error> {
+        install_drivers();
+        let (dialect, place) = location(url)?;
+        let there = |generation| {
+            let url = url_of(dialect, &place, generation).replace("mode=rwc", "mode=rw");
+            let pool = options(dialect, generation, 1).connect_lazy(&url);
+            let pool = pool.map_err(unavailable)?;
+            Ok::<_, Error>(Tables { generation, pool })
+        };
+        let base = there(0)?;
+        let serving = base.said("serving").await?;
+        match serving.and_then(|said| said.parse().ok()).unwrap_or(0) {
+            0 => Ok(base),
+            generation => there(generation),
+        }
     }
 
     /// The generation that is to be read.

@@ -303,8 +303,7 @@ impl Pass<'_> {
         let mut from = Vec::new();
         for (partition, committed, mut as_of) in led {
             let mut footing = committed;
-            let beginning = beginnings.of(partition)?;
-            let is_gone = committed.offset < beginning.offset;
+            let is_gone = next(committed) < beginnings.first(partition)?;
             if is_gone && committed == Footing::START {
                 if let Some(snapshot) = beginnings.snapshot(partition)? {
                     let state = snapshot.folded(0)?.state;
@@ -352,6 +351,11 @@ impl Pass<'_> {
                 }
             }
             wait = Duration::ZERO;
+        }
+        // A claim changes no row, but whoever waits for the end of the journal waits for it.
+        let mut readers = self.readers.values();
+        if self.is_drained && readers.any(|read| read.reader.footing() != read.committed) {
+            self.uncommitted.get_or_insert_with(Moment::now);
         }
         let has_all = self.is_drained && self.reached.len() == self.readers.len();
         if self.uncommitted.is_none() && has_all {

@@ -11,6 +11,7 @@ mod expire;
 mod fold;
 mod follow;
 mod key;
+mod needed;
 mod notice;
 mod query;
 mod rebuild;
@@ -22,6 +23,7 @@ mod write;
 
 pub use expire::EXPIRED_MAX;
 pub use follow::{Following, Lag};
+pub use needed::needed;
 pub use notice::{NOTICES_MAX, Notice};
 pub use query::{
     ATTRIBUTES_MAX, AttributeKind, COUNT_EXACT_MAX, CountGroup, Counts, GROUPS_MAX,

@@ -1,7 +1,6 @@
 //! A projection: what is read, what is told, and how it begins.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -168,26 +167,6 @@ impl Projection {
             epoch: number(1)?,
             batch_no: number(2)?,
         })
-    }
-
-    /// Where the first record lies, by partition, that is needed here: by a run that is kept, or to read on.
-    ///
-    /// # Errors
-    /// `projection-unavailable`: the database does not answer.
-    pub async fn first_offsets(&self) -> Result<BTreeMap<i32, i64>, Error> {
-        let query = sqlx::query(
-            "SELECT partition, COALESCE((SELECT MIN(first_offset) FROM runs WHERE runs.partition = partitions.partition), \
-             next_offset) FROM partitions",
-        );
-        let rows = query.fetch_all(&self.pool()).await.map_err(unavailable)?;
-        let offsets = rows.iter().map(|row| {
-            let partition: i64 = row.try_get(0)?;
-            Ok((
-                i32::try_from(partition).unwrap_or_default(),
-                row.try_get(1)?,
-            ))
-        });
-        offsets.collect::<Result<_, _>>().map_err(unavailable)
     }
 
     /// Forgets all that was projected; what people keep here stays.

@@ -127,6 +127,12 @@ fn by_journal(session: &Session, args: &HistoryArgs) -> Outcome {
         _ => printed.print_all(&run, &events)?,
     }
     say_before(output, id, events.first());
+    if let Some(first) = events.first().filter(|first| first.seq > 1) {
+        let before = first.seq.saturating_sub(1);
+        aside(&format!(
+            "… its first {before} events are gone: the journal was trimmed"
+        ));
+    }
     if !args.follow || seen.run.closed.is_some() {
         return Ok(());
     }

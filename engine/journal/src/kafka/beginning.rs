@@ -32,13 +32,22 @@ impl Beginnings {
     /// [`ErrorKind::NotFound`]: no such partition. [`ErrorKind::Unavailable`]: no answer.
     /// [`ErrorKind::Corrupt`], code `journal-truncated`: its beginning is gone, and no snapshot tells what was there.
     pub fn of(&self, partition: i32) -> Result<Footing, Error> {
-        let first = self.reader.beginning(&self.journal, partition)?;
+        let first = self.first(partition)?;
         if first == 0 {
             return Ok(Footing::START);
         }
-        let footing = self.read(partition, Snapshots::of_footings())?.footing();
-        let footing = footing.filter(|footing| footing.offset >= first.saturating_sub(1));
+        let footing = self
+            .read(partition, Snapshots::of_footings())?
+            .footing(first);
         footing.ok_or_else(|| self.lost(partition, first))
+    }
+
+    /// The first record of a partition of the journal that is still there; the end, if none is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]: no such partition. [`ErrorKind::Unavailable`]: no answer.
+    pub fn first(&self, partition: i32) -> Result<i64, Error> {
+        self.reader.beginning(&self.journal, partition)
     }
 
     /// The same with what was folded up to there; none: it begins at its first record.
@@ -46,12 +55,12 @@ impl Beginnings {
     /// # Errors
     /// As [`Self::of`], and [`ErrorKind::Corrupt`], code `snapshot-corrupt`.
     pub fn snapshot(&self, partition: i32) -> Result<Option<Snapshot>, Error> {
-        let first = self.reader.beginning(&self.journal, partition)?;
+        let first = self.first(partition)?;
         if first == 0 {
             return Ok(None);
         }
-        let snapshot = self.read(partition, Snapshots::default())?.newest()?;
-        let snapshot = snapshot.filter(|one| one.footing.offset >= first.saturating_sub(1));
+        let snapshots = self.read(partition, Snapshots::default())?;
+        let snapshot = snapshots.fitting(first)?;
         snapshot
             .map(Some)
             .ok_or_else(|| self.lost(partition, first))

@@ -40,6 +40,14 @@ pub(super) struct Care {
 }
 
 impl Care {
+    /// Behind a claim of `owner` of which no death is known.
+    pub(super) fn after(owner: &str) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// A valid batch; `changes` says whether it changed a workflow.
     pub(super) fn batch(
         &mut self,

@@ -5,7 +5,7 @@
 
 use sagaline_journal::{Error, ErrorKind, Folded, JournalReader, Snapshot};
 
-use super::{Fold, milestones::Milestones};
+use super::{Fold, care::Care, milestones::Milestones};
 
 impl Fold {
     /// The fold as it is behind its last footer, which must be the last thing that it read.
@@ -36,7 +36,9 @@ impl Fold {
             footer,
             state,
         } = snapshot.folded(seed)?;
+        let owner = claim.as_ref().map_or("", |claim| &*claim.owner);
         Ok(Self {
+            care: Care::after(owner),
             state,
             reader: JournalReader::after(snapshot.footing),
             next_offset: snapshot.footing.offset + 1,

@@ -25,6 +25,8 @@ pub(super) struct HistoryRead {
     from: Footing,
     /// Set while one looks where the journal begins now: it was trimmed since this lane folded it.
     trimmed: Option<Snapshots>,
+    /// It is not there any more, and nothing in its place.
+    is_gone: bool,
     reader: JournalReader,
     /// What lies before was read.
     next: i64,
@@ -43,6 +45,7 @@ impl HistoryRead {
             run_id,
             from,
             trimmed: None,
+            is_gone: false,
             reader: JournalReader::after(from),
             next: from.offset + 1,
             stretch: None,
@@ -102,8 +105,15 @@ impl HistoryRead {
             snapshots.record(record)?;
         }
         if read.done || read.error.is_some() {
-            let from = snapshots.footing().unwrap_or(self.from);
-            *self = self.again(from);
+            let beyond = snapshots.footing(self.from.offset.saturating_add(2));
+            *self = match beyond {
+                Some(from) => self.again(from),
+                // Nobody knows what was there: it is refused for want of its first events.
+                None => Self {
+                    is_gone: true,
+                    ..self.again(self.from)
+                },
+            };
         }
         Ok(())
     }
@@ -156,7 +166,7 @@ impl Lane {
         let known = known.filter(|read| read.is_for(act_at, &workflow_id, run_id));
         let from = self.history_from(&workflow_id, run_id);
         let mut read = known.unwrap_or_else(|| HistoryRead::new(act_at, workflow_id, run_id, from));
-        if read.stretch.is_none() && read.next < to {
+        if read.stretch.is_none() && read.next < to && !read.is_gone {
             self.next_tag = tag;
             read.stretch = Some((tag, to));
             let (topic, from, to) = match read.trimmed {
@@ -191,7 +201,7 @@ impl Lane {
         let is_first = making.records.is_empty();
         let end = self.fold.next_offset();
         let is_read = |read: &HistoryRead| {
-            let is_whole = read.stretch.is_none() && read.next == end;
+            let is_whole = read.stretch.is_none() && (read.next == end || read.is_gone);
             read.is_for(act_at, &workflow_id, run_id) && is_whole
         };
         let Some(read) = self.history.take_if(|read| is_first && is_read(read)) else {

@@ -3,7 +3,7 @@
 //! Read before the journal whenever nothing was folded yet, and when the next record is gone: the journal cannot say why. A snapshot
 //! of less than what was folded is of no use: then the journal has lost its end, and nobody may go on from it.
 
-use sagaline_journal::{ErrorKind, LanePort, Snapshots};
+use sagaline_journal::{Error, ErrorKind, LanePort, Snapshots};
 
 use super::{Lane, Now, Phase, ReadBack};
 use crate::fold::Fold;
@@ -24,11 +24,13 @@ impl Lane {
         for record in &read.records {
             failed = failed.or(snapshots.record(record).err());
         }
-        // Where the topic is missing, nothing was ever trimmed.
-        let error = read
-            .error
-            .filter(|error| error.kind() != ErrorKind::NotFound);
-        if let Some(error) = error {
+        // Where the topic is missing, nothing was ever trimmed. Who may not read it needs it only where something was.
+        let is_denied = |error: &Error| error.code() == "kafka-denied";
+        if let Some(error) = read.error.as_ref().filter(|error| is_denied(error)) {
+            tracing::error!(partition = self.partition, %error, code = error.code(), "snapshots cannot be read; the journal is read from its first record");
+        }
+        let is_fatal = |error: &Error| error.kind() != ErrorKind::NotFound && !is_denied(error);
+        if let Some(error) = read.error.filter(is_fatal) {
             tracing::warn!(partition = self.partition, %error, "the snapshot could not be read; trying again");
             self.claiming.read_failed();
             return self.pause(now);

@@ -84,7 +84,18 @@ impl Api {
             return Ok(());
         }
         let mut walk = Walk::through(self, run);
-        while let Some(window) = walk.next().await.map_err(unread)? {
+        loop {
+            let window = match walk.next().await {
+                // What the journal has no more is nowhere: the rest of the runs must not wait for it.
+                Err(problem) if problem.code == "history_trimmed" => {
+                    tracing::warn!(workflow_id = %run.workflow_id, "the journal was trimmed before a run's history was archived");
+                    return file.line(
+                        &json!({ "run_id": run.run.run_id.to_string(), "history": "trimmed" }),
+                    );
+                }
+                read => read.map_err(unread)?,
+            };
+            let Some(window) = window else { break };
             for (_, event) in window.shown() {
                 file.line(&EventLine {
                     workflow_id: run.workflow_id.as_str(),

@@ -9,7 +9,7 @@ use axum::{extract::State, response::Response};
 use sagaline_core::WorkflowId;
 use sagaline_journal::{
     Error, Footing, Item, JournalReader, Record,
-    kafka::{Kafka, Producer, Reader},
+    kafka::{Beginnings, Kafka, Producer, Reader},
     wire::topic,
 };
 use sagaline_projection::RejectedPlace;
@@ -216,7 +216,12 @@ impl Again {
 
     /// What an owner makes of the record there; none when time is up.
     fn dealt(&self, reader: &Reader, place: &InputPlace) -> Result<Option<Dealt>, Error> {
-        let mut journal = JournalReader::after(self.footing);
+        // Where nothing is projected the journal may begin later by now.
+        let footing = match self.footing {
+            Footing::START => Beginnings::open(&self.kafka, &self.namespace)?.of(place.partition)?,
+            footing => footing,
+        };
+        let mut journal = JournalReader::after(footing);
         let (mut items, mut dealt, mut failed) = (Vec::new(), None, None);
         let is_over = || Instant::now() >= self.deadline || self.engine.has_ended();
         let visit = |record: &Record| {
@@ -234,7 +239,7 @@ impl Again {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        let (topic, from) = (topic::journal(&self.namespace), self.footing.offset + 1);
+        let (topic, from) = (topic::journal(&self.namespace), footing.offset + 1);
         reader.tail(&topic, place.partition, from, visit, idle)?;
         failed.map_or(Ok(dealt), Err)
     }

@@ -24,6 +24,7 @@ pub(super) fn checks(session: &Session, kafka: &Kafka, admin: &Admin) -> Outcome
         topic::inbox(namespace),
         topic::results(namespace),
         topic::journal(namespace),
+        topic::state(namespace),
         topic::replies(namespace),
         topic::control(namespace),
     ] {

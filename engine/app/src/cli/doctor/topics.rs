@@ -108,6 +108,7 @@ fn partitions(admin: &Admin, namespace: &str) -> Result<Option<Check>, Error> {
         topic::journal(namespace),
         topic::inbox(namespace),
         topic::results(namespace),
+        topic::state(namespace),
     ] {
         if let TopicState::Present(info) = admin.topic(&name)? {
             counts.push((name, info.partitions));

@@ -1,8 +1,8 @@
 //! `journal trim`: deletes the beginning of the journal, where nothing is left that anybody needs.
 //!
 //! ```text
-//! read: what is the oldest record that is needed? ─▶ fold up to a footer before it ─▶ snapshot on `state`, read back
-//!                                                                                    ─▶ delete the records up to there
+//! read: what is the oldest record that is needed? ─▶ ask ─▶ partition by partition: fold up to a footer before it
+//!                                                            ─▶ snapshot on `state`, read back ─▶ delete the records up to there
 //! ```
 //! Invariant: nothing is deleted before the snapshot in its place was read back and is the fold's; whatever ends this half-way
 //! leaves a journal that everybody reads as before.
@@ -14,11 +14,10 @@ use std::{collections::BTreeMap, io, io::IsTerminal as _, sync::Arc};
 use clap::Args;
 use sagaline_core::Millis;
 use sagaline_journal::{
-    Error, ErrorKind, Item, JournalReader, NewRecord, Record, Snapshots,
+    Error, ErrorKind, Item, JournalReader, NewRecord, SNAPSHOT_BYTES_MAX, Snapshots,
     kafka::{Admin, Producer, TopicState},
     wire::topic,
 };
-use sagaline_projection::Projection;
 use sagaline_runtime::{Fold, engine::forgetful};
 use serde::Serialize;
 
@@ -29,7 +28,7 @@ use crate::{
     clock,
     fault::{Exit, Fault, Outcome},
     journal::Journal,
-    output::{Format, Progress},
+    output::{Format, Progress, aside},
     settings::Span,
     work,
 };
@@ -62,17 +61,26 @@ struct Trimmed {
     began_at: i64,
     /// Offset of its first record after.
     begins_at: i64,
-    /// Runs that are open behind the snapshot.
-    open_runs: u64,
-    /// Ids of closed runs that the snapshot remembers.
-    closed_ids: u64,
-    /// Bytes of the snapshot; none: nothing can go.
-    snapshot_bytes: Option<usize>,
     /// Inputs that could not be taken and are listed no more.
     rejected_inputs: u64,
+    /// What the snapshot has; none: none was written.
+    snapshot: Option<Written>,
     /// What keeps the rest.
     needed: Option<Oldest>,
 }
+
+/// What a snapshot has.
+#[derive(Debug, Serialize)]
+struct Written {
+    bytes: usize,
+    /// Runs that were open there.
+    open_runs: u64,
+    /// Ids of closed runs that were remembered there.
+    closed_ids: u64,
+}
+
+/// Parts that are on their way at once: what stands in line for the broker is bounded.
+const RECORDS_AT_ONCE: usize = 8;
 
 #[derive(Serialize)]
 struct All<'a> {
@@ -94,39 +102,46 @@ pub(super) fn trim(session: &Session, args: &TrimArgs) -> Outcome {
     let all = args
         .partition
         .map_or(0..journal.partitions, |only| only..only.saturating_add(1));
-    // Everything is read twice: for what is needed, and for what was before it.
+    // Everything is read twice: for what is needed, and for the last footer before it.
     let records = journal.offsets(all.clone())?;
     let progress = Progress::new(records.saturating_mul(2), "records");
-    let keep = Millis(u64::try_from(args.keep.get().as_millis()).unwrap_or(u64::MAX));
     let kept = Kept {
         now: clock::now(),
-        keep,
+        keep: Millis(u64::try_from(args.keep.get().as_millis()).unwrap_or(u64::MAX)),
     };
-    let mut trims = Vec::new();
+    let mut trimmed = Vec::new();
     for partition in all {
         // What the database has not read yet it needs from the first record on.
         let shown = shown.as_ref();
         let shown = shown.map(|shown| shown.get(&partition).copied().unwrap_or(0));
         let needed = Needed::of(&journal, partition, (kept, shown), &progress)?;
-        trims.push(Trim::prepare(&journal, partition, needed, &progress)?);
+        trimmed.push(prepare(&journal, partition, needed, &progress)?);
     }
     drop(progress);
-    let going: i64 = trims.iter().map(Trim::records).sum();
+    let going: i64 = trimmed.iter().map(Trimmed::records).sum();
     if asks && going > 0 {
         let question = format!(
-            "About {going} records go from {} for good; histories in them can be read no more. Go on?",
+            "About {going} records go from {} for good; histories in them can be read no more, and builds that know no snapshots \
+             cannot go on. Go on?",
             journal.topic
         );
         if !confirmed(&question)? {
             return Err(Fault::new(Exit::Failed, "not confirmed: nothing was done"));
         }
     }
+    let mut done = Ok(());
     if !args.dry_run && going > 0 {
         let work = Work::open(session, &journal)?;
-        trims.iter().try_for_each(|trim| work.trim(trim))?;
+        for one in &mut trimmed {
+            // Of what is not done nothing is gone.
+            match done.is_ok() {
+                true => done = work.trim(one),
+                false => one.begins_at = one.began_at,
+            }
+        }
     }
-    let trimmed: Vec<Trimmed> = trims.into_iter().map(Trim::told).collect();
-    print(session, &trimmed, args.dry_run)
+    print(session, &trimmed, args.dry_run)?;
+    done
 }
 
 /// Snapshots must be kept for ever.
@@ -153,90 +168,55 @@ fn shown(session: &Session, args: &TrimArgs) -> Outcome<Option<BTreeMap<i32, i64
         .as_ref()
         .or(session.settings.database.as_ref());
     let Some(url) = named else {
+        aside(
+            "no database is named: what one still shows, or has not archived, goes as well where --keep allows it",
+        );
         return Ok(None);
     };
     let namespace = &session.settings.namespace;
-    let shown = work::runtime()?.block_on(async {
-        let projection = Projection::open(url, namespace).await?;
-        projection.first_offsets().await
-    })?;
+    let shown = work::runtime()?.block_on(sagaline_projection::needed(url, namespace))?;
     Ok(Some(shown))
 }
 
-/// A partition's trimming, prepared.
-struct Trim {
+/// Finds the last footer before what is needed of a partition.
+fn prepare(
+    journal: &Journal,
     partition: i32,
-    began_at: i64,
-    needed: Needed,
-    /// Behind the last footer before what is needed; none: there is none.
-    fold: Option<Fold>,
-    rejected_inputs: u64,
-    snapshot_bytes: Option<usize>,
+    mut needed: Needed,
+    progress: &Progress,
+) -> Outcome<Trimmed> {
+    let beginning = journal.beginnings().of(partition)?;
+    let began_at = beginning.offset.saturating_add(1);
+    let mut begins_at = began_at;
+    let mut reader = JournalReader::after(beginning);
+    let mut items = Vec::new();
+    let (mut rejected, mut rejected_inputs) = (0, 0);
+    journal.read_until((partition, began_at), needed.until(), |record| {
+        progress.one();
+        reader.read(record, &mut items)?;
+        for item in items.drain(..) {
+            let Item::Batch(batch) = item else { continue };
+            rejected += needed::rejections(&batch);
+            if needed.allows(&batch) {
+                begins_at = batch.footer_offset.saturating_add(1);
+                rejected_inputs = rejected;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Trimmed {
+        partition,
+        began_at,
+        begins_at,
+        rejected_inputs,
+        snapshot: None,
+        needed: needed.oldest(),
+    })
 }
 
-impl Trim {
-    /// Folds a partition up to the last footer before what is needed of it.
-    fn prepare(
-        journal: &Journal,
-        partition: i32,
-        needed: Needed,
-        progress: &Progress,
-    ) -> Outcome<Self> {
-        let mut fold = journal.beginning(partition)?;
-        let began_at = fold.next_offset();
-        let mut reader = JournalReader::after(fold.footing());
-        // Read, and not folded before a footer is found at which one may cut.
-        let mut ahead: Vec<Record> = Vec::new();
-        let mut items = Vec::new();
-        let (mut moved, mut rejected_inputs) = (false, 0);
-        journal.read_until((partition, began_at), needed.until(), |record| {
-            progress.one();
-            reader.read(record.clone(), &mut items)?;
-            ahead.push(record);
-            for item in items.drain(..) {
-                if let Item::Batch(batch) = item
-                    && needed.allows(&batch)
-                {
-                    for record in ahead.drain(..) {
-                        rejected_inputs += u64::from(needed::is_rejection(&record));
-                        fold.record(record)?;
-                    }
-                    moved = true;
-                }
-            }
-            Ok(())
-        })?;
-        let snapshot = moved.then(|| fold.snapshot()).transpose()?;
-        Ok(Self {
-            partition,
-            began_at,
-            needed,
-            snapshot_bytes: snapshot.map(|snapshot| snapshot.bytes.len()),
-            fold: moved.then_some(fold),
-            rejected_inputs,
-        })
-    }
-
-    fn begins_at(&self) -> i64 {
-        self.fold.as_ref().map_or(self.began_at, Fold::next_offset)
-    }
-
-    fn records(&self) -> i64 {
-        self.begins_at().saturating_sub(self.began_at)
-    }
-
-    fn told(self) -> Trimmed {
-        let state = self.fold.as_ref().map(|fold| &fold.state);
-        Trimmed {
-            partition: self.partition,
-            began_at: self.began_at,
-            begins_at: self.begins_at(),
-            open_runs: state.map_or(0, |state| state.open_runs()),
-            closed_ids: state.map_or(0, |state| state.closed_ids()),
-            snapshot_bytes: self.snapshot_bytes,
-            rejected_inputs: self.rejected_inputs,
-            needed: self.needed.oldest(),
-        }
+impl Trimmed {
+    const fn records(&self) -> i64 {
+        self.begins_at.saturating_sub(self.began_at)
     }
 }
 
@@ -259,36 +239,59 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn trim(&self, trim: &Trim) -> Outcome {
-        let (Some(fold), partition) = (&trim.fold, trim.partition) else {
+    /// Trims a partition; on an error nothing is gone from it.
+    fn trim(&self, one: &mut Trimmed) -> Outcome {
+        let partition = one.partition;
+        if one.records() == 0 {
             return Ok(());
-        };
+        }
+        let mut fold = self.journal.beginning(partition)?;
+        let place = (partition, fold.next_offset());
+        let begins_at = std::mem::replace(&mut one.begins_at, one.began_at);
+        self.journal
+            .read_until(place, begins_at, |record| fold.record(record))?;
         let snapshot = fold.snapshot()?;
+        // What would not be taken back as it is must never count.
+        if snapshot.bytes.len() as u64 > SNAPSHOT_BYTES_MAX
+            || Fold::restored(1, &snapshot)?.state != fold.state
+        {
+            let text = format!("partition {partition}: its state cannot be kept as a snapshot");
+            return Err(Error::new(ErrorKind::Internal, "snapshot-corrupt", text).into());
+        }
         let mut parts = snapshot.records(&self.state, partition);
         let last = parts.split_off(parts.len().saturating_sub(1));
         self.send(parts)?;
         self.send(last)?;
+        let offset = snapshot.footing.offset;
         let snapshots = self
             .journal
             .beginnings()
             .read(partition, Snapshots::default())?;
-        let newest = snapshots.newest()?;
-        if newest.as_ref() != Some(&snapshot) || Fold::restored(1, &snapshot)?.state != fold.state {
+        if snapshots.fitting(begins_at)?.as_ref() != Some(&snapshot) {
             let text = format!(
-                "partition {partition}: the snapshot that was written is not the one that is read; does somebody else trim, too?"
+                "partition {partition}: the snapshot that was written is not the one that is read"
             );
-            return Err(Error::new(ErrorKind::Conflict, "snapshot-corrupt", text).into());
+            let error = Error::new(ErrorKind::Conflict, "snapshot-corrupt", text);
+            return Err(Fault::from(error)
+                .hint("did somebody else trim at the same time? nothing is gone: run it again"));
         }
-        let begins_at = fold.next_offset();
         self.admin
             .delete_records(&self.journal.topic, partition, begins_at)?;
-        self.send(snapshots.clearing(&self.state, partition))
+        one.begins_at = begins_at;
+        one.snapshot = Some(Written {
+            bytes: snapshot.bytes.len(),
+            open_runs: fold.state.open_runs(),
+            closed_ids: fold.state.closed_ids(),
+        });
+        self.send(snapshots.clearing(offset, &self.state, partition))
     }
 
     /// Sends records and waits until all are there.
     fn send(&self, records: Vec<NewRecord>) -> Outcome {
-        for sent in self.producer.send_all_blocking(records) {
-            sent?;
+        for some in records.chunks(RECORDS_AT_ONCE) {
+            for sent in self.producer.send_all_blocking(some.to_vec()) {
+                sent?;
+            }
         }
         Ok(())
     }
@@ -304,13 +307,12 @@ fn print(session: &Session, trimmed: &[Trimmed], dry_run: bool) -> Outcome {
         Format::Jsonl => trimmed.iter().try_for_each(|one| output.json(one))?,
         Format::Table => {
             let row = |one: &Trimmed| {
-                let needed = one.needed.as_ref();
+                let (needed, snapshot) = (one.needed.as_ref(), one.snapshot.as_ref());
                 vec![
                     one.partition.to_string(),
-                    one.begins_at.saturating_sub(one.began_at).to_string(),
+                    one.records().to_string(),
                     one.begins_at.to_string(),
-                    one.snapshot_bytes.unwrap_or_default().to_string(),
-                    one.open_runs.to_string(),
+                    snapshot.map_or_else(String::new, |written| written.bytes.to_string()),
                     one.rejected_inputs.to_string(),
                     needed.map_or_else(String::new, |needed| needed.in_words(output)),
                 ]
@@ -324,7 +326,6 @@ fn print(session: &Session, trimmed: &[Trimmed], dry_run: bool) -> Outcome {
                 },
                 "BEGINS AT",
                 "SNAPSHOT BYTES",
-                "OPEN RUNS",
                 "REJECTED INPUTS",
                 "KEPT FOR",
             ];
@@ -332,14 +333,4 @@ fn print(session: &Session, trimmed: &[Trimmed], dry_run: bool) -> Outcome {
         }
     }
     Ok(())
-}
-
-impl Needed {
-    /// Whether the journal may begin behind this batch.
-    fn allows(&self, batch: &sagaline_journal::Batch) -> bool {
-        // Behind a mark, what it announces would be lost.
-        batch.footer_offset < self.until()
-            && batch.batch_no <= self.effects_done()
-            && !batch.transitions.is_empty()
-    }
 }

@@ -122,12 +122,18 @@ pub(super) struct Known {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing(Option<Arc<OfToken>>);
 
-#[derive(Debug)]
 struct OfToken {
     tokens: Tokens,
     hash: TokenHash,
     namespace: Box<str>,
     principal: Principal,
+}
+
+/// Without the hash.
+impl fmt::Debug for OfToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OfToken").finish_non_exhaustive()
+    }
 }
 
 impl Standing {

@@ -4,10 +4,7 @@
 use std::collections::HashMap;
 
 use sagaline_core::{Event, Millis, RunId, Timestamp, WorkflowId, show::Shown};
-use sagaline_journal::{
-    Batch, Item, JournalReader, Journaled, Record, transition_of,
-    wire::{header, kind},
-};
+use sagaline_journal::{Batch, Item, JournalReader, Journaled};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -49,6 +46,10 @@ enum Who {
         closed_at: Timestamp,
     },
     Database,
+    /// The first batch of which not everything is known to have arrived.
+    Undelivered {
+        batch: u64,
+    },
 }
 
 fn shown<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -73,7 +74,10 @@ impl Oldest {
                 closed_at,
                 ..
             } => format!("{workflow_id}, closed {}", output.time(*closed_at)),
-            Who::Database => "a run that the database has".to_owned(),
+            Who::Database => "what the database has or has not read".to_owned(),
+            Who::Undelivered { batch } => {
+                format!("effects of batch {batch}, which did not arrive yet")
+            }
         }
     }
 }
@@ -139,9 +143,21 @@ impl Needed {
         self.until
     }
 
-    /// Effects of batches up to this have arrived.
-    pub(super) const fn effects_done(&self) -> u64 {
-        self.effects_done
+    /// Whether the journal may begin behind this batch; if only what it sent keeps it, that is what is needed.
+    pub(super) fn allows(&mut self, batch: &Batch) -> bool {
+        // Behind a mark, what it announces would be lost.
+        if batch.footer_offset >= self.until || batch.transitions.is_empty() {
+            return false;
+        }
+        let has_arrived = batch.batch_no <= self.effects_done;
+        if !has_arrived {
+            let who = Who::Undelivered {
+                batch: batch.batch_no,
+            };
+            let offset = batch.first_offset;
+            keep_older(&mut self.oldest, Oldest { offset, who });
+        }
+        has_arrived
     }
 
     /// What needs that record.
@@ -200,12 +216,11 @@ const fn closes(event: &Event) -> bool {
     )
 }
 
-/// Whether a record tells of an input that could not be taken.
-pub(super) fn is_rejection(record: &Record) -> bool {
-    let is_transition = record.header(header::KIND) == Some(kind::TRANSITION.as_bytes());
-    is_transition
-        && transition_of(record).is_ok_and(|transition| {
-            let mut events = transition.events.iter();
-            events.any(|event| matches!(event, Event::InputRejected(_)))
-        })
+/// How many inputs that could not be taken a batch tells of.
+pub(super) fn rejections(batch: &Batch) -> u64 {
+    let events = batch.transitions.iter();
+    let events = events.flat_map(|one| &one.transition.events);
+    events
+        .filter(|event| matches!(event, Event::InputRejected(_)))
+        .count() as u64
 }
