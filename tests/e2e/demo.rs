@@ -267,10 +267,12 @@ fn a_newcomer_sees_six_runs_and_brings_each_to_its_end() {
     );
     let journal = shop.says(&["journal", "tail", "--from", "earliest", "--until-end"]);
     assert!(journal.contains("\"WorkflowStarted\""), "{journal}");
-    assert!(
-        !journal.contains("\"InputRejected\""),
-        "no start was refused"
-    );
+    // *Retry now* may have come when the run was over.
+    let refused = journal
+        .lines()
+        .filter(|line| line.contains("\"InputRejected\""));
+    let mut starts = refused.filter(|line| !line.contains("\"no-open-run\""));
+    assert_eq!(starts.next(), None, "no start was refused");
     stop(&mut dev);
     assert_eq!(
         dev.said("repair it:"),
