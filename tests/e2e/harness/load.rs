@@ -116,14 +116,24 @@ impl Load {
 
     /// Waits until as many have ended as were started.
     pub(crate) fn until_ended(&self, journal: &mut Journal<'_>) {
-        let what = format!("{} sagas end", self.len());
         let mut ended = 0;
         while ended < self.len() {
+            let what = format!("{} sagas end; {}", self.len(), self.open(journal));
             // A limit for each step on the way: the machine may be slow, but something must happen.
             ended = journal.until(&what, |journal| {
                 Some(journal.ended()).filter(|now| *now > ended)
             });
         }
+    }
+
+    /// Some that have not ended, and how far they are.
+    fn open(&self, journal: &Journal<'_>) -> String {
+        let ids = self.expected.keys();
+        let open: Vec<&String> = ids.filter(|id| journal.outcome(id).is_none()).collect();
+        let some = open.iter().take(5);
+        let some = some.map(|id| format!("{id}: {}", journal.names(id).join(" ")));
+        let some: Vec<String> = some.collect();
+        format!("{} are open, of them\n{}\n", open.len(), some.join("\n"))
     }
 
     /// Every saga has one run, which ended as its input says, with everything undone that had to be.
