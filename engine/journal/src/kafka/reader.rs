@@ -32,7 +32,15 @@ impl Reader {
     /// # Errors
     /// [`ErrorKind::Invalid`]: librdkafka refuses the properties.
     pub fn open(kafka: &Kafka) -> Result<Self, Error> {
-        Self::with(kafka, Isolation::Uncommitted)
+        Self::with(kafka, Isolation::Uncommitted, None)
+    }
+
+    /// The same for many short reads, one after the other: none waits for what the broker still has to say to the one before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`]: librdkafka refuses the properties.
+    pub fn open_for_pieces(kafka: &Kafka) -> Result<Self, Error> {
+        Self::with(kafka, Isolation::Uncommitted, Some("5"))
     }
 
     /// A reader that sees of transactions only what was committed, as inputs are to be read.
@@ -40,16 +48,20 @@ impl Reader {
     /// # Errors
     /// [`ErrorKind::Invalid`]: librdkafka refuses the properties.
     pub fn open_committed(kafka: &Kafka) -> Result<Self, Error> {
-        Self::with(kafka, Isolation::Committed)
+        Self::with(kafka, Isolation::Committed, None)
     }
 
-    fn with(kafka: &Kafka, isolation: Isolation) -> Result<Self, Error> {
+    /// `wait_ms`: how long the broker may keep a fetch that it has nothing for.
+    fn with(kafka: &Kafka, isolation: Isolation, wait_ms: Option<&str>) -> Result<Self, Error> {
         let mut config = kafka.consumer(READER_GROUP, isolation);
         config
             .set("enable.partition.eof", "true")
             .set("fetch.message.max.bytes", "4194304")
             .set("queued.min.messages", "100000")
             .set("queued.max.messages.kbytes", "32768");
+        if let Some(wait_ms) = wait_ms {
+            config.set("fetch.wait.max.ms", wait_ms);
+        }
         let consumer = BaseConsumer::from_config_and_context(&config, Quiet::default())
             .map_err(|error| fault::error("make a consumer", &error))?;
         Ok(Self { consumer })

@@ -90,7 +90,7 @@ impl Journal {
         let shared = self.0.clone();
         let done = tokio::task::spawn_blocking(move || {
             let kept = shared.lock().pop();
-            let reader = kept.map_or_else(|| Reader::open(&shared.kafka), Ok)?;
+            let reader = kept.map_or_else(|| Reader::open_for_pieces(&shared.kafka), Ok)?;
             let done = work(&reader, &shared.topic)?;
             shared.lock().push(reader);
             Ok(done)
