@@ -5,8 +5,8 @@
 //! 4711/0 · 4711/1 · 4711/2     parts, keyed by the footer's offset and their number
 //! 4711                         says which footer, how many parts, and their checksum
 //! ```
-//! Deliberately absent: what the parts hold. Invariant: a snapshot counts from its last record on; of several that of the last
-//! footer counts, in whatever order they were written; parts that nobody tells of are nothing.
+//! Deliberately absent: decisions on what is kept. Invariant: a snapshot counts from its last record on, in whatever order several were
+//! written; a journal goes on from the oldest that reaches its first record; parts that nobody tells of are nothing.
 
 mod folded;
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Api, http, ok, payment, problem};
 use crate::harness::{
     http::Events,
-    process::Signal,
+    process::{Process, Signal},
     wait::{LIMIT, until},
     world::World,
 };
@@ -314,18 +314,23 @@ fn attributes_are_named_with_their_kinds_and_definitions_are_none() {
     problem(&delete, 404, "definition_not_found");
 }
 
-#[test]
-fn a_queue_is_told_of_with_its_limits_by_every_node() {
-    let world = World::new(4);
-    let nodes: Vec<_> = (0..2)
-        .map(|_| world.engine_of(&mut world.server("victim", &["--http-port", "0"])))
-        .collect();
+/// Two engines that answer HTTP, and where.
+fn two_nodes(world: &World) -> (Vec<Process>, Vec<String>) {
+    let serve = |_| world.engine_of(&mut world.server("victim", &["--http-port", "0"]));
+    let nodes: Vec<Process> = (0..2).map(serve).collect();
     let addresses: Vec<String> = nodes.iter().map(http::address_of).collect();
     for address in &addresses {
         until("both nodes are ready", || {
             (http::get(address, "/readyz").status == 200).then_some(())
         });
     }
+    (nodes, addresses)
+}
+
+#[test]
+fn a_queue_is_told_of_with_its_limits_by_every_node() {
+    let world = World::new(4);
+    let (_nodes, addresses) = two_nodes(&world);
     let kind = [("Content-Type", "application/json")];
     let limits = json!({"max_outstanding": 3, "reason": "the bank is slow"}).to_string();
     let path = "PUT /api/v1/task-queues/orders/limits";
@@ -370,15 +375,7 @@ fn a_queue_is_told_of_with_its_limits_by_every_node() {
 #[test]
 fn who_wrote_to_one_node_reads_it_at_the_other() {
     let world = World::new(4);
-    let nodes: Vec<_> = (0..2)
-        .map(|_| world.engine_of(&mut world.server("victim", &["--http-port", "0"])))
-        .collect();
-    let addresses: Vec<String> = nodes.iter().map(http::address_of).collect();
-    for address in &addresses {
-        until("both nodes are ready", || {
-            (http::get(address, "/readyz").status == 200).then_some(())
-        });
-    }
+    let (_nodes, addresses) = two_nodes(&world);
 
     for number in 0..30 {
         let (here, there) = (&addresses[number % 2], &addresses[(number + 1) % 2]);

@@ -1,7 +1,7 @@
 //! A partition's state as it is kept outside of the journal, and taken back.
 //!
 //! Invariant: what is read equals what was written, and its digest is made anew from what was read. Equal states are written
-//! alike: nothing stands in hash order. Deliberately absent: bytes; whoever writes chooses a form that goes by position.
+//! alike: nothing stands in hash order. Deliberately absent: bytes; they are written by name, so that a later build may know more.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
