@@ -174,3 +174,19 @@ events! {
 }
 
 shown_as_serialized!(Cause);
+
+impl Event {
+    /// Whether its run is closed by it.
+    #[must_use]
+    pub const fn closes(&self) -> bool {
+        matches!(
+            self,
+            Self::WorkflowCompleted(_)
+                | Self::WorkflowFailed(_)
+                | Self::WorkflowCanceled(_)
+                | Self::WorkflowTerminated(_)
+                | Self::WorkflowTimedOut(_)
+                | Self::WorkflowContinuedAsNew(_)
+        )
+    }
+}

@@ -148,16 +148,7 @@ fn base<'a>(id: &WorkflowId, run_id: Option<RunId>, to: &'a ResetTo) -> Result<B
 /// Whether the program can go on from behind that event.
 fn check_position(base: &Base<'_>, event_seq: Seq) -> Result<(), Refused> {
     let ends = |(_, event): &(Seq, &Event)| {
-        matches!(
-            event,
-            Event::WorkflowCompleted(_)
-                | Event::WorkflowFailed(_)
-                | Event::WorkflowCanceled(_)
-                | Event::WorkflowTerminated(_)
-                | Event::WorkflowTimedOut(_)
-                | Event::WorkflowContinuedAsNew(_)
-                | Event::CompensationStarted(_)
-        )
+        event.closes() || matches!(event, Event::CompensationStarted(_))
     };
     let end = base.events().find(ends);
     let last = match end {

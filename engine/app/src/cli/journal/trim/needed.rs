@@ -189,7 +189,7 @@ impl Open {
             for event in &transition.events {
                 if matches!(event, Event::WorkflowStarted(_)) {
                     self.0.insert(run_id, (workflow_id.clone(), *offset));
-                } else if closes(event)
+                } else if event.closes()
                     && let Some((workflow_id, offset)) = self.0.remove(&run_id)
                 {
                     let who = Who::ClosedRun {
@@ -202,18 +202,6 @@ impl Open {
             }
         }
     }
-}
-
-const fn closes(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::WorkflowCompleted(_)
-            | Event::WorkflowFailed(_)
-            | Event::WorkflowCanceled(_)
-            | Event::WorkflowTerminated(_)
-            | Event::WorkflowTimedOut(_)
-            | Event::WorkflowContinuedAsNew(_)
-    )
 }
 
 /// How many inputs that could not be taken a batch tells of.
