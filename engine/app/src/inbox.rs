@@ -75,8 +75,8 @@ pub(crate) struct Asked {
     id: String,
     inbox: String,
     partition: i32,
-    /// Where it lies, if the broker has said so.
-    pub(crate) offset: Option<i64>,
+    /// Where it lies.
+    pub(crate) offset: i64,
     /// Where the answers cannot begin before.
     answers_from: i64,
     correlation: String,
@@ -90,7 +90,7 @@ impl Asked {
             id: self.id.as_str().into(),
             topic: self.inbox.as_str().into(),
             partition: self.partition,
-            offset: self.offset.unwrap_or(-1),
+            offset: self.offset,
         }
     }
 }
@@ -362,9 +362,7 @@ impl Inbox {
 
     /// When the broker appended a request, by its own clock.
     pub(crate) fn appended_at(&self, asked: &Asked) -> Outcome<Option<Timestamp>> {
-        let Some(offset) = asked.offset else {
-            return Ok(None);
-        };
+        let offset = asked.offset;
         let mut appended_at = None;
         self.reader.read(
             &self.inbox,

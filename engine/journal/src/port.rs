@@ -70,7 +70,7 @@ pub enum PortEvent {
         partition: i32,
         /// Of the request.
         tag: Tag,
-        /// Where it lies, negative where that is not known; or why it was not sent.
+        /// Where it lies; or why it was not sent.
         outcome: Result<i64, SendError>,
     },
     /// Records of a read, in offset order.

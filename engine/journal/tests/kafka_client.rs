@@ -71,12 +71,9 @@ async fn a_producer_says_where_each_record_lies() {
     let topic = topic("producer", 2);
     let producer = Producer::open(shared()).unwrap();
 
-    assert_eq!(producer.send(record(&topic, 1, "a")).await, Ok(Some(0)));
-    assert_eq!(producer.send(record(&topic, 1, "b")).await, Ok(Some(1)));
-    assert_eq!(
-        producer.clone().send(record(&topic, 0, "c")).await,
-        Ok(Some(0))
-    );
+    assert_eq!(producer.send(record(&topic, 1, "a")).await, Ok(0));
+    assert_eq!(producer.send(record(&topic, 1, "b")).await, Ok(1));
+    assert_eq!(producer.clone().send(record(&topic, 0, "c")).await, Ok(0));
 }
 
 /// Bytes that no codec makes fewer (xorshift64: Marsaglia, Journal of Statistical Software 8(14), 2003).
@@ -123,7 +120,7 @@ fn a_producer_works_without_a_runtime() {
     let topic = topic("blocking", 1);
     let producer = Producer::open(shared()).unwrap();
 
-    assert_eq!(producer.send_blocking(record(&topic, 0, "a")), Ok(Some(0)));
+    assert_eq!(producer.send_blocking(record(&topic, 0, "a")), Ok(0));
 }
 
 #[tokio::test]

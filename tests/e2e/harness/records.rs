@@ -103,9 +103,7 @@ impl<'w> Draft<'w> {
     pub(crate) fn send(self) -> Place {
         let (topic, partition) = (self.record.topic.to_string(), self.record.partition);
         let sent = self.world.producer.send_blocking(self.record);
-        let offset = sent
-            .expect("the broker takes the record")
-            .expect("the broker says where it is");
+        let offset = sent.expect("the broker takes the record");
         Place {
             topic,
             partition,

@@ -52,10 +52,14 @@ pub(super) trait Reports: Send + Sync + 'static {
 /// Where an acknowledged record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
-    /// Negative: the broker had it already and did not say where.
     pub(super) offset: i64,
     pub(super) appended_at: Option<Timestamp>,
 }
+
+/// What is said to be delivered without a place, and may be nowhere. librdkafka says so of a record that was refused when one
+/// behind it was taken, as if brokers took no sequence before the one that they wait for. Kafka does, from a producer that
+/// the partition has not heard of: of a new topic's, or after the producer took another id.
+const NOWHERE: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::Inconsistent);
 
 /// When records go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +299,7 @@ impl<R: Reports> ProducerContext<NoCustomPartitioner> for Desk<R> {
 
     fn delivery(&self, result: &DeliveryResult<'_>, mark: usize) {
         let report = match result {
+            Ok(message) if message.offset() < 0 => Err(NOWHERE),
             Ok(message) => Ok(Placed {
                 offset: message.offset(),
                 appended_at: match message.timestamp() {

@@ -449,8 +449,7 @@ impl Lane {
     pub(super) fn sent(&mut self, tag: Tag, outcome: Result<i64, SendError>, now: Now) {
         match outcome {
             Ok(offset) => {
-                let arrived = self.outbox.acknowledged(tag);
-                if let Some(Effect::Task(task)) = arrived.filter(|_| offset >= 0) {
+                if let Some(Effect::Task(task)) = self.outbox.acknowledged(tag) {
                     let queue = self.outbox.queues.get(&task.scheduled.task_queue);
                     let partitions = queue.map(|queue| queue.partitions);
                     self.placed

@@ -114,7 +114,7 @@ impl Client {
             id: id.into(),
             topic: shared.inbox.clone(),
             partition,
-            offset: appended.offset.unwrap_or(-1),
+            offset: appended.offset,
         };
         let namespace = shared
             .inbox

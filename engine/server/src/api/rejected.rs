@@ -204,7 +204,7 @@ impl Again {
         let place = InputPlace {
             topic,
             partition,
-            offset: offset.ok_or(Failed::Unanswered)?,
+            offset,
         };
         // What lies in a partition beyond the journal's is forwarded, and rejected or taken elsewhere.
         if partition >= self.engine.partitions() {

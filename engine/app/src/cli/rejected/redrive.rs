@@ -42,7 +42,7 @@ pub(super) fn redrive(session: &Session, args: &RedriveArgs) -> Outcome {
         let record = original(session, &reader, &rejected)?;
         let (topic, partition) = (record.topic.clone(), record.partition);
         let silent = || silent(id, &topic, args.timeout.is_some());
-        let offset = producer.send_blocking(record)?.ok_or_else(silent)?;
+        let offset = producer.send_blocking(record)?;
         let place = InputPlace {
             topic: topic.clone(),
             partition,

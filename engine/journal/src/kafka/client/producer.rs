@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// Its offset.
-    pub offset: Option<i64>,
+    pub offset: i64,
     /// The broker's time.
     pub at: Option<Timestamp>,
 }
@@ -49,17 +49,16 @@ impl Producer {
         })
     }
 
-    /// Sends a record and waits until it is on all replicas in sync; returns its offset, or `None` when the broker had
-    /// it already from an earlier try and did not say where. Records sent to one partition one after the other, without
-    /// waiting in between, keep their order.
+    /// Sends a record and waits until it is on all replicas in sync; returns its offset. Records sent to one partition one
+    /// after the other, without waiting in between, keep their order as far as they arrive.
     ///
     /// Dropping the future does not take the record back.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`]: not acknowledged within 8 s: it may be there or not.
+    /// [`ErrorKind::Unavailable`]: not acknowledged within 8 s, or nobody says where: it may be there or not.
     /// [`ErrorKind::NotFound`]: no such topic or partition.
     /// [`ErrorKind::Invalid`]: too large, or the principal may not write there.
-    pub async fn send(&self, record: NewRecord) -> Result<Option<i64>, Error> {
+    pub async fn send(&self, record: NewRecord) -> Result<i64, Error> {
         let doing = doing(&record);
         let ack = self.begin(record)?;
         finish(&doing, ack.await.ok())
@@ -84,7 +83,7 @@ impl Producer {
     ///
     /// # Errors
     /// As [`Producer::send`].
-    pub fn send_blocking(&self, record: NewRecord) -> Result<Option<i64>, Error> {
+    pub fn send_blocking(&self, record: NewRecord) -> Result<i64, Error> {
         let doing = doing(&record);
         let ack = self.begin(record)?;
         finish(&doing, ack.blocking_recv().ok())
@@ -97,7 +96,7 @@ impl Producer {
     }
 
     /// As [`Producer::send_blocking`], many at once: how each ended, in their order.
-    pub fn send_all_blocking(&self, records: Vec<NewRecord>) -> Vec<Result<Option<i64>, Error>> {
+    pub fn send_all_blocking(&self, records: Vec<NewRecord>) -> Vec<Result<i64, Error>> {
         let put = |record: NewRecord| {
             let (doing, (sender, ack)) = (doing(&record), oneshot::channel());
             let put = self.put(record, Waiter::One(sender));
@@ -227,9 +226,9 @@ impl Reports for Acks {
 }
 
 /// What became of it; `None`: its producer was replaced.
-pub(super) fn finish(doing: &str, ack: Option<Ack>) -> Result<Option<i64>, Error> {
+pub(super) fn finish(doing: &str, ack: Option<Ack>) -> Result<i64, Error> {
     match ack {
-        Some(Ok(placed)) => Ok((placed.offset >= 0).then_some(placed.offset)),
+        Some(Ok(placed)) => Ok(placed.offset),
         Some(Err(error)) => Err(fault::error(doing, &error)),
         None => {
             let message = format!("{doing}: the producer was replaced, the record may be there");

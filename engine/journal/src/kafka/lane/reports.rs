@@ -92,11 +92,10 @@ impl Reports for Appends {
             Ok(Placed {
                 offset,
                 appended_at,
-            }) if offset >= 0 => Delivery::At {
+            }) => Delivery::At {
                 offset,
                 appended_at,
             },
-            Ok(_) => Delivery::Unknown,
             Err(error) => {
                 let (partition, tag) = (append.partition, append.tag);
                 tracing::warn!(partition, tag, %error, "a journal record may not have been appended");
@@ -261,15 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn success_without_an_offset_is_unknown_and_so_is_a_failure() {
+    fn what_became_of_a_failed_record_is_unknown() {
         let (appends, inbox) = appends();
-        let mark = appends.open(0, 1, 3);
+        let mark = appends.open(0, 1, 2);
 
         appends.delivered(mark, at(5));
-        appends.delivered(mark + 1, at(-1001));
-        appends.delivered(mark + 2, Err(late()));
+        appends.delivered(mark + 1, Err(late()));
 
-        let reports = vec![placed(5), Delivery::Unknown, Delivery::Unknown];
+        let reports = vec![placed(5), Delivery::Unknown];
         assert_eq!(
             answers(&inbox),
             [PortEvent::Appended {
@@ -318,7 +316,7 @@ mod tests {
         let sends = Sends::new(inbox.clone());
         let (first, second) = (sends.open(1, 10), sends.open(1, 11));
 
-        sends.delivered(first, at(-1001));
+        sends.delivered(first, at(3));
         sends.delivered(first, at(4));
         sends.abandon("the producer was replaced");
 
@@ -333,7 +331,7 @@ mod tests {
                 PortEvent::Sent {
                     partition: 1,
                     tag: 10,
-                    outcome: Ok(-1001)
+                    outcome: Ok(3)
                 },
                 PortEvent::Sent {
                     partition: 1,
