@@ -33,7 +33,7 @@ fn a_run_begins_when_it_is_to_whatever_crashes_before() {
     start("soon", "4s");
     start("never", "30d");
 
-    let waiting = describe(&world, "soon");
+    let waiting = describe(&world, "never");
     assert_eq!(waiting["situation"], "waiting");
     assert_eq!(waiting["waiting_for"]["kind"], "timer");
     assert_eq!(waiting["waiting_for"]["until"], waiting["start_at"]);

@@ -107,6 +107,18 @@ impl<'w> Journal<'w> {
         self
     }
 
+    /// Where it ends and how far it was read, for a test that waits in vain: who stands still?
+    pub(crate) fn unread(&self) -> String {
+        let (next, ends) = (
+            self.partitions
+                .iter()
+                .map(|one| one.next)
+                .collect::<Vec<_>>(),
+            self.world.ends(&self.topic),
+        );
+        format!("the journal was read up to {next:?} and ends at {ends:?}")
+    }
+
     /// Reads on until something is there.
     pub(crate) fn until<T>(&mut self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
         until(what, || look(self.read_on()))

@@ -10,7 +10,7 @@ use super::{
     process::Process,
     records::{Draft, order},
     say,
-    wait::Watch,
+    wait::{LIMIT, Watch, within},
     world::World,
 };
 
@@ -118,10 +118,16 @@ impl Load {
     pub(crate) fn until_ended(&self, journal: &mut Journal<'_>) {
         let mut ended = 0;
         while ended < self.len() {
-            let what = format!("{} sagas end; {}", self.len(), self.open(journal));
             // A limit for each step on the way: the machine may be slow, but something must happen.
-            ended = journal.until(&what, |journal| {
-                Some(journal.ended()).filter(|now| *now > ended)
+            let more = within(LIMIT, || {
+                Some(journal.read_on().ended()).filter(|now| *now > ended)
+            });
+            ended = more.unwrap_or_else(|| {
+                panic!(
+                    "no saga ended for {LIMIT:?}: {}{}",
+                    self.open(journal),
+                    journal.unread()
+                )
             });
         }
     }

@@ -21,21 +21,22 @@ pub(crate) fn until_true(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Looks until something is there; panics with `what` after `limit`.
+pub(crate) fn until_within<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>) -> T {
+    within(limit, look).unwrap_or_else(|| panic!("not within {limit:?}: {what}"))
+}
+
+/// Looks until something is there; `None` after `limit`.
 #[expect(
     clippy::disallowed_methods,
     reason = "processes and brokers move in real time, and this is what waits for them"
 )]
-pub(crate) fn until_within<T>(
-    what: &str,
-    limit: Duration,
-    mut look: impl FnMut() -> Option<T>,
-) -> T {
+pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || begun.elapsed() >= limit {
             return found;
         }
-        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
         std::thread::sleep(PAUSE);
     }
 }

@@ -174,16 +174,17 @@ impl World {
             .collect()
     }
 
-    /// A topic that was just made may have no leader yet.
+    /// What is still there. A topic that was just made may have no leader yet.
     fn read_partition(&self, topic: &str, partition: i32) -> Vec<Record> {
         until(&format!("{topic}/{partition} is read"), || {
+            let from = self.reader.beginning(topic, partition).ok()?;
             let mut records = Vec::new();
             let visit = |record: &Record| {
                 records.push(record.clone());
                 std::ops::ControlFlow::Continue(())
             };
             self.reader
-                .read(topic, partition, 0, None, visit)
+                .read(topic, partition, from, None, visit)
                 .ok()
                 .map(|_| records)
         })
@@ -286,7 +287,8 @@ impl World {
 
     /// The topics that there may be.
     pub(crate) fn topics(&self) -> Vec<String> {
-        let mut topics: Vec<String> = ["inbox", "results", "journal", "control", "replies"]
+        let names = ["inbox", "results", "journal", "state", "control", "replies"];
+        let mut topics: Vec<String> = names
             .map(|name| format!("{}.{name}", self.namespace))
             .into();
         topics.extend(
@@ -308,10 +310,51 @@ impl World {
     }
 }
 
+impl World {
+    /// Writes what is on its topics beside the logs, a line for each record.
+    fn keep_topics(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let reader = Reader::open(&Kafka::new(&*self.bootstrap, BTreeMap::new())?)?;
+        let there = self.admin.topics()?;
+        for topic in self.topics() {
+            let mut lines = String::new();
+            for partition in 0..there.get(&topic).copied().unwrap_or_default() {
+                let from = reader.beginning(&topic, partition)?;
+                reader.read(&topic, partition, from, None, |record| {
+                    lines.push_str(&line(record));
+                    std::ops::ControlFlow::Continue(())
+                })?;
+            }
+            if !lines.is_empty() {
+                fs::write(self.file(&format!("{topic}.topic")), lines)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a record lies, when it came, its key and its headers.
+fn line(record: &Record) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = record
+        .headers()
+        .map(|(name, value)| format!(" {}={}", text(name), text(value.unwrap_or_default())));
+    format!(
+        "{}@{} {} {}{}\n",
+        record.partition,
+        record.offset,
+        record.timestamp.to_rfc3339(),
+        text(record.key().unwrap_or_default()),
+        headers.collect::<String>()
+    )
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.clean_up();
+            return self.clean_up();
+        }
+        if let Err(error) = self.keep_topics() {
+            super::say(&format!("the topics are not kept: {error}"));
         }
     }
 }

@@ -61,7 +61,10 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         tool(&["stop", "--kill", "--dir"], &self.directory, &[]);
-        drop(std::fs::remove_dir_all(&self.directory));
+        // What a failed test left stays until the next run.
+        if !std::thread::panicking() {
+            drop(std::fs::remove_dir_all(&self.directory));
+        }
     }
 }
 
