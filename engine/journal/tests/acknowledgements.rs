@@ -4,7 +4,11 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
-use rdkafka::{mocking::MockCluster, types::RDKafkaApiKey, types::RDKafkaRespErr};
+use rdkafka::{
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 use sagaline_journal::{
     ErrorKind, Headers, NewRecord,
     kafka::{Kafka, Producer, Reader},
@@ -37,29 +41,54 @@ fn there(kafka: &Kafka) -> Vec<String> {
     values
 }
 
-/// A broker that has just begun refuses a record and takes the next one, which was on its way already. librdkafka then
-/// counts the first as delivered.
-#[tokio::test]
-async fn the_acknowledgement_of_a_later_record_is_none_of_one_before_it() {
+/// A broker that is about to refuse one record and to take the next, which will be on its way by then. librdkafka counts both
+/// as delivered.
+async fn refusing_one() -> (
+    MockCluster<'static, DefaultProducerContext>,
+    Kafka,
+    Producer,
+) {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic(TOPIC, 1, 1).unwrap();
     let kafka = Kafka::new(cluster.bootstrap_servers(), BTreeMap::new()).unwrap();
     let producer = Producer::open(&kafka).unwrap();
     assert_eq!(producer.send(record("before")).await, Ok(0));
-
     cluster.broker_round_trip_time(1, ROUND_TRIP).unwrap();
     cluster.request_errors(
         RDKafkaApiKey::Produce,
         &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION],
     );
-    let (first, second) = tokio::join!(
+    (cluster, kafka, producer)
+}
+
+#[tokio::test]
+async fn the_acknowledgement_of_a_later_record_is_none_of_one_before_it() {
+    let (cluster, kafka, producer) = refusing_one().await;
+
+    let bulk = producer.bulk();
+    bulk.send(1, record("first"));
+    bulk.flush();
+    let second = producer.send(record("second")).await;
+
+    assert_eq!(second, Ok(1));
+    cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    assert_eq!(there(&kafka), ["before", "second"]);
+    let (mark, first) = bulk.ended().await.pop().unwrap();
+    let error = first.unwrap_err();
+    assert_eq!((mark, error.kind()), (1, ErrorKind::Unavailable));
+    assert_eq!(error.message(), "send: acknowledged without an offset");
+}
+
+#[tokio::test]
+async fn a_record_of_which_nobody_says_where_it_is_is_sent_again() {
+    let (cluster, kafka, producer) = refusing_one().await;
+
+    let sent = tokio::join!(
         producer.send(record("first")),
         producer.send(record("second"))
     );
-    cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
 
-    assert_eq!(second, Ok(1));
-    assert_eq!(there(&kafka), ["before", "second"]);
-    assert_eq!(first.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(producer.send(record("first")).await, Ok(2));
+    assert_eq!(sent, (Ok(2), Ok(1)));
+    cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    assert_eq!(there(&kafka), ["before", "second", "first"]);
 }

@@ -51,6 +51,7 @@ pub(super) fn describe(error: &KafkaError) -> String {
     match error {
         KafkaError::ClientConfig(_, reason, key, _) => format!("`{key}`: {reason}"),
         other => match code_of(other) {
+            Some(RDKafkaErrorCode::Inconsistent) => "acknowledged without an offset".to_owned(),
             Some(code) => code.to_string(),
             None => other.to_string(),
         },

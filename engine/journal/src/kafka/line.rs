@@ -59,7 +59,8 @@ pub(super) struct Placed {
 /// What is said to be delivered without a place, and may be nowhere. librdkafka says so of a record that was refused when one
 /// behind it was taken, as if brokers took no sequence before the one that they wait for. Kafka does, from a producer that
 /// the partition has not heard of: of a new topic's, or after the producer took another id.
-const NOWHERE: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::Inconsistent);
+pub(super) const NOWHERE: KafkaError =
+    KafkaError::MessageProduction(RDKafkaErrorCode::Inconsistent);
 
 /// When records go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::{
     Error, ErrorKind, NewRecord,
     kafka::{
         Kafka, fault,
-        line::{Line, Pace, Placed, Reports},
+        line::{Line, NOWHERE, Pace, Placed, Reports},
         slots::Slots,
         wake::lock,
     },
@@ -50,7 +50,8 @@ impl Producer {
     }
 
     /// Sends a record and waits until it is on all replicas in sync; returns its offset. Records sent to one partition one
-    /// after the other, without waiting in between, keep their order as far as they arrive.
+    /// after the other, without waiting in between, keep their order, but for one of which nobody said where it is: that is
+    /// sent again, and may be there twice.
     ///
     /// Dropping the future does not take the record back.
     ///
@@ -59,9 +60,7 @@ impl Producer {
     /// [`ErrorKind::NotFound`]: no such topic or partition.
     /// [`ErrorKind::Invalid`]: too large, or the principal may not write there.
     pub async fn send(&self, record: NewRecord) -> Result<i64, Error> {
-        let doing = doing(&record);
-        let ack = self.begin(record)?;
-        finish(&doing, ack.await.ok())
+        self.append(record).await.map(|appended| appended.offset)
     }
 
     /// As [`Producer::send`], and says when the broker appended it, if its topic is stamped by the broker.
@@ -69,14 +68,14 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`].
     pub async fn append(&self, record: NewRecord) -> Result<Appended, Error> {
-        let doing = doing(&record);
-        let ack = self.begin(record)?.await.ok();
-        let at = match &ack {
-            Some(Ok(placed)) => placed.appended_at,
-            Some(Err(_)) | None => None,
-        };
-        let offset = finish(&doing, ack)?;
-        Ok(Appended { offset, at })
+        let mut tries = 1;
+        loop {
+            let ack = self.begin(record.clone())?.await.ok();
+            if !is_nowhere(&ack) || tries == TRIES_MAX {
+                return finish(&doing(&record), ack);
+            }
+            tries += 1;
+        }
     }
 
     /// As [`Producer::send`], on a thread that may wait: not from async code.
@@ -84,9 +83,14 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`].
     pub fn send_blocking(&self, record: NewRecord) -> Result<i64, Error> {
-        let doing = doing(&record);
-        let ack = self.begin(record)?;
-        finish(&doing, ack.blocking_recv().ok())
+        let mut tries = 1;
+        loop {
+            let ack = self.begin(record.clone())?.blocking_recv().ok();
+            if !is_nowhere(&ack) || tries == TRIES_MAX {
+                return finish(&doing(&record), ack).map(|appended| appended.offset);
+            }
+            tries += 1;
+        }
     }
 
     /// What sends many records and hears of them together.
@@ -98,16 +102,20 @@ impl Producer {
     /// As [`Producer::send_blocking`], many at once: how each ended, in their order.
     pub fn send_all_blocking(&self, records: Vec<NewRecord>) -> Vec<Result<i64, Error>> {
         let put = |record: NewRecord| {
-            let (doing, (sender, ack)) = (doing(&record), oneshot::channel());
-            let put = self.put(record, Waiter::One(sender));
-            (doing, put.map(|()| ack))
+            let (sender, ack) = oneshot::channel();
+            let put = self.put(record.clone(), Waiter::One(sender));
+            (record, put.map(|()| ack))
         };
         let begun: Vec<_> = records.into_iter().map(put).collect();
         self.flush();
-        begun
-            .into_iter()
-            .map(|(doing, ack)| finish(&doing, ack?.blocking_recv().ok()))
-            .collect()
+        let end = |(record, ack): (NewRecord, Result<oneshot::Receiver<Ack>, Error>)| {
+            let ack = ack?.blocking_recv().ok();
+            match is_nowhere(&ack) {
+                true => self.send_blocking(record),
+                false => finish(&doing(&record), ack).map(|appended| appended.offset),
+            }
+        };
+        begun.into_iter().map(end).collect()
     }
 
     fn begin(&self, record: NewRecord) -> Result<oneshot::Receiver<Ack>, Error> {
@@ -225,10 +233,18 @@ impl Reports for Acks {
     }
 }
 
+/// Nobody says where it is, so it may be nowhere.
+fn is_nowhere(ack: &Option<Ack>) -> bool {
+    matches!(ack, Some(Err(error)) if *error == NOWHERE)
+}
+
 /// What became of it; `None`: its producer was replaced.
-pub(super) fn finish(doing: &str, ack: Option<Ack>) -> Result<i64, Error> {
+pub(super) fn finish(doing: &str, ack: Option<Ack>) -> Result<Appended, Error> {
     match ack {
-        Some(Ok(placed)) => Ok(placed.offset),
+        Some(Ok(placed)) => Ok(Appended {
+            offset: placed.offset,
+            at: placed.appended_at,
+        }),
         Some(Err(error)) => Err(fault::error(doing, &error)),
         None => {
             let message = format!("{doing}: the producer was replaced, the record may be there");
@@ -240,6 +256,9 @@ pub(super) fn finish(doing: &str, ack: Option<Ack>) -> Result<i64, Error> {
         }
     }
 }
+
+/// How often a record is sent of which nobody says where it is.
+const TRIES_MAX: u32 = 5;
 
 fn doing(record: &NewRecord) -> String {
     format!("send to {}/{}", record.topic, record.partition)
