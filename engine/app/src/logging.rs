@@ -1,9 +1,12 @@
-//! The log, on stderr. `SAGALINE_LOG` says what is written, in the language of `RUST_LOG`; `--log-format` how.
+//! The log, on stderr. `SAGALINE_LOG` says what is written, in the language of `RUST_LOG`; `--log-format` how. A build that
+//! `tokio-console` can look into also has what that shows.
 
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use crate::{
     fault::{Fault, Outcome},
@@ -52,23 +55,35 @@ pub(crate) fn begin(verbosity: Verbosity, format: Option<LogFormat>, color: Colo
     };
     let filter =
         EnvFilter::try_from_env("SAGALINE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    // A test runs several commands in one process: the first one's log is everyone's.
-    let _ = match LogFormat::of(format, variable("SAGALINE_LOG_FORMAT"))? {
-        LogFormat::Text => log
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match LogFormat::of(format, variable("SAGALINE_LOG_FORMAT"))? {
+        LogFormat::Text => lines
             .with_ansi(color.is_on(std::io::stderr().is_terminal(), variable))
             .with_target(false)
-            .try_init(),
-        LogFormat::Json => log
+            .boxed(),
+        LogFormat::Json => lines
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
-            .try_init(),
+            .boxed(),
     };
+    let log = Registry::default().with(lines.with_filter(filter));
+    // A test runs several commands in one process: the first one's log is everyone's.
+    #[cfg(all(feature = "tokio-console", tokio_unstable))]
+    let _ = log.with(tasks(verbosity)).try_init();
+    #[cfg(not(all(feature = "tokio-console", tokio_unstable)))]
+    let _ = log.try_init();
     Ok(())
+}
+
+/// What `tokio-console` shows of a service, at the address that `TOKIO_CONSOLE_BIND` says: 127.0.0.1:6669 unless said.
+#[cfg(all(feature = "tokio-console", tokio_unstable))]
+fn tasks<S>(verbosity: Verbosity) -> Option<impl Layer<S>>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    (verbosity != Verbosity::Command).then(console_subscriber::spawn)
 }
 
 #[cfg(test)]
