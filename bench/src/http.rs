@@ -154,7 +154,8 @@ impl Bench {
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Runs in all partitions end, by way of the worker.
+    /// Runs in all partitions end, by way of the worker; and the server, which makes its client of Kafka for the first, has
+    /// written something.
     async fn warm_up(&self) -> Result<()> {
         let runs = (0..WARM_UP_RUNS).map(|number| {
             let start = self
@@ -163,6 +164,7 @@ impl Bench {
             async move { start.await?.result().await }
         });
         sagaline::future::try_join_all(runs).await?;
+        starts::by_http(&mut self.connect().await?, "warm").await?;
         Ok(())
     }
 

@@ -26,23 +26,24 @@ const WARM_UP_STARTS: u32 = 50;
 pub(super) async fn both_ways(subject: &Subject, count: u32) -> Result<Vec<Row>> {
     let bench = Bench::new(subject, "starts").await?;
     let mut connection = bench.connect().await?;
-    let (mut by_topic, mut by_http) = (Vec::new(), Vec::new());
+    let (mut of_topic, mut of_http) = (Vec::new(), Vec::new());
     for number in 0..WARM_UP_STARTS + count {
+        let ids = (format!("topic-{number}"), format!("http-{number}"));
         // Neither is always the one that comes behind the other.
         let (topic, http) = if number % 2 == 0 {
-            let topic = by_the_topic(&bench, number).await?;
-            (topic, by_http_to(&mut connection, number).await?)
+            let topic = by_the_topic(&bench, &ids.0).await?;
+            (topic, by_http(&mut connection, &ids.1).await?)
         } else {
-            let http = by_http_to(&mut connection, number).await?;
-            (by_the_topic(&bench, number).await?, http)
+            let http = by_http(&mut connection, &ids.1).await?;
+            (by_the_topic(&bench, &ids.0).await?, http)
         };
         if number >= WARM_UP_STARTS {
-            by_topic.push(topic);
-            by_http.push(http);
+            of_topic.push(topic);
+            of_http.push(http);
         }
     }
-    let (topic, topic_p50) = row("a start by the topic, one after the other", by_topic)?;
-    let (http, http_p50) = row("a start by HTTP, one after the other", by_http)?;
+    let (topic, topic_p50) = row("a start by the topic, one after the other", of_topic)?;
+    let (http, http_p50) = row("a start by HTTP, one after the other", of_http)?;
     let adds = (
         "what HTTP adds to a start".to_owned(),
         vec![
@@ -66,11 +67,10 @@ fn row(what: &str, mut took: Vec<Duration>) -> Result<(Row, f64)> {
 }
 
 /// From the record in the inbox to the answer among the replies.
-async fn by_the_topic(bench: &Bench, number: u32) -> Result<Duration> {
-    let id = format!("topic-{number}");
+async fn by_the_topic(bench: &Bench, id: &str) -> Result<Duration> {
     let start = bench
         .client
-        .start(app::begin(Order::by(Courier::Delivers)), &id);
+        .start(app::begin(Order::by(Courier::Delivers)), id);
     let begun = clock::now();
     let run = start.await?;
     let took = begun.elapsed();
@@ -83,8 +83,7 @@ async fn by_the_topic(bench: &Bench, number: u32) -> Result<Duration> {
 }
 
 /// From the request to its answer.
-async fn by_http_to(connection: &mut Connection, number: u32) -> Result<Duration> {
-    let id = format!("http-{number}");
+pub(super) async fn by_http(connection: &mut Connection, id: &str) -> Result<Duration> {
     let order = Order::by(Courier::Delivers);
     let body = json!({ "workflow": "begin", "id": id, "input": order }).to_string();
     let begun = clock::now();

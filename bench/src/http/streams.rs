@@ -41,7 +41,7 @@ const FILES_BESIDE: usize = 64;
 /// How long all clients have to hear of a change.
 const HEARD_MAX: Duration = Duration::from_secs(10);
 
-/// How long runs go on before one looks.
+/// How long clients listen, or runs go on, before one looks.
 const WARM_UP: Duration = Duration::from_secs(3);
 
 /// How often one looks whether all have heard.
@@ -59,6 +59,7 @@ pub(super) async fn clients(subject: &Subject, options: &Options) -> Result<Vec<
     let before = memory(&bench)?;
     let ears = Arc::new(Ears::default());
     let _listening = audience.open(&bench, &ears).await?;
+    sleep(WARM_UP).await;
     let with = memory(&bench)?;
 
     let mut resting = Told::default();
