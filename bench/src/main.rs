@@ -7,6 +7,7 @@ mod broker;
 mod clock;
 mod delay;
 mod embedded;
+mod http;
 mod kafka;
 mod memory;
 mod messages;
@@ -40,6 +41,8 @@ enum Command {
     Messages(messages::Options),
     /// How far the projection is behind the sagas that it projects, and how fast it catches up.
     Projection(projection::Options),
+    /// What HTTP adds to a start, how fast pages come, and what clients of server-sent events cost.
+    Http(http::Options),
     /// Bytes that an open run takes while it waits for one activity.
     Memory(memory::Options),
     #[command(hide = true)]
@@ -58,6 +61,10 @@ enum Command {
     MessagesEngine(bare::ChildOptions),
     #[command(hide = true)]
     MessagesWorker(bare::ChildOptions),
+    #[command(hide = true)]
+    HttpEngine(http::EngineOptions),
+    #[command(hide = true)]
+    HttpWorker(bare::ChildOptions),
     #[command(hide = true, name = embedded::SUBCOMMAND)]
     EmbeddedBroker(sagaline::BrokerOptions),
 }
@@ -79,6 +86,9 @@ fn main() -> anyhow::Result<()> {
         Command::Memory(options) => memory::run(&options),
         Command::Projection(options) => projection::run(&options),
         Command::Messages(options) => messages::run(&options),
+        Command::Http(options) => http::run(&options),
+        Command::HttpEngine(options) => saga::child::run(|| http::engine(&options)),
+        Command::HttpWorker(options) => saga::child::run(|| http::worker(&options)),
         Command::MessagesEngine(options) => saga::child::run(|| messages::engine(&options)),
         Command::MessagesWorker(options) => saga::child::run(|| messages::worker(&options)),
         Command::BareEngine(options) => {

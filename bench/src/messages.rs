@@ -10,7 +10,7 @@ mod signals;
 
 pub(crate) use app::{engine, worker};
 
-use std::{io::Write as _, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rdkafka::{
@@ -24,6 +24,7 @@ use crate::{
     Output, clock,
     kafka::{self, PARTITIONS, Topics},
     process::{Broker, Cpu},
+    report::{self, Row},
     saga::child::Children,
     subject::{Choice, Subject},
 };
@@ -70,9 +71,6 @@ enum What {
     Schedule,
 }
 
-/// One figure: what it is of, and its parts.
-type Row = (String, Vec<(&'static str, f64)>);
-
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let subject = options.broker.open()?;
@@ -94,27 +92,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 What::Schedule => vec![schedule::starts(&subject, options.starts).await?],
             })
         })?;
-        rows.iter().try_for_each(|row| print(row, options.output))?;
-    }
-    Ok(())
-}
-
-fn print((what, parts): &Row, output: Output) -> Result<()> {
-    let mut out = std::io::stdout();
-    match output {
-        Output::Json => {
-            let mut row = serde_json::Map::from_iter([("what".to_owned(), what.as_str().into())]);
-            row.extend(
-                parts
-                    .iter()
-                    .map(|(name, part)| ((*name).to_owned(), (*part).into())),
-            );
-            writeln!(out, "{}", serde_json::Value::Object(row))?;
-        }
-        Output::Table => {
-            let parts = parts.iter().map(|(name, part)| format!("{name} {part}"));
-            writeln!(out, "{what}: {}", parts.collect::<Vec<_>>().join(", "))?;
-        }
+        rows.iter()
+            .try_for_each(|row| report::print(row, options.output))?;
     }
     Ok(())
 }

@@ -134,6 +134,15 @@ pub(crate) fn rss_bytes(id: u32) -> Option<u64> {
     Some(kibibytes * 1_024)
 }
 
+/// Files that a process may have open, as it is limited now.
+pub(crate) fn files_max(id: u32) -> Option<usize> {
+    let limits = fs::read_to_string(format!("/proc/{id}/limits")).ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 fn cpu_of(id: u32) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The second field is the program's name in parentheses and may hold blanks; utime and stime are the 14th and 15th.

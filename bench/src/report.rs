@@ -1,6 +1,34 @@
 //! Durations and figures as they are printed.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
+
+use anyhow::Result;
+
+use crate::Output;
+
+/// One figure: what it is of, and its parts.
+pub(crate) type Row = (String, Vec<(&'static str, f64)>);
+
+/// Prints one, as a line.
+pub(crate) fn print((what, parts): &Row, output: Output) -> Result<()> {
+    let mut out = std::io::stdout();
+    match output {
+        Output::Json => {
+            let mut row = serde_json::Map::from_iter([("what".to_owned(), what.as_str().into())]);
+            row.extend(
+                parts
+                    .iter()
+                    .map(|(name, part)| ((*name).to_owned(), (*part).into())),
+            );
+            writeln!(out, "{}", serde_json::Value::Object(row))?;
+        }
+        Output::Table => {
+            let parts = parts.iter().map(|(name, part)| format!("{name} {part}"));
+            writeln!(out, "{what}: {}", parts.collect::<Vec<_>>().join(", "))?;
+        }
+    }
+    Ok(())
+}
 
 /// The latency that this share of all stays within, in milliseconds.
 pub(crate) fn percentile(sorted: &[Duration], share: f64) -> Option<f64> {

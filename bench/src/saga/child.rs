@@ -20,13 +20,19 @@ impl Children {
     }
 
     /// By this binary's subcommands that are the engine and the worker.
-    pub(crate) fn of(
+    pub(crate) fn of(subcommands: [&'static str; 2], kafka: &str, namespace: &str) -> Result<Self> {
+        Self::with(subcommands, kafka, namespace, &[])
+    }
+
+    /// The same with an engine that is told more than a worker.
+    pub(crate) fn with(
         [engine, worker]: [&'static str; 2],
         kafka: &str,
         namespace: &str,
+        more: &[String],
     ) -> Result<Self> {
-        let engine = (engine, spawn(engine, kafka, namespace)?);
-        let worker = match spawn(worker, kafka, namespace) {
+        let engine = (engine, spawn(engine, kafka, namespace, more)?);
+        let worker = match spawn(worker, kafka, namespace, &[]) {
             Ok(child) => (worker, child),
             Err(error) => {
                 end(engine.1);
@@ -44,6 +50,11 @@ impl Children {
 
     pub(crate) fn engine_rss_bytes(&self) -> Option<u64> {
         process::rss_bytes(self.0[0].1.id())
+    }
+
+    /// Files that the engine may have open, sockets among them.
+    pub(crate) fn engine_files_max(&self) -> Option<usize> {
+        process::files_max(self.0[0].1.id())
     }
 
     /// Fails when one has ended.
@@ -67,9 +78,10 @@ impl Drop for Children {
     }
 }
 
-fn spawn(subcommand: &str, kafka: &str, namespace: &str) -> Result<Child> {
+fn spawn(subcommand: &str, kafka: &str, namespace: &str, more: &[String]) -> Result<Child> {
     Command::new(std::env::current_exe()?)
         .args([subcommand, "--kafka", kafka, "--namespace", namespace])
+        .args(more)
         .stdin(Stdio::piped())
         .spawn()
         .with_context(|| format!("{subcommand} could not be started"))
