@@ -45,7 +45,7 @@ mod traces;
 mod views;
 mod walk;
 
-use std::{fmt, sync::Arc};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
 use sagaline_core::Millis;
@@ -55,7 +55,10 @@ use sagaline_runtime::{EngineView, Keys};
 use sagaline_sdk::{Coding, client::Client};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    time::sleep,
+};
 
 pub(crate) use self::access::{Behind, Caller, is_foreign};
 pub(crate) use self::journal::now;
@@ -67,6 +70,9 @@ use crate::{offer::DemoOffer, problem::Problem};
 
 /// Bodies that are read at a time: so much memory strangers can fill, and no more.
 const BODIES_MAX: usize = 64;
+
+/// Pause before the brokers are connected to again.
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Questions to the brokers that are asked at a time: each blocks a thread.
 const KAFKA_ASKED_MAX: usize = 2;
@@ -117,7 +123,7 @@ pub struct WorkflowInfo {
 
 struct Shared {
     settings: ApiSettings,
-    /// Connected at the first call that needs it: only then there are topics.
+    /// Connected once there are topics.
     client: OnceCell<Client>,
     bodies: Semaphore,
     journal: journal::Journal,
@@ -214,6 +220,14 @@ impl Api {
 
     fn bodies(&self) -> &Semaphore {
         &self.0.bodies
+    }
+
+    /// Connects to the brokers as soon as there are topics, so that the first caller does not wait for that.
+    pub(crate) async fn connect_early(&self) -> Infallible {
+        while self.client().await.is_err() {
+            sleep(CONNECT_AGAIN_AFTER).await;
+        }
+        std::future::pending().await
     }
 
     async fn client(&self) -> Result<&Client, Problem> {

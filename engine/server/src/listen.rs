@@ -129,8 +129,11 @@ impl HttpListener {
     /// # Errors
     /// Code `http-address`: the socket cannot be used.
     pub async fn serve(self, api: Api) -> Result<(), Error> {
-        let routes = routes(api, self.hosts.clone());
-        self.answer(routes, Patience::DEFAULT).await
+        let routes = routes(api.clone(), self.hosts.clone());
+        select! {
+            ended = self.answer(routes, Patience::DEFAULT) => ended,
+            never = api.connect_early() => match never {},
+        }
     }
 
     async fn answer(self, routes: Router, patience: Patience) -> Result<(), Error> {

@@ -6,11 +6,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sagaline_journal::{Headers, NewRecord, wire::partition_of};
+use sagaline_journal::{ErrorKind, Headers, NewRecord, kafka::Producer, wire::partition_of};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::world::World;
+use super::{
+    wait::{LIMIT, Watch},
+    world::World,
+};
 
 /// How many records are on their way at the same time.
 const IN_FLIGHT_MAX: usize = 500;
@@ -112,6 +115,18 @@ impl<'w> Draft<'w> {
     }
 }
 
+/// Sends a record that has an identity, again when nobody knows whether it arrived: a broker that has just begun is slow.
+async fn sent_at_last(producer: Producer, record: NewRecord) {
+    let watch = Watch::begin();
+    loop {
+        match producer.send(record.clone()).await {
+            Ok(_) => return,
+            Err(error) if error.kind() == ErrorKind::Unavailable && watch.elapsed() < LIMIT => {}
+            Err(error) => panic!("the broker takes the record: {error}"),
+        }
+    }
+}
+
 impl World {
     /// A start of the example's saga.
     pub(crate) fn start_order(&self, id: &str, order: &Value) -> Draft<'_> {
@@ -136,12 +151,7 @@ impl World {
                         .expect("a record was sent");
                 }
                 let producer = self.producer.clone();
-                on_their_way.spawn(async move {
-                    producer
-                        .send(record)
-                        .await
-                        .expect("the broker takes the record");
-                });
+                on_their_way.spawn(sent_at_last(producer, record));
             }
             on_their_way.join_all().await;
         });

@@ -3,11 +3,11 @@
 //! ```text
 //! projection ─commits─▶ hub ─4 times a second─▶ ring of the last ticks ─▶ streams, each with its own filter
 //! ```
-//! Invariant: a thousand listeners cost one read of a run that changed. What is not in the ring any more is not told: whoever
-//! missed it reads anew.
+//! Invariant: a thousand listeners cost one read of a run that changed, and those with the same filter one event. What is not in
+//! the ring any more is not told: whoever missed it reads anew.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -39,6 +39,9 @@ const RUNS_MAX: usize = 200;
 /// Ticks that are kept for those who come back.
 const TICKS_MAX: usize = 64;
 
+/// Filters whose event of a tick is written once for all who have it.
+const FILTERS_MAX: usize = 64;
+
 /// What changed at one time.
 #[derive(Debug)]
 pub(super) struct Tick {
@@ -50,15 +53,39 @@ pub(super) struct Tick {
     pub(super) unread: Vec<Name>,
     /// When it was.
     pub(super) at: Timestamp,
-    /// What all are told who look on without a filter, written once.
+    /// What many are told, written once.
     pub(super) written: Written,
 }
+
+/// An event that is written when the first one wants it; none: there is nothing to tell.
+type Once = OnceLock<Option<Bytes>>;
 
 /// Events that are the same for many.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    pub(super) workflows: OnceLock<Option<Bytes>>,
-    pub(super) incidents: OnceLock<Option<Bytes>>,
+    workflows: Mutex<HashMap<Arc<str>, Arc<Once>>>,
+    pub(super) incidents: Once,
+}
+
+impl Written {
+    /// The event for those who look on with this filter.
+    pub(super) fn workflows(
+        &self,
+        filter: &Arc<str>,
+        write: impl FnOnce() -> Option<Bytes>,
+    ) -> Option<Bytes> {
+        let mut known = self
+            .workflows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !known.contains_key(filter) && known.len() >= FILTERS_MAX {
+            drop(known);
+            return write();
+        }
+        let event = known.entry(filter.clone()).or_default().clone();
+        drop(known);
+        event.get_or_init(write).clone()
+    }
 }
 
 /// Gathers changes as long as somebody looks on.
@@ -309,5 +336,26 @@ mod tests {
         let (missed, is_gap) = seat_of(&hub, &id);
         assert_eq!((missed.len(), is_gap), (TICKS_MAX, true));
         assert_eq!(hub.streams.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn an_event_is_written_once_for_each_filter_and_for_as_many_as_are_kept() {
+        let written = Written::default();
+        let mut times = 0;
+        let mut tell = |filter: &str| {
+            let event = written.workflows(&filter.into(), || {
+                times += 1;
+                Some(filter.to_owned().into())
+            });
+            assert_eq!(event, Some(filter.to_owned().into()));
+            times
+        };
+
+        assert_eq!([tell("a"), tell("b"), tell("a"), tell("b")], [1, 2, 2, 2]);
+        for number in 2..FILTERS_MAX {
+            tell(&number.to_string());
+        }
+        assert_eq!([tell("more"), tell("more")], [65, 66]);
+        assert_eq!(tell("a"), 66);
     }
 }

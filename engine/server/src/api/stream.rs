@@ -3,7 +3,7 @@
 //! Events: `hello` first, with the time; `workflows`, `workflow`, `incidents` with what changed; `reload` where some of it was
 //! missed. Each has `server_time`. A comment every 15 s keeps the connection.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -43,8 +43,8 @@ const RETRY: &str = "retry: 1000\n\n";
 
 /// What of the changes is told.
 enum About {
-    /// Runs that a filter means.
-    Workflows(Filter),
+    /// Runs that a filter means, and the filter as it is printed.
+    Workflows(Filter, Arc<str>),
     /// The runs of one workflow.
     Workflow(WorkflowId),
     /// Runs with incidents.
@@ -87,7 +87,8 @@ struct WithIncidents<'a> {
 pub(crate) async fn workflows(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
     call.knows(&["query"])?;
     let filter = call.filter()?;
-    open(&api, &call, About::Workflows(filter))
+    let printed = filter.to_string().into();
+    open(&api, &call, About::Workflows(filter, printed))
 }
 
 pub(crate) async fn workflow(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
@@ -193,11 +194,9 @@ impl About {
             Some(event(Some(&hub.id_of(tick.number)), name, &data))
         };
         match self {
-            Self::Workflows(filter) if filter.condition.is_none() => {
-                tick.written.workflows.get_or_init(write).clone()
-            }
+            Self::Workflows(_, printed) => tick.written.workflows(printed, write),
             Self::Incidents => tick.written.incidents.get_or_init(write).clone(),
-            Self::Workflows(_) | Self::Workflow(_) => write(),
+            Self::Workflow(_) => write(),
         }
     }
 
@@ -211,15 +210,15 @@ impl About {
         };
         let views = runs.iter().map(|run| run.view(tick.at, &tick.unread));
         match self {
-            Self::Workflows(filter) => told_by(filter, views, tick),
+            Self::Workflows(filter, _) => told_by(filter, views, tick),
             Self::Workflow(id) => {
-                let mut views = views.filter(|view| view.workflow_id == id);
+                let of_id = runs.iter().filter(|run| run.workflow_id == *id);
                 // Of two runs of a chain the newer is open, or both are closed.
-                let newest = views.by_ref().max_by_key(|view| view.run.started_at)?;
+                let newest = of_id.max_by_key(|run| run.run.started_at)?;
                 json(
                     "workflow",
                     &Workflow {
-                        workflow: newest.describe(),
+                        workflow: newest.view(tick.at, &tick.unread).describe(),
                         server_time: Shown(&tick.at),
                     },
                 )

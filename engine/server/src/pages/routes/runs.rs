@@ -1,6 +1,9 @@
 //! The page of a run, and what it reads for it.
 
+use std::ops::Range;
+
 use axum::{extract::Path, response::Response};
+use futures_util::future::try_join_all;
 
 use super::{Page, html, refused, with_status};
 use crate::pages::{
@@ -19,8 +22,11 @@ use crate::pages::{
 /// Events of a history that are drawn: all of a short one, the first and the last of a long one.
 const DRAWN_MAX: u64 = 5_000;
 
-/// Events that are read at once.
-const READ_AT_ONCE: u64 = 1_000;
+/// How many of them are the first.
+const DRAWN_FIRST: u64 = 1_000;
+
+/// Events that one call reads.
+const READ_AT_ONCE: u64 = 500;
 
 /// Children that are listed on the page.
 const CHILDREN_MAX: &str = "50";
@@ -193,20 +199,42 @@ async fn window(page: &Page, run: &Run, asked: &Asked) -> Result<Vec<Event>, Pro
     Ok(history.events)
 }
 
-/// All events, or the first and last of them, in order.
+/// All events, or the first and last of them, in order; several stretches are read at a time.
 async fn drawn(page: &Page, run: &Run, payloads: &str) -> Result<Vec<Event>, Problem> {
-    let total = run.history_events.unwrap_or_default();
+    let stretches = stretches(run.history_events.unwrap_or_default());
+    let read = stretches.map(|seqs| stretch(page, run, seqs, payloads));
+    Ok(try_join_all(read).await?.into_iter().flatten().collect())
+}
+
+/// The positions that are drawn of so many.
+fn stretches(total: u64) -> impl Iterator<Item = Range<u64>> {
+    let left_out = match total > DRAWN_MAX {
+        true => DRAWN_FIRST..total - (DRAWN_MAX - DRAWN_FIRST),
+        false => total..total,
+    };
+    let of = |all: Range<u64>| {
+        let step = usize::try_from(READ_AT_ONCE).unwrap_or(usize::MAX);
+        let firsts = all.clone().step_by(step);
+        firsts.map(move |first| first + 1..all.end.min(first + READ_AT_ONCE) + 1)
+    };
+    of(0..left_out.start).chain(of(left_out.end..total))
+}
+
+/// The events at these positions.
+async fn stretch(
+    page: &Page,
+    run: &Run,
+    mut seqs: Range<u64>,
+    payloads: &str,
+) -> Result<Vec<Event>, Problem> {
     let path = format!("/workflows/{}/history", run.workflow_id.path());
     let size = READ_AT_ONCE.to_string();
     let mut events: Vec<Event> = Vec::new();
-    let mut after = 0;
-    while after < total {
-        if events.len() as u64 == READ_AT_ONCE && total > DRAWN_MAX {
-            after = total.saturating_sub(DRAWN_MAX - READ_AT_ONCE);
-        }
+    while !seqs.is_empty() {
         let query = [
             ("run_id", run.run_id.raw()),
-            ("after", &after.to_string()),
+            ("after", &(seqs.start - 1).to_string()),
+            ("before", &seqs.end.to_string()),
             ("page_size", &size),
             ("payloads", payloads),
         ];
@@ -214,7 +242,7 @@ async fn drawn(page: &Page, run: &Run, payloads: &str) -> Result<Vec<Event>, Pro
         let Some(last) = history.events.last().map(|event| event.seq) else {
             break;
         };
-        after = last;
+        seqs.start = last + 1;
         events.extend(history.events);
     }
     Ok(events)
@@ -259,5 +287,26 @@ pub(super) async fn known(page: &Page, run: &Run) -> Known {
         signals,
         queries: of.queries,
         updates: of.updates,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_drawn_whole_or_from_both_ends() {
+        let of = |total| stretches(total).collect::<Vec<_>>();
+
+        assert_eq!(of(0), []);
+        assert_eq!(of(501), [1..501, 501..502]);
+        let long = of(40_000);
+        assert_eq!((&long[0], &long[1]), (&(1..501), &(501..1_001)));
+        assert_eq!(
+            (&long[2], long.last().unwrap().end),
+            (&(36_001..36_501), 40_001)
+        );
+        let drawn: u64 = long.iter().map(|seqs| seqs.end - seqs.start).sum();
+        assert_eq!(drawn, DRAWN_MAX);
     }
 }
