@@ -213,3 +213,22 @@ async fn a_rejected_input_says_why_and_is_sent_again() {
     let path = "/api/v1/inputs/rejected/1-12/redrive".to_owned();
     assert_eq!(asked, [(Method::POST, path, "{}".to_owned())]);
 }
+
+#[tokio::test]
+async fn pages_without_events_are_read_again_and_forms_are_not() {
+    for (page, again) in [
+        ("/task-queues/payments", Some("10")),
+        ("/definitions", Some("10")),
+        ("/batches/b-1", Some("2")),
+        ("/new-schedule", None),
+        ("/workflows/new", None),
+        ("/task-queues/payments/limit", None),
+    ] {
+        let (_, html) = Shop::open().get(page).await;
+
+        let told = html
+            .split_once(" data-again=\"")
+            .map(|(_, rest)| rest.split('"').next().unwrap());
+        assert_eq!(told, again, "{page}");
+    }
+}
