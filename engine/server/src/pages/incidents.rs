@@ -49,6 +49,8 @@ impl GroupBy {
 
 /// Incidents of one cause.
 struct Group<'a> {
+    /// The same for the same cause, however long its words are, and of no other group.
+    key: String,
     first: &'a Incident,
     members: Vec<&'a Incident>,
     since: Option<At>,
@@ -89,14 +91,6 @@ impl Group<'_> {
             quoted(self.first.error_type.raw())
         ));
         percent(&parts.join(" AND "))
-    }
-
-    /// The same for the same cause, however long its words are.
-    fn key(&self) -> String {
-        let mut hasher = DefaultHasher::new();
-        let activity = self.first.activity.as_ref().map_or("", Told::raw);
-        (self.first.error_type.raw(), activity).hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
     }
 }
 
@@ -319,11 +313,14 @@ fn grouped<'a>(incidents: impl Iterator<Item = &'a Incident>, by: GroupBy) -> Ve
         groups.entry(key).or_default().push(incident);
     }
     let mut groups: Vec<Group<'a>> = groups
-        .into_values()
-        .filter_map(|mut members| {
+        .into_iter()
+        .filter_map(|(cause, mut members)| {
             members.sort_by_key(|incident| incident.since);
             let first = members.first().copied()?;
+            let mut hasher = DefaultHasher::new();
+            cause.hash(&mut hasher);
             Some(Group {
+                key: format!("{:016x}", hasher.finish()),
                 first,
                 since: first.since,
                 members,
