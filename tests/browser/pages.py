@@ -348,6 +348,21 @@ class Pages(unittest.TestCase):
         self.until("it goes on", lambda: self.driver.find_element(By.ID, "connection").text == "live")
         self.assertNotIn("The list cannot be read", self.text())
 
+    def test_6j_all_times_are_switched_to_local_ones_and_back(self):
+        self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+        try:
+            for path, times in [("/schedules/nightly", "#next time[data-as=full]"), ("/workflows/demo-compensated", "svg [data-at]")]:
+                self.open(path)
+                texts = f"return [...document.querySelectorAll('{times}')].map(one => one.textContent).join()"
+                self.until(f"{path} has times", lambda: self.driver.execute_script(texts))
+                utc = self.driver.execute_script(texts)
+                self.key("t")
+                self.until(f"{path} is local", lambda: self.driver.execute_script(texts) != utc)
+                self.key("t")
+                self.until(f"{path} is UTC again", lambda: self.driver.execute_script(texts) == utc)
+        finally:
+            self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
+
     def test_7_every_page_is_accessible_in_both_themes_and_says_no_error(self):
         faults = []
         incident = api("/incidents?state=resolved")["incidents"][0]["id"]

@@ -1,6 +1,6 @@
 // Keeps the page as it is on the server: on an event it is fetched again, and what differs is changed in place.
 // Scroll, focus, selected text, open details and what is being typed survive; new rows wait until they are asked for.
-import { serverNow, setServerTime } from "./clock.js";
+import { clockOf, serverNow, setServerTime } from "./clock.js";
 
 const AGAIN_MS = 10_000, SOON_MS = 200;
 const connection = document.getElementById("connection");
@@ -14,7 +14,7 @@ const say = (state, text) => {
   if (connection.textContent !== text) connection.textContent = text;
 };
 
-const asOf = () => new Date(serverNow()).toISOString().slice(11, 19);
+const asOf = () => clockOf(serverNow());
 let lastGood = asOf();
 
 const fetchPage = async () => {

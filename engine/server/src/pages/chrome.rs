@@ -176,6 +176,12 @@ impl Chrome {
         time(at, "clock", &at.short(self.now))
     }
 
+    /// `26 Nov 2026, 10:41:05 UTC`, or as the reader's own clock shows it.
+    pub(crate) fn full(&self, at: impl Given<At>) -> Safe<String> {
+        let at = at.given();
+        time(at, "full", &at.full())
+    }
+
     /// `0:41` where modules count it down, else the instant.
     pub(crate) fn countdown(&self, at: impl Given<At>) -> Safe<String> {
         let at = at.given();

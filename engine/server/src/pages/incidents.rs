@@ -12,11 +12,14 @@ use super::{
     run::quoted,
     seen::{Incident, Resolution, Run},
     time::At,
-    told::{Told, percent},
+    told::{Json, Told, percent},
 };
 
 /// Members of a group that are shown at once.
 const MEMBERS_SHOWN_MAX: usize = 20;
+
+/// Longest input that an incident's page has in its form.
+const EDITED_BYTES_MAX: usize = 64 * 1024;
 
 /// What incidents are put together by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -361,6 +364,12 @@ pub(crate) fn page(parts: IncidentParts<'_>) -> askama::Result<String> {
 }
 
 impl IncidentPage<'_> {
+    /// An input that is shown where it is changed, and nowhere else.
+    fn large_input(&self) -> Option<&Json> {
+        let input = self.incident.input.as_ref();
+        input.filter(|input| input.raw().len() > EDITED_BYTES_MAX)
+    }
+
     /// What is compensated if it is failed, last first.
     fn undone(&self) -> Vec<&Told> {
         let steps = self

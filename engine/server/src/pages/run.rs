@@ -102,8 +102,8 @@ pub(crate) struct RunParts<'a> {
     pub(crate) run: &'a Run,
     /// The runs of the id, newest first.
     pub(crate) runs: &'a [Run],
-    /// The children, as the list knows them.
-    pub(crate) child_rows: &'a [Run],
+    /// The children with their level, as the list knows them.
+    pub(crate) child_rows: &'a [(u8, Run)],
     pub(crate) timeline: Timeline,
     pub(crate) history: History<'a>,
     pub(crate) messages: Vec<EventRow<'a>>,
@@ -123,7 +123,7 @@ struct RunPage<'a> {
     run: &'a Run,
     runs: &'a [Run],
     this_run: usize,
-    child_rows: &'a [Run],
+    child_rows: &'a [(u8, Run)],
     state: State,
     sentence: Sentence,
     timeline: Timeline,

@@ -37,6 +37,10 @@ const SEARCHES_MAX: usize = 4;
 /// Children that are listed on the page.
 const CHILDREN_MAX: &str = "50";
 
+/// Children of each of them, and how many of them are unfolded.
+const GRANDCHILDREN_MAX: &str = "5";
+const UNFOLDED_MAX: usize = 12;
+
 /// The newest run of an id.
 pub(super) async fn newest(Path(id): Path<String>, page: Page) -> Response {
     answer(&page, &id, "").await
@@ -313,14 +317,39 @@ async fn stretch(
     Ok(events)
 }
 
-/// The children as the list knows them: failed ones first.
-async fn children(page: &Page, run: &Run) -> Vec<Run> {
+/// The children as the list knows them, failed ones first; below each those that it has started, to the third level.
+async fn children(page: &Page, run: &Run) -> Vec<(u8, Run)> {
+    let first = children_of(page, run, CHILDREN_MAX).await;
+    let (mut tree, mut unfolded) = (Vec::new(), 0);
+    for child in first {
+        let below = below(page, &child, &mut unfolded).await;
+        tree.push((1, child));
+        for grandchild in below {
+            let below = self::below(page, &grandchild, &mut unfolded).await;
+            tree.push((2, grandchild));
+            tree.extend(below.into_iter().map(|one| (3, one)));
+        }
+    }
+    tree
+}
+
+/// Some children of a child, as long as not too many are unfolded.
+async fn below(page: &Page, run: &Run, unfolded: &mut usize) -> Vec<Run> {
+    let has_some = run.children.as_ref().is_some_and(|all| all.total > 0);
+    if !has_some || *unfolded == UNFOLDED_MAX {
+        return Vec::new();
+    }
+    *unfolded += 1;
+    children_of(page, run, GRANDCHILDREN_MAX).await
+}
+
+async fn children_of(page: &Page, run: &Run, most: &str) -> Vec<Run> {
     let of_run = format!("ParentWorkflowId = {}", quoted(run.workflow_id.raw()));
     let failed = format!("{of_run} AND Status = \"Failed\"");
     let others = format!("{of_run} AND Status != \"Failed\"");
     let mut rows: Vec<Run> = Vec::new();
     for query in [failed, others] {
-        let query = [("query", query.as_str()), ("page_size", CHILDREN_MAX)];
+        let query = [("query", query.as_str()), ("page_size", most)];
         let found = page.calls.get::<RunPage>("/workflows", &query).await;
         rows.extend(found.unwrap_or_default().workflows);
     }

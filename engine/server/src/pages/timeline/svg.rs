@@ -143,8 +143,9 @@ impl Picture<'_> {
         };
         write!(
             out,
-            "<line class=\"now\" x1=\"{x}\" x2=\"{x}\" y1=\"18\" y2=\"{}\"/><text class=\"now\" x=\"{x}\" y=\"12\" text-anchor=\"middle\">now {}</text>",
+            "<line class=\"now\" x1=\"{x}\" x2=\"{x}\" y1=\"18\" y2=\"{}\"/><text class=\"now\" x=\"{x}\" y=\"12\" text-anchor=\"middle\">now <tspan data-at=\"{}\">{}</tspan></text>",
             self.height - FOOT,
+            self.timeline.now.iso(),
             self.timeline.now.clock(),
             x = P(now)
         )
