@@ -10,12 +10,15 @@ import sys
 import unittest
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 BASE = os.environ["SAGALINE_BROWSER_BASE"]
@@ -251,6 +254,114 @@ class Pages(unittest.TestCase):
         self.press("Keep")
         self.until("they are kept with the view", lambda: "view=by" in self.driver.current_url
                    and [cell for cell in self.driver.execute_script(cells) if cell.isdigit()] == ["7", "30"])
+
+    def start(self, name, **change):
+        body = {"order_id": name, "total": 1, "card": "4242", "courier": "p", "address": "Main Street 1", **change}
+        started = urllib.request.Request(f"{BASE}/api/v1/workflows", json.dumps({"workflow": "order", "id": name, "input": body}).encode(),
+                                         {"Content-Type": "application/json"})
+        urllib.request.urlopen(started).close()
+
+    def key(self, keys):
+        ActionChains(self.driver).send_keys(keys).perform()
+
+    def test_6f_what_is_selected_stays_selected_while_the_list_changes(self):
+        self.open("/workflows")
+        self.until("it is live", lambda: "live" in self.driver.find_element(By.ID, "connection").text)
+        self.key("jjx")
+        here = self.driver.execute_script("return document.querySelector('.here').id")
+        self.start("one-more")
+        self.until("a new run waits", lambda: "1 new run" in self.driver.find_element(By.ID, "new-rows").text)
+        chosen = "return [...document.querySelectorAll('#rows tr:has(input:checked)')].map(row => row.id)"
+        self.assertEqual(self.driver.execute_script(chosen), [here])
+        self.assertEqual(self.driver.execute_script("return document.querySelector('.here').id"), here)
+        self.assertIn("1 selected", self.driver.find_element(By.ID, "bulk").text)
+
+    def test_6g_incidents_are_solved_by_keys_one_or_many(self):
+        names = ["wrong-1", "wrong-2", "wrong-3"]
+        for name in names:
+            self.start(name, address="Mian Street 1")
+        rows = "return document.querySelectorAll('#rows .incident-row').length"
+        self.until("all wait for a person", lambda: (self.open("/incidents?group=none"), self.driver.execute_script(rows) == 3)[1])
+        self.until("it is live", lambda: "live" in self.driver.find_element(By.ID, "connection").text)
+        # An update of the page leaves each where it is.
+        self.start("wrong-4", address="Mian Street 1")
+        self.until("a new one waits", lambda: "1 new incident" in self.driver.find_element(By.ID, "new-rows").text)
+        self.assertEqual(self.driver.execute_script(rows), 3)
+        self.key("j")
+        for key, says in [("e", "Retry ship of"), ("k", "Skip ship of"), ("f", "Fail ship of")]:
+            self.key(key)
+            self.until(f"{key} asks", lambda: says in self.driver.execute_script("return document.querySelector('dialog')?.innerText ?? ''"))
+            self.key(Keys.ESCAPE)
+            self.until("nothing was done", lambda: not self.driver.find_elements(By.TAG_NAME, "dialog"))
+        self.key("xjx")
+        self.assertIn("2 selected", self.driver.find_element(By.ID, "some").text)
+        self.driver.find_element(By.CSS_SELECTOR, "#some [value=incident-fail]").click()
+        self.until("it is asked", lambda: "Fail 2 incidents?" in self.text())
+        self.press("Fail 2 incidents")
+        self.until("both are failed", lambda: "2 of 2 done." in self.text())
+
+    def test_6h_a_long_history_is_scrolled_to_its_end_and_jumped_into(self):
+        self.start("long", total=5_000)
+        def send(part):
+            for number in range(part, 700, 4):
+                body = json.dumps({"n": number}).encode()
+                signal = urllib.request.Request(f"{BASE}/api/v1/workflows/long/signals/tick", body, {"Content-Type": "application/json"})
+                urllib.request.urlopen(signal).close()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(send, range(4)))
+        total = api("/workflows/long?consistency=strong")["history_events"]
+        self.assertGreater(total, 700)
+        seen = """return [...document.querySelectorAll('#events tbody tr[id]')].filter(row => {
+            const box = row.getBoundingClientRect(); return box.bottom > 60 && box.top < innerHeight; }).map(row => row.id)"""
+        def is_seen(seq):
+            return f"event-{seq}" in self.driver.execute_script(seen)
+        self.open("/workflows/long?tab=history&show=full")
+        self.until("its scroll bar is that of all events", lambda: self.driver.execute_script(
+            "return document.documentElement.scrollHeight") > 20 * total)
+        self.assertFalse(is_seen(total))
+        self.driver.execute_script("scrollTo(0, document.documentElement.scrollHeight)")
+        self.until("the last event is there", lambda: is_seen(total))
+        self.driver.execute_script("scrollTo(0, document.documentElement.scrollHeight / 2)")
+        self.until("those in the middle are", lambda: any(is_seen(seq) for seq in range(total // 2 - 40, total // 2 + 40)))
+        self.assertLess(self.driver.execute_script("return document.querySelectorAll('#events tr').length"), 700)
+        field = self.driver.find_element(By.NAME, "at")
+        field.clear()
+        field.send_keys("321")
+        field.submit()
+        self.until("it is jumped to", lambda: is_seen(321))
+
+    def test_6i_an_error_leaves_what_was_there(self):
+        self.open("/workflows?query=")
+        self.until("it is live", lambda: "live" in self.driver.find_element(By.ID, "connection").text)
+        rows = "return document.querySelectorAll('#rows > tr').length"
+        before = self.driver.execute_script(rows)
+        self.driver.execute_script("""window.real = window.fetch; window.fetch = async () => new Response(
+            "<main id=main><div class=problem>The list cannot be read</div></main>", { status: 503 })""")
+        self.until("it is told", lambda: "The list cannot be read" in self.text())
+        self.assertEqual(self.driver.execute_script(rows), before)
+        self.assertIn("as of", self.driver.find_element(By.ID, "connection").text)
+        self.driver.execute_script("window.fetch = async () => { throw new TypeError('gone'); }")
+        self.driver.find_element(By.CSS_SELECTOR, "#rows input[name=id]").click()
+        self.driver.find_element(By.CSS_SELECTOR, "#bulk [value=cancel]").click()
+        self.until("nothing is sent", lambda: "The server does not answer" in self.driver.find_element(By.TAG_NAME, "dialog").text)
+        self.driver.execute_script("document.querySelector('dialog').close(); window.fetch = window.real")
+        self.until("it goes on", lambda: self.driver.find_element(By.ID, "connection").text == "live")
+        self.assertNotIn("The list cannot be read", self.text())
+
+    def test_6j_all_times_are_switched_to_local_ones_and_back(self):
+        self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+        try:
+            for path, times in [("/schedules/nightly", "#next time[data-as=full]"), ("/workflows/demo-compensated", "svg [data-at]")]:
+                self.open(path)
+                texts = f"return [...document.querySelectorAll('{times}')].map(one => one.textContent).join()"
+                self.until(f"{path} has times", lambda: self.driver.execute_script(texts))
+                utc = self.driver.execute_script(texts)
+                self.key("t")
+                self.until(f"{path} is local", lambda: self.driver.execute_script(texts) != utc)
+                self.key("t")
+                self.until(f"{path} is UTC again", lambda: self.driver.execute_script(texts) == utc)
+        finally:
+            self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
     def test_7_every_page_is_accessible_in_both_themes_and_says_no_error(self):
         faults = []

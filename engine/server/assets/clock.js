@@ -73,10 +73,20 @@ export const tick = () => {
   for (const element of document.querySelectorAll("time[data-as]")) {
     const at = Date.parse(element.dateTime);
     const as = element.dataset.as;
-    put(element, as === "ago" ? ago(now - at) : as === "countdown" ? countdown(at - now) : as === "coming" ? (at > now ? "in " : "") + countdown(at - now) : clock(at, now));
+    put(element, as === "full" ? whole(at) : as === "ago" ? ago(now - at) : as === "countdown" ? countdown(at - now) : as === "coming" ? (at > now ? "in " : "") + countdown(at - now) : clock(at, now));
   }
   for (const element of document.querySelectorAll("[data-until]")) {
     put(element, forms[element.dataset.counts](Date.parse(element.dataset.until) - now));
+  }
+  // The axis of the picture is drawn in UTC.
+  for (const element of document.querySelectorAll("svg [data-at]")) {
+    if (local) {
+      element.dataset.utc ??= element.textContent;
+      put(element, clock(Date.parse(element.dataset.at), now));
+    } else if (element.dataset.utc) {
+      put(element, element.dataset.utc);
+      delete element.dataset.utc;
+    }
   }
   for (const element of document.querySelectorAll("[data-countdown]")) {
     const ms = Date.parse(element.dataset.countdown) - now;
@@ -84,11 +94,13 @@ export const tick = () => {
   }
 };
 
-// Titles, and the axis of the picture, when the zone is another.
+// Titles, when the zone is another.
 const zone = () => {
   for (const element of document.querySelectorAll("time[data-as]")) element.title = whole(Date.parse(element.dateTime));
-  if (local) for (const element of document.querySelectorAll("text[data-at]")) put(element, clock(Date.parse(element.dataset.at), serverNow()));
 };
+
+// A time of this zone, for what modules say.
+export const clockOf = (at) => clock(at, serverNow());
 
 export const startClock = () => {
   tick();

@@ -3,9 +3,10 @@ import { toast } from "./acts.js";
 
 const KEYS = [
   ["?", "these keys"], ["/", "search"], ["g w", "workflows"], ["g i", "incidents"], ["g s", "schedules"], ["g q", "task queues"],
-  ["j  k", "next, previous row"], ["Enter", "open"], ["x", "select"], ["Esc", "back"], ["y", "copy link"], ["1 … 7", "counts, or tabs"],
-  ["r", "retry now"], ["s", "signal"], ["c", "cancel"], ["n  p", "next, previous failure"], ["e", "open all values"], ["+  −  0", "zoom"],
-  ["t", "UTC or local"],
+  ["j  k", "next, previous row (of incidents: J for the previous)"], ["Enter", "open"], ["x  X", "select, select all that match"],
+  [".", "acts"], ["Esc", "back"], ["y", "copy link"], ["1 … 7", "counts, or tabs"], ["r", "retry now"], ["s", "signal"], ["c", "cancel"],
+  ["e  k  f  o", "of an incident: change input, skip, fail, open run"], ["n  p", "next, previous failure"], ["[  ]", "previous, next event"],
+  ["e", "open all values"], ["+  −  0", "zoom"], ["t", "UTC or local"],
 ];
 
 const PLACES = { w: "/workflows", i: "/incidents", s: "/schedules", q: "/task-queues" };
@@ -29,28 +30,62 @@ export const showKeys = () => {
 };
 
 let afterG = 0;
-let here = -1;
 
 const move = (step, selector) => {
-  const rows = [...document.querySelectorAll(selector)];
+  const rows = [...document.querySelectorAll(selector)].filter((row) => row.checkVisibility());
   if (rows.length === 0) return;
-  here = Math.min(Math.max(here + step, 0), rows.length - 1);
-  document.querySelector(".here")?.classList.remove("here");
-  rows[here].classList.add("here");
-  rows[here].scrollIntoView({ block: "nearest" });
+  const before = document.querySelector(".here");
+  const next = rows[Math.min(Math.max(rows.indexOf(before) + step, 0), rows.length - 1)];
+  before?.classList.remove("here");
+  next.classList.add("here");
+  next.scrollIntoView({ block: "nearest" });
+};
+
+const FAILURES = "tr.failure, .calls tr:has(.state.failed)";
+const EVENTS = "#events tbody tr[id]";
+
+const toFailure = (step) => {
+  if ([...document.querySelectorAll(FAILURES)].some((row) => row.checkVisibility())) move(step, FAILURES);
+  else document.querySelector("a[data-failures]")?.click();
+};
+
+// An act of the list is done to what is selected, else to the row.
+const actOnSelected = (value) => {
+  const bulk = document.querySelector(".bulk");
+  const row = document.querySelector(".here");
+  if (!bulk) return false;
+  if (!document.querySelector('#rows input[name="id"]:checked')) row?.querySelector('input[name="id"]')?.click();
+  const button = bulk.querySelector(value ? `button[value="${value}"]` : "button");
+  if (!button?.checkVisibility()) return true;
+  if (value) button.click(); else button.focus();
+  return true;
+};
+
+const menu = () => {
+  const summary = document.querySelector(".run-head .menu:not(.runs) > summary");
+  summary?.click();
+  summary?.focus();
 };
 
 const act = (key) => {
   const row = document.querySelector(".here");
+  const own = row?.querySelector(`[data-row-key="${CSS.escape(key)}"]`);
+  if (own) { own.click(); return true; }
   switch (key) {
     case "?": showKeys(); return true;
     case "/": document.querySelector('[data-key="/"]')?.focus(); return true;
     case "j": move(1, ROWS); return true;
+    case "J": move(-1, ROWS); return true;
     case "k": if (document.querySelector('[data-key="k"]')) break; move(-1, ROWS); return true;
-    case "n": move(1, "tr.failure"); return true;
-    case "p": move(-1, "tr.failure"); return true;
+    case "n": toFailure(1); return true;
+    case "p": toFailure(-1); return true;
+    case "]": move(1, EVENTS); return true;
+    case "[": move(-1, EVENTS); return true;
     case "x": row?.querySelector('input[name="id"]')?.click(); return true;
-    case "Enter": row?.querySelector("a.id")?.click(); return Boolean(row);
+    case "Enter": row?.querySelector("a.id, summary")?.click(); return Boolean(row);
+    case ".": if (!actOnSelected("")) menu(); return true;
+    case "r": if (document.getElementById("batch")) return actOnSelected("retry"); break;
+    case "c": if (document.getElementById("batch")) return actOnSelected("cancel"); break;
     case "e": {
       const all = [...document.querySelectorAll("main details:not(.menu)")];
       const open = all.some((one) => !one.open);

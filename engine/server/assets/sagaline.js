@@ -3,6 +3,7 @@ import { tick, startClock, toggleZone, zoneName } from "./clock.js";
 import { startLive } from "./live.js";
 import { startKeys, showKeys } from "./keys.js";
 import { startActs, toast } from "./acts.js";
+import { growHistory, startHistory } from "./history.js";
 
 const YEAR = 365 * 24 * 3600;
 
@@ -47,6 +48,12 @@ document.addEventListener("click", (event) => {
   });
 });
 
+// How many rows are selected; without modules nobody counts them.
+const countSelected = () => {
+  const selected = document.getElementById("selected");
+  if (selected) selected.textContent = `${document.querySelectorAll('#rows input[name="id"]:checked').length} selected`;
+};
+
 // Columns are in the address, so that a link shows the same.
 document.addEventListener("change", (event) => {
   if (event.target.dataset.column !== undefined) {
@@ -58,8 +65,7 @@ document.addEventListener("change", (event) => {
   if (event.target.id === "all") {
     document.querySelectorAll('#rows input[name="id"]').forEach((box) => { box.checked = event.target.checked; });
   }
-  const selected = document.getElementById("selected");
-  if (selected) selected.textContent = `${document.querySelectorAll('#rows input[name="id"]:checked').length} selected`;
+  countSelected();
 });
 const all = document.getElementById("all");
 if (all) all.hidden = false;
@@ -96,5 +102,6 @@ const letGo = () => {
 startClock();
 startActs();
 startKeys();
-startLive(() => { copyable(); tick(); letGo(); });
+startHistory();
+startLive(() => { copyable(); countSelected(); growHistory(); tick(); letGo(); });
 letGo();

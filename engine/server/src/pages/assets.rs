@@ -12,7 +12,7 @@ use axum::{
 };
 
 /// Name, content type, content.
-const ALL: [(&str, &str, &str); 9] = [
+const ALL: [(&str, &str, &str); 10] = [
     (
         "sagaline.css",
         "text/css; charset=utf-8",
@@ -41,6 +41,11 @@ const ALL: [(&str, &str, &str); 9] = [
     ("live.js", JAVASCRIPT, include_str!("../../assets/live.js")),
     ("keys.js", JAVASCRIPT, include_str!("../../assets/keys.js")),
     ("acts.js", JAVASCRIPT, include_str!("../../assets/acts.js")),
+    (
+        "history.js",
+        JAVASCRIPT,
+        include_str!("../../assets/history.js"),
+    ),
     (
         "icon.svg",
         "image/svg+xml",

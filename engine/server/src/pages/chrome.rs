@@ -102,12 +102,18 @@ pub(crate) struct Chrome {
     pub(crate) incidents: Option<u64>,
     /// The server-sent events that say when this page has changed.
     pub(crate) stream: Option<String>,
+    /// Where no events say so: after how many seconds it may have changed.
+    pub(crate) again_s: Option<u32>,
     /// How far what is shown is behind the journal.
     pub(crate) behind_ms: u64,
     pub(crate) note: Option<Note>,
     /// Why a part of the page could not be read, or an act was not done.
     pub(crate) problem: Option<Problem>,
 }
+
+/// Seconds after which a page without events is read again, and one that shows how something goes on.
+pub(crate) const AGAIN_S: u32 = 10;
+pub(crate) const AGAIN_SOON_S: u32 = 2;
 
 /// Less is not told.
 const BEHIND_TOLD_MS: i64 = 5_000;
@@ -122,6 +128,7 @@ impl Chrome {
             now,
             incidents: None,
             stream: None,
+            again_s: None,
             behind_ms: 0,
             note: None,
             problem: None,
@@ -167,6 +174,12 @@ impl Chrome {
     pub(crate) fn clock(&self, at: impl Given<At>) -> Safe<String> {
         let at = at.given();
         time(at, "clock", &at.short(self.now))
+    }
+
+    /// `26 Nov 2026, 10:41:05 UTC`, or as the reader's own clock shows it.
+    pub(crate) fn full(&self, at: impl Given<At>) -> Safe<String> {
+        let at = at.given();
+        time(at, "full", &at.full())
     }
 
     /// `0:41` where modules count it down, else the instant.

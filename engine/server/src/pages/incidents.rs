@@ -12,11 +12,14 @@ use super::{
     run::quoted,
     seen::{Incident, Resolution, Run},
     time::At,
-    told::{Told, percent},
+    told::{Json, Told, percent},
 };
 
 /// Members of a group that are shown at once.
 const MEMBERS_SHOWN_MAX: usize = 20;
+
+/// Longest input that an incident's page has in its form.
+const EDITED_BYTES_MAX: usize = 64 * 1024;
 
 /// What incidents are put together by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +52,8 @@ impl GroupBy {
 
 /// Incidents of one cause.
 struct Group<'a> {
+    /// The same for the same cause, however long its words are, and of no other group.
+    key: String,
     first: &'a Incident,
     members: Vec<&'a Incident>,
     since: Option<At>,
@@ -89,14 +94,6 @@ impl Group<'_> {
             quoted(self.first.error_type.raw())
         ));
         percent(&parts.join(" AND "))
-    }
-
-    /// The same for the same cause, however long its words are.
-    fn key(&self) -> String {
-        let mut hasher = DefaultHasher::new();
-        let activity = self.first.activity.as_ref().map_or("", Told::raw);
-        (self.first.error_type.raw(), activity).hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
     }
 }
 
@@ -319,11 +316,14 @@ fn grouped<'a>(incidents: impl Iterator<Item = &'a Incident>, by: GroupBy) -> Ve
         groups.entry(key).or_default().push(incident);
     }
     let mut groups: Vec<Group<'a>> = groups
-        .into_values()
-        .filter_map(|mut members| {
+        .into_iter()
+        .filter_map(|(cause, mut members)| {
             members.sort_by_key(|incident| incident.since);
             let first = members.first().copied()?;
+            let mut hasher = DefaultHasher::new();
+            cause.hash(&mut hasher);
             Some(Group {
+                key: format!("{:016x}", hasher.finish()),
                 first,
                 since: first.since,
                 members,
@@ -364,6 +364,12 @@ pub(crate) fn page(parts: IncidentParts<'_>) -> askama::Result<String> {
 }
 
 impl IncidentPage<'_> {
+    /// An input that is shown where it is changed, and nowhere else.
+    fn large_input(&self) -> Option<&Json> {
+        let input = self.incident.input.as_ref();
+        input.filter(|input| input.raw().len() > EDITED_BYTES_MAX)
+    }
+
     /// What is compensated if it is failed, last first.
     fn undone(&self) -> Vec<&Told> {
         let steps = self

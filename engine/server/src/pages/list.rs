@@ -11,6 +11,7 @@ use super::{
     run::quoted,
     seen::{Problem, Run},
     state::State,
+    time::number,
     told::{Marked, Told, percent},
 };
 use crate::offer::DemoOffer;
@@ -202,6 +203,9 @@ const KAFKA_DEFAULT: &str = "127.0.0.1:9092";
 /// Rows of a page, unless others are wanted.
 pub(crate) const PAGE_SIZE: u32 = 50;
 
+/// Rows that a page may have.
+const SIZES: [u32; 4] = [25, PAGE_SIZE, 100, 500];
+
 /// What the page is made of.
 pub(crate) struct ListParts<'a> {
     pub(crate) chrome: Chrome,
@@ -293,6 +297,52 @@ impl ListPage<'_> {
             _ => format!("-{}", column.sort),
         };
         self.asked.href(&[("sort", &sort)])
+    }
+
+    /// The same of a column that is always there, from its least on.
+    fn sorted_by(&self, sort: &str) -> String {
+        let sort = match self.direction_by(sort) {
+            Some("ascending") => format!("-{sort}"),
+            _ => sort.to_owned(),
+        };
+        self.asked.href(&[("sort", &sort)])
+    }
+
+    fn direction_by(&self, sort: &str) -> Option<&'static str> {
+        match self.asked.sort.strip_prefix('-') {
+            Some(by) if by == sort => Some("descending"),
+            None if self.asked.sort == sort => Some("ascending"),
+            _ => None,
+        }
+    }
+
+    /// `433 open, 12,520 closed`, where both are known.
+    fn open_and_closed(&self) -> Option<String> {
+        let open = self.counts.iter().find(|one| one.title == "Open")?.count?;
+        let closed = self.total?.saturating_sub(open);
+        Some(format!("{} open, {} closed", number(open), number(closed)))
+    }
+
+    /// The same list with so many rows.
+    fn sized(&self, size: &u32) -> String {
+        self.asked.href(&[("size", &size.to_string())])
+    }
+
+    const fn is_sized(&self, size: &u32) -> bool {
+        self.asked.page_size == *size
+    }
+
+    /// What is listed, as the API says it.
+    fn export(&self) -> String {
+        let filter = percent(&self.asked.filter());
+        let sort = percent(&self.asked.sort);
+        let size = SIZES.into_iter().max().unwrap_or(PAGE_SIZE);
+        let sort = if sort.is_empty() {
+            sort
+        } else {
+            format!("&sort={sort}")
+        };
+        format!("/read/workflows?query={filter}{sort}&page_size={size}")
     }
 
     /// How it is sorted by that column.

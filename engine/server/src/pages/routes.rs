@@ -27,7 +27,7 @@ pub(super) use sign_in::bearer;
 use super::{
     assets,
     calls::{Calls, now, problem},
-    chrome::{Chrome, Place, Reader, Theme, Wishes},
+    chrome::{AGAIN_S, Chrome, Place, Reader, Theme, Wishes},
     form,
     plain::{self, Kind},
     seen::{Counts, Problem},
@@ -332,6 +332,7 @@ fn see_other(to: &str) -> Response {
 async fn list(page: Page, kind: &Kind) -> Response {
     let answer = page.calls.get::<serde_json::Value>(kind.path, &[]).await;
     let mut chrome = page.chrome(&kind.title, kind.place).await;
+    chrome.again_s = Some(AGAIN_S);
     let (answer, status) = found_or_not(answer, &mut chrome);
     with_status(status, plain::table(chrome, kind, &answer))
 }

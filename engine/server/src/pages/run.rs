@@ -4,7 +4,7 @@ use askama::{Template, filters::Safe};
 
 use super::{
     chrome::{Chrome, Sentence},
-    history::{EventRow, History},
+    history::{EventRow, History, MESSAGES},
     seen::{Activity, Run},
     state::State,
     timeline::{Attempt, End, Lane, LaneKind, Timeline, svg},
@@ -24,6 +24,9 @@ const ATTEMPTS_LISTED_MAX: usize = 100;
 
 /// Longest value of an attribute that a link filters by.
 const FILTERED_BYTES_MAX: usize = 500;
+
+/// So much of each message is shown in their list.
+const MESSAGE_BYTES_MAX: usize = 400;
 
 /// Types of events, for the filter.
 const EVENT_TYPES: [&str; 14] = [
@@ -99,11 +102,13 @@ pub(crate) struct RunParts<'a> {
     pub(crate) run: &'a Run,
     /// The runs of the id, newest first.
     pub(crate) runs: &'a [Run],
-    /// The children, as the list knows them.
-    pub(crate) child_rows: &'a [Run],
+    /// The children with their level, as the list knows them.
+    pub(crate) child_rows: &'a [(u8, Run)],
     pub(crate) timeline: Timeline,
     pub(crate) history: History<'a>,
     pub(crate) messages: Vec<EventRow<'a>>,
+    /// There are older ones than these.
+    pub(crate) has_more_messages: bool,
     pub(crate) known: Known,
     pub(crate) tab: Tab,
     pub(crate) zoom: u32,
@@ -118,13 +123,14 @@ struct RunPage<'a> {
     run: &'a Run,
     runs: &'a [Run],
     this_run: usize,
-    child_rows: &'a [Run],
+    child_rows: &'a [(u8, Run)],
     state: State,
     sentence: Sentence,
     timeline: Timeline,
     svg: Safe<String>,
     history: History<'a>,
     messages: Vec<EventRow<'a>>,
+    has_more_messages: bool,
     known: Known,
     tabs: [TabLink; 5],
     tab: Tab,
@@ -141,10 +147,12 @@ pub(crate) fn page(parts: RunParts<'_>) -> askama::Result<String> {
     let run = parts.run;
     let base = run.href();
     let drawn = match parts.tab {
-        Tab::Timeline => svg(&parts.timeline, &base),
+        Tab::Timeline => svg(&parts.timeline),
         _ => String::new(),
     };
-    let messages = parts.messages.len() as u64;
+    // How many messages there are is known where all of them were read.
+    let messages = (parts.tab == Tab::Messages && !parts.has_more_messages)
+        .then_some(parts.messages.len() as u64);
     let link = |slug, title, count| TabLink { slug, title, count };
     let place = parts
         .runs
@@ -163,7 +171,7 @@ pub(crate) fn page(parts: RunParts<'_>) -> askama::Result<String> {
                 "Children",
                 Some(run.children.as_ref().map_or(0, |children| children.total)),
             ),
-            link("messages", "Messages", Some(messages)),
+            link("messages", "Messages", messages),
             link("definition", "Definition", None),
         ],
         svg: Safe(drawn),
@@ -175,6 +183,7 @@ pub(crate) fn page(parts: RunParts<'_>) -> askama::Result<String> {
         timeline: parts.timeline,
         history: parts.history,
         messages: parts.messages,
+        has_more_messages: parts.has_more_messages,
         known: parts.known,
         tab: parts.tab,
         zoom: parts.zoom.clamp(1, ZOOM_MAX),
@@ -273,10 +282,26 @@ impl RunPage<'_> {
     }
 
     fn event_json(&self, row: &EventRow<'_>) -> String {
+        let json = &row.event.attributes;
         match self.is_all(row) {
-            true => row.event.attributes.all(),
-            false => row.event.attributes.start(),
+            true => json.all(),
+            false => json.start_of(self.history.value_bytes_max),
         }
+    }
+
+    /// The address that shows all of an event, where not all of it is shown.
+    fn whole(&self, row: &EventRow<'_>) -> Option<String> {
+        let (seq, json) = (row.event.seq, &row.event.attributes);
+        let is_cut = json.raw().len() > self.history.value_bytes_max || json.is_short();
+        (is_cut && !self.is_all(row)).then(|| {
+            let show = self.history.show;
+            format!("?tab=history&show={show}&at={seq}&all=event-{seq}#event-{seq}")
+        })
+    }
+
+    /// All messages, as events.
+    fn all_messages(&self) -> String {
+        format!("?tab=history&show=full&type={}", percent(MESSAGES))
     }
 }
 

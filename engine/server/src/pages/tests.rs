@@ -1,6 +1,8 @@
 //! Pages as browsers get them, on an API that answers from files.
 
 mod acts;
+mod faults;
+mod history;
 mod hostile;
 mod lists;
 mod queues;
@@ -46,6 +48,8 @@ struct Shop {
     behind: Option<Behind>,
     /// No run is there.
     is_empty: bool,
+    /// The database does not answer: only owners know of runs.
+    is_gone: bool,
 }
 
 /// Inputs that were rejected.
@@ -85,6 +89,7 @@ impl Shop {
             caller: None,
             behind: None,
             is_empty: false,
+            is_gone: false,
         }
     }
 
@@ -155,6 +160,17 @@ impl Shop {
         if path == "/stream/workflows" {
             let last = parts.headers.get("last-event-id");
             return format!("event: hello\ndata: {last:?}\n\n").into_response();
+        }
+        if self.is_gone
+            && !parts
+                .uri
+                .query()
+                .unwrap_or_default()
+                .contains("consistency=strong")
+        {
+            let problem =
+                json!({"code": "projection_unavailable", "detail": "file is not a database"});
+            return (StatusCode::SERVICE_UNAVAILABLE, problem.to_string()).into_response();
         }
         match self.read(&path) {
             Ok(answer) => answer.to_string().into_response(),

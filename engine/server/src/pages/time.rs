@@ -28,6 +28,21 @@ impl At {
         Self::from_ms(self.ms().div_euclid(DAY_MS) * DAY_MS)
     }
 
+    /// The first instant from it on, to a second, at which a clock shows `10:41` or `10:41:05` in UTC.
+    pub(crate) fn next(self, clock: &str) -> Option<Self> {
+        let parts: Vec<&str> = clock.split(':').collect();
+        let part = |place: usize, end: i64| {
+            let number = parts.get(place).map_or(Some(0), |text| text.parse().ok());
+            number.filter(|number| (0..end).contains(number))
+        };
+        let seconds = (part(0, 24)? * 60 + part(1, 60)?) * 60 + part(2, 60)?;
+        let at = self.midnight().ms() + seconds * 1_000;
+        let is_past = at < self.ms() / 1_000 * 1_000;
+        (2..=3)
+            .contains(&parts.len())
+            .then(|| Self::from_ms(at + if is_past { DAY_MS } else { 0 }))
+    }
+
     /// RFC 3339, to the millisecond.
     pub(crate) fn iso(self) -> String {
         self.0.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
@@ -153,6 +168,23 @@ mod tests {
             (-8_000_000, "2 h"),
         ] {
             assert_eq!(due.countdown(At::from_ms(now)), told);
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_is_the_next_one_from_an_instant_on() {
+        let noon = At::from_ms(1_800_014_400_500);
+
+        for (clock, told) in [
+            ("12:00", Some("2027-01-15T12:00:00.000Z")),
+            ("12:00:01", Some("2027-01-15T12:00:01.000Z")),
+            ("11:59", Some("2027-01-16T11:59:00.000Z")),
+            ("24:00", None),
+            ("12", None),
+            ("12:00:00:00", None),
+            ("2027-01-15T12:00:00Z", None),
+        ] {
+            assert_eq!(noon.next(clock).map(At::iso).as_deref(), told, "{clock}");
         }
     }
 

@@ -144,10 +144,39 @@ impl Json {
         text.unwrap_or_else(|_| Told::from(self.raw()))
     }
 
+    /// What the API says that it begins with, where it gave no more than that.
+    pub(crate) fn beginning(&self) -> Told {
+        #[derive(Deserialize)]
+        struct Short {
+            #[serde(rename = "$short")]
+            short: Told,
+        }
+        let short = self
+            .is_short()
+            .then(|| serde_json::from_str::<Short>(self.raw()).ok());
+        let short = short.flatten().map(|short| short.short);
+        short.unwrap_or_else(|| Told::from(cut(self.raw(), VALUE_BYTES_MAX)))
+    }
+
+    /// The API gave the beginnings of what is in it.
+    pub(crate) fn is_short(&self) -> bool {
+        self.raw().contains("{\"$short\":")
+    }
+
     /// With a line for each member, and marks; as much as a page shows at once.
     pub(crate) fn start(&self) -> String {
-        let text = indented(cut(self.raw(), VALUE_BYTES_MAX));
-        Marked(&text).to_string()
+        self.start_of(VALUE_BYTES_MAX)
+    }
+
+    /// The same of so many bytes.
+    pub(crate) fn start_of(&self, bytes_max: usize) -> String {
+        let text = indented(cut(self.raw(), bytes_max));
+        let more = if self.raw().len() > bytes_max {
+            "…"
+        } else {
+            ""
+        };
+        format!("{}{more}", Marked(&text))
     }
 
     /// All of it.

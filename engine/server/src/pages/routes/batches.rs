@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Page, html, refused, see_other};
 use crate::pages::{
     act::{self, Ask, Dialog, Field, FieldKind, Form},
-    chrome::Place,
+    chrome::{AGAIN_SOON_S, Place},
     plain::{self, BATCHES},
     seen::Problem,
     time::number,
@@ -226,10 +226,11 @@ pub(super) async fn batch(Path(name): Path<String>, page: Page) -> Response {
     let path = format!("/batches/{}", percent(&name));
     match page.calls.text(&path, &[]).await {
         Ok(answer) => {
-            let chrome = page.chrome(&"Batch", Place::More).await;
+            let mut chrome = page.chrome(&"Batch", Place::More).await;
             let json = serde_json::from_str::<Json>(&answer).map(|json| json.all());
             let value: Value = serde_json::from_str(&answer).unwrap_or_default();
             let is_open = value.get("closed_at").is_some_and(Value::is_null);
+            chrome.again_s = is_open.then_some(AGAIN_SOON_S);
             let stop = is_open.then(|| (format!("{path}/cancel"), "Stop this batch"));
             let list = serde_json::json!({ "batches": [value] });
             let whole = vec![("All about it", json.unwrap_or_default())];

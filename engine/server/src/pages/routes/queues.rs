@@ -6,7 +6,7 @@ use super::{Page, html, no_act, refused, see_other};
 use crate::pages::{
     act::{self, QueueAct},
     calls,
-    chrome::{Note, Place},
+    chrome::{AGAIN_S, Note, Place},
     form,
     queue::{self, Queue},
     seen::Problem,
@@ -27,6 +27,7 @@ pub(super) async fn one(Path(name): Path<String>, page: Page) -> Response {
     match described(&page, &name).await {
         Ok(one) => {
             let mut chrome = page.chrome(&one.name.line(), Place::TaskQueues).await;
+            chrome.again_s = Some(AGAIN_S);
             chrome.note = QueueAct::of(page.of("done")).map(|act| Note::of(act.note()));
             html(queue::page(chrome, one))
         }

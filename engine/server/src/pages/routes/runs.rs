@@ -28,8 +28,18 @@ const DRAWN_FIRST: u64 = 1_000;
 /// Events that one call reads.
 const READ_AT_ONCE: u64 = 500;
 
+/// Messages that are listed.
+const MESSAGES_MAX: &str = "100";
+
+/// Calls for one page of a search that finds nothing.
+const SEARCHES_MAX: usize = 4;
+
 /// Children that are listed on the page.
 const CHILDREN_MAX: &str = "50";
+
+/// Children of each of them, and how many of them are unfolded.
+const GRANDCHILDREN_MAX: &str = "5";
+const UNFOLDED_MAX: usize = 12;
 
 /// The newest run of an id.
 pub(super) async fn newest(Path(id): Path<String>, page: Page) -> Response {
@@ -61,36 +71,40 @@ async fn answer(page: &Page, id: &str, run_id: &str) -> Response {
     html(shown(page, &run).await)
 }
 
-/// What is known of a run.
+/// What is known of a run. While the database does not answer, its owner is asked.
 pub(super) async fn described(page: &Page, id: &str, run_id: &str) -> Result<Run, Problem> {
-    page.calls
-        .get(
-            &format!("/workflows/{}", percent(id)),
-            &[("run_id", run_id)],
-        )
-        .await
+    let path = format!("/workflows/{}", percent(id));
+    let described = page.calls.get(&path, &[("run_id", run_id)]).await;
+    match described {
+        Err(problem) if problem.code.raw() == "projection_unavailable" => {
+            let query = [("run_id", run_id), ("consistency", "strong")];
+            page.calls.get(&path, &query).await
+        }
+        described => described,
+    }
 }
 
 async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
     let id = run.workflow_id.path();
-    let (tab, asked) = (Tab::of(page.of("tab")), asked(page));
+    let (tab, asked) = (Tab::of(page.of("tab")), asked(page, run));
     let runs = page
         .calls
         .get::<RunPage>(&format!("/workflows/{id}/runs"), &[])
         .await
         .unwrap_or_default();
     let mut chrome = chrome(page, run).await;
-    let events = match events(page, run, tab, &asked).await {
-        Ok(events) => events,
+    let (events, token) = match events(page, run, tab, &asked).await {
+        Ok(found) => found,
         Err(problem) => {
-            chrome.problem = Some(problem);
-            Vec::new()
+            let title = Some("What happened in this run cannot be read".into());
+            chrome.problem = Some(Problem { title, ..problem });
+            Default::default()
         }
     };
     let total = run.history_events.unwrap_or_default();
     let history = match tab {
-        Tab::History => History::of(&asked, &events, total),
-        _ => History::of(&Asked::default(), &[], total),
+        Tab::History => History::of(&asked, (&events, &token), total),
+        _ => History::of(&Asked::default(), (&[], ""), total),
     };
     let children = match tab {
         Tab::Children => children(page, run).await,
@@ -103,7 +117,8 @@ async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
         runs: &runs.workflows,
         child_rows: &children,
         timeline: Timeline::of(run, &events, now),
-        messages: history::messages(if tab == Tab::Messages { &events } else { &[] }),
+        messages: history::rows(if tab == Tab::Messages { &events } else { &[] }),
+        has_more_messages: tab == Tab::Messages && !token.is_empty(),
         history,
         known: known(page, run).await,
         tab,
@@ -148,40 +163,55 @@ fn note(page: &Page, run: &Run) -> Option<Note> {
     })
 }
 
-fn asked(page: &Page) -> Asked {
+fn asked(page: &Page, run: &Run) -> Asked {
+    let from = page.of("at").trim();
+    let at = from.parse().ok();
     Asked {
         show: page.of("show").to_owned(),
         find: page.of("find").to_owned(),
         of_type: page.of("type").to_owned(),
         activity_id: page.number("activity_id"),
         only_failures: page.of("only") == "failures",
-        at: page.number("at").filter(|at| *at > 0),
+        // A position is one from 1 to the last.
+        at: at.map(|at: u64| at.clamp(1, run.history_events.unwrap_or(u64::MAX).max(1))),
+        since: (at.is_none() && !from.is_empty()).then(|| from.to_owned()),
+        token: page.of("token").to_owned(),
     }
 }
 
-/// The events that a part of the page needs.
-async fn events(page: &Page, run: &Run, tab: Tab, asked: &Asked) -> Result<Vec<Event>, Problem> {
+/// The events that a part of the page needs; a token where there are more of them than are shown.
+async fn events(
+    page: &Page,
+    run: &Run,
+    tab: Tab,
+    asked: &Asked,
+) -> Result<(Vec<Event>, String), Problem> {
     match tab {
-        Tab::History if History::of(asked, &[], 0).show != "compact" => {
-            window(page, run, asked).await
-        }
-        Tab::Timeline | Tab::History => drawn(page, run, "none").await,
-        Tab::Messages => drawn(page, run, "short").await,
-        Tab::Children | Tab::Definition => Ok(Vec::new()),
+        Tab::History if History::show(asked) != "compact" => window(page, run, asked).await,
+        Tab::Timeline | Tab::History => Ok((drawn(page, run, "none").await?, String::new())),
+        Tab::Messages => messages(page, run).await,
+        Tab::Children | Tab::Definition => Ok(Default::default()),
     }
 }
 
 /// A window of the history, as it is filtered. One that begins at an event shows some before it.
-async fn window(page: &Page, run: &Run, asked: &Asked) -> Result<Vec<Event>, Problem> {
-    let after = asked.at.map_or(0, |at| at.saturating_sub(1)).to_string();
+async fn window(page: &Page, run: &Run, asked: &Asked) -> Result<(Vec<Event>, String), Problem> {
+    let total = run.history_events.unwrap_or_default();
+    let at = asked.at.map(|at| match asked.is_filtered() {
+        true => at,
+        // The last window is a whole one.
+        false => at.min(total.saturating_sub(WINDOW - 1).max(1)),
+    });
+    let after = at.map_or(0, |at| at.saturating_sub(1)).to_string();
+    let since = asked.since.as_deref().map(|since| instant(since, run));
     let activity_id = asked
         .activity_id
         .map(|id| id.to_string())
         .unwrap_or_default();
     let is_whole = page.of("all").starts_with("event-") || asked.show == "json";
     let query = [
-        ("run_id", run.run_id.raw()),
-        ("after", &after),
+        ("after", after.as_str()),
+        ("at", since.as_deref().unwrap_or_default()),
         ("page_size", &WINDOW.to_string()),
         ("type", &asked.of_type),
         ("activity_id", &activity_id),
@@ -189,14 +219,52 @@ async fn window(page: &Page, run: &Run, asked: &Asked) -> Result<Vec<Event>, Pro
         ("failures", if asked.only_failures { "true" } else { "" }),
         ("payloads", if is_whole { "full" } else { "short" }),
     ];
-    let history = page
-        .calls
-        .get::<HistoryPage>(
-            &format!("/workflows/{}/history", run.workflow_id.path()),
-            &query,
-        )
-        .await?;
-    Ok(history.events)
+    let (events, token) = searched(page, run, &query, &asked.token).await?;
+    // A window that is full, or is all that there is, needs no search to go on.
+    let is_searched = asked.is_filtered() && events.len() as u64 != WINDOW;
+    Ok((events, if is_searched { token } else { String::new() }))
+}
+
+/// The newest messages of a run, in order.
+async fn messages(page: &Page, run: &Run) -> Result<(Vec<Event>, String), Problem> {
+    let query = [
+        ("type", history::MESSAGES),
+        ("order", "desc"),
+        ("page_size", MESSAGES_MAX),
+        ("payloads", "short"),
+    ];
+    let (mut events, token) = searched(page, run, &query, "").await?;
+    events.reverse();
+    Ok((events, token))
+}
+
+/// A page of a history. The API looks at so many events a call, so it is asked again as long as it finds nothing.
+async fn searched(
+    page: &Page,
+    run: &Run,
+    query: &[(&str, &str)],
+    token: &str,
+) -> Result<(Vec<Event>, String), Problem> {
+    let path = format!("/workflows/{}/history", run.workflow_id.path());
+    let mut token = token.to_owned();
+    for _ in 0..SEARCHES_MAX {
+        let mut query = query.to_vec();
+        query.extend([("run_id", run.run_id.raw()), ("page_token", &token)]);
+        let found = page.calls.get::<HistoryPage>(&path, &query).await?;
+        token = found
+            .next_page_token
+            .map_or(String::new(), |next| next.raw().to_owned());
+        if !found.events.is_empty() || token.is_empty() {
+            return Ok((found.events, token));
+        }
+    }
+    Ok((Vec::new(), token))
+}
+
+/// An instant as the API reads it; a time of day is the first one after the start of the run.
+fn instant(text: &str, run: &Run) -> String {
+    let of_day = run.started_at.and_then(|at| at.next(text));
+    of_day.map_or_else(|| text.to_owned(), |at| at.iso())
 }
 
 /// All events, or the first and last of them, in order; several stretches are read at a time.
@@ -239,7 +307,8 @@ async fn stretch(
             ("payloads", payloads),
         ];
         let history = page.calls.get::<HistoryPage>(&path, &query).await?;
-        let Some(last) = history.events.last().map(|event| event.seq) else {
+        let last = history.events.last().map(|event| event.seq);
+        let Some(last) = last.filter(|last| *last >= seqs.start) else {
             break;
         };
         seqs.start = last + 1;
@@ -248,14 +317,39 @@ async fn stretch(
     Ok(events)
 }
 
-/// The children as the list knows them: failed ones first.
-async fn children(page: &Page, run: &Run) -> Vec<Run> {
+/// The children as the list knows them, failed ones first; below each those that it has started, to the third level.
+async fn children(page: &Page, run: &Run) -> Vec<(u8, Run)> {
+    let first = children_of(page, run, CHILDREN_MAX).await;
+    let (mut tree, mut unfolded) = (Vec::new(), 0);
+    for child in first {
+        let below = below(page, &child, &mut unfolded).await;
+        tree.push((1, child));
+        for grandchild in below {
+            let below = self::below(page, &grandchild, &mut unfolded).await;
+            tree.push((2, grandchild));
+            tree.extend(below.into_iter().map(|one| (3, one)));
+        }
+    }
+    tree
+}
+
+/// Some children of a child, as long as not too many are unfolded.
+async fn below(page: &Page, run: &Run, unfolded: &mut usize) -> Vec<Run> {
+    let has_some = run.children.as_ref().is_some_and(|all| all.total > 0);
+    if !has_some || *unfolded == UNFOLDED_MAX {
+        return Vec::new();
+    }
+    *unfolded += 1;
+    children_of(page, run, GRANDCHILDREN_MAX).await
+}
+
+async fn children_of(page: &Page, run: &Run, most: &str) -> Vec<Run> {
     let of_run = format!("ParentWorkflowId = {}", quoted(run.workflow_id.raw()));
     let failed = format!("{of_run} AND Status = \"Failed\"");
     let others = format!("{of_run} AND Status != \"Failed\"");
     let mut rows: Vec<Run> = Vec::new();
     for query in [failed, others] {
-        let query = [("query", query.as_str()), ("page_size", CHILDREN_MAX)];
+        let query = [("query", query.as_str()), ("page_size", most)];
         let found = page.calls.get::<RunPage>("/workflows", &query).await;
         rows.extend(found.unwrap_or_default().workflows);
     }

@@ -301,3 +301,30 @@ async fn a_batch_that_goes_on_is_stopped() {
         (StatusCode::SEE_OTHER, &"/batches/b-1".parse().unwrap())
     );
 }
+
+#[tokio::test]
+async fn each_incident_by_itself_is_a_row_of_its_own_and_can_be_selected() {
+    let mut shop = Shop::open();
+    let one = |id: &str| {
+        json!({"id": id, "workflow_id": id, "run_id": "r", "workflow": "o", "version": "1", "kind": "attempts-exhausted",
+            "activity": "ship", "activity_id": 1, "error_type": "E", "message": "m", "times": 1, "resolution": null})
+    };
+    shop.run["incidents"] = json!([one("i-1"), one("i-2"), one("i-3")]);
+
+    let (_, alone) = shop.get("/incidents?group=none").await;
+    let (_, together) = shop.get("/incidents").await;
+
+    let ids = |html: &str| -> std::collections::BTreeSet<String> {
+        let groups = html.split("id=\"group-").skip(1);
+        groups
+            .map(|group| group.split('"').next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!((ids(&alone).len(), ids(&together).len()), (3, 1));
+    for html in [&alone, &together] {
+        assert_eq!(html.matches("type=\"checkbox\" name=\"id\"").count(), 3);
+        assert!(
+            html.contains("<form method=\"post\" action=\"/acts\" class=\"bulk\" id=\"some\">")
+        );
+    }
+}

@@ -176,7 +176,7 @@ async fn a_value_of_a_megabyte_is_cut_until_it_is_asked_for() {
     shop.run["waiting_for"]["text"] = json!(long);
     shop.run["attributes"] = json!({"customer": long});
     shop.run["incidents"] = json!([{"id": "i", "workflow_id": "w", "run_id": "r", "workflow": "o", "version": "1", "kind": "panic",
-        "activity": long, "activity_id": 1, "error_type": long, "message": long, "times": 1, "attributes": {"a": long}, "resolution": null}]);
+        "activity": long, "activity_id": 1, "input": {"a": long}, "error_type": long, "message": long, "times": 1, "attributes": {"a": long}, "resolution": null}]);
     shop.history["events"][0]["attributes"] = json!({"input": {"text": long}});
     shop.history["events"][1]["attributes"] = json!({"failure": {"type": long, "message": long}});
 

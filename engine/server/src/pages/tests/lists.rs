@@ -213,3 +213,53 @@ async fn a_rejected_input_says_why_and_is_sent_again() {
     let path = "/api/v1/inputs/rejected/1-12/redrive".to_owned();
     assert_eq!(asked, [(Method::POST, path, "{}".to_owned())]);
 }
+
+#[tokio::test]
+async fn pages_without_events_are_read_again_and_forms_are_not() {
+    for (page, again) in [
+        ("/task-queues/payments", Some("10")),
+        ("/definitions", Some("10")),
+        ("/batches/b-1", Some("2")),
+        ("/new-schedule", None),
+        ("/workflows/new", None),
+        ("/task-queues/payments/limit", None),
+    ] {
+        let (_, html) = Shop::open().get(page).await;
+
+        let told = html
+            .split_once(" data-again=\"")
+            .map(|(_, rest)| rest.split('"').next().unwrap());
+        assert_eq!(told, again, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_sorted_by_its_fixed_columns_sized_and_exported() {
+    let (_, html) = Shop::open()
+        .get("/workflows?query=a%20%3D%201&sort=status&size=100")
+        .await;
+
+    for told in [
+        "aria-sort=\"ascending\"><a href=\"/workflows?query=a%20%3D%201&#38;sort=-status&#38;size=100\">Status</a>",
+        "<a href=\"/workflows?query=a%20%3D%201&#38;sort=workflow_id&#38;size=100\">Workflow id</a>",
+        "1 shown; 3 open, 0 closed in all",
+        "<a href=\"/workflows?query=a%20%3D%201&#38;sort=status&#38;size=25\">25</a>",
+        "href=\"/read/workflows?query=a%20%3D%201&#38;sort=status&#38;page_size=500\" download",
+    ] {
+        assert!(html.contains(told), "{told}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn children_are_a_tree_of_three_levels() {
+    let mut shop = Shop::open();
+    shop.run["children"] =
+        json!({"total": 1, "running": 1, "completed": 0, "failed": 0, "canceled": 0});
+
+    let (_, html) = shop.get("/workflows/x/runs/r?tab=children").await;
+
+    for level in ["level-1", "level-2", "level-3"] {
+        assert!(html.contains(&format!("class=\"{level}\"")), "{level}");
+    }
+    assert!(!html.contains("level-4"));
+}

@@ -16,12 +16,11 @@ pub(crate) const LANE: usize = 30;
 pub(crate) const AXIS: usize = 26;
 const FOOT: usize = 20;
 
-/// Draws a timeline; `base` is the path of the run, to which links are made.
-pub(crate) fn svg(timeline: &Timeline, base: &str) -> String {
+/// Draws a timeline. Its links are of the page that it is on: a long id in each of them would make it large.
+pub(crate) fn svg(timeline: &Timeline) -> String {
     let picture = Picture {
         timeline,
         axis: Axis::of(timeline),
-        base,
         height: AXIS + timeline.lanes.len() * LANE + FOOT,
     };
     let mut out = String::with_capacity(16 * 1024);
@@ -32,7 +31,6 @@ pub(crate) fn svg(timeline: &Timeline, base: &str) -> String {
 pub(super) struct Picture<'a> {
     pub(super) timeline: &'a Timeline,
     pub(super) axis: Axis,
-    base: &'a str,
     height: usize,
 }
 
@@ -61,19 +59,11 @@ impl Picture<'_> {
         out.write_str("</svg>")
     }
 
-    fn link(&self, seq: u64) -> String {
-        format!(
-            "{}?tab=history&amp;show=full&amp;at={seq}#event-{seq}",
-            self.base
-        )
-    }
-
     /// Opens a link to an event that says what it is about.
     pub(super) fn open(&self, out: &mut String, seq: u64, title: &dyn fmt::Display) -> fmt::Result {
         write!(
             out,
-            "<a href=\"{}\" tabindex=\"-1\"><title>{}</title>",
-            self.link(seq),
+            "<a href=\"?tab=history&amp;show=full&amp;at={seq}#event-{seq}\" tabindex=\"-1\"><title>{}</title>",
             Escaped(title)
         )
     }
@@ -153,8 +143,9 @@ impl Picture<'_> {
         };
         write!(
             out,
-            "<line class=\"now\" x1=\"{x}\" x2=\"{x}\" y1=\"18\" y2=\"{}\"/><text class=\"now\" x=\"{x}\" y=\"12\" text-anchor=\"middle\">now {}</text>",
+            "<line class=\"now\" x1=\"{x}\" x2=\"{x}\" y1=\"18\" y2=\"{}\"/><text class=\"now\" x=\"{x}\" y=\"12\" text-anchor=\"middle\">now <tspan data-at=\"{}\">{}</tspan></text>",
             self.height - FOOT,
+            self.timeline.now.iso(),
             self.timeline.now.clock(),
             x = P(now)
         )

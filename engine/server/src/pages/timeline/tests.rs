@@ -138,14 +138,14 @@ fn an_attempt_that_comes_is_past_the_line_of_now() {
     let coming = lane.coming.unwrap();
     assert_eq!((lane.attempts.len(), coming.number), (3, 4));
     assert!(axis.x(coming.due) > axis.now.unwrap());
-    let picture = svg(&timeline, "/workflows/o");
+    let picture = svg(&timeline);
     assert!(picture.contains(">in 0:01</tspan>"), "{picture}");
     assert_eq!(count(&picture, "class=\"backoff\" x1"), 2);
 }
 
 #[test]
 fn an_attempt_that_is_overdue_is_still_past_the_line_of_now() {
-    let picture = svg(&retried(1).drawn(5_000), "/workflows/o");
+    let picture = svg(&retried(1).drawn(5_000));
 
     assert!(picture.contains("due 4 s ago</tspan>"), "{picture}");
     assert!(
@@ -160,12 +160,12 @@ fn the_queue_and_the_run_of_an_attempt_are_told_apart() {
         Told::new()
             .scheduled(0, 1, "charge", None)
             .attempt((1, "charge", 1), (0, 1_000), None);
-    let reported = svg(&told.drawn(0), "/w");
+    let reported = svg(&told.drawn(0));
     let mut without = told;
     without
         .events
         .retain(|event| event["type"] != "ActivityStarted");
-    let silent = svg(&without.drawn(0), "/w");
+    let silent = svg(&without.drawn(0));
 
     assert_eq!(
         (
@@ -195,7 +195,7 @@ fn more_than_twenty_attempts_are_three_a_block_and_five() {
         .map(|attempt| attempt.number)
         .collect();
     assert_eq!(numbers, [1, 2, 3, 91, 92, 93, 94, 95]);
-    assert!(svg(&long, "/w").contains("× 87, Down × 87"));
+    assert!(svg(&long).contains("× 87, Down × 87"));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_compensation_is_drawn_in_the_lane_of_its_step() {
         timeline.lanes[2].note.as_deref(),
         Some("not compensated: none registered")
     );
-    let picture = svg(&timeline, "/w");
+    let picture = svg(&timeline);
     assert_eq!(count(&picture, "undo-line"), 1);
     assert!(picture.contains("attempt undo done"));
 }
@@ -278,7 +278,7 @@ fn positions_never_go_back() {
 
 #[test]
 fn a_run_that_has_just_begun_is_drawn() {
-    let picture = svg(&Told::new().drawn(0), "/w");
+    let picture = svg(&Told::new().drawn(0));
 
     assert!(
         picture.contains("class=\"now\"") && !picture.contains("NaN"),
@@ -378,7 +378,7 @@ fn more_than_thirty_children_share_a_lane_with_their_counts() {
     let lane = &timeline.lanes[1];
     assert_eq!((timeline.lanes.len(), lane.kind), (2, LaneKind::Children));
     assert_eq!(lane.note.as_deref(), Some("19 done, 1 failed, 11 open"));
-    assert!(svg(&timeline, "/w").contains("tally failed"));
+    assert!(svg(&timeline).contains("tally failed"));
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn a_hundred_thousand_events_make_a_bounded_picture() {
     };
 
     let timeline = Timeline::of(&run, &events, At::from_ms(START_MS + 200_000));
-    let picture = svg(&timeline, "/workflows/o/runs/r");
+    let picture = svg(&timeline);
 
     assert_eq!(timeline.lanes.len(), LANES_MAX);
     assert!(timeline.lanes_left_out > 0);
@@ -452,7 +452,7 @@ fn names_of_strangers_are_text_in_the_picture() {
             json!({"outcome": evil, "failure": {"type": evil, "message": evil}}),
         );
 
-    let picture = svg(&told.drawn(10), "/w");
+    let picture = svg(&told.drawn(10));
 
     assert!(!picture.contains("<script") && !picture.contains(['\u{202e}', '\u{1b}']));
     assert!(
