@@ -1,4 +1,5 @@
-"""Takes the pictures of the docs: tools/screenshots starts this with the demo's address, another without runs, and a folder."""
+"""Takes the pictures of the docs, and says how soon each page was painted: tools/screenshots starts this with the demo's address,
+another without runs, and a folder."""
 
 import json
 import os
@@ -69,7 +70,8 @@ def main():
 
     def take(name):
         driver.save_screenshot(str(FOLDER / f"{name}.png"))
-        print(FOLDER / f"{name}.png")
+        painted = driver.execute_script("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+        print(FOLDER / f"{name}.png", f"first paint after {painted:.0f} ms" if painted else "")
 
     try:
         for name, path, width, height, theme in PICTURES:

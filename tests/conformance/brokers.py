@@ -14,7 +14,7 @@ APACHE_SETTINGS = {"auto.create.topics.enable": "true", "group.min.session.timeo
 
 def embedded():
     """Builds it, and starts a copy: whatever is built meanwhile, one binary runs to the end."""
-    subprocess.run(["cargo", "build", "--quiet", "--locked", "-p", "sagaline-cli"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "binaries", "--quiet", "--locked"], cwd=ROOT, check=True)
     WORK.mkdir(parents=True, exist_ok=True)
     return Embedded(shutil.copy2(TARGET / "debug" / "sagaline", WORK / "sagaline"), WORK / "embedded.log")
 

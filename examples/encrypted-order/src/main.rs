@@ -85,8 +85,8 @@ mod tests {
             Ok(format!("shelf of {}", order.customer))
         });
         let order = Order {
-            customer: "Ada".into(),
-            item: "tea".into(),
+            customer: "Augusta Ada King".into(),
+            item: "Darjeeling tea".into(),
         };
         let run = env.start(encrypted_order(order));
         run.signal("address", "12 Hill Street").unwrap();
@@ -95,10 +95,11 @@ mod tests {
 
         assert_eq!(
             result,
-            "Hello, Ada! Dear Ada, tea on the shelf of Ada goes to 12 Hill Street"
+            "Hello, Augusta Ada King! Dear Augusta Ada King, Darjeeling tea on the shelf of Augusta Ada King goes to 12 Hill Street"
         );
         let history = run.history().to_json();
-        for secret in ["Ada", "tea", "Hill"] {
+        // Long enough that no ciphertext has them by chance.
+        for secret in ["Augusta", "Darjeeling", "Hill Street"] {
             assert!(!history.contains(secret), "{history}");
         }
     }
