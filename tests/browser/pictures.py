@@ -1,5 +1,5 @@
 """Takes the pictures of the docs, and says how soon each page was painted: tools/screenshots starts this with the demo's address,
-another without runs, and a folder."""
+another without runs, one that asks for a token, and a folder."""
 
 import json
 import os
@@ -13,6 +13,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 BASE = os.environ["SAGALINE_BROWSER_BASE"]
 EMPTY = os.environ["SAGALINE_BROWSER_EMPTY"]
+CLOSED = os.environ["SAGALINE_BROWSER_CLOSED"]
+BATCH = os.environ["SAGALINE_BROWSER_BATCH"]
 FOLDER = pathlib.Path(os.environ["SAGALINE_PICTURES"])
 
 PHONE = 390
@@ -33,10 +35,13 @@ PICTURES = [
     ("schedule", "/schedules/nightly", 1280, 680, "light"),
     ("schedule-form", "/schedules/nightly/edit", 1280, 1100, "light"),
     ("task-queues", "/task-queues", 1280, 300, "light"),
+    ("task-queue", "/task-queues/orders", 1280, 620, "light"),
     ("definitions", "/definitions", 1280, 300, "light"),
     ("retry-topics", "/retry-topics", 1280, 480, "light"),
     ("partitions", "/partitions", 1280, 320, "light"),
     ("batches", "/batches", 1280, 300, "light"),
+    ("batch", f"/batches/{BATCH}", 1280, 420, "light"),
+    ("more", "/more", 1280, 520, "light"),
     ("inputs", "/inputs", 1280, 340, "light"),
 ]
 
@@ -81,6 +86,10 @@ def main():
         take("empty")
         with urllib.request.urlopen(f"{BASE}/api/v1/incidents") as answer:
             incident = json.load(answer)["incidents"][0]["id"]
+        look(BASE, f"/incidents/{incident}", 1280, 760)
+        take("incident")
+        look(CLOSED, "/", 1280, 420)
+        take("sign-in")
         look(BASE, f"/incidents/{incident}/retry", 1280, 640)
         driver.execute_script("const field = document.querySelector('textarea'); field.value = field.value.replace('Mian', 'Main');"
                               "document.querySelector('#dialog button.primary').click()")
