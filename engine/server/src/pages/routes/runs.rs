@@ -22,11 +22,12 @@ use crate::pages::{
 /// Events of a history that are drawn: all of a short one, the first and the last of a long one.
 const DRAWN_MAX: u64 = 2_000;
 
-/// How many of them are the first.
-const DRAWN_FIRST: u64 = 500;
+/// How many of a longer one are: the first, and the last.
+const DRAWN_FIRST: u64 = 250;
+const DRAWN_LAST: u64 = 750;
 
 /// Events that one call reads.
-const READ_AT_ONCE: u64 = 500;
+const READ_AT_ONCE: u64 = 250;
 
 /// Messages that are listed.
 const MESSAGES_MAX: &str = "100";
@@ -277,7 +278,7 @@ async fn drawn(page: &Page, run: &Run, payloads: &str) -> Result<Vec<Event>, Pro
 /// The positions that are drawn of so many.
 fn stretches(total: u64) -> impl Iterator<Item = Range<u64>> {
     let left_out = match total > DRAWN_MAX {
-        true => DRAWN_FIRST..total - (DRAWN_MAX - DRAWN_FIRST),
+        true => DRAWN_FIRST..total - DRAWN_LAST,
         false => total..total,
     };
     let of = |all: Range<u64>| {
@@ -393,11 +394,12 @@ mod tests {
         let of = |total| stretches(total).collect::<Vec<_>>();
 
         assert_eq!(of(0), []);
-        assert_eq!(of(501), [1..501, 501..502]);
+        assert_eq!(of(251), [1..251, 251..252]);
+        assert_eq!(of(DRAWN_MAX).last(), Some(&(1_751..2_001)));
         let long = of(40_000);
-        assert_eq!((&long[0], &long[1]), (&(1..501), &(38_501..39_001)));
+        assert_eq!((&long[0], &long[1]), (&(1..251), &(39_251..39_501)));
         assert_eq!(long.last().unwrap().end, 40_001);
         let drawn: u64 = long.iter().map(|seqs| seqs.end - seqs.start).sum();
-        assert_eq!(drawn, DRAWN_MAX);
+        assert_eq!(drawn, DRAWN_FIRST + DRAWN_LAST);
     }
 }
