@@ -112,17 +112,22 @@ pub(crate) fn broker(options: &BrokerOptions) -> Result<()> {
         "--port".into(),
         port.into(),
     ];
-    run_app(sagaline::app(), &arguments)
+    run_with(sagaline::app(), &arguments)
 }
 
 fn run(app: App, options: &ChildOptions, command: &[&str]) -> Result<()> {
-    let address = ["--kafka", &options.kafka, "--namespace", &options.namespace];
     let app = app.activities(activities![reserve_stock, charge_card, ship]);
-    let arguments: Vec<OsString> = command.iter().chain(&address).map(Into::into).collect();
-    run_app(app, &arguments)
+    run_app(app, options, command)
 }
 
-pub(crate) fn run_app(app: App, arguments: &[OsString]) -> Result<()> {
+/// Runs a command of an app on the broker and in the namespace that a child was given.
+pub(crate) fn run_app(app: App, options: &ChildOptions, command: &[&str]) -> Result<()> {
+    let address = ["--kafka", &options.kafka, "--namespace", &options.namespace];
+    let arguments: Vec<OsString> = command.iter().chain(&address).map(Into::into).collect();
+    run_with(app, &arguments)
+}
+
+fn run_with(app: App, arguments: &[OsString]) -> Result<()> {
     let program = OsString::from("sagaline-bench");
     let all = std::iter::once(&program).chain(arguments);
     if app.run_with(all.cloned()) != ExitCode::SUCCESS {

@@ -176,7 +176,6 @@ pub(crate) fn worker(options: &ChildOptions) -> Result<()> {
 }
 
 fn run(options: &ChildOptions, command: &[&str]) -> Result<()> {
-    let address = ["--kafka", &options.kafka, "--namespace", &options.namespace];
     let app = sagaline::app()
         .workflow(order)
         .workflow(begin)
@@ -192,6 +191,5 @@ fn run(options: &ChildOptions, command: &[&str]) -> Result<()> {
             ship,
             echo,
         ]);
-    let arguments: Vec<_> = command.iter().chain(&address).map(Into::into).collect();
-    run_app(app, &arguments)
+    run_app(app, options, command)
 }

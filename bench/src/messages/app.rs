@@ -132,7 +132,6 @@ pub(crate) fn worker(options: &ChildOptions) -> Result<()> {
 }
 
 fn run(options: &ChildOptions, command: &[&str]) -> Result<()> {
-    let address = ["--kafka", &options.kafka, "--namespace", &options.namespace];
     let app = sagaline::app()
         .workflow(sum)
         .workflow(item)
@@ -141,6 +140,5 @@ fn run(options: &ChildOptions, command: &[&str]) -> Result<()> {
         .workflow(tick)
         .workflow(ticks)
         .activities(activities![echo]);
-    let arguments: Vec<_> = command.iter().chain(&address).map(Into::into).collect();
-    run_app(app, &arguments)
+    run_app(app, options, command)
 }
