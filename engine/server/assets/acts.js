@@ -44,6 +44,10 @@ const open = async (href, by) => {
 export const startActs = () => {
   document.addEventListener("click", (event) => {
     if (event.target.closest("dialog [data-close]")) { event.preventDefault(); dialog.close(); return; }
+    // The dot of a coming attempt is a Retry now of its own.
+    const dot = event.target.closest("a[data-retry]");
+    const retry = dot && document.querySelector(`${dot.getAttribute("href")} form[action$="/retry"]`);
+    if (retry) { event.preventDefault(); retry.requestSubmit(); return; }
     const link = event.target.closest("a[data-act]");
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();

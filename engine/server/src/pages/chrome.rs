@@ -1,6 +1,6 @@
 //! What stands on every page: title, navigation, clock, connection, and the small marks that all pages share.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use askama::filters::Safe;
 
@@ -74,7 +74,9 @@ pub(crate) enum Place {
 /// A thing that was just done here: said once, with a link to its event.
 #[derive(Clone, Debug)]
 pub(crate) struct Note {
-    pub(crate) text: &'static str,
+    pub(crate) text: Cow<'static, str>,
+    /// When it happened; then the text goes on with it.
+    pub(crate) at: Option<At>,
     pub(crate) event: Option<u64>,
     pub(crate) href: Option<String>,
 }
@@ -83,7 +85,8 @@ impl Note {
     /// Of what has no event.
     pub(crate) const fn of(text: &'static str) -> Self {
         Self {
-            text,
+            text: Cow::Borrowed(text),
+            at: None,
             event: None,
             href: None,
         }

@@ -1,12 +1,14 @@
 //! The list of workflows: what is there, what needs somebody, and acts on one or on many.
 
 use askama::Template;
+use sagaline_core::filter::Field;
 use serde::Deserialize;
 
 use super::{
     act::Ask,
     chrome::{Chrome, Place},
     columns::{self, Column, Columns},
+    filters::{self, Menu, OPERATORS},
     routes::Welcome,
     run::quoted,
     seen::{Problem, Run},
@@ -240,6 +242,7 @@ struct ListPage<'a> {
     total: Option<u64>,
     problem: Option<Problem>,
     workflows: Vec<Told>,
+    menus: [Menu; 2],
     views: Vec<KeptView>,
     welcome: &'a Welcome,
     columns: Vec<Column>,
@@ -262,7 +265,12 @@ pub(crate) fn page(parts: ListParts<'_>) -> askama::Result<String> {
     });
     let columns = parts.asked.columns.shown();
     let rows = parts.rows.iter().chain(parts.children);
+    let filter = parts.asked.filter();
     ListPage {
+        menus: [
+            filters::by_workflow(&filter, &parts.workflows),
+            filters::by_start(&filter, parts.chrome.now),
+        ],
         offered: columns::offered(&columns, rows),
         columns,
         counts: counts.collect(),
@@ -450,7 +458,7 @@ mod tests {
     #[test]
     fn text_without_an_operator_is_looked_for_in_ids() {
         assert_eq!(filter(" order-7 "), "WorkflowId CONTAINS \"order-7\"");
-        assert_eq!(filter("a\\b"), "WorkflowId CONTAINS \"a\\\\b\"");
+        assert_eq!(filter("a\\b'c"), "WorkflowId CONTAINS \"a\\b'c\"");
         assert_eq!(filter(""), "");
         assert_eq!(filter("Status = \"Running\""), "Status = \"Running\"");
         assert_eq!(filter("customer is null"), "customer is null");

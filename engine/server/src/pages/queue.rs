@@ -84,6 +84,20 @@ impl Queue {
         self.paused().iter().any(|one| one.activity.is_none())
     }
 
+    /// `2 workers, 3,210 waiting`, as far as Kafka says.
+    pub(crate) fn readers(&self) -> Option<String> {
+        let workers = match self.workers.as_ref()?.len() {
+            0 => "no worker".to_owned(),
+            1 => "1 worker".to_owned(),
+            count => format!("{} workers", number(count as u64)),
+        };
+        let waiting = u64::try_from(self.backlog.unwrap_or(-1)).ok();
+        Some(match waiting {
+            Some(waiting) => format!("{workers}, {} waiting", number(waiting)),
+            None => workers,
+        })
+    }
+
     /// `12 activities are pending; 3 tasks are with workers.`
     pub(crate) fn in_numbers(&self) -> String {
         let pending = match self.pending {

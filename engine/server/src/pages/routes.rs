@@ -45,6 +45,7 @@ struct Pages {
     /// The API that they call.
     api: Router,
     welcome: Arc<Welcome>,
+    queues: Arc<queues::Lately>,
 }
 
 /// What a newcomer is told, and offered.
@@ -102,6 +103,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Wel
         )
         .route("/batches/{name}", get(batches::batch))
         .route("/batches/{name}/cancel", post(batches::stop))
+        .route("/read/stream/workflows/{id}", get(read::stream))
         .route("/read/{*path}", get(read::read))
         .route("/inputs", get(rejected::list))
         .route("/inputs/{id}/redrive", post(rejected::redrive))
@@ -113,6 +115,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Router, welcome: Wel
     pages.with_state(Pages {
         api,
         welcome: Arc::new(welcome),
+        queues: Arc::default(),
     })
 }
 
@@ -197,6 +200,7 @@ async fn guarded(request: Request, next: Next) -> Response {
 struct Page {
     calls: Calls,
     welcome: Arc<Welcome>,
+    queues: Arc<queues::Lately>,
     query: Vec<(String, String)>,
     wishes: Wishes,
 }
@@ -208,6 +212,7 @@ impl FromRequestParts<Pages> for Page {
         Ok(Self {
             calls: Calls::of(&pages.api, parts),
             welcome: pages.welcome.clone(),
+            queues: pages.queues.clone(),
             query: form::pairs(parts.uri.query().unwrap_or_default()),
             wishes: wishes(&parts.headers),
         })

@@ -1,10 +1,12 @@
 //! The page of one run: what it does, why it does not go on, and what can be done.
 
 use askama::{Template, filters::Safe};
+use sagaline_core::filter::Filter;
 
 use super::{
     chrome::{Chrome, Sentence},
     history::{EventRow, History, MESSAGES},
+    queue::Queue,
     seen::{Activity, Run},
     state::State,
     timeline::{Attempt, End, Lane, LaneKind, Timeline, svg},
@@ -110,6 +112,8 @@ pub(crate) struct RunParts<'a> {
     /// There are older ones than these.
     pub(crate) has_more_messages: bool,
     pub(crate) known: Known,
+    /// The queues of pending activities, as far as they are known.
+    pub(crate) queues: Vec<Queue>,
     pub(crate) tab: Tab,
     pub(crate) zoom: u32,
     /// The value that is shown whole: `input`, `event-12`.
@@ -132,6 +136,7 @@ struct RunPage<'a> {
     messages: Vec<EventRow<'a>>,
     has_more_messages: bool,
     known: Known,
+    queues: Vec<Queue>,
     tabs: [TabLink; 5],
     tab: Tab,
     zoom: u32,
@@ -185,6 +190,7 @@ pub(crate) fn page(parts: RunParts<'_>) -> askama::Result<String> {
         messages: parts.messages,
         has_more_messages: parts.has_more_messages,
         known: parts.known,
+        queues: parts.queues,
         tab: parts.tab,
         zoom: parts.zoom.clamp(1, ZOOM_MAX),
         whole: parts.whole,
@@ -220,14 +226,17 @@ impl RunPage<'_> {
     }
 
     /// The list of runs whose attribute is the same.
-    fn by_attribute(&self, name: &Told, value: &Json) -> String {
-        let (name, value) = (name.raw(), value.raw());
+    fn by_attribute(&self, name: &Told, json: &Json) -> String {
+        let (name, value) = (name.raw(), json.raw());
         // A list, or what makes no address, leads to all that have one.
         let is_plain = value.len() <= FILTERED_BYTES_MAX && !value.starts_with(['[', '{']);
-        let filter = match is_plain {
-            true => format!("{name} = {value}"),
-            false => format!("{name} IS NOT NULL"),
+        let filter = match (is_plain, value.starts_with('"')) {
+            (true, true) => format!("`{name}` = {}", quoted(json.plain().raw())),
+            (true, false) => format!("`{name}` = {value}"),
+            (false, _) => format!("`{name}` IS NOT NULL"),
         };
+        // As people write it: a name that could be nothing else stands without quotes.
+        let filter = Filter::parse(&filter).map_or(filter, |filter| filter.to_string());
         format!("/workflows?query={}", percent(&filter))
     }
 
@@ -244,6 +253,14 @@ impl RunPage<'_> {
             quoted(self.run.workflow_id.raw())
         );
         format!("/workflows?query={}", percent(&query))
+    }
+
+    /// `2 workers, 3,210 waiting`: who reads the queue of an activity, where that is known.
+    fn readers(&self, activity: &Activity) -> Option<String> {
+        let mut queues = self.queues.iter();
+        queues
+            .find(|queue| queue.name == activity.task_queue)?
+            .readers()
     }
 
     /// The activity that the button beside the sentence tries again.
@@ -307,5 +324,5 @@ impl RunPage<'_> {
 
 /// A text of the filter language.
 pub(crate) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", text.replace('"', "\"\""))
 }

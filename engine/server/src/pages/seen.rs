@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::{
+    link,
     time::At,
     told::{Json, Told},
 };
@@ -67,11 +68,7 @@ impl Run {
 
     /// Its page: of the newest run of the id, unless it is another.
     pub(crate) fn href(&self) -> String {
-        format!(
-            "/workflows/{}/runs/{}",
-            self.workflow_id.path(),
-            self.run_id.path()
-        )
+        link::to_run(self.workflow_id.raw(), self.run_id.raw())
     }
 
     /// The last of `1.2.3-…`: enough to tell runs of an id apart.

@@ -8,6 +8,8 @@ use std::fmt::{self, Write as _};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::link;
+
 /// A value on a page takes this much; the rest is shown when asked for.
 pub(crate) const VALUE_BYTES_MAX: usize = 4 * 1024;
 
@@ -28,6 +30,11 @@ impl Told {
     /// As a segment of a path.
     pub(crate) fn path(&self) -> String {
         percent(&self.0)
+    }
+
+    /// The page of the workflow that has this id.
+    pub(crate) fn page(&self) -> String {
+        link::to_workflow(&self.0)
     }
 
     /// Its first line, cut where it is longer than a line may be.
@@ -219,8 +226,7 @@ pub(crate) fn size(bytes: usize) -> String {
     }
 }
 
-/// A segment of a path, or a value of a query: all but letters, digits, `-`, `_` and `~` percent-encoded. A lone dot or
-/// two mean a folder to browsers however they are written, so such an id goes as the API wants it: `-` beside a query.
+/// A segment of a path, or a value of a query: all but letters, digits, `-`, `.`, `_` and `~` percent-encoded.
 pub(crate) fn percent(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

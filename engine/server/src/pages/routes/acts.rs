@@ -8,7 +8,9 @@ use crate::pages::{
     act::{self, Act, ActivityAct, Ask, Dialog, Field, FieldKind, Form, IncidentAct},
     calls::{Answered, problem},
     chrome::Place,
-    form, plain,
+    form,
+    link::{self, Linked},
+    plain,
     seen::{Problem, Run},
     told::{Json, Told, percent},
 };
@@ -24,7 +26,7 @@ struct Done {
 }
 
 pub(super) async fn of_run(
-    Path((id, run_id, word)): Path<(String, String, String)>,
+    Path((Linked(id), run_id, word)): Path<(Linked, String, String)>,
     page: Page,
 ) -> Response {
     let Some(act) = Act::of(&word) else {
@@ -41,7 +43,7 @@ pub(super) async fn of_run(
 }
 
 pub(super) async fn do_run(
-    Path((id, run_id, word)): Path<(String, String, String)>,
+    Path((Linked(id), run_id, word)): Path<(Linked, String, String)>,
     page: Page,
     body: String,
 ) -> Response {
@@ -57,7 +59,7 @@ pub(super) async fn do_run(
             }
         };
     }
-    let base = format!("/workflows/{}/runs/{}", percent(&id), percent(&run_id));
+    let base = link::to_run(&id, &run_id);
     match page.calls.ask(act.ask(&run_id, &id, &form)).await {
         Ok(answered) if matches!(act, Act::Query | Act::Update) => {
             said(&page, act, answered, base).await
@@ -105,7 +107,7 @@ async fn said(page: &Page, act: Act, answered: Answered, base: String) -> Respon
 }
 
 pub(super) async fn of_activity(
-    Path((id, run_id, activity_id, word)): Path<(String, String, String, String)>,
+    Path((Linked(id), run_id, activity_id, word)): Path<(Linked, String, String, String)>,
     page: Page,
 ) -> Response {
     let Some(act) = ActivityAct::of(&word) else {
@@ -135,14 +137,14 @@ pub(super) async fn of_activity(
 }
 
 pub(super) async fn do_activity(
-    Path((id, run_id, activity_id, word)): Path<(String, String, String, String)>,
+    Path((Linked(id), run_id, activity_id, word)): Path<(Linked, String, String, String)>,
     page: Page,
     body: String,
 ) -> Response {
     let Some(act) = ActivityAct::of(&word) else {
         return no_act(&page, Place::Workflows).await;
     };
-    let base = format!("/workflows/{}/runs/{}", percent(&id), percent(&run_id));
+    let base = link::to_run(&id, &run_id);
     match page
         .calls
         .ask(act.ask(&run_id, &id, &activity_id, &form::form(&body)))
@@ -398,11 +400,7 @@ async fn targets(page: &Page, word: &str, id: &str, form: &Form) -> Option<Vec<T
     let (workflow_id, run_id) = run_of(id)?;
     let target = |ask| Target {
         name: Told::from(workflow_id.as_str()),
-        href: format!(
-            "/workflows/{}/runs/{}",
-            percent(&workflow_id),
-            percent(&run_id)
-        ),
+        href: link::to_run(&workflow_id, &run_id),
         ask,
     };
     if word != "retry" {

@@ -9,6 +9,7 @@ use crate::pages::{
     chrome::{Chrome, Note, Place},
     form,
     incidents::{self, Followed, GroupBy, InboxParts, IncidentParts, Outcome},
+    link,
     seen::{Counts, Incident, IncidentPage, Problem, RunPage},
     start::{self, Filled, Info},
     told::{Told, percent},
@@ -25,7 +26,7 @@ const SHOWN: &str = "50";
 
 /// To the run of an id that was typed.
 pub(super) async fn open(page: Page) -> Response {
-    see_other(&format!("/workflows/{}", percent(page.of("id"))))
+    see_other(&link::to_workflow(page.of("id")))
 }
 
 pub(super) async fn new(page: Page) -> Response {
@@ -82,11 +83,8 @@ pub(super) async fn start(page: Page, body: String) -> Response {
         Ok(answered) => {
             let started: Started = serde_json::from_str(&answered.body).unwrap_or_default();
             let done = if started.started { "?done=start" } else { "" };
-            see_other(&format!(
-                "/workflows/{}/runs/{}{done}",
-                started.workflow_id.path(),
-                started.run_id.path()
-            ))
+            let run = link::to_run(started.workflow_id.raw(), started.run_id.raw());
+            see_other(&format!("{run}{done}"))
         }
         Err(problem) => {
             let status = status_of(&problem);
@@ -168,9 +166,8 @@ fn note(page: &Page) -> Option<Note> {
     let act = IncidentAct::of(page.of("done"))?;
     let incident = page.of("incident");
     Some(Note {
-        text: act.note(),
-        event: None,
         href: (!incident.is_empty()).then(|| format!("/incidents/{}", percent(incident))),
+        ..Note::of(act.note())
     })
 }
 

@@ -1,6 +1,13 @@
 //! A task queue, and acts on it.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
 use axum::{extract::Path, response::Response};
+use tokio::time::{Instant, timeout};
 
 use super::{Page, html, no_act, refused, see_other};
 use crate::pages::{
@@ -16,6 +23,56 @@ use crate::pages::{
 async fn described(page: &Page, name: &str) -> Result<Queue, Problem> {
     let path = format!("/task-queues/{}", percent(name));
     page.calls.get(&path, &[]).await
+}
+
+/// Queues as they were seen a moment ago, for pages that say but a word of them. Whose answer is under way is not asked for
+/// again.
+#[derive(Default)]
+pub(super) struct Lately(Mutex<HashMap<Told, (Instant, Option<Queue>)>>);
+
+/// What was seen is good for so long: pages of runs are read again at each of their events.
+const LATELY: Duration = Duration::from_secs(5);
+
+/// Most queues that are kept in mind.
+const LATELY_MAX: usize = 100;
+
+/// A page waits for Kafka's word so long; what comes later is there for the next one.
+const LATELY_WAIT: Duration = Duration::from_millis(20);
+
+impl Lately {
+    fn queues(&self) -> MutexGuard<'_, HashMap<Told, (Instant, Option<Queue>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, name: &Told, queue: Option<Queue>) {
+        let mut queues = self.queues();
+        queues.retain(|_, (at, _)| at.elapsed() < LATELY);
+        if queues.len() < LATELY_MAX {
+            queues.insert(name.clone(), (Instant::now(), queue));
+        }
+    }
+
+    fn get(&self, name: &Told) -> Option<Option<Queue>> {
+        let queues = self.queues();
+        let (at, queue) = queues.get(name)?;
+        (at.elapsed() < LATELY).then(|| queue.clone())
+    }
+}
+
+/// A queue as it was a moment ago; none where Kafka does not say in time.
+pub(super) async fn lately(page: &Page, name: &Told) -> Option<Queue> {
+    if let Some(known) = page.queues.get(name) {
+        return known;
+    }
+    page.queues.set(name, None);
+    let (calls, lately, name) = (page.calls.clone(), page.queues.clone(), name.clone());
+    let asked = tokio::spawn(async move {
+        let path = format!("/task-queues/{}", name.path());
+        let queue = calls.get::<Queue>(&path, &[]).await.ok();
+        lately.set(&name, queue.clone());
+        queue
+    });
+    timeout(LATELY_WAIT, asked).await.ok()?.ok()?
 }
 
 async fn not_shown(page: &Page, problem: Problem) -> Response {

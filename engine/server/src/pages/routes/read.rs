@@ -10,12 +10,26 @@ use axum::{
 };
 
 use super::{Page, refused};
-use crate::pages::{chrome::Place, told::percent};
+use crate::pages::{chrome::Place, link::Linked, told::percent};
 
 /// The call of the API that stands behind `/read`.
 pub(super) async fn read(page: Page, uri: Uri, headers: HeaderMap) -> Response {
     let rest = uri.path_and_query().map_or("", |path| path.as_str());
     let rest = rest.strip_prefix("/read").unwrap_or_default();
+    passed(&page, &format!("/api/v1{rest}"), wanted(&headers)).await
+}
+
+/// What happens to a run, as it happens.
+pub(super) async fn stream(
+    Path(Linked(id)): Path<Linked>,
+    page: Page,
+    headers: HeaderMap,
+) -> Response {
+    let uri = format!("/api/v1/stream/workflows/{}", percent(&id));
+    passed(&page, &uri, wanted(&headers)).await
+}
+
+fn wanted(headers: &HeaderMap) -> HeaderMap {
     let mut wanted = HeaderMap::new();
     for name in [
         header::ACCEPT,
@@ -25,11 +39,14 @@ pub(super) async fn read(page: Page, uri: Uri, headers: HeaderMap) -> Response {
             wanted.insert(name, value.clone());
         }
     }
-    passed(&page, &format!("/api/v1{rest}"), wanted).await
+    wanted
 }
 
 /// All events of a run, each on a line.
-pub(super) async fn history(Path((id, run_id)): Path<(String, String)>, page: Page) -> Response {
+pub(super) async fn history(
+    Path((Linked(id), run_id)): Path<(Linked, String)>,
+    page: Page,
+) -> Response {
     let uri = format!(
         "/api/v1/workflows/{}/history?run_id={}",
         percent(&id),

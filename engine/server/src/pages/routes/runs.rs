@@ -3,26 +3,26 @@
 use std::ops::Range;
 
 use axum::{extract::Path, response::Response};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
-use super::{Page, html, refused, with_status};
+use super::{Page, html, queues, refused, with_status};
 use crate::pages::{
     act::{Act, ActivityAct},
     chrome::{Chrome, Note, Place},
     history::{self, Asked, History, WINDOW},
+    link::Linked,
     plain,
+    queue::Queue,
     rejected::RejectedPage,
     run::{self, Known, RunParts, Tab, quoted},
     seen::{Event, HistoryPage, Problem, Run, RunPage},
     start::Info,
     timeline::Timeline,
-    told::percent,
+    told::{Told, percent},
 };
 
 /// Events of a history that are drawn: all of a short one, the first and the last of a long one.
-const DRAWN_MAX: u64 = 2_000;
-
-/// How many of a longer one are: the first, and the last.
+const DRAWN_MAX: u64 = DRAWN_FIRST + DRAWN_LAST;
 const DRAWN_FIRST: u64 = 250;
 const DRAWN_LAST: u64 = 750;
 
@@ -42,12 +42,18 @@ const CHILDREN_MAX: &str = "50";
 const GRANDCHILDREN_MAX: &str = "5";
 const UNFOLDED_MAX: usize = 12;
 
+/// Queues of pending activities of which it is told who reads them.
+const QUEUES_MAX: usize = 2;
+
 /// The newest run of an id.
-pub(super) async fn newest(Path(id): Path<String>, page: Page) -> Response {
+pub(super) async fn newest(Path(Linked(id)): Path<Linked>, page: Page) -> Response {
     answer(&page, &id, "").await
 }
 
-pub(super) async fn run(Path((id, run_id)): Path<(String, String)>, page: Page) -> Response {
+pub(super) async fn run(
+    Path((Linked(id), run_id)): Path<(Linked, String)>,
+    page: Page,
+) -> Response {
     answer(&page, &id, &run_id).await
 }
 
@@ -88,13 +94,22 @@ pub(super) async fn described(page: &Page, id: &str, run_id: &str) -> Result<Run
 async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
     let id = run.workflow_id.path();
     let (tab, asked) = (Tab::of(page.of("tab")), asked(page, run));
-    let runs = page
-        .calls
-        .get::<RunPage>(&format!("/workflows/{id}/runs"), &[])
-        .await
-        .unwrap_or_default();
-    let mut chrome = chrome(page, run).await;
-    let (events, token) = match events(page, run, tab, &asked).await {
+    let runs = format!("/workflows/{id}/runs");
+    let (runs, mut chrome, events, children, known, seen) = tokio::join!(
+        page.calls.get::<RunPage>(&runs, &[]),
+        chrome(page, run),
+        events(page, run, tab, &asked),
+        async {
+            match tab {
+                Tab::Children => children(page, run).await,
+                _ => Vec::new(),
+            }
+        },
+        known(page, run),
+        read_queues(page, run),
+    );
+    let runs = runs.unwrap_or_default();
+    let (events, token) = match events {
         Ok(found) => found,
         Err(problem) => {
             let title = Some("What happened in this run cannot be read".into());
@@ -102,14 +117,11 @@ async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
             Default::default()
         }
     };
+    chrome.note = chrome.note.map(|note| with_attempt(note, page, &events));
     let total = run.history_events.unwrap_or_default();
     let history = match tab {
         Tab::History => History::of(&asked, (&events, &token), total),
         _ => History::of(&Asked::default(), (&[], ""), total),
-    };
-    let children = match tab {
-        Tab::Children => children(page, run).await,
-        _ => Vec::new(),
     };
     let now = run.server_time.unwrap_or(chrome.now);
     run::page(RunParts {
@@ -121,7 +133,8 @@ async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
         messages: history::rows(if tab == Tab::Messages { &events } else { &[] }),
         has_more_messages: tab == Tab::Messages && !token.is_empty(),
         history,
-        known: known(page, run).await,
+        known,
+        queues: seen,
         tab,
         zoom: page
             .number("zoom")
@@ -136,7 +149,7 @@ async fn chrome(page: &Page, run: &Run) -> Chrome {
     chrome.now = run.server_time.unwrap_or(chrome.now);
     chrome.stream = run
         .is_open()
-        .then(|| format!("/read/stream/workflows/{}", run.workflow_id.path()));
+        .then(|| format!("/read/stream{}", run.workflow_id.page()));
     chrome.note = note(page, run);
     chrome
 }
@@ -153,7 +166,8 @@ fn note(page: &Page, run: &Run) -> Option<Note> {
         .or((word == "start").then_some("Started."))?;
     let event = page.number("event");
     Some(Note {
-        text,
+        text: text.into(),
+        at: None,
         event,
         href: event.map(|event| {
             format!(
@@ -162,6 +176,23 @@ fn note(page: &Page, run: &Run) -> Option<Note> {
             )
         }),
     })
+}
+
+/// `Attempt 9 sent at 10:41:26.`, where the event of a retry is among those that are shown.
+fn with_attempt(note: Note, page: &Page, events: &[Event]) -> Note {
+    let is_retry = page.of("done").strip_prefix("activity-") == Some(ActivityAct::Retry.word());
+    let sent = events
+        .iter()
+        .filter(|_| is_retry)
+        .find(|event| Some(event.seq) == note.event);
+    match sent.and_then(|event| Some((event.details().attempt?, event.at))) {
+        Some((attempt, at)) => Note {
+            text: format!("Attempt {attempt} sent").into(),
+            at: Some(at),
+            ..note
+        },
+        None => note,
+    }
 }
 
 fn asked(page: &Page, run: &Run) -> Asked {
@@ -357,6 +388,18 @@ async fn children_of(page: &Page, run: &Run, most: &str) -> Vec<Run> {
     rows
 }
 
+/// The queues that its pending activities wait in, as far as Kafka says in time who reads them.
+async fn read_queues(page: &Page, run: &Run) -> Vec<Queue> {
+    let mut names: Vec<&Told> = Vec::new();
+    for activity in &run.pending_activities {
+        if names.len() < QUEUES_MAX && !names.contains(&&activity.task_queue) {
+            names.push(&activity.task_queue);
+        }
+    }
+    let seen = names.into_iter().map(|name| queues::lately(page, name));
+    join_all(seen).await.into_iter().flatten().collect()
+}
+
 /// Names that the run's workflow takes messages by, as far as the app says and the run has waited for them.
 pub(super) async fn known(page: &Page, run: &Run) -> Known {
     let info = page
@@ -395,7 +438,7 @@ mod tests {
 
         assert_eq!(of(0), []);
         assert_eq!(of(251), [1..251, 251..252]);
-        assert_eq!(of(DRAWN_MAX).last(), Some(&(1_751..2_001)));
+        assert_eq!(of(1_000).last(), Some(&(751..1_001)));
         let long = of(40_000);
         assert_eq!((&long[0], &long[1]), (&(1..251), &(39_251..39_501)));
         assert_eq!(long.last().unwrap().end, 40_001);

@@ -14,7 +14,7 @@ use crate::{
         calls::problem,
         chrome::{Note, Place},
         columns::Columns,
-        form,
+        filters, form,
         list::{self, Asked, COUNTS, KeptView, KeptViews, ListParts, PAGE_SIZE, QUERY_DEFAULT},
         run::quoted,
         seen::{Counts, Problem, Run, RunPage},
@@ -27,9 +27,14 @@ use crate::{
 const CHILDREN_SHOWN: &str = "8";
 
 pub(super) async fn list(page: Page) -> Response {
-    let (asked, view_problem) = asked(&page).await;
+    let (mut asked, view_problem) = asked(&page).await;
     // A form has each column by itself, an address all of them together.
     if page.said("column").is_some() {
+        return see_other(&asked.href(&[]));
+    }
+    if let Some(field) = page.said("field") {
+        let added = (field.trim(), page.of("operator"), page.of("value").trim());
+        asked.query = filters::with(&asked.filter(), added);
         return see_other(&asked.href(&[]));
     }
     let (filter, size) = (asked.filter(), asked.page_size.to_string());

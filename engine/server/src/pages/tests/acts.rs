@@ -328,3 +328,66 @@ async fn each_incident_by_itself_is_a_row_of_its_own_and_can_be_selected() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_retry_says_which_attempt_was_sent_and_when() {
+    let mut shop = Shop::open();
+    shop.history = json!({"events": [{"seq": 12, "at": "2026-11-26T18:45:48Z", "type": "ActivityAttemptScheduled",
+        "attributes": {"activity_id": 3, "attempt": 9}}], "next_page_token": null});
+
+    let (_, html) = shop
+        .get("/workflows/x/runs/r?done=activity-retry&event=12")
+        .await;
+    let (_, other) = shop
+        .get("/workflows/x/runs/r?tab=children&done=activity-retry&event=12")
+        .await;
+
+    let note = html.split_once("id=\"note\"").unwrap().1;
+    let note = note.split_once("</p>").unwrap().0;
+    assert!(
+        note.contains("Attempt 9 sent at <time") && note.contains(">18:45:48</time>."),
+        "{note}"
+    );
+    assert!(other.contains("The next attempt is sent."));
+}
+
+#[tokio::test]
+async fn a_pending_activity_tells_who_reads_its_queue_and_can_be_retried_on_its_dot() {
+    let mut shop = Shop::open();
+    shop.run["pending_activities"] = json!([{"activity": "charge", "activity_id": 3, "attempt": 2, "state": "retrying",
+        "task_queue": "payments", "next_attempt_at": "2026-11-26T18:46:48Z"}]);
+    shop.history = json!({"events": [
+        {"seq": 1, "at": "2026-11-26T18:45:48Z", "type": "ActivityScheduled", "attributes": {"activity_id": 3, "activity": "charge"}},
+        {"seq": 2, "at": "2026-11-26T18:45:48Z", "type": "ActivityAttemptScheduled", "attributes": {"activity_id": 3, "attempt": 2}},
+        {"seq": 3, "at": "2026-11-26T18:45:49Z", "type": "ActivityAttemptFailed", "attributes": {"activity_id": 3, "attempt": 2,
+            "failure": {"type": "Down", "message": ""}, "next_attempt_at": "2026-11-26T18:46:48Z"}}], "next_page_token": null});
+
+    let (_, html) = shop.get("/workflows/x/runs/r").await;
+    shop.queue["workers"] = json!([]);
+    shop.queue["backlog"] = json!(null);
+    shop.queue["limits"] = json!(null);
+    let (_, unread) = shop.get("/workflows/x/runs/r").await;
+    shop.queue["workers"] = json!(null);
+    let (_, unknown) = shop.get("/workflows/x/runs/r").await;
+
+    let queue = |html: &str| {
+        let line = html.split_once("<dt>Queue</dt>").unwrap().1;
+        line.split_once("</dd>").unwrap().0.to_owned()
+    };
+    assert!(queue(&html).contains("waiting, "), "{}", queue(&html));
+    assert!(
+        queue(&unread).contains(">no worker, all attempts"),
+        "{}",
+        queue(&unread)
+    );
+    assert!(
+        queue(&unknown).contains("\"quiet\">all attempts"),
+        "{}",
+        queue(&unknown)
+    );
+    assert!(
+        html.contains("<a href=\"#activity-3\" data-retry"),
+        "{html}"
+    );
+    assert!(html.contains("<article class=\"activity\" id=\"activity-3\">"));
+}

@@ -1,6 +1,6 @@
 //! Text of strangers is text, on every page, and as long as it may be.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{EVIL, Shop};
@@ -198,4 +198,53 @@ async fn a_value_of_a_megabyte_is_cut_until_it_is_asked_for() {
     }
     assert!(cut.contains("show all (1.2 MB)"));
     assert!(whole.len() > 1_200_000);
+}
+
+#[tokio::test]
+async fn ids_that_browsers_would_fold_have_pages_and_acts() {
+    let mut shop = Shop::open();
+    shop.run["workflow_id"] = json!("..");
+    shop.run["run_id"] = json!("r");
+
+    let (_, list) = shop.get("/workflows").await;
+    let (status, html) = shop.get("/workflows/~../runs/r").await;
+    shop.send(Method::POST, "/workflows/~../runs/r/cancel", "")
+        .await;
+    let (_, headers, _) = shop.send(Method::GET, "/workflows/open?id=..", "").await;
+
+    assert!(list.contains("<a class=\"id\" href=\"/workflows/~../runs/r\">..</a>"));
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        html.contains("data-stream=\"/read/stream/workflows/~..\""),
+        "{html}"
+    );
+    assert!(
+        html.contains("action=\"/workflows/~../runs/r/")
+            || html.contains("href=\"/workflows/~../runs/r/cancel\"")
+    );
+    let asked = shop.asked.lock().unwrap()[0].1.clone();
+    assert_eq!(asked, "/api/v1/workflows/../cancel?run_id=r");
+    assert_eq!(headers[header::LOCATION], "/workflows/~..");
+}
+
+#[tokio::test]
+async fn links_that_filter_by_text_with_quotes_say_it_as_the_filter_language_does() {
+    let mut shop = Shop::open();
+    shop.run["workflow_id"] = json!("a\"b\\c");
+    shop.run["attributes"] = json!({"customer": "a\"b\\c", "Status": 7});
+    shop.run["children"] =
+        json!({"total": 1, "running": 1, "completed": 0, "failed": 0, "canceled": 0});
+
+    let (_, html) = shop.get("/workflows/x/runs/r?tab=children").await;
+
+    for filter in [
+        "customer%20%3D%20%22a%22%22b%5Cc%22",
+        "%60Status%60%20%3D%207",
+        "ParentWorkflowId%20%3D%20%22a%22%22b%5Cc%22",
+    ] {
+        assert!(
+            html.contains(&format!("/workflows?query={filter}\"")),
+            "{filter}: {html}"
+        );
+    }
 }

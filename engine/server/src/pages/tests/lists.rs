@@ -242,7 +242,8 @@ async fn a_list_is_sorted_by_its_fixed_columns_sized_and_exported() {
     for told in [
         "aria-sort=\"ascending\"><a href=\"/workflows?query=a%20%3D%201&#38;sort=-status&#38;size=100\">Status</a>",
         "<a href=\"/workflows?query=a%20%3D%201&#38;sort=workflow_id&#38;size=100\">Workflow id</a>",
-        "1 shown; 3 open, 0 closed in all",
+        ">1 shown</span>",
+        ">3 open, 0 closed</span>",
         "<a href=\"/workflows?query=a%20%3D%201&#38;sort=status&#38;size=25\">25</a>",
         "href=\"/read/workflows?query=a%20%3D%201&#38;sort=status&#38;page_size=500\" download",
     ] {
@@ -262,4 +263,33 @@ async fn children_are_a_tree_of_three_levels() {
         assert!(html.contains(&format!("class=\"{level}\"")), "{level}");
     }
     assert!(!html.contains("level-4"));
+}
+
+#[tokio::test]
+async fn a_filter_is_chosen_from_menus_or_added_by_a_form() {
+    let shop = Shop::open();
+
+    let html = main_of(&shop, "/workflows?query=Open%20%3D%20true&sort=-took").await;
+    let (status, headers, _) = shop
+        .send(
+            Method::GET,
+            "/workflows?query=o-7&sort=-took&field=+amount&operator=%3E%3D&value=100.50",
+            "",
+        )
+        .await;
+
+    for link in [
+        "query=Open%20%3D%20true%20AND%20WorkflowType%20%3D%20%22order%22&#38;sort=-took\">order</a>",
+        "<summary class=\"quiet\">workflow: <b>any</b></summary>",
+        "<summary class=\"quiet\">started: <b>any time</b></summary>",
+        "<option value=\"LastFailureType\">",
+        "AND%20StartTime%20%3E%3D%20%22",
+    ] {
+        assert!(html.contains(link), "{link}: {html}");
+    }
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        headers[header::LOCATION],
+        "/workflows?query=WorkflowId%20CONTAINS%20%22o-7%22%20AND%20amount%20%3E%3D%20100.50&sort=-took"
+    );
 }

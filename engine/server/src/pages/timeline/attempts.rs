@@ -187,7 +187,7 @@ impl Picture<'_> {
         )
     }
 
-    /// The coming attempt: past the line of now, to a hollow dot.
+    /// The coming attempt: past the line of now, to a hollow dot. A click on the dot is one on its *Retry now*.
     fn draw_coming(&self, out: &mut String, lane: &Lane, coming: Coming, y: usize) -> fmt::Result {
         let from = self.axis.x(coming.since);
         let x = self.axis.x(coming.due).max(self.axis.right + 3.0);
@@ -199,7 +199,7 @@ impl Picture<'_> {
         )?;
         write!(
             out,
-            "<line class=\"coming\" x1=\"{}\" x2=\"{x}\" y1=\"{y}\" y2=\"{y}\"/><use class=\"coming\" href=\"#t-due\" x=\"{x}\" y=\"{y}\"/>\
+            "<line class=\"coming\" x1=\"{}\" x2=\"{x}\" y1=\"{y}\" y2=\"{y}\"/>\
              <text class=\"coming\" x=\"{x}\" dx=\"10\" y=\"{}\"><tspan>{}</tspan><tspan dx=\"4\" data-countdown=\"{}\" data-before=\"in \">{}</tspan></text></a>",
             P(from),
             y + 4,
@@ -207,6 +207,17 @@ impl Picture<'_> {
             coming.due.iso(),
             coming.due.coming(self.timeline.now),
             x = P(x)
-        )
+        )?;
+        let dot = format!(
+            "<use class=\"coming\" href=\"#t-due\" x=\"{}\" y=\"{y}\"/>",
+            P(x)
+        );
+        match coming.activity_id {
+            Some(id) => write!(
+                out,
+                "<a href=\"#activity-{id}\" data-retry tabindex=\"-1\"><title>Retry now</title>{dot}</a>"
+            ),
+            None => out.write_str(&dot),
+        }
     }
 }

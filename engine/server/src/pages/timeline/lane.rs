@@ -120,6 +120,8 @@ impl Attempt {
 /// The attempt that follows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Coming {
+    /// The activity whose attempt it is.
+    pub(crate) activity_id: Option<u64>,
     pub(crate) number: u32,
     pub(crate) since: At,
     pub(crate) due: At,

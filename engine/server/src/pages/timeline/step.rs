@@ -75,6 +75,7 @@ pub(super) fn attempt_failed(lane: &mut Lane, event: &Event, details: &Details) 
         }
     }
     lane.coming = details.next_attempt_at.map(|due| Coming {
+        activity_id: details.activity_id,
         number: number.saturating_add(1),
         since: event.at,
         due,

@@ -227,8 +227,8 @@ impl Picture<'_> {
         match &lane.child {
             Some(id) => write!(
                 out,
-                "<a href=\"/workflows/{}\" tabindex=\"-1\"><title>{}</title>",
-                id.path(),
+                "<a href=\"{}\" tabindex=\"-1\"><title>{}</title>",
+                id.page(),
                 Escaped(&title)
             )?,
             None => self.open(out, lane.seq, &title)?,
