@@ -6,6 +6,7 @@ tools/test-browser starts this with the demo's address and folder; see there for
 import json
 import os
 import pathlib
+import re
 import sys
 import unittest
 import urllib.parse
@@ -139,6 +140,20 @@ class Pages(unittest.TestCase):
             return len(seen) >= 3
         self.until("the countdown counts", counts)
 
+    def test_2a_the_dot_of_the_coming_attempt_sends_it(self):
+        dot = "document.querySelector('[data-retry] use')?.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
+        def sent():
+            self.open("/workflows/demo-retrying")
+            self.until("it says who reads the queue", lambda: "1 worker, " in self.text())
+            self.driver.execute_script(dot)
+            try:
+                # It may have been refused, since an attempt was under way just then.
+                return WebDriverWait(self.driver, 8).until(
+                    lambda _: re.search(r"Attempt \d+ sent at \d\d:\d\d:\d\d\. event", self.text()))
+            except TimeoutException:
+                return False
+        self.until("the note says which attempt was sent", sent)
+
     def test_3_retry_now_completes_what_waited(self):
         (DATA / "demo" / "gateway-down").unlink()
         self.press_until("/workflows/demo-retrying", "Retry now", "it is completed", lambda: status("demo-retrying") == "Completed")
@@ -173,6 +188,19 @@ class Pages(unittest.TestCase):
         self.until("it is listed", lambda: (self.open("/workflows?query="), "<img src=x" in self.text())[1])
         self.assertNotEqual(self.driver.title, "broken")
         self.assertEqual(self.driver.find_elements(By.CSS_SELECTOR, "main img"), [])
+
+    def test_6_an_id_that_browsers_fold_has_a_page(self):
+        body = json.dumps({"workflow": "order", "id": "..", "input": {"order_id": "x", "total": 1200, "card": "4242",
+                           "courier": "p", "address": "Main Street 1"}}).encode()
+        start = urllib.request.Request(f"{BASE}/api/v1/workflows", body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(start).close()
+        link = "return [...document.querySelectorAll('a.id')].find(one => one.textContent === '..')?.href"
+        self.until("it is listed", lambda: (self.open("/workflows?query="), self.driver.execute_script(link))[1])
+        self.driver.get(self.driver.execute_script(link))
+        self.until("its page is live", lambda: self.driver.find_elements(By.CSS_SELECTOR, ".connection.live"))
+        self.press("Cancel…")
+        self.press("Cancel run")
+        self.until("it is cancelled", lambda: "Canceled" in self.driver.find_element(By.ID, "run-head").text)
 
     def test_6a_a_schedule_is_made_triggered_paused_and_changed(self):
         self.open("/new-schedule")
@@ -209,6 +237,26 @@ class Pages(unittest.TestCase):
         self.press("what failed / lately")
         self.driver.execute_script("document.querySelector('[aria-label^=\"Delete view\"]').click()")
         self.until("it is gone", lambda: "The view is deleted." in self.text())
+
+    def test_6b_filters_are_chosen_and_added(self):
+        def query():
+            address = urllib.parse.urlsplit(self.driver.current_url)
+            return urllib.parse.parse_qs(address.query).get("query", [""])[0]
+        self.open("/workflows")
+        self.press("workflow: any")
+        self.press("order")
+        self.until("the filter says so", lambda: query() == 'ParentWorkflowId IS NULL AND WorkflowType = "order"')
+        self.until("only those are listed", lambda: "demo-completed" in self.text() and "demo-batch" not in self.text())
+        self.press("started: any time")
+        self.press("last 24 hours")
+        self.until("so does the start", lambda: " AND StartTime >= " in query() and "demo-completed" in self.text())
+        self.press("+ filter")
+        for name, value in [("field", "Status"), ("operator", "!="), ("value", "Completed")]:
+            script = "document.querySelector(`#narrow [name=${arguments[0]}]`).value = arguments[1]"
+            self.driver.execute_script(script, name, value)
+        self.press("Add")
+        self.until("and what was added", lambda: query().endswith(' AND Status != "Completed"'))
+        self.until("they are not listed", lambda: "demo-compensated" in self.text() and "demo-completed" not in self.text())
 
     def test_6c_children_are_unfolded(self):
         self.open("/workflows")

@@ -331,7 +331,7 @@ pub(crate) struct Event {
 }
 
 /// What brought an event about.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Cause {
     pub(crate) source: Told,

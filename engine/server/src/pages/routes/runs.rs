@@ -117,7 +117,9 @@ async fn shown(page: &Page, run: &Run) -> askama::Result<String> {
             Default::default()
         }
     };
-    chrome.note = chrome.note.map(|note| with_attempt(note, page, &events));
+    chrome.note = chrome
+        .note
+        .map(|note| with_attempt(note, page, run, &events));
     let total = run.history_events.unwrap_or_default();
     let history = match tab {
         Tab::History => History::of(&asked, (&events, &token), total),
@@ -169,30 +171,35 @@ fn note(page: &Page, run: &Run) -> Option<Note> {
         text: text.into(),
         at: None,
         event,
-        href: event.map(|event| {
-            format!(
-                "{}?tab=history&show=full&at={event}#event-{event}",
-                run.href()
-            )
-        }),
+        href: event.map(|event| event_href(run, event)),
     })
 }
 
-/// `Attempt 9 sent at 10:41:26.`, where the event of a retry is among those that are shown.
-fn with_attempt(note: Note, page: &Page, events: &[Event]) -> Note {
+/// `Attempt 9 sent at 10:41:26.`, where what a retry brought about is among the events that are shown.
+fn with_attempt(note: Note, page: &Page, run: &Run, events: &[Event]) -> Note {
     let is_retry = page.of("done").strip_prefix("activity-") == Some(ActivityAct::Retry.word());
-    let sent = events
-        .iter()
-        .filter(|_| is_retry)
-        .find(|event| Some(event.seq) == note.event);
-    match sent.and_then(|event| Some((event.details().attempt?, event.at))) {
-        Some((attempt, at)) => Note {
+    let mut shown = events.iter().filter(|_| is_retry);
+    let Some(asked) = shown.find(|event| Some(event.seq) == note.event) else {
+        return note;
+    };
+    let is_sent = |event: &&Event| {
+        event.cause == asked.cause && event.r#type.raw() == "ActivityAttemptScheduled"
+    };
+    let sent = [asked].into_iter().chain(shown).find(is_sent);
+    match sent.and_then(|event| Some((event, event.details().attempt?))) {
+        Some((sent, attempt)) => Note {
             text: format!("Attempt {attempt} sent").into(),
-            at: Some(at),
-            ..note
+            at: Some(sent.at),
+            event: Some(sent.seq),
+            href: Some(event_href(run, sent.seq)),
         },
         None => note,
     }
+}
+
+/// An event in its history.
+fn event_href(run: &Run, seq: u64) -> String {
+    format!("{}?tab=history&show=full&at={seq}#event-{seq}", run.href())
 }
 
 fn asked(page: &Page, run: &Run) -> Asked {

@@ -332,8 +332,12 @@ async fn each_incident_by_itself_is_a_row_of_its_own_and_can_be_selected() {
 #[tokio::test]
 async fn a_retry_says_which_attempt_was_sent_and_when() {
     let mut shop = Shop::open();
-    shop.history = json!({"events": [{"seq": 12, "at": "2026-11-26T18:45:48Z", "type": "ActivityAttemptScheduled",
-        "attributes": {"activity_id": 3, "attempt": 9}}], "next_page_token": null});
+    shop.history = json!({"events": [
+        {"seq": 12, "at": "2026-11-26T18:45:48Z", "type": "ReplyRequested", "cause": {"id": "a"}, "attributes": {}},
+        {"seq": 13, "at": "2026-11-26T18:45:48Z", "type": "ActivityAttemptScheduled", "cause": {"id": "a"},
+            "attributes": {"activity_id": 3, "attempt": 9}},
+        {"seq": 14, "at": "2026-11-26T18:45:49Z", "type": "ActivityAttemptScheduled", "cause": {"id": "b"},
+            "attributes": {"activity_id": 3, "attempt": 10}}], "next_page_token": null});
 
     let (_, html) = shop
         .get("/workflows/x/runs/r?done=activity-retry&event=12")
@@ -345,7 +349,9 @@ async fn a_retry_says_which_attempt_was_sent_and_when() {
     let note = html.split_once("id=\"note\"").unwrap().1;
     let note = note.split_once("</p>").unwrap().0;
     assert!(
-        note.contains("Attempt 9 sent at <time") && note.contains(">18:45:48</time>."),
+        note.contains("Attempt 9 sent at <time")
+            && note.contains(">18:45:48</time>.")
+            && note.contains("#event-13\">event 13</a>"),
         "{note}"
     );
     assert!(other.contains("The next attempt is sent."));
