@@ -227,6 +227,9 @@ impl Api {
         while self.client().await.is_err() {
             sleep(CONNECT_AGAIN_AFTER).await;
         }
+        if let Err(problem) = self.queue_topics().await {
+            tracing::debug!(?problem, "the brokers did not say which task queues there are");
+        }
         std::future::pending().await
     }
 

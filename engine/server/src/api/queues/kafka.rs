@@ -97,7 +97,7 @@ impl Looks {
 
 impl Api {
     /// Queues that have a topic, and its partitions.
-    pub(super) async fn queue_topics(&self) -> Result<BTreeMap<Name, i32>, Problem> {
+    pub(in crate::api) async fn queue_topics(&self) -> Result<BTreeMap<Name, i32>, Problem> {
         let prefix = topic::tasks(self.namespace(), "");
         self.ask_kafka(move |watch, kafka| {
             let topics = watch.overview(kafka)?.topics()?.into_iter();
