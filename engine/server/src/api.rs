@@ -228,7 +228,10 @@ impl Api {
             sleep(CONNECT_AGAIN_AFTER).await;
         }
         if let Err(problem) = self.queue_topics().await {
-            tracing::debug!(?problem, "the brokers did not say which task queues there are");
+            tracing::debug!(
+                ?problem,
+                "the brokers did not say which task queues there are"
+            );
         }
         std::future::pending().await
     }
