@@ -261,6 +261,7 @@ fn migrator(dialect: Dialect) -> Migrator {
                 "expiry",
                 include_str!("../migrations/sqlite/0004_expiry.sql"),
             ),
+            ("cut", include_str!("../migrations/sqlite/0005_cut.sql")),
         ],
         Dialect::Postgres => [
             (
@@ -279,6 +280,7 @@ fn migrator(dialect: Dialect) -> Migrator {
                 "expiry",
                 include_str!("../migrations/postgres/0004_expiry.sql"),
             ),
+            ("cut", include_str!("../migrations/postgres/0005_cut.sql")),
         ],
     };
     let migrations = (1..).zip(migrations).map(|(version, (name, text))| {

@@ -13,8 +13,10 @@ use sagaline_core::{
     view::Deleted,
 };
 use sagaline_journal::{Batch, Error, Journaled};
+use sqlx::AnyConnection;
 
 use crate::{
+    cut::CutRuns,
     notice::Notice,
     row::{Hanging, RejectedRow, SolvedIncident},
     state::{PLACES_KEPT, PLACES_MAX, Place, StoredRun},
@@ -86,8 +88,8 @@ pub(crate) struct Fold {
     /// Inputs that could not be taken.
     rejected: Vec<RejectedRow>,
     kept: usize,
-    /// Runs that were open where a trimmed journal begins: no row has them, others may take something over from them.
-    cut: HashMap<RunId, Run>,
+    /// Runs that were open where a trimmed journal begins.
+    cut: CutRuns,
     /// Records since the last commit of runs that are not known.
     unknown: u64,
 }
@@ -110,7 +112,7 @@ impl Fold {
             queues: Vec::new(),
             rejected: Vec::new(),
             kept,
-            cut: HashMap::new(),
+            cut: CutRuns::default(),
             unknown: 0,
         }
     }
@@ -123,14 +125,26 @@ impl Fold {
 
     /// Goes on from where a trimmed journal begins. Nobody looks for the runs that were open there: they closed long ago.
     pub(crate) fn begin(&mut self, partition: i32, state: &State) {
-        let open = state.runs().into_iter();
-        self.cut
-            .extend(open.map(|(_, run)| (run.run_id, run.clone())));
+        self.cut.begin(partition, state);
         for queue in state.queues().values() {
             if let (Some(settings), Some(at)) = (queue.settings(), queue.changed_at()) {
                 self.queues.push((partition, settings.clone(), *at));
             }
         }
+    }
+
+    /// Goes on where a partition was projected to: of the runs that a trimmed journal begins with, the rows tell.
+    pub(crate) async fn go_on(
+        &mut self,
+        connection: &mut AnyConnection,
+        partition: i32,
+    ) -> Result<(), Error> {
+        self.cut.read(connection, partition).await
+    }
+
+    /// Runs that were open where a trimmed journal begins.
+    pub(crate) const fn cut(&self) -> &CutRuns {
+        &self.cut
     }
 
     /// What people are told.
@@ -180,6 +194,7 @@ impl Fold {
             );
             self.unknown = 0;
         }
+        self.cut.written();
         self.queues.clear();
         self.rejected.clear();
         self.notices.clear();
@@ -244,7 +259,7 @@ impl Fold {
                 }));
                 continue;
             }
-            if let Some(run) = self.cut.get_mut(&run_id) {
+            if let Some(run) = self.cut.change(run_id) {
                 run.apply(place, event);
                 continue;
             }
@@ -268,7 +283,7 @@ impl Fold {
                 tracked.raised.push(seq);
             }
         }
-        if let Some(run) = self.cut.get_mut(&run_id).filter(|_| !goes_on) {
+        if !goes_on && let Some(run) = self.cut.change(run_id) {
             run.end_transition(transition.at);
         }
         let Some(tracked) = self.run(rows, run_id).await? else {
@@ -294,7 +309,7 @@ impl Fold {
         let Some(before_id) = started.continued_from() else {
             return Ok(Carried::default());
         };
-        if let Some(before) = self.cut.get_mut(&before_id) {
+        if let Some(before) = self.cut.get(before_id) {
             return Ok(before.carry());
         }
         let Some(before) = self.run(rows, before_id).await? else {

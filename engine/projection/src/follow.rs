@@ -312,6 +312,9 @@ impl Pass<'_> {
                 }
             } else if is_gone || ends.get(&partition).is_some_and(|end| *end < next(footing)) {
                 return Ok(Some(partition));
+            } else if committed != Footing::START {
+                let going_on = self.fold.go_on(&mut self.connection, partition);
+                self.session.runtime.block_on(going_on)?;
             }
             from.push((partition, next(footing)));
             let read = Read {

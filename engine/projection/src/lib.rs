@@ -6,6 +6,7 @@
 //! The engine never waits for it, and it may be lost: it is rebuilt from the journal. Deliberately absent: HTTP, JSON of the API
 //! (core's views make that of the runs that are read here), anything that an owner decides by.
 
+mod cut;
 mod database;
 mod expire;
 mod fold;

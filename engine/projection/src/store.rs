@@ -221,7 +221,7 @@ impl fmt::Debug for Projection {
 }
 
 /// The tables whose rows come from the journal.
-pub(crate) const PROJECTED: [&str; 9] = [
+pub(crate) const PROJECTED: [&str; 10] = [
     "DELETE FROM partitions",
     "DELETE FROM runs",
     "DELETE FROM states",
@@ -231,6 +231,7 @@ pub(crate) const PROJECTED: [&str; 9] = [
     "DELETE FROM places",
     "DELETE FROM queues",
     "DELETE FROM rejected",
+    "DELETE FROM cut",
 ];
 
 /// The database does not answer, or not as it should.

@@ -1,5 +1,6 @@
 //! Journals of the simulation, projected in many ways: the rows are the same, and say what a fold in memory says.
 
+mod cut;
 mod kept;
 
 use std::collections::BTreeMap;
@@ -89,6 +90,7 @@ async fn dump(projection: &Projection) -> BTreeMap<&'static str, Vec<String>> {
         ("incidents", "SELECT * FROM incidents ORDER BY run_id, seq"),
         ("notices", "SELECT * FROM notices ORDER BY id"),
         ("queues", "SELECT * FROM queues ORDER BY name, partition"),
+        ("cut", "SELECT * FROM cut ORDER BY run_id"),
         (
             "rejected",
             "SELECT * FROM rejected ORDER BY partition, record_offset",

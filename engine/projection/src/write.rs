@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Rows of one statement.
-const ROWS_OF_STATEMENT: usize = 64;
+pub(crate) const ROWS_OF_STATEMENT: usize = 64;
 
 /// How far a partition is read, and where it stood at the last commit.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,7 @@ pub(crate) async fn commit(
     let dialect = Dialect::of(&transaction);
     let (runs, queues) = fold.to_write();
     write(&mut transaction, &runs).await?;
+    fold.cut().write(&mut transaction).await?;
     for some in fold.notices().chunks(ROWS_OF_STATEMENT) {
         let mut sql = Sql::of_rows(
             dialect,
@@ -333,7 +334,7 @@ impl Around {
     }
 }
 
-async fn execute(transaction: &mut Transaction<'_, Any>, sql: Sql) -> Result<(), Error> {
+pub(crate) async fn execute(transaction: &mut Transaction<'_, Any>, sql: Sql) -> Result<(), Error> {
     let result = sql.query().execute(&mut **transaction).await;
     result.map(drop).map_err(unavailable)
 }
