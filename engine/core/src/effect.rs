@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::{
     Activity, ActivityId, Attempt, Cause, ChildMessage, Event, ExternalMessage, Name, Payload,
-    ReplyTo, RetryDue, Run, RunId, Seq, State, Timestamp, WorkflowId, error_type,
+    ReplyTo, RetryDue, Run, RunId, Seq, State, Timestamp, Transition, WorkflowId, error_type,
     event::{
         ActivityAttemptScheduled, ActivityScheduled, Answer, AnswerOutcome, Outcome,
         ReplyRequested, WorkflowStarted,
@@ -374,6 +374,34 @@ fn reply(
         id: id.into(),
         answer,
     }))
+}
+
+/// Has answers name the first event that their input brought about, whatever stands before it: that they are wanted is an event
+/// of its own. An input that was there before brings about nothing else.
+pub(crate) fn place_answers(effects: &mut [Effect], records: &[&Transition]) {
+    let Some(run_id) = records.first().and_then(|record| record.run_id) else {
+        return;
+    };
+    let events = || {
+        let of = |record: &&Transition| record.first_seq;
+        records
+            .iter()
+            .flat_map(move |record| (of(record)..).zip(&record.events))
+    };
+    let is_asked = |event: &Event| matches!(event, Event::ReplyRequested(_));
+    let brought = events().find(|(_, event)| !is_asked(event));
+    let Some((brought, _)) = brought else { return };
+    for effect in effects {
+        let Effect::Reply(reply) = effect else {
+            continue;
+        };
+        let is_of_run = reply.run_id == Some(run_id);
+        let is_to_asker =
+            |(seq, event): (Seq, &Event)| reply.event_seq == Some(seq) && is_asked(event);
+        if is_of_run && events().any(is_to_asker) {
+            reply.event_seq = Some(brought);
+        }
+    }
 }
 
 /// The answer to one who asked something of a run.

@@ -76,6 +76,10 @@ pub fn transact(
         continuations: 0,
     };
     done.ignored = work.command(command).err();
+    for transition in &done.transitions {
+        let records = core::slice::from_ref(&transition);
+        effect::place_answers(&mut done.effects, records);
+    }
     done
 }
 
@@ -129,6 +133,7 @@ pub fn fold(overlay: &mut Overlay<'_>, records: &[&Transition], position: Positi
         overlay.put(key, open);
         overlay.settle(key, run_id, position);
     }
+    effect::place_answers(&mut effects, records);
     effects
 }
 
