@@ -217,3 +217,25 @@ fn the_projection_is_made_anew_while_it_serves() {
     let answer = http::get(&address, "/api/v1/workflow-counts");
     assert!(answer.body.contains("\"count\":3"), "{answer:?}");
 }
+
+#[test]
+fn a_server_begins_without_its_database_and_goes_on_once_there_is_one() {
+    let world = World::new(2);
+    let file = world.file("projection.db");
+    fs::write(&file, b"this is no database").expect("the folder is there");
+    let url = format!("sqlite:{}", file.display());
+
+    let (engine, address) = serve(&world, &[("SAGALINE_DATABASE", &url)]);
+    assert_eq!(start(&address, "a", 1).status, 200, "the engine runs on");
+    let list = || http::get(&address, "/api/v1/workflows");
+    let answer = list();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.body.contains("projection_unavailable"), "{answer:?}");
+    assert!(engine.said("the engine runs on") > 0, "{}", engine.log());
+
+    fs::remove_file(&file).expect("it is there");
+    until("the list is there", || {
+        let answer = list();
+        (answer.status == 200 && answer.body.contains("\"workflow_id\":\"a\"")).then_some(())
+    });
+}

@@ -58,7 +58,7 @@ impl Database {
         };
         let namespace = session.settings.namespace.clone();
         Ok(Self {
-            projection: runtime.block_on(Projection::open(&url, &namespace))?,
+            projection: runtime.block_on(Projection::open_or_wait(&url, &namespace))?,
             namespace,
             folder,
         })

@@ -71,7 +71,11 @@ pub(crate) async fn tell(
     namespace: String,
     targets: Targets,
 ) -> Result<(), Error> {
-    projection.give_notice_from(clock::now()).await?;
+    let since = clock::now();
+    while let Err(error) = projection.give_notice_from(since).await {
+        tracing::warn!(%error, code = error.code(), "nobody is told of incidents and failures yet");
+        tokio::time::sleep(AGAIN_MAX).await;
+    }
     let producer = match &targets.topic {
         Some(_) => Some(Producer::open(&kafka)?),
         None => None,

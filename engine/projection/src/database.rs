@@ -73,17 +73,28 @@ fn install_drivers() {
 impl Database {
     /// The database of a URL, with the tables of generation 0.
     pub(crate) async fn open(url: &str) -> Result<Self, Error> {
+        let database = Self::named(url)?;
+        database.prepare().await?;
+        Ok(database)
+    }
+
+    /// The database of a URL, which nobody has asked yet.
+    pub(crate) fn named(url: &str) -> Result<Self, Error> {
         install_drivers();
         let (dialect, place) = location(url)?;
         let control = options(dialect, 0, CONTROL_MAX);
         let control = control.connect_lazy(&url_of(dialect, &place, 0));
         let control = control.map_err(unavailable)?;
-        migrate(dialect, &control).await?;
         Ok(Self {
             dialect,
             place,
             control,
         })
+    }
+
+    /// Makes the tables of generation 0, if they are not there.
+    pub(crate) async fn prepare(&self) -> Result<(), Error> {
+        migrate(self.dialect, &self.control).await
     }
 
     /// The tables that are read now, of a database that is there: nothing is made.
@@ -166,6 +177,18 @@ impl Database {
 }
 
 impl Tables {
+    /// None: whoever reads them is told that the database does not answer.
+    pub(crate) async fn none(database: &Database) -> Self {
+        let options = options(database.dialect, 0, 1);
+        let pool = options.connect_lazy(&url_of(database.dialect, &database.place, 0));
+        let pool = pool.unwrap_or_else(|_| database.control.clone());
+        pool.close().await;
+        Self {
+            generation: -1,
+            pool,
+        }
+    }
+
     /// Those of a generation, made if they are not there.
     pub(crate) async fn open(database: &Database, generation: i64) -> Result<Self, Error> {
         let dialect = database.dialect;

@@ -189,6 +189,7 @@ impl Session {
 
     /// Projects until something else is to be led, or an error.
     fn pass(&self) -> Result<Ended, Error> {
+        self.runtime.block_on(self.projection.opened())?;
         let partitions = self.partitions()?;
         let pool = self.projection.pool();
         let mut connection = self.runtime.block_on(pool.acquire()).map_err(unavailable)?;

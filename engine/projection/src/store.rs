@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use sagaline_core::{RunId, Timestamp, WorkflowId};
@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) few: i64,
     /// It stays with its tables, whatever is to be read.
     is_pinned: bool,
+    /// The database has not answered yet; then, of which namespace its rows are to be.
+    awaited: Mutex<Option<String>>,
 }
 
 impl Projection {
@@ -68,8 +70,48 @@ impl Projection {
         let database = Database::open(url).await?;
         let generation = database.serving().await?;
         let projection = Self::of(database, generation, false).await?;
-        projection.empty_unless_of(namespace).await?;
+        empty_unless_of(&projection.tables(), namespace).await?;
         Ok(projection)
+    }
+
+    /// The same of a database that need not answer yet: as long as it does not, nor does what is read here, and whoever
+    /// [follows](Self::follow) tries again.
+    ///
+    /// # Errors
+    /// `projection-url`: that is no URL of a database that is known here.
+    pub async fn open_or_wait(url: &str, namespace: &str) -> Result<Self, Error> {
+        let error = match Self::open(url, namespace).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => error,
+            opened => return opened,
+        };
+        tracing::error!(%error, code = error.code(), "what is read from the projection is refused until its database answers; the engine runs on");
+        let database = Database::named(url)?;
+        let tables = Tables::none(&database).await;
+        Ok(Self::with(
+            database,
+            tables,
+            false,
+            Some(namespace.to_owned()),
+        ))
+    }
+
+    /// Opens what did not answer before.
+    pub(crate) async fn opened(&self) -> Result<(), Error> {
+        let awaited = || {
+            let awaited = self.shared.awaited.lock();
+            awaited.unwrap_or_else(PoisonError::into_inner)
+        };
+        let Some(namespace) = awaited().clone() else {
+            return Ok(());
+        };
+        let database = &self.shared.database;
+        database.prepare().await?;
+        let tables = Tables::open(database, database.serving().await?).await?;
+        empty_unless_of(&tables, &namespace).await?;
+        self.read_from(tables);
+        *awaited() = None;
+        tracing::info!("the database of the projection answers");
+        Ok(())
     }
 
     /// The tables of a generation, made if they are not there.
@@ -79,7 +121,11 @@ impl Projection {
         is_pinned: bool,
     ) -> Result<Self, Error> {
         let tables = Tables::open(&database, generation).await?;
-        Ok(Self {
+        Ok(Self::with(database, tables, is_pinned, None))
+    }
+
+    fn with(database: Database, tables: Tables, is_pinned: bool, awaited: Option<String>) -> Self {
+        Self {
             shared: Arc::new(Shared {
                 dialect: database.dialect,
                 database,
@@ -87,8 +133,9 @@ impl Projection {
                 changes: broadcast::Sender::new(CHANGES_MAX),
                 few: FEW,
                 is_pinned,
+                awaited: Mutex::new(awaited),
             }),
-        })
+        }
     }
 
     /// The connections to the tables that are read now.
@@ -117,9 +164,13 @@ impl Projection {
             return Ok(false);
         }
         tracing::info!(generation = serving, "the projection was made anew");
+        self.read_from(tables);
+        Ok(true)
+    }
+
+    fn read_from(&self, tables: Tables) {
         let kept = self.shared.tables.write();
         *kept.unwrap_or_else(PoisonError::into_inner) = tables;
-        Ok(true)
     }
 
     /// Hears of each commit after it.
@@ -174,42 +225,49 @@ impl Projection {
     /// # Errors
     /// `projection-unavailable`: the database does not answer.
     pub async fn empty(&self) -> Result<(), Error> {
-        let mut transaction = self.pool().begin().await.map_err(unavailable)?;
-        for table in PROJECTED {
-            transaction.execute(table).await.map_err(unavailable)?;
-        }
-        transaction.commit().await.map_err(unavailable)
-    }
-
-    async fn empty_unless_of(&self, namespace: &str) -> Result<(), Error> {
-        let wanted = [
-            ("namespace", namespace.to_owned()),
-            ("state", STATE_VERSION.to_string()),
-        ];
-        let query = sqlx::query("SELECT name, value FROM meta");
-        let rows = query.fetch_all(&self.pool()).await.map_err(unavailable)?;
-        let has = |name: &str, value: &str| {
-            rows.iter().any(|row| {
-                row.try_get::<&str, _>(0).is_ok_and(|seen| seen == name)
-                    && row.try_get::<&str, _>(1).is_ok_and(|seen| seen == value)
-            })
-        };
-        if wanted.iter().all(|(name, value)| has(name, value)) {
-            return Ok(());
-        }
-        if !rows.is_empty() {
-            tracing::warn!("the projection is of another namespace or form: it is made anew");
-        }
-        self.empty().await?;
-        self.name(namespace).await
+        empty(&self.tables()).await
     }
 
     /// Says of which namespace and form its rows are.
     pub(crate) async fn name(&self, namespace: &str) -> Result<(), Error> {
-        let tables = self.tables();
-        tables.say("namespace", namespace).await?;
-        tables.say("state", &STATE_VERSION.to_string()).await
+        name(&self.tables(), namespace).await
     }
+}
+
+async fn empty(tables: &Tables) -> Result<(), Error> {
+    let mut transaction = tables.pool.begin().await.map_err(unavailable)?;
+    for table in PROJECTED {
+        transaction.execute(table).await.map_err(unavailable)?;
+    }
+    transaction.commit().await.map_err(unavailable)
+}
+
+async fn empty_unless_of(tables: &Tables, namespace: &str) -> Result<(), Error> {
+    let wanted = [
+        ("namespace", namespace.to_owned()),
+        ("state", STATE_VERSION.to_string()),
+    ];
+    let query = sqlx::query("SELECT name, value FROM meta");
+    let rows = query.fetch_all(&tables.pool).await.map_err(unavailable)?;
+    let has = |name: &str, value: &str| {
+        rows.iter().any(|row| {
+            row.try_get::<&str, _>(0).is_ok_and(|seen| seen == name)
+                && row.try_get::<&str, _>(1).is_ok_and(|seen| seen == value)
+        })
+    };
+    if wanted.iter().all(|(name, value)| has(name, value)) {
+        return Ok(());
+    }
+    if !rows.is_empty() {
+        tracing::warn!("the projection is of another namespace or form: it is made anew");
+    }
+    empty(tables).await?;
+    name(tables, namespace).await
+}
+
+async fn name(tables: &Tables, namespace: &str) -> Result<(), Error> {
+    tables.say("namespace", namespace).await?;
+    tables.say("state", &STATE_VERSION.to_string()).await
 }
 
 impl fmt::Debug for Projection {
