@@ -39,6 +39,16 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// One as its settings say, for those who only show what limits it: they know of no task that waits.
+    #[must_use]
+    pub fn shown(settings: QueueChanged, changed_at: Timestamp) -> Self {
+        Self {
+            settings: Some(Arc::new(settings)),
+            changed_at,
+            ..Self::default()
+        }
+    }
+
     /// What limits it.
     #[must_use]
     pub fn settings(&self) -> Option<&QueueChanged> {

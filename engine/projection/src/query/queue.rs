@@ -1,7 +1,10 @@
 //! What waits in task queues, as far as runs tell it.
 
-use sagaline_core::{Name, Timestamp};
+use std::collections::BTreeMap;
+
+use sagaline_core::{Name, PausedType, Queue, Timestamp, event::QueueChanged};
 use sagaline_journal::Error;
+use serde::Deserialize;
 use sqlx::Row as _;
 
 use crate::{
@@ -42,6 +45,43 @@ pub struct QueueSettings {
     pub changed_at: Timestamp,
 }
 
+/// A `QueueChanged` of the API's form. Since when something is paused is no part of what is shown of a run.
+fn changed(settings: &QueueSettings) -> Option<QueueChanged> {
+    #[derive(Deserialize)]
+    struct Changed {
+        version: u64,
+        home_partition: i32,
+        max_outstanding: Option<u32>,
+        rate_per_hour: Option<u64>,
+        paused: Vec<Paused>,
+        actor: Name,
+        reason: Option<Box<str>>,
+    }
+    #[derive(Deserialize)]
+    struct Paused {
+        activity: Option<Name>,
+        actor: Name,
+        reason: Option<Box<str>>,
+    }
+    let changed: Changed = serde_json::from_str(&settings.changed).ok()?;
+    let paused = changed.paused.into_iter().map(|one| PausedType {
+        activity: one.activity,
+        at: settings.changed_at,
+        actor: one.actor,
+        reason: one.reason,
+    });
+    Some(QueueChanged {
+        queue: settings.task_queue.clone(),
+        version: changed.version,
+        home_partition: changed.home_partition,
+        max_outstanding: changed.max_outstanding,
+        rate_per_hour: changed.rate_per_hour,
+        paused: paused.collect(),
+        actor: changed.actor,
+        reason: changed.reason,
+    })
+}
+
 impl Projection {
     /// What limits task queues, or did once, as each partition has it; at most [`QUEUE_SETTINGS_MAX`].
     ///
@@ -67,6 +107,25 @@ impl Projection {
             });
         }
         Ok(settings)
+    }
+
+    /// What limits task queues, to be shown: of what partitions have of one the newest. What cannot be read is left out.
+    ///
+    /// # Errors
+    /// `projection-unavailable`: the database does not answer.
+    pub async fn limited_queues(&self) -> Result<BTreeMap<Name, Queue>, Error> {
+        let mut queues: BTreeMap<Name, Queue> = BTreeMap::new();
+        for one in self.queue_settings().await? {
+            let Some(changed) = changed(&one) else {
+                tracing::warn!(queue = %one.task_queue, "what limits a task queue cannot be read");
+                continue;
+            };
+            let known = queues.get(&one.task_queue).and_then(Queue::settings);
+            if known.is_none_or(|known| known.version < changed.version) {
+                queues.insert(one.task_queue, Queue::shown(changed, one.changed_at));
+            }
+        }
+        Ok(queues)
     }
 
     /// What is pending in each task queue in which something is, at most [`QUEUES_MAX`].

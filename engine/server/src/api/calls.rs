@@ -59,7 +59,7 @@ fn of_workflows() -> Vec<Call> {
             runs::runs,
             "The runs of a workflow, the newest first",
         )
-        .params(&["workflow_id", "consistency"]),
+        .params(&["run_id", "workflow_id", "consistency"]),
         Call::get(
             "/workflows/{id}/history",
             history::history,
@@ -347,7 +347,7 @@ fn others() -> Vec<Call> {
             stream::workflow,
             "A workflow as it changes",
         )
-        .params(&["workflow_id"])
+        .params(&["run_id", "workflow_id"])
         .gives(Gives::Events),
         Call::get(
             "/stream/incidents",

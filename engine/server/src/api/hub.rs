@@ -7,7 +7,7 @@
 //! the ring any more is not told: whoever missed it reads anew.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -16,7 +16,7 @@ use std::{
 };
 
 use axum::body::Bytes;
-use sagaline_core::{Name, RunId, Timestamp, WorkflowId};
+use sagaline_core::{Name, Queue, RunId, Timestamp, WorkflowId, view::View};
 use sagaline_projection::{Changed, Projection, StoredRun};
 use sagaline_runtime::EngineView;
 use tokio::{
@@ -51,10 +51,19 @@ pub(super) struct Tick {
     pub(super) runs: Option<Vec<StoredRun>>,
     /// Queues that nobody read then.
     pub(super) unread: Vec<Name>,
+    /// What limited queues then.
+    pub(super) queues: BTreeMap<Name, Queue>,
     /// When it was.
     pub(super) at: Timestamp,
     /// What many are told, written once.
     pub(super) written: Written,
+}
+
+impl Tick {
+    /// How a run was seen then.
+    pub(super) fn view<'a>(&'a self, run: &'a StoredRun) -> View<'a> {
+        run.view_with(self.at, &self.unread, &self.queues)
+    }
 }
 
 /// An event that is written when the first one wants it; none: there is nothing to tell.
@@ -179,12 +188,13 @@ impl Hub {
     }
 
     /// Tells all who look on.
-    fn tell(&self, runs: Option<Vec<StoredRun>>, unread: Vec<Name>) {
+    fn tell(&self, runs: Option<Vec<StoredRun>>, unread: Vec<Name>, queues: BTreeMap<Name, Queue>) {
         let mut ring = self.ring();
         let tick = Arc::new(Tick {
             number: ring.next,
             runs,
             unread,
+            queues,
             at: now(),
             written: Written::default(),
         });
@@ -268,7 +278,9 @@ async fn gather(
             true => read(&projection, changed).await,
             false => None,
         };
-        hub.tell(runs, unread.collect());
+        // Where the database does not answer, it is only not told what limits them.
+        let limited = projection.limited_queues().await.unwrap_or_default();
+        hub.tell(runs, unread.collect(), limited);
     }
 }
 
@@ -321,7 +333,7 @@ mod tests {
     fn who_comes_back_is_told_what_was_missed_or_that_something_was() {
         let hub = Hub::new();
         for _ in 0..3 {
-            hub.tell(Some(Vec::new()), Vec::new());
+            hub.tell(Some(Vec::new()), Vec::new(), BTreeMap::new());
         }
         let id = hub.id_of(0);
 
@@ -331,7 +343,7 @@ mod tests {
             assert_eq!(seat_of(&hub, other), (vec![], true), "{other}");
         }
         for _ in 0..TICKS_MAX {
-            hub.tell(None, Vec::new());
+            hub.tell(None, Vec::new(), BTreeMap::new());
         }
         let (missed, is_gap) = seat_of(&hub, &id);
         assert_eq!((missed.len(), is_gap), (TICKS_MAX, true));

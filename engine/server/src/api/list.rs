@@ -47,12 +47,12 @@ pub(crate) async fn workflows(State(api): State<Api>, call: Call) -> Result<Resp
     let (filter, page_size) = (call.filter()?, call.page_size()?);
     api.all_fresh(call.consistency()?).await?;
     api.knows_sort(&call, &filter).await?;
-    let (now, unread) = (now(), api.unread());
+    let around = api.around().await?;
     let list = List {
         filter: &filter,
         seen: Seen {
-            now,
-            unread: &unread,
+            now: around.now,
+            unread: &around.unread,
         },
         page_size,
         page_token: call.param("page_token"),
@@ -62,12 +62,12 @@ pub(crate) async fn workflows(State(api): State<Api>, call: Call) -> Result<Resp
     let rows = page
         .rows
         .iter()
-        .map(|run: &StoredRun| run.view(now, &unread).row());
+        .map(|run: &StoredRun| around.view(run).row());
     Ok(answer::json(&Workflows {
         workflows: rows.collect(),
         next_page_token: page.next_page_token,
         as_of: Shown(&page.as_of),
-        server_time: Shown(&now),
+        server_time: Shown(&around.now),
     }))
 }
 
@@ -104,14 +104,14 @@ fn field(name: &str) -> Result<Field, Problem> {
     if let Some(field) = known.next() {
         return Ok(field);
     }
-    ordered(&format!("ORDER BY {name}"))
-        .ok()
-        .and_then(|mut order| order.pop())
-        .map(|order| order.field.node)
-        .ok_or_else(|| {
+    match ordered(&format!("ORDER BY {name}")).as_deref() {
+        Ok([order]) if order.direction == Direction::Ascending => Ok(order.field.node.clone()),
+        _ => {
             let text = format!("parameter `group_by`: `{name}` is no field of the filter language");
-            Problem::bad_request("invalid_parameter", text)
-        })
+            Err(Problem::bad_request("invalid_parameter", text)
+                .hint("counts are grouped by one field"))
+        }
+    }
 }
 
 fn ordered(text: &str) -> Result<Vec<OrderBy>, InvalidQuery> {

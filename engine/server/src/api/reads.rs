@@ -8,12 +8,17 @@ use std::{
     time::Duration,
 };
 
-use sagaline_core::{Name, RunId, WorkflowId};
+use sagaline_core::{Name, Queue, RunId, Timestamp, WorkflowId, view::View};
 use sagaline_journal::{Error, ErrorKind, wire::partition_of};
 use sagaline_projection::{Projection, StoredRun};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Api, call::Call, journal::Journal, refusal::Subject};
+use super::{
+    Api,
+    call::Call,
+    journal::{Journal, now},
+    refusal::Subject,
+};
 use crate::{problem::Problem, wrote};
 
 /// For so long after a write a read looks whether the projection has it.
@@ -64,6 +69,23 @@ impl Call {
     }
 }
 
+/// What is not in the rows of runs and belongs to what is told of them.
+#[derive(Debug)]
+pub(super) struct Around {
+    pub(super) now: Timestamp,
+    /// Queues of which it is known that no worker reads them.
+    pub(super) unread: Vec<Name>,
+    /// What limits queues.
+    pub(super) queues: BTreeMap<Name, Queue>,
+}
+
+impl Around {
+    /// How a run is seen now.
+    pub(super) fn view<'a>(&'a self, run: &'a StoredRun) -> View<'a> {
+        run.view_with(self.now, &self.unread, &self.queues)
+    }
+}
+
 impl Api {
     pub(super) fn projection(&self) -> &Projection {
         &self.settings().projection
@@ -97,6 +119,16 @@ impl Api {
         let others = others.filter(|one| partitions.contains(one) && !lately.contains(one));
         lately.extend(others.collect::<Vec<_>>());
         lately
+    }
+
+    /// What is not in the rows of runs and belongs to what is told of them.
+    pub(super) async fn around(&self) -> Result<Around, Problem> {
+        let queues = self.projection().limited_queues().await;
+        Ok(Around {
+            now: now(),
+            unread: self.unread(),
+            queues: queues.map_err(|error| unread_error(&error))?,
+        })
     }
 
     /// Queues of which it is known that no worker reads them.

@@ -16,7 +16,6 @@ use super::{
     Api, answer,
     call::Call,
     history::refuse_deleted,
-    journal::now,
     message::{UnderWay, under_way},
     payload,
     reads::{Consistency, unread_error},
@@ -34,7 +33,8 @@ pub(crate) async fn describe(State(api): State<Api>, call: Call) -> Result<Respo
     }
     api.fresh(&id, how).await?;
     let run = api.found(&id, run_id).await?;
-    Ok(answer::json(&run.view(now(), &api.unread()).describe()))
+    let around = api.around().await?;
+    Ok(answer::json(&around.view(&run).describe()))
 }
 
 /// What the owner says of an open run. Of a closed one it remembers little, and of one before the newest nothing.
@@ -61,22 +61,21 @@ struct Runs<'a> {
 }
 
 pub(crate) async fn runs(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
-    call.knows(&["workflow_id", "consistency"])?;
-    let id = call.workflow_id()?;
+    call.knows(&["run_id", "workflow_id", "consistency"])?;
+    let (id, run_id) = (call.workflow_id()?, call.run_id()?);
     api.fresh(&id, call.consistency()?).await?;
     let runs = api.projection().runs_of(&id).await;
     let runs = runs.map_err(|error| unread_error(&error))?;
-    if runs.is_empty() {
-        return Err(super::reads::missing(&id, None));
+    // Who names one of them asks for those that it is among.
+    let is_there = |run_id| runs.iter().any(|run| run.run.run_id == run_id);
+    if runs.is_empty() || run_id.is_some_and(|run_id| !is_there(run_id)) {
+        return Err(super::reads::missing(&id, run_id));
     }
-    let (now, unread) = (now(), api.unread());
+    let around = api.around().await?;
     Ok(answer::json(&Runs {
-        runs: runs
-            .iter()
-            .map(|run| run.view(now, &unread).row())
-            .collect(),
+        runs: runs.iter().map(|run| around.view(run).row()).collect(),
         as_of: runs.first().map(|run| Shown(&run.as_of)),
-        server_time: Shown(&now),
+        server_time: Shown(&around.now),
     }))
 }
 

@@ -17,6 +17,7 @@ use sagaline_core::{
     show::Shown,
     view::{Description, IncidentView, Row, View},
 };
+use sagaline_projection::StoredRun;
 use serde::Serialize;
 use tokio::{
     sync::mpsc,
@@ -45,8 +46,8 @@ const RETRY: &str = "retry: 1000\n\n";
 enum About {
     /// Runs that a filter means, and the filter as it is printed.
     Workflows(Filter, Arc<str>),
-    /// The runs of one workflow.
-    Workflow(WorkflowId),
+    /// The runs of one workflow, or one of them.
+    Workflow(WorkflowId, Option<RunId>),
     /// Runs with incidents.
     Incidents,
 }
@@ -92,9 +93,9 @@ pub(crate) async fn workflows(State(api): State<Api>, call: Call) -> Result<Resp
 }
 
 pub(crate) async fn workflow(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
-    call.knows(&["workflow_id"])?;
-    let id = call.workflow_id()?;
-    open(&api, &call, About::Workflow(id))
+    call.knows(&["run_id", "workflow_id"])?;
+    let about = About::Workflow(call.workflow_id()?, call.run_id()?);
+    open(&api, &call, about)
 }
 
 pub(crate) async fn incidents(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
@@ -196,7 +197,7 @@ impl About {
         match self {
             Self::Workflows(_, printed) => tick.written.workflows(printed, write),
             Self::Incidents => tick.written.incidents.get_or_init(write).clone(),
-            Self::Workflow(_) => write(),
+            Self::Workflow(..) => write(),
         }
     }
 
@@ -208,17 +209,21 @@ impl About {
             };
             return json("reload", &hello);
         };
-        let views = runs.iter().map(|run| run.view(tick.at, &tick.unread));
+        let view = |run| tick.view(run);
+        let views = runs.iter().map(view);
         match self {
             Self::Workflows(filter, _) => told_by(filter, views, tick),
-            Self::Workflow(id) => {
-                let of_id = runs.iter().filter(|run| run.workflow_id == *id);
+            Self::Workflow(id, run_id) => {
+                let is_meant = |run: &&StoredRun| {
+                    run.workflow_id == *id && run_id.is_none_or(|run_id| run.run.run_id == run_id)
+                };
+                let of_id = runs.iter().filter(is_meant);
                 // Of two runs of a chain the newer is open, or both are closed.
                 let newest = of_id.max_by_key(|run| run.run.started_at)?;
                 json(
                     "workflow",
                     &Workflow {
-                        workflow: newest.view(tick.at, &tick.unread).describe(),
+                        workflow: view(newest).describe(),
                         server_time: Shown(&tick.at),
                     },
                 )
