@@ -117,6 +117,7 @@ impl Template {
             return Err(Invalid::new(text).within("act"));
         };
         let body: Option<serde_json::Map<String, serde_json::Value>> = read(arguments)?;
+        takes(act, body.as_ref())?;
         self.part = *part;
         self.headers.push((header::ACT, (*act).to_owned()));
         self.headers.push((header::ACTOR, self.actor.clone()));
@@ -162,6 +163,51 @@ impl Template {
             Some(value) => request.id(id).value(value.clone()),
             None => request.id(id),
         })
+    }
+}
+
+/// What each act takes, and what it must be given; the reason of the batch is that of each.
+const TAKEN: [(&str, &[&str], &[&str]); 11] = [
+    (act::PAUSE, &[], &[]),
+    (act::RESUME, &[], &[]),
+    (act::RESET, &["event_seq", "reapply"], &["event_seq"]),
+    (act::ACTIVITY_RETRY, &["input", "even_if_running"], &[]),
+    (
+        act::ACTIVITY_COMPLETE,
+        &["result", "even_if_running"],
+        &["result"],
+    ),
+    (
+        act::ACTIVITY_FAIL,
+        &["type", "message", "even_if_running"],
+        &[],
+    ),
+    (act::ACTIVITY_PAUSE, &[], &[]),
+    (act::ACTIVITY_RESUME, &[], &[]),
+    (act::INCIDENT_RETRY, &["input"], &[]),
+    (act::INCIDENT_SKIP, &["result"], &["result"]),
+    (act::INCIDENT_FAIL, &[], &[]),
+];
+
+/// Refuses arguments that an act does not know, and the lack of those that it cannot be without: each run would refuse it.
+fn takes(
+    act: &str,
+    body: Option<&serde_json::Map<String, serde_json::Value>>,
+) -> Result<(), Invalid> {
+    let Some((_, known, needed)) = TAKEN.iter().find(|(name, ..)| *name == act) else {
+        return Ok(());
+    };
+    let given = |name: &str| body.is_some_and(|body| body.contains_key(name));
+    if let Some(missing) = needed.iter().find(|name| !given(name)) {
+        return Err(wrong(format!("`{act}` needs `{missing}`")));
+    }
+    let mut names = body.into_iter().flatten().map(|(name, _)| name.as_str());
+    match names.find(|name| *name != "reason" && !known.contains(name)) {
+        Some(unknown) => {
+            let shown: String = unknown.chars().take(80).collect();
+            Err(wrong(format!("`{act}` takes no `{shown}`")))
+        }
+        None => Ok(()),
     }
 }
 
