@@ -13,7 +13,7 @@ use super::{
     operate::{Body, Operation, Why, tell_all},
     workflow_id,
 };
-use crate::fault::Outcome;
+use crate::fault::{Fault, Outcome};
 
 /// What can be done with a pending activity.
 #[derive(Debug, Subcommand)]
@@ -41,8 +41,7 @@ struct ActivityOf {
         value_name = "WORKFLOW_ID",
         value_parser = workflow_id,
         required_unless_present_any = ["workflow_id", "query"],
-        requires = "number",
-        conflicts_with_all = ["workflow_id", "query", "yes", "dry_run"]
+        conflicts_with_all = ["query", "yes", "dry_run"]
     )]
     id: Option<WorkflowId>,
     /// Number of the activity, as `workflow describe` prints it
@@ -54,7 +53,6 @@ struct ActivityOf {
         long,
         value_name = "ID",
         value_parser = workflow_id,
-        requires = "activity_id",
         conflicts_with_all = ["query", "yes", "dry_run"]
     )]
     workflow_id: Option<WorkflowId>,
@@ -63,7 +61,6 @@ struct ActivityOf {
         long,
         value_name = "ACTIVITY_ID",
         value_parser = activity_id,
-        requires = "workflow_id",
         conflicts_with_all = ["number", "query"]
     )]
     activity_id: Option<ActivityId>,
@@ -122,6 +119,35 @@ pub(crate) struct FailArgs {
     /// Although a worker may be at it: what that one answers is ignored then
     #[arg(long)]
     even_if_running: bool,
+}
+
+impl ActivityOf {
+    /// The one that is named, by positions or flags; none: a filter says which.
+    fn one(&self) -> Outcome<Option<(&WorkflowId, ActivityId)>> {
+        let (number, flag) = (self.number.or(self.activity_id), self.workflow_id.as_ref());
+        let (workflow_id, number) = match (flag, &self.id) {
+            (None, None) if number.is_none() => return Ok(None),
+            // Behind `--workflow-id` the first position is the activity's.
+            (Some(workflow_id), Some(text)) if number.is_none() => {
+                let number = activity_id(text.as_str()).map_err(|expected| {
+                    Fault::usage(format!("'{text}' for [ACTIVITY_ID]: {expected}"))
+                })?;
+                (Some(workflow_id), Some(number))
+            }
+            (Some(_), Some(_)) => {
+                return Err(Fault::usage("the workflow id is given twice")
+                    .hint("either --workflow-id or its position names it"));
+            }
+            (flag, id) => (flag.or(id.as_ref()), number),
+        };
+        match (workflow_id, number) {
+            (Some(workflow_id), Some(number)) => Ok(Some((workflow_id, number))),
+            _ => Err(
+                Fault::usage("a workflow id and the number of its activity are needed")
+                    .hint("`workflow describe` prints the numbers"),
+            ),
+        }
+    }
 }
 
 fn activity_id(text: &str) -> Result<ActivityId, String> {
@@ -194,11 +220,7 @@ fn tell(
     (doing, act): (Doing, &'static str),
     body: &Body,
 ) -> Outcome {
-    let (workflow_id, activity_id) = (
-        of.id.as_ref().or(of.workflow_id.as_ref()),
-        of.number.or(of.activity_id),
-    );
-    let (Some(workflow_id), Some(activity_id)) = (workflow_id, activity_id) else {
+    let Some((workflow_id, activity_id)) = of.one()? else {
         return tell_all(session, (&of.many, &of.why), (doing, act), body);
     };
     let done = match act {
@@ -217,4 +239,48 @@ fn tell(
         target: Some((header::ACTIVITY_ID, activity_id.to_string())),
     };
     operation.tell(session, &of.why, body, &done)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        of: ActivityOf,
+    }
+
+    #[test]
+    fn behind_the_flag_of_the_workflow_the_first_position_is_the_activity() {
+        let one = |line: &str| {
+            let line = Line::try_parse_from(line.split_whitespace()).unwrap();
+            let one = line.of.one().map_err(|fault| fault.message().to_owned())?;
+            Ok::<_, String>(one.map(|(id, number)| format!("{id} {number}")))
+        };
+
+        for line in [
+            "x o-1 3",
+            "x -w o-1 3",
+            "x -w o-1 --activity-id 3",
+            "x o-1 --activity-id 3",
+        ] {
+            assert_eq!(one(line), Ok(Some("o-1 3".to_owned())), "{line}");
+        }
+        assert_eq!(one("x -q a=1"), Ok(None));
+        for line in ["x o-1", "x -w o-1"] {
+            let needed = "a workflow id and the number of its activity are needed";
+            assert_eq!(one(line), Err(needed.to_owned()), "{line}");
+        }
+        assert_eq!(
+            one("x -w o-1 three"),
+            Err("'three' for [ACTIVITY_ID]: a number from 1 is expected".to_owned())
+        );
+        assert_eq!(
+            one("x o-1 3 -w o-1"),
+            Err("the workflow id is given twice".to_owned())
+        );
+    }
 }
