@@ -141,7 +141,7 @@ pub(super) fn sentence(view: &View<'_>, incident: &Incident) -> WaitingFor {
 fn used_up(activity: &Activity) -> String {
     let (name, attempt) = (&activity.scheduled.activity, activity.attempt);
     match activity.maximum_attempts {
-        1 => format!("{name} failed at its only attempt"),
+        1 if attempt.get() == 1 => format!("{name} failed at its only attempt"),
         maximum if attempt.get() == maximum => format!("{name} used up its {maximum} attempts"),
         _ => format!("{name} failed for good at attempt {attempt}"),
     }

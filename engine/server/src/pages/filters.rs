@@ -43,6 +43,17 @@ pub(crate) const OPERATORS: [(&str, &str); 8] = [
     ("starts with", "STARTS_WITH"),
 ];
 
+/// The filter without an order of its own, for a list that is sorted by a column.
+pub(crate) fn unordered(filter: &str) -> String {
+    match Filter::parse(filter) {
+        Ok(Filter { condition, order }) if !order.is_empty() => {
+            let order = Vec::new();
+            Filter { condition, order }.to_string()
+        }
+        _ => filter.to_owned(),
+    }
+}
+
 /// Which workflow's runs are listed.
 pub(crate) fn by_workflow(filter: &str, workflows: &[Told]) -> Menu {
     let filter = Filter::parse(filter).unwrap_or_default();
@@ -144,7 +155,12 @@ pub(crate) fn with(filter: &str, (field, operator, value): (&str, &str, &str)) -
     let added = if is_plain { plain } else { as_text };
     match (Filter::parse(filter), Filter::parse(&added)) {
         (Ok(written), Ok(_)) => replaced(&written, |_| false, Some(&added)),
-        (Ok(_), Err(_)) => added,
+        // The list says what is wrong with it.
+        (Ok(written), Err(_)) => match written.condition {
+            Some(Condition::Any(_)) => format!("({filter}) AND {added}"),
+            Some(_) if written.order.is_empty() => format!("{filter} AND {added}"),
+            _ => added,
+        },
         (Err(_), _) => filter.to_owned(),
     }
 }
@@ -276,6 +292,22 @@ mod tests {
         );
         assert_eq!(of("", "Attempt", ">=", "often"), "Attempt >= often");
         assert_eq!(of("Open =", "Attempt", ">=", "5"), "Open =");
+        assert_eq!(
+            of("Open = true", "Attempt", ">=", "often"),
+            "Open = true AND Attempt >= often"
+        );
+        assert_eq!(
+            of("Open = true OR a = 1", "Attempt", ">=", "often"),
+            "(Open = true OR a = 1) AND Attempt >= often"
+        );
         assert_eq!(of("", "a", "; DROP", "b"), "a = \"b\"");
+    }
+
+    #[test]
+    fn an_order_gives_way_to_that_of_a_column() {
+        assert_eq!(unordered("Open = true ORDER BY StartTime"), "Open = true");
+        assert_eq!(unordered("ORDER BY StartTime"), "");
+        assert_eq!(unordered("Open  =  true"), "Open  =  true");
+        assert_eq!(unordered("Open ="), "Open =");
     }
 }

@@ -1,7 +1,7 @@
 //! The list of workflows: what is there, what needs somebody, and acts on one or on many.
 
 use askama::Template;
-use sagaline_core::filter::Field;
+use sagaline_core::{RunId, filter::Field};
 use serde::Deserialize;
 
 use super::{
@@ -88,11 +88,22 @@ pub(crate) struct Asked {
     pub(crate) view: String,
     /// The workflow whose children are listed below it.
     pub(crate) unfold: String,
+    /// What plain text in the field was found to mean.
+    pub(crate) found: Option<String>,
 }
 
 impl Asked {
     /// The filter: what has no operator is looked for in ids.
     pub(crate) fn filter(&self) -> String {
+        match &self.found {
+            Some(found) => found.clone(),
+            None => self.meanings().swap_remove(0),
+        }
+    }
+
+    /// What the field may mean, the first that finds something: text without an operator is a part of an id, as it is written, or
+    /// in small or capital letters; else a run's id, or an activity's number.
+    pub(crate) fn meanings(&self) -> Vec<String> {
         let text = self.query.trim();
         let upper = format!(" {} ", text.to_uppercase());
         let words = [
@@ -108,10 +119,24 @@ impl Asked {
         ];
         let is_filter =
             text.contains(['=', '<', '>', '"']) || words.iter().any(|word| upper.contains(word));
-        match (text.is_empty(), is_filter) {
-            (true, _) | (_, true) => text.to_owned(),
-            (false, false) => format!("WorkflowId CONTAINS {}", quoted(text)),
+        if text.is_empty() || is_filter {
+            return vec![text.to_owned()];
         }
+        let mut texts = vec![text.to_owned()];
+        for other in [text.to_lowercase(), text.to_uppercase()] {
+            if !texts.contains(&other) {
+                texts.push(other);
+            }
+        }
+        let within = |text: &String| format!("WorkflowId CONTAINS {}", quoted(text));
+        let mut meanings: Vec<String> = texts.iter().map(within).collect();
+        if text.parse::<RunId>().is_ok() {
+            meanings.push(format!("RunId = {}", quoted(text)));
+        }
+        if let Ok(number) = text.parse::<u32>() {
+            meanings.push(format!("ActivityId = {number}"));
+        }
+        meanings
     }
 
     /// The same list with another query, sort or page.
@@ -304,7 +329,7 @@ impl ListPage<'_> {
             Some("descending") => column.sort.clone(),
             _ => format!("-{}", column.sort),
         };
-        self.asked.href(&[("sort", &sort)])
+        self.by(&sort)
     }
 
     /// The same of a column that is always there, from its least on.
@@ -313,7 +338,13 @@ impl ListPage<'_> {
             Some("ascending") => format!("-{sort}"),
             _ => sort.to_owned(),
         };
-        self.asked.href(&[("sort", &sort)])
+        self.by(&sort)
+    }
+
+    /// The same list, sorted so: an order of the filter's own gives way.
+    fn by(&self, sort: &str) -> String {
+        let query = filters::unordered(&self.asked.query);
+        self.asked.href(&[("query", &query), ("sort", sort)])
     }
 
     fn direction_by(&self, sort: &str) -> Option<&'static str> {
@@ -355,7 +386,10 @@ impl ListPage<'_> {
 
     /// How it is sorted by that column.
     fn direction(&self, column: &Column) -> Option<&'static str> {
-        let sort = if self.asked.sort.is_empty() {
+        let has_order = filters::unordered(&self.asked.query) != self.asked.query;
+        let sort = if has_order {
+            return None;
+        } else if self.asked.sort.is_empty() {
             "-started_at"
         } else {
             &self.asked.sort
@@ -462,6 +496,25 @@ mod tests {
         assert_eq!(filter(""), "");
         assert_eq!(filter("Status = \"Running\""), "Status = \"Running\"");
         assert_eq!(filter("customer is null"), "customer is null");
+    }
+
+    #[test]
+    fn text_may_be_in_other_letters_a_run_or_an_activity() {
+        let of = |query: &str| {
+            let query = query.to_owned();
+            let asked = Asked {
+                query,
+                ..Asked::default()
+            };
+            asked.meanings()
+        };
+
+        let letters = ["Ab", "ab", "AB"].map(|text| format!("WorkflowId CONTAINS \"{text}\""));
+        assert_eq!(of("Ab"), letters);
+        assert_eq!(of("7"), ["WorkflowId CONTAINS \"7\"", "ActivityId = 7"]);
+        let run = "12cc9ee4-3941-5d7d-a5cf-0845ec04f503";
+        assert_eq!(of(run).last(), Some(&format!("RunId = \"{run}\"")));
+        assert_eq!(of("a = 1"), ["a = 1"]);
     }
 
     #[test]

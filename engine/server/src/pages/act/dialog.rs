@@ -182,6 +182,12 @@ impl ActivityAct {
     pub(crate) fn dialog(self, run: &Run, activity: &Activity) -> Dialog {
         let (title, text, fields, go) = self.texts(run, activity);
         let base = run.href();
+        // What the form is filled in with, the command takes from a file.
+        let more = match self {
+            Self::Complete => " --result @result.json",
+            Self::Retry => " --input @input.json",
+            Self::Fail | Self::Pause | Self::Resume => "",
+        };
         Dialog {
             title,
             text,
@@ -190,7 +196,7 @@ impl ActivityAct {
             go: go.to_owned(),
             is_grave: self == Self::Fail,
             command: format!(
-                "sagaline activity {} {} {} --run-id {}",
+                "sagaline activity {} {} {} --run-id {}{more}",
                 self.word(),
                 shell(&run.workflow_id),
                 activity.activity_id,

@@ -60,6 +60,11 @@ pub(super) async fn do_run(
         };
     }
     let base = link::to_run(&id, &run_id);
+    let is_named = form.get("name").is_some_and(|name| !name.trim().is_empty());
+    if matches!(act, Act::Signal | Act::Query | Act::Update) && !is_named {
+        let problem = problem(400, "invalid_name", "a message needs a name");
+        return refused(&page, Place::Workflows, "That was not done", problem).await;
+    }
     match page.calls.ask(act.ask(&run_id, &id, &form)).await {
         Ok(answered) if matches!(act, Act::Query | Act::Update) => {
             said(&page, act, answered, base).await

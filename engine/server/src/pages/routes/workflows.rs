@@ -37,6 +37,7 @@ pub(super) async fn list(page: Page) -> Response {
         asked.query = filters::with(&asked.filter(), added);
         return see_other(&asked.href(&[]));
     }
+    asked.found = found_meaning(&page, &asked).await;
     let (filter, size) = (asked.filter(), asked.page_size.to_string());
     let query = [
         ("query", filter.as_str()),
@@ -120,6 +121,22 @@ async fn asked(page: &Page) -> (Asked, Option<Problem>) {
         asked.view = String::new();
     }
     (asked, found)
+}
+
+/// Of several things that the field may mean, the first that there is.
+async fn found_meaning(page: &Page, asked: &Asked) -> Option<String> {
+    let meanings = asked.meanings();
+    if meanings.len() == 1 {
+        return None;
+    }
+    for meaning in meanings {
+        let query = [("query", meaning.as_str())];
+        let counted = page.calls.get::<Counts>("/workflow-counts", &query).await;
+        if counted.ok()?.count > 0 {
+            return Some(meaning);
+        }
+    }
+    None
 }
 
 /// The counts above the list; those that cannot be read are not told.
