@@ -389,7 +389,11 @@ pub(crate) fn place_answers(effects: &mut [Effect], records: &[&Transition]) {
             .flat_map(move |record| (of(record)..).zip(&record.events))
     };
     let is_asked = |event: &Event| matches!(event, Event::ReplyRequested(_));
-    let brought = events().find(|(_, event)| !is_asked(event));
+    // Whoever ends a run is answered first, and attempts that are under way are asked to stop before it ends.
+    let ends = |(_, event): &(Seq, &Event)| matches!(event, Event::WorkflowTerminated(_));
+    let is_first = events().next().is_some_and(|(_, event)| is_asked(event));
+    let ended = events().find(ends).filter(|_| is_first);
+    let brought = ended.or_else(|| events().find(|(_, event)| !is_asked(event)));
     let Some((brought, _)) = brought else { return };
     for effect in effects {
         let Effect::Reply(reply) = effect else {

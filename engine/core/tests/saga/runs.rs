@@ -207,6 +207,36 @@ fn whoever_asks_for_an_end_that_is_fixed_already_is_told() {
 }
 
 #[test]
+fn an_answer_names_the_first_event_that_was_brought_about() {
+    let reply = || {
+        Some(ReplyTo {
+            topic: "replies".into(),
+            partition: 0,
+            correlation: "x".into(),
+        })
+    };
+    for (command, event) in [
+        (cancel(true), "WorkflowCancelRequested"),
+        (terminate(false), "WorkflowTerminated"),
+    ] {
+        let mut command = command;
+        match &mut command {
+            Command::Cancel(cancel) => cancel.reply = reply(),
+            Command::Terminate(terminate) => terminate.reply = reply(),
+            _ => unreachable!(),
+        }
+        let mut world = World::new(&["a", "b"]);
+
+        world.start("1");
+        world.input("2", command);
+
+        let answer = world.replies.first().unwrap().event_seq.unwrap();
+        let place = usize::try_from(answer - 1).unwrap();
+        assert_eq!(world.names()[place], event);
+    }
+}
+
+#[test]
 fn a_missing_program_waits_and_recovers() {
     let mut world = World::new(&["a", "b"]);
 
