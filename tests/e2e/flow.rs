@@ -8,7 +8,9 @@ use sagaline_core::{
 use sagaline_journal::wire::topic;
 use serde_json::{Value, json};
 
-use crate::harness::{journal::Journal, process::Process, sagas, say, wait::until, world::World};
+use crate::harness::{
+    http, journal::Journal, process::Process, sagas, say, wait::until, world::World,
+};
 
 const QUEUE: &str = "orders";
 
@@ -213,7 +215,8 @@ fn a_rate_is_kept_and_lifted() {
 #[test]
 fn an_activity_is_paused_on_a_queue_and_resumed() {
     let world = World::new(2);
-    let _engine = engine(&world);
+    let engine = world.engine_of(&mut world.server("victim", &["--http-port", "0"]));
+    let address = http::address_of(&engine);
     let _worker = worker(&world);
     let mut journal = world.journal();
     let of = ["--type", "work", "--reason", "the bank is down"];
@@ -229,6 +232,15 @@ fn an_activity_is_paused_on_a_queue_and_resumed() {
         told.contains("which is paused by").then_some(told)
     });
     assert!(told.contains("the bank is down"), "{told}");
+    for path in ["/api/v1/workflows/w", "/api/v1/workflows"] {
+        let told = until("the projection has it, too", || {
+            let answer = http::get(&address, path);
+            let is_there = answer.body.contains("\"kind\":\"queue\"");
+            is_there.then_some(answer.body)
+        });
+        assert!(told.contains("which is paused by"), "{path}: {told}");
+        assert!(told.contains("the bank is down"), "{path}: {told}");
+    }
     let seen = until_described(&world, "one is held back", |seen| {
         seen["limits"]["held_back"] == 1
     });
