@@ -113,8 +113,8 @@ fn commands_show_open_workflows_and_stop_them() {
     assert_eq!(rows, [["one", "Running"], ["two", "Terminated"]]);
     assert_eq!(journal.until_ended("two"), Outcome::Terminated);
     let names = journal.names("two");
-    let asked = names.iter().rposition(|&name| name == "ReplyRequested");
-    assert_eq!(told["event_seq"], json!(asked.unwrap() + 1), "{told}");
+    let ended = names.iter().position(|&name| name == "WorkflowTerminated");
+    assert_eq!(told["event_seq"], json!(ended.unwrap() + 1), "{told}");
     journal.audit();
 }
 

@@ -142,10 +142,8 @@ pub(crate) async fn check(State(api): State<Api>, mut request: Request, next: Ne
 fn forbidden(known: &Known, needed: Role, namespace: &str) -> Response {
     let name = &known.principal.0;
     let text = match known.role {
-        Some(role) => format!(
-            "{name} has the role {}, which may not do this",
-            role.as_str()
-        ),
+        Some(Role::Reader) => format!("{name} is a reader, which may not do this"),
+        Some(role) => format!("{name} is an {}, which may not do this", role.as_str()),
         None => format!("{name} is known, and may do nothing in namespace {namespace}"),
     };
     Problem::new(StatusCode::FORBIDDEN, "forbidden", text)
