@@ -178,15 +178,15 @@ impl Database {
 
 impl Tables {
     /// None: whoever reads them is told that the database does not answer.
-    pub(crate) async fn none(database: &Database) -> Self {
+    pub(crate) async fn none(database: &Database) -> Result<Self, Error> {
         let options = options(database.dialect, 0, 1);
         let pool = options.connect_lazy(&url_of(database.dialect, &database.place, 0));
-        let pool = pool.unwrap_or_else(|_| database.control.clone());
+        let pool = pool.map_err(unavailable)?;
         pool.close().await;
-        Self {
+        Ok(Self {
             generation: -1,
             pool,
-        }
+        })
     }
 
     /// Those of a generation, made if they are not there.

@@ -86,7 +86,7 @@ impl Projection {
         };
         tracing::error!(%error, code = error.code(), "what is read from the projection is refused until its database answers; the engine runs on");
         let database = Database::named(url)?;
-        let tables = Tables::none(&database).await;
+        let tables = Tables::none(&database).await?;
         Ok(Self::with(
             database,
             tables,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagaline_core::{Name, PausedType, Queue, Timestamp, event::QueueChanged};
+use sagaline_core::{Name, PausedType, Queue, Timestamp, event::QueueChanged, run::ActivityState};
 use sagaline_journal::Error;
 use serde::Deserialize;
 use sqlx::Row as _;
@@ -10,6 +10,7 @@ use sqlx::Row as _;
 use crate::{
     key,
     sql::Sql,
+    state::StoredRun,
     store::{Projection, unavailable},
 };
 
@@ -109,12 +110,17 @@ impl Projection {
         Ok(settings)
     }
 
-    /// What limits task queues, to be shown: of what partitions have of one the newest. What cannot be read is left out.
+    /// What limits task queues, to be shown with these runs: of what partitions have of one the newest. Nothing is read where no
+    /// activity of theirs waits for its turn; what cannot be read is left out.
     ///
     /// # Errors
     /// `projection-unavailable`: the database does not answer.
-    pub async fn limited_queues(&self) -> Result<BTreeMap<Name, Queue>, Error> {
+    pub async fn limits_around(&self, runs: &[StoredRun]) -> Result<BTreeMap<Name, Queue>, Error> {
         let mut queues: BTreeMap<Name, Queue> = BTreeMap::new();
+        let mut activities = runs.iter().flat_map(|stored| &stored.run.activities);
+        if !activities.any(|activity| activity.state == ActivityState::Held) {
+            return Ok(queues);
+        }
         for one in self.queue_settings().await? {
             let Some(changed) = changed(&one) else {
                 tracing::warn!(queue = %one.task_queue, "what limits a task queue cannot be read");

@@ -249,6 +249,22 @@ mod tests {
             ),
             ("signal", json!({"name": ""}), "arguments: "),
             ("pause", json!(7), "arguments: invalid type"),
+            (
+                "pause",
+                json!({"bogus": 1}),
+                "arguments: `pause` takes no `bogus`",
+            ),
+            ("reset", json!(null), "arguments: `reset` needs `event_seq`"),
+            (
+                "incident-skip",
+                json!({}),
+                "arguments: `incident-skip` needs `result`",
+            ),
+            (
+                "incident-retry",
+                json!({"result": 5}),
+                "arguments: `incident-retry` takes no `result`",
+            ),
         ] {
             let error = batch(act, &arguments).check().unwrap_err();
             assert!(error.message().starts_with(expected), "{act}: {error}");

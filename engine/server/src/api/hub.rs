@@ -279,7 +279,10 @@ async fn gather(
             false => None,
         };
         // Where the database does not answer, it is only not told what limits them.
-        let limited = projection.limited_queues().await.unwrap_or_default();
+        let limited = match &runs {
+            Some(runs) => projection.limits_around(runs).await.unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
         hub.tell(runs, unread.collect(), limited);
     }
 }

@@ -47,18 +47,19 @@ pub(crate) async fn workflows(State(api): State<Api>, call: Call) -> Result<Resp
     let (filter, page_size) = (call.filter()?, call.page_size()?);
     api.all_fresh(call.consistency()?).await?;
     api.knows_sort(&call, &filter).await?;
-    let around = api.around().await?;
+    let unread = api.unread();
     let list = List {
         filter: &filter,
         seen: Seen {
-            now: around.now,
-            unread: &around.unread,
+            now: now(),
+            unread: &unread,
         },
         page_size,
         page_token: call.param("page_token"),
     };
     let page = api.projection().list(&list).await;
     let page = page.map_err(|error| unread_error(&error))?;
+    let around = api.around(&page.rows).await?;
     let rows = page
         .rows
         .iter()
@@ -230,6 +231,16 @@ fn invalid(invalid: InvalidQuery) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::{super::call::tests::call, *};
+
+    #[test]
+    fn counts_are_grouped_by_one_field() {
+        assert_eq!(field("status").unwrap(), Field::Status);
+        assert_eq!(field("customer").unwrap().name(), "customer");
+        for wrong in ["Status,WorkflowType", "Status DESC", "a b", ""] {
+            let problem = field(wrong).unwrap_err();
+            assert_eq!(problem.code, "invalid_parameter", "{wrong}");
+        }
+    }
 
     #[test]
     fn a_wrong_filter_says_where() {

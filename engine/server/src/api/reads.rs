@@ -121,9 +121,9 @@ impl Api {
         lately
     }
 
-    /// What is not in the rows of runs and belongs to what is told of them.
-    pub(super) async fn around(&self) -> Result<Around, Problem> {
-        let queues = self.projection().limited_queues().await;
+    /// What is not in the rows of these runs and belongs to what is told of them.
+    pub(super) async fn around(&self, runs: &[StoredRun]) -> Result<Around, Problem> {
+        let queues = self.projection().limits_around(runs).await;
         Ok(Around {
             now: now(),
             unread: self.unread(),

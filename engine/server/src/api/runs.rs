@@ -33,7 +33,7 @@ pub(crate) async fn describe(State(api): State<Api>, call: Call) -> Result<Respo
     }
     api.fresh(&id, how).await?;
     let run = api.found(&id, run_id).await?;
-    let around = api.around().await?;
+    let around = api.around(std::slice::from_ref(&run)).await?;
     Ok(answer::json(&around.view(&run).describe()))
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn runs(State(api): State<Api>, call: Call) -> Result<Response,
     if runs.is_empty() || run_id.is_some_and(|run_id| !is_there(run_id)) {
         return Err(super::reads::missing(&id, run_id));
     }
-    let around = api.around().await?;
+    let around = api.around(&runs).await?;
     Ok(answer::json(&Runs {
         runs: runs.iter().map(|run| around.view(run).row()).collect(),
         as_of: runs.first().map(|run| Shown(&run.as_of)),

@@ -397,3 +397,16 @@ async fn a_pending_activity_tells_who_reads_its_queue_and_can_be_retried_on_its_
     );
     assert!(html.contains("<article class=\"activity\" id=\"activity-3\">"));
 }
+
+#[tokio::test]
+async fn a_message_without_a_name_is_not_sent() {
+    let shop = Shop::open();
+
+    for act in ["signal", "query", "update"] {
+        let path = format!("/workflows/x/runs/r/{act}");
+        let (status, _, html) = shop.send(Method::POST, &path, "name=+&input=1").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{act}");
+        assert!(html.contains("a message needs a name"), "{html}");
+    }
+    assert!(shop.asked.lock().unwrap().is_empty());
+}
